@@ -1,0 +1,31 @@
+"""What the detector found in one frame: the seam between pixels and counting."""
+
+from dataclasses import dataclass
+
+CLASSES = ("car", "van", "truck", "bus", "motorcycle", "bicycle")
+UNCLASSIFIED = "unclassified"
+
+
+@dataclass(frozen=True, slots=True)
+class Detection:
+    """One box, in pixels of the picture (x right, y down), with its score in 0..1 and one of CLASSES."""
+
+    x1: float
+    y1: float
+    x2: float
+    y2: float
+    score: float
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class DetectedFrame:
+    """All detections of one frame; from here on everything is small, comparable and writable as JSON.
+
+    `captured_ms` is UTC. `blind` is empty, or says why this frame cannot vouch for what crossed
+    (covered, frozen, detector failed): such a frame holds no detections and its time is not watched.
+    """
+
+    captured_ms: int
+    detections: tuple[Detection, ...]
+    blind: str = ""
