@@ -1,0 +1,190 @@
+"""The detector: an ONNX model and its manifest, from a frame to the vehicles in it."""
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"   # read when the library loads; wheels from 1.29 on send by default
+
+import onnxruntime
+from onnxruntime.capi import onnxruntime_pybind11_state as fault
+
+from edge.counting.detection import CLASSES, DetectedFrame, Detection
+from edge.errors import InputError, WorkError
+from edge.vision.boxes import Floats, suppress
+from edge.vision.fitting import Fitting, Picture
+from edge.vision.frame import Frame
+from edge.vision.heads import head_of
+from edge.vision.manifest import DetrDecodedSpec, Manifest
+
+_FAULTS = (                                 # ONNX Runtime's errors have no common base of their own
+    fault.EPFail,
+    fault.Fail,
+    fault.InvalidArgument,
+    fault.InvalidGraph,
+    fault.InvalidProtobuf,
+    fault.NoSuchFile,
+    fault.NotImplemented,
+    fault.RuntimeException,
+)
+_SIDE_PX_MIN = 1.0                          # a box thinner than a pixel shows nothing
+
+Region = tuple[int, int, int, int]
+
+
+class OnnxDetector:
+    """Runs one model on the CPU. Not for use by two threads at once: it reuses its input buffer.
+
+    `threads` work on one frame, `score_min` (0..1) is the least score of a detection. With `region` (x1, y1,
+    x2, y2 in pixels) only that part of the picture goes to the model; boxes come back in pixels of the whole.
+
+    Raises InputError if the model is none or is not what its manifest says: inputs, outputs and number of
+    classes are compared, and it is run once.
+    """
+
+    def __init__(
+        self, manifest: Manifest, threads: int = 1, score_min: float = 0.1, region: Region | None = None
+    ) -> None:
+        if threads < 1:
+            raise InputError(f"threads is {threads}; allowed is 1 or more")
+        if not 0 < score_min <= 1:
+            raise InputError(f"score_min is {score_min}; allowed is above 0, at most 1")
+        self.manifest = manifest
+        self.score_min = score_min
+        self.region = region
+        self._fitting = Fitting(manifest.input)
+        self._head = head_of(manifest)
+        self._overlap = manifest.overlap
+        self._class_of = np.zeros(max(manifest.class_of) + 1, dtype=np.intp)
+        for number, label in manifest.class_of.items():
+            self._class_of[number] = CLASSES.index(label)
+        self._session = _open(manifest, threads)
+        self._feeds = self._check_inputs()
+        self._outputs = self._check_outputs()
+
+    def detect(self, frame: Frame) -> DetectedFrame:
+        """Find the vehicles of one frame. Raises WorkError if the model fails."""
+        outputs = self.infer(self.prepare(frame.image))
+        return DetectedFrame(frame.captured_ms, self.interpret(outputs, frame.image.shape))
+
+    def prepare(self, image: Picture) -> Floats:
+        """Return the (1, 3, height, width) float32 input for a (H, W, 3) uint8 BGR picture.
+
+        It is one buffer, overwritten by the next call. Raises InputError if the region leaves the picture.
+        """
+        if self.region is not None:
+            x1, y1, x2, y2 = self.region
+            height, width = image.shape[:2]
+            if not (0 <= x1 < x2 <= width and 0 <= y1 < y2 <= height):
+                raise InputError(
+                    f"region is {x1},{y1},{x2},{y2}; allowed is within the picture, 0,0,{width},{height}"
+                )
+            image = image[y1:y2, x1:x2]
+        return self._fitting.fit(image)
+
+    def infer(self, tensor: Floats) -> list[NDArray[Any]]:
+        """Run the model and return the outputs that its head asks for. Raises WorkError if it fails."""
+        self._feeds[self.manifest.input.name] = tensor
+        try:
+            outputs: list[NDArray[Any]] = self._session.run(self._outputs, self._feeds)
+        except _FAULTS as error:
+            raise WorkError(f"{self.manifest.model_path} failed: {_line(error)}") from error
+        return outputs
+
+    def interpret(self, outputs: Sequence[NDArray[Any]], image_shape: Sequence[int]) -> tuple[Detection, ...]:
+        """Turn outputs into detections in pixels of a picture of shape (H, W, ...), clipped to it.
+
+        Corners have 2 decimals and scores 4, the best come first and ties are ordered by box, so equal
+        outputs give equal tapes. Boxes thinner than a pixel are dropped.
+        """
+        height, width = image_shape[:2]
+        left, top, right, bottom = self.region or (0, 0, width, height)
+        boxes = self._head.decode(outputs, self.score_min)
+        boxes.ids[:] = self._class_of[boxes.ids]
+        boxes = suppress(boxes, self._overlap.max, across_classes=self._overlap.across_classes)
+        corners = self._fitting.back(boxes.corners, bottom - top, right - left)
+        corners += np.array((left, top, left, top))
+        corners = np.clip(corners, 0, (width, height, width, height)).round(2)
+        scores = boxes.scores.astype(np.float64).round(4)
+        sides = corners[:, 2:] - corners[:, :2]
+        kept = np.flatnonzero((sides >= _SIDE_PX_MIN).all(axis=1))     # a NaN is not kept either
+        detections = [
+            Detection(x1, y1, x2, y2, score, CLASSES[number])
+            for (x1, y1, x2, y2), score, number in zip(
+                corners[kept].tolist(), scores[kept].tolist(), boxes.ids[kept].tolist(), strict=True
+            )
+        ]
+        return tuple(sorted(detections, key=lambda d: (-d.score, d.x1, d.y1, d.x2, d.y2, d.label)))
+
+    def _check_inputs(self) -> dict[str, NDArray[Any]]:
+        """Return the feeds besides the picture; raise InputError if the model wants others."""
+        spec, head, path = self.manifest.input, self.manifest.head, self.manifest.path
+        inputs = {node.name: node for node in self._session.get_inputs()}
+        picture = inputs.pop(spec.name, None)
+        if picture is None:
+            raise InputError(f"{path}: input.name is {spec.name!r}; the model has {_names(inputs)}")
+        if picture.type != "tensor(float)":
+            raise InputError(f"{path}: input {spec.name!r} is {picture.type}; allowed is tensor(float)")
+        wanted = {"batch": 1, "colours": 3, "input.height": spec.height, "input.width": spec.width}
+        if len(picture.shape) != len(wanted):
+            raise InputError(
+                f"{path}: input {spec.name!r} is {picture.shape}; allowed is (1, 3, height, width)"
+            )
+        for (key, value), side in zip(wanted.items(), picture.shape, strict=True):
+            if isinstance(side, int) and side != value:        # sides left open are names or None
+                raise InputError(f"{path}: {key} is {value}; the model allows {side}")
+        feeds: dict[str, NDArray[Any]] = {}
+        if isinstance(head, DetrDecodedSpec):
+            if inputs.pop(head.size_input, None) is None:
+                raise InputError(
+                    f"{path}: head.size_input is {head.size_input!r}; the model has {_names(inputs)}"
+                )
+            feeds[head.size_input] = np.array([[spec.width, spec.height]], dtype=np.int64)
+        if inputs:
+            raise InputError(f"{path}: the model has further inputs {_names(inputs)}; this head allows none")
+        return feeds
+
+    def _check_outputs(self) -> list[str]:
+        """Return the names of the head's outputs; raise InputError if they are absent or do not fit."""
+        path, spec = self.manifest.path, self.manifest.input
+        names = [node.name for node in self._session.get_outputs()]
+        chosen = [name or names[0] for name in self._head.outputs]
+        for name in chosen:
+            if name not in names:
+                raise InputError(f"{path}: head names the output {name!r}; the model has {_names(names)}")
+        self._outputs = chosen
+        try:
+            outputs = self.infer(np.zeros((1, 3, spec.height, spec.width), dtype=np.float32))
+        except WorkError as error:
+            raise InputError(f"{path}: {error}") from error
+        misfit = self._head.fault([output.shape for output in outputs])
+        if misfit:
+            raise InputError(f"{path}: head.kind does not fit the model: {misfit}")
+        return chosen
+
+
+def _open(manifest: Manifest, threads: int) -> onnxruntime.InferenceSession:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")   # 2.8 times less CPU, paced
+    options.log_severity_level = 3                                             # errors only
+    try:
+        return onnxruntime.InferenceSession(
+            str(manifest.model_path), options, providers=["CPUExecutionProvider"]
+        )
+    except _FAULTS as error:
+        raise InputError(
+            f"{manifest.path}: file is {manifest.model_path}, no ONNX model that runs: {_line(error)}"
+        ) from error
+
+
+def _names(names: Sequence[str] | dict[str, Any]) -> str:
+    return ", ".join(map(repr, names)) or "no other"
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())

@@ -1,0 +1,242 @@
+"""The manifest: a YAML file beside a model that says what goes in, what comes out and what it means."""
+
+import hashlib
+import re
+from dataclasses import dataclass
+from functools import reduce
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+import yaml
+
+from edge.counting.detection import CLASSES
+from edge.errors import InputError
+
+# The 80 classes of COCO 2017 in the order of every detector trained on it.
+COCO = (
+    "person", "bicycle", "car", "motorcycle", "airplane", "bus", "train", "truck", "boat",
+    "traffic light", "fire hydrant", "stop sign", "parking meter", "bench", "bird", "cat", "dog", "horse",
+    "sheep", "cow", "elephant", "bear", "zebra", "giraffe", "backpack", "umbrella", "handbag", "tie",
+    "suitcase", "frisbee", "skis", "snowboard", "sports ball", "kite", "baseball bat", "baseball glove",
+    "skateboard", "surfboard", "tennis racket", "bottle", "wine glass", "cup", "fork", "knife", "spoon",
+    "bowl", "banana", "apple", "sandwich", "orange", "broccoli", "carrot", "hot dog", "pizza", "donut",
+    "cake", "chair", "couch", "potted plant", "bed", "dining table", "toilet", "tv", "laptop", "mouse",
+    "remote", "keyboard", "cell phone", "microwave", "oven", "toaster", "sink", "refrigerator", "book",
+    "clock", "vase", "scissors", "teddy bear", "hair drier", "toothbrush",
+)
+
+_Side = Annotated[int, msgspec.Meta(ge=32, le=4096)]
+_Strides = Annotated[tuple[Annotated[int, msgspec.Meta(ge=1, le=256)], ...], msgspec.Meta(min_length=1)]
+_Triple = tuple[float, float, float]
+_Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
+_Positive = Annotated[float, msgspec.Meta(gt=0)]
+
+
+class InputSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The picture input: a tensor (1, 3, height, width) float32 of (pixel * scale - mean) / deviation.
+
+    `mean` and `deviation` stand in the model's colour order. `fit`: letterbox keeps the aspect at the top
+    left and fills the rest with `pad` (a pixel value), centred does so in the middle, stretch fills all.
+    """
+
+    height: _Side
+    width: _Side
+    name: str = "images"
+    colours: Literal["bgr", "rgb"] = "bgr"
+    scale: _Positive = 1.0
+    mean: _Triple = (0.0, 0.0, 0.0)
+    deviation: tuple[_Positive, _Positive, _Positive] = (1.0, 1.0, 1.0)
+    fit: Literal["letterbox", "centred", "stretch"] = "letterbox"
+    pad: Annotated[int, msgspec.Meta(ge=0, le=255)] = 114
+
+
+class _Head(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind"):
+    """What the outputs mean; heads.py describes each kind where it decodes it."""
+
+
+class YoloxSpec(_Head, frozen=True, tag="yolox"):
+    """`decoded`: the export already turned grid cells into pixels."""
+
+    strides: _Strides = (8, 16, 32)
+    decoded: bool = False
+
+
+class NanodetSpec(_Head, frozen=True, tag="nanodet"):
+    """`bins`: per side, which is reg_max + 1."""
+
+    strides: _Strides = (8, 16, 32, 64)
+    bins: Annotated[int, msgspec.Meta(ge=2, le=64)] = 8
+
+
+class UltralyticsSpec(_Head, frozen=True, tag="ultralytics"):
+    """Nothing to choose."""
+
+
+class EndToEndSpec(_Head, frozen=True, tag="end_to_end"):
+    """Nothing to choose."""
+
+
+class DetrSpec(_Head, frozen=True, tag="detr"):
+    """`boxes`, `logits`: names of outputs; softmax models have one more class, "no object", at the end."""
+
+    boxes: str = "pred_boxes"
+    logits: str = "pred_logits"
+    activation: Literal["sigmoid", "softmax"] = "sigmoid"
+
+
+class DetrDecodedSpec(_Head, frozen=True, tag="detr_decoded"):
+    """`labels`, `boxes`, `scores`: outputs; `size_input`: the int64 input (1, 2) of width, height."""
+
+    labels: str = "labels"
+    boxes: str = "boxes"
+    scores: str = "scores"
+    size_input: str = "orig_target_sizes"
+
+
+HeadSpec = YoloxSpec | NanodetSpec | UltralyticsSpec | EndToEndSpec | DetrSpec | DetrDecodedSpec
+
+
+class Overlap(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Boxes that overlap (intersection over union) by more than `max` show one vehicle."""
+
+    max: _Share = 0.65
+    across_classes: bool = True
+
+
+class _Document(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    name: str
+    version: str
+    licence: str
+    file: str
+    input: InputSpec
+    head: HeadSpec
+    labels: Literal["coco"] | list[str] | dict[int, str]
+    classes: dict[str, str] = {}
+    overlap: Overlap = Overlap()
+    sha256: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """A checked manifest. `class_of`: the model's class id to one of CLASSES, only those that count.
+
+    `class_count` is how many classes the model must score, None if the labels are a sparse mapping.
+    `sha256` is that of the model file, whether the manifest states it or not.
+    """
+
+    path: Path
+    model_path: Path
+    name: str
+    version: str
+    licence: str
+    sha256: str
+    input: InputSpec
+    head: HeadSpec
+    class_of: dict[int, str]
+    class_count: int | None
+    overlap: Overlap
+
+
+def load_manifest(name_or_path: str | Path) -> Manifest:
+    """Read and check a manifest, given as a path to a YAML file or as the bare name of a model that ships.
+
+    Raises InputError naming the key, what was found and what is allowed; also if the model file is missing
+    or is not the one whose sha256 is stated. Whether the model fits is seen when the detector opens it.
+    """
+    path = Path(name_or_path)
+    if path.suffix not in {".yaml", ".yml"} and path.name == str(name_or_path):
+        path = find_manifest(str(name_or_path))
+    if not path.is_file():
+        raise InputError(f"{path} does not exist; the manifest (YAML) of a model is expected")
+    document = _read(path)
+    model_path = path.parent / document.file
+    if not model_path.is_file():
+        raise InputError(f"{path}: file is {document.file}, but {model_path} does not exist")
+    sha256 = hashlib.sha256(model_path.read_bytes()).hexdigest()
+    if document.sha256 not in {None, sha256}:
+        raise InputError(f"{path}: sha256 is {document.sha256}, but that of {model_path} is {sha256}")
+    labels = _labels(document)
+    return Manifest(
+        path=path,
+        model_path=model_path,
+        name=document.name,
+        version=document.version,
+        licence=document.licence,
+        sha256=sha256,
+        input=document.input,
+        head=document.head,
+        class_of=_class_of(path, labels, document.classes),
+        class_count=None if isinstance(document.labels, dict) else len(labels),
+        overlap=document.overlap,
+    )
+
+
+def find_manifest(name: str) -> Path:
+    """Return the manifest of a model that ships: in the installed package, else in the repository's models/.
+
+    Raises InputError with the names that there are.
+    """
+    package = Path(str(files("edge")))
+    folders = (package / "models", package.parent / "models")
+    for folder in folders:
+        path = folder / f"{name}.yaml"
+        if path.is_file():
+            return path
+    known = sorted({path.stem for folder in folders for path in folder.glob("*.yaml")})
+    raise InputError(
+        f"no model is called {name!r}; allowed are the path of a manifest (.yaml) or one of: "
+        f"{', '.join(known) or 'none ships here'}"
+    )
+
+
+def _read(path: Path) -> _Document:
+    try:
+        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
+    try:
+        return msgspec.convert(raw, _Document)
+    except msgspec.ValidationError as error:
+        raise InputError(f"{path}: {_explain(raw, str(error))}") from error
+
+
+def _explain(raw: Any, message: str) -> str:
+    """Turn "Expected `int` >= 32 - at `$.input.height`" into a sentence that also says what was found."""
+    found = re.fullmatch(r"(?P<what>.*) - at `\$\.?(?P<key>[^`]*)`", message)
+    if found is None:
+        return message
+    key = found["key"]
+    steps = re.findall(r"\w+", key)
+    try:
+        value = reduce(lambda tree, step: tree[int(step) if isinstance(tree, list) else step], steps, raw)
+    except (KeyError, IndexError, TypeError, ValueError):
+        return f"{key}: {found['what']}"
+    return f"{key} is {value!r}: {found['what']}"
+
+
+def _labels(document: _Document) -> dict[int, str]:
+    if document.labels == "coco":
+        return dict(enumerate(COCO))
+    if isinstance(document.labels, dict):
+        return document.labels
+    return dict(enumerate(document.labels))
+
+
+def _class_of(path: Path, labels: dict[int, str], classes: dict[str, str]) -> dict[int, str]:
+    """Map ids to our classes; without `classes` every label that is one of ours stands for itself."""
+    names = set(labels.values())
+    for label, kind in classes.items():
+        if label not in names:
+            raise InputError(f"{path}: classes names {label!r}, which is none of the labels")
+        if kind not in CLASSES:
+            raise InputError(f"{path}: classes.{label} is {kind!r}; allowed are {', '.join(CLASSES)}")
+    chosen = classes or {label: label for label in CLASSES}
+    class_of = {number: chosen[label] for number, label in labels.items() if label in chosen}
+    if not class_of or min(labels) < 0:
+        raise InputError(
+            f"{path}: labels is {', '.join(sorted(names)) or 'empty'}; one of ours is needed "
+            f"(by name or through classes): {', '.join(CLASSES)}, with ids from 0"
+        )
+    return class_of
