@@ -1,0 +1,52 @@
+"""A broker for demonstrations and tests: iotcore on a free port of the loopback, MQTT 5, gone when left.
+
+It keeps sessions and retained messages while it runs and nothing over a restart: never a broker to rely on.
+"""
+
+import socket
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from iotcore import Broker
+
+_CONFIGURATION = """
+id = 0
+[router]
+id = 0
+max_connections = 1000
+max_outgoing_packet_count = 200
+max_segment_size = 104857600
+max_segment_count = 10
+[v5.1]
+name = "demo"
+listen = "127.0.0.1:{port}"
+next_connection_delay_ms = 1
+[v5.1.connections]
+connection_timeout_ms = 60000
+max_payload_size = 262144
+max_inflight_count = 100
+dynamic_filters = true
+"""
+
+
+@contextmanager
+def demo_broker(*, port: int = 0, users: Mapping[str, str] | None = None) -> Iterator[int]:
+    """Run a broker on 127.0.0.1 and yield its port (0: a free one); `users` maps names to passwords."""
+    port = port or _free_port()
+    text = _CONFIGURATION.format(port=port)
+    if users:
+        text += "[v5.1.connections.auth]\n" + "".join(f'{name} = "{word}"\n' for name, word in users.items())
+    with tempfile.TemporaryDirectory() as folder:
+        configuration = Path(folder) / "broker.toml"
+        configuration.write_text(text, encoding="utf-8")
+        with Broker(config_path=str(configuration)):
+            yield port
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

@@ -1,0 +1,192 @@
+"""One MQTT 5 connection, from its first byte to its end; the next one is a new object.
+
+paho's network thread turns its callbacks into events on a queue and does nothing else; the thread that opened
+the connection takes them with `events()`. Paho neither reconnects nor resends here: every connection starts
+clean and fails once, so that the courier alone decides what is sent again.
+"""
+
+import queue
+import socket
+import ssl
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+
+from edge.errors import InputError, WorkError
+
+POLITE_WAIT_S = 1.0  # for the last bytes of a connection that is ended politely
+
+
+@dataclass(frozen=True, slots=True)
+class Broker:
+    """Where the broker is and how to be let in. TLS is on, and verified, unless it is turned off."""
+
+    host: str
+    port: int = 8883
+    username: str = ""
+    password_file: Path | None = None
+    tls: bool = True
+    ca_file: Path | None = None
+    """Certificate authority to trust instead of the system's."""
+    certificate_file: Path | None = None
+    key_file: Path | None = None
+    keepalive_s: int = 30
+
+    def __str__(self) -> str:
+        return f"broker {self.host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One publication. QoS 1 is acknowledged by an event, QoS 0 by nothing."""
+
+    topic: str
+    payload: bytes
+    qos: int = 1
+    retain: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The broker let us in and can take `receive_max` unacknowledged messages (None: it did not say)."""
+
+    receive_max: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledged:
+    """PUBACK of success."""
+
+    token: int
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """PUBACK of failure: the broker had the message and will not have it."""
+
+    token: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The connection is over, or was never made; the sentence says why."""
+
+    reason: str
+
+
+Event = Accepted | Acknowledged | Refused | Ended
+
+
+class Connection:
+    """Open at once; WorkError where nobody answers, InputError where the credentials cannot be read."""
+
+    def __init__(self, broker: Broker, client_id: str, *, will: Message, timeout_s: float = 10.0) -> None:
+        self.broker = broker
+        self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
+        self._accepted = False
+        client = Client(
+            CallbackAPIVersion.VERSION2,
+            client_id=client_id,
+            protocol=MQTTProtocolVersion.MQTTv5,
+            reconnect_on_failure=False,
+        )
+        client.suppress_exceptions = True  # else a bug in a callback quietly ends paho's thread
+        client.connect_timeout = timeout_s
+        client.max_inflight_messages = 65_535  # the courier bounds what is in flight; paho must not queue
+        client.on_connect = self._on_connect
+        client.on_disconnect = self._on_disconnect
+        client.on_publish = self._on_publish
+        client.will_set(will.topic, will.payload, qos=will.qos, retain=will.retain)
+        _identify(client, broker)
+        self._client = client
+        try:
+            client.connect(broker.host, broker.port, broker.keepalive_s, clean_start=True)
+        except ssl.SSLError as error:
+            raise WorkError(f"{broker} failed the TLS handshake: {error.reason or error}") from error
+        except OSError as error:
+            raise WorkError(f"{broker} cannot be reached: {error.strerror or error}") from error
+        client.loop_start()
+
+    def publish(self, message: Message) -> int:
+        """Hand a message to the network; the token comes back in its acknowledgement."""
+        return self._client.publish(message.topic, message.payload, message.qos, message.retain).mid
+
+    def events(self, wait_s: float) -> list[Event]:
+        """What happened since the last call; waits up to `wait_s` for the first event."""
+        found: list[Event] = []
+        with suppress(queue.Empty):
+            found.append(self._events.get(timeout=max(0.0, wait_s)))
+            while True:
+                found.append(self._events.get_nowait())
+        return found
+
+    def close(self, *, politely: bool) -> None:
+        """End it; unless politely, the broker publishes the last will."""
+        if politely:
+            self._client.disconnect()
+            deadline = time.monotonic() + POLITE_WAIT_S
+            while (wait_s := deadline - time.monotonic()) > 0:
+                if any(isinstance(event, Ended) for event in self.events(wait_s)):
+                    break
+        network = self._client.socket()
+        if isinstance(
+            network, socket.socket
+        ):  # else paho's thread waits for acknowledgements that may never come
+            with suppress(OSError):
+                network.shutdown(socket.SHUT_RDWR)
+        self._client.loop_stop()
+
+    def _on_connect(
+        self, _: Client, _data: Any, _flags: ConnectFlags, code: ReasonCode, properties: Properties | None
+    ) -> None:
+        if code.is_failure:
+            self._events.put(Ended(f"{self.broker} refused the connection: {code}"))
+            return
+        self._accepted = True
+        self._events.put(Accepted(getattr(properties, "ReceiveMaximum", None)))
+
+    def _on_disconnect(
+        self, _: Client, _data: Any, flags: DisconnectFlags, code: ReasonCode, _more: Properties | None
+    ) -> None:
+        if not self._accepted:
+            how = "closed the connection without accepting it; are the user name and the password right?"
+        elif flags.is_disconnect_packet_from_server:
+            how = f"ended the connection: {code}"
+        else:
+            how = f"lost the connection: {code}"
+        self._events.put(Ended(f"{self.broker} {how}"))
+
+    def _on_publish(
+        self, _: Client, _data: Any, token: int, code: ReasonCode, _more: Properties | None
+    ) -> None:
+        self._events.put(Refused(token, str(code)) if code.is_failure else Acknowledged(token))
+
+
+def _identify(client: Client, broker: Broker) -> None:
+    if broker.username:
+        client.username_pw_set(broker.username, _password(broker.password_file))
+    if broker.tls:
+        try:
+            context = ssl.create_default_context(cafile=broker.ca_file)
+            if broker.certificate_file:
+                context.load_cert_chain(broker.certificate_file, broker.key_file)
+        except OSError as error:
+            raise InputError(f"mqtt: the TLS files cannot be used: {error}") from error
+        client.tls_set_context(context)
+
+
+def _password(path: Path | None) -> str | None:
+    if path is None:
+        return None
+    try:
+        return path.read_text(encoding="utf-8").rstrip("\r\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"mqtt.password_file {path} cannot be read: {error}") from error

@@ -1,0 +1,197 @@
+"""The wire contract, schema 1: what a device says about a closed bucket, and on which topic it says so.
+
+The only module that the collector shares with the edge. What is said here is said to every version in the
+field: fields may be added (an older reader passes over them), nothing may change its meaning under the same
+schema, and a report of another schema is refused, never guessed at.
+"""
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
+
+import msgspec
+
+if TYPE_CHECKING:  # so that the collector carries no counting code
+    from edge.counting.buckets import Bucket
+
+SCHEMA = 1
+ROOT = "crossing"
+NAME = r"[a-z0-9-]{1,64}"
+NAME_RULE = "1 to 64 characters of a-z, 0-9 and -"
+CHANNELS = ("status", "info", "report", "total", "live", "crossing", "alert", "health")
+
+_END = r"$(?!\n)"  # Python's $ alone also matches before a last newline
+
+Name = Annotated[str, msgspec.Meta(pattern=f"^{NAME}{_END}")]
+Word = Annotated[str, msgspec.Meta(pattern=r"^[^\x00-\x1f\x7f]{1,64}" + _END)]
+"""What a person calls a direction or a class: `outbound`, `a_to_b`, `truck`."""
+Count = Annotated[int, msgspec.Meta(ge=0, le=1_000_000)]
+"""Vehicles in one bucket; the bound keeps every sum far inside 64 bits."""
+Milliseconds = Annotated[int, msgspec.Meta(ge=0, le=366 * 86_400_000)]
+SequenceNumber = Annotated[int, msgspec.Meta(ge=1, le=2**53 - 1)]
+Amount = Annotated[int, msgspec.Meta(ge=0, le=2**53 - 1)]
+Lines = dict[Name, dict[Word, dict[Word, Count]]]
+"""line -> direction in the user's words -> class -> vehicles, with explicit zeros."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_START = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{3})?Z", re.ASCII)
+
+
+class ReportError(ValueError):
+    """These bytes are no report of schema 1; the message is one sentence that says why."""
+
+
+class Health(msgspec.Struct, frozen=True, kw_only=True):
+    """How the device fared during the bucket; grows by fields that have a default."""
+
+    frames: Amount = 0
+    """Frames handled."""
+    frames_blind: Amount = 0
+    """Of them, frames that could not vouch for what crossed."""
+
+
+class Report(msgspec.Struct, frozen=True, kw_only=True):
+    """One closed bucket of one run. Its key is `(site, device, run, seq)`: the same key is the same report.
+
+    `seq` is contiguous per device and survives restarts. `start` is RFC 3339 in UTC. `lines` is null exactly
+    when the state is `blind`: zero is counted, blind is not.
+    """
+
+    schema: int = SCHEMA
+    site: Name
+    device: Name
+    run: Name
+    seq: SequenceNumber
+    start: str
+    width_ms: Annotated[int, msgspec.Meta(ge=1, le=366 * 86_400_000)]
+    watched_ms: Milliseconds
+    state: Literal["ok", "partial", "blind"]
+    clock_synced: bool = True
+    lines: Lines | None
+    health: Health = Health()
+
+    def __post_init__(self) -> None:
+        """Hold the rules that no single field can say."""
+        if self.schema != SCHEMA:
+            raise ValueError(f"schema {self.schema} is not known here, only {SCHEMA} is")
+        milliseconds_of(self.start)
+        if self.watched_ms > self.width_ms:
+            raise ValueError(f"watched_ms {self.watched_ms} exceeds width_ms {self.width_ms}")
+        if self.state == "blind" and self.lines is not None:
+            raise ValueError("a blind report cannot hold counts: lines must be null")
+        if self.state != "blind" and self.lines is None:
+            raise ValueError(f"a report that is {self.state} must hold counts: lines is null")
+
+    @property
+    def start_ms(self) -> int:
+        """The start of the bucket, in milliseconds UTC."""
+        return milliseconds_of(self.start)
+
+
+class Address(NamedTuple):
+    """Who speaks on a topic, and of what (`report`, `status`, `command/resend` ...)."""
+
+    site: str
+    device: str
+    channel: str
+
+
+def encode(report: Report) -> bytes:
+    """JSON with sorted keys: equal reports are equal bytes."""
+    return msgspec.json.encode(report, order="sorted")
+
+
+def decode(payload: bytes) -> Report:
+    """The report in `payload`, or ReportError. Fields that a newer sender added are passed over."""
+    try:
+        return msgspec.json.decode(payload, type=Report)
+    except msgspec.ValidationError as error:
+        schema = _schema_of(payload)
+        if schema != SCHEMA:
+            raise ReportError(f"schema {schema} is not known here, only {SCHEMA} is") from error
+        raise ReportError(f"not a report: {error}") from error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise ReportError(f"not JSON: {error}") from error
+
+
+def report_of(
+    bucket: "Bucket",
+    *,
+    site: str,
+    device: str,
+    run: str,
+    seq: int,
+    direction_words: Mapping[str, Mapping[str, str]] | None = None,
+    health: Health | None = None,
+    clock_synced: bool = True,
+) -> Report:
+    """The report of a closed bucket.
+
+    `direction_words` gives, per line, the user's words for `a_to_b` and `b_to_a`; a line without them keeps
+    the defaults.
+    """
+    lines: Lines | None = None
+    if bucket.counts is not None:
+        lines = {}
+        for line, directions in bucket.counts.items():
+            words = (direction_words or {}).get(line, {})
+            lines[line] = {words.get(way, way): dict(classes) for way, classes in directions.items()}
+            assert len(lines[line]) == len(directions), "the two directions of a line have different words"
+    return Report(
+        site=site,
+        device=device,
+        run=run,
+        seq=seq,
+        start=rfc3339(bucket.start_ms),
+        width_ms=bucket.width_ms,
+        watched_ms=bucket.watched_ms,
+        state=bucket.state,  # type: ignore[arg-type]  # Bucket promises one of the three words
+        clock_synced=clock_synced,
+        lines=lines,
+        health=health or Health(),
+    )
+
+
+def topic_of(site: str, device: str, channel: str, *, root: str = ROOT) -> str:
+    """The topic on which a device speaks of `channel`."""
+    return f"{root}/v{SCHEMA}/{site}/{device}/{channel}"
+
+
+def parse_topic(topic: str, *, root: str = ROOT) -> Address | None:
+    """Whose topic this is; None where it is none of ours."""
+    found = re.fullmatch(rf"{re.escape(root)}/v{SCHEMA}/({NAME})/({NAME})/(.+)", topic)
+    return Address(*found.groups()) if found else None
+
+
+def rfc3339(time_ms: int) -> str:
+    """`2026-11-22T02:46:00Z`; the milliseconds are written only where there are any."""
+    time = _EPOCH + timedelta(milliseconds=time_ms)
+    precision = "milliseconds" if time_ms % 1000 else "seconds"
+    return time.replace(tzinfo=None).isoformat(timespec=precision) + "Z"
+
+
+def milliseconds_of(time: str) -> int:
+    """The inverse of `rfc3339`. ValueError where the text is not exactly what `rfc3339` writes."""
+    problem = f"{time[:40]!r} is not a time such as 2026-11-22T02:46:00Z"
+    if not _START.fullmatch(time):
+        raise ValueError(problem)
+    try:
+        time_ms = (datetime.fromisoformat(time) - _EPOCH) // timedelta(milliseconds=1)
+    except ValueError as error:
+        raise ValueError(problem) from error
+    if rfc3339(time_ms) != time:
+        raise ValueError(problem)
+    return time_ms
+
+
+class _Envelope(msgspec.Struct):
+    schema: int
+
+
+def _schema_of(payload: bytes) -> int:
+    """The schema that the payload claims; SCHEMA where it claims none that can be read."""
+    try:
+        return msgspec.json.decode(payload, type=_Envelope).schema
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return SCHEMA
