@@ -1,0 +1,113 @@
+"""The command `crossing-collector`: receive the reports of all devices, and answer questions about them.
+
+Exit codes: 0 done, 1 the work failed, 2 the input is wrong. Answers go to standard output, the rest to
+standard error.
+"""
+
+import argparse
+import json
+import logging
+import signal
+import sys
+from datetime import UTC, datetime, timedelta
+from importlib.metadata import version
+from pathlib import Path
+
+from collector.config import load
+from collector.errors import CollectorError, InputError
+from collector.show import as_json, as_table
+from collector.store import Store
+from collector.subscriber import Subscriber
+from collector.totals import Selection, totals
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command; returns its exit code."""
+    arguments = _parser().parse_args(argv)
+    try:
+        if arguments.command == "run":
+            _run(arguments)
+        else:
+            _totals(arguments)
+    except CollectorError as error:
+        print(f"crossing-collector: {error}", file=sys.stderr)
+        return error.exit_code
+    except BrokenPipeError:  # the reader of our output, such as head, has seen enough
+        sys.stderr.close()
+    return 0
+
+
+def _run(arguments: argparse.Namespace) -> None:
+    logging.basicConfig(
+        stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    configuration = load(arguments.config)
+    with Store(configuration.store, refusals_max=configuration.refusals_max) as store:
+        subscriber = Subscriber(configuration.mqtt, store, batch_max=configuration.batch_max)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: subscriber.stop())
+        subscriber.run()
+        tally = subscriber.tally
+        logging.getLogger(__name__).info(
+            "stopped: %d reports stored, %d came twice, %d messages refused",
+            *(tally.stored, tally.duplicates, tally.refused),
+        )
+
+
+def _totals(arguments: argparse.Namespace) -> None:
+    if arguments.from_ms is not None and arguments.to_ms is not None and arguments.from_ms >= arguments.to_ms:
+        raise InputError("--from must be before --to")
+    path = arguments.store or load(arguments.config).store
+    selection = Selection(
+        site=arguments.site,
+        device=arguments.device,
+        line=arguments.line,
+        from_ms=arguments.from_ms,
+        to_ms=arguments.to_ms,
+    )
+    with Store(path, write=False) as store:
+        found = totals(store, selection)
+    if arguments.json:
+        print(json.dumps(as_json(found, selection), sort_keys=True))
+    elif found:
+        print(as_table(found))
+    else:
+        print("no reports in this selection", file=sys.stderr)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="crossing-collector", description="Receives and sums up crossing counts."
+    )
+    parser.add_argument("--version", action="version", version=f"%(prog)s {version('crossing-monitor')}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    run = commands.add_parser("run", help="subscribe to the broker and store what the devices report")
+    run.add_argument("--config", type=Path, required=True, help="the collector's YAML file")
+    sums = commands.add_parser("totals", help="vehicles per line, direction and class")
+    where = sums.add_mutually_exclusive_group(required=True)
+    where.add_argument("--config", type=Path, help="the collector's YAML file, which names the store")
+    where.add_argument("--store", type=Path, help="the store itself")
+    sums.add_argument("--site", help="only this site")
+    sums.add_argument("--device", help="only this device")
+    sums.add_argument("--line", help="only this counting line")
+    sums.add_argument(
+        "--from", dest="from_ms", type=_time, metavar="TIME", help="a date (UTC) or RFC 3339 time"
+    )
+    sums.add_argument("--to", dest="to_ms", type=_time, metavar="TIME", help="the end, not included")
+    sums.add_argument("--json", action="store_true", help="one JSON object")
+    return parser
+
+
+def _time(text: str) -> int:
+    """Milliseconds UTC of a date or of a time with its zone."""
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a time such as 2026-11-22T06:00:00Z") from None
+    if time.tzinfo is None:
+        if time.time() != datetime.min.time() or "T" in text:
+            raise argparse.ArgumentTypeError(f"{text!r} does not say its zone; add Z for UTC")
+        time = time.replace(tzinfo=UTC)
+    return (time - _EPOCH) // timedelta(milliseconds=1)
