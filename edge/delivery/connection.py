@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags
-from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
@@ -130,8 +130,7 @@ class Connection:
 
     def close(self, *, politely: bool) -> None:
         """End it; unless politely, the broker publishes the last will."""
-        if politely:
-            self._client.disconnect()
+        if politely and self._client.disconnect() is MQTTErrorCode.MQTT_ERR_SUCCESS:
             deadline = time.monotonic() + POLITE_WAIT_S
             while (wait_s := deadline - time.monotonic()) > 0:
                 if any(isinstance(event, Ended) for event in self.events(wait_s)):

@@ -75,8 +75,7 @@ class Publisher:
         while not self._accepted or self._greeting:
             wait_s = deadline - time.monotonic()
             if wait_s <= 0:
-                self.failure = f"{self._broker} gave no answer within {timeout_s:g} s"
-                self._end(politely=False)
+                self._lost(f"{self._broker} gave no answer within {timeout_s:g} s")
             else:
                 self.step(wait_s=wait_s)
             if self.failure:
@@ -191,11 +190,12 @@ class Publisher:
     def _lost(self, reason: str) -> None:
         self.failure = reason
         self._end(politely=False)
-        self._courier.lost(_monotonic_ms(), jitter=random.random())  # noqa: S311  # spreads devices, guards nothing
 
     def _end(self, *, politely: bool) -> None:
         self._accepted = False
         self._greeting.clear()
+        jitter = random.random()  # noqa: S311  # spreads the devices over time, guards nothing
+        self._courier.lost(_monotonic_ms(), jitter=jitter)
         if self._connection is not None:
             connection, self._connection = self._connection, None
             connection.close(politely=politely)
