@@ -4,6 +4,7 @@ A frame vouches for the time until the next one, at most `gap_ms`; nothing vouch
 first frame or after the last. So `watched_ms` never exceeds the time elapsed, and zero is told from blind.
 """
 
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -32,3 +33,91 @@ class Bucket:
         if self.counts is None:
             return "blind"
         return "ok" if self.watched_ms >= OK_SHARE * self.width_ms else "partial"
+
+
+class _Open:
+    """A bucket that still takes crossings."""
+
+    __slots__ = ("counted", "counts", "start_ms", "watched_ms")
+
+    def __init__(self, start_ms: int, lines: Sequence[str]) -> None:
+        self.start_ms = start_ms
+        self.watched_ms = 0
+        self.counted = False
+        self.counts: Counts = {
+            line: {direction: dict.fromkeys(COUNTED_CLASSES, 0) for direction in DIRECTIONS} for line in lines
+        }
+
+
+class BucketCounter:
+    """Sums crossings into buckets of `width_ms`, aligned to UTC.
+
+    A crossing becomes certain only after it happened, so a bucket stays open for `settle_ms` after its end. A crossing
+    older than that (a truck that stood on the line for minutes) goes into the oldest bucket still open: it is counted
+    late, and `late` says how many were, but never lost.
+    """
+
+    def __init__(
+        self, lines: Sequence[str], *, width_ms: int = 60_000, gap_ms: int = 2_000, settle_ms: int = 2_000
+    ) -> None:
+        assert width_ms > 0 and gap_ms > 0 and 0 <= settle_ms < width_ms, "spans are positive, settling shorter"
+        self.late = 0
+        self._lines = tuple(lines)
+        self._width_ms = width_ms
+        self._gap_ms = gap_ms
+        self._settle_ms = settle_ms
+        self._open: deque[_Open] = deque()
+        self._frame_ms: int | None = None  # the last frame that may vouch for the time after it
+        self._now_ms: int | None = None
+
+    def advance(self, captured_ms: int, crossings: Sequence[Crossing], *, watching: bool = True) -> Iterator[Bucket]:
+        """Take in a frame and its crossings; yields the buckets that it closes, oldest first.
+
+        `watching` is False for a frame that shows nothing (covered, frozen): the time before it is vouched for by the
+        frame before, the time after it by nobody.
+        """
+        self._reach(captured_ms)
+        if self._frame_ms is not None:
+            self._watch(self._frame_ms, min(captured_ms, self._frame_ms + self._gap_ms))
+        self._frame_ms = captured_ms if watching else None
+        for crossing in crossings:
+            self._book(crossing)
+        while self._open[0].start_ms + self._width_ms + self._settle_ms <= captured_ms:
+            yield self._close_oldest()
+
+    def close(self) -> Iterator[Bucket]:
+        """The buckets still open, oldest first; the counter is then as new, but for `late`."""
+        while self._open:
+            yield self._close_oldest()
+        self._frame_ms = self._now_ms = None
+
+    def _reach(self, now_ms: int) -> None:
+        """Open buckets, without a hole, up to the one that holds `now_ms`."""
+        assert self._now_ms is None or now_ms >= self._now_ms, "time never steps back"
+        self._now_ms = now_ms
+        start_ms = now_ms - now_ms % self._width_ms
+        if not self._open:
+            self._open.append(_Open(start_ms, self._lines))
+        while self._open[-1].start_ms < start_ms:
+            self._open.append(_Open(self._open[-1].start_ms + self._width_ms, self._lines))
+
+    def _watch(self, from_ms: int, to_ms: int) -> None:
+        for bucket in self._open:
+            start_ms = max(from_ms, bucket.start_ms)
+            end_ms = min(to_ms, bucket.start_ms + self._width_ms)
+            bucket.watched_ms += max(end_ms - start_ms, 0)
+
+    def _book(self, crossing: Crossing) -> None:
+        place = self._open[0]
+        if crossing.crossed_ms < place.start_ms:
+            self.late += 1
+        for bucket in self._open:
+            if bucket.start_ms <= crossing.crossed_ms:
+                place = bucket
+        place.counted = True
+        place.counts[crossing.line][crossing.direction][crossing.label] += 1
+
+    def _close_oldest(self) -> Bucket:
+        bucket = self._open.popleft()
+        seen = bucket.watched_ms > 0 or bucket.counted
+        return Bucket(bucket.start_ms, self._width_ms, bucket.watched_ms, bucket.counts if seen else None)

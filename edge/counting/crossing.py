@@ -1,6 +1,24 @@
-"""When a vehicle crosses a counting line (work in progress: only the types are settled)."""
+"""When a vehicle crosses a counting line.
 
+The rules:
+
+1. A vehicle crosses where its path, from one sighting to the next, meets the line's segments. How far it moved between
+   the two does not matter, so a low frame rate cannot jump over the line; going round an end of the line is no crossing.
+2. Its direction is by the side it came from: `a_to_b` from the left-hand side of the arrow p1 -> p2, as seen in the
+   picture, to the right-hand side.
+3. It counts once it has left the line behind by `reach_share` of its box height, having been as far away on the side it
+   came from. Until then it may stand on the line or tremble across it for any time. A vehicle first seen nearer to the
+   line than that counts when both distances together make up for it.
+4. Having counted, it is armed for the way back, which counts in the other direction.
+5. What is remembered of a vehicle goes with its track.
+"""
+
+from collections.abc import Sequence
 from dataclasses import dataclass
+from math import hypot
+from typing import Literal
+
+from edge.counting.tracking import Track
 
 DIRECTIONS = ("a_to_b", "b_to_a")
 """`a_to_b`: from the left-hand side of the arrow p1 -> p2, as seen in the picture, to its right-hand side."""
@@ -15,14 +33,153 @@ class CountingLine:
     name: str
     points: tuple[Point, ...]
 
+    def __post_init__(self) -> None:
+        assert len(self.points) >= 2, "a line has two points at least"
+        assert all(p != q for p, q in zip(self.points, self.points[1:], strict=False)), "a segment has a length"
+
+    def distance(self, q: Point) -> float:
+        """Pixels from `q` to the nearest segment; negative on the left-hand side of it, positive on the right."""
+        nearest, signed = -1.0, 0.0
+        for (x1, y1), (x2, y2) in zip(self.points, self.points[1:], strict=False):
+            dx, dy = x2 - x1, y2 - y1
+            ex, ey = q[0] - x1, q[1] - y1
+            length_squared = dx * dx + dy * dy
+            across = dx * ey - dy * ex
+            along = min(max((dx * ex + dy * ey) / length_squared, 0.0), 1.0)
+            away = hypot(ex - along * dx, ey - along * dy)
+            if nearest < 0.0 or away < nearest:
+                nearest, signed = away, away if across > 0.0 else -away
+        return signed
+
+    def meets(self, p: Point, q: Point) -> list[tuple[float, int, float]]:
+        """Where the path from `p` to `q` passes the line, in order.
+
+        Each is (share of the way, +1 for a_to_b or -1, share of the line's length). A point exactly on a segment
+        belongs to its right-hand side, so touching the line and going on counts once.
+        """
+        found: list[tuple[float, int, float]] = []
+        gone, length = 0.0, 0.0
+        for (x1, y1), (x2, y2) in zip(self.points, self.points[1:], strict=False):
+            dx, dy = x2 - x1, y2 - y1
+            gone, length = length, length + hypot(dx, dy)
+            side_p = dx * (p[1] - y1) - dy * (p[0] - x1)
+            side_q = dx * (q[1] - y1) - dy * (q[0] - x1)
+            if (side_p >= 0.0) == (side_q >= 0.0):
+                continue
+            share = side_p / (side_p - side_q)
+            x, y = p[0] + share * (q[0] - p[0]), p[1] + share * (q[1] - p[1])
+            along = (dx * (x - x1) + dy * (y - y1)) / (dx * dx + dy * dy)
+            if 0.0 <= along < 1.0 or (along == 1.0 and (x2, y2) == self.points[-1]):
+                found.append((share, 1 if side_q >= 0.0 else -1, gone + along * (length - gone)))
+        found.sort()
+        return [(share, turn, place / length) for share, turn, place in found]
+
 
 @dataclass(frozen=True, slots=True)
 class Crossing:
-    """One vehicle over one line; `crossed_ms` is interpolated on the line, `share` is the class's share of the vote."""
+    """One vehicle over one line.
+
+    `share` is the class's share of the vote. `crossed_ms` is interpolated on the line, and `along` (0..1, a share of
+    its length from its first point) says where.
+    """
 
     line: str
     direction: str
     label: str
     share: float
     crossed_ms: int
+    along: float
     track: int
+
+
+class _Passage:
+    """One vehicle at one line."""
+
+    __slots__ = ("along", "armed", "behind", "crossed_ms", "net", "point", "seen_ms")
+
+    def __init__(self, point: Point, seen_ms: int) -> None:
+        self.point = point
+        self.seen_ms = seen_ms
+        self.armed = 0  # the side on which it was last far enough away: -1 left, +1 right, 0 not yet
+        self.behind = 0.0  # while not armed: the farthest it was on the side it came from, px
+        self.net = 0  # passes of the line since then: +1 for each to the right, -1 for each to the left
+        self.crossed_ms = seen_ms
+        self.along = 0.0
+
+
+class LineWatcher:
+    """Turns tracks into crossings; remembers no track that is not handed to it any more.
+
+    `reach_share` is the distance that arms, in box heights (at least `reach_px_min` pixels); `share_min` the share of
+    the vote under which a crossing is `unclassified`; `ground` where a vehicle stands: the bottom centre of its box, or
+    its centre if the camera looks straight down.
+    """
+
+    def __init__(
+        self,
+        lines: Sequence[CountingLine],
+        *,
+        reach_share: float = 0.25,
+        reach_px_min: float = 2.0,
+        share_min: float = 0.4,
+        ground: Literal["bottom", "centre"] = "bottom",
+    ) -> None:
+        self._centre = ground == "centre"
+        self._lines = tuple(lines)
+        self._reach_share = reach_share
+        self._reach_px_min = reach_px_min
+        self._share_min = share_min
+        self._passages: dict[int, list[_Passage]] = {}
+
+    def update(self, captured_ms: int, tracks: Sequence[Track]) -> list[Crossing]:
+        """The crossings that became certain at this frame, by time, line and track."""
+        passages: dict[int, list[_Passage]] = {}
+        crossings: list[Crossing] = []
+        for track in tracks:
+            known = self._passages.get(track.id)
+            if known is None:
+                known = [_Passage(self._ground(track), track.seen_ms) for _ in self._lines]
+            passages[track.id] = known
+            if track.seen_ms != captured_ms:
+                continue
+            for line, passage in zip(self._lines, known, strict=True):
+                crossed = self._follow(line, passage, track)
+                if crossed is not None:
+                    crossings.append(crossed)
+        self._passages = passages
+        crossings.sort(key=lambda c: (c.crossed_ms, c.line, c.track))
+        return crossings
+
+    def _ground(self, track: Track) -> Point:
+        x1, y1, x2, y2 = track.box
+        return (x1 + x2) / 2.0, (y1 + y2) / 2.0 if self._centre else y2
+
+    def _follow(self, line: CountingLine, passage: _Passage, track: Track) -> Crossing | None:
+        point, earlier = self._ground(track), passage.point
+        for share, turn, along in line.meets(earlier, point):
+            passage.net += turn
+            if passage.net == turn:  # back and forth on the line, the last time it set out counts
+                passage.along = along
+                passage.crossed_ms = passage.seen_ms + round(share * (track.seen_ms - passage.seen_ms))
+        passage.point, passage.seen_ms = point, track.seen_ms
+
+        distance = line.distance(point)
+        side = 1 if distance > 0.0 else -1
+        away = abs(distance)
+        reach = max(self._reach_share * (track.box[3] - track.box[1]), self._reach_px_min)
+        if passage.armed == 0 and passage.net == 0:
+            passage.behind = max(passage.behind, away)
+        if away < reach:
+            return None
+        if passage.armed == 0 and passage.net == side:
+            if passage.behind + away < 2.0 * reach:
+                return None
+            crossed = True
+        else:
+            crossed = passage.net * side > 0
+        passage.armed, passage.net = side, 0
+        if not crossed or track.part:
+            return None
+        label, share = track.label(self._share_min)
+        direction = DIRECTIONS[0] if side > 0 else DIRECTIONS[1]
+        return Crossing(line.name, direction, label, share, passage.crossed_ms, passage.along, track.id)

@@ -1,0 +1,290 @@
+"""The configuration of a device: frozen structs read from YAML, every field with its unit, default and bounds.
+
+Coordinates are fractions of the picture, so another resolution changes nothing. An unknown key is refused and the
+nearest known one is named; every error says the key, the value and what is allowed.
+"""
+
+import difflib
+import hashlib
+import math
+import re
+import types
+import typing
+from collections.abc import Sequence
+from functools import reduce
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo
+
+import msgspec
+import yaml
+
+from edge.counting.crossing import DIRECTIONS, CountingLine, Point
+from edge.delivery.report import NAME, NAME_RULE, ROOT
+from edge.errors import InputError
+
+Fraction = Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]
+Place = tuple[Fraction, Fraction]
+Name = Annotated[str, msgspec.Meta(pattern=f"^{NAME}$")]
+Word = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+
+
+class Camera(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where frames come from."""
+
+    url: str
+    frames_per_second: Annotated[float, msgspec.Meta(gt=0, le=60)] = 10.0
+
+
+class Model(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The detector: the name of a model that ships, or the path of a manifest."""
+
+    name: str = "vehicle-nano"
+    threads: Annotated[int, msgspec.Meta(ge=1, le=64)] = 2
+    score_min: Annotated[float, msgspec.Meta(gt=0, le=1)] = 0.1
+    region: Literal["lines", "picture"] = "lines"
+    """What the detector looks at: the part of the picture around the lines, or all of it."""
+
+
+class Line(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename={"start": "from", "end": "to"}
+):
+    """A counting line: `from` and `to`, or `points` for a polyline; and the user's words for its directions."""
+
+    start: Place | None = None
+    end: Place | None = None
+    points: Annotated[tuple[Place, ...], msgspec.Meta(min_length=2, max_length=32)] | None = None
+    a_to_b: Word = DIRECTIONS[0]
+    b_to_a: Word = DIRECTIONS[1]
+
+
+class Zone(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A queue zone."""
+
+    polygon: Annotated[tuple[Place, ...], msgspec.Meta(min_length=3, max_length=32)]
+    standing_after_s: Annotated[float, msgspec.Meta(gt=0, le=3600)] = 10.0
+
+
+class Counting(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The counting rules; the defaults serve every camera that we know."""
+
+    reach_share: Annotated[float, msgspec.Meta(gt=0, le=2)] = 0.25
+    """How far from the line a vehicle must have been on either side to count, in box heights."""
+    class_share_min: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.4
+    """The share of the vote under which a crossing is unclassified."""
+    gap_ms: Annotated[int, msgspec.Meta(ge=1, le=60_000)] = 2_000
+    """How long a frame vouches for the time after it."""
+    ground: Literal["bottom", "centre"] = "bottom"
+    """Where a vehicle stands: the bottom centre of its box, or the centre if the camera looks straight down."""
+
+
+class Reporting(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is reported, and how often."""
+
+    every_s: Annotated[int, msgspec.Meta(ge=5, le=86_400)] = 60
+    crossings: bool = False
+
+
+class Mqtt(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The broker. TLS is on and verified unless turned off."""
+
+    host: str
+    port: Annotated[int, msgspec.Meta(ge=1, le=65_535)] = 8883
+    username: str = ""
+    password_file: str = ""
+    tls: bool = True
+    ca_file: str = ""
+    certificate_file: str = ""
+    key_file: str = ""
+    root: Name = ROOT
+
+
+class Keep(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How much the device keeps."""
+
+    reports_days: Annotated[int, msgspec.Meta(ge=1, le=3_650)] = 90
+    strips_days: Annotated[int, msgspec.Meta(ge=0, le=3_650)] = 14
+    disk_mb: Annotated[int, msgspec.Meta(ge=10, le=1_000_000)] = 500
+
+
+class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """All that a device is told. Only `lines` must be given to replay a recording."""
+
+    site: Name = "replay"
+    device: Name = "recording"
+    time_zone: str = "UTC"
+    camera: Camera | None = None
+    model: Model = Model()
+    lines: Annotated[dict[Name, Line], msgspec.Meta(min_length=1, max_length=16)]
+    zones: Annotated[dict[Name, Zone], msgspec.Meta(max_length=16)] = {}
+    counting: Counting = Counting()
+    report: Reporting = Reporting()
+    mqtt: Mqtt | None = None
+    keep: Keep = Keep()
+
+    @property
+    def sha256(self) -> str:
+        """Fingerprint of everything configured."""
+        return hashlib.sha256(msgspec.json.encode(self, order="sorted")).hexdigest()
+
+    @property
+    def direction_words(self) -> dict[str, dict[str, str]]:
+        """Per line, the user's words for the two directions."""
+        return {name: {"a_to_b": line.a_to_b, "b_to_a": line.b_to_a} for name, line in self.lines.items()}
+
+
+def load_config(path: str | Path) -> Config:
+    """Read and check a configuration; InputError with one sentence if anything is wrong."""
+    path = Path(path)
+    try:
+        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}; a configuration (YAML) is expected") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
+    try:
+        return parse_config(raw)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+
+
+def parse_config(raw: Any) -> Config:
+    """Check what YAML gave; InputError with one sentence if anything is wrong."""
+    if not isinstance(raw, dict):
+        raise InputError(f"keys and values are expected, not {_shown(raw)}")
+    _refuse_unknown(raw, Config, "")
+    try:
+        config = msgspec.convert(raw, Config)
+    except msgspec.ValidationError as error:
+        raise InputError(_explain(raw, str(error))) from error
+    try:
+        ZoneInfo(config.time_zone)
+    except (KeyError, ValueError, OSError) as error:
+        raise InputError(f"time_zone is {config.time_zone!r}; a name such as Asia/Shanghai is allowed") from error
+    for name, line in config.lines.items():
+        points_of(name, line)
+        if line.a_to_b == line.b_to_a:
+            raise InputError(f"lines.{name}: a_to_b and b_to_a are both {line.a_to_b!r}; two words are needed")
+    return config
+
+
+def points_of(name: str, line: Line) -> tuple[Place, ...]:
+    """The points of a line, as fractions; InputError if they are given in no way, or in two, or coincide."""
+    if (line.points is None) == (line.start is None or line.end is None):
+        raise InputError(f"lines.{name}: either from and to, or points, must be given")
+    if line.points is not None and (line.start is not None or line.end is not None):
+        raise InputError(f"lines.{name}: either from and to, or points, must be given, not both")
+    points = line.points or (line.start, line.end)
+    if any(p == q for p, q in zip(points, points[1:], strict=False)):
+        raise InputError(f"lines.{name}: two neighbouring points are the same; a line needs a length")
+    return typing.cast(tuple[Place, ...], points)
+
+
+def counting_lines(config: Config, width: int, height: int) -> tuple[CountingLine, ...]:
+    """The lines in pixels of a picture of that size."""
+    return tuple(
+        CountingLine(name, tuple((x * width, y * height) for x, y in points_of(name, line)))
+        for name, line in config.lines.items()
+    )
+
+
+def parse_line(text: str) -> tuple[str, tuple[Point, ...]]:
+    """`[name=]x1,y1,x2,y2[,...]` from the command line: name ("" if none) and points as given; else InputError."""
+    name, _, numbers = text.rpartition("=")
+    allowed = "allowed is x1,y1,x2,y2 in pixels or fractions, or name=x1,y1,x2,y2"
+    if name and not re.fullmatch(NAME, name):
+        raise InputError(f"--line {text}: the name is {name!r}; allowed are {NAME_RULE}")
+    try:
+        values = [float(number) for number in numbers.split(",")]
+    except ValueError as error:
+        raise InputError(f"--line {text}: not numbers; {allowed}") from error
+    if len(values) < 4 or len(values) % 2 or not all(map(math.isfinite, values)):
+        raise InputError(f"--line {text}: {len(values)} numbers; {allowed}")
+    return name, tuple(zip(values[::2], values[1::2], strict=True))
+
+
+def lines_of(arguments: Sequence[str], width: int, height: int) -> dict[str, Line]:
+    """Lines given on the command line, for a picture of that size; all coordinates <= 1 are fractions."""
+    lines: dict[str, Line] = {}
+    for number, text in enumerate(arguments, start=1):
+        name, points = parse_line(text)
+        name = name or ("line" if len(arguments) == 1 else f"line-{number}")
+        fractions = all(value <= 1.0 for point in points for value in point)
+        scale = (1.0, 1.0) if fractions else (float(width), float(height))
+        placed = tuple((x / scale[0], y / scale[1]) for x, y in points)
+        if any(not (0.0 <= value <= 1.0) for point in placed for value in point):
+            raise InputError(f"--line {text}: outside the picture, which is {width}x{height} pixels")
+        if name in lines:
+            raise InputError(f"--line {text}: a second line called {name!r}; names must differ")
+        lines[name] = Line(points=placed)
+        points_of(name, lines[name])
+    return lines
+
+
+def warnings_of(config: Config) -> list[str]:
+    """What is allowed but will hurt."""
+    found = []
+    if config.report.every_s < 10:
+        found.append(
+            f"report.every_s is {config.report.every_s}: shorter than most vehicles take to cross the picture, "
+            "so a crossing may be reported in the bucket after its own"
+        )
+    if config.mqtt is not None and not config.mqtt.tls and config.mqtt.host not in {"127.0.0.1", "localhost", "::1"}:
+        found.append(f"mqtt.tls is off for {config.mqtt.host}: anybody on the way can read and change the counts")
+    for name, line in config.lines.items():
+        edge = min(min(x, y, 1 - x, 1 - y) for x, y in _between(points_of(name, line)))
+        if edge < 0.05:
+            found.append(
+                f"lines.{name} runs within 5% of the edge of the picture: vehicles are cut off there and counts suffer"
+            )
+    if config.zones:
+        found.append("zones are checked but not counted by this version")
+    return found
+
+
+def _between(points: Sequence[Place]) -> list[Place]:
+    """The middles of a line's segments: its ends may well touch the edge."""
+    return [((x1 + x2) / 2, (y1 + y2) / 2) for (x1, y1), (x2, y2) in zip(points, points[1:], strict=False)]
+
+
+def _refuse_unknown(raw: Any, kind: Any, where: str) -> None:
+    """Walk the structs along the raw values; InputError at the first key that no struct knows."""
+    kinds = typing.get_args(kind) if isinstance(kind, types.UnionType) else (kind,)
+    struct = next((k for k in kinds if isinstance(k, type) and issubclass(k, msgspec.Struct)), None)
+    if struct is not None and isinstance(raw, dict):
+        fields = {field.encode_name: field.type for field in msgspec.structs.fields(struct)}
+        for key, value in raw.items():
+            if key not in fields:
+                near = difflib.get_close_matches(str(key), fields, n=1, cutoff=0.5)
+                meant = f"did you mean {near[0]!r}?" if near else f"allowed are {', '.join(fields)}"
+                raise InputError(f"{where}{key} is not known; {meant}")
+            _refuse_unknown(value, fields[key], f"{where}{key}.")
+        return
+    inner = typing.get_args(kind)
+    if inner and typing.get_origin(kind) is Annotated:
+        _refuse_unknown(raw, inner[0], where)
+    elif typing.get_origin(kind) is dict and isinstance(raw, dict):
+        for key, value in raw.items():
+            _refuse_unknown(value, inner[1], f"{where}{key}.")
+
+
+def _explain(raw: Any, message: str) -> str:
+    """Turn "Expected `int` >= 5 - at `$.report.every_s`" into a sentence that also says what was found."""
+    found = re.fullmatch(r"(?P<what>.*?) - at `(?P<of>key in )?\$\.?(?P<key>[^`]*)`", message)
+    if found is None:
+        return message.replace("Object missing", "missing")
+    key, what = found["key"], found["what"]
+    what = what.replace("Object missing required field", "missing key")
+    if "matching regex" in what:
+        what = f"allowed are {NAME_RULE}"
+    steps = re.findall(r"[^.\[\]]+", key)
+    try:
+        value = reduce(lambda tree, step: tree[int(step) if isinstance(tree, list) else step], steps, raw)
+    except (KeyError, IndexError, TypeError, ValueError):
+        return f"{key.replace('[...]', '')}: {what[0].lower()}{what[1:]}"
+    return f"{key} is {_shown(value)}: {what[0].lower()}{what[1:]}"
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."

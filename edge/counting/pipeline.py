@@ -1,0 +1,49 @@
+"""The path of a frame through counting: detections, tracks, crossings, buckets.
+
+Live and replay run this same pipeline; only the source of frames and of time differs.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from edge.counting.buckets import Bucket, BucketCounter
+from edge.counting.crossing import Crossing, LineWatcher
+from edge.counting.detection import DetectedFrame
+from edge.counting.tracking import Track, Tracker
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one frame brought: living tracks, crossings that became certain, buckets that it closed."""
+
+    captured_ms: int
+    tracks: list[Track]
+    crossings: list[Crossing]
+    buckets: list[Bucket]
+
+
+class Pipeline:
+    """Counts frame by frame; `close` at the end of a run."""
+
+    def __init__(self, tracker: Tracker, watcher: LineWatcher, counter: BucketCounter) -> None:
+        self._tracker = tracker
+        self._watcher = watcher
+        self._counter = counter
+
+    def update(self, frame: DetectedFrame) -> Step:
+        """Count one frame; frames come in order of time."""
+        tracks = self._tracker.update(frame)
+        crossings = self._watcher.update(frame.captured_ms, tracks)
+        buckets = list(self._counter.advance(frame.captured_ms, crossings, watching=not frame.blind))
+        return Step(frame.captured_ms, tracks, crossings, buckets)
+
+    def close(self) -> list[Bucket]:
+        """End the run: the buckets still open."""
+        return list(self._counter.close())
+
+
+def count(frames: Iterable[DetectedFrame], pipeline: Pipeline) -> Iterator[Bucket]:
+    """All buckets of a run."""
+    for frame in frames:
+        yield from pipeline.update(frame).buckets
+    yield from pipeline.close()

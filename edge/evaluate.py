@@ -1,0 +1,171 @@
+"""How right the counting is: replay every clip with one configuration and score it against its truth file.
+
+A truth file says at which frame a vehicle crosses; the frame's own timestamp makes that a time. Detections can be kept
+as tapes (`tapes`), so that tracking and counting are scored again in seconds.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+from edge.config import Config, Line, points_of
+from edge.counting.crossing import Crossing
+from edge.counting.detection import CLASSES
+from edge.errors import InputError
+from edge.replay import Outcome, TapeSource, VideoSource, gather, replay
+from edge.scoring import Event, Pairing, Score, pair, score
+from edge.stages import build_detector
+from edge.vision.manifest import load_manifest
+from edge.vision.recording import Recording, frame_times_ms
+
+Pixel = Annotated[float, msgspec.Meta(ge=0)]
+
+
+class TrueCrossing(msgspec.Struct, frozen=True, rename={"label": "class"}):
+    """One crossing as a person saw it."""
+
+    frame: Annotated[int, msgspec.Meta(ge=0)]
+    label: Literal["car", "van", "truck", "bus", "motorcycle", "bicycle", "unclassified"]
+    direction: Literal["a_to_b", "b_to_a"]
+    uncertain: bool = False
+    class_uncertain: bool = False
+
+
+class Truth(msgspec.Struct, frozen=True):
+    """A truth file; further keys (source, notes) are for people."""
+
+    video: str
+    line: Annotated[tuple[tuple[Pixel, Pixel], ...], msgspec.Meta(min_length=2)]
+    fps: Annotated[float, msgspec.Meta(gt=0)]
+    frames: Annotated[int, msgspec.Meta(ge=1)]
+    crossings: tuple[TrueCrossing, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ClipResult:
+    """One clip: what was asked, what was found, how they pair, and the score."""
+
+    name: str
+    video: Path
+    line: tuple[tuple[float, float], ...]
+    true: tuple[Event, ...]
+    crossings: tuple[Crossing, ...]
+    predicted: tuple[Event, ...]
+    pairing: Pairing
+    score: Score
+
+
+def load_truth(path: Path) -> Truth:
+    """Read and check a truth file; InputError if it is none."""
+    try:
+        truth = msgspec.json.decode(path.read_bytes(), type=Truth)
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}; a truth file (JSON) is expected") from error
+    except msgspec.DecodeError as error:
+        raise InputError(f"{path} is not a truth file: {error}") from error
+    late = [crossing.frame for crossing in truth.crossings if crossing.frame >= truth.frames]
+    if late:
+        raise InputError(f"{path}: a crossing at frame {late[0]}, but the clip has {truth.frames} frames")
+    return truth
+
+
+def evaluate(
+    paths: Sequence[Path],
+    config: Config,
+    *,
+    every: int = 1,
+    tapes: Path | None = None,
+    progress: Callable[[str], None] = lambda _: None,
+) -> Iterator[ClipResult]:
+    """Score each truth file; `config` gives all but the line. Files are checked before any work is done."""
+    truths = [(path, load_truth(path)) for path in paths]
+    names = [path.stem for path, _ in truths]
+    for name in names:
+        if names.count(name) > 1:
+            raise InputError(f"two truth files are called {name}.json; names must differ")
+    clips = [(path, truth, Recording(path.parent / truth.video)) for path, truth in truths]
+    for path, truth, recording in clips:
+        yield _evaluate_clip(path, truth, recording, config, every=every, tapes=tapes)
+        progress(path.stem)
+
+
+def _evaluate_clip(
+    path: Path, truth: Truth, recording: Recording, config: Config, *, every: int, tapes: Path | None
+) -> ClipResult:
+    width, height = recording.width, recording.height
+    if any(x > width or y > height for x, y in truth.line):
+        raise InputError(f"{path}: the line leaves the picture, which is {width}x{height} pixels")
+    line = Line(points=tuple((x / width, y / height) for x, y in truth.line))
+    points_of("line", line)
+    config = msgspec.structs.replace(config, lines={"line": line})
+    outcome = _replay(recording, config, every, tapes)
+    times_ms = frame_times_ms(recording.path)
+    if truth.frames > len(times_ms) + 1:
+        raise InputError(f"{path} speaks of {truth.frames} frames, but {recording.path} has {len(times_ms)}")
+    true = tuple(
+        Event(c.direction, c.label, times_ms[min(c.frame, len(times_ms) - 1)], c.uncertain, c.class_uncertain)
+        for c in truth.crossings
+    )
+    predicted = tuple(Event(c.direction, c.label, c.crossed_ms) for c in outcome.crossings)
+    return ClipResult(
+        name=path.stem,
+        video=recording.path,
+        line=truth.line,
+        true=true,
+        crossings=tuple(outcome.crossings),
+        predicted=predicted,
+        pairing=pair(true, predicted),
+        score=score(true, predicted),
+    )
+
+
+def _replay(recording: Recording, config: Config, every: int, tapes: Path | None) -> Outcome:
+    """Count a clip, from its tape where there is one that this model made, else writing it if asked to."""
+    if tapes is None:
+        sampled = Recording(recording.path, every=every)
+        detector = build_detector(config, recording.width, recording.height)
+        return gather(replay(VideoSource(sampled, detector), config))
+    tape = tapes / f"{recording.path.stem}.{_fingerprint(recording, config)}.tape"
+    if not tape.is_file():
+        tapes.mkdir(parents=True, exist_ok=True)
+        detector = build_detector(config, recording.width, recording.height)
+        for _ in VideoSource(recording, detector, tape):
+            pass
+    return gather(replay(TapeSource(tape, every=every), config))
+
+
+def _fingerprint(recording: Recording, config: Config) -> str:
+    """What a tape depends on: the clip, the model, and how the detector looks at the picture."""
+    with recording.path.open("rb") as file:
+        clip = hashlib.file_digest(file, "sha256").hexdigest()
+    manifest = load_manifest(config.model.name)
+    looks = (clip, manifest.sha256, manifest.path.read_text(encoding="utf-8"), config.model.score_min, config.model.region)
+    lines = config.lines if config.model.region == "lines" else ""
+    return hashlib.sha256(repr((*looks, lines)).encode()).hexdigest()[:12]
+
+
+def summary_of(part: Score) -> dict[str, Any]:
+    """A score as JSON says it."""
+    low, high = part.f1_interval
+    return {
+        "true": part.true,
+        "found": part.found,
+        "missed": part.missed,
+        "extra": part.extra,
+        "precision": round(part.precision, 4),
+        "recall": round(part.recall, 4),
+        "f1": round(part.f1, 4),
+        "f1_interval_95": [round(low, 4), round(high, 4)],
+        "class_accuracy": round(part.class_accuracy, 4),
+        "direction_errors": part.direction_errors,
+        "total_error": part.total_error,
+        "confusion": {
+            label: {other: n for other in (*CLASSES, "unclassified") if (n := part.confusion[label, other])}
+            for label in (*CLASSES, "unclassified")
+            if any(a == label for a, _ in part.confusion)
+        },
+    }

@@ -1,0 +1,157 @@
+"""Replay: a recorded video or a tape through the very stages of the live service, with the file's own time.
+
+The same file, start and configuration give the same bytes of reports.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from edge.config import Config
+from edge.counting.buckets import Bucket
+from edge.counting.crossing import Crossing
+from edge.counting.detection import DetectedFrame
+from edge.counting.pipeline import Step
+from edge.stages import build_detector, build_pipeline
+from edge.vision.detector import OnnxDetector
+from edge.vision.frame import Frame
+from edge.vision.recording import Recording
+from edge.vision.tape import TapeHeader, TapeWriter, read_tape
+
+TAPE_SUFFIXES = {".tape", ".jsonl"}
+
+
+class Source(Protocol):
+    """Where detected frames come from; `frame` is None where there are no pixels."""
+
+    width: int
+    height: int
+
+    def __iter__(self) -> Iterator[tuple[DetectedFrame, Frame | None]]:
+        """All frames in order."""
+        ...
+
+
+class VideoSource:
+    """A recording seen by the detector; writes a tape of it on the way if asked to."""
+
+    def __init__(self, recording: Recording, detector: OnnxDetector, tape: Path | None = None) -> None:
+        self.width = recording.width
+        self.height = recording.height
+        self.recording = recording
+        self._detector = detector
+        self._tape = tape
+
+    def __iter__(self) -> Iterator[tuple[DetectedFrame, Frame | None]]:
+        """Detect frame by frame."""
+        recording = self.recording
+        with ExitStack() as stack:
+            tape = None
+            if self._tape is not None:
+                manifest = self._detector.manifest
+                header = TapeHeader(
+                    width=recording.width,
+                    height=recording.height,
+                    model=f"{manifest.name} {manifest.version} {manifest.sha256[:12]}",
+                    source=recording.path.name,
+                    start_ms=recording.start_ms,
+                    every=recording.every,
+                    score_min=self._detector.score_min,
+                )
+                tape = stack.enter_context(TapeWriter(self._tape, header))
+            for frame in recording:
+                detected = self._detector.detect(frame)
+                if tape is not None:
+                    tape.append(detected)
+                yield detected, frame
+
+
+class TapeSource:
+    """A tape; `start_ms` moves it in time, `every` = n hands on each n-th frame only."""
+
+    def __init__(self, path: Path, start_ms: int | None = None, every: int = 1) -> None:
+        self.header, self._frames = read_tape(path)
+        self.width = self.header.width
+        self.height = self.header.height
+        self._shift_ms = 0 if start_ms is None else start_ms - self.header.start_ms
+        self._every = every
+
+    def __iter__(self) -> Iterator[tuple[DetectedFrame, Frame | None]]:
+        """Frame by frame."""
+        for index, frame in enumerate(self._frames):
+            if index % self._every == 0:
+                shifted_ms = frame.captured_ms + self._shift_ms
+                yield DetectedFrame(shifted_ms, frame.detections, frame.blind), None
+
+
+@dataclass(slots=True)
+class Outcome:
+    """All that a replay found; crossings are in the order in which they became certain."""
+
+    crossings: list[Crossing] = field(default_factory=list)
+    buckets: list[Bucket] = field(default_factory=list)
+    frames: int = 0
+    first_ms: int = 0
+    last_ms: int = 0
+
+
+def is_tape(path: Path) -> bool:
+    """By its suffix: `.tape` or `.jsonl`."""
+    return path.suffix in TAPE_SUFFIXES
+
+
+def open_source(path: Path, config: Config, *, start_ms: int, every: int = 1, tape: Path | None = None) -> Source:
+    """The frames of a video, or of a tape, as the configuration says that they are looked at."""
+    if is_tape(path):
+        return TapeSource(path, start_ms, every)
+    recording = Recording(path, start_ms, every)
+    return VideoSource(recording, build_detector(config, recording.width, recording.height), tape)
+
+
+def size_of(path: Path) -> tuple[int, int]:
+    """Width and height of a video or tape, in pixels."""
+    if is_tape(path):
+        header, _ = read_tape(path)
+        return header.width, header.height
+    recording = Recording(path)
+    return recording.width, recording.height
+
+
+def replay(source: Source, config: Config) -> Iterator[tuple[Step, DetectedFrame | None, Frame | None]]:
+    """Count frame by frame; the last step has no frame and brings the buckets still open."""
+    pipeline = build_pipeline(config, source.width, source.height)
+    last_ms = 0
+    for detected, frame in source:
+        last_ms = detected.captured_ms
+        yield pipeline.update(detected), detected, frame
+    yield Step(last_ms, [], [], pipeline.close()), None, None
+
+
+def gather(steps: Iterator[tuple[Step, DetectedFrame | None, Frame | None]]) -> Outcome:
+    """Run a replay to its end."""
+    outcome = Outcome()
+    for step, detected, _ in steps:
+        note(outcome, step, detected)
+    return outcome
+
+
+def note(outcome: Outcome, step: Step, detected: DetectedFrame | None) -> None:
+    """Add one step to what was found."""
+    outcome.crossings.extend(step.crossings)
+    outcome.buckets.extend(step.buckets)
+    if detected is not None:
+        if outcome.frames == 0:
+            outcome.first_ms = detected.captured_ms
+        outcome.frames += 1
+        outcome.last_ms = detected.captured_ms
+
+
+def run_of(path: Path, config: Config, start_ms: int, every: int) -> str:
+    """The name of a replay's run: a fingerprint of the file and of everything that shapes the counts."""
+    fingerprint = hashlib.sha256(f"{config.sha256} {start_ms} {every} ".encode())
+    with path.open("rb") as file:
+        fingerprint.update(hashlib.file_digest(file, "sha256").digest())
+    return f"replay-{fingerprint.hexdigest()[:16]}"

@@ -1,0 +1,154 @@
+"""How right a count is: predicted crossings against true ones, pure.
+
+Pairs are of one direction and within `WITHIN_MS`; among all pairings the one with the most true crossings found is
+taken, and of these the one with the least sum of time differences. An uncertain true crossing explains a prediction
+but is itself never asked for: it counts neither as missed nor as extra.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from math import sqrt
+
+from edge.counting.assignment import assign
+
+WITHIN_MS = 1_000
+CERTAIN_FIRST = 1_000_000.0  # a certain pair outweighs any sum of time differences, an uncertain one half of it
+NORMAL_95 = 1.959964
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A crossing as scored: direction, class, time on any one clock in ms."""
+
+    direction: str
+    label: str
+    at_ms: int
+    uncertain: bool = False
+    label_uncertain: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """Counts of one clip or of many; they add up."""
+
+    true: int = 0
+    found: int = 0
+    missed: int = 0
+    extra: int = 0
+    direction_errors: int = 0
+    predicted: int = 0
+    confusion: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """(true class, predicted class) -> pairs found, certain classes only."""
+
+    def __add__(self, other: "Score") -> "Score":
+        return Score(
+            self.true + other.true,
+            self.found + other.found,
+            self.missed + other.missed,
+            self.extra + other.extra,
+            self.direction_errors + other.direction_errors,
+            self.predicted + other.predicted,
+            self.confusion + other.confusion,
+        )
+
+    @property
+    def precision(self) -> float:
+        """Share of the counted that is true; 1 when nothing was counted."""
+        return self.found / (self.found + self.extra) if self.found + self.extra else 1.0
+
+    @property
+    def recall(self) -> float:
+        """Share of the true that was counted; 1 when there was nothing to count."""
+        return self.found / self.true if self.true else 1.0
+
+    @property
+    def f1(self) -> float:
+        """Harmonic mean of precision and recall; 1 when there was nothing to count and nothing was."""
+        wrong = self.missed + self.extra
+        return 2 * self.found / (2 * self.found + wrong) if self.found + wrong else 1.0
+
+    @property
+    def f1_interval(self) -> tuple[float, float]:
+        """95% interval of F1: Wilson's (1927) for the share found / (found + missed + extra), carried over to F1."""
+        low, high = wilson_interval(self.found, self.found + self.missed + self.extra)
+        return 2 * low / (1 + low), 2 * high / (1 + high)
+
+    @property
+    def class_accuracy(self) -> float:
+        """Share of the pairs found whose class is right; 1 without pairs."""
+        pairs = sum(self.confusion.values())
+        return sum(n for (a, b), n in self.confusion.items() if a == b) / pairs if pairs else 1.0
+
+    @property
+    def total_error(self) -> int:
+        """Counted minus true, with what uncertain crossings explain left out on both sides."""
+        return self.extra - self.missed
+
+
+@dataclass(frozen=True, slots=True)
+class Pairing:
+    """Who was paired with whom: indices into the sequences given; what is left is missed or extra."""
+
+    found: tuple[tuple[int, int], ...]
+    excused: tuple[tuple[int, int], ...]
+    missed: tuple[int, ...]
+    extra: tuple[int, ...]
+
+
+def pair(true: Sequence[Event], predicted: Sequence[Event], within_ms: int = WITHIN_MS) -> Pairing:
+    """The best pairing of true and predicted events."""
+    pairs = []
+    for row, truth in enumerate(true):
+        worth = CERTAIN_FIRST / 2 if truth.uncertain else CERTAIN_FIRST
+        for column, event in enumerate(predicted):
+            apart_ms = abs(truth.at_ms - event.at_ms)
+            if truth.direction == event.direction and apart_ms <= within_ms:
+                pairs.append((row, column, apart_ms - worth))
+    made = assign(pairs, 0.0)
+    rows = {row for row, _ in made}
+    columns = {column for _, column in made}
+    return Pairing(
+        found=tuple((row, column) for row, column in made if not true[row].uncertain),
+        excused=tuple((row, column) for row, column in made if true[row].uncertain),
+        missed=tuple(row for row, truth in enumerate(true) if row not in rows and not truth.uncertain),
+        extra=tuple(column for column in range(len(predicted)) if column not in columns),
+    )
+
+
+def score(true: Sequence[Event], predicted: Sequence[Event], within_ms: int = WITHIN_MS) -> Score:
+    """Score one clip."""
+    made = pair(true, predicted, within_ms)
+    confusion = Counter(
+        (true[row].label, predicted[column].label) for row, column in made.found if not true[row].label_uncertain
+    )
+    turned = [
+        (i, j, abs(true[row].at_ms - predicted[column].at_ms) - CERTAIN_FIRST)
+        for i, row in enumerate(made.missed)
+        for j, column in enumerate(made.extra)
+        if abs(true[row].at_ms - predicted[column].at_ms) <= within_ms
+    ]
+    return Score(
+        true=sum(not truth.uncertain for truth in true),
+        found=len(made.found),
+        missed=len(made.missed),
+        extra=len(made.extra),
+        direction_errors=len(assign(turned, 0.0)),
+        predicted=len(predicted),
+        confusion=confusion,
+    )
+
+
+def total(scores: Iterable[Score]) -> Score:
+    """All clips together."""
+    return sum(scores, Score())
+
+
+def wilson_interval(successes: int, trials: int) -> tuple[float, float]:
+    """95% interval of a share (Wilson 1927); (0, 1) without trials."""
+    if trials == 0:
+        return 0.0, 1.0
+    share, z2 = successes / trials, NORMAL_95**2
+    centre = (share + z2 / (2 * trials)) / (1 + z2 / trials)
+    half = NORMAL_95 * sqrt(share * (1 - share) / trials + z2 / (4 * trials**2)) / (1 + z2 / trials)
+    return max(centre - half, 0.0), min(centre + half, 1.0)
