@@ -1,9 +1,11 @@
 """YOLOX-Nano as one PyTorch module, with the parameter names of the published weights.
 
 The architecture is Megvii's YOLOX-Nano (Ge et al., 2021, Apache-2.0): a CSP-Darknet of width 0.25 with
-depthwise-separable filters, a path aggregation network and a decoupled head without anchors on strides 8, 16
-and 32. Only the names of the parameters are kept from the original, so that its weights load; the text is ours.
+depthwise-separable filters, a path aggregation network and a decoupled head without anchors on strides 8,
+16 and 32. Only the names of the parameters are kept from the original, so that its weights load; the text
+is ours.
 """
+# ruff: noqa: D102  # `forward` does what the class says
 
 from __future__ import annotations
 
@@ -44,7 +46,9 @@ class Separable(nn.Module):
 
 
 class Bottleneck(nn.Module):
-    def __init__(self, channels: int, residual: bool) -> None:
+    """A mix of the channels and a separable filter, added to what came in."""
+
+    def __init__(self, channels: int, *, residual: bool) -> None:
         super().__init__()
         self.conv1 = ConvNormAct(channels, channels, 1)
         self.conv2 = Separable(channels, channels)
@@ -58,13 +62,13 @@ class Bottleneck(nn.Module):
 class CrossStage(nn.Module):
     """Half of the channels pass the bottlenecks, half go round them."""
 
-    def __init__(self, inputs: int, outputs: int, depth: int, residual: bool) -> None:
+    def __init__(self, inputs: int, outputs: int, depth: int, *, residual: bool) -> None:
         super().__init__()
         half = outputs // 2
         self.conv1 = ConvNormAct(inputs, half, 1)
         self.conv2 = ConvNormAct(inputs, half, 1)
         self.conv3 = ConvNormAct(outputs, outputs, 1)
-        self.m = nn.Sequential(*(Bottleneck(half, residual) for _ in range(depth)))
+        self.m = nn.Sequential(*(Bottleneck(half, residual=residual) for _ in range(depth)))
 
     def forward(self, x: Tensor) -> Tensor:
         return self.conv3(torch.cat((self.m(self.conv1(x)), self.conv2(x)), 1))
@@ -97,6 +101,8 @@ class Stem(nn.Module):
 
 
 class Darknet(nn.Module):
+    """Features at strides 8, 16 and 32."""
+
     def __init__(self) -> None:
         super().__init__()
         self.stem = Stem()
@@ -161,7 +167,9 @@ class Head(nn.Module):
             x = self.stems[level](feature)
             boxes = self.reg_convs[level](x)
             kinds = self.cls_convs[level](x)
-            maps.append((self.reg_preds[level](boxes), self.obj_preds[level](boxes), self.cls_preds[level](kinds)))
+            maps.append(
+                (self.reg_preds[level](boxes), self.obj_preds[level](boxes), self.cls_preds[level](kinds))
+            )
         return maps
 
 
@@ -215,9 +223,7 @@ def cells(height: int, width: int) -> tuple[Tensor, Tensor]:
     """Corner (cells, 2) in cells as x, y, and stride (cells,) in pixels, in the order of `forward`."""
     corners, strides = [], []
     for stride in STRIDES:
-        y, x = torch.meshgrid(
-            torch.arange(height // stride), torch.arange(width // stride), indexing="ij"
-        )
+        y, x = torch.meshgrid(torch.arange(height // stride), torch.arange(width // stride), indexing="ij")
         corners.append(torch.stack((x, y), 2).reshape(-1, 2).float())
         strides.append(torch.full((corners[-1].shape[0],), float(stride)))
     return torch.cat(corners), torch.cat(strides)

@@ -1,0 +1,182 @@
+"""Turns the sets' own labels and the teacher's objects into what the loss and the measurement read.
+
+    python -m models.training.labels --work DIR
+
+writes DIR/labels.json, per picture: `boxes` (x1, y1, x2, y2, class) in pixels, class -1 where it is
+certainly a vehicle but of unknown class (it teaches place and presence, not class), and `ignore` (x1, y1,
+x2, y2), where nothing is taught either way. Frames of clips follow `from_teacher`, pictures labelled by
+people `from_people`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from models.training.network import LABELS
+from models.training.teacher import overlap
+
+CAR, TRUCK, BUS, MOTORCYCLE, BICYCLE = range(len(LABELS))
+UNKNOWN = -1  # a vehicle of unknown class
+SURE_STANDING = 0.55  # the teacher's score from which an object is taken as true where nothing moved,
+SURE_MOVING = 0.22  # the same where the picture differs from the empty road,
+UNSURE = 0.12  # and from which it is at least not taught as background
+MOVING_SHARE = (
+    0.08,
+    0.35,
+)  # of the box's pixels that differ from the empty road: standing below, moving above
+DIFFERENT = 12  # grey levels
+LARGEST_SHARE = (
+    0.08  # of the picture: larger objects need a score of SURE_STANDING even if something moves in them
+)
+MATCHED = 0.30  # from which it may settle the class of a box that people drew
+MISSED = 0.25  # unmatched from this score, in a set labelled by people: not taught as background
+VOTES = 0.70  # share of the teacher's votes that settles a class
+SMALLEST_PX = 5.0
+SMALLEST_BLOB_PX = 30
+
+OWN_CLASSES: dict[str, dict[int, int]] = {
+    "manaus_traffic_v5": {0: MOTORCYCLE, 1: CAR, 2: BICYCLE, 4: UNKNOWN},  # 3: people; 4: truck or bus
+    "topview_vehicle": {0: UNKNOWN},
+    "highway_indonesia": {0: BUS, 1: CAR, 2: MOTORCYCLE, 4: TRUCK},  # 3: person
+    "vehicles_openimages": {0: UNKNOWN, 1: BUS, 2: CAR, 3: MOTORCYCLE, 4: TRUCK},  # 0: ambulance
+    "atl_car_truck_bus_bike": {0: MOTORCYCLE, 1: BUS, 2: CAR, 3: TRUCK},
+}
+INCOMPLETE = {"topview_vehicle", "vehicles_openimages"}  # many vehicles have no box
+ADDED = (
+    0.55  # an unmatched object of the teacher is taught there from this score (never in held-out pictures)
+)
+SETTLED_BY_TEACHER = {
+    "manaus_traffic_v5": {TRUCK, BUS},
+    "topview_vehicle": {CAR, TRUCK, BUS, MOTORCYCLE},
+}
+
+
+def main() -> None:
+    """Labels every listed picture and prints how many boxes there are of each class."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--work", type=Path, required=True)
+    options = parser.parse_args()
+    seen: dict[str, list[dict[str, Any]]] = {}
+    for path in sorted(options.work.glob("teacher-*.json")):
+        seen |= json.loads(path.read_text())
+    labelled = []
+    counts = np.zeros((2, len(LABELS) + 2), int)
+    for picture in json.loads((options.work / "pictures.json").read_text()):
+        height, width = cv2.imread(picture["path"]).shape[:2]
+        objects = seen.get(picture["path"], [])
+        if picture["set"] == "clips":
+            boxes, ignore = from_teacher(objects, changed_pixels(picture))
+        else:
+            boxes, ignore = from_people(picture, objects, width, height)
+        labelled.append({**picture, "width": width, "height": height, "boxes": boxes, "ignore": ignore})
+        row = counts[int(picture["part"] == "held_out")]
+        for box in boxes:
+            row[box[4]] += 1  # -1 is the last
+        row[-2] += len(ignore)
+    (options.work / "labels.json").write_text(json.dumps(labelled))
+    for part, row in zip(("train", "held_out"), counts, strict=True):
+        print(part, dict(zip((*LABELS, "ignored", "unknown class"), row.tolist(), strict=True)))
+
+
+def from_teacher(
+    objects: list[dict[str, Any]], changed: NDArray[np.bool_]
+) -> tuple[list[list[float]], list[list[float]]]:
+    """Frames of a fixed camera: where the road looks other than empty, a weak score is enough."""
+    boxes: list[list[float]] = []
+    ignore = []
+    for thing in sorted(objects, key=lambda thing: -thing["score"]):
+        x1, y1, x2, y2 = (max(0, round(value)) for value in thing["box"])
+        moving = float(changed[y1:y2, x1:x2].mean()) if x2 > x1 and y2 > y1 else 0.0
+        large = (x2 - x1) * (y2 - y1) > LARGEST_SHARE * changed.size
+        needed = (
+            SURE_STANDING if large else float(np.interp(moving, MOVING_SHARE, (SURE_STANDING, SURE_MOVING)))
+        )
+        known = np.array(boxes, np.float32).reshape(-1, 5)
+        if len(known) and within(np.array(thing["box"], np.float32), known[:, :4]).max() > 0.7:
+            continue  # a part of, or the same as, a better one
+        if thing["score"] >= needed:
+            boxes.append([*thing["box"], settled(thing)])
+        elif thing["score"] >= (SURE_STANDING / 2 if large else UNSURE):
+            ignore.append(thing["box"])
+    return boxes, ignore + unexplained(changed, boxes)
+
+
+def unexplained(changed: NDArray[np.bool_], boxes: list[list[float]]) -> list[list[float]]:
+    """Where something moved that the teacher did not see: perhaps a vehicle, so nothing is taught there."""
+    rest = changed.astype(np.uint8)
+    for x1, y1, x2, y2, _ in boxes:
+        rest[max(0, round(y1)) : round(y2), max(0, round(x1)) : round(x2)] = 0
+    rest = cv2.morphologyEx(rest, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
+    rest = cv2.dilate(rest, np.ones((3, 3), np.uint8))
+    _, _, blobs, _ = cv2.connectedComponentsWithStats(rest)
+    return [
+        [float(x), float(y), float(x + w), float(y + h)]
+        for x, y, w, h, area in blobs[1:]
+        if area >= SMALLEST_BLOB_PX
+    ]
+
+
+def within(box: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Share of the smaller of the two areas that both cover, for every other box."""
+    low, high = np.maximum(box[:2], others[:, :2]), np.minimum(box[2:], others[:, 2:])
+    shared = np.clip(high - low, 0, None).prod(1)
+    smaller = np.minimum((box[2:] - box[:2]).prod(), (others[:, 2:] - others[:, :2]).prod(1))
+    return (shared / np.maximum(smaller, 1e-6)).astype(np.float32)
+
+
+def changed_pixels(picture: dict[str, str]) -> NDArray[np.bool_]:
+    """Where the frame differs from the median of its clip."""
+    grey = [
+        cv2.GaussianBlur(cv2.imread(picture[name], cv2.IMREAD_GRAYSCALE), (3, 3), 0)
+        for name in ("path", "background")
+    ]
+    return cv2.absdiff(grey[0], grey[1]) >= DIFFERENT
+
+
+def settled(thing: dict[str, Any]) -> int:
+    """The class on which the teacher's views agree, or unknown."""
+    votes = np.array(thing["votes"])
+    return int(votes.argmax()) if votes.max() >= VOTES else UNKNOWN
+
+
+def from_people(
+    picture: dict[str, str], objects: list[dict[str, Any]], width: int, height: int
+) -> tuple[list[list[float]], list[list[float]]]:
+    """The boxes of the set, classes settled and gaps filled or ignored by the teacher."""
+    classes = OWN_CLASSES[picture["set"]]
+    path = Path(picture["path"])
+    lines = (path.parent.parent / "labels" / path.name).with_suffix(".txt").read_text().split("\n")
+    boxes: list[list[float]] = []
+    for line in filter(None, lines):
+        number, x, y, w, h = (float(value) for value in line.split())
+        if int(number) not in classes or min(w * width, h * height) < SMALLEST_PX:
+            continue
+        box = [(x - w / 2) * width, (y - h / 2) * height, (x + w / 2) * width, (y + h / 2) * height]
+        boxes.append([*(round(value, 1) for value in box), classes[int(number)]])
+    ignore = []
+    own = np.array(boxes, np.float32).reshape(-1, 5)
+    for thing in objects:
+        agreement = overlap(np.array([thing["box"]], np.float32), own[:, :4])[0]
+        if agreement.size and agreement.max() >= 0.5:
+            match = int(agreement.argmax())
+            may_settle = SETTLED_BY_TEACHER.get(picture["set"], set())
+            if boxes[match][4] == UNKNOWN and thing["score"] >= MATCHED and settled(thing) in may_settle:
+                boxes[match][4] = settled(thing)
+        elif agreement.size and within(np.array(thing["box"], np.float32), own[:, :4]).max() > 0.7:
+            continue  # a part of what people drew
+        elif picture["set"] in INCOMPLETE and picture["part"] == "train" and thing["score"] >= ADDED:
+            boxes.append([*thing["box"], settled(thing)])
+        elif thing["score"] >= (UNSURE if picture["set"] in INCOMPLETE else MISSED):
+            ignore.append(thing["box"])
+    return boxes, ignore
+
+
+if __name__ == "__main__":
+    main()

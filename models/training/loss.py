@@ -1,0 +1,142 @@
+"""What the network is told about its mistakes: SimOTA's matching and the three losses of YOLOX.
+
+A cell is told of a box when the box, judged by place and by what the network says at present, costs little
+there (Ge et al., YOLOX, 2021: section 2.2). Two additions for labels that are not complete: a box of class
+-1 has no class loss, and cells that fall in an ignored region and in no box have no objectness loss.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn.functional import binary_cross_entropy_with_logits as cross_entropy
+from torch.nn.functional import one_hot
+
+from models.training.network import cells, decode
+
+BOX_WEIGHT = 5.0
+CENTRE_CELLS = 2.5  # a cell this near to the centre of a box, in cells of its stride, may be told of it
+COST_OF_OVERLAP = 3.0
+COST_OUTSIDE = 1e5
+LARGEST_TELL = 10  # at most so many cells are told of one box
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One picture: boxes as centre and size, ignored regions as corners, all in pixels of the input."""
+
+    boxes: Tensor  # (n, 4)
+    classes: Tensor  # (n,) int64, -1 unknown
+    ignore: Tensor  # (m, 4)
+
+
+def detection_loss(
+    raw: Tensor, targets: list[Target], height: int, width: int
+) -> tuple[Tensor, dict[str, float]]:
+    """The loss of a batch, divided by the number of cells told of a box, and its parts for the log."""
+    corners, strides = cells(height, width)
+    centres = (corners + 0.5) * strides[:, None]
+    boxes = decode(raw, height, width)
+    things, kinds = raw[..., 4], raw[..., 5:]
+    box_loss = raw.new_zeros(())
+    kind_loss = raw.new_zeros(())
+    wanted = torch.zeros_like(things)
+    judged = torch.ones_like(things)
+    told = 0
+    for number, target in enumerate(targets):
+        if len(target.ignore):
+            judged[number][inside(centres, target.ignore).any(1)] = 0.0
+            corners_of = torch.cat(
+                (
+                    target.boxes[:, :2] - target.boxes[:, 2:] / 2,
+                    target.boxes[:, :2] + target.boxes[:, 2:] / 2,
+                ),
+                1,
+            )
+            judged[number][inside(centres, corners_of).any(1)] = 1.0
+        if not len(target.boxes):
+            continue
+        with torch.no_grad():
+            chosen, owner, agreement = match(
+                boxes[number].detach(),
+                things[number].detach(),
+                kinds[number].detach(),
+                target,
+                centres,
+                strides,
+            )
+        told += len(chosen)
+        wanted[number, chosen] = 1.0
+        judged[number, chosen] = 1.0
+        overlap = paired_overlap(boxes[number, chosen], target.boxes[owner])
+        box_loss = box_loss + (1.0 - overlap.square()).sum()
+        known = target.classes[owner] >= 0
+        goal = one_hot(target.classes[owner][known], kinds.shape[-1]) * agreement[known, None]
+        kind_loss = kind_loss + cross_entropy(kinds[number, chosen[known]], goal.to(kinds), reduction="sum")
+    thing_loss = (cross_entropy(things, wanted, reduction="none") * judged).sum()
+    scale = 1.0 / max(told, 1)
+    parts = {
+        "box": BOX_WEIGHT * box_loss.item() * scale,
+        "thing": thing_loss.item() * scale,
+        "kind": kind_loss.item() * scale,
+        "told": told / len(targets),
+    }
+    return (BOX_WEIGHT * box_loss + thing_loss + kind_loss) * scale, parts
+
+
+def match(  # noqa: PLR0917  # all are tensors of one picture
+    boxes: Tensor, things: Tensor, kinds: Tensor, target: Target, centres: Tensor, strides: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Which cells are told of which box: numbers of cells, their box, their present overlap with it."""
+    middle, half = target.boxes[:, :2], target.boxes[:, 2:] / 2
+    within = inside(centres, torch.cat((middle - half, middle + half), 1))
+    near = ((centres[:, None] - middle[None]).abs() < CENTRE_CELLS * strides[:, None, None]).all(2)
+    candidates = (within | near).any(1).nonzero()[:, 0]
+    preferred = (within & near)[candidates]
+    agreement = all_overlaps(boxes[candidates], target.boxes)
+    score = (things[candidates, None].sigmoid() * kinds[candidates].sigmoid()).sqrt()
+    known = target.classes >= 0
+    goal = one_hot(target.classes.clamp(min=0), kinds.shape[-1]).to(score)
+    nothing = -torch.log((1 - score).clamp(min=1e-6)).sum(1, keepdim=True)
+    gain = torch.log(score.clamp(min=1e-6)) - torch.log((1 - score).clamp(min=1e-6))
+    kind_cost = nothing - gain @ goal.T  # binary cross entropy against the class of each box
+    best = -torch.log(score.max(1, keepdim=True).values.clamp(min=1e-6))
+    kind_cost = torch.where(known[None], kind_cost, best)
+    cost = kind_cost - COST_OF_OVERLAP * torch.log(agreement + 1e-8) + COST_OUTSIDE * ~preferred
+    tellings = agreement.topk(min(LARGEST_TELL, len(candidates)), dim=0).values.sum(0).int().clamp(min=1)
+    chosen = torch.zeros_like(cost, dtype=torch.bool)
+    ranked = cost.argsort(0)
+    for box, count in enumerate(tellings.tolist()):
+        chosen[ranked[:count, box], box] = True
+    shared = chosen.sum(1) > 1  # a cell is told of one box only: the cheapest
+    if shared.any():
+        cheapest = cost[shared].argmin(1)
+        chosen[shared] = False
+        chosen[shared.nonzero()[:, 0], cheapest] = True
+    rows, owner = chosen.nonzero(as_tuple=True)
+    return candidates[rows], owner, agreement[rows, owner]
+
+
+def inside(points: Tensor, corners: Tensor) -> Tensor:
+    """(points, boxes): does the point lie in the box."""
+    low = points[:, None] > corners[None, :, :2]
+    high = points[:, None] < corners[None, :, 2:]
+    return (low & high).all(2)
+
+
+def all_overlaps(one: Tensor, other: Tensor) -> Tensor:
+    """Intersection over union of every pair; boxes as centre and size."""
+    low = torch.maximum((one[:, :2] - one[:, 2:] / 2)[:, None], (other[:, :2] - other[:, 2:] / 2)[None])
+    high = torch.minimum((one[:, :2] + one[:, 2:] / 2)[:, None], (other[:, :2] + other[:, 2:] / 2)[None])
+    shared = (high - low).clamp(min=0).prod(2)
+    return shared / (one[:, 2:].prod(1)[:, None] + other[:, 2:].prod(1)[None] - shared + 1e-9)
+
+
+def paired_overlap(one: Tensor, other: Tensor) -> Tensor:
+    """Intersection over union, row by row; boxes as centre and size."""
+    low = torch.maximum(one[:, :2] - one[:, 2:] / 2, other[:, :2] - other[:, 2:] / 2)
+    high = torch.minimum(one[:, :2] + one[:, 2:] / 2, other[:, :2] + other[:, 2:] / 2)
+    shared = (high - low).clamp(min=0).prod(1)
+    return shared / (one[:, 2:].prod(1) + other[:, 2:].prod(1) - shared + 1e-9)
