@@ -14,7 +14,7 @@ from onnxruntime.capi import onnxruntime_pybind11_state as fault
 
 from edge.counting.detection import CLASSES, DetectedFrame, Detection
 from edge.errors import InputError, WorkError
-from edge.vision.boxes import Floats, suppress
+from edge.vision.boxes import Boxes, Floats, suppress
 from edge.vision.fitting import Fitting, Picture
 from edge.vision.frame import Frame
 from edge.vision.heads import head_of
@@ -102,9 +102,9 @@ class OnnxDetector:
         """
         height, width = image_shape[:2]
         left, top, right, bottom = self.region or (0, 0, width, height)
-        boxes = self._head.decode(outputs, self.score_min)
-        boxes.ids[:] = self._class_of[boxes.ids]
-        boxes = suppress(boxes, self._overlap.max, across_classes=self._overlap.across_classes)
+        found = self._head.decode(outputs, self.score_min)
+        vehicles = Boxes(found.corners, found.scores, self._class_of[found.ids])
+        boxes = suppress(vehicles, self._overlap.max, across_classes=self._overlap.across_classes)
         corners = self._fitting.back(boxes.corners, bottom - top, right - left)
         corners += np.array((left, top, left, top))
         corners = np.clip(corners, 0, (width, height, width, height)).round(2)

@@ -1,0 +1,150 @@
+"""The tape: detected frames as JSON lines, so that counting can be repeated bit by bit without any pixels.
+
+The first line is the header, `{"tape":1,...}`. Each further line is a frame, with `"blind"` where it cannot
+vouch: `{"ms":...,"boxes":[[x1,y1,x2,y2,score,label],...]}`. Numbers read back as the very floats they were.
+"""
+
+import math
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Literal, Self
+
+import msgspec
+
+from edge.counting.detection import CLASSES, DetectedFrame, Detection
+from edge.errors import InputError, WorkError
+
+
+class TapeHeader(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where a tape comes from. `width`, `height`: pixels that boxes are in; `source`: the video's name.
+
+    `model`: name and version; `start_ms`: UTC of the first frame; `every`: 1 if each frame was looked at;
+    `score_min`: the least score that was kept.
+    """
+
+    tape: Literal[1] = 1
+    width: int
+    height: int
+    model: str
+    source: str
+    start_ms: int
+    every: int = 1
+    score_min: float = 0.0
+
+
+_Row = tuple[float, float, float, float, float, str]
+
+
+class _Line(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    ms: int
+    boxes: list[_Row]
+    blind: str = ""
+
+
+_HEADER_BYTES_MAX = 65536       # what is longer is some other file
+_encoder = msgspec.json.Encoder()
+_header_decoder = msgspec.json.Decoder(TapeHeader)
+_line_decoder = msgspec.json.Decoder(_Line)
+
+
+class TapeWriter:
+    """Writes a tape frame by frame; the file stands under its name only once the `with` block ended well.
+
+    Until then the lines are in a file beside it with the suffix .part, which a failure removes. Raises
+    InputError if the folder cannot be written to, WorkError if writing fails later (a full disk).
+    """
+
+    def __init__(self, path: str | Path, header: TapeHeader) -> None:
+        self._path = Path(path)
+        self._part = self._path.with_name(f"{self._path.name}.part")
+        self._header = header
+        self._last_ms: int | None = None
+
+    def __enter__(self) -> Self:
+        try:
+            self._file: IO[bytes] = self._part.open("wb")
+        except OSError as error:
+            raise InputError(
+                f"{self._path} cannot be written ({error.strerror}); allowed is a file in an existing folder"
+            ) from error
+        self._write(self._header)
+        return self
+
+    def append(self, frame: DetectedFrame) -> None:
+        """Write the next frame. Its numbers must be finite and its time must not step back."""
+        assert self._last_ms is None or frame.captured_ms >= self._last_ms, "time never steps back in a tape"
+        self._last_ms = frame.captured_ms
+        boxes: list[_Row] = [(d.x1, d.y1, d.x2, d.y2, d.score, d.label) for d in frame.detections]
+        for row in boxes:
+            if not all(map(math.isfinite, row[:5])):
+                raise ValueError(f"frame {frame.captured_ms} holds {row}; a tape takes finite numbers only")
+        self._write(_Line(frame.captured_ms, boxes, frame.blind))
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            self._file.close()
+            if kind is None:
+                self._part.replace(self._path)
+        except OSError as fault:
+            raise WorkError(f"{self._path} cannot be written: {fault.strerror}") from fault
+        finally:
+            self._part.unlink(missing_ok=True)
+
+    def _write(self, line: TapeHeader | _Line) -> None:
+        try:
+            self._file.write(_encoder.encode(line) + b"\n")
+        except OSError as error:
+            raise WorkError(f"{self._path} cannot be written: {error.strerror}") from error
+
+
+def write_tape(path: str | Path, header: TapeHeader, frames: Iterable[DetectedFrame]) -> None:
+    """Write all frames as one tape, or nothing if one cannot be had. See TapeWriter."""
+    with TapeWriter(path, header) as tape:
+        for frame in frames:
+            tape.append(frame)
+
+
+def read_tape(path: str | Path) -> tuple[TapeHeader, Iterator[DetectedFrame]]:
+    """Return the header, read at once, and the frames, read as they are asked for.
+
+    Raises InputError, with the number of the line, for what is no tape of ours.
+    """
+    path = Path(path)
+    try:
+        with path.open("rb") as file:
+            first = file.readline(_HEADER_BYTES_MAX)
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error.strerror}); a tape is expected") from error
+    try:
+        header = _header_decoder.decode(first)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}, line 1: {error}; the header of a tape is expected") from error
+    return header, _frames(path)
+
+
+def _frames(path: Path) -> Iterator[DetectedFrame]:
+    last_ms: int | None = None
+    with path.open("rb") as file:
+        next(file)
+        for number, text in enumerate(file, start=2):
+            frame = _frame(path, number, text)
+            if last_ms is not None and frame.captured_ms < last_ms:
+                raise InputError(
+                    f"{path}, line {number}: ms is {frame.captured_ms} after {last_ms}; time never steps back"
+                )
+            last_ms = frame.captured_ms
+            yield frame
+
+
+def _frame(path: Path, number: int, text: bytes) -> DetectedFrame:
+    try:
+        line = _line_decoder.decode(text)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}, line {number}: {error}; a frame is expected") from error
+    for row in line.boxes:
+        if row[5] not in CLASSES:
+            raise InputError(f"{path}, line {number}: label is {row[5]!r}; allowed are {', '.join(CLASSES)}")
+    return DetectedFrame(line.ms, tuple(Detection(*row) for row in line.boxes), line.blind)

@@ -1,0 +1,114 @@
+"""A tape gives back the very frames that it was given, or stands nowhere."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge.counting.detection import CLASSES, DetectedFrame, Detection
+from edge.errors import InputError
+from edge.vision.tape import TapeHeader, read_tape, write_tape
+
+HEADER = TapeHeader(width=352, height=288, model="small 1", source="clip.mp4", start_ms=1_500_000_000_000)
+
+finite = st.floats(allow_nan=False, allow_infinity=False)
+detections = st.builds(Detection, finite, finite, finite, finite, finite, st.sampled_from(CLASSES))
+some = st.lists(detections, max_size=4).map(tuple)
+frames_in_any_order = st.lists(st.builds(DetectedFrame, st.integers(0, 2**53), some, st.text(max_size=5)))
+tapes = frames_in_any_order.map(lambda frames: sorted(frames, key=lambda frame: frame.captured_ms))
+
+
+@given(tapes)
+def test_every_bit_comes_back(tmp_path_factory: pytest.TempPathFactory, frames: list[DetectedFrame]) -> None:
+    path = tmp_path_factory.getbasetemp() / "any.tape"
+    write_tape(path, HEADER, frames)
+    header, back = read_tape(path)
+    assert header == HEADER
+    assert repr(list(back)) == repr(frames)     # repr tells -0.0 from 0.0
+    again = path.with_name("again.tape")
+    write_tape(again, header, read_tape(path)[1])
+    assert again.read_bytes() == path.read_bytes()
+
+
+def test_a_line_is_compact_and_says_blind_only_where_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "clip.tape"
+    seen = DetectedFrame(40, (Detection(1.5, 2.0, 3.25, 4.0, 0.875, "car"),))
+    write_tape(path, HEADER, [seen, DetectedFrame(80, (), "covered")])
+    assert path.read_text().splitlines()[1:] == [
+        '{"ms":40,"boxes":[[1.5,2.0,3.25,4.0,0.875,"car"]]}',
+        '{"ms":80,"boxes":[],"blind":"covered"}',
+    ]
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf"), float("-inf")])
+def test_a_number_that_json_cannot_say_is_refused_and_leaves_nothing(tmp_path: Path, number: float) -> None:
+    frame = DetectedFrame(0, (Detection(0.0, 0.0, 1.0, number, 0.5, "car"),))
+    with pytest.raises(ValueError, match="finite"):
+        write_tape(tmp_path / "clip.tape", HEADER, [frame])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_nothing_stands_until_the_tape_is_whole_and_an_old_one_stays(tmp_path: Path) -> None:
+    path = tmp_path / "clip.tape"
+    write_tape(path, HEADER, [DetectedFrame(1, ())])
+    before = path.read_bytes()
+
+
+    def interrupted() -> Iterator[DetectedFrame]:
+        yield DetectedFrame(2, ())
+        assert path.read_bytes() == before
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_tape(path, HEADER, interrupted())
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_time_that_steps_back_is_a_bug_of_the_writer(tmp_path: Path) -> None:
+    with pytest.raises(AssertionError, match="never steps back"):
+        write_tape(tmp_path / "clip.tape", HEADER, [DetectedFrame(5, ()), DetectedFrame(4, ())])
+
+
+def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="cannot be written"):
+        write_tape(tmp_path / "none" / "clip.tape", HEADER, [])
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ('{"ms":90,"boxes":[[1,2,3,', "line 3: "),
+        ("", "line 3: "),
+        ('{"ms":90,"boxes":[[1,2,3,4,0.5]]}', "line 3: "),
+        ('{"ms":90,"boxes":[[1,2,3,4,0.5,"boat"]]}', "line 3: label is 'boat'; allowed are car, van"),
+        ('{"ms":90,"boxes":[[1,2,3,NaN,0.5,"car"]]}', "line 3: "),
+        ('{"ms":90,"boxes":[[1,2,3,1e999,0.5,"car"]]}', "line 3: "),
+        ('{"ms":90,"boxes":[],"speed":3}', "line 3: Object contains unknown field `speed`"),
+        ('{"ms":39,"boxes":[]}', "line 3: ms is 39 after 40; time never steps back"),
+    ],
+)
+def test_a_bad_line_is_told_by_its_number(tmp_path: Path, line: str, said: str) -> None:
+    path = tmp_path / "clip.tape"
+    write_tape(path, HEADER, [DetectedFrame(40, ())])
+    path.write_text(path.read_text() + line + "\n")
+    _, frames = read_tape(path)
+    assert next(frames) == DetectedFrame(40, ())
+    with pytest.raises(InputError) as error:
+        next(frames)
+    assert said in str(error.value)
+
+
+@pytest.mark.parametrize("content", [b"", b"\n", b"{}", b"\x89PNG\r\n", b'{"tape":2,"width":1}', b"\xff\xfe"])
+def test_a_file_that_is_no_tape_is_told_at_once(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "clip.tape"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match="line 1: "):
+        read_tape(path)
+
+
+def test_a_missing_tape_is_told(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="cannot be read"):
+        read_tape(tmp_path / "none.tape")
