@@ -1,0 +1,49 @@
+"""Reports for tests: one by one, and any at all."""
+
+from hypothesis import strategies as st
+
+from edge.delivery.report import Health, Report, rfc3339
+
+NOON_MS = 1_795_608_000_000
+MINUTE_MS = 60_000
+
+
+def a_report(seq: int, *, cars: int = 1, run: str = "run-1") -> Report:
+    return Report(
+        site="bridge",
+        device="mast-1",
+        run=run,
+        seq=seq,
+        start=rfc3339(NOON_MS + seq * MINUTE_MS),
+        width_ms=MINUTE_MS,
+        watched_ms=MINUTE_MS,
+        state="ok",
+        lines={"deck": {"outbound": {"car": cars, "truck": 0}, "return": {"car": 0, "truck": 0}}},
+    )
+
+
+names = st.text("abcdefghijklmnopqrstuvwxyz0123456789-", min_size=1, max_size=64)
+words = st.text(st.characters(codec="utf-8", exclude_categories=("Cc",)), min_size=1, max_size=20)
+counts = st.integers(0, 1_000_000)
+lines = st.dictionaries(
+    names, st.dictionaries(words, st.dictionaries(words, counts, max_size=3), max_size=2), max_size=3
+)
+
+
+@st.composite
+def reports(draw: st.DrawFn) -> Report:
+    state = draw(st.sampled_from(("ok", "partial", "blind")))
+    width_ms = draw(st.integers(1, 86_400_000))
+    return Report(
+        site=draw(names),
+        device=draw(names),
+        run=draw(names),
+        seq=draw(st.integers(1, 2**53 - 1)),
+        start=rfc3339(draw(st.integers(0, 4_000_000_000_000))),
+        width_ms=width_ms,
+        watched_ms=draw(st.integers(0, width_ms)),
+        state=state,
+        clock_synced=draw(st.booleans()),
+        lines=None if state == "blind" else draw(lines),
+        health=Health(frames=draw(counts), frames_blind=draw(counts)),
+    )

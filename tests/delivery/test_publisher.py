@@ -1,0 +1,181 @@
+"""The publisher against real sockets: a real broker on the loopback, and brokers that refuse."""
+
+import json
+import queue
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from paho.mqtt.client import Client
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+from refusing_broker import NOT_AUTHORIZED, refusing_broker
+from reports import NOON_MS, a_report
+
+from collector.demo_broker import demo_broker
+from edge.delivery.connection import Broker
+from edge.delivery.mqtt import Publisher
+from edge.delivery.outbox import Outbox
+from edge.delivery.report import decode
+from edge.delivery.status import Info, LineInfo
+from edge.errors import InputError, WorkError
+
+REPORTS = 80  # more than a window
+INFO = Info(
+    run="run-1", version="0.1.0", model="m", lines={"deck": LineInfo()}, classes=["car"], bucket_ms=60_000
+)
+
+
+@pytest.fixture
+def outbox(tmp_path: Path) -> Iterator[Outbox]:
+    with Outbox(tmp_path / "outbox.sqlite") as outbox:
+        for _ in range(REPORTS):
+            outbox.append(a_report, now_ms=NOON_MS)
+        yield outbox
+
+
+def publisher(port: int, outbox: Outbox, *, info: Info | None = None, **access: Any) -> Publisher:
+    broker = Broker("127.0.0.1", port, **{"tls": False, **access})
+    return Publisher(broker, outbox, site="bridge", device="mast-1", run="run-1", info=info)
+
+
+@contextmanager
+def listener(port: int) -> Iterator["queue.SimpleQueue[tuple[str, bytes]]"]:
+    """All that is said under `crossing/`."""
+    heard: queue.SimpleQueue[tuple[str, bytes]] = queue.SimpleQueue()
+    ready: queue.SimpleQueue[None] = queue.SimpleQueue()
+    client = Client(CallbackAPIVersion.VERSION2, protocol=MQTTProtocolVersion.MQTTv5)
+    client.on_connect = lambda *_: client.subscribe("crossing/#", 1)
+    client.on_subscribe = lambda *_: ready.put(None)
+    client.on_message = lambda _, __, message: heard.put((message.topic, message.payload))
+    client.connect("127.0.0.1", port)
+    client.loop_start()
+    ready.get(timeout=5)
+    yield heard
+    client.disconnect()
+    client.loop_stop()
+
+
+def test_deliver_returns_when_the_broker_has_every_report(outbox: Outbox) -> None:
+    with demo_broker() as port, listener(port) as heard:
+        with publisher(port, outbox) as ours:
+            assert ours.deliver(timeout_s=10) == REPORTS
+            assert outbox.state().unsent == 0
+            assert ours.deliver(timeout_s=10) == 0
+        said = [heard.get(timeout=5) for _ in range(REPORTS + 2)]
+    reports = [decode(payload) for topic, payload in said if topic == "crossing/v1/bridge/mast-1/report"]
+    assert reports == [a_report(seq) for seq in range(1, REPORTS + 1)]
+
+
+def test_status_and_info_are_retained_and_the_end_is_said(outbox: Outbox) -> None:
+    with demo_broker() as port:
+        with publisher(port, outbox, info=INFO) as ours:
+            ours.connect(timeout_s=5)
+            with listener(port) as heard:
+                said = dict([heard.get(timeout=5), heard.get(timeout=5)])
+            status = json.loads(said["crossing/v1/bridge/mast-1/status"])
+            assert (status["state"], status["run"]) == ("online", "run-1")
+            assert json.loads(said["crossing/v1/bridge/mast-1/info"])["lines"] == {
+                "deck": {"a_to_b": "a_to_b", "b_to_a": "b_to_a"}
+            }
+        with listener(port) as heard:
+            said = dict([heard.get(timeout=5), heard.get(timeout=5)])
+        status = json.loads(said["crossing/v1/bridge/mast-1/status"])
+        assert (status["state"], status["reason"]) == ("offline", "stopped")
+
+
+def test_a_connection_that_breaks_leaves_the_last_will(outbox: Outbox) -> None:
+    with demo_broker() as port, listener(port) as heard:
+        ours = publisher(port, outbox)
+        ours.connect(timeout_s=5)
+        while json.loads(heard.get(timeout=5)[1]).get("state") != "online":
+            pass
+        ours._end(politely=False)
+        while (status := json.loads(heard.get(timeout=5)[1])).get("state") != "offline":
+            pass
+        assert (status["run"], status["reason"]) == ("run-1", "connection lost")
+
+
+def test_a_broker_that_restarts_is_found_again(outbox: Outbox) -> None:
+    with demo_broker() as port:
+        ours = publisher(port, outbox)
+        assert ours.deliver(timeout_s=5) == REPORTS
+    with demo_broker(port=port), ours:
+        outbox.append(a_report, now_ms=NOON_MS)
+        assert ours.deliver(timeout_s=10) == 1
+
+
+def test_live_words_are_said_only_where_somebody_is_connected(outbox: Outbox) -> None:
+    with demo_broker() as port, listener(port) as heard, publisher(port, outbox) as ours:
+        assert not ours.say("live", b"{}")
+        ours.deliver(timeout_s=5)
+        assert ours.say("live", b"{}")
+        while heard.get(timeout=5) != ("crossing/v1/bridge/mast-1/live", b"{}"):
+            pass
+
+
+def test_the_right_password_is_let_in_and_a_wrong_one_is_one_sentence(outbox: Outbox, tmp_path: Path) -> None:
+    right, wrong = tmp_path / "right", tmp_path / "wrong"
+    right.write_text("correct horse\n")
+    wrong.write_text("battery staple\n")
+    with demo_broker(users={"mast-1": "correct horse"}) as port:
+        with (
+            publisher(port, outbox, username="mast-1", password_file=wrong) as ours,
+            pytest.raises(WorkError, match=rf"broker 127\.0\.0\.1:{port} closed .*the password right\?$"),
+        ):
+            ours.deliver(timeout_s=5)
+        assert outbox.state().unsent == REPORTS
+        with publisher(port, outbox, username="mast-1", password_file=right) as ours:
+            assert ours.deliver(timeout_s=5) == REPORTS
+
+
+def test_a_port_where_nobody_listens_is_one_sentence(outbox: Outbox) -> None:
+    with demo_broker() as port:
+        pass
+    with (
+        publisher(port, outbox) as ours,
+        pytest.raises(
+            WorkError, match=rf"^broker 127\.0\.0\.1:{port} cannot be reached: Connection refused$"
+        ),
+    ):
+        ours.deliver(timeout_s=5)
+    assert outbox.state().unsent == REPORTS
+
+
+def test_a_broker_that_says_nothing_is_one_sentence(outbox: Outbox) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        with publisher(port, outbox) as ours:  # noqa: SIM117  # the port comes first
+            with pytest.raises(WorkError, match=rf"127\.0\.0\.1:{port} gave no answer within 0\.3 s$"):
+                ours.deliver(timeout_s=0.3)
+
+
+def test_a_broker_that_refuses_the_connection_is_quoted(outbox: Outbox) -> None:
+    with refusing_broker(connect=NOT_AUTHORIZED) as port, publisher(port, outbox) as ours:
+        with pytest.raises(WorkError, match=r"refused the connection: Not authorized$"):
+            ours.deliver(timeout_s=5)
+
+
+def test_a_broker_that_refuses_a_report_is_quoted_and_the_report_stays(outbox: Outbox) -> None:
+    with refusing_broker(publish=NOT_AUTHORIZED) as port, publisher(port, outbox) as ours:
+        with pytest.raises(WorkError, match=r"refused report \d+ of bridge/mast-1: Not authorized$"):
+            ours.deliver(timeout_s=5)
+    assert outbox.state().unsent == REPORTS
+
+
+# paho leaves the socket of a failed handshake to the garbage collector
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_tls_is_verified_unless_it_is_turned_off(outbox: Outbox) -> None:
+    with demo_broker() as port, publisher(port, outbox, tls=True) as ours:
+        with pytest.raises(WorkError, match=r"failed the TLS handshake|cannot be reached"):
+            ours.deliver(timeout_s=5)
+
+
+@pytest.mark.parametrize(
+    "access", [{"username": "u", "password_file": Path("nowhere")}, {"tls": True, "ca_file": Path("nowhere")}]
+)
+def test_credentials_that_cannot_be_read_are_wrong_input(outbox: Outbox, access: dict[str, Any]) -> None:
+    with publisher(1, outbox, **access) as ours, pytest.raises(InputError, match="cannot be"):
+        ours.deliver(timeout_s=5)
