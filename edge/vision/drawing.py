@@ -1,0 +1,375 @@
+"""The annotated picture: what was detected, tracked and counted, drawn so that a person can follow it."""
+
+from collections import Counter, deque
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from math import atan2, ceil, pi
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.counting.buckets import COUNTED_CLASSES
+from edge.counting.crossing import DIRECTIONS, CountingLine, Crossing, Point
+from edge.counting.detection import Detection
+from edge.counting.tracking import Track
+from edge.errors import InputError, WorkError
+
+CLASS_COLOURS = {
+    "car": "#0072B2",
+    "van": "#56B4E9",
+    "truck": "#D55E00",
+    "bus": "#009E73",
+    "motorcycle": "#CC79A7",
+    "bicycle": "#F0E442",
+    "unclassified": "#999999",
+}
+"""Told apart by colour-blind people too (Okabe and Ito 2008); the same in video, strip and chart."""
+
+DirectionWords = Mapping[str, Mapping[str, str]]
+"""line -> direction -> what the user calls it ("outbound"); what is absent keeps its name in the code."""
+
+Picture = NDArray[np.uint8]
+Colour = tuple[int, int, int]
+
+WHITE: Colour = (255, 255, 255)
+INK: Colour = (24, 20, 18)
+DAY_MS = 86_400_000
+
+_WIDTH_MIN = 640  # smaller pictures are enlarged before anything is written on them
+_TRAIL_POINTS = 48
+_FLASH_MS = 600
+_PANEL_OPACITY = 0.68
+_PLAIN_ARROWS = str.maketrans("→↘↓↙←↖↑↗", ">>v<<<^>")  # OpenCV 4 writes ASCII only
+_FONT = cv2.FONT_HERSHEY_SIMPLEX
+_CODECS = {".mp4": "mp4v", ".mkv": "mp4v", ".avi": "XVID"}  # what the OpenCV wheels encode fast everywhere
+
+
+def bgr(colour: str) -> Colour:
+    """`#RRGGBB` as OpenCV wants it."""
+    red, green, blue = bytes.fromhex(colour.removeprefix("#"))
+    return blue, green, red
+
+
+def heading(line: CountingLine, direction: str) -> str:
+    """The arrow that shows, as seen in the picture, where vehicles of this direction go."""
+    (x1, y1), (x2, y2) = line.points[0], line.points[-1]
+    if (x1, y1) == (x2, y2):  # a closed line has no side of its own; its first segment speaks for it
+        x2, y2 = line.points[1]
+    turn = 1 if direction == DIRECTIONS[0] else -1
+    return "→↘↓↙←↖↑↗"[round(atan2(turn * (x2 - x1), turn * (y1 - y2)) / (pi / 4)) % 8]
+
+
+def clock(at_ms: int) -> str:
+    """UTC as hh:mm:ss; seconds since the start where the time is a recording's own (its first day)."""
+    if at_ms < DAY_MS:
+        return f"{at_ms / 1000:.1f} s"
+    return datetime.fromtimestamp(at_ms // 1000, UTC).strftime("%H:%M:%S")
+
+
+def walk(
+    points: Sequence[Point], shares: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Points and unit directions, both (n, 2), at these shares (0..1) of a polyline's length."""
+    corners = np.asarray(points, np.float64)
+    steps = np.diff(corners, axis=0)
+    lengths = np.hypot(steps[:, 0], steps[:, 1])
+    ends = np.cumsum(lengths)
+    distances = np.clip(shares, 0.0, 1.0) * ends[-1]
+    segment = np.minimum(np.searchsorted(ends, distances, side="right"), len(steps) - 1)
+    directions = steps[segment] / lengths[segment, None]
+    into = distances - (ends[segment] - lengths[segment])
+    return corners[segment] + into[:, None] * directions, directions
+
+
+def text_size(text: str, scale: float) -> tuple[int, int]:
+    """Width and height in pixels."""
+    (width, height), _ = cv2.getTextSize(text, _FONT, scale, 1)
+    return width, height
+
+
+def write(picture: Picture, text: str, at: tuple[int, int], scale: float, colour: Colour) -> None:
+    """Write on the picture, `at` being the lower left corner."""
+    if cv2.__version__ < "5":
+        text = text.translate(_PLAIN_ARROWS)
+    cv2.putText(picture, text, at, _FONT, scale, colour, 1, cv2.LINE_AA)
+
+
+def write_haloed(picture: Picture, text: str, at: tuple[int, int], scale: float, colour: Colour) -> None:
+    """Write so that it reads on any ground."""
+    x, y = at
+    for dx, dy in ((-1, -1), (1, -1), (-1, 1), (1, 1)):
+        write(picture, text, (x + dx, y + dy), scale, INK)
+    write(picture, text, at, scale, colour)
+
+
+class Annotator:
+    """Draws frame after frame; remembers trails, counts and the crossings of the last moment.
+
+    `size` is (width, height) of the frames. The pictures it returns have `.size`: at least 640 wide, both
+    sides even, as encoders want them.
+    """
+
+    def __init__(
+        self,
+        lines: Sequence[CountingLine],
+        size: tuple[int, int],
+        direction_words: DirectionWords | None = None,
+    ) -> None:
+        width, height = size
+        assert min(size) > 0, "a frame has a size"
+        self._zoom = max(1, ceil(_WIDTH_MIN / width))
+        self.size = (width * self._zoom // 2 * 2, height * self._zoom // 2 * 2)
+        self.counts: Counter[tuple[str, str, str]] = Counter()
+        """(line, direction, class) -> crossings drawn so far."""
+        self._frame_size = size
+        self._lines = tuple(lines)
+        self._words = direction_words or {}
+        self._pen = max(1, round(min(self.size) / 480))
+        self._scale = 0.42 * max(1.0, min(self.size) / 600)
+        self._trails: dict[int, deque[tuple[int, int]]] = {}
+        self._fresh: list[tuple[Crossing, int]] = []
+        self._panel_right, self._panel_low = self._find_corner()
+
+    def draw(
+        self,
+        image: Picture,
+        detections: Sequence[Detection],
+        tracks: Sequence[Track],
+        crossings: Sequence[Crossing],
+        captured_ms: int,
+    ) -> Picture:
+        """Return an annotated copy; `crossings` are those that became certain at this very frame."""
+        assert (image.shape[1], image.shape[0]) == self._frame_size, (
+            "all frames have the size that was announced"
+        )
+        self.counts.update((c.line, c.direction, c.label) for c in crossings)
+        self._fresh = [(c, until_ms) for c, until_ms in self._fresh if until_ms > captured_ms]
+        self._fresh += [(c, captured_ms + _FLASH_MS) for c in crossings]
+        picture = np.asarray(
+            cv2.resize(image, self.size, interpolation=cv2.INTER_LINEAR) if self._zoom > 1 else image.copy(),
+            np.uint8,
+        )[: self.size[1], : self.size[0]]
+        picture = np.ascontiguousarray(picture)
+        for line in self._lines:
+            self._draw_line(picture, line, captured_ms)
+        for detection in detections:
+            corners = self._at(detection.x1, detection.y1), self._at(detection.x2, detection.y2)
+            cv2.rectangle(picture, *corners, (200, 200, 200), 1)
+        self._draw_trails(picture, tracks)
+        for track in tracks:
+            self._draw_track(picture, track, captured_ms)
+        self._draw_panel(picture, captured_ms)
+        return picture
+
+    def _at(self, x: float, y: float) -> tuple[int, int]:
+        return round(x * self._zoom), round(y * self._zoom)
+
+    def _draw_line(self, picture: Picture, line: CountingLine, captured_ms: int) -> None:
+        """The line with its name and an arrow a to b; brighter for a moment after a crossing."""
+        fresh = [(c, until_ms) for c, until_ms in self._fresh if c.line == line.name]
+        points = np.array([self._at(x, y) for x, y in line.points], np.int32)
+        colour: Colour = (80, 255, 255) if fresh else (0, 200, 245)
+        pen = self._pen * (4 if fresh else 2)
+        cv2.polylines(
+            picture, [points], isClosed=False, color=INK, thickness=pen + 2 * self._pen, lineType=cv2.LINE_AA
+        )
+        cv2.polylines(picture, [points], isClosed=False, color=colour, thickness=pen, lineType=cv2.LINE_AA)
+
+        (middle,), ((dx, dy),) = walk(line.points, np.array([0.5]))
+        x, y = self._at(*middle)
+        reach = 22 * self._pen
+        tail, tip = (
+            (round(x + dy * reach / 2), round(y - dx * reach / 2)),
+            (round(x - dy * reach), round(y + dx * reach)),
+        )
+        cv2.arrowedLine(picture, tail, tip, INK, 4 * self._pen, cv2.LINE_AA, tipLength=0.35)
+        cv2.arrowedLine(picture, tail, tip, colour, 2 * self._pen, cv2.LINE_AA, tipLength=0.35)
+        width, height = text_size(line.name, self._scale)
+        self._write_inside(picture, line.name, (tip[0] - width // 2, tip[1] + height + 4 * self._pen), colour)
+
+        for crossing, until_ms in fresh:
+            ((x_along, y_along),), _ = walk(line.points, np.array([crossing.along]))
+            age = 1.0 - (until_ms - captured_ms) / _FLASH_MS
+            radius = round((8 + 22 * age) * self._pen)
+            cv2.circle(picture, self._at(x_along, y_along), radius, WHITE, 2 * self._pen, cv2.LINE_AA)
+
+    def _draw_trails(self, picture: Picture, tracks: Sequence[Track]) -> None:
+        self._trails = {t.id: self._trails.get(t.id, deque(maxlen=_TRAIL_POINTS)) for t in tracks}
+        for track in tracks:
+            trail = self._trails[track.id]
+            trail.append(self._at(*track.ground))
+            colour = _colour_of(track)
+            points = np.array(trail, np.int32)
+            cv2.polylines(
+                picture, [points], isClosed=False, color=colour, thickness=self._pen, lineType=cv2.LINE_AA
+            )
+            cv2.circle(picture, trail[-1], 2 + self._pen, INK, -1, cv2.LINE_AA)
+            cv2.circle(picture, trail[-1], 1 + self._pen, colour, -1, cv2.LINE_AA)
+
+    def _draw_track(self, picture: Picture, track: Track, captured_ms: int) -> None:
+        """A box in the class's colour with id and class; thin and without a class while it is only believed."""
+        x1, y1, x2, y2 = track.box
+        colour = _colour_of(track)
+        seen = track.seen_ms == captured_ms
+        cv2.rectangle(
+            picture, self._at(x1, y1), self._at(x2, y2), colour, 2 * self._pen if seen else 1, cv2.LINE_AA
+        )
+        label = f"{track.id} {track.label(0.0)[0]}" if seen else f"{track.id}"
+        width, height = text_size(label, self._scale)
+        left, top = self._at(x1, y1)
+        left = min(max(left, 0), self.size[0] - width - 6)
+        low = max(top, height + 6)
+        cv2.rectangle(picture, (left, low - height - 6), (left + width + 6, low), colour, -1)
+        write(picture, label, (left + 3, low - 4), self._scale, _contrast(colour))
+
+    def _draw_panel(self, picture: Picture, captured_ms: int) -> None:
+        """Counts so far, per line, class and direction, on a translucent ground in a corner."""
+        scale = self._scale * 1.1
+        row = round(26 * scale / 0.42 * 0.72)
+        pad = row // 2
+        seen = [label for label in COUNTED_CLASSES if any(key[2] == label for key in self.counts)]
+        heads = [
+            [f"{heading(line, d)} {self._words.get(line.name, {}).get(d, d)}" for d in DIRECTIONS]
+            for line in self._lines
+        ]
+        names_width = max(
+            (text_size(t, scale)[0] for t in ("total", *seen, *(li.name for li in self._lines))), default=0
+        )
+        first = pad + row + names_width + pad
+        column = max((text_size(t, scale)[0] for pair in heads for t in pair), default=0) + 2 * pad
+        width = first + 2 * column
+        height = 2 * pad + row * (1 + len(self._lines) * (2 + len(seen)))
+        left = self.size[0] - width - pad if self._panel_right else pad
+        top = self.size[1] - height - pad if self._panel_low else pad
+        left, top = max(left, 0), max(top, 0)
+        ground = picture[top : top + height, left : left + width]
+        ground[:] = cv2.addWeighted(ground, 1 - _PANEL_OPACITY, np.full_like(ground, 22), _PANEL_OPACITY, 0)
+
+        low = top + pad + row - row // 4
+
+        def cell(text: str, right: int, colour: Colour) -> None:
+            write(picture, text, (right - text_size(text, scale)[0], low), scale, colour)
+
+        write(picture, clock(captured_ms), (left + pad, low), scale, (190, 190, 190))
+        for line, words in zip(self._lines, heads, strict=True):
+            low += row
+            write(picture, line.name, (left + pad, low), scale, (0, 200, 245))
+            for place, word in enumerate(words, 1):
+                cell(word, left + first + place * column - pad, (190, 190, 190))
+            for label in (*seen, "total"):
+                low += row
+                if label in CLASS_COLOURS:
+                    side = row // 2
+                    corner = left + pad, low - side
+                    swatch = bgr(CLASS_COLOURS[label])
+                    cv2.rectangle(picture, corner, (corner[0] + side, corner[1] + side), swatch, -1)
+                write(picture, label, (left + pad + row, low), scale, WHITE)
+                for place, direction in enumerate(DIRECTIONS, 1):
+                    labels = seen if label == "total" else [label]
+                    number = sum(self.counts[line.name, direction, one] for one in labels)
+                    cell(str(number), left + first + place * column - pad, WHITE)
+
+    def _find_corner(self) -> tuple[bool, bool]:
+        """Where the panel hides least of the lines: (at the right, at the bottom); else the upper left."""
+        width, height = self._frame_size
+        shares = np.linspace(0.0, 1.0, 65)
+        points = [walk(line.points, shares)[0] / (width, height) for line in self._lines]
+        hidden: dict[tuple[bool, bool], int] = {}
+        for low in (False, True):
+            for right in (False, True):
+                hidden[right, low] = sum(
+                    int((((p[:, 0] > 0.6) if right else (p[:, 0] < 0.4)) & ((p[:, 1] > 0.55) == low)).sum())
+                    for p in points
+                )
+        return min(hidden, key=lambda corner: hidden[corner])
+
+    def _write_inside(self, picture: Picture, text: str, at: tuple[int, int], colour: Colour) -> None:
+        width, height = text_size(text, self._scale)
+        x = min(max(at[0], 2), self.size[0] - width - 2)
+        y = min(max(at[1], height + 2), self.size[1] - 4)
+        write_haloed(picture, text, (x, y), self._scale, colour)
+
+
+class AnnotatedVideo:
+    """Writes pictures of one size as a video, complete or not at all.
+
+    The file stands under its name once the `with` block ended well; until then it is beside it as
+    NAME.part.EXT, which a failure removes. Raises InputError when the folder is
+    missing or the extension is none of .mp4, .mkv, .avi; WorkError when the encoder or the disk fails.
+    """
+
+    def __init__(self, path: str | Path, frames_per_second: float, size: tuple[int, int]) -> None:
+        assert frames_per_second > 0, "a video has a pace"
+        self.path = Path(path)
+        self.frames = 0
+        self._size = size
+        codec = _CODECS.get(self.path.suffix.lower())
+        if codec is None:
+            raise InputError(
+                f"{self.path} does not say what video to write; allowed endings are {', '.join(_CODECS)}"
+            )
+        if self.path.is_dir():
+            raise InputError(f"{self.path} is a folder; the name of a video file is expected")
+        if not self.path.parent.is_dir():
+            raise InputError(
+                f"the folder {self.path.parent} does not exist; it must, to write {self.path.name}"
+            )
+        self._part = self.path.with_name(f"{self.path.stem}.part{self.path.suffix}")
+        self._writer = cv2.VideoWriter(
+            str(self._part), cv2.CAP_FFMPEG, cv2.VideoWriter.fourcc(*codec), frames_per_second, size
+        )
+        if not self._writer.isOpened():
+            self._part.unlink(missing_ok=True)
+            raise WorkError(
+                f"{self.path} cannot be written: the folder refuses, or OpenCV has no encoder {codec}"
+            )
+
+    def write(self, picture: Picture) -> None:
+        """Append one picture of the size announced."""
+        assert (picture.shape[1], picture.shape[0]) == self._size, "every picture has the size announced"
+        self._writer.write(picture)
+        self.frames += 1
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._writer.release()
+        try:
+            if kind is None:
+                self._check()
+                self._part.replace(self.path)
+        except OSError as fault:
+            raise WorkError(f"{self.path} cannot be written: {fault.strerror}") from fault
+        finally:
+            self._part.unlink(missing_ok=True)
+
+    def _check(self) -> None:
+        """OpenCV keeps silent when the disk is full, so ask the file how many pictures it holds."""
+        written = 0
+        if self.frames and self._part.exists():
+            capture = cv2.VideoCapture(str(self._part), cv2.CAP_FFMPEG)
+            written = round(capture.get(cv2.CAP_PROP_FRAME_COUNT)) if capture.isOpened() else 0
+            capture.release()
+        if self.frames == 0:
+            raise WorkError(f"{self.path} is not written: there was no picture to put into it")
+        if written < self.frames:
+            raise WorkError(
+                f"{self.path} is not written: {written} of {self.frames} pictures arrived (a full disk?)"
+            )
+
+
+def _colour_of(track: Track) -> Colour:
+    return bgr(CLASS_COLOURS[track.label(0.0)[0]])
+
+
+def _contrast(colour: Colour) -> Colour:
+    """Black or white, whichever reads on this colour (luma of ITU-R BT.601)."""
+    blue, green, red = colour
+    return INK if 0.114 * blue + 0.587 * green + 0.299 * red > 130 else WHITE
