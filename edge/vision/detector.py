@@ -64,6 +64,7 @@ class OnnxDetector:
         self._session = _open(manifest, threads)
         self._feeds = self._check_inputs()
         self._outputs = self._check_outputs()
+        self._try_once()
 
     def detect(self, frame: Frame) -> DetectedFrame:
         """Find the vehicles of one frame. Raises WorkError if the model fails."""
@@ -148,14 +149,19 @@ class OnnxDetector:
         return feeds
 
     def _check_outputs(self) -> list[str]:
-        """Return the names of the head's outputs; raise InputError if they are absent or do not fit."""
-        path, spec = self.manifest.path, self.manifest.input
+        """Return the names of the head's outputs; raise InputError if one is absent."""
         names = [node.name for node in self._session.get_outputs()]
         chosen = [name or names[0] for name in self._head.outputs]
         for name in chosen:
             if name not in names:
-                raise InputError(f"{path}: head names the output {name!r}; the model has {_names(names)}")
-        self._outputs = chosen
+                raise InputError(
+                    f"{self.manifest.path}: head names the output {name!r}; the model has {_names(names)}"
+                )
+        return chosen
+
+    def _try_once(self) -> None:
+        """Run the model on nothing; raise InputError if it fails or its head cannot decode what comes out."""
+        path, spec = self.manifest.path, self.manifest.input
         try:
             outputs = self.infer(np.zeros((1, 3, spec.height, spec.width), dtype=np.float32))
         except WorkError as error:
@@ -163,7 +169,6 @@ class OnnxDetector:
         misfit = self._head.fault([output.shape for output in outputs])
         if misfit:
             raise InputError(f"{path}: head.kind does not fit the model: {misfit}")
-        return chosen
 
 
 def _open(manifest: Manifest, threads: int) -> onnxruntime.InferenceSession:

@@ -1,5 +1,8 @@
 """Every head against a small model that says a known box, and every mismatch of model and manifest."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -175,3 +178,27 @@ def test_threads_and_threshold_have_bounds(tmp_path: Path, threads: int, score_m
     manifest = manifest_of(constant_model(tmp_path / "model.onnx", encode([])), head)
     with pytest.raises(InputError, match="allowed is"):
         OnnxDetector(manifest, threads=threads, score_min=score_min)
+
+
+def test_onnx_runtime_sends_and_leaves_nothing(tmp_path: Path) -> None:
+    encode, head = HEADS["yolox"]
+    manifest = manifest_of(constant_model(tmp_path / "model.onnx", encode([])), head)
+    home = tmp_path / "home"
+    home.mkdir()
+    script = (
+        "import sys; from edge.vision.detector import OnnxDetector\n"
+        "from edge.vision.manifest import load_manifest\n"
+        "OnnxDetector(load_manifest(sys.argv[1]))\n"
+    )
+    quiet = {"HOME": str(home), "TMPDIR": str(home), "XDG_CACHE_HOME": str(home)}
+    muted = {"CI", "ORT_DISABLE_TELEMETRY"}     # under CI it would be quiet anyway
+    environment = {name: value for name, value in os.environ.items() if name not in muted}
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(manifest.path)],
+        env=environment | quiet | {"PYTHONPATH": os.pathsep.join(sys.path), "PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert (done.stdout, done.stderr) == ("", "")
+    assert list(home.rglob("*")) == []

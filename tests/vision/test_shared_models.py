@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from edge.counting.detection import DetectedFrame
+from edge.errors import WorkError
 from edge.vision.boxes import overlaps
 from edge.vision.detector import OnnxDetector
 from edge.vision.frame import Frame
@@ -44,6 +45,16 @@ def test_each_model_sees_vehicles_where_the_best_teacher_does(name: str, frame: 
     assert (sides < (frame.image.shape[1] / 2, frame.image.shape[0] / 2)).all()
     agreed = overlaps(corners(found), corners(detect("deimv2-femto", frame, 0.15))).max(axis=1)
     assert (agreed > 0.5).mean() >= 0.75
+
+
+def test_an_mp4_that_breaks_off_is_told_after_its_frames(tmp_path: Path) -> None:
+    content = (SHARED / "clips" / "iacv_casino.mp4").read_bytes()      # its index stands first
+    path = tmp_path / "cut.mp4"
+    path.write_bytes(content[: len(content) * 6 // 10])
+    seen: list[Frame] = []
+    with pytest.raises(WorkError, match="its header claims 375"):
+        seen.extend(Recording(path))
+    assert len(seen) > 100
 
 
 def test_detecting_twice_gives_the_same_bits(frame: Frame) -> None:
