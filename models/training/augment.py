@@ -18,7 +18,8 @@ Chance = np.random.Generator
 PAD = 114
 ALONE_RANGE = (0.6, 1.6)  # scale relative to the size at which the picture just fits the canvas
 MOSAIC_RANGE = (0.4, 1.1)  # the same for a part of a mosaic: also against the canvas, so that parts are crops
-SMALLEST_PX = 4.0  # what is smaller than this both ways is ignored, not learned
+SMALLEST_PX = 6.0  # what is smaller than this both ways is ignored, not learned
+UNSPOILED = 0.25
 KEPT_SHARE = 0.3  # of a box's area must stay in the picture, else it is ignored
 
 
@@ -101,18 +102,20 @@ def area(rows: Floats) -> Floats:
 
 
 def spoil(image: Image, boxes: Floats, chance: Chance) -> Image:
-    """Light, weather, lens, sensor and compression, in the order in which they happen."""
+    """Light, weather, lens, sensor and compression, in the order in which they happen; now and then nothing."""
+    if chance.random() < UNSPOILED:
+        return image
     image = colours(image, chance)
     weather = chance.random()
-    if weather < 0.12:
+    if weather < 0.10:
         image = night(image, boxes, chance)
-    elif weather < 0.24:
+    elif weather < 0.20:
         image = fog(image, chance)
-    elif weather < 0.34:
+    elif weather < 0.28:
         image = rain(image, chance)
     if chance.random() < 0.15:
         image = blurred(image, chance)
-    if chance.random() < 0.45:
+    if chance.random() < 0.4:
         image = coarse(image, chance)
     if chance.random() < 0.06:
         image = interlaced(image, chance)
@@ -136,7 +139,7 @@ def colours(image: Image, chance: Chance) -> Image:
         )
     if chance.random() < 0.6:
         steps = np.arange(256, dtype=np.float32) / 255.0
-        steps = steps ** float(np.exp(chance.uniform(-0.7, 0.7)))
+        steps = steps ** float(np.exp(chance.uniform(-0.5, 0.5)))
         steps = (steps - 0.5) * chance.uniform(0.6, 1.4) + 0.5 + chance.uniform(-0.15, 0.15)
         image = cv2.LUT(image, (steps * 255).clip(0, 255).astype(np.uint8)).astype(np.uint8, copy=False)
     return image
@@ -158,13 +161,13 @@ def night(image: Image, boxes: Floats, chance: Chance) -> Image:
     light = np.clip(glow * 0.9 + wide * chance.uniform(1.0, 3.0), 0, 1)[..., None]
     tint = np.array([chance.uniform(0.7, 1), 0.95, 1.0], np.float32) * 255
     dark = dark * (1 - light) + tint * light + chance.normal(0, chance.uniform(2, 9), image.shape)
-    return dark.clip(0, 255).astype(np.uint8)
+    return np.asarray(dark.clip(0, 255), np.uint8)
 
 
 def fog(image: Image, chance: Chance) -> Image:
     """Washed out, the more the further up in the picture."""
     height = image.shape[0]
-    thick = np.linspace(chance.uniform(0.3, 0.85), chance.uniform(0.0, 0.5), height, dtype=np.float32)
+    thick = np.linspace(chance.uniform(0.3, 0.75), chance.uniform(0.0, 0.4), height, dtype=np.float32)
     thick = thick[:, None, None]
     grey = chance.uniform(120, 235) + chance.uniform(-12, 12, 3)
     return (image * (1 - thick) + grey.astype(np.float32) * thick).clip(0, 255).astype(np.uint8)
@@ -236,4 +239,6 @@ def noisy(image: Image, deviation: float, chance: Chance) -> Image:
 def compressed(image: Image, quality: int) -> Image:
     """Through JPEG and back."""
     _, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])
-    return cv2.imdecode(data, cv2.IMREAD_COLOR).astype(np.uint8, copy=False)
+    decoded = cv2.imdecode(data, cv2.IMREAD_COLOR)
+    assert decoded is not None, "what was just encoded must decode"
+    return decoded.astype(np.uint8, copy=False)

@@ -17,6 +17,7 @@ from torch.utils.data import IterableDataset
 
 from models.training.augment import PAD, Chance, Floats, Image, place, spoil
 from models.training.loss import Target
+from models.training.pictures import read_picture
 
 # How often a set is drawn: fixed cameras first, whatever the number of their pictures.
 SHARES = {
@@ -84,11 +85,12 @@ class Batches(IterableDataset[tuple[Tensor, list[Target]]]):
         if chance.random() < 0.5:
             listed = self._by_camera[name]
             pictures = listed[int(chance.integers(len(listed)))]
-        return pictures[int(chance.integers(len(pictures)))]
+        picture: dict[str, Any] = pictures[int(chance.integers(len(pictures)))]
+        return picture
 
     def _pixels(self, path: str) -> Image:
         if path not in self._kept:  # all pictures together are about 2 GB
-            self._kept[path] = cv2.imread(path).astype(np.uint8, copy=False)
+            self._kept[path] = read_picture(path)
         return self._kept[path]
 
 

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.training.network import LABELS
+from models.training.pictures import read_grey, read_picture
 from models.training.teacher import overlap
 
 CAR, TRUCK, BUS, MOTORCYCLE, BICYCLE = range(len(LABELS))
@@ -69,7 +70,7 @@ def main() -> None:
     labelled = []
     counts = np.zeros((2, len(LABELS) + 2), int)
     for picture in json.loads((options.work / "pictures.json").read_text()):
-        height, width = cv2.imread(picture["path"]).shape[:2]
+        height, width = read_picture(picture["path"]).shape[:2]
         objects = seen.get(picture["path"], [])
         if picture["set"] == "clips":
             boxes, ignore = from_teacher(objects, changed_pixels(picture))
@@ -113,9 +114,10 @@ def unexplained(changed: NDArray[np.bool_], boxes: list[list[float]]) -> list[li
     rest = changed.astype(np.uint8)
     for x1, y1, x2, y2, _ in boxes:
         rest[max(0, round(y1)) : round(y2), max(0, round(x1)) : round(x2)] = 0
-    rest = cv2.morphologyEx(rest, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
-    rest = cv2.dilate(rest, np.ones((3, 3), np.uint8))
-    _, _, blobs, _ = cv2.connectedComponentsWithStats(rest)
+    around = np.ones((3, 3), np.uint8)
+    _, _, blobs, _ = cv2.connectedComponentsWithStats(
+        cv2.dilate(cv2.morphologyEx(rest, cv2.MORPH_OPEN, around), around)
+    )
     return [
         [float(x), float(y), float(x + w), float(y + h)]
         for x, y, w, h, area in blobs[1:]
@@ -128,16 +130,14 @@ def within(box: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[np.
     low, high = np.maximum(box[:2], others[:, :2]), np.minimum(box[2:], others[:, 2:])
     shared = np.clip(high - low, 0, None).prod(1)
     smaller = np.minimum((box[2:] - box[:2]).prod(), (others[:, 2:] - others[:, :2]).prod(1))
-    return (shared / np.maximum(smaller, 1e-6)).astype(np.float32)
+    return np.asarray(shared / np.maximum(smaller, 1e-6), np.float32)
 
 
 def changed_pixels(picture: dict[str, str]) -> NDArray[np.bool_]:
     """Where the frame differs from the median of its clip."""
-    grey = [
-        cv2.GaussianBlur(cv2.imread(picture[name], cv2.IMREAD_GRAYSCALE), (3, 3), 0)
-        for name in ("path", "background")
-    ]
-    return cv2.absdiff(grey[0], grey[1]) >= DIFFERENT
+    grey = [cv2.GaussianBlur(read_grey(picture[name]), (3, 3), 0) for name in ("path", "background")]
+    different: NDArray[np.bool_] = cv2.absdiff(grey[0], grey[1]) >= DIFFERENT
+    return different
 
 
 def settled(thing: dict[str, Any]) -> int:

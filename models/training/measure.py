@@ -23,6 +23,7 @@ import torch
 
 from models.training.augment import PAD, Floats, Image
 from models.training.network import LABELS, YoloxNano, decode, load_network
+from models.training.pictures import read_picture
 from models.training.teacher import overlap
 
 LOWEST_SCORE = 0.01
@@ -98,7 +99,7 @@ def measure(
     names = sorted({picture["set"] for picture in pictures})
     tallies = {name: {kind: Tally([], []) for kind in (*LABELS, VEHICLE)} for name in (*names, "labelled")}
     for picture in pictures:
-        found = detect(network, cv2.imread(picture["path"]).astype(np.uint8, copy=False), height, width)
+        found = detect(network, read_picture(picture["path"]), height, width)
         groups = [picture["set"]] + (["labelled"] if picture["set"] != "clips" else [])
         truth = np.array(picture["boxes"], np.float32).reshape(-1, 5)
         ignore = np.array(picture["ignore"], np.float32).reshape(-1, 4)

@@ -30,7 +30,8 @@ class ConvNormAct(nn.Module):
         self.act = nn.SiLU(inplace=True)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.act(self.bn(self.conv(x)))
+        out: Tensor = self.act(self.bn(self.conv(x)))
+        return out
 
 
 class Separable(nn.Module):
@@ -42,7 +43,8 @@ class Separable(nn.Module):
         self.pconv = ConvNormAct(inputs, outputs, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.pconv(self.dconv(x))
+        out: Tensor = self.pconv(self.dconv(x))
+        return out
 
 
 class Bottleneck(nn.Module):
@@ -55,7 +57,7 @@ class Bottleneck(nn.Module):
         self.residual = residual
 
     def forward(self, x: Tensor) -> Tensor:
-        y = self.conv2(self.conv1(x))
+        y: Tensor = self.conv2(self.conv1(x))
         return x + y if self.residual else y
 
 
@@ -71,7 +73,8 @@ class CrossStage(nn.Module):
         self.m = nn.Sequential(*(Bottleneck(half, residual=residual) for _ in range(depth)))
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.conv3(torch.cat((self.m(self.conv1(x)), self.conv2(x)), 1))
+        out: Tensor = self.conv3(torch.cat((self.m(self.conv1(x)), self.conv2(x)), 1))
+        return out
 
 
 class PyramidPool(nn.Module):
@@ -85,7 +88,8 @@ class PyramidPool(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.conv1(x)
-        return self.conv2(torch.cat([x, *(pool(x) for pool in self.m)], 1))
+        out: Tensor = self.conv2(torch.cat([x, *(pool(x) for pool in self.m)], 1))
+        return out
 
 
 class Stem(nn.Module):
@@ -97,7 +101,8 @@ class Stem(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         corners = (x[..., ::2, ::2], x[..., 1::2, ::2], x[..., ::2, 1::2], x[..., 1::2, 1::2])
-        return self.conv(torch.cat(corners, 1))
+        out: Tensor = self.conv(torch.cat(corners, 1))
+        return out
 
 
 class Darknet(nn.Module):

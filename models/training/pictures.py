@@ -85,6 +85,20 @@ def spread_frames(clip: Path, wanted: int) -> list[tuple[int, NDArray[np.uint8]]
         number += 1
 
 
+def read_picture(path: str | Path) -> NDArray[np.uint8]:
+    """BGR, (height, width, 3)."""
+    image = cv2.imread(str(path))
+    assert image is not None, f"{path} must be a picture"
+    return image.astype(np.uint8, copy=False)
+
+
+def read_grey(path: str | Path) -> NDArray[np.uint8]:
+    """Grey, (height, width)."""
+    image = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
+    assert image is not None, f"{path} must be a picture"
+    return image.astype(np.uint8, copy=False)
+
+
 def from_set(folder: Path, rules: dict[str, Any]) -> list[dict[str, str]]:
     """All pictures of a labelled set."""
     pictures = []

@@ -23,6 +23,7 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 
 from models.training.network import COCO_ROWS, STRIDES
+from models.training.pictures import read_picture
 
 QUARTER = 0.6  # share of the side that one enlarged part covers
 KEPT_SCORE = 0.05
@@ -46,7 +47,7 @@ def main() -> None:
     seen: dict[str, list[dict[str, Any]]] = {}
     started = time.monotonic()
     for number, picture in enumerate(pictures, 1):
-        seen[picture["path"]] = teacher.look(cv2.imread(picture["path"]))
+        seen[picture["path"]] = teacher.look(read_picture(picture["path"]))
         if number % 100 == 0:
             print(f"{number}/{len(pictures)} {(time.monotonic() - started) / number:.2f} s each", flush=True)
     (options.work / f"teacher-{shard}.json").write_text(json.dumps(seen))
@@ -189,7 +190,8 @@ def overlap(one: Floats, other: Floats) -> Floats:
     high = np.minimum(one[:, None, 2:4], other[None, :, 2:4])
     shared = np.clip(high - low, 0, None).prod(2)
     areas = [(boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1]) for boxes in (one, other)]
-    return shared / (areas[0][:, None] + areas[1][None] - shared + 1e-9)
+    ratio: Floats = shared / (areas[0][:, None] + areas[1][None] - shared + 1e-9)
+    return ratio
 
 
 if __name__ == "__main__":
