@@ -40,6 +40,7 @@ INK: Colour = (24, 20, 18)
 DAY_MS = 86_400_000
 
 _WIDTH_MIN = 640  # smaller pictures are enlarged before anything is written on them
+_PALE: Colour = (200, 200, 200)
 _TRAIL_POINTS = 48
 _FLASH_MS = 600
 _PANEL_OPACITY = 0.68
@@ -158,9 +159,9 @@ class Annotator:
             self._draw_line(picture, line, captured_ms)
         for detection in detections:
             corners = self._at(detection.x1, detection.y1), self._at(detection.x2, detection.y2)
-            cv2.rectangle(picture, *corners, (200, 200, 200), 1)
+            cv2.rectangle(picture, *corners, _PALE, 1)
         self._draw_trails(picture, tracks)
-        for track in tracks:
+        for track in sorted(tracks, key=lambda t: t.box[3]):  # the nearer hides the farther
             self._draw_track(picture, track, captured_ms)
         self._draw_panel(picture, captured_ms)
         return picture
@@ -211,7 +212,7 @@ class Annotator:
             cv2.circle(picture, trail[-1], 1 + self._pen, colour, -1, cv2.LINE_AA)
 
     def _draw_track(self, picture: Picture, track: Track, captured_ms: int) -> None:
-        """A box in the class's colour with id and class; thin and without a class while it is only believed."""
+        """A box in the class's colour with id and class; thin and without a class while only believed."""
         x1, y1, x2, y2 = track.box
         colour = _colour_of(track)
         seen = track.seen_ms == captured_ms
@@ -223,6 +224,9 @@ class Annotator:
         left, top = self._at(x1, y1)
         left = min(max(left, 0), self.size[0] - width - 6)
         low = max(top, height + 6)
+        if not seen:
+            write_haloed(picture, label, (left + 3, low - 4), self._scale, _PALE)
+            return
         cv2.rectangle(picture, (left, low - height - 6), (left + width + 6, low), colour, -1)
         write(picture, label, (left + 3, low - 4), self._scale, _contrast(colour))
 
@@ -254,12 +258,12 @@ class Annotator:
         def cell(text: str, right: int, colour: Colour) -> None:
             write(picture, text, (right - text_size(text, scale)[0], low), scale, colour)
 
-        write(picture, clock(captured_ms), (left + pad, low), scale, (190, 190, 190))
+        write(picture, clock(captured_ms), (left + pad, low), scale, _PALE)
         for line, words in zip(self._lines, heads, strict=True):
             low += row
             write(picture, line.name, (left + pad, low), scale, (0, 200, 245))
             for place, word in enumerate(words, 1):
-                cell(word, left + first + place * column - pad, (190, 190, 190))
+                cell(word, left + first + place * column - pad, _PALE)
             for label in (*seen, "total"):
                 low += row
                 if label in CLASS_COLOURS:

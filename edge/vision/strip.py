@@ -55,7 +55,7 @@ MARK_COLOURS: dict[MarkKind, Colour] = {
 }
 """Each kind has a symbol of its own as well, for those who do not see the colours."""
 
-JPEG_QUALITY = 70
+JPEG_QUALITY = 60
 
 _SAMPLES_ALONG_MAX = 4  # samples per column on a long line; more calm nothing that can be seen
 _GAP_MS_MIN = (
@@ -67,7 +67,7 @@ _BODY_PX_MAX = 2_400
 _BODY_PX_WANTED = 1_200  # few rows are enlarged up to this
 _ENLARGE_MAX = 4
 _ACROSS_MIN = 2
-_LEFT_PX = 62
+_LEFT_PX = 70
 _RIGHT_PX = 10
 _TICK_PX_MIN = 40
 _TICKS_MS = [
@@ -75,7 +75,8 @@ _TICKS_MS = [
 ]
 _GROUND: Colour = (30, 27, 25)
 _PALE: Colour = (205, 205, 205)
-_TEXT = 0.4
+_TEXT = 0.46
+_TEXT_SMALL = 0.36
 
 
 class Strip:
@@ -165,16 +166,18 @@ class Strip:
         title: str = "",
         from_ms: int | None = None,
         to_ms: int | None = None,
+        enlarge: int | None = None,
     ) -> Picture:
         """Draw rows and marks captured in `from_ms`..`to_ms` (both included) with a time axis and a legend.
 
-        Few rows are enlarged by a whole factor, many are averaged so that the picture stays under 2,500
-        pixels high; time that no row vouches for is a hatched band.
+        `enlarge` is a whole factor: 1 is what a device keeps, None chooses one at which a person sees every
+        vehicle. Many rows are averaged so that the picture stays under 2,500 pixels high. Time that no row
+        vouches for is a hatched band.
         """
         first = 0 if from_ms is None else bisect_left(self._times_ms, from_ms)
         last = len(self._times_ms) if to_ms is None else bisect_right(self._times_ms, to_ms)
         times_ms = np.array(self._times_ms[first:last], np.int64)
-        body, heights = _stack(self._rows[first:last], times_ms, self.columns)
+        body, heights = _stack(self._rows[first:last], times_ms, self.columns, enlarge)
         shown = [
             m
             for m in marks
@@ -186,8 +189,9 @@ class Strip:
         picture[:top] = head
         picture[top : top + body.shape[0], _LEFT_PX : _LEFT_PX + body.shape[1]] = body
         if len(times_ms):
-            _draw_ticks(picture, top, times_ms, heights)
-            _draw_marks(picture, top, body.shape[1], shown, times_ms, heights)
+            axis = _Axis(top, times_ms, heights, _TEXT if body.shape[1] > 600 else _TEXT_SMALL)
+            _draw_ticks(picture, axis)
+            _draw_marks(picture, axis, body.shape[1], shown)
         return picture
 
 
@@ -223,18 +227,19 @@ def _sampling(
 
 
 def _stack(
-    rows: Sequence[Picture], times_ms: NDArray[np.int64], columns: int
+    rows: Sequence[Picture], times_ms: NDArray[np.int64], columns: int, enlarge: int | None
 ) -> tuple[Picture, NDArray[np.float64]]:
     """The body of the picture and, for every row, its height in it (pixels from the body's top)."""
     count = len(rows)
     if count == 0:
-        body = _hatched(120, columns * _ACROSS_MIN)
+        body = _hatched(120, columns * (enlarge or _ACROSS_MIN))
         write_haloed(body, "no frames in this time", (16, 64), 0.6, _PALE)
         return body, np.zeros(0)
     gaps = _find_gaps(times_ms)
     thin = ceil(count / (_BODY_PX_MAX - _GAP_PX * len(gaps)))
-    down = max(1, min(_ENLARGE_MAX, _BODY_PX_WANTED // count))
-    width = columns * max(_ACROSS_MIN, down)
+    fitting = max(1, (_BODY_PX_MAX - _GAP_PX * len(gaps)) // count)
+    down = min(enlarge or max(1, min(_ENLARGE_MAX, _BODY_PX_WANTED // count)), fitting)
+    width = columns * (enlarge or max(_ACROSS_MIN, down))
     heights = np.zeros(count)
     parts: list[Picture] = []
     top = 0
@@ -299,35 +304,39 @@ def _draw_head(body_width: int, title: str, times_ms: NDArray[np.int64], kinds: 
     return head
 
 
-def _draw_ticks(
-    picture: Picture, top: int, times_ms: NDArray[np.int64], heights: NDArray[np.float64]
-) -> None:
-    first_ms, last_ms = int(times_ms[0]), int(times_ms[-1])
-    room = max(float(heights[-1] - heights[0]), 1.0) / _TICK_PX_MIN
+@dataclass(frozen=True, slots=True, eq=False)
+class _Axis:
+    """Where times lie in the picture (each row's time and its height below `top`, pixels), and the size of text."""
+
+    top: int
+    times_ms: NDArray[np.int64]
+    heights: NDArray[np.float64]
+    text: float
+
+    def y(self, at_ms: int) -> int:
+        return self.top + round(float(np.interp(at_ms, self.times_ms, self.heights)))
+
+
+def _draw_ticks(picture: Picture, axis: _Axis) -> None:
+    first_ms, last_ms = int(axis.times_ms[0]), int(axis.times_ms[-1])
+    room = max(float(axis.heights[-1] - axis.heights[0]), 1.0) / _TICK_PX_MIN
     step_ms = next((step for step in _TICKS_MS if (last_ms - first_ms) / step <= room), _TICKS_MS[-1])
     lowest = -_TICK_PX_MIN
     for at_ms in range(-(-first_ms // step_ms) * step_ms, last_ms + 1, step_ms):
-        y = top + round(float(np.interp(at_ms, times_ms, heights)))
+        y = axis.y(at_ms)
         if y - lowest < _TICK_PX_MIN // 2:
             continue
         lowest = y
         label = f"{at_ms // 1000} s" if first_ms < DAY_MS else clock(at_ms)
-        write(picture, label, (_LEFT_PX - 9 - text_size(label, _TEXT)[0], y + 4), _TEXT, _PALE)
+        write(picture, label, (_LEFT_PX - 9 - text_size(label, axis.text)[0], y + 4), axis.text, _PALE)
         cv2.line(picture, (_LEFT_PX - 6, y), (_LEFT_PX - 1, y), _PALE, 1)
 
 
-def _draw_marks(
-    picture: Picture,
-    top: int,
-    body_width: int,
-    marks: Sequence[Mark],
-    times_ms: NDArray[np.int64],
-    heights: NDArray[np.float64],
-) -> None:
+def _draw_marks(picture: Picture, axis: _Axis, body_width: int, marks: Sequence[Mark]) -> None:
     taken: list[tuple[int, int, int, int]] = []
     spots: list[tuple[Mark, int, int]] = []
     for mark in sorted(marks, key=lambda m: m.at_ms):
-        y = top + round(float(np.interp(mark.at_ms, times_ms, heights)))
+        y = axis.y(mark.at_ms)
         colour = MARK_COLOURS[mark.kind]
         if mark.along is None:
             for x in range(_LEFT_PX, _LEFT_PX + body_width, 12):
@@ -339,9 +348,9 @@ def _draw_marks(
         taken.append((x - 7, y - 7, x + 7, y + 7))
         spots.append((mark, x, y))
     for mark, x, y in spots:
-        place = _find_room(picture, text_size(mark.text, _TEXT), x, y, taken)
+        place = _find_room(picture, text_size(mark.text, axis.text), x, y, taken)
         taken.append(place)
-        write_haloed(picture, mark.text, (place[0], place[3] - 1), _TEXT, MARK_COLOURS[mark.kind])
+        write_haloed(picture, mark.text, (place[0], place[3] - 1), axis.text, MARK_COLOURS[mark.kind])
 
 
 def _find_room(
