@@ -10,7 +10,7 @@ import logging
 import signal
 import sys
 from datetime import UTC, datetime, timedelta
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from collector.config import load
@@ -81,7 +81,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="crossing-collector", description="Receives and sums up crossing counts."
     )
-    parser.add_argument("--version", action="version", version=f"%(prog)s {version('crossing-monitor')}")
+    parser.add_argument("--version", action="version", version=f"%(prog)s {_version()}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     run = commands.add_parser("run", help="subscribe to the broker and store what the devices report")
     run.add_argument("--config", type=Path, required=True, help="the collector's YAML file")
@@ -98,6 +98,13 @@ def _parser() -> argparse.ArgumentParser:
     sums.add_argument("--to", dest="to_ms", type=_time, metavar="TIME", help="the end, not included")
     sums.add_argument("--json", action="store_true", help="one JSON object")
     return parser
+
+
+def _version() -> str:
+    try:
+        return version("crossing-monitor")
+    except PackageNotFoundError:
+        return "of a source tree that is not installed"
 
 
 def _time(text: str) -> int:

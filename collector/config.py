@@ -58,7 +58,7 @@ def load(path: Path) -> Configuration:
         raise InputError(f"configuration {path} must hold keys and values, beginning with `store` and `mqtt`")
     _check_keys(raw, Configuration, path, "")
     try:
-        configuration = msgspec.convert(raw, Configuration, strict=True)
+        configuration = msgspec.convert(raw, Configuration, dec_hook=_path)
     except msgspec.ValidationError as error:
         raise InputError(f"configuration {path}: {str(error).replace('$.', '')}") from error
     folder = path.absolute().parent
@@ -70,6 +70,13 @@ def load(path: Path) -> Configuration:
     }
     mqtt = msgspec.structs.replace(mqtt, **files)
     return msgspec.structs.replace(configuration, store=folder / configuration.store, mqtt=mqtt)
+
+
+def _path(kind: type, value: object) -> Path:
+    assert kind is Path, "no other type of ours needs a hook"
+    if not isinstance(value, str) or not value:
+        raise ValueError("Expected the path of a file")
+    return Path(value)
 
 
 def _check_keys(raw: dict[Any, Any], struct: type[msgspec.Struct], path: Path, parent: str) -> None:

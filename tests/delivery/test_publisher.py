@@ -116,16 +116,18 @@ def test_live_words_are_said_only_where_somebody_is_connected(outbox: Outbox) ->
             pass
 
 
+def assert_refused(ours: Publisher, sentence: str, *, timeout_s: float = 5) -> None:
+    with ours, pytest.raises(WorkError, match=f"^{sentence}$"):
+        ours.deliver(timeout_s=timeout_s)
+
+
 def test_the_right_password_is_let_in_and_a_wrong_one_is_one_sentence(outbox: Outbox, tmp_path: Path) -> None:
     right, wrong = tmp_path / "right", tmp_path / "wrong"
     right.write_text("correct horse\n")
     wrong.write_text("battery staple\n")
     with demo_broker(users={"mast-1": "correct horse"}) as port:
-        with (
-            publisher(port, outbox, username="mast-1", password_file=wrong) as ours,
-            pytest.raises(WorkError, match=rf"broker 127\.0\.0\.1:{port} closed .*the password right\?$"),
-        ):
-            ours.deliver(timeout_s=5)
+        refused = publisher(port, outbox, username="mast-1", password_file=wrong)
+        assert_refused(refused, rf"broker 127\.0\.0\.1:{port} closed .* the password right\?")
         assert outbox.state().unsent == REPORTS
         with publisher(port, outbox, username="mast-1", password_file=right) as ours:
             assert ours.deliver(timeout_s=5) == REPORTS
@@ -134,43 +136,36 @@ def test_the_right_password_is_let_in_and_a_wrong_one_is_one_sentence(outbox: Ou
 def test_a_port_where_nobody_listens_is_one_sentence(outbox: Outbox) -> None:
     with demo_broker() as port:
         pass
-    with (
-        publisher(port, outbox) as ours,
-        pytest.raises(
-            WorkError, match=rf"^broker 127\.0\.0\.1:{port} cannot be reached: Connection refused$"
-        ),
-    ):
-        ours.deliver(timeout_s=5)
+    sentence = rf"broker 127\.0\.0\.1:{port} cannot be reached: Connection refused"
+    assert_refused(publisher(port, outbox), sentence)
     assert outbox.state().unsent == REPORTS
 
 
 def test_a_broker_that_says_nothing_is_one_sentence(outbox: Outbox) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = silent.getsockname()[1]
-        with publisher(port, outbox) as ours:  # noqa: SIM117  # the port comes first
-            with pytest.raises(WorkError, match=rf"127\.0\.0\.1:{port} gave no answer within 0\.3 s$"):
-                ours.deliver(timeout_s=0.3)
+        sentence = rf"broker 127\.0\.0\.1:{port} gave no answer within 0\.3 s"
+        assert_refused(publisher(port, outbox), sentence, timeout_s=0.3)
 
 
 def test_a_broker_that_refuses_the_connection_is_quoted(outbox: Outbox) -> None:
-    with refusing_broker(connect=NOT_AUTHORIZED) as port, publisher(port, outbox) as ours:
-        with pytest.raises(WorkError, match=r"refused the connection: Not authorized$"):
-            ours.deliver(timeout_s=5)
+    with refusing_broker(connect=NOT_AUTHORIZED) as port:
+        assert_refused(publisher(port, outbox), ".* refused the connection: Not authorized")
 
 
 def test_a_broker_that_refuses_a_report_is_quoted_and_the_report_stays(outbox: Outbox) -> None:
-    with refusing_broker(publish=NOT_AUTHORIZED) as port, publisher(port, outbox) as ours:
-        with pytest.raises(WorkError, match=r"refused report \d+ of bridge/mast-1: Not authorized$"):
-            ours.deliver(timeout_s=5)
+    with refusing_broker(publish=NOT_AUTHORIZED) as port:
+        assert_refused(publisher(port, outbox), r".* refused report \d+ of bridge/mast-1: Not authorized")
     assert outbox.state().unsent == REPORTS
 
 
 # paho leaves the socket of a failed handshake to the garbage collector
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_tls_is_verified_unless_it_is_turned_off(outbox: Outbox) -> None:
-    with demo_broker() as port, publisher(port, outbox, tls=True) as ours:
-        with pytest.raises(WorkError, match=r"failed the TLS handshake|cannot be reached"):
-            ours.deliver(timeout_s=5)
+    with demo_broker() as port:
+        assert_refused(
+            publisher(port, outbox, tls=True), ".* (failed the TLS handshake|cannot be reached): .*"
+        )
 
 
 @pytest.mark.parametrize(

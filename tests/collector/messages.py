@@ -1,0 +1,35 @@
+"""Reports as they come from the broker, for tests."""
+
+from typing import Any
+
+from collector.ingest import Received, ingest
+from edge.delivery.report import Report, encode, rfc3339, topic_of
+
+NOON_MS = 1_795_608_000_000
+MINUTE_MS = 60_000
+
+
+def a_report(seq: int = 1, **fields: Any) -> Report:
+    """Minute `seq` after noon: `seq` cars out, one truck back."""
+    given = {
+        "site": "bridge",
+        "device": "mast-1",
+        "run": "run-1",
+        "seq": seq,
+        "start": rfc3339(NOON_MS + seq * MINUTE_MS),
+        "width_ms": MINUTE_MS,
+        "watched_ms": MINUTE_MS,
+        "state": "ok",
+        "lines": {"deck": {"outbound": {"car": seq, "truck": 0}, "return": {"car": 0, "truck": 1}}},
+    }
+    return Report(**(given | fields))
+
+
+def blind(seq: int = 1, **fields: Any) -> Report:
+    return a_report(seq, state="blind", watched_ms=0, lines=None, **fields)
+
+
+def received(report: Report) -> Received:
+    message = ingest(topic_of(report.site, report.device, "report"), encode(report))
+    assert isinstance(message, Received)
+    return message
