@@ -306,7 +306,7 @@ def _draw_head(body_width: int, title: str, times_ms: NDArray[np.int64], kinds: 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Axis:
-    """Where times lie in the picture (each row's time and its height below `top`, pixels), and the size of text."""
+    """Where times lie in the picture: each row's time and its height below `top`, pixels."""
 
     top: int
     times_ms: NDArray[np.int64]

@@ -1,0 +1,270 @@
+"""The summary picture of a count: vehicles over time per line, direction and class.
+
+The two directions are mirrored around zero (a_to_b up, b_to_a down). Time that nobody watched is hatched
+grey: it never looks like zero.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from io import BytesIO
+from math import ceil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from edge.counting.buckets import COUNTED_CLASSES, OK_SHARE, Bucket
+from edge.counting.crossing import DIRECTIONS, Crossing
+from edge.errors import InputError, WorkError
+from edge.vision.drawing import CLASS_COLOURS, DAY_MS, DirectionWords
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_ENDINGS = (".png", ".svg", ".pdf")
+_BINS_MAX = 48
+_SECONDS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200, 86_400)
+_WIDTHS_MS = tuple(1000 * s for s in _SECONDS)
+_TICKS_MAX = 9
+_INK = "#222222"
+_BLIND: dict[str, Any] = {"facecolor": "#E4E4E4", "edgecolor": "#9A9A9A", "hatch": "////", "linewidth": 0.0}
+_PARTIAL: dict[str, Any] = {"facecolor": "#F6F6F6", "edgecolor": "#C4C4C4", "hatch": "//", "linewidth": 0.0}
+
+Span = tuple[int, int]
+
+
+def draw_summary(
+    path: str | Path,
+    crossings: Sequence[Crossing],
+    buckets: Sequence[Bucket],
+    *,
+    direction_words: DirectionWords | None = None,
+    title: str = "",
+    lines: Sequence[str] = (),
+    from_ms: int | None = None,
+    to_ms: int | None = None,
+) -> None:
+    """Write the chart to `path` (.png, .svg or .pdf), complete or not at all.
+
+    `lines` are drawn in this order, even without a crossing; those of buckets and crossings follow. `from_ms`
+    and `to_ms` are the first and last moment of the run where known, so that a clip of ten seconds does not
+    get lost in its bucket of a minute.
+
+    Raises WorkError where matplotlib is not installed or the file cannot be written, InputError for another
+    ending.
+    """
+    path = Path(path)
+    if path.suffix.lower() not in _ENDINGS:
+        raise InputError(
+            f"{path} does not say what picture to write; allowed endings are {', '.join(_ENDINGS)}"
+        )
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415  # an extra, slow to load
+        from matplotlib.figure import Figure  # noqa: PLC0415
+    except ImportError as absent:
+        raise WorkError(
+            "charts need matplotlib, which is not installed: pip install 'crossing-monitor[charts]'"
+        ) from absent
+
+    names = list(lines)
+    names += sorted({line for b in buckets for line in b.counts or {}} - set(names))
+    names += sorted({c.line for c in crossings} - set(names))
+    span = _span(crossings, buckets, from_ms, to_ms)
+    figure = Figure(figsize=(11.0, 0.9 + 3.3 * max(len(names), 1)), dpi=120, layout="constrained")
+    FigureCanvasAgg(figure)
+    _draw(figure, names, crossings, buckets, span=span, words=direction_words or {})
+    figure.suptitle(title or "Crossings", x=0.01, ha="left", fontsize=13, fontweight="bold", color=_INK)
+    _save(figure, path)
+
+
+def bin_width_ms(span_ms: int) -> int:
+    """The width of a bar: the least round one that needs no more than 48 bars, whole days beyond that."""
+    for width_ms in _WIDTHS_MS:
+        if span_ms <= width_ms * _BINS_MAX:
+            return width_ms
+    return ceil(span_ms / _BINS_MAX / DAY_MS) * DAY_MS
+
+
+def unwatched(buckets: Sequence[Bucket], span: Span) -> tuple[list[Span], list[Span]]:
+    """The parts of `span` that nobody watched, and those watched in part; in order, neighbours joined."""
+    blind: list[Span] = []
+    partial: list[Span] = []
+    reached = span[0]
+    for bucket in sorted(buckets, key=lambda b: b.start_ms):
+        start = max(bucket.start_ms, span[0])
+        end = min(bucket.start_ms + bucket.width_ms, span[1])
+        if end <= start:
+            continue
+        if start > reached:
+            _join(blind, reached, start)
+        if bucket.state == "blind":
+            _join(blind, start, end)
+        elif bucket.watched_ms < OK_SHARE * (end - start):
+            _join(partial, start, end)
+        reached = max(reached, end)
+    if reached < span[1]:
+        _join(blind, reached, span[1])
+    return blind, partial
+
+
+def _join(spans: list[Span], start: int, end: int) -> None:
+    if spans and spans[-1][1] == start:
+        start = spans.pop()[0]
+    spans.append((start, end))
+
+
+def _span(
+    crossings: Sequence[Crossing], buckets: Sequence[Bucket], from_ms: int | None, to_ms: int | None
+) -> Span:
+    """What the time axis covers: the run where it is known, else the buckets, and every crossing."""
+    starts = [b.start_ms for b in buckets] if from_ms is None else [from_ms]
+    ends = [b.start_ms + b.width_ms for b in buckets] if to_ms is None else [to_ms]
+    starts += [c.crossed_ms for c in crossings]
+    ends += [c.crossed_ms + 1 for c in crossings]
+    start = min(starts, default=0)
+    return start, max([*ends, start + 1000])
+
+
+def _draw(
+    figure: Figure,
+    names: Sequence[str],
+    crossings: Sequence[Crossing],
+    buckets: Sequence[Bucket],
+    *,
+    span: Span,
+    words: DirectionWords,
+) -> None:
+    width_ms = bin_width_ms(span[1] - span[0])
+    grid = figure.subplots(max(len(names), 1), 1, sharex=True, squeeze=False)
+    blind, partial = unwatched(buckets, span)
+    for name, axes in zip(names or [""], grid[:, 0], strict=True):
+        for spans, look in ((partial, _PARTIAL), (blind, _BLIND)):
+            for start, end in spans:
+                axes.axvspan(start, end, zorder=0.5, **look)
+        mine = [c for c in crossings if c.line == name]
+        _draw_bars(axes, mine, span, width_ms)
+        _dress(axes, name, mine, width_ms, words)
+        _draw_legend(axes, mine, blind=bool(blind), partial=bool(partial))
+    _draw_time(grid[-1, 0], span)
+
+
+def _draw_bars(axes: Axes, crossings: Sequence[Crossing], span: Span, width_ms: int) -> None:
+    """Stacked bars, a_to_b upwards, b_to_a downwards."""
+    counts = Counter((c.direction, c.label, c.crossed_ms // width_ms) for c in crossings)
+    bins = range(span[0] // width_ms, (span[1] - 1) // width_ms + 1)
+    lefts = [number * width_ms for number in bins]
+    highest = 1
+    for direction, sign in zip(DIRECTIONS, (1, -1), strict=True):
+        bottoms = [0] * len(lefts)
+        for label in COUNTED_CLASSES:
+            heights = [sign * counts[direction, label, number] for number in bins]
+            if any(heights):
+                axes.bar(
+                    lefts,
+                    heights,
+                    width=0.92 * width_ms,
+                    bottom=bottoms,
+                    align="edge",
+                    color=CLASS_COLOURS[label],
+                    edgecolor="white",
+                    linewidth=0.4,
+                    zorder=2,
+                )
+                bottoms = [below + height for below, height in zip(bottoms, heights, strict=True)]
+        highest = max(highest, *(abs(height) for height in bottoms))
+    axes.set_ylim(-1.12 * highest, 1.12 * highest)
+
+
+def _dress(
+    axes: Axes, name: str, crossings: Sequence[Crossing], width_ms: int, words: DirectionWords
+) -> None:
+    from matplotlib.ticker import FuncFormatter, MaxNLocator  # noqa: PLC0415
+
+    totals = Counter(c.direction for c in crossings)
+    parts = [
+        f"{arrow} {words.get(name, {}).get(direction, direction)} {totals[direction]}"
+        for direction, arrow in zip(DIRECTIONS, "↑↓", strict=True)
+    ]
+    axes.set_title(f"{name}    {'    '.join(parts)}", loc="left", fontsize=11, color=_INK)
+    axes.set_ylabel(f"vehicles per {_spell(width_ms)}", fontsize=10, color=_INK)
+    axes.yaxis.set_major_locator(MaxNLocator(nbins=7, integer=True))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{abs(value):.0f}"))
+    axes.axhline(0, color=_INK, linewidth=1.0, zorder=3)
+    axes.grid(axis="y", color="#DDDDDD", linewidth=0.6, zorder=0.2)
+    axes.set_axisbelow(True)
+    axes.tick_params(labelsize=9, colors=_INK)
+    axes.spines[["top", "right", "bottom"]].set_visible(False)
+
+
+def _draw_legend(axes: Axes, crossings: Sequence[Crossing], *, blind: bool, partial: bool) -> None:
+    """Each class with its totals, and what hatching means."""
+    from matplotlib.patches import Patch  # noqa: PLC0415
+
+    totals = Counter((c.label, c.direction) for c in crossings)
+    entries = [
+        Patch(
+            color=CLASS_COLOURS[label],
+            label=f"{label}  ↑ {totals[label, 'a_to_b']}  ↓ {totals[label, 'b_to_a']}",
+        )
+        for label in COUNTED_CLASSES
+        if any(totals[label, direction] for direction in DIRECTIONS)
+    ]
+    if not entries:
+        entries.append(Patch(facecolor="none", edgecolor="none", label="no crossing"))
+    if partial:
+        entries.append(Patch(**_PARTIAL, label="watched in part"))
+    if blind:
+        entries.append(Patch(**_BLIND, label="not watched"))
+    axes.legend(
+        handles=entries,
+        loc="upper left",
+        bbox_to_anchor=(1.0, 1.0),
+        frameon=False,
+        fontsize=9.5,
+        labelcolor=_INK,
+    )
+
+
+def _draw_time(axes: Axes, span: Span) -> None:
+    """Round moments: seconds of a recording that has no date, UTC otherwise."""
+    step_ms = next((w for w in _WIDTHS_MS if (span[1] - span[0]) / w <= _TICKS_MAX), 0)
+    step_ms = step_ms or ceil((span[1] - span[0]) / _TICKS_MAX / DAY_MS) * DAY_MS
+    ticks = list(range(-(-span[0] // step_ms) * step_ms, span[1] + 1, step_ms))
+    if span[0] < DAY_MS:
+        labels = [f"{at_ms // 1000}" for at_ms in ticks]
+        caption = "seconds since the start"
+    else:
+        form = "%Y-%m-%d" if step_ms >= DAY_MS else "%H:%M" if step_ms >= 60_000 else "%H:%M:%S"
+        labels = [f"{_moment(at_ms):{form}}" for at_ms in ticks]
+        first, last = f"{_moment(span[0]):%Y-%m-%d}", f"{_moment(span[1] - 1):%Y-%m-%d}"
+        caption = f"UTC, {first}" if first == last else f"UTC, {first} to {last}"
+    axes.set_xlim(*span)
+    axes.set_xticks(ticks, labels)
+    axes.set_xlabel(caption, fontsize=10, color=_INK)
+
+
+def _moment(at_ms: int) -> datetime:
+    return datetime.fromtimestamp(at_ms // 1000, UTC)
+
+
+def _spell(width_ms: int) -> str:
+    """`30 min`, `hour`: a width as one says it after "per"."""
+    for unit, unit_ms in (("day", DAY_MS), ("hour", 3_600_000), ("min", 60_000), ("s", 1000)):
+        if width_ms % unit_ms == 0:
+            number = width_ms // unit_ms
+            return unit if number == 1 else f"{number} {unit}{'s' if unit in ('day', 'hour') else ''}"
+    return f"{width_ms} ms"
+
+
+def _save(figure: Figure, path: Path) -> None:
+    picture = BytesIO()
+    figure.savefig(picture, format=path.suffix.lower().removeprefix("."), facecolor="white")
+    part = path.with_name(f"{path.name}.part")
+    try:
+        part.write_bytes(picture.getvalue())
+        part.replace(path)
+    except OSError as fault:
+        part.unlink(missing_ok=True)
+        raise WorkError(f"{path} cannot be written: {fault.strerror}") from fault
