@@ -102,7 +102,7 @@ def area(rows: Floats) -> Floats:
 
 
 def spoil(image: Image, boxes: Floats, chance: Chance) -> Image:
-    """Light, weather, lens, sensor and compression, in the order in which they happen; now and then nothing."""
+    """Light, weather, lens, sensor and compression, in the order in which they happen, or nothing."""
     if chance.random() < UNSPOILED:
         return image
     image = colours(image, chance)

