@@ -76,6 +76,8 @@ class Subscriber:
             return self._serve(subscription)
         finally:
             subscription.close()
+            if subscription.dropped:
+                _LOG.warning("%d messages of QoS 0 beyond the bound were dropped", subscription.dropped)
 
     def _serve(self, subscription: Subscription) -> str:
         deadline: float | None = time.monotonic() + ANSWER_WAIT_S

@@ -60,6 +60,7 @@ class Publisher:
         self._since = rfc3339(time.time_ns() // 1_000_000)
         self._connection: Connection | None = None
         self._accepted = False
+        self._was_accepted = False
         self._greeting: set[int] = set()  # tokens of status and info in flight
 
     def __enter__(self) -> Self:
@@ -85,10 +86,10 @@ class Publisher:
         """Publish all that is pending; returns how many letters, once the broker has acknowledged every one.
 
         Raises WorkError where the broker does not let us in, refuses a letter, or acknowledges nothing for
-        `timeout_s`; a connection that breaks on the way is made again. What is unacknowledged stays pending.
+        `timeout_s`; a connection that breaks later is made again. What is unacknowledged stays pending.
         """
         before = self.acknowledged
-        if self._outbox.pending(1) and not self._accepted:
+        if self._outbox.pending(1) and not self._was_accepted:
             self.connect(timeout_s=timeout_s)
         deadline = time.monotonic() + timeout_s
         while self._outbox.pending(1):
@@ -164,7 +165,7 @@ class Publisher:
         now_ms = _monotonic_ms()
         match event:
             case Accepted(receive_max):
-                self._accepted = True
+                self._accepted = self._was_accepted = True
                 self.failure = ""
                 self._courier.connected(now_ms, receive_max=receive_max)
                 if self._info is not None:

@@ -107,6 +107,16 @@ def test_a_broker_that_restarts_is_found_again(outbox: Outbox) -> None:
         assert ours.deliver(timeout_s=10) == 1
 
 
+def test_a_broker_that_does_not_come_back_is_given_up_after_the_timeout(outbox: Outbox) -> None:
+    with demo_broker() as port:
+        ours = publisher(port, outbox)
+        ours.deliver(timeout_s=5)
+    outbox.append(a_report, now_ms=NOON_MS)
+    with ours, pytest.raises(WorkError, match=r"^gave up after 0\.5 s with 1 reports unsent: broker 127"):
+        ours.deliver(timeout_s=0.5)
+    assert outbox.state().unsent == 1
+
+
 def test_live_words_are_said_only_where_somebody_is_connected(outbox: Outbox) -> None:
     with demo_broker() as port, listener(port) as heard, publisher(port, outbox) as ours:
         assert not ours.say("live", b"{}")
