@@ -136,9 +136,7 @@ class Connection:
                 if any(isinstance(event, Ended) for event in self.events(wait_s)):
                     break
         network = self._client.socket()
-        if isinstance(
-            network, socket.socket
-        ):  # else paho's thread waits for acknowledgements that may never come
+        if isinstance(network, socket.socket):  # else paho's thread waits for acknowledgements that may never come
             with suppress(OSError):
                 network.shutdown(socket.SHUT_RDWR)
         self._client.loop_stop()
@@ -163,9 +161,7 @@ class Connection:
             how = f"lost the connection: {code}"
         self._events.put(Ended(f"{self.broker} {how}"))
 
-    def _on_publish(
-        self, _: Client, _data: Any, token: int, code: ReasonCode, _more: Properties | None
-    ) -> None:
+    def _on_publish(self, _: Client, _data: Any, token: int, code: ReasonCode, _more: Properties | None) -> None:
         self._events.put(Refused(token, str(code)) if code.is_failure else Acknowledged(token))
 
 

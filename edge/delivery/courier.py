@@ -14,7 +14,7 @@
 
 from collections.abc import Sequence
 
-from edge.delivery.outbox import Letter
+from edge.delivery.letter import Letter
 
 
 class Courier:

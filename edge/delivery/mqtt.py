@@ -19,7 +19,8 @@ from edge.delivery.connection import (
     Refused,
 )
 from edge.delivery.courier import Courier
-from edge.delivery.outbox import Letter, Outbox
+from edge.delivery.letter import Letter
+from edge.delivery.outbox import Outbox
 from edge.delivery.report import ROOT, rfc3339, topic_of
 from edge.delivery.status import Info, Status, encode_self
 from edge.errors import WorkError
@@ -151,9 +152,7 @@ class Publisher:
         self._end(politely=True)
 
     def _open(self, wait_s: float) -> Connection:
-        client_id = (
-            f"{self._root}.{self._site}.{self._device}"  # no name holds a dot; some brokers refuse a slash
-        )
+        client_id = f"{self._root}.{self._site}.{self._device}"  # no name holds a dot; some brokers refuse a slash
         will = self._status("offline", reason="connection lost")
         return Connection(self._broker, client_id, will=will, timeout_s=max(1.0, wait_s))
 

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from edge.delivery.letter import Letter
 from edge.delivery.report import Report, encode
 from edge.errors import WorkError
 
@@ -39,15 +40,6 @@ CREATE TABLE IF NOT EXISTS ledger (
 );
 INSERT OR IGNORE INTO ledger VALUES (1, 1, 0, 0, 0);
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Letter:
-    """What the courier carries: a payload and where it goes (`site/device/channel`)."""
-
-    seq: int
-    address: str
-    payload: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,9 +105,7 @@ class Outbox:
                 "INSERT INTO letter (seq, address, payload, stored_ms) VALUES (?, ?, ?, ?)",
                 (seq, f"{report.site}/{report.device}/report", payload, now_ms),
             )
-            database.execute(
-                "UPDATE ledger SET seq_next = seq_next + 1, bytes_held = bytes_held + ?", (len(payload),)
-            )
+            database.execute("UPDATE ledger SET seq_next = seq_next + 1, bytes_held = bytes_held + ?", (len(payload),))
             self._make_room(database, now_ms)
         return report
 

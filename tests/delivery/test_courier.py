@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.delivery.courier import Courier
-from edge.delivery.outbox import Letter
+from edge.delivery.letter import Letter
 
 
 def letters(*seqs: int) -> list[Letter]:

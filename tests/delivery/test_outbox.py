@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from reports import NOON_MS, a_report
 
-from edge.delivery.outbox import Letter, Outbox, OutboxState
+from edge.delivery.letter import Letter
+from edge.delivery.outbox import Outbox, OutboxState
 from edge.delivery.report import encode
 from edge.errors import WorkError
 
@@ -87,9 +88,7 @@ def test_over_the_bound_the_oldest_sent_go_first_then_the_oldest_unsent(tmp_path
         assert (unsent(outbox), outbox.state().forgotten, outbox.state().dropped) == ([1, 4, 5, 6], 2, 0)
         fill(outbox, 1)
         assert unsent(outbox) == [4, 5, 6, 7]
-        assert outbox.state() == OutboxState(
-            unsent=4, held=4, bytes_held=4 * SIZE, seq_next=8, forgotten=2, dropped=1
-        )
+        assert outbox.state() == OutboxState(unsent=4, held=4, bytes_held=4 * SIZE, seq_next=8, forgotten=2, dropped=1)
 
 
 def test_the_newest_report_is_never_dropped(tmp_path: Path) -> None:
@@ -176,9 +175,7 @@ def test_sigkill_loses_nothing_that_was_appended_and_forgets_nothing_unsent(tmp_
             said += child.stdout.readlines()
         for verb, seq in (line.split() for line in said):
             if verb == "appended":
-                assert int(seq) == appended + 1 or int(seq) == appended + 2, (
-                    "one may be committed and not said"
-                )
+                assert int(seq) == appended + 1 or int(seq) == appended + 2, "one may be committed and not said"
                 appended = int(seq)
             else:
                 sent.add(int(seq))

@@ -23,9 +23,7 @@ from edge.delivery.status import Info, LineInfo
 from edge.errors import InputError, WorkError
 
 REPORTS = 80  # more than a window
-INFO = Info(
-    run="run-1", version="0.1.0", model="m", lines={"deck": LineInfo()}, classes=["car"], bucket_ms=60_000
-)
+INFO = Info(run="run-1", version="0.1.0", model="m", lines={"deck": LineInfo()}, classes=["car"], bucket_ms=60_000)
 
 
 @pytest.fixture
@@ -173,9 +171,7 @@ def test_a_broker_that_refuses_a_report_is_quoted_and_the_report_stays(outbox: O
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_tls_is_verified_unless_it_is_turned_off(outbox: Outbox) -> None:
     with demo_broker() as port:
-        assert_refused(
-            publisher(port, outbox, tls=True), ".* (failed the TLS handshake|cannot be reached): .*"
-        )
+        assert_refused(publisher(port, outbox, tls=True), ".* (failed the TLS handshake|cannot be reached): .*")
 
 
 @pytest.mark.parametrize(

@@ -46,10 +46,7 @@ def test_fields_of_a_newer_sender_are_passed_over(report: Report, more: dict[str
     assert decode(msgspec.json.encode(said | more)) == report
 
 
-@given(
-    st.binary(max_size=200)
-    | st.recursive(st.none() | st.integers() | st.text(), st.lists).map(msgspec.json.encode)
-)
+@given(st.binary(max_size=200) | st.recursive(st.none() | st.integers() | st.text(), st.lists).map(msgspec.json.encode))
 def test_bytes_that_are_no_report_are_refused(payload: bytes) -> None:
     with pytest.raises(ReportError):
         decode(payload)
