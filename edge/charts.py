@@ -57,9 +57,7 @@ def draw_summary(
     """
     path = Path(path)
     if path.suffix.lower() not in _ENDINGS:
-        raise InputError(
-            f"{path} does not say what picture to write; allowed endings are {', '.join(_ENDINGS)}"
-        )
+        raise InputError(f"{path} does not say what picture to write; allowed endings are {', '.join(_ENDINGS)}")
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415  # an extra, slow to load
         from matplotlib.figure import Figure  # noqa: PLC0415
@@ -115,9 +113,7 @@ def _join(spans: list[Span], start: int, end: int) -> None:
     spans.append((start, end))
 
 
-def _span(
-    crossings: Sequence[Crossing], buckets: Sequence[Bucket], from_ms: int | None, to_ms: int | None
-) -> Span:
+def _span(crossings: Sequence[Crossing], buckets: Sequence[Bucket], from_ms: int | None, to_ms: int | None) -> Span:
     """What the time axis covers: the run where it is known, else the buckets, and every crossing."""
     starts = [b.start_ms for b in buckets] if from_ms is None else [from_ms]
     ends = [b.start_ms + b.width_ms for b in buckets] if to_ms is None else [to_ms]
@@ -177,9 +173,7 @@ def _draw_bars(axes: Axes, crossings: Sequence[Crossing], span: Span, width_ms: 
     axes.set_ylim(-1.12 * highest, 1.12 * highest)
 
 
-def _dress(
-    axes: Axes, name: str, crossings: Sequence[Crossing], width_ms: int, words: DirectionWords
-) -> None:
+def _dress(axes: Axes, name: str, crossings: Sequence[Crossing], width_ms: int, words: DirectionWords) -> None:
     from matplotlib.ticker import FuncFormatter, MaxNLocator  # noqa: PLC0415
 
     totals = Counter(c.direction for c in crossings)

@@ -71,9 +71,7 @@ def clock(at_ms: int) -> str:
     return datetime.fromtimestamp(at_ms // 1000, UTC).strftime("%H:%M:%S")
 
 
-def walk(
-    points: Sequence[Point], shares: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def walk(points: Sequence[Point], shares: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Points and unit directions, both (n, 2), at these shares (0..1) of a polyline's length."""
     corners = np.asarray(points, np.float64)
     steps = np.diff(corners, axis=0)
@@ -144,9 +142,7 @@ class Annotator:
         captured_ms: int,
     ) -> Picture:
         """Return an annotated copy; `crossings` are those that became certain at this very frame."""
-        assert (image.shape[1], image.shape[0]) == self._frame_size, (
-            "all frames have the size that was announced"
-        )
+        assert (image.shape[1], image.shape[0]) == self._frame_size, "all frames have the size that was announced"
         self.counts.update((c.line, c.direction, c.label) for c in crossings)
         self._fresh = [(c, until_ms) for c, until_ms in self._fresh if until_ms > captured_ms]
         self._fresh += [(c, captured_ms + _FLASH_MS) for c in crossings]
@@ -175,9 +171,7 @@ class Annotator:
         points = np.array([self._at(x, y) for x, y in line.points], np.int32)
         colour: Colour = (80, 255, 255) if fresh else (0, 200, 245)
         pen = self._pen * (4 if fresh else 2)
-        cv2.polylines(
-            picture, [points], isClosed=False, color=INK, thickness=pen + 2 * self._pen, lineType=cv2.LINE_AA
-        )
+        cv2.polylines(picture, [points], isClosed=False, color=INK, thickness=pen + 2 * self._pen, lineType=cv2.LINE_AA)
         cv2.polylines(picture, [points], isClosed=False, color=colour, thickness=pen, lineType=cv2.LINE_AA)
 
         (middle,), ((dx, dy),) = walk(line.points, np.array([0.5]))
@@ -205,9 +199,7 @@ class Annotator:
             trail.append(self._at(*track.ground))
             colour = _colour_of(track)
             points = np.array(trail, np.int32)
-            cv2.polylines(
-                picture, [points], isClosed=False, color=colour, thickness=self._pen, lineType=cv2.LINE_AA
-            )
+            cv2.polylines(picture, [points], isClosed=False, color=colour, thickness=self._pen, lineType=cv2.LINE_AA)
             cv2.circle(picture, trail[-1], 2 + self._pen, INK, -1, cv2.LINE_AA)
             cv2.circle(picture, trail[-1], 1 + self._pen, colour, -1, cv2.LINE_AA)
 
@@ -216,9 +208,7 @@ class Annotator:
         x1, y1, x2, y2 = track.box
         colour = _colour_of(track)
         seen = track.seen_ms == captured_ms
-        cv2.rectangle(
-            picture, self._at(x1, y1), self._at(x2, y2), colour, 2 * self._pen if seen else 1, cv2.LINE_AA
-        )
+        cv2.rectangle(picture, self._at(x1, y1), self._at(x2, y2), colour, 2 * self._pen if seen else 1, cv2.LINE_AA)
         label = f"{track.id} {track.label(0.0)[0]}" if seen else f"{track.id}"
         width, height = text_size(label, self._scale)
         left, top = self._at(x1, y1)
@@ -313,24 +303,18 @@ class AnnotatedVideo:
         self._size = size
         codec = _CODECS.get(self.path.suffix.lower())
         if codec is None:
-            raise InputError(
-                f"{self.path} does not say what video to write; allowed endings are {', '.join(_CODECS)}"
-            )
+            raise InputError(f"{self.path} does not say what video to write; allowed endings are {', '.join(_CODECS)}")
         if self.path.is_dir():
             raise InputError(f"{self.path} is a folder; the name of a video file is expected")
         if not self.path.parent.is_dir():
-            raise InputError(
-                f"the folder {self.path.parent} does not exist; it must, to write {self.path.name}"
-            )
+            raise InputError(f"the folder {self.path.parent} does not exist; it must, to write {self.path.name}")
         self._part = self.path.with_name(f"{self.path.stem}.part{self.path.suffix}")
         self._writer = cv2.VideoWriter(
             str(self._part), cv2.CAP_FFMPEG, cv2.VideoWriter.fourcc(*codec), frames_per_second, size
         )
         if not self._writer.isOpened():
             self._part.unlink(missing_ok=True)
-            raise WorkError(
-                f"{self.path} cannot be written: the folder refuses, or OpenCV has no encoder {codec}"
-            )
+            raise WorkError(f"{self.path} cannot be written: the folder refuses, or OpenCV has no encoder {codec}")
 
     def write(self, picture: Picture) -> None:
         """Append one picture of the size announced."""
@@ -364,9 +348,7 @@ class AnnotatedVideo:
         if self.frames == 0:
             raise WorkError(f"{self.path} is not written: there was no picture to put into it")
         if written < self.frames:
-            raise WorkError(
-                f"{self.path} is not written: {written} of {self.frames} pictures arrived (a full disk?)"
-            )
+            raise WorkError(f"{self.path} is not written: {written} of {self.frames} pictures arrived (a full disk?)")
 
 
 def _colour_of(track: Track) -> Colour:

@@ -58,9 +58,7 @@ MARK_COLOURS: dict[MarkKind, Colour] = {
 JPEG_QUALITY = 60
 
 _SAMPLES_ALONG_MAX = 4  # samples per column on a long line; more calm nothing that can be seen
-_GAP_MS_MIN = (
-    2_000  # rows farther apart, and much farther than usual, have a time between them that nobody watched
-)
+_GAP_MS_MIN = 2_000  # rows farther apart, and much farther than usual, have a time between them that nobody watched
 _GAPS_MAX = 40  # the longest are shown
 _GAP_PX = 14
 _BODY_PX_MAX = 2_400
@@ -70,9 +68,7 @@ _ACROSS_MIN = 2
 _LEFT_PX = 70
 _RIGHT_PX = 10
 _TICK_PX_MIN = 40
-_TICKS_MS = [
-    s * 1000 for s in (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 21600, 43200, 86400)
-]
+_TICKS_MS = [s * 1000 for s in (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 21600, 43200, 86400)]
 _GROUND: Colour = (30, 27, 25)
 _PALE: Colour = (205, 205, 205)
 _TEXT = 0.46
@@ -135,18 +131,14 @@ class Strip:
         assert not self._times_ms or frame.captured_ms >= self._times_ms[-1], "frame time never steps back"
         if len(self._rows) >= self.rows_max:
             self._thin()
-        samples = cv2.remap(
-            frame.image, *self._maps, interpolation=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
-        )
+        samples = cv2.remap(frame.image, *self._maps, interpolation=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         row = cv2.resize(samples, (self.columns, 1), interpolation=cv2.INTER_AREA)
         self._rows.append(np.asarray(row[0], np.uint8))
         self._times_ms.append(frame.captured_ms)
 
     def take(self, until_ms: int) -> "Strip":
         """Split off the rows captured before `until_ms`, as a strip of its own; the others stay."""
-        taken = Strip(
-            self.points, columns=self.columns, thickness_px=self.thickness_px, rows_max=self.rows_max
-        )
+        taken = Strip(self.points, columns=self.columns, thickness_px=self.thickness_px, rows_max=self.rows_max)
         cut = bisect_left(self._times_ms, until_ms)
         taken._rows, self._rows = self._rows[:cut], self._rows[cut:]
         taken._times_ms, self._times_ms = self._times_ms[:cut], self._times_ms[cut:]
@@ -178,11 +170,7 @@ class Strip:
         last = len(self._times_ms) if to_ms is None else bisect_right(self._times_ms, to_ms)
         times_ms = np.array(self._times_ms[first:last], np.int64)
         body, heights = _stack(self._rows[first:last], times_ms, self.columns, enlarge)
-        shown = [
-            m
-            for m in marks
-            if (from_ms is None or m.at_ms >= from_ms) and (to_ms is None or m.at_ms <= to_ms)
-        ]
+        shown = [m for m in marks if (from_ms is None or m.at_ms >= from_ms) and (to_ms is None or m.at_ms <= to_ms)]
         head = _draw_head(body.shape[1], title, times_ms, Counter(m.kind for m in shown))
         top = head.shape[0]
         picture = np.full((top + body.shape[0] + _RIGHT_PX, head.shape[1], 3), _GROUND, np.uint8)
@@ -198,9 +186,7 @@ class Strip:
 def write_jpeg(path: str | Path, picture: Picture, quality: int = JPEG_QUALITY) -> int:
     """Write the picture and return its size in bytes; raises WorkError, and leaves nothing half-written."""
     path = Path(path)
-    encoded, jpeg = cv2.imencode(
-        ".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, quality, cv2.IMWRITE_JPEG_OPTIMIZE, 1]
-    )
+    encoded, jpeg = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, quality, cv2.IMWRITE_JPEG_OPTIMIZE, 1])
     assert encoded, "a uint8 picture can be encoded"
     part = path.with_name(f"{path.name}.part")
     try:
@@ -344,6 +330,10 @@ def _draw_marks(picture: Picture, axis: _Axis, body_width: int, marks: Sequence[
                 cv2.line(picture, (x, y), (min(x + 6, _LEFT_PX + body_width - 1), y), colour, 1)
         share = 0.02 if mark.along is None else mark.along
         x = _LEFT_PX + round(share * (body_width - 1))
+        aside = 15 if share < 0.5 else -15  # two marks of one moment and place: both stay in sight
+        for _ in range(3):
+            if any(abs(x - u) < 10 and abs(y - v) < 10 for _, u, v in spots):
+                x += aside
         _SYMBOLS[mark.kind](picture, x, y, colour)
         taken.append((x - 7, y - 7, x + 7, y + 7))
         spots.append((mark, x, y))
