@@ -40,9 +40,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _run(arguments: argparse.Namespace) -> None:
-    logging.basicConfig(
-        stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     configuration = load(arguments.config)
     with Store(configuration.store, refusals_max=configuration.refusals_max) as store:
         subscriber = Subscriber(configuration.mqtt, store, batch_max=configuration.batch_max)
@@ -78,9 +76,7 @@ def _totals(arguments: argparse.Namespace) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="crossing-collector", description="Receives and sums up crossing counts."
-    )
+    parser = argparse.ArgumentParser(prog="crossing-collector", description="Receives and sums up crossing counts.")
     parser.add_argument("--version", action="version", version=f"%(prog)s {_version()}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     run = commands.add_parser("run", help="subscribe to the broker and store what the devices report")
@@ -92,9 +88,7 @@ def _parser() -> argparse.ArgumentParser:
     sums.add_argument("--site", help="only this site")
     sums.add_argument("--device", help="only this device")
     sums.add_argument("--line", help="only this counting line")
-    sums.add_argument(
-        "--from", dest="from_ms", type=_time, metavar="TIME", help="a date (UTC) or RFC 3339 time"
-    )
+    sums.add_argument("--from", dest="from_ms", type=_time, metavar="TIME", help="a date (UTC) or RFC 3339 time")
     sums.add_argument("--to", dest="to_ms", type=_time, metavar="TIME", help="the end, not included")
     sums.add_argument("--json", action="store_true", help="one JSON object")
     return parser

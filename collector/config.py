@@ -84,9 +84,7 @@ def _check_keys(raw: dict[Any, Any], struct: type[msgspec.Struct], path: Path, p
     for key, value in raw.items():
         if key not in fields:
             near = difflib.get_close_matches(str(key), fields, n=1, cutoff=0.0)[0]
-            raise InputError(
-                f"configuration {path}: there is no key `{parent}{key}`; did you mean `{parent}{near}`?"
-            )
+            raise InputError(f"configuration {path}: there is no key `{parent}{key}`; did you mean `{parent}{near}`?")
         nested = fields[key]
         if isinstance(value, dict) and isinstance(nested, type) and issubclass(nested, msgspec.Struct):
             _check_keys(value, nested, path, f"{parent}{key}.")

@@ -31,9 +31,7 @@ class Tally:
     refused: int = 0
 
     def __add__(self, other: "Tally") -> "Tally":
-        return Tally(
-            self.stored + other.stored, self.duplicates + other.duplicates, self.refused + other.refused
-        )
+        return Tally(self.stored + other.stored, self.duplicates + other.duplicates, self.refused + other.refused)
 
 
 class Store:
@@ -175,9 +173,7 @@ class Store:
     def _layout_id(self, device_id: int, series: list[int]) -> int:
         key = (device_id, ",".join(map(str, series)))
         if key not in self._layouts:
-            added = self._database.execute(
-                "INSERT OR IGNORE INTO layout (device_id, series) VALUES (?, ?)", key
-            )
+            added = self._database.execute("INSERT OR IGNORE INTO layout (device_id, series) VALUES (?, ?)", key)
             query = "SELECT id FROM layout WHERE device_id = ? AND series = ?"
             layout_id: int = self._database.execute(query, key).fetchone()[0]
             if added.rowcount:

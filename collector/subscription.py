@@ -165,9 +165,7 @@ def _identify(client: Client, mqtt: Mqtt) -> None:
             try:
                 password = mqtt.password_file.read_text(encoding="utf-8").rstrip("\r\n")
             except (OSError, UnicodeDecodeError) as error:
-                raise InputError(
-                    f"mqtt.password_file {mqtt.password_file} cannot be read: {error}"
-                ) from error
+                raise InputError(f"mqtt.password_file {mqtt.password_file} cannot be read: {error}") from error
         client.username_pw_set(mqtt.username, password)
     if mqtt.tls:
         try:

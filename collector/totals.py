@@ -82,8 +82,7 @@ def _sums(
     ).fetchall()
     for layout_id, layout_watched_ms in layouts:
         series = database.execute(
-            "SELECT line, direction, class FROM layout_series JOIN series ON series.id = series_id"
-            " WHERE layout_id = ?",
+            "SELECT line, direction, class FROM layout_series JOIN series ON series.id = series_id WHERE layout_id = ?",
             (layout_id,),
         ).fetchall()
         for line, direction, label in series:

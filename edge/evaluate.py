@@ -20,7 +20,7 @@ from edge.replay import Outcome, TapeSource, VideoSource, gather, replay
 from edge.scoring import Event, Pairing, Score, pair, score
 from edge.stages import build_detector
 from edge.vision.manifest import load_manifest
-from edge.vision.recording import Recording, frame_times_ms
+from edge.vision.recording import Recording
 
 Pixel = Annotated[float, msgspec.Meta(ge=0)]
 
@@ -103,7 +103,7 @@ def _evaluate_clip(
     points_of("line", line)
     config = msgspec.structs.replace(config, lines={"line": line})
     outcome = _replay(recording, config, every, tapes)
-    times_ms = frame_times_ms(recording.path)
+    times_ms = recording.times_ms()
     if truth.frames > len(times_ms) + 1:
         raise InputError(f"{path} speaks of {truth.frames} frames, but {recording.path} has {len(times_ms)}")
     true = tuple(
@@ -143,7 +143,13 @@ def _fingerprint(recording: Recording, config: Config) -> str:
     with recording.path.open("rb") as file:
         clip = hashlib.file_digest(file, "sha256").hexdigest()
     manifest = load_manifest(config.model.name)
-    looks = (clip, manifest.sha256, manifest.path.read_text(encoding="utf-8"), config.model.score_min, config.model.region)
+    looks = (
+        clip,
+        manifest.sha256,
+        manifest.path.read_text(encoding="utf-8"),
+        config.model.score_min,
+        config.model.region,
+    )
     lines = config.lines if config.model.region == "lines" else ""
     return hashlib.sha256(repr((*looks, lines)).encode()).hexdigest()[:12]
 

@@ -18,6 +18,7 @@ from edge.counting.pipeline import Step
 from edge.stages import build_detector, build_pipeline
 from edge.vision.detector import OnnxDetector
 from edge.vision.frame import Frame
+from edge.vision.manifest import load_manifest
 from edge.vision.recording import Recording
 from edge.vision.tape import TapeHeader, TapeWriter, read_tape
 
@@ -151,7 +152,8 @@ def note(outcome: Outcome, step: Step, detected: DetectedFrame | None) -> None:
 
 def run_of(path: Path, config: Config, start_ms: int, every: int) -> str:
     """The name of a replay's run: a fingerprint of the file and of everything that shapes the counts."""
-    fingerprint = hashlib.sha256(f"{config.sha256} {start_ms} {every} ".encode())
+    model = "" if is_tape(path) else load_manifest(config.model.name).sha256
+    fingerprint = hashlib.sha256(f"{config.sha256} {model} {start_ms} {every} ".encode())
     with path.open("rb") as file:
         fingerprint.update(hashlib.file_digest(file, "sha256").digest())
     return f"replay-{fingerprint.hexdigest()[:16]}"

@@ -32,9 +32,7 @@ def build_detector(config: Config, width: int, height: int) -> OnnxDetector:
     """The detector for a picture of that size."""
     manifest = load_manifest(config.model.name)
     region = _region(config, manifest, counting_lines(config, width, height), width, height)
-    return OnnxDetector(
-        manifest, threads=config.model.threads, score_min=config.model.score_min, region=region
-    )
+    return OnnxDetector(manifest, threads=config.model.threads, score_min=config.model.score_min, region=region)
 
 
 def _region(

@@ -76,13 +76,21 @@ class BucketCounter:
         `watching` is False for a frame that shows nothing (covered, frozen): the time before it is vouched for by the
         frame before, the time after it by nobody.
         """
-        self._reach(captured_ms)
+        assert self._now_ms is None or captured_ms >= self._now_ms, "time never steps back"
+        if not self._open:
+            self._open.append(_Open(captured_ms - captured_ms % self._width_ms, self._lines))
         if self._frame_ms is not None:
             self._watch(self._frame_ms, min(captured_ms, self._frame_ms + self._gap_ms))
         self._frame_ms = captured_ms if watching else None
+        self._now_ms = captured_ms
         for crossing in crossings:
             self._book(crossing)
-        while self._open[0].start_ms + self._width_ms + self._settle_ms <= captured_ms:
+        # One bucket is opened after another and closed when settled, so a leap of years holds few at a time.
+        while self._open[-1].start_ms + self._width_ms <= captured_ms:
+            self._open_next()
+            while self._settled(self._open[-1].start_ms):
+                yield self._close_oldest()
+        while self._settled(captured_ms):
             yield self._close_oldest()
 
     def close(self) -> Iterator[Bucket]:
@@ -91,23 +99,17 @@ class BucketCounter:
             yield self._close_oldest()
         self._frame_ms = self._now_ms = None
 
-    def _reach(self, now_ms: int) -> None:
-        """Open buckets, without a hole, up to the one that holds `now_ms`."""
-        assert self._now_ms is None or now_ms >= self._now_ms, "time never steps back"
-        self._now_ms = now_ms
-        start_ms = now_ms - now_ms % self._width_ms
-        if not self._open:
-            self._open.append(_Open(start_ms, self._lines))
-        while self._open[-1].start_ms < start_ms:
-            self._open.append(_Open(self._open[-1].start_ms + self._width_ms, self._lines))
-
     def _watch(self, from_ms: int, to_ms: int) -> None:
+        while self._open[-1].start_ms + self._width_ms < to_ms:
+            self._open_next()
         for bucket in self._open:
             start_ms = max(from_ms, bucket.start_ms)
             end_ms = min(to_ms, bucket.start_ms + self._width_ms)
             bucket.watched_ms += max(end_ms - start_ms, 0)
 
     def _book(self, crossing: Crossing) -> None:
+        while self._open[-1].start_ms + self._width_ms <= crossing.crossed_ms:
+            self._open_next()
         place = self._open[0]
         if crossing.crossed_ms < place.start_ms:
             self.late += 1
@@ -116,6 +118,13 @@ class BucketCounter:
                 place = bucket
         place.counted = True
         place.counts[crossing.line][crossing.direction][crossing.label] += 1
+
+    def _open_next(self) -> None:
+        self._open.append(_Open(self._open[-1].start_ms + self._width_ms, self._lines))
+
+    def _settled(self, now_ms: int) -> bool:
+        """Whether the oldest bucket takes no more crossings at that time."""
+        return self._open[0].start_ms + self._width_ms + self._settle_ms <= now_ms
 
     def _close_oldest(self) -> Bucket:
         bucket = self._open.popleft()

@@ -3,14 +3,15 @@
 The rules:
 
 1. A vehicle crosses where its path, from one sighting to the next, meets the line's segments. How far it moved between
-   the two does not matter, so a low frame rate cannot jump over the line; going round an end of the line is no crossing.
+   the two does not matter, so a low frame rate cannot jump over the line; going round an end of it is no crossing.
 2. Its direction is by the side it came from: `a_to_b` from the left-hand side of the arrow p1 -> p2, as seen in the
    picture, to the right-hand side.
 3. It counts once it has left the line behind by `reach_share` of its box height, having been as far away on the side it
    came from. Until then it may stand on the line or tremble across it for any time. A vehicle first seen nearer to the
    line than that counts when both distances together make up for it.
 4. Having counted, it is armed for the way back, which counts in the other direction.
-5. What is remembered of a vehicle goes with its track.
+5. A part of a larger vehicle (a cab, a load) is not counted.
+6. What is remembered of a vehicle goes with its track.
 """
 
 from collections.abc import Sequence

@@ -6,7 +6,7 @@ Noise is stated in parts of the box, so a far car and a near truck obey the same
 frame rate changes nothing (Bar-Shalom, Li, Kirubarajan 2001, section 6.2.2).
 """
 
-from math import log
+from math import hypot, log, sqrt
 
 Box = tuple[float, float, float, float]
 """x1, y1, x2, y2 in pixels."""
@@ -65,7 +65,7 @@ class BoxMotion:
     def __init__(self, box: Box) -> None:
         x1, y1, x2, y2 = box
         width, height = x2 - x1, y2 - y1
-        size = (width * height) ** 0.5
+        size = sqrt(width * height)
         self.across = Axis((x1 + x2) / 2.0, NOISE_POSITION * width, SPEED_AT_BIRTH * size)
         self.bottom = Axis(y2, NOISE_POSITION * height, SPEED_AT_BIRTH * size)
         self.width = Axis(width, NOISE_SIZE * width, GROWTH_AT_BIRTH * width)
@@ -106,6 +106,19 @@ class BoxMotion:
         self.bottom.correct(bottom)
         self.width.correct(width)
         self.height.correct(height)
+
+    def rest(self) -> None:
+        """Presume that it stands still from now on, where it is."""
+        for axis in (self.across, self.bottom, self.width, self.height):
+            axis.speed = axis.pxv = axis.pvv = 0.0
+            axis.pxx = min(axis.pxx, axis.noise)
+
+    @property
+    def speed(self) -> float:
+        """Of the ground point, in box sizes per second."""
+        return hypot(self.across.speed, self.bottom.speed) / sqrt(
+            max(self.width.value, 2.0) * max(self.height.value, 2.0)
+        )
 
     @property
     def box(self) -> Box:

@@ -2,20 +2,22 @@
 
 The rules, in the order in which a frame goes through them:
 
-1. Every living track predicts where its box is now.
-2. Detections of high score are assigned to tracks so that the total surprise is least (optimal assignment, gated).
-3. Detections of low score are assigned to tracks that are left and were seen lately: a hidden or blurred vehicle keeps
-   its track, but never founds one (two rounds, as in ByteTrack, Zhang et al. 2022).
-4. Detections of high score that are left are offered to tracks that lapsed, by where their motion says they must be
-   (no picture of the vehicle is needed). Otherwise they found a track, unless they repeat a vehicle already taken.
-5. A track is known (handed out) once its sightings weigh enough; it lapses when unseen and is released when it was
-   unseen for too long: sooner when it had hardly been seen, later when it was standing (hidden in a queue).
+1. Every living track predicts where its box is now. A track that was seen standing and is hidden stays where it stood;
+   a moving one goes on, and the longer it is unseen the less is known of where it is.
+2. Detections of high score are assigned to the tracks, lapsed ones included, so that the total of surprise and doubt is
+   least. So a track that lapsed is taken up again where its motion says that it must be, without a picture of it, and
+   the less is known of it the more a stranger is preferred.
+3. Detections of low score are assigned to tracks left over that were seen lately: a hidden or blurred vehicle keeps its
+   track, but never founds one (two rounds, as in ByteTrack, Zhang et al. 2022).
+4. Detections of high score left over found tracks, unless they repeat a vehicle already seen in this frame.
+5. A track is known (handed out) once the scores of its sightings add up to enough. It is released when unseen for too
+   long: soon when it was hardly seen, late when it was standing, for then something hides it.
+6. A vehicle that is seen inside a larger one most of the time is a part of it (a cab, a load) and is handed out as such.
 
 Lifetimes are milliseconds, so a camera of 3 frames/s and one of 30 see the same vehicles.
 """
 
 from dataclasses import dataclass
-from math import hypot
 
 from edge.counting.assignment import Pair, assign
 from edge.counting.detection import CLASSES, UNCLASSIFIED, DetectedFrame, Detection
@@ -30,7 +32,7 @@ class Track:
     """One vehicle as believed at one frame.
 
     `box` is filtered, in pixels; `seen_ms` is its last sighting (equal to the frame's time if it was seen now);
-    `votes` weigh each of CLASSES by score and size over all sightings so far.
+    `votes` weigh each of CLASSES by score and size over all sightings so far. A `part` belongs to a larger vehicle.
     """
 
     id: int
@@ -58,24 +60,37 @@ class Track:
 class _Vehicle:
     """What the tracker remembers of one track."""
 
-    __slots__ = ("born_ms", "id", "inside", "motion", "score", "seen_ms", "votes", "weight")
+    __slots__ = ("id", "inside", "motion", "score", "seen_ms", "votes", "weight")
 
-    def __init__(self, id_: int, box: Box, now_ms: int) -> None:
+    def __init__(self, id_: int, box: Box) -> None:
         self.id = id_
         self.motion = BoxMotion(box)
-        self.born_ms = now_ms
-        self.seen_ms = now_ms
-        self.weight = 0.0
-        self.inside = 0.0
+        self.seen_ms = 0
+        self.score = 0.0  # of the last sighting
+        self.weight = 0.0  # sum of the scores of all sightings
+        self.inside = 0.0  # of these, the ones inside a larger vehicle
         self.votes = NO_VOTES
+
+    def see(self, detection: Detection, now_ms: int) -> None:
+        """Note a sighting; the motion is corrected apart."""
+        self.seen_ms = now_ms
+        self.score = detection.score
+        self.weight += detection.score
+        area = (detection.x2 - detection.x1) * (detection.y2 - detection.y1)
+        place = CLASS_AT[detection.label]
+        votes = self.votes
+        self.votes = (*votes[:place], votes[place] + detection.score * area**0.5, *votes[place + 1 :])
 
 
 class Tracker:
     """Follows vehicles through frames; one `update` a frame, times never stepping back.
 
-    Scores: `score_high` founds and carries a track, `score_low` only carries. `weight_known` is the sum of scores from
-    which a track is handed out. Lifetimes: `lapse_ms` for a moving track without sightings, `lapse_standing_ms` for a
-    standing one. `standing_speed` is in box sizes per second. At most `tracks_max` tracks live; the longest unseen go.
+    `score_high` founds and carries a track, `score_low` only carries; `weight_known` is the sum of scores from which a
+    track is handed out. `gate` bounds the surprise of a sighting (squared Mahalanobis distance, 4 degrees of freedom)
+    and `doubt` the surprise and spread together. `repeat_overlap` is the intersection over union from which a new box
+    repeats a vehicle; a part lies by `part_inside` of its area in a vehicle that is larger by 1 / `part_area` and was
+    seen at least `part_weight` as much, in `part_share` of its sightings. At most `tracks_max` tracks live; beyond it
+    the longest unseen go, and `released` counts them.
     """
 
     def __init__(
@@ -94,9 +109,11 @@ class Tracker:
         repeat_overlap: float = 0.45,
         part_inside: float = 0.75,
         part_area: float = 0.7,
-        part_share: float = 0.5, pw=0.3, pl=0.,
+        part_share: float = 0.5,
+        part_weight: float = 0.3,
         tracks_max: int = 500,
     ) -> None:
+        self.released = 0
         self._score_high = score_high
         self._score_low = score_low
         self._weight_known = weight_known
@@ -109,9 +126,9 @@ class Tracker:
         self._standing_speed = standing_speed
         self._repeat_overlap = repeat_overlap
         self._part_inside = part_inside
-        self._pw=pw; self._pl=pl
         self._part_area = part_area
         self._part_share = part_share
+        self._part_weight = part_weight
         self._tracks_max = tracks_max
         self._vehicles: list[_Vehicle] = []
         self._now_ms: int | None = None
@@ -123,19 +140,19 @@ class Tracker:
         assert self._now_ms is None or now_ms >= self._now_ms, "frame time never steps back"
         elapsed_s = 0.0 if self._now_ms is None else (now_ms - self._now_ms) / 1000.0
         self._now_ms = now_ms
+        self._release(now_ms)
         for vehicle in self._vehicles:
             vehicle.motion.predict(elapsed_s)
 
         high = [d for d in frame.detections if d.score >= self._score_high]
         low = [d for d in frame.detections if self._score_low <= d.score < self._score_high]
-        left, high_left = self._associate(self._vehicles, high, self._gate)
-        lately = [v for v in left if now_ms - v.seen_ms <= self._lapse_tentative_ms]
-        left_low, _ = self._associate(lately, low, self._gate_low)
-        for detection in high_left:
+        unseen, strangers = self._associate(self._vehicles, high, self._gate)
+        lately_ms = now_ms - self._lapse_tentative_ms
+        self._associate([v for v in unseen if v.seen_ms >= lately_ms], low, self._gate_low)
+        for detection in strangers:
             if not self._repeats(detection):
                 self._found(detection)
-        self._release()
-        self._find_parts()
+        self._find_parts(lately_ms)
         return [
             Track(v.id, v.motion.box, v.seen_ms, v.votes, v.inside > self._part_share * v.weight)
             for v in self._vehicles
@@ -145,46 +162,33 @@ class Tracker:
     def _associate(
         self, vehicles: list[_Vehicle], detections: list[Detection], gate: float
     ) -> tuple[list[_Vehicle], list[Detection]]:
-        """Assign, correct the motion of those assigned, and return the vehicles and detections left over."""
+        """Assign detections to vehicles and note the sightings; returns the vehicles and detections left over."""
+        assert self._now_ms is not None, "a frame is being handled"
         if not vehicles or not detections:
             return vehicles, detections
+        measured = [((d.x1 + d.x2) / 2.0, d.y2, d.x2 - d.x1, d.y2 - d.y1) for d in detections]
         pairs: list[Pair] = []
-        measured = [
-            ((d.x1 + d.x2) / 2.0, d.y2, d.x2 - d.x1, d.y2 - d.y1) for d in detections
-        ]
         for row, vehicle in enumerate(vehicles):
             motion = vehicle.motion
-            axis, weight = motion.across.value, motion.across.weight
-            spread = motion.spread
+            value, weight = motion.across.value, motion.across.weight
             for column, (across, bottom, width, height) in enumerate(measured):
-                if (across - axis) ** 2 * weight < gate:
+                if (across - value) ** 2 * weight < gate:  # most pairs end here
                     surprise = motion.surprise(across, bottom, width, height)
                     if surprise < gate:
-                        pairs.append((row, column, surprise + spread))
-        assigned = assign(pairs, self._doubt)
-        for row, column in assigned:
-            vehicle, detection = vehicles[row], detections[column]
-            vehicle.motion.correct(*measured[column])
-            self._see(vehicle, detection)
-        rows = {row for row, _ in assigned}
-        columns = {column for _, column in assigned}
+                        pairs.append((row, column, surprise + motion.spread))
+        made = assign(pairs, self._doubt)
+        for row, column in made:
+            vehicles[row].motion.correct(*measured[column])
+            vehicles[row].see(detections[column], self._now_ms)
+        rows, columns = {row for row, _ in made}, {column for _, column in made}
         return (
             [v for row, v in enumerate(vehicles) if row not in rows],
             [d for column, d in enumerate(detections) if column not in columns],
         )
 
-    def _see(self, vehicle: _Vehicle, detection: Detection) -> None:
-        assert self._now_ms is not None
-        vehicle.seen_ms = self._now_ms
-        vehicle.weight += detection.score
-        vehicle.score = detection.score
-        area = (detection.x2 - detection.x1) * (detection.y2 - detection.y1)
-        place = CLASS_AT[detection.label]
-        votes = vehicle.votes
-        vehicle.votes = (*votes[:place], votes[place] + detection.score * area**0.5, *votes[place + 1 :])
-
     def _repeats(self, detection: Detection) -> bool:
-        """Whether this box mostly repeats a vehicle seen in this very frame (its cab, or it and its shadow)."""
+        """Whether this box mostly repeats a vehicle seen in this very frame (it with its load, or with its shadow)."""
+        area = (detection.x2 - detection.x1) * (detection.y2 - detection.y1)
         for vehicle in self._vehicles:
             if vehicle.seen_ms != self._now_ms:
                 continue
@@ -193,15 +197,19 @@ class Tracker:
             down = min(y2, detection.y2) - max(y1, detection.y1)
             if across > 0.0 and down > 0.0:
                 shared = across * down
-                joined = (x2 - x1) * (y2 - y1) + (detection.x2 - detection.x1) * (detection.y2 - detection.y1)
-                if shared > self._repeat_overlap * (joined - shared):
+                if shared > self._repeat_overlap * ((x2 - x1) * (y2 - y1) + area - shared):
                     return True
         return False
 
-    def _find_parts(self) -> None:
-        """Note which vehicles seen now lie inside a larger one: a cab, a load, the cars on a transporter."""
-        assert self._now_ms is not None
-        lately_ms = self._now_ms - self._lapse_tentative_ms
+    def _found(self, detection: Detection) -> None:
+        assert self._now_ms is not None, "a frame is being handled"
+        vehicle = _Vehicle(self._next_id, (detection.x1, detection.y1, detection.x2, detection.y2))
+        vehicle.see(detection, self._now_ms)
+        self._next_id += 1
+        self._vehicles.append(vehicle)
+
+    def _find_parts(self, lately_ms: int) -> None:
+        """Note which vehicles seen now lie inside a larger one that was seen lately."""
         boxes = [(v, *v.motion.box) for v in self._vehicles if v.seen_ms >= lately_ms]
         for part, x1, y1, x2, y2 in boxes:
             if part.seen_ms != self._now_ms:
@@ -209,33 +217,35 @@ class Tracker:
             area = (x2 - x1) * (y2 - y1)
             for whole, u1, v1, u2, v2 in boxes:
                 across = (x2 if x2 < u2 else u2) - (x1 if x1 > u1 else u1)
-                if across <= 0.0 or whole is part or whole.weight < self._pw * part.weight or sum(whole.votes[2:4]) < self._pl * sum(whole.votes):
+                if across <= 0.0 or whole is part:
                     continue
                 down = (y2 if y2 < v2 else v2) - (y1 if y1 > v1 else v1)
-                if across * down > self._part_inside * area and down > 0 and area < self._part_area * (u2 - u1) * (v2 - v1):
+                if (
+                    down > 0.0
+                    and across * down > self._part_inside * area
+                    and area < self._part_area * (u2 - u1) * (v2 - v1)
+                    and whole.weight > self._part_weight * part.weight
+                ):
                     part.inside += part.score
                     break
 
-    def _found(self, detection: Detection) -> None:
-        assert self._now_ms is not None
-        vehicle = _Vehicle(self._next_id, (detection.x1, detection.y1, detection.x2, detection.y2), self._now_ms)
-        self._next_id += 1
-        self._see(vehicle, detection)
-        self._vehicles.append(vehicle)
-
-    def _release(self) -> None:
+    def _release(self, now_ms: int) -> None:
         """Let go of tracks unseen for too long, and of the longest unseen beyond the bound."""
-        assert self._now_ms is not None
-        now_ms = self._now_ms
-        self._vehicles = [v for v in self._vehicles if now_ms - v.seen_ms <= self._patience_ms(v)]
-        if len(self._vehicles) > self._tracks_max:
-            latest = sorted(self._vehicles, key=lambda v: (-v.seen_ms, v.id))[: self._tracks_max]
-            self._vehicles = sorted(latest, key=lambda v: v.id)
-
-    def _patience_ms(self, vehicle: _Vehicle) -> int:
-        if vehicle.weight < self._weight_known:
-            return self._lapse_tentative_ms
-        motion = vehicle.motion
-        size = (max(motion.width.value, 2.0) * max(motion.height.value, 2.0)) ** 0.5
-        speed = hypot(motion.across.speed, motion.bottom.speed)
-        return self._lapse_standing_ms if speed < self._standing_speed * size else self._lapse_ms
+        living = []
+        for vehicle in self._vehicles:
+            unseen_ms = now_ms - vehicle.seen_ms
+            if unseen_ms <= self._lapse_tentative_ms:
+                living.append(vehicle)
+            elif vehicle.weight >= self._weight_known:
+                if vehicle.motion.speed < self._standing_speed:
+                    vehicle.motion.rest()
+                    patience_ms = self._lapse_standing_ms
+                else:
+                    patience_ms = self._lapse_ms
+                if unseen_ms <= patience_ms:
+                    living.append(vehicle)
+        if len(living) > self._tracks_max:
+            self.released += len(living) - self._tracks_max
+            living.sort(key=lambda v: (-v.seen_ms, v.id))
+            living = sorted(living[: self._tracks_max], key=lambda v: v.id)
+        self._vehicles = living

@@ -9,7 +9,7 @@ Floats = NDArray[np.float32]
 Ids = NDArray[np.intp]
 
 _TINY = np.finfo(np.float32).tiny
-CANDIDATES_MAX = 300        # of one frame, the best by score; a crowded bridge shows some 60 vehicles
+CANDIDATES_MAX = 300  # of one frame, the best by score; a crowded bridge shows some 60 vehicles
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,7 +36,7 @@ def corners_of_centres(centres: Floats) -> Floats:
 
 def overlaps(corners: Floats, others: Floats) -> Floats:
     """Return the (n, m) intersections over unions of (n, 4) and (m, 4) boxes; 0 where both are empty."""
-    x1, y1, x2, y2 = corners.T[:, :, None]      # plane by plane: faster than by pairs of corners
+    x1, y1, x2, y2 = corners.T[:, :, None]  # plane by plane: faster than by pairs of corners
     u1, v1, u2, v2 = others.T
     widths = np.minimum(x2, u2) - np.maximum(x1, u1)
     heights = np.minimum(y2, v2) - np.maximum(y1, v1)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-os.environ["ORT_DISABLE_TELEMETRY"] = "1"   # read when the library loads; wheels from 1.29 on send by default
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # read when the library loads; wheels from 1.29 on send by default
 
 import onnxruntime
 from onnxruntime.capi import onnxruntime_pybind11_state as fault
@@ -20,7 +20,7 @@ from edge.vision.frame import Frame
 from edge.vision.heads import head_of
 from edge.vision.manifest import DetrDecodedSpec, Manifest
 
-_FAULTS = (                                 # ONNX Runtime's errors have no common base of their own
+_FAULTS = (  # ONNX Runtime's errors have no common base of their own
     fault.EPFail,
     fault.Fail,
     fault.InvalidArgument,
@@ -30,7 +30,7 @@ _FAULTS = (                                 # ONNX Runtime's errors have no comm
     fault.NotImplemented,
     fault.RuntimeException,
 )
-_SIDE_PX_MIN = 1.0                          # a box thinner than a pixel shows nothing
+_SIDE_PX_MIN = 1.0  # a box thinner than a pixel shows nothing
 
 Region = tuple[int, int, int, int]
 
@@ -80,9 +80,7 @@ class OnnxDetector:
             x1, y1, x2, y2 = self.region
             height, width = image.shape[:2]
             if not (0 <= x1 < x2 <= width and 0 <= y1 < y2 <= height):
-                raise InputError(
-                    f"region is {x1},{y1},{x2},{y2}; allowed is within the picture, 0,0,{width},{height}"
-                )
+                raise InputError(f"region is {x1},{y1},{x2},{y2}; allowed is within the picture, 0,0,{width},{height}")
             image = image[y1:y2, x1:x2]
         return self._fitting.fit(image)
 
@@ -111,7 +109,7 @@ class OnnxDetector:
         corners = np.clip(corners, 0, (width, height, width, height)).round(2)
         scores = boxes.scores.astype(np.float64).round(4)
         sides = corners[:, 2:] - corners[:, :2]
-        kept = np.flatnonzero((sides >= _SIDE_PX_MIN).all(axis=1))     # a NaN is not kept either
+        kept = np.flatnonzero((sides >= _SIDE_PX_MIN).all(axis=1))  # a NaN is not kept either
         detections = [
             Detection(x1, y1, x2, y2, score, CLASSES[number])
             for (x1, y1, x2, y2), score, number in zip(
@@ -131,18 +129,14 @@ class OnnxDetector:
             raise InputError(f"{path}: input {spec.name!r} is {picture.type}; allowed is tensor(float)")
         wanted = {"batch": 1, "colours": 3, "input.height": spec.height, "input.width": spec.width}
         if len(picture.shape) != len(wanted):
-            raise InputError(
-                f"{path}: input {spec.name!r} is {picture.shape}; allowed is (1, 3, height, width)"
-            )
+            raise InputError(f"{path}: input {spec.name!r} is {picture.shape}; allowed is (1, 3, height, width)")
         for (key, value), side in zip(wanted.items(), picture.shape, strict=True):
-            if isinstance(side, int) and side != value:        # sides left open are names or None
+            if isinstance(side, int) and side != value:  # sides left open are names or None
                 raise InputError(f"{path}: {key} is {value}; the model allows {side}")
         feeds: dict[str, NDArray[Any]] = {}
         if isinstance(head, DetrDecodedSpec):
             if inputs.pop(head.size_input, None) is None:
-                raise InputError(
-                    f"{path}: head.size_input is {head.size_input!r}; the model has {_names(inputs)}"
-                )
+                raise InputError(f"{path}: head.size_input is {head.size_input!r}; the model has {_names(inputs)}")
             feeds[head.size_input] = np.array([[spec.width, spec.height]], dtype=np.int64)
         if inputs:
             raise InputError(f"{path}: the model has further inputs {_names(inputs)}; this head allows none")
@@ -154,9 +148,7 @@ class OnnxDetector:
         chosen = [name or names[0] for name in self._head.outputs]
         for name in chosen:
             if name not in names:
-                raise InputError(
-                    f"{self.manifest.path}: head names the output {name!r}; the model has {_names(names)}"
-                )
+                raise InputError(f"{self.manifest.path}: head names the output {name!r}; the model has {_names(names)}")
         return chosen
 
     def _try_once(self) -> None:
@@ -175,12 +167,10 @@ def _open(manifest: Manifest, threads: int) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")   # 2.8 times less CPU, paced
-    options.log_severity_level = 3                                             # errors only
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # 2.8 times less CPU, paced
+    options.log_severity_level = 3  # errors only
     try:
-        return onnxruntime.InferenceSession(
-            str(manifest.model_path), options, providers=["CPUExecutionProvider"]
-        )
+        return onnxruntime.InferenceSession(str(manifest.model_path), options, providers=["CPUExecutionProvider"])
     except _FAULTS as error:
         raise InputError(
             f"{manifest.path}: file is {manifest.model_path}, no ONNX model that runs: {_line(error)}"

@@ -62,7 +62,7 @@ class Fitting:
             picture = self._resized
         top, bottom = placement.top, placement.top + placement.height
         left, right = placement.left, placement.left + placement.width
-        planes = cv2.split(picture)     # whole planes convert faster than strided pixels
+        planes = cv2.split(picture)  # whole planes convert faster than strided pixels
         if self._spec.colours == "rgb":
             planes = planes[::-1]
         inside = self._tensor[0, :, top:bottom, left:right]

@@ -29,7 +29,7 @@ from edge.vision.manifest import (
 Outputs = Sequence[NDArray[Any]]
 Shapes = Sequence[tuple[int, ...]]
 
-_LOG_SIDE_MAX = 10.0        # e^10 strides are wider than any picture; more would overflow
+_LOG_SIDE_MAX = 10.0  # e^10 strides are wider than any picture; more would overflow
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -89,7 +89,7 @@ class Yolox:
     def decode(self, outputs: Outputs, score_min: float) -> Boxes:
         """See Head."""
         table: Floats = outputs[0][0]
-        rows = np.flatnonzero(table[:, 4] >= score_min)     # no class score exceeds 1
+        rows = np.flatnonzero(table[:, 4] >= score_min)  # no class score exceeds 1
         found = table[rows]
         best, ids = self._wanted.best(found[:, 5 + self._wanted.ids] * found[:, 4:5])
         keep = best >= score_min

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from edge.errors import InputError, WorkError
 from edge.vision.frame import Frame
 
-_PTS = getattr(cv2, "CAP_PROP_PTS", -1)      # the raw timestamp in units of 1 / rate; older OpenCV has none
-_NOMINAL_RATE = 25.0        # frames/s where the header claims none, or nonsense
-_QUIET = {"OPENCV_FFMPEG_LOGLEVEL": "-8", "OPENCV_LOG_LEVEL": "SILENT"}   # -8 is FFmpeg's AV_LOG_QUIET
+_PTS = getattr(cv2, "CAP_PROP_PTS", -1)  # the raw timestamp in units of 1 / rate; older OpenCV has none
+_NOMINAL_RATE = 25.0  # frames/s where the header claims none, or nonsense
+_QUIET = {"OPENCV_FFMPEG_LOGLEVEL": "-8", "OPENCV_LOG_LEVEL": "SILENT"}  # -8 is FFmpeg's AV_LOG_QUIET
 _quiet_lock = threading.Lock()
 
 
@@ -56,9 +56,7 @@ class Recording:
         finally:
             capture.release()
         if not found or image is None:
-            raise InputError(
-                f"{self.path} holds no frame that can be decoded; a video with at least one is expected"
-            )
+            raise InputError(f"{self.path} holds no frame that can be decoded; a video with at least one is expected")
         self.height: int = image.shape[0]
         self.width: int = image.shape[1]
 
@@ -90,7 +88,7 @@ class Recording:
         captured_ms = self.start_ms
         try:
             while capture.grab():
-                stamp_ms = capture.get(cv2.CAP_PROP_POS_MSEC)   # of the frame just grabbed
+                stamp_ms = capture.get(cv2.CAP_PROP_POS_MSEC)  # of the frame just grabbed
                 if frames == 0:
                     first_ms = file_ms = stamp_ms if math.isfinite(stamp_ms) else 0.0
                     late_ms = max(0.0, capture.get(_PTS) * step_ms)
@@ -126,7 +124,7 @@ class Recording:
             return
         allowed = max(5.0, min(self.frames_per_second, self.frame_count / 10))
         claimed_ms = self.frame_count / self.frames_per_second * 1000
-        reached_ms = covered_ms + (late_ms if late_ms < claimed_ms else 0)      # a time of day is no delay
+        reached_ms = covered_ms + (late_ms if late_ms < claimed_ms else 0)  # a time of day is no delay
         short_of_frames = self.frame_count - frames > allowed
         short_of_time = claimed_ms - reached_ms > allowed * 1000 / self.frames_per_second
         if short_of_frames and short_of_time:

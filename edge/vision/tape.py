@@ -42,7 +42,7 @@ class _Line(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
     blind: str = ""
 
 
-_HEADER_BYTES_MAX = 65536       # what is longer is some other file
+_HEADER_BYTES_MAX = 65536  # what is longer is some other file
 _encoder = msgspec.json.Encoder()
 _header_decoder = msgspec.json.Decoder(TapeHeader)
 _line_decoder = msgspec.json.Decoder(_Line)

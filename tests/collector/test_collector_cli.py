@@ -27,9 +27,7 @@ def test_totals_prints_a_table(store: Path, capsys: pytest.CaptureFixture[str]) 
     assert err == ""
 
 
-def test_totals_as_json_is_one_object_and_nothing_else(
-    store: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_totals_as_json_is_one_object_and_nothing_else(store: Path, capsys: pytest.CaptureFixture[str]) -> None:
     span = ["--from", "2026-11-25T12:01:00Z", "--to", "2026-11-25T20:02:00+08:00"]
     assert main(["totals", "--store", str(store), "--json", *span]) == 0
     out, err = capsys.readouterr()
@@ -49,9 +47,7 @@ def test_the_configuration_names_the_store(store: Path, capsys: pytest.CaptureFi
     assert "mast-2" in capsys.readouterr().out
 
 
-def test_an_empty_selection_is_said_and_is_no_failure(
-    store: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_an_empty_selection_is_said_and_is_no_failure(store: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["totals", "--store", str(store), "--site", "elsewhere"]) == 0
     assert capsys.readouterr() == ("", "no reports in this selection\n")
 
@@ -108,9 +104,7 @@ def test_a_port_where_nobody_listens_is_one_sentence_and_exit_code_1(
     )
 
 
-def test_a_wrong_password_is_one_sentence_and_exit_code_1(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_wrong_password_is_one_sentence_and_exit_code_1(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "password").write_text("wrong")
     with demo_broker(users={"collector": "right"}) as port:
         arguments = configuration(tmp_path, f"port: {port}, username: collector, password_file: password")

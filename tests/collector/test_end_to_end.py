@@ -57,14 +57,10 @@ def wait_until_stored(path: Path, reports: int, *, deadline_s: float = 10.0) -> 
             assert time.monotonic() < deadline, f"{stored} of {reports} reports are stored"
 
 
-def test_totals_are_exact_through_kill_and_restart(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_totals_are_exact_through_kill_and_restart(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     configuration = tmp_path / "collector.yaml"
     with Outbox(tmp_path / "outbox.sqlite") as outbox, demo_broker() as port:
-        configuration.write_text(
-            f"store: store.sqlite\nmqtt: {{host: 127.0.0.1, port: {port}, tls: false}}\n"
-        )
+        configuration.write_text(f"store: store.sqlite\nmqtt: {{host: 127.0.0.1, port: {port}, tls: false}}\n")
         broker = Broker("127.0.0.1", port, tls=False)
 
         def deliver(reports: int) -> None:

@@ -81,9 +81,7 @@ def test_a_selection_holds_the_buckets_that_start_in_it(store: Store) -> None:
         a_report(1, device="mast-2"),
         a_report(1, site="tunnel"),
     )
-    span = Selection(
-        device="mast-1", site="bridge", from_ms=NOON_MS + 2 * MINUTE_MS, to_ms=NOON_MS + 4 * MINUTE_MS
-    )
+    span = Selection(device="mast-1", site="bridge", from_ms=NOON_MS + 2 * MINUTE_MS, to_ms=NOON_MS + 4 * MINUTE_MS)
     (outbound, _) = totals(store, span)
     assert (outbound.counts, outbound.span_ms, outbound.watched_share) == (
         {"car": 2 + 3, "truck": 0},

@@ -12,14 +12,14 @@ from onnx import TensorProto, helper, numpy_helper
 
 from edge.vision.manifest import Manifest, load_manifest
 
-HEIGHT, WIDTH = 64, 96                  # of the input
-LABELS = ["person", "car", "truck"]     # person never counts
+HEIGHT, WIDTH = 64, 96  # of the input
+LABELS = ["person", "car", "truck"]  # person never counts
 STRIDES = (8, 16, 32)
 
 Box = tuple[float, float, float, float]
-Sighting = tuple[Box, float, int]       # a box in input pixels, its score, its class id
+Sighting = tuple[Box, float, int]  # a box in input pixels, its score, its class id
 Outputs = dict[str, NDArray[Any]]
-Inputs = dict[str, tuple[int, list[Any]]]   # name to ONNX element type and shape
+Inputs = dict[str, tuple[int, list[Any]]]  # name to ONNX element type and shape
 
 
 def constant_model(path: Path, outputs: Outputs, inputs: Inputs | None = None) -> Path:

@@ -41,9 +41,7 @@ shares = st.sampled_from([0.0, 0.3, 0.5, 0.7, 1.0])
 
 
 @given(many, shares, st.booleans())
-def test_no_two_kept_boxes_overlap_by_more_than_allowed(
-    boxes: Boxes, overlap_max: float, across: bool
-) -> None:
+def test_no_two_kept_boxes_overlap_by_more_than_allowed(boxes: Boxes, overlap_max: float, across: bool) -> None:
     kept = suppress(boxes, overlap_max, across_classes=across)
     shared = overlaps(kept.corners, kept.corners)
     rivals = (shared > overlap_max) & ~np.eye(len(kept), dtype=bool)

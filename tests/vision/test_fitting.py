@@ -72,7 +72,7 @@ def test_pixels_lie_where_the_placement_says_and_the_rest_is_padding(
     fit: Any, top: int, left: int, inner_height: int, inner_width: int
 ) -> None:
     fitting = Fitting(InputSpec(height=96, width=160, fit=fit, pad=114))
-    fitting.fit(picture(100, 900, 1, 1, 1))     # a picture of another shape leaves nothing behind
+    fitting.fit(picture(100, 900, 1, 1, 1))  # a picture of another shape leaves nothing behind
     plane = fitting.fit(picture(192, 96, 250, 0, 0))[0, 0]
     expected = np.full((96, 160), 114.0)
     expected[top : top + inner_height, left : left + inner_width] = 250

@@ -143,9 +143,7 @@ def test_an_output_that_the_head_cannot_decode_is_told(tmp_path: Path, kind: str
         ({"head": {"kind": "yolox", "strides": [8]}}, "its strides allow (1, 96, 5 + classes)"),
     ],
 )
-def test_a_model_that_is_not_what_its_manifest_says_is_told(
-    tmp_path: Path, changes: dict[str, Any], said: str
-) -> None:
+def test_a_model_that_is_not_what_its_manifest_says_is_told(tmp_path: Path, changes: dict[str, Any], said: str) -> None:
     encode, head = HEADS["yolox"]
     model = constant_model(tmp_path / "model.onnx", encode([(BOX, 0.8, 1)]))
     with pytest.raises(InputError) as error:
@@ -191,7 +189,7 @@ def test_onnx_runtime_sends_and_leaves_nothing(tmp_path: Path) -> None:
         "OnnxDetector(load_manifest(sys.argv[1]))\n"
     )
     quiet = {"HOME": str(home), "TMPDIR": str(home), "XDG_CACHE_HOME": str(home)}
-    muted = {"CI", "ORT_DISABLE_TELEMETRY"}     # under CI it would be quiet anyway
+    muted = {"CI", "ORT_DISABLE_TELEMETRY"}  # under CI it would be quiet anyway
     environment = {name: value for name, value in os.environ.items() if name not in muted}
     done = subprocess.run(
         [sys.executable, "-c", script, str(manifest.path)],

@@ -72,9 +72,7 @@ def test_times_strictly_increase_where_the_file_repeats_or_steps_back(tmp_path: 
     assert [frame.captured_ms - START_MS for frame in recording] == [0, 40, 41, 42, 100, 101, 300]
 
 
-@pytest.mark.parametrize(
-    ("name", "codec"), [("clip.avi", "MJPG"), ("clip.mp4", "mp4v"), ("clip.mkv", "MJPG")]
-)
+@pytest.mark.parametrize(("name", "codec"), [("clip.avi", "MJPG"), ("clip.mp4", "mp4v"), ("clip.mkv", "MJPG")])
 def test_an_even_rate_gives_even_times_in_every_container(tmp_path: Path, name: str, codec: str) -> None:
     recording = Recording(write_evenly(tmp_path / name, 30, codec), START_MS)
     assert (recording.width, recording.height) == (WIDTH, HEIGHT)
@@ -104,13 +102,11 @@ def test_each_nth_frame_is_the_same_as_in_the_whole(tmp_path: Path, every: int) 
 
 @pytest.mark.parametrize("every", [1, 2])
 @pytest.mark.parametrize("share", [0.3, 0.6, 0.85])
-def test_a_file_that_breaks_off_gives_its_frames_and_then_fails(
-    tmp_path: Path, share: float, every: int
-) -> None:
+def test_a_file_that_breaks_off_gives_its_frames_and_then_fails(tmp_path: Path, share: float, every: int) -> None:
     recording = Recording(cut(write_evenly(tmp_path / "clip.avi", 100), share), every=every)
     seen: list[int] = []
     with pytest.raises(WorkError, match=r"clip\.avi breaks off after \d+ frames .* header claims 100"):
-        seen.extend(frame.captured_ms for frame in recording)       # keeps what came before the failure
+        seen.extend(frame.captured_ms for frame in recording)  # keeps what came before the failure
     assert seen == [40 * every * i for i in range(len(seen))]
     assert 10 <= len(seen) * every <= 90
 

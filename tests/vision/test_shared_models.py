@@ -48,7 +48,7 @@ def test_each_model_sees_vehicles_where_the_best_teacher_does(name: str, frame: 
 
 
 def test_an_mp4_that_breaks_off_is_told_after_its_frames(tmp_path: Path) -> None:
-    content = (SHARED / "clips" / "iacv_casino.mp4").read_bytes()      # its index stands first
+    content = (SHARED / "clips" / "iacv_casino.mp4").read_bytes()  # its index stands first
     path = tmp_path / "cut.mp4"
     path.write_bytes(content[: len(content) * 6 // 10])
     seen: list[Frame] = []

@@ -26,7 +26,7 @@ def test_every_bit_comes_back(tmp_path_factory: pytest.TempPathFactory, frames: 
     write_tape(path, HEADER, frames)
     header, back = read_tape(path)
     assert header == HEADER
-    assert repr(list(back)) == repr(frames)     # repr tells -0.0 from 0.0
+    assert repr(list(back)) == repr(frames)  # repr tells -0.0 from 0.0
     again = path.with_name("again.tape")
     write_tape(again, header, read_tape(path)[1])
     assert again.read_bytes() == path.read_bytes()
@@ -54,7 +54,6 @@ def test_nothing_stands_until_the_tape_is_whole_and_an_old_one_stays(tmp_path: P
     path = tmp_path / "clip.tape"
     write_tape(path, HEADER, [DetectedFrame(1, ())])
     before = path.read_bytes()
-
 
     def interrupted() -> Iterator[DetectedFrame]:
         yield DetectedFrame(2, ())

@@ -1,0 +1,35 @@
+# The chores of the crossing monitor. `make` alone lists them.
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+
+.PHONY: help demo test test-all check bench clean
+help:               ## list the chores
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 12
+
+$(READY): pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --editable '.[collector,charts,demo,dev]'
+	touch $@
+
+demo: $(READY)      ## count a clip at its own pace, publish it, and compare with the truth (VIDEO=... LINE=x1,y1,x2,y2)
+	$(BIN)/python -m deploy.demo $(if $(VIDEO),--video "$(VIDEO)") $(if $(LINE),--line "$(LINE)")
+
+test: $(READY)      ## the fast tests
+	$(BIN)/python -m pytest
+
+test-all: $(READY)  ## all tests, the slow ones too
+	$(BIN)/python -m pytest -m 'slow or not slow'
+
+check: $(READY)     ## lint and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(READY)     ## time every stage over a clip (VIDEO=...)
+	$(BIN)/crossing-edge bench "$(or $(VIDEO),../shared/clips/tfl_a13_625_201709211326.mp4)" --threads 1
+
+clean:              ## remove the environment and everything made
+	rm -rf $(VENV) out .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -1,0 +1,137 @@
+"""`make demo`: the whole way of a count on one machine, from a recorded clip to the collector's totals.
+
+Starts a broker and a collector on the loopback, replays the clip at its own pace through the real detector while
+publishing, asks the collector what it has, and puts that beside the clip's truth where there is one. Everything it
+starts ends with it, and nothing is left behind.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from collector.demo_broker import demo_broker
+from edge.counting.buckets import COUNTED_CLASSES as CLASSES
+
+ROOT = Path(__file__).resolve().parent.parent
+CLIP = ROOT.parent / "shared" / "clips" / "tfl_a13_625_201709211326.mp4"
+STORED_WAIT_S_MAX = 20.0
+
+
+def main() -> int:
+    """Run the demonstration; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="make demo", description="Count a clip, publish, compare with the truth.")
+    parser.add_argument("--video", type=Path, default=CLIP)
+    parser.add_argument("--line", help="x1,y1,x2,y2 in pixels or fractions; default: the truth's, else the middle")
+    given = parser.parse_args()
+    if not given.video.is_file():
+        print(
+            f"{given.video} does not exist; make demo VIDEO=clip.mp4 LINE=x1,y1,x2,y2 takes any clip",
+            file=sys.stderr,
+        )
+        return 2
+    truth = _truth_of(given.video)
+    line = given.line or (_line_of(truth) if truth else "0,0.6,1,0.6")
+    with tempfile.TemporaryDirectory(prefix="crossing-demo-") as folder, demo_broker() as port:
+        say(f"broker on 127.0.0.1:{port}")
+        store = Path(folder) / "store.sqlite"
+        configuration = Path(folder) / "collector.yaml"
+        configuration.write_text(
+            f"store: {store}\nmqtt: {{host: 127.0.0.1, port: {port}, tls: false}}\n", encoding="utf-8"
+        )
+        collector = subprocess.Popen([*_command("collector"), "run", "--config", str(configuration)])
+        try:
+            say(f"counting {given.video.name} over the line {line}, at its own pace")
+            replayed = subprocess.run(
+                [*_command("edge"), "replay", str(given.video), "--line", line, "--realtime", "--bucket", "5",
+                 "--publish", "--broker", f"127.0.0.1:{port}", "--json"],
+                stdout=subprocess.PIPE, check=False,
+            )  # fmt: skip
+            if replayed.returncode:
+                return replayed.returncode
+            counted = json.loads(replayed.stdout)
+            stored = _wait_for(store, len(counted["crossings"]))
+        finally:
+            collector.terminate()
+            collector.wait(timeout=10)
+    _compare(stored, truth if given.line is None else None)
+    if stored != _counts_of(counted):
+        print("the collector has not what the replay counted", file=sys.stderr)
+        return 1
+    return 0
+
+
+def say(text: str) -> None:
+    """Tell the person what happens."""
+    print(f"--- {text}", file=sys.stderr, flush=True)
+
+
+def _command(name: str) -> list[str]:
+    return [str(Path(sys.executable).with_name(f"crossing-{name}"))]
+
+
+def _truth_of(video: Path) -> dict[str, Any] | None:
+    path = video.parent / "truth" / f"{video.stem}.json"
+    if not path.is_file():
+        return None
+    truth: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return truth
+
+
+def _line_of(truth: dict[str, Any]) -> str:
+    return ",".join(str(value) for point in truth["line"] for value in point)
+
+
+def _wait_for(store: Path, crossings: int) -> Counter[tuple[str, str]]:
+    """What the collector has, once it has everything or no longer waits for it."""
+    deadline = time.monotonic() + STORED_WAIT_S_MAX
+    while True:
+        answer = subprocess.run(
+            [*_command("collector"), "totals", "--store", str(store), "--json"],
+            capture_output=True, check=False,
+        )  # fmt: skip
+        stored = _stored_in(json.loads(answer.stdout)) if answer.returncode == 0 else Counter()
+        if stored.total() >= crossings or time.monotonic() > deadline:
+            return stored
+        time.sleep(0.2)
+
+
+def _stored_in(answer: dict[str, Any]) -> Counter[tuple[str, str]]:
+    """(direction, class) -> vehicles, as the collector says."""
+    stored: Counter[tuple[str, str]] = Counter()
+    for total in answer["totals"]:
+        for label, number in (total["counts"] or {}).items():
+            stored[total["direction"], label] += number
+    return stored
+
+
+def _counts_of(counted: dict[str, Any]) -> Counter[tuple[str, str]]:
+    return Counter((crossing["direction_word"], crossing["class"]) for crossing in counted["crossings"])
+
+
+def _compare(stored: Counter[tuple[str, str]], truth: dict[str, Any] | None) -> None:
+    """The collector's totals, and the truth beside them where it is known."""
+    certain = [c for c in truth["crossings"] if not c.get("uncertain")] if truth else []
+    true = Counter((c["direction"], c["class"]) for c in certain)
+    doubtful = len(truth["crossings"]) - len(certain) if truth else 0
+    print(f"\n{'direction':<12}{'class':<14}{'collector':>10}" + (f"{'truth':>8}" if truth else ""))
+    for direction in ("a_to_b", "b_to_a"):
+        for label in (*CLASSES, "all"):
+            cells = []
+            for counts in (stored, true):
+                of_label = counts[direction, label]
+                cells.append(of_label if label != "all" else sum(n for (d, _), n in counts.items() if d == direction))
+            if label == "all" or any(cells):
+                beside = f"{cells[1]:>8}" if truth else ""
+                print(f"{direction:<12}{label:<14}{cells[0]:>10}{beside}")
+    if doubtful:
+        print(f"\n{doubtful} further crossings of this clip are marked uncertain in its truth file and not listed.")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

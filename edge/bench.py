@@ -1,0 +1,103 @@
+"""`crossing-edge bench`: where the time of a frame goes, stage by stage, over a recording.
+
+Times are of this machine and of this run; what carries over to another machine is the ratio of the stages.
+"""
+
+import resource
+import statistics
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from edge.config import Config
+from edge.counting.detection import DetectedFrame
+from edge.delivery.report import encode, report_of
+from edge.stages import build_detector, build_pipeline
+from edge.vision.recording import Recording
+
+STAGES = ("decode", "prepare", "infer", "interpret", "count", "report")
+OURS = ("prepare", "interpret", "count", "report")
+
+
+class Stopwatch:
+    """Milliseconds per frame and stage."""
+
+    def __init__(self) -> None:
+        self.spent_ms: dict[str, list[float]] = {stage: [] for stage in STAGES}
+
+    @contextmanager
+    def of(self, stage: str) -> Iterator[None]:
+        """Time what stands in the block."""
+        began_ns = time.perf_counter_ns()
+        yield
+        self.spent_ms[stage].append((time.perf_counter_ns() - began_ns) / 1e6)
+
+
+def bench(recording: Recording, config: Config) -> dict[str, Any]:
+    """Run the recording through all stages but the network; a dict ready for JSON."""
+    detector = build_detector(config, recording.width, recording.height)
+    pipeline = build_pipeline(config, recording.width, recording.height)
+    watch = Stopwatch()
+    frames = iter(recording)
+    count, first_ms, last_ms, seq = 0, 0, 0, 0
+    cpu_before_s, began_s = time.process_time(), time.perf_counter()
+    while True:
+        with watch.of("decode"):
+            frame = next(frames, None)
+        if frame is None:
+            watch.spent_ms["decode"].pop()
+            break
+        with watch.of("prepare"):
+            tensor = detector.prepare(frame.image)
+        with watch.of("infer"):
+            outputs = detector.infer(tensor)
+        with watch.of("interpret"):
+            detections = detector.interpret(outputs, frame.image.shape)
+        with watch.of("count"):
+            step = pipeline.update(DetectedFrame(frame.captured_ms, detections))
+        with watch.of("report"):
+            for bucket in step.buckets:
+                seq += 1
+                encode(report_of(bucket, site=config.site, device=config.device, run="bench", seq=seq))
+        first_ms = frame.captured_ms if count == 0 else first_ms
+        last_ms = frame.captured_ms
+        count += 1
+    elapsed_s, cpu_s = time.perf_counter() - began_s, time.process_time() - cpu_before_s
+    minutes = max(last_ms - first_ms, 1) / 60_000
+    total_ms = {stage: sum(spent) for stage, spent in watch.spent_ms.items()}
+    return {
+        "video": recording.path.name,
+        "model": f"{detector.manifest.name} {detector.manifest.version}",
+        "input": [detector.manifest.input.height, detector.manifest.input.width],
+        "threads": config.model.threads,
+        "frames": count,
+        "frames_per_second": round(count / elapsed_s, 2),
+        "cpu_s_per_video_minute": round(cpu_s / minutes, 2),
+        "peak_rss_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
+        "stages_ms": {stage: _spread(watch.spent_ms[stage]) for stage in STAGES},
+        "outside_share": round(sum(total_ms[stage] for stage in OURS) / total_ms["infer"], 4),
+    }
+
+
+def _spread(spent_ms: list[float]) -> dict[str, float]:
+    cuts = statistics.quantiles(spent_ms, n=20, method="inclusive") if len(spent_ms) > 1 else spent_ms * 19
+    return {"p50": round(cuts[9], 4), "p95": round(cuts[18], 4), "mean": round(statistics.fmean(spent_ms), 4)}
+
+
+def table_of(said: dict[str, Any]) -> str:
+    """The figures for people."""
+    rows = [
+        f"{said['model']} at {said['input'][0]}x{said['input'][1]}, {said['threads']} threads, {said['frames']} frames",
+        f"{'stage':<10} {'p50 ms':>9} {'p95 ms':>9} {'mean ms':>9}",
+    ]
+    rows += [
+        f"{stage:<10} {spread['p50']:>9.3f} {spread['p95']:>9.3f} {spread['mean']:>9.3f}"
+        for stage, spread in said["stages_ms"].items()
+    ]
+    rows += [
+        f"{said['frames_per_second']:.1f} frames/s, {said['cpu_s_per_video_minute']:.1f} CPU seconds per video minute, "
+        f"peak {said['peak_rss_mb']:.0f} MB",
+        f"all but decoding and inference costs {said['outside_share']:.1%} of inference",
+    ]
+    return "\n".join(rows)

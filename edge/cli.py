@@ -1,0 +1,185 @@
+"""The command `crossing-edge`.
+
+Exit codes: 0 done, 1 the work failed, 2 the input is wrong. `--json` prints one object on standard output; progress
+and logs go to standard error.
+"""
+
+import argparse
+import json
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+import msgspec
+import yaml
+
+from edge.errors import CrossingError
+
+EXAMPLES = """examples:
+  crossing-edge replay bridge.mp4 --line 0.1,0.6,0.9,0.6 --out result
+  crossing-edge evaluate truth/*.json --pictures errors
+  crossing-edge bench bridge.mp4 --threads 1
+  crossing-edge check edge.yaml"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns its exit code."""
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    given = _parser().parse_args(arguments)
+    try:
+        given.run(given)
+    except CrossingError as error:
+        print(f"crossing-edge: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:  # the reader of our output has gone; nothing is left to say
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="crossing-edge",
+        description="Counts the vehicles that cross a line.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"%(prog)s {version('crossing-monitor')}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    replay = commands.add_parser("replay", help="count a recorded video or a tape")
+    replay.add_argument("video", type=Path, metavar="VIDEO", help="a video, or a tape (.tape, .jsonl)")
+    replay.add_argument(
+        "--line",
+        action="append",
+        default=[],
+        metavar="[NAME=]X1,Y1,X2,Y2",
+        help="counting line in pixels, or in fractions of the picture if all are at most 1; may be repeated",
+    )
+    replay.add_argument("--config", type=Path, metavar="F", help="configuration (YAML) to take lines and the rest from")
+    replay.add_argument("--start", metavar="T", help="when the video begins, e.g. 2026-11-22T06:00:00Z (default: 1970)")
+    replay.add_argument("--out", type=Path, metavar="DIR", help="write reports, crossings, strips and a summary there")
+    replay.add_argument("--video", dest="annotated", type=Path, metavar="OUT.mp4", help="write the annotated video")
+    replay.add_argument("--tape", type=Path, metavar="F", help="write the detections as a tape")
+    replay.add_argument("--publish", action="store_true", help="publish the reports over MQTT")
+    replay.add_argument(
+        "--broker", metavar="HOST:PORT", help="broker without TLS, for trying out; over mqtt: of --config"
+    )
+    replay.add_argument("--realtime", action="store_true", help="at the pace of the recording")
+    replay.add_argument("--bucket", type=int, metavar="SECONDS", help="width of a bucket (default: 60)")
+    _add_common(replay)
+    replay.set_defaults(run=_replay)
+
+    evaluate = commands.add_parser("evaluate", help="score the counting against truth files")
+    evaluate.add_argument("truths", type=Path, nargs="+", metavar="TRUTH.json")
+    evaluate.add_argument("--config", type=Path, metavar="F", help="configuration; each truth file brings its own line")
+    evaluate.add_argument("--pictures", type=Path, metavar="DIR", help="write each clip's strip, its errors marked")
+    evaluate.add_argument("--tapes", type=Path, metavar="DIR", help="keep detections there and take them from there")
+    _add_common(evaluate)
+    evaluate.set_defaults(run=_evaluate)
+
+    bench = commands.add_parser("bench", help="time every stage over a video")
+    bench.add_argument("video", type=Path, metavar="VIDEO")
+    bench.add_argument("--line", action="append", default=[], metavar="X1,Y1,X2,Y2", help="default: across the middle")
+    bench.add_argument("--config", type=Path, metavar="F")
+    _add_common(bench)
+    bench.set_defaults(run=_bench)
+
+    check = commands.add_parser("check", help="validate a configuration and print what is in force")
+    check.add_argument("config", type=Path, metavar="edge.yaml")
+    check.add_argument("--json", action="store_true", help="print one JSON object")
+    check.set_defaults(run=_check)
+    return parser
+
+
+def _add_common(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--model", metavar="M", help="name of a model that ships, or path of a manifest")
+    parser.add_argument("--threads", type=_positive, metavar="N", help="threads of the detector")
+    parser.add_argument("--every", type=_positive, default=1, metavar="N", help="handle each N-th frame only")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def _positive(text: str) -> int:
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r}: allowed are 1, 2, 3 ...")
+    return int(text)
+
+
+def _replay(given: argparse.Namespace) -> None:
+    from edge.replay_command import ReplayRequest, run_replay
+
+    run_replay(
+        ReplayRequest(
+            video=given.video,
+            lines=given.line,
+            config=given.config,
+            start=given.start,
+            every=given.every,
+            out=given.out,
+            annotated=given.annotated,
+            tape=given.tape,
+            publish=given.publish,
+            broker=given.broker,
+            realtime=given.realtime,
+            bucket_s=given.bucket,
+            model=given.model,
+            threads=given.threads,
+            json=given.json,
+        )
+    )
+
+
+def _evaluate(given: argparse.Namespace) -> None:
+    from edge.evaluate_command import EvaluateRequest, run_evaluate
+
+    run_evaluate(
+        EvaluateRequest(
+            truths=given.truths,
+            config=given.config,
+            model=given.model,
+            threads=given.threads,
+            every=given.every,
+            tapes=given.tapes,
+            pictures=given.pictures,
+            json=given.json,
+        )
+    )
+
+
+def _bench(given: argparse.Namespace) -> None:
+    from edge import bench
+    from edge.config import Config, lines_of, load_config
+    from edge.vision.recording import Recording
+
+    recording = Recording(given.video, every=given.every)
+    lines = lines_of(given.line or ["0,0.5,1,0.5"], recording.width, recording.height)
+    config = load_config(given.config) if given.config else Config(lines=lines)
+    model = msgspec.structs.replace(
+        config.model, name=given.model or config.model.name, threads=given.threads or config.model.threads
+    )
+    said = bench.bench(recording, msgspec.structs.replace(config, model=model))
+    print(json.dumps(said, sort_keys=True) if given.json else bench.table_of(said))
+
+
+def _check(given: argparse.Namespace) -> None:
+    from edge.config import load_config, warnings_of
+
+    config = load_config(given.config)
+    warnings = warnings_of(config)
+    effective = msgspec.to_builtins(config)
+    if given.json:
+        print(json.dumps({"configuration": effective, "sha256": config.sha256, "warnings": warnings}, sort_keys=True))
+        return
+    print(yaml.safe_dump(effective, sort_keys=False, allow_unicode=True, default_flow_style=None).rstrip())
+    for warning in warnings:
+        print(f"warning: {warning}", file=sys.stderr)
+    print(f"{given.config} is in order", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

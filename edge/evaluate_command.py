@@ -1,0 +1,142 @@
+"""`crossing-edge evaluate`: the scores as a table or JSON, and pictures of every error."""
+
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from tqdm import tqdm
+
+from edge.config import Config, Line, load_config
+from edge.counting.crossing import Crossing
+from edge.counting.detection import CLASSES, UNCLASSIFIED
+from edge.errors import InputError
+from edge.evaluate import ClipResult, evaluate, summary_of
+from edge.scoring import Event, Score, total
+from edge.vision.recording import Recording
+from edge.vision.strip import Mark, MarkKind, Strip, write_jpeg
+
+ANYWHERE = {"line": Line(points=((0.0, 0.5), (1.0, 0.5)))}  # each truth file brings its own
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluateRequest:
+    """What the command line asks for."""
+
+    truths: Sequence[Path]
+    config: Path | None
+    model: str | None
+    threads: int | None
+    every: int
+    tapes: Path | None
+    pictures: Path | None
+    json: bool
+
+
+def run_evaluate(request: EvaluateRequest) -> None:
+    """Score the clips; raises InputError or WorkError."""
+    config = load_config(request.config) if request.config else Config(lines=ANYWHERE)
+    model = config.model
+    model = msgspec.structs.replace(model, name=request.model or model.name, threads=request.threads or model.threads)
+    config = msgspec.structs.replace(config, model=model)
+    if request.pictures:
+        try:
+            request.pictures.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputError(f"--pictures {request.pictures} cannot be written: {error.strerror}") from error
+    results: list[ClipResult] = []
+    with tqdm(total=len(request.truths), unit="clip", file=sys.stderr) as bar:
+        for result in evaluate(request.truths, config, every=request.every, tapes=request.tapes):
+            results.append(result)
+            if request.pictures:
+                draw_errors(result, request.pictures / f"{result.name}.jpg")
+            bar.update()
+    if request.json:
+        said: dict[str, Any] = {
+            "total": summary_of(total(r.score for r in results)),
+            "clips": {r.name: summary_of(r.score) | {"errors": _errors_of(r)} for r in results},
+        }
+        print(json.dumps(said, sort_keys=True), flush=True)
+    else:
+        print(table_of(results), flush=True)
+
+
+def draw_errors(result: ClipResult, path: Path) -> None:
+    """The clip's strip, with true, found, missed and extra crossings marked."""
+    strip = Strip(result.line)
+    for frame in Recording(result.video):
+        strip.append(frame)
+    write_jpeg(path, strip.render(marks_of(result), title=result.name))
+
+
+def marks_of(result: ClipResult) -> list[Mark]:
+    """What to mark: pairs at the place counted, misses across the whole line."""
+    marks: list[Mark] = []
+    paired: tuple[tuple[MarkKind, tuple[tuple[int, int], ...]], ...] = (
+        ("found", result.pairing.found),
+        ("excused", result.pairing.excused),
+    )
+    for kind, pairs in paired:
+        for row, column in pairs:
+            crossing, truth = result.crossings[column], result.true[row]
+            named = truth.label if truth.label == crossing.label else f"{truth.label}, not {crossing.label}"
+            marks.append(Mark(crossing.crossed_ms, kind, crossing.along, f"{_arrow(truth)} {named}"))
+    marks += [
+        Mark(e.at_ms, "missed", None, f"{_arrow(e)} {e.label}") for e in (result.true[i] for i in result.pairing.missed)
+    ]
+    marks += [
+        Mark(c.crossed_ms, "extra", c.along, f"{_arrow(c)} {c.label} #{c.track}")
+        for c in (result.crossings[i] for i in result.pairing.extra)
+    ]
+    return marks
+
+
+def table_of(results: Sequence[ClipResult]) -> str:
+    """The scores for people."""
+    columns = ("true", "found", "missed", "extra", "prec.", "recall", "F1", "dir.", "class", "total")
+    width = max([len(r.name) for r in results] + [5])
+    rows = [f"{'clip':<{width}} " + " ".join(f"{c:>6}" for c in columns)]
+    rows += [f"{r.name:<{width}} {_row(r.score)}" for r in results]
+    whole = total(r.score for r in results)
+    low, high = whole.f1_interval
+    rows += [
+        "-" * len(rows[0]),
+        f"{'all':<{width}} {_row(whole)}",
+        "",
+        f"F1 {whole.f1:.4f}, 95% interval {low:.4f} to {high:.4f}; direction errors {whole.direction_errors}; "
+        f"error of the total {whole.total_error:+d}",
+        "",
+        "class told (across) of true class (down), found crossings:",
+        *_confusion(whole),
+    ]
+    return "\n".join(rows)
+
+
+def _row(part: Score) -> str:
+    return (
+        f"{part.true:>6} {part.found:>6} {part.missed:>6} {part.extra:>6} {part.precision:>6.3f} {part.recall:>6.3f} "
+        f"{part.f1:>6.3f} {part.direction_errors:>6} {part.class_accuracy:>6.3f} {part.total_error:>+6}"
+    )
+
+
+def _confusion(part: Score) -> list[str]:
+    told = [c for c in (*CLASSES, UNCLASSIFIED) if any(b == c for _, b in part.confusion)]
+    true = [c for c in (*CLASSES, UNCLASSIFIED) if any(a == c for a, _ in part.confusion)]
+    head = " " * 12 + " ".join(f"{c:>12}" for c in told)
+    return [head, *(f"{a:<12}" + " ".join(f"{part.confusion[a, b]:>12}" for b in told) for a in true)]
+
+
+def _errors_of(result: ClipResult) -> list[dict[str, Any]]:
+    missed = [("missed", result.true[i]) for i in result.pairing.missed]
+    extra = [("extra", result.predicted[i]) for i in result.pairing.extra]
+    return [
+        {"kind": kind, "at_ms": event.at_ms, "direction": event.direction, "class": event.label}
+        for kind, event in sorted([*missed, *extra], key=lambda error: error[1].at_ms)
+    ]
+
+
+def _arrow(event: Event | Crossing) -> str:
+    return "a>b" if event.direction == "a_to_b" else "b>a"

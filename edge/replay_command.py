@@ -1,0 +1,344 @@
+"""`crossing-edge replay`: count a recording; write, draw and publish what was found."""
+
+import json
+import logging
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import msgspec
+from tqdm import tqdm
+
+from edge.config import Config, Mqtt, counting_lines, lines_of, load_config
+from edge.counting.buckets import COUNTED_CLASSES, Bucket
+from edge.counting.crossing import DIRECTIONS
+from edge.counting.detection import DetectedFrame
+from edge.counting.pipeline import Step
+from edge.delivery.connection import Broker
+from edge.delivery.mqtt import Publisher
+from edge.delivery.outbox import Outbox
+from edge.delivery.report import Health, Report, report_of, rfc3339
+from edge.delivery.status import Info, LineInfo
+from edge.errors import InputError
+from edge.replay import Outcome, Source, VideoSource, is_tape, note, open_source, replay, run_of, size_of
+from edge.results import ResultFolder, crossing_rows
+from edge.vision.drawing import AnnotatedVideo, Annotator
+from edge.vision.frame import Frame
+from edge.vision.manifest import load_manifest
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayRequest:
+    """What the command line asks for."""
+
+    video: Path
+    lines: Sequence[str]
+    config: Path | None
+    start: str | None
+    every: int
+    out: Path | None
+    annotated: Path | None
+    tape: Path | None
+    publish: bool
+    broker: str | None
+    realtime: bool
+    bucket_s: int | None
+    model: str | None
+    threads: int | None
+    json: bool
+
+
+def run_replay(request: ReplayRequest) -> None:
+    """Do it; raises InputError or WorkError, and leaves nothing half-written."""
+    config = configure(request)
+    start_ms = parse_start(request.start, config.time_zone)
+    if is_tape(request.video) and (request.annotated or request.tape):
+        raise InputError(f"{request.video} is a tape and holds no pictures; --video and --tape need a video")
+    if request.publish and config.mqtt is None:
+        raise InputError("--publish needs a broker: --broker HOST:PORT, or mqtt: in the configuration")
+    source = open_source(request.video, config, start_ms=start_ms, every=request.every, tape=request.tape)
+    config = _named(config, request)
+    run = run_of(request.video, config, start_ms, request.every)
+    outcome, reports = Outcome(), []
+    with ExitStack() as stack:
+        folder = None
+        if request.out:
+            folder = stack.enter_context(ResultFolder(request.out, config, source.width, source.height))
+        annotator = Annotator(
+            counting_lines(config, source.width, source.height),
+            (source.width, source.height),
+            config.direction_words,
+        )
+        video = None
+        if request.annotated and isinstance(source, VideoSource):
+            pace = source.recording.frames_per_second / request.every
+            video = stack.enter_context(AnnotatedVideo(request.annotated, pace, annotator.size))
+        reporter = stack.enter_context(Reporter(config, run, publish=request.publish))
+        frames_before = 0
+        for step, detected, frame in _shown(_paced(replay(source, config), realtime=request.realtime), source, request):
+            note(outcome, step, detected)
+            if frame is not None and detected is not None:
+                if folder:
+                    folder.see(frame)
+                if video:
+                    video.write(
+                        annotator.draw(frame.image, detected.detections, step.tracks, step.crossings, step.captured_ms)
+                    )
+            for bucket in step.buckets:
+                health = Health(frames=outcome.frames - frames_before)
+                frames_before = outcome.frames
+                reports.append(reporter.report(bucket, health))
+                if folder:
+                    folder.close_bucket(bucket, outcome.crossings)
+            reporter.pump()
+        reporter.finish()
+        if folder:
+            folder.finish(outcome, reports, title=request.video.name)
+    print(_as_json(outcome, config, run) if request.json else _as_text(outcome, config), flush=True)
+
+
+def configure(request: ReplayRequest) -> Config:
+    """The configuration file, if any, with what the command line says over it."""
+    if request.config is not None:
+        config = load_config(request.config)
+        changes: dict[str, Any] = {}
+        if request.lines:
+            changes["lines"] = lines_of(request.lines, *size_of(request.video))
+    else:
+        if not request.lines:
+            raise InputError("no counting line: --line x1,y1,x2,y2, or lines: in a --config file")
+        config = Config(lines=lines_of(request.lines, *size_of(request.video)))
+        changes = {}
+    if request.model or request.threads:
+        changes["model"] = msgspec.structs.replace(
+            config.model,
+            name=request.model or config.model.name,
+            threads=request.threads or config.model.threads,
+        )
+    if request.bucket_s is not None:
+        if not 5 <= request.bucket_s <= 86_400:
+            raise InputError(f"--bucket {request.bucket_s}: allowed are 5 to 86400 seconds")
+        changes["report"] = msgspec.structs.replace(config.report, every_s=request.bucket_s)
+    if request.broker is not None:
+        changes["mqtt"] = _broker(request.broker)
+    return msgspec.structs.replace(config, **changes)
+
+
+def parse_start(text: str | None, time_zone: str) -> int:
+    """Milliseconds UTC of a `--start`; a time without an offset is one of the configured zone."""
+    if text is None:
+        return 0
+    try:
+        time_ = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise InputError(f"--start {text}: a time such as 2026-11-22T06:00:00Z is allowed") from error
+    if time_.tzinfo is None:
+        time_ = time_.replace(tzinfo=ZoneInfo(time_zone))
+    start_ms = round(time_.timestamp() * 1000)
+    if start_ms < 0:
+        raise InputError(f"--start {text}: before 1970")
+    return start_ms
+
+
+class Reporter:
+    """Turns buckets into reports; when publishing, by way of an outbox that lives as long as the replay."""
+
+    def __init__(self, config: Config, run: str, *, publish: bool) -> None:
+        self._config = config
+        self._run = run
+        self._publish = publish
+        self._stack = ExitStack()
+        self._outbox: Outbox | None = None
+        self._publisher: Publisher | None = None
+        self._seq = 0
+
+    def __enter__(self) -> "Reporter":
+        if self._publish:
+            mqtt = self._config.mqtt
+            assert mqtt is not None, "publishing needs a broker"
+            with ExitStack() as stack:
+                folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="crossing-replay-"))
+                self._outbox = stack.enter_context(Outbox(Path(folder) / "outbox.sqlite"))
+                self._publisher = stack.enter_context(
+                    Publisher(
+                        broker_of(mqtt),
+                        self._outbox,
+                        site=self._config.site,
+                        device=self._config.device,
+                        run=self._run,
+                        root=mqtt.root,
+                        info=info_of(self._config, self._run),
+                    )
+                )
+                self._publisher.connect()
+                self._stack = stack.pop_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def report(self, bucket: Bucket, health: Health) -> Report:
+        """The report of a closed bucket; committed to the outbox first when publishing."""
+
+        def made(seq: int) -> Report:
+            return report_of(
+                bucket,
+                site=self._config.site,
+                device=self._config.device,
+                run=self._run,
+                seq=seq,
+                direction_words=self._config.direction_words,
+                health=health,
+            )
+
+        if self._outbox is not None:
+            return self._outbox.append(made, now_ms=bucket.start_ms + bucket.width_ms)
+        self._seq += 1
+        return made(self._seq)
+
+    def pump(self) -> None:
+        """Give the publisher a chance to send what waits."""
+        if self._publisher is not None and self._outbox is not None and self._outbox.pending(1):
+            self._publisher.step(wait_s=0.0)
+
+    def finish(self) -> None:
+        """Deliver everything, or raise WorkError."""
+        if self._publisher is not None:
+            self._publisher.deliver()
+
+
+def broker_of(mqtt: Mqtt) -> Broker:
+    """The broker that the configuration names."""
+    return Broker(
+        host=mqtt.host,
+        port=mqtt.port,
+        username=mqtt.username,
+        password_file=_path(mqtt.password_file),
+        tls=mqtt.tls,
+        ca_file=_path(mqtt.ca_file),
+        certificate_file=_path(mqtt.certificate_file),
+        key_file=_path(mqtt.key_file),
+    )
+
+
+def info_of(config: Config, run: str) -> Info:
+    """What the device says at its birth."""
+    manifest = load_manifest(config.model.name)
+    return Info(
+        run=run,
+        version=version("crossing-monitor"),
+        model=f"{manifest.name} {manifest.version}",
+        model_sha256=manifest.sha256,
+        configuration_sha256=config.sha256,
+        lines={name: LineInfo(a_to_b=line.a_to_b, b_to_a=line.b_to_a) for name, line in config.lines.items()},
+        zones=list(config.zones),
+        classes=list(COUNTED_CLASSES),
+        bucket_ms=config.report.every_s * 1000,
+        time_zone=config.time_zone,
+    )
+
+
+def _path(text: str) -> Path | None:
+    return Path(text) if text else None
+
+
+def _broker(text: str) -> Mqtt:
+    """`HOST:PORT` of a broker without TLS: for a laptop and its own broker; anything else is configured."""
+    host, _, port = text.rpartition(":")
+    if not host or not port.isdigit() or not 1 <= int(port) <= 65_535:
+        raise InputError(f"--broker {text}: allowed is HOST:PORT, such as 127.0.0.1:1883")
+    return Mqtt(host=host, port=int(port), tls=False)
+
+
+def _named(config: Config, request: ReplayRequest) -> Config:
+    """A replay without a configuration is a device of its own, named after the file."""
+    if request.config is not None:
+        return config
+    slug = "".join(c if c.isascii() and c.isalnum() else "-" for c in request.video.stem.lower()).strip("-")
+    return msgspec.structs.replace(config, device=slug[:64] or "recording")
+
+
+Steps = Iterator[tuple[Step, DetectedFrame | None, Frame | None]]
+
+
+def _paced(steps: Steps, *, realtime: bool) -> Steps:
+    """Hold every step back until its time has come, if asked to."""
+    began_s = time.monotonic()
+    first_ms: int | None = None
+    for step, detected, frame in steps:
+        if realtime and detected is not None:
+            first_ms = step.captured_ms if first_ms is None else first_ms
+            ahead_s = (step.captured_ms - first_ms) / 1000 - (time.monotonic() - began_s)
+            if ahead_s > 0:
+                time.sleep(ahead_s)
+        yield step, detected, frame
+
+
+def _shown(steps: Steps, source: Source, request: ReplayRequest) -> Steps:
+    """A progress bar with the running counts, on standard error."""
+    recording = source.recording if isinstance(source, VideoSource) else None
+    frames = recording.frame_count if recording is not None else None
+    totals: Counter[str] = Counter()
+    with tqdm(
+        total=frames and -(-frames // request.every), unit="frame", file=sys.stderr, mininterval=_bar_wait_s()
+    ) as bar:
+        for step, detected, frame in steps:
+            if step.crossings:
+                totals.update(c.direction for c in step.crossings)
+                bar.set_postfix_str(" ".join(f"{way} {totals[way]}" for way in DIRECTIONS))
+            yield step, detected, frame
+            if detected is not None:
+                bar.update()
+
+
+def _bar_wait_s() -> float:
+    """A terminal is redrawn in place; a log gets a line now and then."""
+    return 0.1 if sys.stderr.isatty() else 5.0
+
+
+def _as_json(outcome: Outcome, config: Config, run: str) -> str:
+    """One object: what was counted, how long it was watched, and every crossing."""
+    watched_ms = sum(bucket.watched_ms for bucket in outcome.buckets)
+    said = {
+        "run": run,
+        "site": config.site,
+        "device": config.device,
+        "frames": outcome.frames,
+        "first": rfc3339(outcome.first_ms),
+        "last": rfc3339(outcome.last_ms),
+        "watched_ms": watched_ms,
+        "lines": _totals(outcome, config) if watched_ms or outcome.crossings else None,
+        "crossings": crossing_rows(outcome, config.direction_words),
+    }
+    return json.dumps(said, sort_keys=True)
+
+
+def _totals(outcome: Outcome, config: Config) -> dict[str, dict[str, dict[str, int]]]:
+    counted = Counter((c.line, c.direction, c.label) for c in outcome.crossings)
+    return {
+        line: {word: {label: counted[line, way, label] for label in COUNTED_CLASSES} for way, word in words.items()}
+        for line, words in config.direction_words.items()
+    }
+
+
+def _as_text(outcome: Outcome, config: Config) -> str:
+    """A small table for people."""
+    watched_s = sum(bucket.watched_ms for bucket in outcome.buckets) / 1000
+    elapsed_s = (outcome.last_ms - outcome.first_ms) / 1000
+    rows = [f"{outcome.frames} frames, {elapsed_s:.1f} s, watched {watched_s:.1f} s"]
+    for line, ways in _totals(outcome, config).items():
+        for word, classes in ways.items():
+            parts = ", ".join(f"{n} {label}" for label, n in classes.items() if n)
+            rows.append(f"{line:<12} {word:<12} {sum(classes.values()):>5}" + (f"   ({parts})" if parts else ""))
+    return "\n".join(rows)
