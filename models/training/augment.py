@@ -55,12 +55,8 @@ def place(  # noqa: PLR0917  # canvas and window, then picture and labels
         matrix = np.array([[scale_x, 0, left], [0, scale_y, top]])
     shrunk = image
     if scale < 0.6:  # average first: warpAffine alone would alias
-        shrunk = cv2.resize(image, (new_width, new_height), interpolation=cv2.INTER_AREA).astype(
-            np.uint8, copy=False
-        )
-        matrix = np.array(
-            [[-1.0, 0, left + new_width], [0, 1.0, top]] if mirrored else [[1.0, 0, left], [0, 1.0, top]]
-        )
+        shrunk = cv2.resize(image, (new_width, new_height), interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
+        matrix = np.array([[-1.0, 0, left + new_width], [0, 1.0, top]] if mirrored else [[1.0, 0, left], [0, 1.0, top]])
     shift = matrix.copy()
     shift[:, 2] -= (x1, y1)
     canvas[y1:y2, x1:x2] = cv2.warpAffine(
@@ -134,9 +130,7 @@ def colours(image: Image, chance: Chance) -> Image:
         hsv[..., 1] = np.clip(hsv[..., 1] * chance.uniform(0.4, 1.5), 0, 255)
         image = cv2.cvtColor(hsv.astype(np.uint8), cv2.COLOR_HSV2BGR).astype(np.uint8, copy=False)
     if chance.random() < 0.05:
-        image = np.repeat(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)[..., None], 3, 2).astype(
-            np.uint8, copy=False
-        )
+        image = np.repeat(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)[..., None], 3, 2).astype(np.uint8, copy=False)
     if chance.random() < 0.6:
         steps = np.arange(256, dtype=np.float32) / 255.0
         steps = steps ** float(np.exp(chance.uniform(-0.5, 0.5)))
@@ -147,9 +141,7 @@ def colours(image: Image, chance: Chance) -> Image:
 
 def night(image: Image, boxes: Floats, chance: Chance) -> Image:
     """Dark and noisy, with lamps on some of the vehicles."""
-    dark = (
-        image.astype(np.float32) * chance.uniform(0.18, 0.5) * chance.uniform(0.8, 1.1, 3).astype(np.float32)
-    )
+    dark = image.astype(np.float32) * chance.uniform(0.18, 0.5) * chance.uniform(0.8, 1.1, 3).astype(np.float32)
     glow = np.zeros(image.shape[:2], np.float32)
     for x1, y1, x2, y2 in boxes[:, :4]:
         if chance.random() < 0.6:
@@ -201,9 +193,7 @@ def blurred(image: Image, chance: Chance) -> Image:
     length = int(chance.integers(3, 8))
     kernel = np.zeros((length, length), np.float32)
     ends = (
-        ((0, 0), (length - 1, length - 1))
-        if chance.random() < 0.3
-        else ((0, length // 2), (length - 1, length // 2))
+        ((0, 0), (length - 1, length - 1)) if chance.random() < 0.3 else ((0, length // 2), (length - 1, length // 2))
     )
     cv2.line(kernel, ends[0], ends[1], 1.0)
     return cv2.filter2D(image, -1, kernel / kernel.sum()).astype(np.uint8, copy=False)

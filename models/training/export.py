@@ -87,9 +87,7 @@ def export(network: YoloxNano, out: Path, height: int, width: int) -> float:
     found = ort.InferenceSession(str(unfinished)).run(None, {"images": pixels.numpy()})[0]
     difference = float(np.abs(expected - found).max())
     assert found.shape == expected.shape, f"the output must be {expected.shape}, it is {found.shape}"
-    assert difference <= LARGEST_DIFFERENCE, (
-        f"the exported graph must agree with PyTorch, it differs by {difference}"
-    )
+    assert difference <= LARGEST_DIFFERENCE, f"the exported graph must agree with PyTorch, it differs by {difference}"
     unfinished.replace(out)
     return difference
 

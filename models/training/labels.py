@@ -33,9 +33,7 @@ MOVING_SHARE = (
     0.35,
 )  # of the box's pixels that differ from the empty road: standing below, moving above
 DIFFERENT = 12  # grey levels
-LARGEST_SHARE = (
-    0.08  # of the picture: larger objects need a score of SURE_STANDING even if something moves in them
-)
+LARGEST_SHARE = 0.08  # of the picture: larger objects need a score of SURE_STANDING even if something moves in them
 MATCHED = 0.30  # from which it may settle the class of a box that people drew
 MISSED = 0.25  # unmatched from this score, in a set labelled by people: not taught as background
 VOTES = 0.70  # share of the teacher's votes that settles a class
@@ -50,9 +48,7 @@ OWN_CLASSES: dict[str, dict[int, int]] = {
     "atl_car_truck_bus_bike": {0: MOTORCYCLE, 1: BUS, 2: CAR, 3: TRUCK},
 }
 INCOMPLETE = {"topview_vehicle", "vehicles_openimages", "atl_car_truck_bus_bike"}  # many vehicles have no box
-ADDED = (
-    0.55  # an unmatched object of the teacher is taught there from this score (never in held-out pictures)
-)
+ADDED = 0.55  # an unmatched object of the teacher is taught there from this score (never in held-out pictures)
 SETTLED_BY_TEACHER = {
     "manaus_traffic_v5": {TRUCK, BUS},
     "topview_vehicle": {CAR, TRUCK, BUS, MOTORCYCLE},
@@ -96,9 +92,7 @@ def from_teacher(
         x1, y1, x2, y2 = (max(0, round(value)) for value in thing["box"])
         moving = float(changed[y1:y2, x1:x2].mean()) if x2 > x1 and y2 > y1 else 0.0
         large = (x2 - x1) * (y2 - y1) > LARGEST_SHARE * changed.size
-        needed = (
-            SURE_STANDING if large else float(np.interp(moving, MOVING_SHARE, (SURE_STANDING, SURE_MOVING)))
-        )
+        needed = SURE_STANDING if large else float(np.interp(moving, MOVING_SHARE, (SURE_STANDING, SURE_MOVING)))
         known = np.array(boxes, np.float32).reshape(-1, 5)
         if len(known) and within(np.array(thing["box"], np.float32), known[:, :4]).max() > 0.7:
             continue  # a part of, or the same as, a better one
@@ -119,9 +113,7 @@ def unexplained(changed: NDArray[np.bool_], boxes: list[list[float]]) -> list[li
         cv2.dilate(cv2.morphologyEx(rest, cv2.MORPH_OPEN, around), around)
     )
     return [
-        [float(x), float(y), float(x + w), float(y + h)]
-        for x, y, w, h, area in blobs[1:]
-        if area >= SMALLEST_BLOB_PX
+        [float(x), float(y), float(x + w), float(y + h)] for x, y, w, h, area in blobs[1:] if area >= SMALLEST_BLOB_PX
     ]
 
 

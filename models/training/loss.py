@@ -32,9 +32,7 @@ class Target:
     ignore: Tensor  # (m, 4)
 
 
-def detection_loss(
-    raw: Tensor, targets: list[Target], height: int, width: int
-) -> tuple[Tensor, dict[str, float]]:
+def detection_loss(raw: Tensor, targets: list[Target], height: int, width: int) -> tuple[Tensor, dict[str, float]]:
     """The loss of a batch, divided by the number of cells told of a box, and its parts for the log."""
     corners, strides = cells(height, width)
     centres = (corners + 0.5) * strides[:, None]

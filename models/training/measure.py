@@ -92,9 +92,7 @@ def table(results: dict[str, dict[str, dict[str, float]]], pictures: list[dict[s
             print(f"{f'{name} ({count})' if count else name:<24.23}{weights:<28.27}{cells}")
 
 
-def measure(
-    network: YoloxNano, pictures: list[dict[str, Any]], height: int, width: int
-) -> dict[str, dict[str, float]]:
+def measure(network: YoloxNano, pictures: list[dict[str, Any]], height: int, width: int) -> dict[str, dict[str, float]]:
     """Figures per set, and `labelled`: all sets whose boxes were drawn by people."""
     names = sorted({picture["set"] for picture in pictures})
     tallies = {name: {kind: Tally([], []) for kind in (*LABELS, VEHICLE)} for name in (*names, "labelled")}

@@ -114,9 +114,7 @@ class Darknet(nn.Module):
         self.dark2 = nn.Sequential(Separable(16, 32, 2), CrossStage(32, 32, 1, residual=True))
         self.dark3 = nn.Sequential(Separable(32, 64, 2), CrossStage(64, 64, 3, residual=True))
         self.dark4 = nn.Sequential(Separable(64, 128, 2), CrossStage(128, 128, 3, residual=True))
-        self.dark5 = nn.Sequential(
-            Separable(128, 256, 2), PyramidPool(256), CrossStage(256, 256, 1, residual=False)
-        )
+        self.dark5 = nn.Sequential(Separable(128, 256, 2), PyramidPool(256), CrossStage(256, 256, 1, residual=False))
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         eighth = self.dark3(self.dark2(self.stem(x)))
@@ -172,9 +170,7 @@ class Head(nn.Module):
             x = self.stems[level](feature)
             boxes = self.reg_convs[level](x)
             kinds = self.cls_convs[level](x)
-            maps.append(
-                (self.reg_preds[level](boxes), self.obj_preds[level](boxes), self.cls_preds[level](kinds))
-            )
+            maps.append((self.reg_preds[level](boxes), self.obj_preds[level](boxes), self.cls_preds[level](kinds)))
         return maps
 
 

@@ -103,9 +103,7 @@ def from_set(folder: Path, rules: dict[str, Any]) -> list[dict[str, str]]:
     """All pictures of a labelled set."""
     pictures = []
     for path in sorted(folder.rglob("*.jpg")):
-        held_out = rules.get("evaluation_only", False) or path.name.startswith(
-            tuple(rules.get("held_out", []))
-        )
+        held_out = rules.get("evaluation_only", False) or path.name.startswith(tuple(rules.get("held_out", [])))
         camera = re.sub(r"\d*_jpg.*|_png.*|\.rf\..*|(?<=_mp4)-.*", "", path.name)
         pictures.append(
             {

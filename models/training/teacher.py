@@ -160,10 +160,7 @@ def fuse(
         weights = rows[:, 4]
         box = (rows[:, :4] * weights[:, None]).sum(0) / weights.sum()
         covering = 2 * sum(
-            view[0] <= box[0] + 1
-            and view[1] <= box[1] + 1
-            and view[2] >= box[2] - 1
-            and view[3] >= box[3] - 1
+            view[0] <= box[0] + 1 and view[1] <= box[1] + 1 and view[2] >= box[2] - 1 and view[3] >= box[3] - 1
             for view in views
         )
         score = 0.5 * float(weights.max()) + 0.5 * min(1.0, float(weights.sum()) / max(covering, len(rows)))
