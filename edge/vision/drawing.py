@@ -2,6 +2,7 @@
 
 from collections import Counter, deque
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from math import atan2, ceil, pi
 from pathlib import Path
@@ -41,6 +42,7 @@ DAY_MS = 86_400_000
 
 _WIDTH_MIN = 640  # smaller pictures are enlarged before anything is written on them
 _PALE: Colour = (200, 200, 200)
+_LINE: Colour = (0, 200, 245)
 _TRAIL_POINTS = 48
 _FLASH_MS = 600
 _PANEL_OPACITY = 0.68
@@ -92,7 +94,7 @@ def text_size(text: str, scale: float) -> tuple[int, int]:
 
 def write(picture: Picture, text: str, at: tuple[int, int], scale: float, colour: Colour) -> None:
     """Write on the picture, `at` being the lower left corner."""
-    if cv2.__version__ < "5":
+    if cv2.__version__.startswith("4."):
         text = text.translate(_PLAIN_ARROWS)
     cv2.putText(picture, text, at, _FONT, scale, colour, 1, cv2.LINE_AA)
 
@@ -169,7 +171,7 @@ class Annotator:
         """The line with its name and an arrow a to b; brighter for a moment after a crossing."""
         fresh = [(c, until_ms) for c, until_ms in self._fresh if c.line == line.name]
         points = np.array([self._at(x, y) for x, y in line.points], np.int32)
-        colour: Colour = (80, 255, 255) if fresh else (0, 200, 245)
+        colour: Colour = (80, 255, 255) if fresh else _LINE
         pen = self._pen * (4 if fresh else 2)
         cv2.polylines(picture, [points], isClosed=False, color=INK, thickness=pen + 2 * self._pen, lineType=cv2.LINE_AA)
         cv2.polylines(picture, [points], isClosed=False, color=colour, thickness=pen, lineType=cv2.LINE_AA)
@@ -184,7 +186,10 @@ class Annotator:
         cv2.arrowedLine(picture, tail, tip, INK, 4 * self._pen, cv2.LINE_AA, tipLength=0.35)
         cv2.arrowedLine(picture, tail, tip, colour, 2 * self._pen, cv2.LINE_AA, tipLength=0.35)
         width, height = text_size(line.name, self._scale)
-        self._write_inside(picture, line.name, (tip[0] - width // 2, tip[1] + height + 4 * self._pen), colour)
+        beyond = 6 * self._pen
+        left = round(tip[0] - dy * (beyond + width / 2) - width / 2)
+        low = round(tip[1] + dx * (beyond + height / 2) + height / 2)
+        self._write_inside(picture, line.name, (left, low), colour)
 
         for crossing, until_ms in fresh:
             ((x_along, y_along),), _ = walk(line.points, np.array([crossing.along]))
@@ -222,50 +227,44 @@ class Annotator:
 
     def _draw_panel(self, picture: Picture, captured_ms: int) -> None:
         """Counts so far, per line, class and direction, on a translucent ground in a corner."""
-        scale = self._scale * 1.1
-        row = round(26 * scale / 0.42 * 0.72)
-        pad = row // 2
-        seen = [label for label in COUNTED_CLASSES if any(key[2] == label for key in self.counts)]
-        heads = [
-            [f"{heading(line, d)} {self._words.get(line.name, {}).get(d, d)}" for d in DIRECTIONS]
-            for line in self._lines
-        ]
-        names_width = max(
-            (text_size(t, scale)[0] for t in ("total", *seen, *(li.name for li in self._lines))), default=0
-        )
-        first = pad + row + names_width + pad
-        column = max((text_size(t, scale)[0] for pair in heads for t in pair), default=0) + 2 * pad
-        width = first + 2 * column
-        height = 2 * pad + row * (1 + len(self._lines) * (2 + len(seen)))
-        left = self.size[0] - width - pad if self._panel_right else pad
-        top = self.size[1] - height - pad if self._panel_low else pad
-        left, top = max(left, 0), max(top, 0)
+        scale = 1.1 * self._scale
+        row_px = round(45 * scale)
+        pad = row_px // 2
+        rows = self._count_rows(captured_ms)
+        name_px = row_px + max(text_size(row.name, scale)[0] for row in rows)
+        cell_px = 2 * pad + max((text_size(cell, scale)[0] for row in rows for cell in row.cells), default=0)
+        width, height = name_px + len(DIRECTIONS) * cell_px + 2 * pad, row_px * len(rows) + 2 * pad
+        left = max(self.size[0] - width - pad, 0) if self._panel_right else pad
+        top = max(self.size[1] - height - pad, 0) if self._panel_low else pad
         ground = picture[top : top + height, left : left + width]
         ground[:] = cv2.addWeighted(ground, 1 - _PANEL_OPACITY, np.full_like(ground, 22), _PANEL_OPACITY, 0)
 
-        low = top + pad + row - row // 4
+        for place, row in enumerate(rows):
+            low = top + pad + place * row_px + 3 * row_px // 4
+            x = left + pad
+            if row.name in CLASS_COLOURS:
+                swatch = bgr(CLASS_COLOURS[row.name])
+                cv2.rectangle(picture, (x, low - pad), (x + pad, low), swatch, -1)
+            write(picture, row.name, (x + (0 if row.heads else row_px), low), scale, row.colour)
+            for number, cell in enumerate(row.cells, 1):
+                right = x + name_px + number * cell_px
+                colour = _PALE if row.heads else WHITE
+                write(picture, cell, (right - text_size(cell, scale)[0], low), scale, colour)
 
-        def cell(text: str, right: int, colour: Colour) -> None:
-            write(picture, text, (right - text_size(text, scale)[0], low), scale, colour)
-
-        write(picture, clock(captured_ms), (left + pad, low), scale, _PALE)
-        for line, words in zip(self._lines, heads, strict=True):
-            low += row
-            write(picture, line.name, (left + pad, low), scale, (0, 200, 245))
-            for place, word in enumerate(words, 1):
-                cell(word, left + first + place * column - pad, _PALE)
-            for label in (*seen, "total"):
-                low += row
-                if label in CLASS_COLOURS:
-                    side = row // 2
-                    corner = left + pad, low - side
-                    swatch = bgr(CLASS_COLOURS[label])
-                    cv2.rectangle(picture, corner, (corner[0] + side, corner[1] + side), swatch, -1)
-                write(picture, label, (left + pad + row, low), scale, WHITE)
-                for place, direction in enumerate(DIRECTIONS, 1):
-                    labels = seen if label == "total" else [label]
-                    number = sum(self.counts[line.name, direction, one] for one in labels)
-                    cell(str(number), left + first + place * column - pad, WHITE)
+    def _count_rows(self, captured_ms: int) -> list["_Row"]:
+        rows = [_Row(clock(captured_ms), _PALE, heads=True)]
+        for line in self._lines:
+            words = self._words.get(line.name, {})
+            heads = tuple(f"{heading(line, one)} {words.get(one, one)}" for one in DIRECTIONS)
+            rows.append(_Row(line.name, _LINE, heads, heads=True))
+            totals = [0] * len(DIRECTIONS)
+            for label in COUNTED_CLASSES:
+                numbers = [self.counts[line.name, one, label] for one in DIRECTIONS]
+                if any(numbers):
+                    rows.append(_Row(label, WHITE, tuple(map(str, numbers))))
+                totals = [total + number for total, number in zip(totals, numbers, strict=True)]
+            rows.append(_Row("total", WHITE, tuple(map(str, totals))))
+        return rows
 
     def _find_corner(self) -> tuple[bool, bool]:
         """Where the panel hides least of the lines: (at the right, at the bottom); else the upper left."""
@@ -292,8 +291,8 @@ class AnnotatedVideo:
     """Writes pictures of one size as a video, complete or not at all.
 
     The file stands under its name once the `with` block ended well; until then it is beside it as
-    NAME.part.EXT, which a failure removes. Raises InputError when the folder is
-    missing or the extension is none of .mp4, .mkv, .avi; WorkError when the encoder or the disk fails.
+    NAME.part.EXT, which a failure removes. Raises InputError when the folder is missing or the ending is none
+    of .mp4, .mkv, .avi; WorkError when the encoder or the disk fails.
     """
 
     def __init__(self, path: str | Path, frames_per_second: float, size: tuple[int, int]) -> None:
@@ -314,7 +313,7 @@ class AnnotatedVideo:
         )
         if not self._writer.isOpened():
             self._part.unlink(missing_ok=True)
-            raise WorkError(f"{self.path} cannot be written: the folder refuses, or OpenCV has no encoder {codec}")
+            raise WorkError(f"{self.path} cannot be written: the folder or the disk refuses, or OpenCV has no {codec}")
 
     def write(self, picture: Picture) -> None:
         """Append one picture of the size announced."""
@@ -349,6 +348,16 @@ class AnnotatedVideo:
             raise WorkError(f"{self.path} is not written: there was no picture to put into it")
         if written < self.frames:
             raise WorkError(f"{self.path} is not written: {written} of {self.frames} pictures arrived (a full disk?)")
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """One row of the counts: a name, a number or a word for each direction."""
+
+    name: str
+    colour: Colour
+    cells: tuple[str, ...] = ()
+    heads: bool = False
 
 
 def _colour_of(track: Track) -> Colour:

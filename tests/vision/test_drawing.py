@@ -1,5 +1,7 @@
 """The annotated video: every frame is there and plays back, what counts is drawn, and nothing is left half-written."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -136,6 +138,24 @@ def test_a_failure_half_way_leaves_no_video_and_an_older_one_stays(tmp_path: Pat
         video.write(road((640, 480)))
     assert older.read_bytes() == b"older"
     assert list(tmp_path.iterdir()) == [older]
+
+
+def test_a_disk_that_fills_up_is_noticed_though_the_encoder_keeps_silent(tmp_path: Path) -> None:
+    program = (
+        "import resource, sys, numpy as np\n"
+        "from edge.errors import WorkError\n"
+        "from edge.vision.drawing import AnnotatedVideo\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))\n"
+        "noise = np.random.default_rng(1).integers(0, 256, (240, 320, 3), np.uint8)\n"
+        "try:\n"
+        "    with AnnotatedVideo(sys.argv[1], 25.0, (320, 240)) as video:\n"
+        "        for number in range(60): video.write(np.roll(noise, 7 * number, axis=1))\n"
+        "except WorkError as said: print(said)\n"
+    )
+    command = [sys.executable, "-c", program, str(tmp_path / "out.mp4")]
+    said = subprocess.run(command, capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2]).stdout
+    assert "of 60 pictures arrived" in said
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_video_without_a_picture_is_none(tmp_path: Path) -> None:
