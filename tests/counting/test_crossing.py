@@ -1,0 +1,296 @@
+"""When a vehicle crosses a line: the path decides, distance arms, and nothing else does."""
+
+from collections.abc import Iterable, Sequence
+from math import cos, pi, sin
+from random import Random
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from scenes import DECK, NOON_MS
+
+from edge.counting.crossing import CountingLine, Crossing, LineWatcher, Point
+from edge.counting.tracking import Track
+
+HEIGHT = 40.0  # a box of this height is armed 10 px from the line
+CAR = (1.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+
+ELBOW = CountingLine("elbow", ((300.0, 500.0), (500.0, 300.0), (300.0, 100.0)))
+
+
+def sighting(point: Point, at_ms: int, *, number: int = 1, votes: Sequence[float] = CAR, part: bool = False) -> Track:
+    x, y = point
+    return Track(number, (x - 40.0, y - HEIGHT, x + 40.0, y), NOON_MS + at_ms, tuple(votes), part)
+
+
+def walk(
+    points: Iterable[Point], *lines: CountingLine, every_ms: int = 1000, watcher: LineWatcher | None = None
+) -> list[Crossing]:
+    """The crossings of one vehicle that is seen at these points, one after another."""
+    watcher = watcher or LineWatcher(lines or (DECK,))
+    return [
+        crossing
+        for number, point in enumerate(points)
+        for crossing in watcher.update(NOON_MS + number * every_ms, [sighting(point, number * every_ms)])
+    ]
+
+
+def ways(points: Iterable[Point], *lines: CountingLine) -> list[str]:
+    return [crossing.direction for crossing in walk(points, *lines)]
+
+
+def on_deck(*xs: float) -> list[Point]:
+    return [(x, 300.0) for x in xs]
+
+
+# The rule of direction and the moment of crossing
+
+
+def test_from_the_left_of_the_arrow_to_its_right_is_a_to_b() -> None:
+    assert walk(on_deck(440, 540)) == [
+        Crossing("deck", "a_to_b", "car", 1.0, NOON_MS + 600, 0.5, 1),
+    ]
+
+
+def test_the_other_way_is_b_to_a() -> None:
+    assert walk(on_deck(540, 440)) == [
+        Crossing("deck", "b_to_a", "car", 1.0, NOON_MS + 400, 0.5, 1),
+    ]
+
+
+def test_the_moment_is_that_of_passing_and_not_that_of_certainty() -> None:
+    [crossing] = walk(on_deck(440, 495, 505, 506, 507, 540))
+    assert crossing.crossed_ms == NOON_MS + 1500
+
+
+def test_one_step_over_the_whole_picture_still_crosses() -> None:
+    assert ways(on_deck(0, 1000)) == ["a_to_b"]
+
+
+# Arming by distance
+
+
+def test_a_vehicle_that_only_reaches_the_line_does_not_cross() -> None:
+    assert ways(on_deck(400, 480, 495, 503, 508)) == []
+
+
+def test_trembling_on_the_line_counts_nothing_however_long() -> None:
+    chance = Random(7)
+    assert ways(on_deck(400, *(500 + chance.uniform(-9, 9) for _ in range(5000)))) == []
+
+
+def test_trembling_on_the_line_and_going_on_counts_once() -> None:
+    chance = Random(7)
+    assert ways(on_deck(400, *(500 + chance.uniform(-9, 9) for _ in range(5000)), 520, 600)) == ["a_to_b"]
+
+
+def test_trembling_on_the_line_and_going_back_counts_nothing() -> None:
+    chance = Random(7)
+    assert ways(on_deck(400, *(500 + chance.uniform(-9, 9) for _ in range(5000)), 480, 400)) == []
+
+
+def test_after_trembling_the_last_passing_is_the_moment() -> None:
+    [crossing] = walk(on_deck(440, 505, 495, 505, 540))
+    assert crossing.crossed_ms == NOON_MS + 2500
+
+
+def test_creeping_one_pixel_a_sighting_counts_once() -> None:
+    assert ways(on_deck(*range(440, 560))) == ["a_to_b"]
+
+
+def test_crossing_back_counts_in_the_other_direction() -> None:
+    assert ways(on_deck(440, 540, 440, 540)) == ["a_to_b", "b_to_a", "a_to_b"]
+
+
+def test_reversing_over_the_line_by_less_than_arms_nets_one() -> None:
+    assert ways(on_deck(440, 505, 495, 508, 560)) == ["a_to_b"]
+
+
+def test_the_distance_that_arms_is_a_share_of_the_box() -> None:
+    assert walk(on_deck(440, 511)) != []
+    assert walk(on_deck(440, 511), watcher=LineWatcher([DECK], reach_share=0.5)) == []
+    assert walk(on_deck(440, 521), watcher=LineWatcher([DECK], reach_share=0.5)) != []
+
+
+def test_a_vehicle_first_seen_near_the_line_counts_when_both_distances_make_up_for_it() -> None:
+    assert ways(on_deck(496, 504, 515)) == []
+    assert ways(on_deck(496, 504, 517)) == ["a_to_b"]
+
+
+def test_a_vehicle_first_seen_beyond_the_line_does_not_count() -> None:
+    assert ways(on_deck(504, 540, 700)) == []
+
+
+# A point exactly on the line
+
+
+def test_a_sighting_exactly_on_the_line_counts_once_both_ways() -> None:
+    assert ways(on_deck(440, 500, 560)) == ["a_to_b"]
+    assert ways(on_deck(560, 500, 440)) == ["b_to_a"]
+
+
+def test_touching_the_line_exactly_and_turning_back_counts_nothing() -> None:
+    assert ways(on_deck(440, 500, 440)) == []
+    assert ways(on_deck(560, 500, 560)) == []
+
+
+def test_driving_along_the_line_itself_counts_nothing() -> None:
+    assert ways([(440, 550), (500, 500), (500, 300), (500, 100), (440, 50)]) == []
+
+
+# The ends of a line
+
+
+SHORT = CountingLine("short", ((500.0, 400.0), (500.0, 200.0)))
+
+
+def test_passing_beside_an_end_counts_nothing() -> None:
+    assert ways([(400, 410), (600, 410)], SHORT) == []
+    assert ways([(400, 190), (600, 190)], SHORT) == []
+
+
+def test_going_round_an_end_and_back_over_the_line_counts_only_the_line() -> None:
+    assert ways([(400, 300), (450, 500), (550, 500), (600, 300)], SHORT) == []
+    assert ways([(400, 300), (450, 500), (550, 500), (600, 300), (400, 300)], SHORT) == ["b_to_a"]
+
+
+def test_circling_an_end_counts_every_round_once() -> None:
+    rounds = [(500 + 60 * cos(turn * pi / 8), 400 + 60 * sin(turn * pi / 8)) for turn in range(16 * 3)]
+    assert ways(rounds, SHORT) == ["a_to_b"] * 3
+
+
+@pytest.mark.parametrize("end", [400.0, 200.0])
+def test_a_path_exactly_through_an_end_counts_in_both_directions_alike(end: float) -> None:
+    assert len(ways([(400, end), (600, end)], SHORT)) == len(ways([(600, end), (400, end)], SHORT))
+
+
+# Several lines, and lines of several segments
+
+
+def test_several_lines_count_each_for_itself() -> None:
+    first, second = (CountingLine(name, ((x, 600.0), (x, 0.0))) for name, x in (("west", 300.0), ("east", 700.0)))
+    found = walk(on_deck(100, 500, 900, 500), first, second)
+    assert [(crossing.line, crossing.direction) for crossing in found] == [
+        ("west", "a_to_b"),
+        ("east", "a_to_b"),
+        ("east", "b_to_a"),
+    ]
+
+
+def test_one_step_over_two_lines_crosses_both_in_order_of_time() -> None:
+    first, second = (CountingLine(name, ((x, 600.0), (x, 0.0))) for name, x in (("west", 300.0), ("east", 700.0)))
+    found = walk(on_deck(0, 1000), second, first)
+    assert [(crossing.line, crossing.crossed_ms - NOON_MS) for crossing in found] == [("west", 300), ("east", 700)]
+
+
+@pytest.mark.parametrize("y", [150.0, 250.0, 299.0, 300.0, 301.0, 400.0, 450.0])
+def test_every_way_through_a_bent_line_counts_once(y: float) -> None:
+    assert ways([(300, y), (600, y)], ELBOW) == ["a_to_b"]
+    assert ways([(600, y), (300, y)], ELBOW) == ["b_to_a"]
+
+
+def test_in_and_out_of_a_bend_in_one_step_nets_nothing() -> None:
+    assert ways([(450, 100), (450, 500)], ELBOW) == []
+
+
+def test_in_and_out_of_a_bend_with_a_stop_inside_counts_both() -> None:
+    assert ways([(450, 100), (400, 300), (450, 500)], ELBOW) == ["b_to_a", "a_to_b"]
+
+
+coordinates = st.floats(0.0, 1000.0)
+points = st.tuples(coordinates, coordinates)
+
+
+def test_stopping_exactly_on_the_vertex_counts_once() -> None:
+    assert ways([(400, 300), (500, 300), (600, 300)], ELBOW) == ["a_to_b"]
+    assert ways([(600, 300), (500, 300), (400, 300)], ELBOW) == ["b_to_a"]
+
+
+@given(st.lists(points, min_size=2, max_size=12), st.sampled_from((DECK, ELBOW, SHORT)))
+def test_a_line_drawn_backwards_swaps_the_directions(path: list[Point], line: CountingLine) -> None:
+    assume(all(abs(line.distance(point)) > 1e-6 for point in path))
+    backwards = CountingLine(line.name, line.points[::-1])
+    swap = {"a_to_b": "b_to_a", "b_to_a": "a_to_b"}
+    assert ways(path, backwards) == [swap[way] for way in ways(path, line)]
+
+
+@given(st.lists(points, min_size=1, max_size=12))
+def test_there_and_back_on_the_same_way_nets_zero(path: list[Point]) -> None:
+    found = ways([(0.0, 300.0), *path, (1000.0, 300.0), *path[::-1], (0.0, 300.0)])
+    assert found.count("a_to_b") == found.count("b_to_a")
+
+
+@given(st.lists(points, min_size=1, max_size=12))
+def test_directions_of_an_endless_line_take_turns(path: list[Point]) -> None:
+    endless = CountingLine("endless", ((500.0, 9000.0), (500.0, -9000.0)))
+    found = ways([(0.0, 300.0), *path, (1000.0, 300.0)], endless)
+    assert found == ["a_to_b", "b_to_a"] * (len(found) // 2) + ["a_to_b"]
+
+
+# The class, parts, and memory
+
+
+def test_the_class_with_the_largest_vote_names_the_crossing() -> None:
+    watcher = LineWatcher([DECK])
+    votes = (2.0, 0.0, 3.0, 0.0, 0.0, 0.0)
+    watcher.update(NOON_MS, [sighting((440, 300), 0, votes=votes)])
+    [crossing] = watcher.update(NOON_MS + 40, [sighting((540, 300), 40, votes=votes)])
+    assert (crossing.label, crossing.share) == ("truck", 0.6)
+
+
+def test_below_the_stated_share_a_crossing_is_unclassified() -> None:
+    watcher = LineWatcher([DECK], share_min=0.61)
+    votes = (2.0, 0.0, 3.0, 0.0, 0.0, 0.0)
+    watcher.update(NOON_MS, [sighting((440, 300), 0, votes=votes)])
+    [crossing] = watcher.update(NOON_MS + 40, [sighting((540, 300), 40, votes=votes)])
+    assert (crossing.label, crossing.share) == ("unclassified", 0.6)
+
+
+def test_a_part_of_a_vehicle_counts_nothing_of_its_own() -> None:
+    watcher = LineWatcher([DECK])
+    watcher.update(NOON_MS, [sighting((440, 300), 0, part=True)])
+    assert watcher.update(NOON_MS + 40, [sighting((540, 300), 40, part=True)]) == []
+
+
+def test_an_unseen_track_crosses_only_when_it_is_seen_again() -> None:
+    watcher = LineWatcher([DECK])
+    seen = sighting((440, 300), 0)
+    guessed = Track(1, (520.0, 260.0, 600.0, 300.0), seen.seen_ms, seen.votes)
+    assert watcher.update(NOON_MS, [seen]) == []
+    assert watcher.update(NOON_MS + 1000, [guessed]) == []
+    [crossing] = watcher.update(NOON_MS + 2000, [sighting((560, 300), 2000)])
+    assert crossing == Crossing("deck", "a_to_b", "car", 1.0, NOON_MS + 1000, 0.5, 1)
+
+
+def test_a_straight_down_camera_counts_by_the_centre_of_the_box() -> None:
+    level = CountingLine("level", ((0.0, 300.0), (1000.0, 300.0)))
+    down = [(500.0, 290.0), (500.0, 305.0), (500.0, 315.0)]
+    assert ways(down, level) == ["a_to_b"]
+    assert walk(down, watcher=LineWatcher([level], ground="centre")) == []
+
+
+def test_two_vehicles_do_not_share_a_passage() -> None:
+    watcher = LineWatcher([DECK])
+    watcher.update(NOON_MS, [sighting((440, 300), 0), sighting((560, 200), 0, number=2)])
+    found = watcher.update(NOON_MS + 40, [sighting((560, 300), 40), sighting((440, 200), 40, number=2)])
+    assert [(crossing.track, crossing.direction) for crossing in found] == [(1, "a_to_b"), (2, "b_to_a")]
+
+
+def test_what_is_known_of_a_vehicle_goes_with_its_track() -> None:
+    watcher = LineWatcher([DECK])
+    watcher.update(NOON_MS, [sighting((440, 300), 0)])
+    watcher.update(NOON_MS + 40, [])
+    assert watcher.update(NOON_MS + 80, [sighting((560, 300), 80)]) == []
+
+
+def test_a_line_needs_two_points_that_differ() -> None:
+    with pytest.raises(AssertionError, match="two points"):
+        CountingLine("dot", ((1.0, 1.0),))
+    with pytest.raises(AssertionError, match="length"):
+        CountingLine("dot", ((1.0, 1.0), (1.0, 1.0)))
+
+
+@given(points)
+def test_distance_is_signed_by_the_side_and_is_that_of_the_nearest_point(q: Point) -> None:
+    assume(0.0 < q[1] < 600.0)
+    assert DECK.distance(q) == pytest.approx(q[0] - 500.0)
