@@ -88,15 +88,13 @@ def walk(points: Sequence[Point], shares: NDArray[np.float64]) -> tuple[NDArray[
 
 def text_size(text: str, scale: float) -> tuple[int, int]:
     """Width and height in pixels."""
-    (width, height), _ = cv2.getTextSize(text, _FONT, scale, 1)
+    (width, height), _ = cv2.getTextSize(_legible(text), _FONT, scale, 1)
     return width, height
 
 
 def write(picture: Picture, text: str, at: tuple[int, int], scale: float, colour: Colour) -> None:
     """Write on the picture, `at` being the lower left corner."""
-    if cv2.__version__.startswith("4."):
-        text = text.translate(_PLAIN_ARROWS)
-    cv2.putText(picture, text, at, _FONT, scale, colour, 1, cv2.LINE_AA)
+    cv2.putText(picture, _legible(text), at, _FONT, scale, colour, 1, cv2.LINE_AA)
 
 
 def write_haloed(picture: Picture, text: str, at: tuple[int, int], scale: float, colour: Colour) -> None:
@@ -358,6 +356,10 @@ class _Row:
     colour: Colour
     cells: tuple[str, ...] = ()
     heads: bool = False
+
+
+def _legible(text: str) -> str:
+    return text.translate(_PLAIN_ARROWS) if cv2.__version__.startswith("4.") else text
 
 
 def _colour_of(track: Track) -> Colour:

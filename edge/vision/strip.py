@@ -281,12 +281,9 @@ def _draw_head(body_width: int, title: str, times_ms: NDArray[np.int64], kinds: 
     low += 20
     write(head, "p1", (_LEFT_PX, low), _TEXT, _PALE)
     write(head, "p2", (width - _RIGHT_PX - text_size("p2", _TEXT)[0], low), _TEXT, _PALE)
-    if len(times_ms):
-        stamp = int(times_ms[0])
-        caption = "seconds"
-        if stamp >= DAY_MS:
-            caption = f"{datetime.fromtimestamp(stamp // 1000, UTC):%Y-%m-%d}, UTC"
-        write(head, caption, (10, low) if stamp < DAY_MS else (_LEFT_PX + 30, low), _TEXT, _PALE)
+    if len(times_ms) and times_ms[0] >= DAY_MS:
+        date = datetime.fromtimestamp(int(times_ms[0]) // 1000, UTC)
+        write(head, f"{date:%Y-%m-%d}, UTC", (_LEFT_PX + 30, low), _TEXT, _PALE)
     return head
 
 
