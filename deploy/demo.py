@@ -44,8 +44,11 @@ def main() -> int:
         configuration.write_text(
             f"store: {store}\nmqtt: {{host: 127.0.0.1, port: {port}, tls: false}}\n", encoding="utf-8"
         )
-        collector = subprocess.Popen([*_command("collector"), "run", "--config", str(configuration)])
+        collector = subprocess.Popen(
+            [*_command("collector"), "run", "--config", str(configuration)], stderr=subprocess.PIPE, text=True
+        )
         try:
+            _pass_on(collector, until="subscribed at")
             say(f"counting {given.video.name} over the line {line}, at its own pace")
             replayed = subprocess.run(
                 [*_command("edge"), "replay", str(given.video), "--line", line, "--realtime", "--bucket", "5",
@@ -69,6 +72,15 @@ def main() -> int:
 def say(text: str) -> None:
     """Tell the person what happens."""
     print(f"--- {text}", file=sys.stderr, flush=True)
+
+
+def _pass_on(process: "subprocess.Popen[str]", until: str) -> None:
+    """Print what the process says, up to the line that holds `until`."""
+    assert process.stderr is not None, "its standard error is ours"
+    for line in process.stderr:
+        sys.stderr.write(line)
+        if until in line:
+            return
 
 
 def _command(name: str) -> list[str]:

@@ -48,7 +48,8 @@ class ResultFolder:
         try:
             shutil.rmtree(self._part, ignore_errors=True)
             (self._part / "strips").mkdir(parents=True)
-            self._path.mkdir(exist_ok=True)
+            if self._path.exists() and not self._path.is_dir():
+                raise InputError(f"--out {self._path} is a file; a folder is expected")
         except OSError as error:
             raise InputError(f"--out {self._path} cannot be written: {error.strerror}") from error
         return self
@@ -58,6 +59,7 @@ class ResultFolder:
     ) -> None:
         try:
             if kind is None:
+                self._path.mkdir(exist_ok=True)
                 for file in sorted(self._part.rglob("*")):
                     if file.is_file():
                         place = self._path / file.relative_to(self._part)
@@ -110,6 +112,9 @@ class ResultFolder:
                 outcome.buckets,
                 direction_words=words,
                 title=title,
+                lines=list(words),
+                from_ms=outcome.first_ms,
+                to_ms=outcome.last_ms,
             )
         except WorkError as error:
             log.warning("no summary.png: %s", error)

@@ -60,7 +60,10 @@ class BucketCounter:
     def __init__(
         self, lines: Sequence[str], *, width_ms: int = 60_000, gap_ms: int = 2_000, settle_ms: int = 2_000
     ) -> None:
-        assert width_ms > 0 and gap_ms > 0 and 0 <= settle_ms < width_ms, "spans are positive, settling shorter"
+        assert width_ms > 0, "a bucket has a width"
+        assert gap_ms > 0, "a frame vouches for some time"
+        assert settle_ms >= 0, "a bucket settles after its end"
+        assert settle_ms < width_ms, "a bucket settles before the next one ends"
         self.late = 0
         self._lines = tuple(lines)
         self._width_ms = width_ms

@@ -12,7 +12,7 @@ The rules, in the order in which a frame goes through them:
 4. Detections of high score left over found tracks, unless they repeat a vehicle already seen in this frame.
 5. A track is known (handed out) once the scores of its sightings add up to enough. It is released when unseen for too
    long: soon when it was hardly seen, late when it was standing, for then something hides it.
-6. A vehicle that is seen inside a larger one most of the time is a part of it (a cab, a load) and is handed out as such.
+6. A vehicle seen inside a larger one most of the time is a part of it (a cab, a load) and is handed out as such.
 
 Lifetimes are milliseconds, so a camera of 3 frames/s and one of 30 see the same vehicles.
 """
