@@ -152,6 +152,17 @@ def _codec(capture: cv2.VideoCapture) -> str:
     return code.to_bytes(4, "little").decode("latin-1") if 0 <= code < 1 << 32 else ""
 
 
+def _log_level() -> int:
+    """Return OpenCV's log level; the call moved between versions 4 and 5."""
+    old = getattr(cv2, "getLogLevel", None)
+    return int(old() if old is not None else cv2.utils.logging.getLogLevel())
+
+
+def _set_log_level(level: int) -> None:
+    old = getattr(cv2, "setLogLevel", None)
+    (old if old is not None else cv2.utils.logging.setLogLevel)(level)
+
+
 @contextmanager
 def _silence() -> Iterator[None]:
     """Open without FFmpeg's own lines on standard error: our sentence says it better.
@@ -161,13 +172,13 @@ def _silence() -> Iterator[None]:
     """
     with _quiet_lock:
         ours = {name: value for name, value in _QUIET.items() if name not in os.environ}
-        level = cv2.utils.logging.getLogLevel()
+        level = _log_level()
         os.environ.update(ours)
         if ours:
-            cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+            _set_log_level(0)  # silent
         try:
             yield
         finally:
-            cv2.utils.logging.setLogLevel(level)
+            _set_log_level(level)
             for name in ours:
                 os.environ.pop(name, None)
