@@ -1,0 +1,92 @@
+"""The README and the commands say the same: nothing is promised that is not there, nothing is there in secret."""
+
+import argparse
+import json
+import re
+from pathlib import Path
+
+import msgspec
+import pytest
+import yaml
+
+from collector import cli as collector_cli
+from collector import config as collector_config
+from edge import cli as edge_cli
+from edge.config import Config, parse_config
+from edge.delivery.report import decode
+from edge.evaluate import Truth
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+PARSERS = {"crossing-edge": edge_cli._parser(), "crossing-collector": collector_cli._parser()}
+EVERYWHERE = {"-h", "--help", "--version"}
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+
+
+def commands_of(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
+    (action,) = [a for a in parser._actions if isinstance(a, argparse._SubParsersAction)]
+    return dict(action.choices)
+
+
+SHOWN = [
+    line.split("#")[0].split()
+    for block in blocks("sh")
+    for line in block.splitlines()
+    if line.startswith(tuple(PARSERS))
+]
+
+
+@pytest.mark.parametrize("words", SHOWN, ids=" ".join)
+def test_every_command_shown_is_one_that_the_parser_takes(words: list[str]) -> None:
+    PARSERS[words[0]].parse_args(words[1:])
+
+
+@pytest.mark.parametrize(
+    ("program", "command"), [(program, name) for program, parser in PARSERS.items() for name in commands_of(parser)]
+)
+def test_every_command_and_option_stands_in_the_readme(program: str, command: str) -> None:
+    assert f"{program} {command}" in README
+    for action in commands_of(PARSERS[program])[command]._actions:
+        options = set(action.option_strings) - EVERYWHERE
+        assert not options or any(re.search(rf"{option}\b", README) for option in options), (command, options)
+
+
+def test_every_option_in_the_readme_exists() -> None:
+    known = {
+        option
+        for parser in PARSERS.values()
+        for command in commands_of(parser).values()
+        for action in command._actions
+        for option in action.option_strings
+    }
+    assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", README)) <= known
+
+
+def test_the_chores_of_the_readme_and_of_the_makefile_are_the_same() -> None:
+    targets = set(re.findall(r"^([a-z-]+):.*##", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    assert set(re.findall(r"(?:^|`)make ([a-z-]+)", README, re.MULTILINE)) == targets - {"help"}
+
+
+def test_the_configuration_shown_is_valid_and_its_keys_are_all_there_are(tmp_path: Path) -> None:
+    collector_yaml, edge_yaml = sorted(blocks("yaml"), key=len)
+    config = parse_config(yaml.safe_load(edge_yaml))
+    assert config.site == "friendship-bridge"
+    untold = {"camera", "zones", "keep"}  # of the live service, which is not there yet
+    assert set(yaml.safe_load(edge_yaml)) == {f.name for f in msgspec.structs.fields(Config)} - untold
+    path = tmp_path / "collector.yaml"
+    path.write_text(collector_yaml, encoding="utf-8")
+    assert collector_config.load(path).mqtt.host == "broker.example"
+
+
+def test_the_messages_shown_are_valid() -> None:
+    truth, report = sorted(blocks("json"), key=len)
+    msgspec.json.decode(truth.encode(), type=Truth)
+    assert decode(json.dumps(json.loads(report)).encode()).site == "friendship-bridge"
+
+
+def test_every_file_linked_exists() -> None:
+    for target in re.findall(r"\]\(([^)#]+)\)", README):
+        assert (ROOT / target).exists(), target
