@@ -25,9 +25,10 @@ DECK = CountingLine("deck", ((500.0, 600.0), (500.0, 0.0)))
 
 @dataclass(frozen=True)
 class Vehicle:
-    """A vehicle whose ground point goes evenly from each (ms since noon, x, y) of its path to the next.
+    """A vehicle whose ground point goes from each (ms since noon, x, y) of its path to the next.
 
-    It is in the scene from the first to the last of them. Its box is `width` x `height` pixels at the scene's nearest.
+    It is in the scene from the first to the last of them. It brakes, starts and turns as vehicles do, over `easing_ms`.
+    Its box is `width` x `height` pixels at the scene's nearest.
     """
 
     path: tuple[tuple[int, float, float], ...]
@@ -35,17 +36,24 @@ class Vehicle:
     height: float = 60.0
     label: str = "car"
     score: float = 0.9
+    easing_ms: int = 1_000
 
-    def detection(self, at_ms: float, horizon_px: float | None = None) -> Detection | None:
+    def detection(self, at_ms: int, horizon_px: float | None = None) -> Detection | None:
         """Its box at that time, without error; with a horizon, boxes shrink towards it."""
-        for (from_ms, x1, y1), (to_ms, x2, y2) in pairwise(self.path):
-            if from_ms <= at_ms <= to_ms:
-                way = (at_ms - from_ms) / (to_ms - from_ms)
-                x, y = x1 + way * (x2 - x1), y1 + way * (y2 - y1)
-                size = 1.0 if horizon_px is None else (y - horizon_px) / (HEIGHT - horizon_px)
-                half, high = self.width * size / 2, self.height * size
-                return Detection(x - half, y - high, x + half, y, self.score, self.label)
-        return None
+        if not self.path[0][0] <= at_ms <= self.path[-1][0]:
+            return None
+        around = [self._steady(at_ms + self.easing_ms * (step - 5) / 10) for step in range(11)]
+        x, y = (sum(values) / len(around) for values in zip(*around, strict=True))
+        size = 1.0 if horizon_px is None else (y - horizon_px) / (HEIGHT - horizon_px)
+        half, high = self.width * size / 2, self.height * size
+        return Detection(x - half, y - high, x + half, y, self.score, self.label)
+
+    def _steady(self, at_ms: float) -> tuple[float, float]:
+        """Where it would be if it changed its speed at once; it comes from and goes to beyond its path."""
+        legs = list(pairwise(self.path))
+        (from_ms, x1, y1), (to_ms, x2, y2) = next((leg for leg in legs if at_ms <= leg[1][0]), legs[-1])
+        way = (at_ms - from_ms) / (to_ms - from_ms)
+        return x1 + way * (x2 - x1), y1 + way * (y2 - y1)
 
 
 @dataclass(frozen=True)
@@ -122,7 +130,8 @@ def pipeline(*lines: CountingLine, width_ms: int = MINUTE_MS, share_min: float =
 def crossings(frames: Iterable[DetectedFrame], *lines: CountingLine) -> list[Crossing]:
     """All crossings of the lines (the deck if none is given), in the order in which they became certain."""
     counting = pipeline(*lines)
-    return [crossing for frame in frames for crossing in counting.update(frame).crossings]
+    steps = [*(counting.update(frame) for frame in frames), counting.close()]
+    return [crossing for step in steps for crossing in step.crossings]
 
 
 def passed(frames: Iterable[DetectedFrame], *lines: CountingLine) -> list[tuple[str, str]]:

@@ -1,0 +1,344 @@
+"""Scenes from detections to buckets: what DESIGN promises to a person who watches the line."""
+
+import pickle
+from dataclasses import replace
+from itertools import chain
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scenes import (
+    DECK,
+    MINUTE_MS,
+    NOON_MS,
+    USUAL_ERRORS,
+    Errors,
+    Vehicle,
+    crossings,
+    film,
+    mirrored,
+    passed,
+    pipeline,
+)
+
+from edge.counting.crossing import CountingLine
+from edge.counting.detection import DetectedFrame
+from edge.counting.pipeline import Pipeline, count
+
+OUT, BACK = ("deck", "a_to_b"), ("deck", "b_to_a")
+
+TREMBLE = Errors(jitter=0.03, missed=0.05)
+
+
+def driving(from_ms: int, *, y: float = 400.0, to_ms: int | None = None, **kind: object) -> Vehicle:
+    """A vehicle that crosses the whole picture to the right, in four seconds unless told."""
+    end_ms = from_ms + 4_000 if to_ms is None else to_ms
+    return Vehicle(((from_ms, 60.0, y), (end_ms, 940.0, y)), **kind)  # type: ignore[arg-type]
+
+
+def returning(from_ms: int, *, y: float = 400.0) -> Vehicle:
+    return Vehicle(((from_ms, 940.0, y), (from_ms + 4_000, 60.0, y)))
+
+
+# Standing, creeping, reversing
+
+
+def test_stop_and_go_over_the_line_counts_once() -> None:
+    stops = [(k * 6_000 + wait, 380.0 + 20.0 * (k + (wait > 0)), 400.0) for k in range(12) for wait in (0, 1_500)]
+    assert passed(film([Vehicle(tuple(stops))], frames_per_second=10, errors=TREMBLE)) == [OUT]
+
+
+def test_reversing_two_metres_over_the_line_and_going_on_nets_one() -> None:
+    """A truck 2.5 m high is 100 px here, so two metres are 80 px."""
+    truck = Vehicle(
+        ((0, 100, 400), (2_500, 540, 400), (3_500, 540, 400), (5_500, 460, 400), (6_500, 460, 400), (9_000, 900, 400)),
+        width=240,
+        height=100,
+    )
+    assert passed(film([truck], frames_per_second=10, errors=TREMBLE)) == [OUT, BACK, OUT]
+
+
+def test_reversing_less_than_arms_counts_once() -> None:
+    truck = Vehicle(
+        ((0, 100, 400), (2_000, 508, 400), (4_000, 492, 400), (6_000, 508, 400), (8_000, 900, 400)),
+        width=240,
+        height=100,
+    )
+    assert passed(film([truck], frames_per_second=10)) == [OUT]
+
+
+def test_crossing_and_returning_counts_once_in_each_direction() -> None:
+    car = Vehicle(((0, 100, 400), (3_000, 900, 400), (5_000, 900, 400), (8_000, 100, 400)))
+    assert passed(film([car], errors=USUAL_ERRORS)) == [OUT, BACK]
+
+
+# Several vehicles
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_convoy_bumper_to_bumper_counts_every_truck(seed: int) -> None:
+    convoy = [
+        Vehicle(((0, -100 - k * 190, 400), (30_000, 3_000 - k * 190, 400)), width=180, height=90, label="truck")
+        for k in range(8)
+    ]
+    frames = film(convoy, frames_per_second=10, errors=Errors(seed=seed, jitter=0.02, missed=0.03))
+    assert passed(frames) == [OUT] * 8
+
+
+def test_a_vehicle_hidden_by_another_near_the_line_still_counts() -> None:
+    far_car = driving(0, y=360)
+    near_truck = Vehicle(((0, 800, 400), (4_000, 200, 400)), width=220, height=120, label="truck")
+    frames = film([far_car, near_truck], errors=Errors(hidden_from=0.6))
+    hidden = [frame for frame in frames if len(frame.detections) == 1]
+    assert 5 < len(hidden) < 40
+    assert sorted(passed(frames)) == [OUT, BACK]
+
+
+def test_a_vehicle_that_waits_hidden_behind_a_standing_truck_still_counts() -> None:
+    car = Vehicle(((0, 100, 380), (2_000, 440, 380), (14_000, 440, 380), (16_000, 900, 380)))
+    truck = Vehicle(
+        ((3_000, 940, 420), (6_000, 450, 420), (11_000, 450, 420), (14_000, 20, 420)), width=260, height=150
+    )
+    frames = film([car, truck], frames_per_second=10, errors=Errors(hidden_from=0.6))
+    assert sorted(passed(frames)) == [OUT, BACK]
+
+
+def test_two_that_become_one_box_on_the_line_keep_the_count() -> None:
+    frames = film([driving(0, y=400), returning(0, y=430)], errors=Errors(merged_from=0.5))
+    assert any(len(frame.detections) == 1 for frame in frames[20:80])
+    assert sorted(passed(frames)) == [OUT, BACK]
+
+
+def test_two_abreast_count_twice() -> None:
+    assert passed(film([driving(0, y=300), driving(0, y=420)], errors=TREMBLE)) == [OUT, OUT]
+
+
+# What the detector does to them
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_flickering_box_counts_once(seed: int) -> None:
+    errors = Errors(seed=seed, missed=0.4, jitter=0.03, weak=0.2)
+    assert passed(film([driving(0)], frames_per_second=15, errors=errors)) == [OUT]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_box_that_falls_in_halves_now_and_then_counts_once(seed: int) -> None:
+    truck = driving(0, to_ms=8_000, width=240, height=110, label="truck")
+    assert passed(film([truck], frames_per_second=10, errors=Errors(seed=seed, split=0.1, jitter=0.02))) == [OUT]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_boxes_where_no_vehicle_is_count_nothing(seed: int) -> None:
+    assert passed(film([], to_ms=60_000, frames_per_second=10, errors=Errors(seed=seed, false=0.05))) == []
+
+
+def test_weak_boxes_alone_count_nothing() -> None:
+    assert passed(film([driving(0, score=0.2)])) == []
+
+
+def test_the_cab_inside_the_box_of_its_truck_counts_nothing_of_its_own() -> None:
+    truck = Vehicle(((0, 120, 400), (4_000, 880, 400)), width=240, height=120, label="truck")
+    cab = Vehicle(((0, 200, 398), (4_000, 960, 398)), width=76, height=90, label="car", score=0.6)
+    found = crossings(film([truck, cab], errors=Errors(jitter=0.01)))
+    assert [(crossing.direction, crossing.label) for crossing in found] == [("a_to_b", "truck")]
+
+
+def test_a_vehicle_seen_first_alone_and_then_beside_another_is_no_part() -> None:
+    assert passed(film([driving(0, y=400), driving(500, y=420, width=260, height=140)])) == [OUT, OUT]
+
+
+# Class
+
+
+def test_many_small_mistakes_far_away_do_not_beat_few_large_sightings_near() -> None:
+    """It comes from afar as a small "car" and is a large "bus" where it passes, in half as many frames."""
+    afar = Vehicle(((0, 250, 110), (4_000, 300, 160)), width=400, height=300, label="car")
+    near = Vehicle(((4_000, 300, 160), (5_000, 480, 500), (6_000, 900, 560)), width=400, height=300, label="bus")
+    frames = list(chain(film([afar], horizon_px=50)[:-1], film([near], from_ms=4_000, horizon_px=50)))
+    [crossing] = crossings(frames)
+    assert crossing.label == "bus"
+    assert sum(frame.detections[0].label == "car" for frame in frames) == 100
+    assert sum(frame.detections[0].label == "bus" for frame in frames) == 51
+
+
+def test_a_few_confused_sightings_change_no_class() -> None:
+    [crossing] = crossings(film([driving(0, label="bus")], errors=Errors(confused=0.3)))
+    assert (crossing.label, 0.6 < crossing.share < 0.9) == ("bus", True)
+
+
+# Lines
+
+
+def test_passing_beside_the_end_of_a_line_counts_nothing() -> None:
+    short = CountingLine("deck", ((500.0, 600.0), (500.0, 440.0)))
+    assert passed(film([driving(0, y=400)], errors=TREMBLE), short) == []
+    assert passed(film([driving(0, y=480)], errors=TREMBLE), short) == [OUT]
+
+
+def test_going_round_the_end_of_a_line_counts_nothing() -> None:
+    short = CountingLine("deck", ((500.0, 600.0), (500.0, 300.0)))
+    u_turn = Vehicle(((0, 100, 500), (2_000, 400, 500), (4_000, 500, 200), (6_000, 600, 500), (8_000, 900, 500)))
+    assert passed(film([u_turn]), short) == []
+
+
+def test_several_lines_count_each_for_itself() -> None:
+    lines = [CountingLine(name, ((x, 600.0), (x, 0.0))) for name, x in (("west", 300.0), ("east", 700.0))]
+    turning = Vehicle(((0, 100, 400), (3_000, 500, 400), (6_000, 100, 400)))
+    assert passed(film([turning, driving(4_000, y=250)]), *lines) == [
+        ("west", "a_to_b"),
+        ("west", "b_to_a"),
+        ("west", "a_to_b"),
+        ("east", "a_to_b"),
+    ]
+
+
+# Buckets of a whole run
+
+
+def test_a_run_over_minutes_fills_the_right_buckets() -> None:
+    vehicles = [driving(10_000), driving(58_500), driving(130_000, label="bus"), returning(140_000)]
+    buckets = list(count(film(vehicles, frames_per_second=10, to_ms=180_000), pipeline()))
+    assert [(bucket.start_ms - NOON_MS, bucket.watched_ms, bucket.state) for bucket in buckets] == [
+        (0, 60_000, "ok"),
+        (60_000, 60_000, "ok"),
+        (120_000, 60_000, "ok"),
+        (180_000, 0, "blind"),
+    ]
+    filled = [
+        {(way, label): n for way, by_class in bucket.counts["deck"].items() for label, n in by_class.items() if n}
+        for bucket in buckets[:3]
+        if bucket.counts
+    ]
+    assert filled == [
+        {("a_to_b", "car"): 1},
+        {("a_to_b", "car"): 1},
+        {("a_to_b", "bus"): 1, ("b_to_a", "car"): 1},
+    ]
+
+
+def test_a_covered_camera_is_blind_and_not_empty() -> None:
+    seen = film([driving(0)], frames_per_second=10, to_ms=59_900)
+    covered = [DetectedFrame(NOON_MS + at_ms, (), "covered") for at_ms in range(60_000, 180_000, 100)]
+    states = [bucket.state for bucket in count([*seen, *covered], pipeline())]
+    assert states == ["ok", "blind", "blind"]
+
+
+def test_the_memory_of_a_pipeline_does_not_grow_with_the_vehicles_it_has_seen() -> None:
+    counting = pipeline()
+    sizes = []
+    for day in range(5):
+        for frame in film([driving(k * 1_000, y=300 + 40 * (k % 4)) for k in range(60)], frames_per_second=5):
+            counting.update(replace(frame, captured_ms=frame.captured_ms + day * 2 * MINUTE_MS))
+        counting.update(DetectedFrame(NOON_MS + (day * 2 + 1) * MINUTE_MS + 50_000, ()))
+        sizes.append(len(pickle.dumps(counting)))
+    assert max(sizes) - min(sizes) < 100
+
+
+# Properties
+
+at_y = st.sampled_from((200.0, 320.0, 440.0, 560.0))
+labels = st.sampled_from(("car", "truck", "bus"))
+places = st.integers(5, 95).map(lambda tenth: tenth * 10.0)
+
+
+@st.composite
+def vehicles(draw: st.DrawFn) -> Vehicle:
+    at_ms, y = draw(st.integers(0, 2_000)), draw(at_y)
+    path = [(at_ms, draw(places), y)]
+    for x in draw(st.lists(places, min_size=1, max_size=3)):
+        at_ms += draw(st.integers(500, 2_500))
+        path.append((at_ms, x, y))
+    return Vehicle(tuple(path), draw(st.sampled_from((80.0, 160.0))), 60.0, draw(labels))
+
+
+@st.composite
+def scenes(draw: st.DrawFn) -> list[DetectedFrame]:
+    """Up to four vehicles that drive, stop and turn back, filmed at any rate by a detector that errs."""
+    errors = draw(st.sampled_from((Errors(), USUAL_ERRORS, Errors(jitter=0.05, missed=0.2, split=0.05))))
+    return film(
+        draw(st.lists(vehicles(), min_size=1, max_size=4)),
+        frames_per_second=draw(st.sampled_from((3, 7, 12))),
+        errors=replace(errors, seed=draw(st.integers(0, 1_000))),
+    )
+
+
+few = settings(max_examples=40, deadline=None)
+SWAP = {"a_to_b": "b_to_a", "b_to_a": "a_to_b"}
+
+
+@few
+@given(scenes())
+def test_a_mirrored_scene_swaps_the_directions(frames: list[DetectedFrame]) -> None:
+    swapped = [replace(crossing, direction=SWAP[crossing.direction]) for crossing in crossings(mirrored(frames))]
+    assert _told(swapped) == _told(crossings(frames))
+
+
+@few
+@given(scenes())
+def test_a_line_drawn_backwards_swaps_the_directions(frames: list[DetectedFrame]) -> None:
+    backwards = CountingLine("deck", DECK.points[::-1])
+    swapped = [replace(one, direction=SWAP[one.direction], along=1 - one.along) for one in crossings(frames, backwards)]
+    assert _told(swapped) == _told(crossings(frames))
+
+
+@few
+@given(scenes(), st.lists(st.integers(0, 100), max_size=3))
+def test_splitting_a_stream_anywhere_changes_nothing(frames: list[DetectedFrame], cuts: list[int]) -> None:
+    """Even when what counting remembers is put away and fetched again in between."""
+    whole = list(count(frames, pipeline(width_ms=3_000)))
+    counting = pipeline(width_ms=3_000)
+    found = []
+    for number, frame in enumerate(frames):
+        if number in cuts:
+            counting = pickle.loads(pickle.dumps(counting))
+        found += counting.update(frame).buckets
+    assert found + counting.close().buckets == whole
+
+
+@few
+@given(scenes(), st.integers(0, 30), st.integers(0, 30))
+def test_empty_frames_before_and_after_change_no_crossing(frames: list[DetectedFrame], before: int, after: int) -> None:
+    first_ms, last_ms = frames[0].captured_ms, frames[-1].captured_ms
+    longer = [
+        *(DetectedFrame(first_ms - 100 * n, ()) for n in range(before, 0, -1)),
+        *frames,
+        *(DetectedFrame(last_ms + 100 * n, ()) for n in range(1, after + 1)),
+    ]
+    assert crossings(longer) == crossings(frames)
+
+
+@few
+@given(scenes(), st.integers(-1_000, 1_000))
+def test_shifting_time_by_whole_buckets_shifts_only_the_starts(frames: list[DetectedFrame], minutes: int) -> None:
+    shift_ms = minutes * MINUTE_MS
+    later = [replace(frame, captured_ms=frame.captured_ms + shift_ms) for frame in frames]
+    expected = [replace(b, start_ms=b.start_ms + shift_ms) for b in count(frames, pipeline())]
+    assert list(count(later, pipeline())) == expected
+
+
+@few
+@given(scenes())
+def test_buckets_hold_exactly_the_crossings(frames: list[DetectedFrame]) -> None:
+    counting = pipeline(width_ms=3_000)
+    steps = [*(counting.update(frame) for frame in frames), counting.close()]
+    buckets = list(chain.from_iterable(step.buckets for step in steps))
+    counted = sum(
+        n for b in buckets if b.counts for ways in b.counts.values() for c in ways.values() for n in c.values()
+    )
+    assert counted == sum(len(step.crossings) for step in steps)
+    assert sum(b.watched_ms for b in buckets) <= frames[-1].captured_ms - frames[0].captured_ms
+
+
+@few
+@given(scenes())
+def test_the_same_frames_count_the_same(frames: list[DetectedFrame]) -> None:
+    def steps(counting: Pipeline) -> list[object]:
+        return [*(counting.update(frame) for frame in frames), counting.close()]
+
+    assert steps(pipeline()) == steps(pipeline())
+
+
+def _told(found: list) -> list[tuple[int, str, str, int, float]]:
+    """Crossings without the last digits, which depend on the order of floating-point sums."""
+    return [(c.track, c.direction, c.label, c.crossed_ms, round(c.along, 6)) for c in found]
