@@ -1,0 +1,122 @@
+"""The arrows of DESIGN: which part may import which, read from the source and not from what happens to load."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+SOURCES = sorted([*ROOT.glob("edge/**/*.py"), *ROOT.glob("collector/**/*.py")])
+
+OURS = ("edge", "collector")
+IMPURE = ("cv2", "onnxruntime", "paho", "sqlite3", "threading", "time", "random", "logging", "numpy")
+
+# Where a package may reach among our own; the longest name that fits a module decides.
+MAY_IMPORT = {
+    "edge.counting": ("edge.counting",),
+    "edge.vision": ("edge.vision", "edge.counting", "edge.errors"),
+    "edge.delivery": ("edge.delivery", "edge.counting", "edge.errors"),
+    "edge": ("edge",),
+    "collector": ("collector", "edge.delivery.report"),
+}
+
+
+def imports(source: str) -> Iterator[tuple[int, str]]:
+    """Line and full name of every import, wherever it stands; relative ones begin with a dot.
+
+    `from a.b import c` gives `a.b.c`: whether c is a module or a name in one, a prefix of it is what is imported.
+    """
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            stem = "." * node.level + (node.module or "")
+            yield from ((node.lineno, f"{stem}.{alias.name}") for alias in node.names)
+        elif isinstance(node, ast.Call) and _called(node) in {"import_module", "__import__"}:
+            yield node.lineno, "importlib"
+
+
+def offences(module: str, source: str) -> list[str]:
+    """What a module imports against the arrows."""
+    found = []
+    package = max((name for name in MAY_IMPORT if within(module, name)), key=len)
+    for line, name in imports(source):
+        if name.startswith("."):
+            found.append(f"{module}:{line} imports {name}, a relative name")
+        elif within(name, *OURS) and not within(name, *MAY_IMPORT[package]):
+            found.append(f"{module}:{line} imports {name}")
+        elif package == "edge.counting" and within(name, *IMPURE, "importlib"):
+            found.append(f"{module}:{line} imports {name}, and counting is pure")
+    return found
+
+
+def within(name: str, *packages: str) -> bool:
+    return any(name == package or name.startswith(f"{package}.") for package in packages)
+
+
+def module_of(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+def _called(node: ast.Call) -> str:
+    return node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+
+
+def test_nothing_is_imported_against_the_arrows() -> None:
+    assert [one for path in SOURCES for one in offences(module_of(path), path.read_text("utf-8"))] == []
+
+
+def test_the_init_files_are_empty() -> None:
+    assert [str(path) for path in SOURCES if path.name == "__init__.py" and path.read_bytes()] == []
+
+
+def test_every_package_with_arrows_has_files_to_hold() -> None:
+    modules = [module_of(path) for path in SOURCES]
+    assert [package for package in MAY_IMPORT if sum(within(module, package) for module in modules) < 2] == []
+
+
+@pytest.mark.parametrize(
+    ("module", "source"),
+    [
+        ("edge.counting.tracking", "import numpy as np"),
+        ("edge.counting.tracking", "from time import monotonic"),
+        ("edge.counting.tracking", "def late():\n    import random"),
+        ("edge.counting.tracking", "import logging.handlers"),
+        ("edge.counting.tracking", "from edge.errors import InputError"),
+        ("edge.counting.tracking", "from edge import errors"),
+        ("edge.counting.tracking", "__import__('time')"),
+        ("edge.counting.tracking", "from importlib import import_module\nimport_module('cv2')"),
+        ("edge.vision.camera", "from edge.delivery.report import Report"),
+        ("edge.vision.camera", "from edge.config import Camera"),
+        ("edge.vision.camera", "import edge.config"),
+        ("edge.vision.camera", "from edge.vision.frame import Frame; from edge import delivery"),
+        ("edge.delivery.outbox", "from edge.vision.frame import Frame"),
+        ("edge.delivery.outbox", "from edge.config import Mqtt"),
+        ("edge.delivery.outbox", "from collector.store import Store"),
+        ("edge.replay", "from collector.store import Store"),
+        ("edge.replay", "from . import config"),
+        ("edge.replay", "from .config import Config"),
+        ("collector.store", "from edge.delivery.outbox import Outbox"),
+        ("collector.store", "from edge.delivery import outbox"),
+        ("collector.store", "from edge.errors import InputError"),
+        ("collector.store", "import edge"),
+    ],
+)
+def test_a_planted_import_is_found(module: str, source: str) -> None:
+    assert len(offences(module, source)) >= 1
+
+
+@pytest.mark.parametrize(
+    ("module", "source"),
+    [
+        ("edge.counting.tracking", "from math import hypot\nfrom edge.counting.motion import Box"),
+        ("edge.vision.camera", "import numpy as np\nimport time\nfrom edge.counting.detection import Detection"),
+        ("edge.delivery.outbox", "import sqlite3\nfrom edge.errors import WorkError"),
+        ("edge.replay", "from edge.config import Config\nfrom edge.vision.tape import read_tape"),
+        ("collector.store", "from edge.delivery.report import Report, decode"),
+        ("edge.counting.tracking", "import timeit_of_somebody"),
+    ],
+)
+def test_what_is_allowed_is_left_alone(module: str, source: str) -> None:
+    assert offences(module, source) == []
