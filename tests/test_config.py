@@ -1,0 +1,242 @@
+"""A configuration is right, or one clear sentence says which key, which value and what is allowed."""
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+import yaml
+
+from edge.config import (
+    Camera,
+    Config,
+    Keep,
+    Line,
+    Model,
+    Mqtt,
+    Reporting,
+    Zone,
+    counting_lines,
+    lines_of,
+    load_config,
+    parse_config,
+    parse_line,
+    warnings_of,
+)
+from edge.counting.crossing import CountingLine
+from edge.errors import InputError
+
+EXAMPLE = """
+site: friendship-bridge
+device: mast-1
+time_zone: Asia/Shanghai            # for people; everything on the wire is UTC
+camera: {url: "rtsp://192.0.2.7/stream2", frames_per_second: 10}
+model: {name: vehicle-nano, threads: 2}
+lines:
+  deck: {from: [0.12, 0.61], to: [0.88, 0.63], a_to_b: outbound, b_to_a: return}
+zones:
+  queue: {polygon: [[0.1, 0.3], [0.5, 0.3], [0.6, 0.9], [0.1, 0.9]], standing_after_s: 10}
+report: {every_s: 60, crossings: false}
+mqtt: {host: broker.example, port: 8883, username: mast-1, password_file: /run/credentials/mqtt-password}
+keep: {reports_days: 90, strips_days: 14, disk_mb: 500}
+"""
+
+DECK = {"from": [0.1, 0.6], "to": [0.9, 0.6]}
+
+
+def config(**keys: Any) -> dict[str, Any]:
+    """A configuration that is right, but for the keys given."""
+    return {"lines": {"deck": DECK}, **keys}
+
+
+def refusal(raw: Any) -> str:
+    with pytest.raises(InputError) as caught:
+        parse_config(raw)
+    return str(caught.value)
+
+
+def test_the_example_of_the_design_is_read_whole() -> None:
+    assert parse_config(yaml.safe_load(EXAMPLE)) == Config(
+        site="friendship-bridge",
+        device="mast-1",
+        time_zone="Asia/Shanghai",
+        camera=Camera(url="rtsp://192.0.2.7/stream2", frames_per_second=10),
+        model=Model(name="vehicle-nano", threads=2),
+        lines={"deck": Line(start=(0.12, 0.61), end=(0.88, 0.63), a_to_b="outbound", b_to_a="return")},
+        zones={"queue": Zone(polygon=((0.1, 0.3), (0.5, 0.3), (0.6, 0.9), (0.1, 0.9)), standing_after_s=10)},
+        report=Reporting(every_s=60, crossings=False),
+        mqtt=Mqtt(host="broker.example", port=8883, username="mast-1", password_file="/run/credentials/mqtt-password"),
+        keep=Keep(reports_days=90, strips_days=14, disk_mb=500),
+    )
+
+
+def test_what_is_read_can_be_written_and_read_again() -> None:
+    read = parse_config(yaml.safe_load(EXAMPLE))
+    written = yaml.safe_dump(msgspec.to_builtins(read))
+    again = parse_config(yaml.safe_load(written))
+    assert (again, again.sha256) == (read, read.sha256)
+
+
+def test_only_lines_must_be_given() -> None:
+    assert parse_config(config()) == Config(lines={"deck": Line(start=(0.1, 0.6), end=(0.9, 0.6))})
+
+
+def test_the_fingerprint_tells_configurations_apart() -> None:
+    assert parse_config(config()).sha256 != parse_config(config(device="mast-2")).sha256
+
+
+@pytest.mark.parametrize(
+    ("raw", "sentence"),
+    [
+        (config(devise="x"), "devise is not known; did you mean 'device'?"),
+        (config(report={"evry_s": 60}), "report.evry_s is not known; did you mean 'every_s'?"),
+        (config(camera={"url": "a", "xyz": 3}), "camera.xyz is not known; allowed are url, frames_per_second"),
+        (
+            {"lines": {"deck": {**DECK, "a_to_c": "out"}}},
+            "lines.deck.a_to_c is not known; did you mean 'a_to_b'?",
+        ),
+        ([], "keys and values are expected, not []"),
+        (None, "keys and values are expected, not None"),
+    ],
+)
+def test_an_unknown_key_is_refused_and_the_nearest_known_one_named(raw: Any, sentence: str) -> None:
+    assert refusal(raw) == sentence
+
+
+@pytest.mark.parametrize(
+    ("raw", "key", "value", "allowed"),
+    [
+        (config(report={"every_s": 1}), "report.every_s", "1", "5"),
+        (config(report={"every_s": "60"}), "report.every_s", "'60'", "int"),
+        (config(report={"crossings": 1}), "report.crossings", "1", "bool"),
+        (config(mqtt={"host": "a", "port": 99_999}), "mqtt.port", "99999", "65535"),
+        (config(counting={"reach_share": 0}), "counting.reach_share", "0", "> 0"),
+        (config(keep={"disk_mb": 1}), "keep.disk_mb", "1", "10"),
+        (config(model={"threads": 0}), "model.threads", "0", "1"),
+        (config(site="Bridge One"), "site", "'Bridge One'", "a-z, 0-9 and -"),
+        (config(time_zone="Mars/City"), "time_zone", "'Mars/City'", "Asia/Shanghai"),
+        (config(time_zone="../etc/passwd"), "time_zone", "'../etc/passwd'", "Asia/Shanghai"),
+    ],
+)
+def test_a_wrong_value_is_told_with_its_key_and_what_is_allowed(raw: Any, key: str, value: str, allowed: str) -> None:
+    sentence = refusal(raw)
+    assert sentence.startswith(f"{key} is {value}")
+    assert allowed in sentence.removeprefix(f"{key} is {value}")
+    assert "\n" not in sentence
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        {"from": [0.1, 0.6]},
+        {"to": [0.1, 0.6]},
+        {},
+        {**DECK, "points": [[0.0, 0.0], [1.0, 1.0]]},
+        {"from": [0.1, 0.6], "points": [[0.0, 0.0], [1.0, 1.0]]},
+    ],
+)
+def test_a_line_is_given_in_exactly_one_way(line: dict[str, Any]) -> None:
+    assert refusal({"lines": {"deck": line}}).startswith("lines.deck: either from and to, or points, must be given")
+
+
+def test_a_line_needs_a_length_and_two_words() -> None:
+    assert refusal({"lines": {"deck": {"points": [[0.1, 0.6], [0.1, 0.6]]}}}) == (
+        "lines.deck: two neighbouring points are the same; a line needs a length"
+    )
+    assert refusal({"lines": {"deck": {**DECK, "a_to_b": "out", "b_to_a": "out"}}}) == (
+        "lines.deck: a_to_b and b_to_a are both 'out'; two words are needed"
+    )
+
+
+# Files
+
+
+def test_a_file_that_is_wrong_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "edge.yaml"
+    path.write_text("lines: {deck: {from: [0.1, 0.6], to: [0.9, 0.6]}}\ndevise: x\n")
+    with pytest.raises(InputError) as caught:
+        load_config(path)
+    assert str(caught.value) == f"{path}: devise is not known; did you mean 'device'?"
+
+
+def test_a_file_that_is_missing_or_no_yaml_is_told_in_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"nowhere\.yaml cannot be read: .*; a configuration \(YAML\) is expected"):
+        load_config(tmp_path / "nowhere.yaml")
+    for number, wrong in enumerate((b"lines: [", b"\xff\xfe\x00", b"!!python/object:os.system {}")):
+        path = tmp_path / f"{number}.yaml"
+        path.write_bytes(wrong)
+        with pytest.raises(InputError) as caught:
+            load_config(path)
+        assert str(caught.value).startswith(f"{path} is not YAML: ")
+        assert "\n" not in str(caught.value)
+
+
+# Lines in pixels and in fractions
+
+
+def test_fractions_become_pixels_of_the_picture_at_hand() -> None:
+    read = parse_config(config(lines={"deck": {"points": [[0.0, 0.5], [0.5, 0.25], [1.0, 0.5]]}}))
+    assert counting_lines(read, 640, 360) == (CountingLine("deck", ((0.0, 180.0), (320.0, 90.0), (640.0, 180.0))),)
+
+
+def test_pixels_and_fractions_on_the_command_line_are_the_same_line() -> None:
+    assert (
+        lines_of(["160,90,480,270"], 640, 360)
+        == lines_of(["0.25,0.25,0.75,0.75"], 640, 360)
+        == {"line": Line(points=((0.25, 0.25), (0.75, 0.75)))}
+    )
+
+
+def test_lines_on_the_command_line_are_named_or_numbered() -> None:
+    assert list(lines_of(["deck=0,0,1,1", "0,1,1,0", "0,1,1,1"], 640, 360)) == ["deck", "line-2", "line-3"]
+    assert parse_line("deck=1,2,30,40,50,60") == ("deck", ((1.0, 2.0), (30.0, 40.0), (50.0, 60.0)))
+
+
+@pytest.mark.parametrize(
+    ("argument", "reason"),
+    [
+        ("10,20,641,20", "outside the picture, which is 640x360 pixels"),
+        ("10,20,600,361", "outside the picture, which is 640x360 pixels"),
+        ("-0.1,0.5,0.5,0.5", "outside the picture, which is 640x360 pixels"),
+        ("1,2,3", "3 numbers; allowed is x1,y1,x2,y2"),
+        ("1,2,3,4,5", "5 numbers; allowed is x1,y1,x2,y2"),
+        ("a,b,c,d", "not numbers; allowed is x1,y1,x2,y2"),
+        ("nan,1,2,3", "allowed is x1,y1,x2,y2"),
+        ("", "not numbers"),
+        ("The Deck=1,2,3,4", "the name is 'The Deck'; allowed are"),
+    ],
+)
+def test_a_line_that_cannot_be_is_refused_with_its_reason(argument: str, reason: str) -> None:
+    with pytest.raises(InputError) as caught:
+        lines_of([argument], 640, 360)
+    assert str(caught.value).startswith(f"--line {argument}: ")
+    assert reason in str(caught.value)
+
+
+def test_two_lines_of_one_name_are_refused() -> None:
+    with pytest.raises(InputError, match="a second line called 'deck'; names must differ"):
+        lines_of(["deck=0,0,1,1", "deck=0,1,1,0"], 640, 360)
+
+
+# Warnings
+
+
+def test_a_plain_configuration_warns_of_nothing() -> None:
+    assert warnings_of(parse_config(config())) == []
+
+
+@pytest.mark.parametrize(
+    ("keys", "told"),
+    [
+        ({"report": {"every_s": 5}}, "report.every_s is 5"),
+        ({"mqtt": {"host": "broker.example", "tls": False}}, "mqtt.tls is off for broker.example"),
+        ({"lines": {"deck": {"from": [0.1, 0.01], "to": [0.9, 0.01]}}}, "lines.deck runs within 5% of the edge"),
+    ],
+)
+def test_what_is_allowed_and_will_hurt_is_told(keys: dict[str, Any], told: str) -> None:
+    [warning] = warnings_of(parse_config(config(**keys)))
+    assert warning.startswith(told)
+
+
+def test_a_broker_on_this_machine_needs_no_tls() -> None:
+    assert warnings_of(parse_config(config(mqtt={"host": "127.0.0.1", "tls": False}))) == []
