@@ -10,7 +10,8 @@ What was done so that the comparison is fair:
   has one round (SORT, Norfair) gets the boxes from `ONE_ROUND_SCORE_MIN`, the best for both of 0.1, 0.25 and 0.35.
 * Parameters are as published. Norfair publishes no default distance: intersection over union at 0.7 is what its own
   YOLO demonstrations take. It gets no labels to associate by, since our detector's flicker between car, van and truck.
-  The tuned ByteTrack is the best of `GRID` on the very clips that are scored, in its favour; ours runs as shipped.
+  The tuned ByteTrack is the best of `GRID` on the very clips that are scored. Ours runs as shipped; its defaults were
+  developed on these clips too.
 * Who knows a frame rate is told the clip's. Norfair's lifetimes are frames.
 * The line is supervision's LineZone on the bottom centre of the boxes; for Norfair any side change of the bottom
   centre of its estimate over the segment, which costs it less time than building arrays for LineZone.
