@@ -129,7 +129,7 @@ def _replay(recording: Recording, config: Config, every: int, tapes: Path | None
         sampled = Recording(recording.path, every=every)
         detector = build_detector(config, recording.width, recording.height)
         return gather(replay(VideoSource(sampled, detector), config))
-    tape = tapes / f"{recording.path.stem}.{_fingerprint(recording, config)}.tape"
+    tape = tape_path(recording, config, tapes)
     if not tape.is_file():
         tapes.mkdir(parents=True, exist_ok=True)
         detector = build_detector(config, recording.width, recording.height)
@@ -138,8 +138,8 @@ def _replay(recording: Recording, config: Config, every: int, tapes: Path | None
     return gather(replay(TapeSource(tape, every=every), config))
 
 
-def _fingerprint(recording: Recording, config: Config) -> str:
-    """What a tape depends on: the clip, the model, and how the detector looks at the picture."""
+def tape_path(recording: Recording, config: Config, tapes: Path) -> Path:
+    """Where the clip's tape is kept: named by all it depends on, the clip, the model and how the detector looks."""
     with recording.path.open("rb") as file:
         clip = hashlib.file_digest(file, "sha256").hexdigest()
     manifest = load_manifest(config.model.name)
@@ -151,7 +151,8 @@ def _fingerprint(recording: Recording, config: Config) -> str:
         config.model.region,
     )
     lines = config.lines if config.model.region == "lines" else ""
-    return hashlib.sha256(repr((*looks, lines)).encode()).hexdigest()[:12]
+    fingerprint = hashlib.sha256(repr((*looks, lines)).encode()).hexdigest()[:12]
+    return tapes / f"{recording.path.stem}.{fingerprint}.tape"
 
 
 def summary_of(part: Score) -> dict[str, Any]:

@@ -124,11 +124,9 @@ def size_of(path: Path) -> tuple[int, int]:
 def replay(source: Source, config: Config) -> Iterator[tuple[Step, DetectedFrame | None, Frame | None]]:
     """Count frame by frame; the last step has no frame and brings the buckets still open."""
     pipeline = build_pipeline(config, source.width, source.height)
-    last_ms = 0
     for detected, frame in source:
-        last_ms = detected.captured_ms
         yield pipeline.update(detected), detected, frame
-    yield Step(last_ms, [], [], pipeline.close()), None, None
+    yield pipeline.close(), None, None
 
 
 def gather(steps: Iterator[tuple[Step, DetectedFrame | None, Frame | None]]) -> Outcome:

@@ -96,8 +96,11 @@ class BucketCounter:
         while self._settled(captured_ms):
             yield self._close_oldest()
 
-    def close(self) -> Iterator[Bucket]:
-        """The buckets still open, oldest first; the counter is then as new, but for `late`."""
+    def close(self, crossings: Sequence[Crossing] = ()) -> Iterator[Bucket]:
+        """Book the last crossings and yield the buckets still open, oldest first; then the counter is as new."""
+        assert self._open or not crossings, "a crossing needs a frame before it"
+        for crossing in crossings:
+            self._book(crossing)
         while self._open:
             yield self._close_oldest()
         self._frame_ms = self._now_ms = None

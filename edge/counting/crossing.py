@@ -9,9 +9,11 @@ The rules:
 3. It counts once it has left the line behind by `reach_share` of its box height, having been as far away on the side it
    came from. Until then it may stand on the line or tremble across it for any time. A vehicle first seen nearer to the
    line than that counts when both distances together make up for it.
-4. Having counted, it is armed for the way back, which counts in the other direction.
-5. A part of a larger vehicle (a cab, a load) is not counted.
-6. What is remembered of a vehicle goes with its track.
+4. A vehicle that was far enough away on the side it came from, and is lost between the line and that distance, or is
+   there when the run ends, counts if its speed would have carried it on within `carry_ms`. One that stood does not.
+5. Having counted, it is armed for the way back, which counts in the other direction.
+6. A part of a larger vehicle (a cab, a load) is not counted.
+7. What is remembered of a vehicle goes with its track.
 """
 
 from collections.abc import Sequence
@@ -19,6 +21,7 @@ from dataclasses import dataclass
 from math import hypot
 from typing import Literal
 
+from edge.counting.motion import Box
 from edge.counting.tracking import Track
 
 DIRECTIONS = ("a_to_b", "b_to_a")
@@ -93,12 +96,16 @@ class Crossing:
     track: int
 
 
+BQ = 0.0
+
+
 class _Passage:
     """One vehicle at one line."""
 
-    __slots__ = ("along", "armed", "behind", "crossed_ms", "net", "point", "seen_ms")
+    __slots__ = ("along", "armed", "behind", "crossed_ms", "net", "point", "seen_ms", "track")
 
-    def __init__(self, point: Point, seen_ms: int) -> None:
+    def __init__(self, track: Track, point: Point, seen_ms: int) -> None:
+        self.track = track  # as last seen
         self.point = point
         self.seen_ms = seen_ms
         self.armed = 0  # the side on which it was last far enough away: -1 left, +1 right, 0 not yet
@@ -124,12 +131,14 @@ class LineWatcher:
         reach_px_min: float = 2.0,
         share_min: float = 0.4,
         ground: Literal["bottom", "centre"] = "bottom",
+        carry_ms: int = 500,
     ) -> None:
         self._centre = ground == "centre"
         self._lines = tuple(lines)
         self._reach_share = reach_share
         self._reach_px_min = reach_px_min
         self._share_min = share_min
+        self._carry_s = carry_ms / 1000.0
         self._passages: dict[int, list[_Passage]] = {}
 
     def update(self, captured_ms: int, tracks: Sequence[Track]) -> list[Crossing]:
@@ -137,33 +146,60 @@ class LineWatcher:
         passages: dict[int, list[_Passage]] = {}
         crossings: list[Crossing] = []
         for track in tracks:
-            known = self._passages.get(track.id)
+            known = self._passages.pop(track.id, None)
             if known is None:
-                known = [_Passage(self._ground(track), track.seen_ms) for _ in self._lines]
+                known = [self._begin(track) for _ in self._lines]
             passages[track.id] = known
-            if track.seen_ms != captured_ms:
-                continue
-            for line, passage in zip(self._lines, known, strict=True):
-                crossed = self._follow(line, passage, track)
-                if crossed is not None:
-                    crossings.append(crossed)
+            if track.seen_ms == captured_ms:
+                for line, passage in zip(self._lines, known, strict=True):
+                    crossing = self._follow(line, passage, track)
+                    if crossing is not None:
+                        crossings.append(crossing)
+        crossings.extend(self.close())
         self._passages = passages
         crossings.sort(key=lambda c: (c.crossed_ms, c.line, c.track))
         return crossings
 
-    def _ground(self, track: Track) -> Point:
-        x1, y1, x2, y2 = track.box
+    def close(self) -> list[Crossing]:
+        """End the run: the crossings of vehicles that were about to be certain. Nothing is remembered after."""
+        crossings = []
+        for passages in self._passages.values():
+            for line, passage in zip(self._lines, passages, strict=True):
+                crossing = self._carry_on(line, passage)
+                if crossing is not None:
+                    crossings.append(crossing)
+        self._passages = {}
+        return crossings
+
+    def _begin(self, track: Track) -> _Passage:
+        """The path begins where the vehicle was first sighted, which is before its track was known."""
+        born_ms, box = track.born or (track.seen_ms, track.box)
+        return _Passage(track, self._ground(box), born_ms)
+
+    def _ground(self, box: Box) -> Point:
+        x1, y1, x2, y2 = box
         return (x1 + x2) / 2.0, (y1 + y2) / 2.0 if self._centre else y2
 
     def _follow(self, line: CountingLine, passage: _Passage, track: Track) -> Crossing | None:
-        point, earlier = self._ground(track), passage.point
+        point, earlier = self._ground(track.box), passage.point
         for share, turn, along in line.meets(earlier, point):
             passage.net += turn
             if passage.net == turn:  # back and forth on the line, the last time it set out counts
                 passage.along = along
                 passage.crossed_ms = passage.seen_ms + round(share * (track.seen_ms - passage.seen_ms))
-        passage.point, passage.seen_ms = point, track.seen_ms
+        passage.track, passage.point, passage.seen_ms = track, point, track.seen_ms
+        return self._judge(line, passage, point)
 
+    def _carry_on(self, line: CountingLine, passage: _Passage) -> Crossing | None:
+        """Where a vehicle that is gone would have come to."""
+        if passage.net * passage.armed >= 0:
+            return None
+        (x, y), (speed_x, speed_y) = passage.point, passage.track.speed
+        return self._judge(line, passage, (x + speed_x * self._carry_s, y + speed_y * self._carry_s))
+
+    def _judge(self, line: CountingLine, passage: _Passage, point: Point) -> Crossing | None:
+        """Whether being at `point` makes the crossing certain, and arm accordingly."""
+        track = passage.track
         distance = line.distance(point)
         side = 1 if distance > 0.0 else -1
         away = abs(distance)
@@ -175,7 +211,7 @@ class LineWatcher:
         if passage.armed == 0 and passage.net == side:
             if passage.behind + away < 2.0 * reach:
                 return None
-            crossed = True
+            crossed = passage.behind >= BQ * reach
         else:
             crossed = passage.net * side > 0
         passage.armed, passage.net = side, 0

@@ -29,21 +29,24 @@ class Pipeline:
         self._tracker = tracker
         self._watcher = watcher
         self._counter = counter
+        self._now_ms = 0
 
     def update(self, frame: DetectedFrame) -> Step:
         """Count one frame; frames come in order of time."""
+        self._now_ms = frame.captured_ms
         tracks = self._tracker.update(frame)
         crossings = self._watcher.update(frame.captured_ms, tracks)
         buckets = list(self._counter.advance(frame.captured_ms, crossings, watching=not frame.blind))
         return Step(frame.captured_ms, tracks, crossings, buckets)
 
-    def close(self) -> list[Bucket]:
-        """End the run: the buckets still open."""
-        return list(self._counter.close())
+    def close(self) -> Step:
+        """End the run: the crossings that were about to be certain, and the buckets still open."""
+        crossings = self._watcher.close()
+        return Step(self._now_ms, [], crossings, list(self._counter.close(crossings)))
 
 
 def count(frames: Iterable[DetectedFrame], pipeline: Pipeline) -> Iterator[Bucket]:
     """All buckets of a run."""
     for frame in frames:
         yield from pipeline.update(frame).buckets
-    yield from pipeline.close()
+    yield from pipeline.close().buckets

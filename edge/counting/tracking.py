@@ -7,7 +7,7 @@ The rules, in the order in which a frame goes through them:
 2. Detections of high score are assigned to the tracks, lapsed ones included, so that the total of surprise and doubt is
    least. So a track that lapsed is taken up again where its motion says that it must be, without a picture of it, and
    the less is known of it the more a stranger is preferred.
-3. Detections of low score are assigned to tracks left over that were seen lately: a hidden or blurred vehicle keeps its
+3. Detections of low score are assigned to tracks left over that were seen lately, or in the frame before: a hidden or blurred vehicle keeps its
    track, but never founds one (two rounds, as in ByteTrack, Zhang et al. 2022).
 4. Detections of high score left over found tracks, unless they repeat a vehicle already seen in this frame.
 5. A track is known (handed out) once the scores of its sightings add up to enough. It is released when unseen for too
@@ -33,6 +33,7 @@ class Track:
 
     `box` is filtered, in pixels; `seen_ms` is its last sighting (equal to the frame's time if it was seen now);
     `votes` weigh each of CLASSES by score and size over all sightings so far. A `part` belongs to a larger vehicle.
+    `speed` is that of the ground point, in pixels per second; `born` is the time and box of the first sighting.
     """
 
     id: int
@@ -40,6 +41,8 @@ class Track:
     seen_ms: int
     votes: tuple[float, ...] = NO_VOTES
     part: bool = False
+    speed: tuple[float, float] = (0.0, 0.0)
+    born: tuple[int, Box] | None = None
 
     @property
     def ground(self) -> tuple[float, float]:
@@ -60,10 +63,11 @@ class Track:
 class _Vehicle:
     """What the tracker remembers of one track."""
 
-    __slots__ = ("id", "inside", "motion", "score", "seen_ms", "votes", "weight")
+    __slots__ = ("born", "id", "inside", "motion", "score", "seen_ms", "votes", "weight")
 
-    def __init__(self, id_: int, box: Box) -> None:
+    def __init__(self, id_: int, box: Box, now_ms: int) -> None:
         self.id = id_
+        self.born = (now_ms, box)
         self.motion = BoxMotion(box)
         self.seen_ms = 0
         self.score = 0.0  # of the last sighting
@@ -96,12 +100,14 @@ class Tracker:
     def __init__(
         self,
         *,
-        score_high: float = 0.3,
-        score_low: float = 0.1,
-        weight_known: float = 0.8,
+        score_high: float = 0.4,
+        score_low: float = 0.2,
+        weight_known: float = 1.2,
+        age_known_ms: int = 200,
         gate: float = 16.0,
         gate_low: float = 12.0,
         doubt: float = 10.0,
+        lately_ms: int = 250,
         lapse_tentative_ms: int = 400,
         lapse_ms: int = 1_500,
         lapse_standing_ms: int = 20_000,
@@ -117,9 +123,11 @@ class Tracker:
         self._score_high = score_high
         self._score_low = score_low
         self._weight_known = weight_known
+        self._age_known_ms = age_known_ms
         self._gate = gate
         self._gate_low = gate_low
         self._doubt = doubt
+        self._lately_ms = lately_ms
         self._lapse_tentative_ms = lapse_tentative_ms
         self._lapse_ms = lapse_ms
         self._lapse_standing_ms = lapse_standing_ms
@@ -138,25 +146,34 @@ class Tracker:
         """The known tracks that live, ascending by id; one not in the list any more is gone for good."""
         now_ms = frame.captured_ms
         assert self._now_ms is None or now_ms >= self._now_ms, "frame time never steps back"
-        elapsed_s = 0.0 if self._now_ms is None else (now_ms - self._now_ms) / 1000.0
+        before_ms = now_ms if self._now_ms is None else self._now_ms
+        elapsed_s = (now_ms - before_ms) / 1000.0
         self._now_ms = now_ms
-        self._release(now_ms)
         for vehicle in self._vehicles:
             vehicle.motion.predict(elapsed_s)
 
         high = [d for d in frame.detections if d.score >= self._score_high]
         low = [d for d in frame.detections if self._score_low <= d.score < self._score_high]
         unseen, strangers = self._associate(self._vehicles, high, self._gate)
-        lately_ms = now_ms - self._lapse_tentative_ms
+        lately_ms = min(now_ms - self._lately_ms, before_ms)  # the frame before, however long ago it was
         self._associate([v for v in unseen if v.seen_ms >= lately_ms], low, self._gate_low)
         for detection in strangers:
             if not self._repeats(detection):
                 self._found(detection)
         self._find_parts(lately_ms)
+        self._release(now_ms)
         return [
-            Track(v.id, v.motion.box, v.seen_ms, v.votes, v.inside > self._part_share * v.weight)
+            Track(
+                v.id,
+                v.motion.box,
+                v.seen_ms,
+                v.votes,
+                v.inside > self._part_share * v.weight,
+                (v.motion.across.speed, v.motion.bottom.speed),
+                v.born,
+            )
             for v in self._vehicles
-            if v.weight >= self._weight_known
+            if v.weight >= self._weight_known and v.seen_ms - v.born[0] >= self._age_known_ms
         ]
 
     def _associate(
@@ -203,7 +220,7 @@ class Tracker:
 
     def _found(self, detection: Detection) -> None:
         assert self._now_ms is not None, "a frame is being handled"
-        vehicle = _Vehicle(self._next_id, (detection.x1, detection.y1, detection.x2, detection.y2))
+        vehicle = _Vehicle(self._next_id, (detection.x1, detection.y1, detection.x2, detection.y2), self._now_ms)
         vehicle.see(detection, self._now_ms)
         self._next_id += 1
         self._vehicles.append(vehicle)

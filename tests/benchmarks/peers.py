@@ -126,7 +126,7 @@ def load_clips(paths: Sequence[Path], model: str, region: str, tapes: Path) -> l
         width, height = recording.width, recording.height
         line = Line(points=tuple((x / width, y / height) for x, y in result.line))
         own = msgspec.structs.replace(config, lines={"line": line})
-        _, frames = read_tape(tapes / f"{result.video.stem}.{evaluation._fingerprint(recording, own)}.tape")
+        _, frames = read_tape(evaluation.tape_path(recording, own, tapes))
         clips.append(
             Clip(
                 name=result.name,
