@@ -27,6 +27,8 @@ SHARES = {
     "vehicles_openimages": 0.13,
     "highway_indonesia": 0.11,
 }
+RARE = 0.35  # share of the draws that first pick one of the classes below, then a picture that has it
+RARE_CLASSES = (1, 1, 2, 2, 3, 4)  # truck and bus twice as often as motorcycle and bicycle
 # Height, width, pictures in a batch, how often: about the same number of pixels each.
 SIZES = ((288, 512, 16, 0.5), (320, 576, 13, 0.2), (384, 640, 10, 0.3))
 MOSAIC = 0.5
@@ -41,6 +43,9 @@ class Batches(IterableDataset[tuple[Tensor, list[Target]]]):
         pictures = [picture for picture in json.loads(labels.read_text()) if picture["part"] == "train"]
         self._sets = {name: [p for p in pictures if p["set"] == name] for name in SHARES}
         self._by_camera = {name: cameras(listed) for name, listed in self._sets.items()}
+        self._with_class = {
+            number: [p for p in pictures if any(box[4] == number for box in p["boxes"])] for number in set(RARE_CLASSES)
+        }
         self._progress = progress
         self._seed = seed
         self._kept: dict[str, Image] = {}
@@ -78,7 +83,10 @@ class Batches(IterableDataset[tuple[Tensor, list[Target]]]):
         return spoil(canvas, every, chance), every, np.concatenate(ignore)
 
     def _draw(self, chance: Chance) -> dict[str, Any]:
-        """A set by its share, then half the time a camera and half the time a picture, evenly."""
+        """By a rare class, or a set by its share, then half the time a camera and half the time a picture."""
+        if chance.random() < RARE:
+            rare = self._with_class[int(chance.choice(RARE_CLASSES))]
+            return dict(rare[int(chance.integers(len(rare)))])
         shares = np.array(list(SHARES.values()))
         name = list(SHARES)[int(chance.choice(len(SHARES), p=shares / shares.sum()))]
         pictures = self._sets[name]

@@ -34,7 +34,7 @@ MOVING_SHARE = (
 )  # of the box's pixels that differ from the empty road: standing below, moving above
 DIFFERENT = 12  # grey levels
 LARGEST_SHARE = 0.08  # of the picture: larger objects need a score of SURE_STANDING even if something moves in them
-MATCHED = 0.30  # from which it may settle the class of a box that people drew
+NAMED = 0.40  # from which it may name the class; below, what is far or blurred would all be called a car
 MISSED = 0.25  # unmatched from this score, in a set labelled by people: not taught as background
 VOTES = 0.70  # share of the teacher's votes that settles a class
 SMALLEST_PX = 5.0
@@ -135,7 +135,7 @@ def changed_pixels(picture: dict[str, str]) -> NDArray[np.bool_]:
 def settled(thing: dict[str, Any]) -> int:
     """The class on which the teacher's views agree, or unknown."""
     votes = np.array(thing["votes"])
-    return int(votes.argmax()) if votes.max() >= VOTES else UNKNOWN
+    return int(votes.argmax()) if votes.max() >= VOTES and thing["score"] >= NAMED else UNKNOWN
 
 
 def from_people(
@@ -159,7 +159,7 @@ def from_people(
         if agreement.size and agreement.max() >= 0.5:
             match = int(agreement.argmax())
             may_settle = SETTLED_BY_TEACHER.get(picture["set"], set())
-            if boxes[match][4] == UNKNOWN and thing["score"] >= MATCHED and settled(thing) in may_settle:
+            if boxes[match][4] == UNKNOWN and settled(thing) in may_settle:
                 boxes[match][4] = settled(thing)
         elif agreement.size and within(np.array(thing["box"], np.float32), own[:, :4]).max() > 0.7:
             continue  # a part of what people drew

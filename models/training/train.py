@@ -24,7 +24,7 @@ from torch.utils.data import DataLoader
 
 from models.training.dataset import Batches
 from models.training.loss import Target, detection_loss
-from models.training.network import YoloxNano, load_base
+from models.training.network import YoloxNano, load_network
 
 MOMENTUM = 0.9
 DECAY = 5e-4
@@ -38,7 +38,7 @@ LOG_EVERY = 20
 def main() -> None:
     """Reads the options and learns."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--base", type=Path, required=True)
+    parser.add_argument("--base", type=Path, required=True, help="COCO weights, or a checkpoint to go on from")
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--rate", type=float, default=8e-4, help="highest learning rate")
     parser.add_argument("--minutes", type=float, default=math.inf)
@@ -48,7 +48,7 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(1)
     torch.manual_seed(options.seed)
-    learn(load_base(options.base), options)
+    learn(load_network(options.base), options)
 
 
 def learn(network: YoloxNano, options: argparse.Namespace) -> None:
