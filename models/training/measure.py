@@ -4,10 +4,11 @@
     python -m models.training.measure --work DIR --weights $B DIR/checkpoints/NAME.pth
 
 AP50 per class over the pictures of held-out cameras, AP50 of `vehicle` (all classes as one), recall and
-precision of `vehicle` at a score of 0.1 or more, and its recall where the score is chosen for a precision of 0.7
-(two networks need not mean the same by a score). Boxes of unknown class and ignored regions count for no class
-either way; as `vehicle` a box of unknown class counts. The set `clips` is labelled by the teacher: it shows
-agreement with it, not truth, and YOLOX's COCO weights had a part in that teacher.
+precision of `vehicle` at a score of 0.1 or more, and its recall where the score is chosen for a precision
+of 0.7 (two networks need not mean the same by a score). `named` is the share of found vehicles that are
+called by their class, averaged over the classes. Boxes of unknown class and ignored regions count for no
+class either way; as `vehicle` a box of unknown class counts. The set `clips` is labelled by the teacher: it
+shows agreement with it, not truth, and YOLOX's COCO weights had a part in that teacher.
 """
 
 from __future__ import annotations
@@ -41,6 +42,8 @@ class Tally:
     scores: list[float]
     right: list[bool]
     there: int = 0
+    found: int = 0  # of them, by a box of any class at the counted score
+    named: int = 0  # and of these, by a box whose class is right
 
     def average_precision(self) -> float:
         """Area under the precision-recall curve, precision made falling; nan with nothing to find."""
@@ -91,7 +94,7 @@ def main() -> None:
 
 def table(results: dict[str, dict[str, dict[str, float]]], pictures: list[dict[str, Any]]) -> None:
     """One line per set and file of weights."""
-    columns = (*LABELS, "mean", VEHICLE, "recall", "precision", "recall@.7")
+    columns = (*LABELS, "mean", VEHICLE, "recall", "precision", "recall@.7", "named")
     print(f"{'set':<24}{'weights':<28}" + "".join(f"{name:>11}" for name in columns))
     for name in next(iter(results.values())):
         count = sum(picture["set"] == name for picture in pictures)
@@ -121,8 +124,21 @@ def measure(network: YoloxNano, pictures: list[dict[str, Any]], height: int, wid
                 )
         together = suppress(found)
         for group in groups:
+            name_found(together[together[:, 4] >= COUNTED_SCORE], truth, tallies[group])
+        for group in groups:
             judge(together, truth[:, :4], ignore, tallies[group][VEHICLE])
     return {name: figures(kinds) for name, kinds in tallies.items()}
+
+
+def name_found(found: Floats, truth: Floats, tallies: dict[str, Tally]) -> None:
+    """Counts which vehicles were found, whatever they were called, and which were called by their class."""
+    if not len(found):
+        return
+    for box, agreement in zip(truth, overlap(truth[:, :4], found[:, :4]), strict=True):
+        if box[4] >= 0 and agreement.max() >= MATCHING_OVERLAP:
+            tally = tallies[LABELS[int(box[4])]]
+            tally.found += 1
+            tally.named += bool(found[agreement.argmax(), 5] == box[4])
 
 
 def figures(kinds: dict[str, Tally]) -> dict[str, float]:
@@ -131,6 +147,8 @@ def figures(kinds: dict[str, Tally]) -> dict[str, float]:
     known = [out[label] for label in LABELS if kinds[label].there]
     out["mean"] = float(np.mean(known)) if known else float("nan")
     out["recall"], out["precision"] = kinds[VEHICLE].at(COUNTED_SCORE)
+    shares = [kinds[label].named / kinds[label].found for label in LABELS if kinds[label].found]
+    out["named"] = float(np.mean(shares)) if shares else float("nan")
     out["recall@.7"] = kinds[VEHICLE].recall_at(0.7)
     return out
 
