@@ -8,7 +8,7 @@ The rules:
    picture, to the right-hand side.
 3. It counts once it has left the line behind by `reach_share` of its box height, having been as far away on the side it
    came from. Until then it may stand on the line or tremble across it for any time. A vehicle first seen nearer to the
-   line than that counts when both distances together make up for it.
+   line than that counts when both distances together make up for it, and the nearer one is not too small to be true.
 4. A vehicle that was far enough away on the side it came from, and is lost between the line and that distance, or is
    there when the run ends, counts if its speed would have carried it on within `carry_ms`. One that stood does not.
 5. Having counted, it is armed for the way back, which counts in the other direction.
@@ -118,7 +118,8 @@ class _Passage:
 class LineWatcher:
     """Turns tracks into crossings; remembers no track that is not handed to it any more.
 
-    `reach_share` is the distance that arms, in box heights (at least `reach_px_min` pixels); `share_min` the share of
+    `reach_share` is the distance that arms, in box heights (at least `reach_px_min` pixels); `first_share` is how much
+    of it a vehicle must at least have been away on the side where it was first seen; `share_min` the share of
     the vote under which a crossing is `unclassified`; `ground` where a vehicle stands: the bottom centre of its box, or
     its centre if the camera looks straight down.
     """
@@ -129,6 +130,7 @@ class LineWatcher:
         *,
         reach_share: float = 0.25,
         reach_px_min: float = 2.0,
+        first_share: float = 0.5,
         share_min: float = 0.4,
         ground: Literal["bottom", "centre"] = "bottom",
         carry_ms: int = 500,
@@ -137,6 +139,7 @@ class LineWatcher:
         self._lines = tuple(lines)
         self._reach_share = reach_share
         self._reach_px_min = reach_px_min
+        self._first_share = first_share
         self._share_min = share_min
         self._carry_s = carry_ms / 1000.0
         self._passages: dict[int, list[_Passage]] = {}
@@ -148,7 +151,7 @@ class LineWatcher:
         for track in tracks:
             known = self._passages.pop(track.id, None)
             if known is None:
-                known = [self._begin(track) for _ in self._lines]
+                known = [self._begin(line, track) for line in self._lines]
             passages[track.id] = known
             if track.seen_ms == captured_ms:
                 for line, passage in zip(self._lines, known, strict=True):
@@ -171,10 +174,18 @@ class LineWatcher:
         self._passages = {}
         return crossings
 
-    def _begin(self, track: Track) -> _Passage:
+    def _begin(self, line: CountingLine, track: Track) -> _Passage:
         """The path begins where the vehicle was first sighted, which is before its track was known."""
         born_ms, box = track.born or (track.seen_ms, track.box)
-        return _Passage(track, self._ground(box), born_ms)
+        passage = _Passage(track, self._ground(box), born_ms)
+        distance = line.distance(passage.point)
+        passage.behind = abs(distance)
+        if passage.behind >= self._reach(box):
+            passage.armed = 1 if distance > 0.0 else -1
+        return passage
+
+    def _reach(self, box: Box) -> float:
+        return max(self._reach_share * (box[3] - box[1]), self._reach_px_min)
 
     def _ground(self, box: Box) -> Point:
         x1, y1, x2, y2 = box
@@ -203,7 +214,7 @@ class LineWatcher:
         distance = line.distance(point)
         side = 1 if distance > 0.0 else -1
         away = abs(distance)
-        reach = max(self._reach_share * (track.box[3] - track.box[1]), self._reach_px_min)
+        reach = self._reach(track.box)
         if passage.armed == 0 and passage.net == 0:
             passage.behind = max(passage.behind, away)
         if away < reach:
@@ -211,7 +222,7 @@ class LineWatcher:
         if passage.armed == 0 and passage.net == side:
             if passage.behind + away < 2.0 * reach:
                 return None
-            crossed = passage.behind >= BQ * reach
+            crossed = passage.behind >= self._first_share * reach
         else:
             crossed = passage.net * side > 0
         passage.armed, passage.net = side, 0

@@ -7,8 +7,8 @@ The rules, in the order in which a frame goes through them:
 2. Detections of high score are assigned to the tracks, lapsed ones included, so that the total of surprise and doubt is
    least. So a track that lapsed is taken up again where its motion says that it must be, without a picture of it, and
    the less is known of it the more a stranger is preferred.
-3. Detections of low score are assigned to tracks left over that were seen lately, or in the frame before: a hidden or blurred vehicle keeps its
-   track, but never founds one (two rounds, as in ByteTrack, Zhang et al. 2022).
+3. Detections of low score are assigned to tracks left over that were seen lately, or in the frame before: a hidden or
+   blurred vehicle keeps its track, but never founds one (two rounds, as in ByteTrack, Zhang et al. 2022).
 4. Detections of high score left over found tracks, unless they repeat a vehicle already seen in this frame.
 5. A track is known (handed out) once the scores of its sightings add up to enough. It is released when unseen for too
    long: soon when it was hardly seen, late when it was standing, for then something hides it.
@@ -89,12 +89,15 @@ class _Vehicle:
 class Tracker:
     """Follows vehicles through frames; one `update` a frame, times never stepping back.
 
-    `score_high` founds and carries a track, `score_low` only carries; `weight_known` is the sum of scores from which a
-    track is handed out. `gate` bounds the surprise of a sighting (squared Mahalanobis distance, 4 degrees of freedom)
-    and `doubt` the surprise and spread together. `repeat_overlap` is the intersection over union from which a new box
-    repeats a vehicle; a part lies by `part_inside` of its area in a vehicle that is larger by 1 / `part_area` and was
-    seen at least `part_weight` as much, in `part_share` of its sightings. At most `tracks_max` tracks live; beyond it
-    the longest unseen go, and `released` counts them.
+    `score_high` founds and carries a track, `score_low` only carries; `weight_known` is the sum of scores, and
+    `age_known_ms` the time from first to last sighting, from which a track is handed out. `gate` bounds the surprise of
+    a sighting (squared Mahalanobis distance, 4 degrees of freedom) and `doubt` the surprise and spread together. A
+    vehicle was seen lately within `lately_ms`. Unseen, a track lives `lapse_tentative_ms` if it was never known,
+    `lapse_ms` if it moved, and `lapse_standing_ms` if it was slower than `standing_speed` (box sizes per second).
+    `repeat_overlap` is the intersection over union from which a new box repeats a vehicle; a part lies by `part_inside`
+    of its area in a vehicle that is larger by 1 / `part_area` and was seen at least `part_weight` as much, in
+    `part_share` of its sightings. At most `tracks_max` tracks live; beyond it the longest unseen go, and `released`
+    counts them.
     """
 
     def __init__(

@@ -113,8 +113,12 @@ def test_the_distance_that_arms_is_a_share_of_the_box() -> None:
 
 
 def test_a_vehicle_first_seen_near_the_line_counts_when_both_distances_make_up_for_it() -> None:
-    assert ways(on_deck(496, 504, 515)) == []
-    assert ways(on_deck(496, 504, 517)) == ["a_to_b"]
+    assert ways(on_deck(494, 504, 513)) == []
+    assert ways(on_deck(494, 504, 515)) == ["a_to_b"]
+
+
+def test_a_vehicle_first_seen_all_but_on_the_line_does_not_count_however_far_it_goes() -> None:
+    assert ways(on_deck(496, 504, 560)) == []
 
 
 def test_a_vehicle_first_seen_beyond_the_line_does_not_count() -> None:

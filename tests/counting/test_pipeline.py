@@ -184,6 +184,14 @@ def test_several_lines_count_each_for_itself() -> None:
     ]
 
 
+def test_a_vehicle_lost_over_the_line_for_half_a_second_keeps_its_arm_state() -> None:
+    frames = film([driving(0)], frames_per_second=10)
+    unseen = [
+        replace(frame, detections=()) if 1_700 < frame.captured_ms - NOON_MS < 2_300 else frame for frame in frames
+    ]
+    assert passed(unseen) == [OUT]
+
+
 # Buckets of a whole run
 
 
@@ -238,7 +246,7 @@ def vehicles(draw: st.DrawFn) -> Vehicle:
     at_ms, y = draw(st.integers(0, 2_000)), draw(at_y)
     path = [(at_ms, draw(places), y)]
     for x in draw(st.lists(places, min_size=1, max_size=3)):
-        at_ms += draw(st.integers(500, 2_500))
+        at_ms += draw(st.integers(500, 2_500)) + 4 * round(abs(x - path[-1][1]))  # at most 250 px/s
         path.append((at_ms, x, y))
     return Vehicle(tuple(path), draw(st.sampled_from((80.0, 160.0))), 60.0, draw(labels))
 
