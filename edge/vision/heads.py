@@ -34,15 +34,19 @@ _LOG_SIDE_MAX = 10.0  # e^10 strides are wider than any picture; more would over
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Wanted:
-    """The model's class ids that count, ascending; `count`: how many it must score (None: enough)."""
+    """The model's class ids that count, ascending; `count`: how many it must score (None: enough).
+
+    `weights`, one per id, are what a class's score is multiplied by when classes are compared.
+    """
 
     ids: Ids
     count: int | None
+    weights: Floats | None = None
 
     def best(self, scores: Floats) -> tuple[Floats, Ids]:
-        """Of (n, ids) scores return the best of each row and the id of its class."""
-        columns = scores.argmax(axis=1)
-        return scores[np.arange(len(scores)), columns], self.ids[columns]
+        """Of (n, ids) scores return the best of each row, unweighted, and the id of the class that wins weighted."""
+        compared = scores if self.weights is None else scores * self.weights
+        return scores.max(axis=1), self.ids[compared.argmax(axis=1)]
 
     def fault(self, found: int) -> str:
         """Return "", or why a model that scores `found` classes is not the labelled one."""
@@ -242,7 +246,9 @@ def head_of(manifest: Manifest) -> Head:
     """Build the head that the manifest names."""
     spec: HeadSpec = manifest.head
     height, width = manifest.input.height, manifest.input.width
-    wanted = Wanted(np.array(sorted(manifest.class_of), dtype=np.intp), manifest.class_count)
+    ids = sorted(manifest.class_of)
+    weights = np.array([manifest.class_weights.get(manifest.class_of[number], 1.0) for number in ids], np.float32)
+    wanted = Wanted(np.array(ids, dtype=np.intp), manifest.class_count, weights if manifest.class_weights else None)
     match spec:
         case YoloxSpec():
             return Yolox(spec, height, width, wanted)

@@ -185,6 +185,7 @@ class _Document(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     head: HeadSpec
     labels: Literal["coco"] | list[str] | dict[int, str]
     classes: dict[str, str] = {}
+    class_weights: dict[str, Annotated[float, msgspec.Meta(gt=0, le=100)]] = {}
     overlap: Overlap = Overlap()
     sha256: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")] | None = None
 
@@ -194,6 +195,8 @@ class Manifest:
     """A checked manifest. `class_of`: the model's class id to one of CLASSES, only those that count.
 
     `class_count` is how many classes the model must score, None if the labels are a sparse mapping.
+    `class_weights` multiply the scores of our classes when they are compared (the score itself stays): a model trained
+    on few trucks calls them cars (logit adjustment, Menon et al. 2021). Heads that name one class a box ignore them.
     `sha256` is that of the model file, whether the manifest states it or not.
     """
 
@@ -207,6 +210,7 @@ class Manifest:
     head: HeadSpec
     class_of: dict[int, str]
     class_count: int | None
+    class_weights: dict[str, float]
     overlap: Overlap
 
 
@@ -240,6 +244,7 @@ def load_manifest(name_or_path: str | Path) -> Manifest:
         head=document.head,
         class_of=_class_of(path, labels, document.classes),
         class_count=None if isinstance(document.labels, dict) else len(labels),
+        class_weights=_class_weights(path, document.class_weights),
         overlap=document.overlap,
     )
 
@@ -285,6 +290,13 @@ def _explain(raw: Any, message: str) -> str:
     except (KeyError, IndexError, TypeError, ValueError):
         return f"{key}: {found['what']}"
     return f"{key} is {value!r}: {found['what']}"
+
+
+def _class_weights(path: Path, weights: dict[str, float]) -> dict[str, float]:
+    for kind in weights:
+        if kind not in CLASSES:
+            raise InputError(f"{path}: class_weights names {kind!r}; allowed are {', '.join(CLASSES)}")
+    return weights
 
 
 def _labels(document: _Document) -> dict[int, str]:

@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 from onnx import TensorProto
-from small_models import HEADS, HEIGHT, WIDTH, Sighting, constant_model, inputs_of, manifest_of
+from small_models import HEADS, HEIGHT, WIDTH, Sighting, centre, constant_model, inputs_of, manifest_of, ultralytics
 
 from edge.counting.detection import Detection
 from edge.errors import InputError
 from edge.vision.detector import OnnxDetector
+from edge.vision.frame import Frame
 
 BOX = (20.5, 10.25, 60.0, 40.0)
 OTHER = (2.0, 44.0, 30.0, 62.0)
@@ -77,6 +78,18 @@ def test_classes_suppress_each_other_only_if_the_manifest_says_so(tmp_path: Path
     sightings: list[Sighting] = [(BOX, 0.6, 1), (BOX, 0.7, 2)]
     both = detect(tmp_path, kind, sightings, overlap={"max": 0.7, "across_classes": False})
     assert [d.label for d in both] == ["truck", "car"]
+
+
+def test_a_class_weight_decides_between_classes_and_leaves_the_score(tmp_path: Path) -> None:
+    outputs = ultralytics([])
+    outputs["output0"][0, :, 7] = *centre((10, 10, 40, 40)), 0, 0.6, 0.3  # person, car, truck
+    model = constant_model(tmp_path / "model.onnx", outputs)
+    for weight, label in ((1.0, "car"), (1.9, "car"), (2.1, "truck")):
+        manifest = manifest_of(model, {"kind": "ultralytics"}, class_weights={"truck": weight})
+        (found,) = OnnxDetector(manifest).detect(Frame(0, PICTURE)).detections
+        assert (found.label, found.score) == (label, 0.6)
+    with pytest.raises(InputError, match="lorry"):
+        manifest_of(model, {"kind": "ultralytics"}, class_weights={"lorry": 2.0})
 
 
 def test_two_labels_of_one_class_are_one_class(tmp_path: Path) -> None:

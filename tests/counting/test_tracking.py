@@ -1,0 +1,198 @@
+"""Which box is which vehicle: ids, lifetimes, votes, parts and bounds."""
+
+import pickle
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from random import Random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scenes import NOON_MS, USUAL_ERRORS, Errors, Vehicle, film
+
+from edge.counting.detection import CLASSES, DetectedFrame, Detection
+from edge.counting.tracking import Track, Tracker
+
+CAR = Vehicle(((0, 100, 400), (4_000, 900, 400)))
+OTHER = Vehicle(((0, 900, 250), (4_000, 100, 250)), label="truck", width=160)
+
+
+def tracks(frames: Iterable[DetectedFrame], tracker: Tracker | None = None) -> list[list[Track]]:
+    tracker = tracker or Tracker()
+    return [tracker.update(frame) for frame in frames]
+
+
+def ids(frames: Iterable[DetectedFrame], tracker: Tracker | None = None) -> list[int]:
+    return sorted({track.id for step in tracks(frames, tracker) for track in step})
+
+
+def boxes(*corners: tuple[float, float], at_ms: int = 0, score: float = 0.9) -> DetectedFrame:
+    """A frame of equal boxes with these upper left corners."""
+    return DetectedFrame(NOON_MS + at_ms, tuple(Detection(x, y, x + 40, y + 30, score, "car") for x, y in corners))
+
+
+# Ids
+
+
+def test_ids_start_at_one_for_every_tracker() -> None:
+    frames = film([CAR])
+    assert [ids(frames), ids(frames)] == [[1], [1]]
+
+
+def test_two_trackers_share_nothing() -> None:
+    one, other = film([CAR], errors=USUAL_ERRORS), film([OTHER, CAR], errors=USUAL_ERRORS)
+    first, second = Tracker(), Tracker()
+    in_turns = [(first.update(a), second.update(b)) for a, b in zip(one, other, strict=True)]
+    assert in_turns == list(zip(tracks(one), tracks(other), strict=True))
+
+
+def test_a_vehicle_keeps_its_id_and_two_have_two() -> None:
+    assert ids(film([CAR, OTHER], errors=Errors(jitter=0.02, missed=0.1))) == [1, 2]
+
+
+def test_tracks_are_handed_out_in_the_order_of_their_ids() -> None:
+    for step in tracks(film([OTHER, CAR], errors=USUAL_ERRORS)):
+        assert [track.id for track in step] == sorted(track.id for track in step)
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 1_000))
+def test_the_order_of_detections_in_a_frame_decides_nothing_but_ids(seed: int) -> None:
+    chance = Random(seed)
+    frames = film([CAR, OTHER], frames_per_second=10, errors=Errors(seed=seed, jitter=0.02, missed=0.1))
+    shuffled = [
+        replace(frame, detections=tuple(chance.sample(frame.detections, len(frame.detections)))) for frame in frames
+    ]
+    assert [_nameless(step) for step in tracks(shuffled)] == [_nameless(step) for step in tracks(frames)]
+
+
+def _nameless(step: Sequence[Track]) -> list[Track]:
+    return sorted((replace(track, id=0) for track in step), key=lambda track: track.box)
+
+
+# Knowing, losing and finding again
+
+
+def test_one_weak_sighting_is_no_vehicle() -> None:
+    assert tracks([boxes((100, 100), score=0.45), boxes(at_ms=100)]) == [[], []]
+
+
+def test_weak_boxes_carry_a_track_and_never_found_one() -> None:
+    strong = [boxes((100, 100), at_ms=at_ms) for at_ms in range(0, 500, 50)]
+    weak = [boxes((100, 100), at_ms=at_ms, score=0.25) for at_ms in range(500, 5_000, 50)]
+    assert [track.seen_ms for track in tracks([*strong, *weak])[-1]] == [NOON_MS + 4_950]
+    assert ids(weak) == []
+
+
+def test_a_box_below_the_low_score_is_not_looked_at() -> None:
+    strong = [boxes((100, 100), at_ms=at_ms) for at_ms in range(0, 500, 50)]
+    dim = [boxes((100, 100), at_ms=at_ms, score=0.05) for at_ms in range(500, 700, 50)]
+    assert [track.seen_ms for track in tracks([*strong, *dim])[-1]] == [NOON_MS + 450]
+
+
+def test_a_vehicle_seen_again_after_a_short_gap_is_the_same() -> None:
+    frames = film([CAR], frames_per_second=20)
+    unseen = [replace(f, detections=()) if 1_500 < f.captured_ms - NOON_MS < 1_900 else f for f in frames]
+    assert ids(unseen) == [1]
+
+
+@pytest.mark.parametrize("frames_per_second", [5, 25])
+def test_lifetimes_are_milliseconds_and_not_frames(frames_per_second: float) -> None:
+    """A moving car is let go of within two seconds, a standing one within twenty-one."""
+    rate = frames_per_second
+    gone = tracks([*film([CAR], frames_per_second=25), *_empty(4_200, 9_000, rate)])
+    assert [track.id for track in gone[-1]] == []
+    standing = Vehicle(((0, 500, 400), (3_000, 500, 400)))
+    after = tracks([*film([standing], frames_per_second=25), *_empty(3_200, 30_000, rate)])
+    assert ([track.id for track in after[-1]], max(track.seen_ms for track in after[75])) == ([], NOON_MS + 3_000)
+
+
+def _empty(from_ms: int, to_ms: int, frames_per_second: float) -> list[DetectedFrame]:
+    step_ms = round(1000 / frames_per_second)
+    return [DetectedFrame(NOON_MS + at_ms, ()) for at_ms in range(from_ms, to_ms, step_ms)]
+
+
+def test_time_never_steps_back() -> None:
+    tracker = Tracker()
+    tracker.update(boxes(at_ms=100))
+    with pytest.raises(AssertionError, match="never steps back"):
+        tracker.update(boxes(at_ms=99))
+
+
+def test_two_frames_of_one_moment_are_taken() -> None:
+    assert len(tracks([boxes((100, 100)), boxes((100, 100)), boxes((100, 100), at_ms=500)])) == 3
+
+
+def test_an_empty_box_or_a_leap_of_years_breaks_nothing() -> None:
+    tracker = Tracker()
+    point = Detection(5.0, 5.0, 5.0, 5.0, 0.9, "car")
+    for at_ms in (0, 0, 40, 80, 120, 10**12, 10**12 + 40):
+        tracker.update(DetectedFrame(at_ms, (point,)))
+
+
+# Class
+
+
+def test_votes_are_score_times_the_side_of_the_box() -> None:
+    sightings = [
+        Detection(100.0, 100.0, 140.0, 140.0, 0.5, "car"),
+        Detection(100.0, 100.0, 140.0, 140.0, 1.0, "truck"),
+        Detection(100.0, 100.0, 140.0, 140.0, 1.0, "truck"),
+    ]
+    frames = [DetectedFrame(NOON_MS + 100 * number, (one,)) for number, one in enumerate(sightings)]
+    [track] = tracks(frames)[-1]
+    assert dict(zip(CLASSES, track.votes, strict=True)) == {
+        "car": 20.0,
+        "van": 0.0,
+        "truck": 80.0,
+        "bus": 0.0,
+        "motorcycle": 0.0,
+        "bicycle": 0.0,
+    }
+    assert (track.label(0.8), track.label(0.81)) == (("truck", 0.8), ("unclassified", 0.8))
+
+
+def test_without_a_vote_a_track_is_unclassified() -> None:
+    assert Track(1, (0.0, 0.0, 1.0, 1.0), 0).label(0.0) == ("unclassified", 0.0)
+
+
+def test_the_ground_point_is_the_bottom_centre_of_the_box() -> None:
+    assert Track(1, (100.0, 20.0, 140.0, 60.0), 0).ground == (120.0, 60.0)
+
+
+# Parts
+
+
+def test_a_cab_inside_the_box_of_its_truck_is_a_part_and_the_truck_is_none() -> None:
+    truck = Vehicle(((0, 120, 400), (4_000, 880, 400)), width=240, height=120, label="truck")
+    cab = Vehicle(((0, 200, 398), (4_000, 960, 398)), width=76, height=90)
+    assert [track.part for track in tracks(film([truck, cab]))[-1]] == [False, True]
+
+
+def test_a_car_that_a_truck_overtakes_is_no_part() -> None:
+    car = Vehicle(((0, 400, 380), (6_000, 600, 380)))
+    truck = Vehicle(((0, 0, 400), (6_000, 1_000, 400)), width=240, height=130, label="truck")
+    assert [track.part for track in tracks(film([car, truck]))[-1]] == [False, False]
+
+
+# Bounds
+
+
+def test_never_more_tracks_than_the_bound_and_what_goes_is_counted() -> None:
+    tracker = Tracker(tracks_max=10)
+    crowd = [(80.0 * column, 60.0 * row) for column in range(6) for row in range(5)]
+    steps = tracks([boxes(*crowd, at_ms=at_ms) for at_ms in range(0, 2_000, 100)], tracker)
+    assert max(map(len, steps)) <= 10
+    assert tracker.released >= 20
+
+
+def test_memory_does_not_grow_over_thousands_of_vehicles() -> None:
+    tracker = Tracker()
+    sizes = []
+    for hour in range(4):
+        passing = [Vehicle(((k * 100, 0, 300), (k * 100 + 1_000, 900, 300))) for k in range(600)]
+        for frame in film(passing, frames_per_second=5):
+            tracker.update(replace(frame, captured_ms=frame.captured_ms + hour * 3_600_000))
+        tracker.update(DetectedFrame(NOON_MS + hour * 3_600_000 + 3_000_000, ()))
+        sizes.append(len(pickle.dumps(tracker)))
+    assert max(sizes) - min(sizes) < 50
