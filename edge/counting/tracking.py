@@ -17,7 +17,9 @@ The rules, in the order in which a frame goes through them:
 Lifetimes are milliseconds, so a camera of 3 frames/s and one of 30 see the same vehicles.
 """
 
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
+from math import sqrt
 
 from edge.counting.assignment import Pair, assign
 from edge.counting.detection import CLASSES, UNCLASSIFIED, DetectedFrame, Detection
@@ -187,15 +189,18 @@ class Tracker:
         if not vehicles or not detections:
             return vehicles, detections
         measured = [((d.x1 + d.x2) / 2.0, d.y2, d.x2 - d.x1, d.y2 - d.y1) for d in detections]
+        order = sorted(range(len(measured)), key=lambda column: measured[column][0])
+        places = [measured[column][0] for column in order]
         pairs: list[Pair] = []
         for row, vehicle in enumerate(vehicles):
             motion = vehicle.motion
-            value, weight = motion.across.value, motion.across.weight
-            for column, (across, bottom, width, height) in enumerate(measured):
-                if (across - value) ** 2 * weight < gate:  # most pairs end here
-                    surprise = motion.surprise(across, bottom, width, height)
-                    if surprise < gate:
-                        pairs.append((row, column, surprise + motion.spread))
+            reach = sqrt(gate / motion.across.weight)  # only what is near enough across can be within the gate
+            first = bisect_left(places, motion.across.value - reach)
+            last = bisect_right(places, motion.across.value + reach)
+            for column in order[first:last]:
+                surprise = motion.surprise(*measured[column])
+                if surprise < gate:
+                    pairs.append((row, column, surprise + motion.spread))
         made = assign(pairs, self._doubt)
         for row, column in made:
             vehicles[row].motion.correct(*measured[column])
@@ -230,24 +235,24 @@ class Tracker:
 
     def _find_parts(self, lately_ms: int) -> None:
         """Note which vehicles seen now lie inside a larger one that was seen lately."""
-        boxes = [(v, *v.motion.box) for v in self._vehicles if v.seen_ms >= lately_ms]
-        for part, x1, y1, x2, y2 in boxes:
+        wholes = []
+        for vehicle in self._vehicles:
+            if vehicle.seen_ms >= lately_ms:
+                x1, y1, x2, y2 = vehicle.motion.box
+                wholes.append(((x2 - x1) * (y2 - y1) * self._part_area, x1, y1, x2, y2, vehicle))
+        wholes.sort(key=lambda whole: -whole[0])
+        for scaled_area, x1, y1, x2, y2, part in wholes:
             if part.seen_ms != self._now_ms:
                 continue
-            area = (x2 - x1) * (y2 - y1)
-            for whole, u1, v1, u2, v2 in boxes:
-                across = (x2 if x2 < u2 else u2) - (x1 if x1 > u1 else u1)
-                if across <= 0.0 or whole is part:
-                    continue
-                down = (y2 if y2 < v2 else v2) - (y1 if y1 > v1 else v1)
-                if (
-                    down > 0.0
-                    and across * down > self._part_inside * area
-                    and area < self._part_area * (u2 - u1) * (v2 - v1)
-                    and whole.weight > self._part_weight * part.weight
-                ):
-                    part.inside += part.score
+            area, x, y = scaled_area / self._part_area, (x1 + x2) / 2.0, (y1 + y2) / 2.0
+            for larger_area, u1, v1, u2, v2, whole in wholes:
+                if larger_area <= area:
                     break
+                if u1 < x < u2 and v1 < y < v2:
+                    shared = (min(x2, u2) - max(x1, u1)) * (min(y2, v2) - max(y1, v1))
+                    if shared > self._part_inside * area and whole.weight > self._part_weight * part.weight:
+                        part.inside += part.score
+                        break
 
     def _release(self, now_ms: int) -> None:
         """Let go of tracks unseen for too long, and of the longest unseen beyond the bound."""
