@@ -43,16 +43,22 @@ class CountingLine:
 
     def distance(self, q: Point) -> float:
         """Pixels from `q` to the nearest segment; negative on the left-hand side of it, positive on the right."""
-        nearest, signed = -1.0, 0.0
+        nearest, signed, sure = -1.0, 0.0, 0.0
         for (x1, y1), (x2, y2) in zip(self.points, self.points[1:], strict=False):
             dx, dy = x2 - x1, y2 - y1
             ex, ey = q[0] - x1, q[1] - y1
-            length_squared = dx * dx + dy * dy
-            across = dx * ey - dy * ex
-            along = min(max((dx * ex + dy * ey) / length_squared, 0.0), 1.0)
-            away = hypot(ex - along * dx, ey - along * dy)
-            if nearest < 0.0 or away < nearest:
-                nearest, signed = away, away if across > 0.0 else -away
+            length = hypot(dx, dy)
+            across = (dx * ey - dy * ex) / length
+            along = (dx * ex + dy * ey) / (length * length)
+            if 0.0 <= along <= 1.0:
+                away = abs(across)
+            elif along < 0.0:
+                away = hypot(ex, ey)
+            else:
+                away = hypot(q[0] - x2, q[1] - y2)  # of the vertex itself, so that neighbours agree on it exactly
+            # Off a vertex both neighbours are as near: the one that is seen less edge-on knows the side.
+            if nearest < 0.0 or away < nearest or (away == nearest and abs(across) > sure):
+                nearest, signed, sure = away, away if across > 0.0 else -away, abs(across)
         return signed
 
     def meets(self, p: Point, q: Point) -> list[tuple[float, int, float]]:
@@ -63,17 +69,21 @@ class CountingLine:
         """
         found: list[tuple[float, int, float]] = []
         gone, length = 0.0, 0.0
-        for (x1, y1), (x2, y2) in zip(self.points, self.points[1:], strict=False):
+        for number, ((x1, y1), (x2, y2)) in enumerate(zip(self.points, self.points[1:], strict=False)):
             dx, dy = x2 - x1, y2 - y1
             gone, length = length, length + hypot(dx, dy)
             side_p = dx * (p[1] - y1) - dy * (p[0] - x1)
             side_q = dx * (q[1] - y1) - dy * (q[0] - x1)
             if (side_p >= 0.0) == (side_q >= 0.0):
                 continue
-            share = side_p / (side_p - side_q)
-            x, y = p[0] + share * (q[0] - p[0]), p[1] + share * (q[1] - p[1])
-            along = (dx * (x - x1) + dy * (y - y1)) / (dx * dx + dy * dy)
-            if 0.0 <= along < 1.0 or (along == 1.0 and (x2, y2) == self.points[-1]):
+            # Where the segment's ends lie beside the path: one sum for each vertex, so that of two neighbouring
+            # segments exactly one takes a path through the vertex between them, however the numbers are rounded.
+            before = (q[0] - p[0]) * (y1 - p[1]) - (q[1] - p[1]) * (x1 - p[0])
+            after = (q[0] - p[0]) * (y2 - p[1]) - (q[1] - p[1]) * (x2 - p[0])
+            on_an_end = (before == 0.0 and number == 0) or (after == 0.0 and number == len(self.points) - 2)
+            if on_an_end or (before >= 0.0) != (after >= 0.0):
+                along = before / (before - after) if before != after else 0.0
+                share = side_p / (side_p - side_q)
                 found.append((share, 1 if side_q >= 0.0 else -1, gone + along * (length - gone)))
         found.sort()
         return [(share, turn, place / length) for share, turn, place in found]

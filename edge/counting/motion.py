@@ -15,7 +15,7 @@ NOISE_POSITION = 0.06  # standard deviation of a detected edge, in box sizes
 NOISE_SIZE = 0.12
 SPEED_AT_BIRTH = 4.0  # standard deviation of an unknown speed, in box sizes per second
 GROWTH_AT_BIRTH = 0.5
-JERK_POSITION = 3.0  # density of white acceleration noise, in box sizes squared per second cubed
+JERK_POSITION = 1.5  # density of white acceleration noise, in box sizes squared per second cubed
 JERK_SIZE = 0.15
 
 
@@ -82,7 +82,7 @@ class BoxMotion:
             * self.bottom.predict(elapsed_s, density, NOISE_POSITION * height)
             * self.width.predict(elapsed_s, JERK_SIZE * width * width, NOISE_SIZE * width)
             * self.height.predict(elapsed_s, JERK_SIZE * height * height, NOISE_SIZE * height)
-            / (width * width * height * height)
+            / (width * height) ** 4
         )
         if self.width.value < 2.0:
             self.width.value, self.width.speed = 2.0, 0.0
@@ -126,3 +126,10 @@ class BoxMotion:
         half = self.width.value / 2.0
         x, y2 = self.across.value, self.bottom.value
         return x - half, y2 - self.height.value, x + half, y2
+
+
+def spread_of_newborn(elapsed_s: float) -> float:
+    """The spread of a square box so long after its first and only sighting."""
+    motion = BoxMotion((0.0, 0.0, 100.0, 100.0))
+    motion.predict(elapsed_s)
+    return motion.spread

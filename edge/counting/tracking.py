@@ -23,8 +23,9 @@ from math import sqrt
 
 from edge.counting.assignment import Pair, assign
 from edge.counting.detection import CLASSES, UNCLASSIFIED, DetectedFrame, Detection
-from edge.counting.motion import Box, BoxMotion
+from edge.counting.motion import Box, BoxMotion, spread_of_newborn
 
+NEWBORN_S_MAX = 0.5  # what is known of a vehicle half a second after its only sighting is next to nothing
 CLASS_AT = {label: place for place, label in enumerate(CLASSES)}
 NO_VOTES = (0.0,) * len(CLASSES)
 
@@ -111,7 +112,10 @@ class Tracker:
         age_known_ms: int = 200,
         gate: float = 16.0,
         gate_low: float = 12.0,
-        doubt: float = 10.0,
+        doubt: float = 5.0,
+        doubt_again: float = 9.0,
+        gate_again: float = 9.0,
+        weight_again: float = 6.0,
         lately_ms: int = 250,
         lapse_tentative_ms: int = 400,
         lapse_ms: int = 1_500,
@@ -132,6 +136,9 @@ class Tracker:
         self._gate = gate
         self._gate_low = gate_low
         self._doubt = doubt
+        self._doubt_again = doubt_again
+        self._gate_again = gate_again
+        self._weight_again = weight_again
         self._lately_ms = lately_ms
         self._lapse_tentative_ms = lapse_tentative_ms
         self._lapse_ms = lapse_ms
@@ -154,14 +161,18 @@ class Tracker:
         before_ms = now_ms if self._now_ms is None else self._now_ms
         elapsed_s = (now_ms - before_ms) / 1000.0
         self._now_ms = now_ms
+        newborn = spread_of_newborn(min(elapsed_s, NEWBORN_S_MAX))
         for vehicle in self._vehicles:
             vehicle.motion.predict(elapsed_s)
 
         high = [d for d in frame.detections if d.score >= self._score_high]
         low = [d for d in frame.detections if self._score_low <= d.score < self._score_high]
-        unseen, strangers = self._associate(self._vehicles, high, self._gate)
+        doubt = newborn + self._doubt
+        unseen, strangers = self._associate(self._vehicles, high, self._gate, doubt)
         lately_ms = min(now_ms - self._lately_ms, before_ms)  # the frame before, however long ago it was
-        self._associate([v for v in unseen if v.seen_ms >= lately_ms], low, self._gate_low)
+        self._associate([v for v in unseen if v.seen_ms >= lately_ms], low, self._gate_low, doubt)
+        lapsed = [v for v in unseen if v.seen_ms < lately_ms and v.weight >= self._weight_again]
+        _, strangers = self._associate(lapsed, strangers, self._gate_again, newborn + self._doubt_again)
         for detection in strangers:
             if not self._repeats(detection):
                 self._found(detection)
@@ -182,7 +193,7 @@ class Tracker:
         ]
 
     def _associate(
-        self, vehicles: list[_Vehicle], detections: list[Detection], gate: float
+        self, vehicles: list[_Vehicle], detections: list[Detection], gate: float, doubt: float
     ) -> tuple[list[_Vehicle], list[Detection]]:
         """Assign detections to vehicles and note the sightings; returns the vehicles and detections left over."""
         assert self._now_ms is not None, "a frame is being handled"
@@ -201,7 +212,7 @@ class Tracker:
                 surprise = motion.surprise(*measured[column])
                 if surprise < gate:
                     pairs.append((row, column, surprise + motion.spread))
-        made = assign(pairs, self._doubt)
+        made = assign(pairs, doubt)
         for row, column in made:
             vehicles[row].motion.correct(*measured[column])
             vehicles[row].see(detections[column], self._now_ms)

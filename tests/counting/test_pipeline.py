@@ -5,7 +5,7 @@ from dataclasses import replace
 from itertools import chain
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scenes import (
     DECK,
@@ -19,6 +19,7 @@ from scenes import (
     mirrored,
     passed,
     pipeline,
+    scaled,
 )
 
 from edge.counting.crossing import CountingLine
@@ -41,6 +42,31 @@ def returning(from_ms: int, *, y: float = 400.0) -> Vehicle:
 
 
 # Standing, creeping, reversing
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("frames_per_second", [3, 10])
+def test_ten_minutes_standing_on_the_line_count_once(seed: int, frames_per_second: int) -> None:
+    truck = Vehicle(((0, 100, 400), (2_000, 500, 400), (602_000, 500, 400), (604_000, 900, 400)), width=200, height=100)
+    frames = film([truck], frames_per_second=frames_per_second, errors=replace(TREMBLE, seed=seed))
+    assert passed(frames) == [OUT]
+
+
+def test_standing_on_the_line_and_never_moving_on_counts_nothing() -> None:
+    truck = Vehicle(((0, 100, 400), (2_000, 498, 400), (302_000, 498, 400)), width=200, height=100)
+    assert passed(film([truck], frames_per_second=5, errors=TREMBLE)) == []
+
+
+def test_standing_on_the_line_and_backing_off_counts_nothing() -> None:
+    truck = Vehicle(((0, 100, 400), (2_000, 500, 400), (62_000, 500, 400), (64_000, 100, 400)))
+    assert passed(film([truck], frames_per_second=5, errors=TREMBLE)) == []
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_creeping_one_pixel_a_second_counts_once(seed: int) -> None:
+    creeper = Vehicle(((0, 420, 400), (160_000, 580, 400)), width=160, height=80)
+    frames = film([creeper], frames_per_second=5, errors=replace(TREMBLE, seed=seed))
+    assert passed(frames) == [OUT]
 
 
 def test_stop_and_go_over_the_line_counts_once() -> None:
@@ -85,12 +111,42 @@ def test_a_convoy_bumper_to_bumper_counts_every_truck(seed: int) -> None:
     assert passed(frames) == [OUT] * 8
 
 
+def test_a_convoy_that_stops_on_the_line_counts_every_truck_once() -> None:
+    convoy = [
+        Vehicle(
+            tuple((at_ms, x - k * 190, 400.0) for at_ms, x in ((0, 400), (4_000, 880), (64_000, 880), (80_000, 2_800))),
+            width=180,
+            height=90,
+            label="truck",
+        )
+        for k in range(4)
+    ]
+    frames = film(convoy, frames_per_second=5, errors=Errors(jitter=0.02, missed=0.03))
+    assert passed(frames) == [OUT] * 4
+
+
 def test_a_vehicle_hidden_by_another_near_the_line_still_counts() -> None:
     far_car = driving(0, y=360)
     near_truck = Vehicle(((0, 800, 400), (4_000, 200, 400)), width=220, height=120, label="truck")
     frames = film([far_car, near_truck], errors=Errors(hidden_from=0.6))
     hidden = [frame for frame in frames if len(frame.detections) == 1]
     assert 5 < len(hidden) < 40
+    assert sorted(passed(frames)) == [OUT, BACK]
+
+
+def test_a_vehicle_that_waits_hidden_behind_a_standing_truck_still_counts() -> None:
+    car = Vehicle(((0, 100, 380), (2_000, 440, 380), (14_000, 440, 380), (16_000, 900, 380)))
+    truck = Vehicle(
+        ((3_000, 940, 420), (6_000, 450, 420), (11_000, 450, 420), (14_000, 20, 420)), width=260, height=150
+    )
+    frames = film([car, truck], frames_per_second=10, errors=Errors(hidden_from=0.6))
+    assert sorted(passed(frames)) == [OUT, BACK]
+
+
+@pytest.mark.parametrize("frames_per_second", [5, 10, 25])
+def test_two_that_meet_on_the_line_keep_the_count_whoever_is_who(frames_per_second: float) -> None:
+    """Where they lie on each other their identities may be swapped: the sum of each direction may not."""
+    frames = film([driving(0, y=400), returning(0, y=410)], frames_per_second=frames_per_second)
     assert sorted(passed(frames)) == [OUT, BACK]
 
 
@@ -105,6 +161,13 @@ def test_two_abreast_count_twice() -> None:
 
 
 # What the detector does to them
+
+
+@pytest.mark.parametrize("frames_per_second", [3, 5, 10, 25, 50])
+def test_no_frame_rate_jumps_over_the_line(frames_per_second: float) -> None:
+    """At 3 frames/s a car of 100 px goes 110 px from frame to frame here: its boxes never touch."""
+    cars = [driving(k * 2_000, to_ms=k * 2_000 + 2_667) for k in range(10)]
+    assert passed(film(cars, frames_per_second=frames_per_second)) == [OUT] * 10
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -188,6 +251,15 @@ def test_a_vehicle_lost_over_the_line_for_half_a_second_keeps_its_arm_state() ->
     frames = film([driving(0)], frames_per_second=10)
     unseen = [
         replace(frame, detections=()) if 1_700 < frame.captured_ms - NOON_MS < 2_300 else frame for frame in frames
+    ]
+    assert passed(unseen) == [OUT]
+
+
+def test_a_lapsed_vehicle_keeps_its_arm_state() -> None:
+    """It is seen before the line and, a second and a third later, beyond it."""
+    frames = film([driving(0)], frames_per_second=10)
+    unseen = [
+        replace(frame, detections=()) if 1_200 < frame.captured_ms - NOON_MS < 2_500 else frame for frame in frames
     ]
     assert passed(unseen) == [OUT]
 
@@ -282,6 +354,13 @@ def test_a_line_drawn_backwards_swaps_the_directions(frames: list[DetectedFrame]
 
 
 @few
+@given(scenes(), st.sampled_from((2.0, 3.0, 4.0)))
+def test_another_resolution_changes_nothing(frames: list[DetectedFrame], factor: float) -> None:
+    larger = CountingLine("deck", tuple((x * factor, y * factor) for x, y in DECK.points))
+    assert _told(crossings(scaled(frames, factor), larger)) == _told(crossings(frames))
+
+
+@few
 @given(scenes(), st.lists(st.integers(0, 100), max_size=3))
 def test_splitting_a_stream_anywhere_changes_nothing(frames: list[DetectedFrame], cuts: list[int]) -> None:
     """Even when what counting remembers is put away and fetched again in between."""
@@ -327,6 +406,18 @@ def test_buckets_hold_exactly_the_crossings(frames: list[DetectedFrame]) -> None
     )
     assert counted == sum(len(step.crossings) for step in steps)
     assert sum(b.watched_ms for b in buckets) <= frames[-1].captured_ms - frames[0].captured_ms
+
+
+@few
+@given(vehicles(), st.integers(0, 3_000))
+def test_crossing_and_returning_nets_zero(vehicle: Vehicle, pause_ms: int) -> None:
+    """Its own way back, at the same pace; it must be sighted before the line on its way out."""
+    assume(abs(vehicle.path[0][1] - 500.0) > 60.0)
+    last_ms, x, y = vehicle.path[-1]
+    way = [*vehicle.path, (last_ms + 500 + pause_ms, x, y)]
+    back = [(2 * way[-1][0] - at_ms, x, y) for at_ms, x, y in way[-2::-1]]
+    found = [way for _, way in passed(film([replace(vehicle, path=(*way, *back))], frames_per_second=12))]
+    assert found.count("a_to_b") == found.count("b_to_a")
 
 
 @few
