@@ -13,7 +13,7 @@ import typing
 from collections.abc import Sequence
 from functools import reduce
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -29,10 +29,26 @@ Name = Annotated[str, msgspec.Meta(pattern=f"^{NAME}$")]
 Word = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
 
 
+CHOICES = {"region": ("lines", "picture"), "ground": ("bottom", "centre")}
+WORDS = (
+    ("Expected ", "allowed is "),
+    ("`int`", "a whole number"),
+    ("`float`", "a number"),
+    ("`bool`", "true or false"),
+    ("`str`", "a text"),
+    ("`array`", "a list"),
+    ("`object`", "keys and values"),
+    ("`null`", "nothing"),
+    (" | ", " or "),
+    (", got ", ", not "),
+)
+"""msgspec's words, and those that people understand."""
+
+
 class Camera(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where frames come from."""
 
-    url: str
+    url: Annotated[str, msgspec.Meta(min_length=1)]
     frames_per_second: Annotated[float, msgspec.Meta(gt=0, le=60)] = 10.0
 
 
@@ -92,7 +108,7 @@ class Reporting(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 class Mqtt(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The broker. TLS is on and verified unless turned off."""
 
-    host: str
+    host: Annotated[str, msgspec.Meta(min_length=1)]
     port: Annotated[int, msgspec.Meta(ge=1, le=65_535)] = 8883
     username: str = ""
     password_file: str = ""
@@ -137,11 +153,28 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         return {name: {"a_to_b": line.a_to_b, "b_to_a": line.b_to_a} for name, line in self.lines.items()}
 
 
+class _Loader(yaml.SafeLoader):
+    """Refuses a key that stands twice: YAML would silently keep the last."""
+
+
+def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
+    keys = [loader.construct_object(key) for key, _ in node.value]
+    twice = next((key for place, key in enumerate(keys) if key in keys[:place]), None)
+    if twice is not None:
+        raise InputError(f"{twice!r} stands twice, the second time in line {node.start_mark.line + 1} or below")
+    return yaml.SafeLoader.construct_mapping(loader, node, deep=True)
+
+
+_Loader.add_constructor("tag:yaml.org,2002:map", _mapping)
+
+
 def load_config(path: str | Path) -> Config:
     """Read and check a configuration; InputError with one sentence if anything is wrong."""
     path = Path(path)
     try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+        raw = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506  # a SafeLoader that is stricter
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}; a configuration (YAML) is expected") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -157,10 +190,13 @@ def parse_config(raw: Any) -> Config:
     if not isinstance(raw, dict):
         raise InputError(f"keys and values are expected, not {_shown(raw)}")
     _refuse_unknown(raw, Config, "")
-    try:
-        config = msgspec.convert(raw, Config)
-    except msgspec.ValidationError as error:
-        raise InputError(_explain(raw, str(error))) from error
+    for group, kind in (("lines", Line), ("zones", Zone)):
+        entries = raw.get(group, {})
+        for name, entry in entries.items() if isinstance(entries, dict) else ():
+            if not isinstance(name, str) or not re.fullmatch(NAME, name):
+                raise InputError(f"{group} names {name!r}; allowed are {NAME_RULE}")
+            _convert(entry, kind, f"{group}.{name}")  # on its own, so that an error can say which
+    config = _convert(raw, Config, "")
     try:
         ZoneInfo(config.time_zone)
     except (KeyError, ValueError, OSError) as error:
@@ -220,8 +256,9 @@ def lines_of(arguments: Sequence[str], width: int, height: int) -> dict[str, Lin
             raise InputError(f"--line {text}: outside the picture, which is {width}x{height} pixels")
         if name in lines:
             raise InputError(f"--line {text}: a second line called {name!r}; names must differ")
+        if any(p == q for p, q in zip(placed, placed[1:], strict=False)):
+            raise InputError(f"--line {text}: two neighbouring points are the same; a line needs a length")
         lines[name] = Line(points=placed)
-        points_of(name, lines[name])
     return lines
 
 
@@ -272,21 +309,42 @@ def _refuse_unknown(raw: Any, kind: Any, where: str) -> None:
             _refuse_unknown(value, inner[1], f"{where}{key}.")
 
 
-def _explain(raw: Any, message: str) -> str:
-    """Turn "Expected `int` >= 5 - at `$.report.every_s`" into a sentence that also says what was found."""
-    found = re.fullmatch(r"(?P<what>.*?) - at `(?P<of>key in )?\$\.?(?P<key>[^`]*)`", message)
-    if found is None:
-        return message.replace("Object missing", "missing")
-    key, what = found["key"], found["what"]
-    what = what.replace("Object missing required field", "missing key")
-    if "matching regex" in what:
-        what = f"allowed are {NAME_RULE}"
-    steps = re.findall(r"[^.\[\]]+", key)
+_Converted = TypeVar("_Converted")
+
+
+def _convert(raw: Any, kind: type[_Converted], where: str) -> _Converted:
     try:
-        value = reduce(lambda tree, step: tree[int(step) if isinstance(tree, list) else step], steps, raw)
+        return msgspec.convert(raw, kind)
+    except msgspec.ValidationError as error:
+        raise InputError(_explain(raw, str(error), where)) from error
+
+
+def _explain(raw: Any, message: str, where: str) -> str:
+    """Turn "Expected `int` >= 5 - at `$.report.every_s`" into a sentence that says key, value and what is allowed."""
+    what, _, place = message.partition(" - at `$")
+    key = f"{where}{place.rstrip('`')}".lstrip(".")
+    if missing := re.fullmatch(r"Object missing required field `(\w+)`", what):
+        return f"{key}{'.' if key else ''}{missing[1]} is missing"
+    steps = re.findall(r"\w+", place)
+    try:
+        value = _shown(reduce(lambda tree, step: tree[int(step) if isinstance(tree, list) else step], steps, raw))
     except (KeyError, IndexError, TypeError, ValueError):
-        return f"{key.replace('[...]', '')}: {what[0].lower()}{what[1:]}"
-    return f"{key} is {_shown(value)}: {what[0].lower()}{what[1:]}"
+        value = "wrong"
+    return f"{key} is {value}; {_allowed(what, steps[-1] if steps else '')}"
+
+
+def _allowed(what: str, field: str) -> str:
+    """What msgspec expected, in the words of people."""
+    if "matching regex" in what:
+        return f"allowed are {NAME_RULE}"
+    if "enum value" in what:
+        return f"allowed are {', '.join(CHOICES.get(field, ()))}"
+    if length := re.fullmatch(r"Expected `(?:array|object|str)` of length (.*?)(?:, got .*)?", what):
+        count = length[1].replace(">= ", "at least ").replace("<= ", "at most ")
+        return f"{count} of them are allowed" if "str" not in what else f"allowed is a text of {count} characters"
+    for theirs, ours in WORDS:
+        what = what.replace(theirs, ours)
+    return what
 
 
 def _shown(value: Any) -> str:

@@ -107,8 +107,8 @@ def test_an_unknown_key_is_refused_and_the_nearest_known_one_named(raw: Any, sen
     ("raw", "key", "value", "allowed"),
     [
         (config(report={"every_s": 1}), "report.every_s", "1", "5"),
-        (config(report={"every_s": "60"}), "report.every_s", "'60'", "int"),
-        (config(report={"crossings": 1}), "report.crossings", "1", "bool"),
+        (config(report={"every_s": "60"}), "report.every_s", "'60'", "a whole number, not a text"),
+        (config(report={"crossings": 1}), "report.crossings", "1", "true or false"),
         (config(mqtt={"host": "a", "port": 99_999}), "mqtt.port", "99999", "65535"),
         (config(counting={"reach_share": 0}), "counting.reach_share", "0", "> 0"),
         (config(keep={"disk_mb": 1}), "keep.disk_mb", "1", "10"),
@@ -240,3 +240,39 @@ def test_what_is_allowed_and_will_hurt_is_told(keys: dict[str, Any], told: str) 
 
 def test_a_broker_on_this_machine_needs_no_tls() -> None:
     assert warnings_of(parse_config(config(mqtt={"host": "127.0.0.1", "tls": False}))) == []
+
+
+ONE_LINE = "lines: {deck: {from: [0.1,0.6], to: [0.9,0.6]}}\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("lines: {deck: {from: [0.1, 1.6], to: [0.9, 0.6]}}", ["lines.deck.from[1]", "1.6", "1"]),
+        ("lines: {deck: {from: [0.1], to: [0.9, 0.6]}}", ["lines.deck.from", "[0.1]", "2"]),
+        ("lines: {deck: null}", ["lines.deck", "None"]),
+        ("lines: {Deck: {from: [0.1, 0.6], to: [0.9, 0.6]}}", ["lines", "'Deck'", "a-z, 0-9 and -"]),
+        ("lines: {5: {from: [0.1, 0.6], to: [0.9, 0.6]}}", ["lines", "5"]),
+        (ONE_LINE + "zones: {q: {polygon: [[0,0],[1,1]]}}", ["zones.q.polygon", "3"]),
+        (ONE_LINE + "counting: {ground: top}", ["counting.ground", "'top'", "bottom", "centre"]),
+        (ONE_LINE + "model: {region: sky}", ["model.region", "'sky'", "lines", "picture"]),
+        ("site: a", ["lines"]),
+        (ONE_LINE + "mqtt: {host: ''}", ["mqtt.host", "''"]),
+        (ONE_LINE + "camera: {url: ''}", ["camera.url", "''"]),
+    ],
+)
+def test_every_wrong_value_is_told_with_its_whole_key_the_value_and_what_is_allowed(
+    text: str, parts: list[str]
+) -> None:
+    with pytest.raises(InputError) as caught:
+        parse_config(yaml.safe_load(text))
+    said = str(caught.value)
+    assert all(part in said for part in parts), said
+    assert not set("$`") & set(said), said
+
+
+def test_a_key_that_stands_twice_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "edge.yaml"
+    path.write_text("lines:\n  deck: {from: [0, 0.5], to: [1, 0.5]}\n  deck: {from: [0, 0.6], to: [1, 0.6]}\n")
+    with pytest.raises(InputError, match="'deck' stands twice"):
+        load_config(path)

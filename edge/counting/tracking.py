@@ -3,16 +3,18 @@
 The rules, in the order in which a frame goes through them:
 
 1. Every living track predicts where its box is now. A track that was seen standing and is hidden stays where it stood;
-   a moving one goes on, and the longer it is unseen the less is known of where it is.
-2. Detections of high score are assigned to the tracks, lapsed ones included, so that the total of surprise and doubt is
-   least. So a track that lapsed is taken up again where its motion says that it must be, without a picture of it, and
-   the less is known of it the more a stranger is preferred.
+   a moving one goes on, and the longer it is unseen the less is known of where it is: its spread grows.
+2. Detections of high score are assigned to tracks so that the total of surprise (how far from the prediction) and
+   spread is least. A track may be in doubt, surprise and spread together, no more than a vehicle sighted only once, in the
+   frame before, by more than `doubt`.
 3. Detections of low score are assigned to tracks left over that were seen lately, or in the frame before: a hidden or
    blurred vehicle keeps its track, but never founds one (two rounds, as in ByteTrack, Zhang et al. 2022).
-4. Detections of high score left over found tracks, unless they repeat a vehicle already seen in this frame.
-5. A track is known (handed out) once the scores of its sightings add up to enough. It is released when unseen for too
-   long: soon when it was hardly seen, late when it was standing, for then something hides it.
+4. Detections of high score left over are offered to tracks that lapsed and were well seen before, in larger doubt but
+   with less surprise: a vehicle reappears where its motion says, and no picture of it is needed.
+5. What is left of them founds tracks, unless it repeats a vehicle already seen in this frame.
 6. A vehicle seen inside a larger one most of the time is a part of it (a cab, a load) and is handed out as such.
+7. A track is known (handed out) once the scores of its sightings add up to enough, over long enough. It is released
+   when unseen for too long: soon when it was hardly seen, late when it was standing, for then something hides it.
 
 Lifetimes are milliseconds, so a camera of 3 frames/s and one of 30 see the same vehicles.
 """
@@ -94,9 +96,10 @@ class Tracker:
 
     `score_high` founds and carries a track, `score_low` only carries; `weight_known` is the sum of scores, and
     `age_known_ms` the time from first to last sighting, from which a track is handed out. `gate` bounds the surprise of
-    a sighting (squared Mahalanobis distance, 4 degrees of freedom) and `doubt` the surprise and spread together. A
-    vehicle was seen lately within `lately_ms`. Unseen, a track lives `lapse_tentative_ms` if it was never known,
-    `lapse_ms` if it moved, and `lapse_standing_ms` if it was slower than `standing_speed` (box sizes per second).
+    a sighting (squared Mahalanobis distance, 4 degrees of freedom), `gate_low` that of one of low score; `gate_again`
+    and `doubt_again` are for lapsed tracks whose scores add up to `weight_again`. Lately is within `lately_ms`. Unseen,
+    a track lives `lapse_tentative_ms` if it was never known, `lapse_ms` if it moved, and `lapse_standing_ms` if it was
+    slower than `standing_speed` (box sizes per second).
     `repeat_overlap` is the intersection over union from which a new box repeats a vehicle; a part lies by `part_inside`
     of its area in a vehicle that is larger by 1 / `part_area` and was seen at least `part_weight` as much, in
     `part_share` of its sightings. At most `tracks_max` tracks live; beyond it the longest unseen go, and `released`

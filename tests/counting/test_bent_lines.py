@@ -1,4 +1,5 @@
 """Fails before crossing.diff, passes after it: belongs to tests/counting/test_crossing.py."""
+
 from math import cos, pi, sin
 
 from hypothesis import assume, given
