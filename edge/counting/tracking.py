@@ -5,8 +5,8 @@ The rules, in the order in which a frame goes through them:
 1. Every living track predicts where its box is now. A track that was seen standing and is hidden stays where it stood;
    a moving one goes on, and the longer it is unseen the less is known of where it is: its spread grows.
 2. Detections of high score are assigned to tracks so that the total of surprise (how far from the prediction) and
-   spread is least. A track may be in doubt, surprise and spread together, no more than a vehicle sighted only once, in the
-   frame before, by more than `doubt`.
+   spread is least. Both together, the doubt about it, may exceed that about a vehicle sighted only once, in the frame
+   before, by `doubt` at most.
 3. Detections of low score are assigned to tracks left over that were seen lately, or in the frame before: a hidden or
    blurred vehicle keeps its track, but never founds one (two rounds, as in ByteTrack, Zhang et al. 2022).
 4. Detections of high score left over are offered to tracks that lapsed and were well seen before, in larger doubt but

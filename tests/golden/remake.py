@@ -1,0 +1,57 @@
+"""Write the golden reports anew from their tapes (`--tapes`: the tapes too). Review the difference before committing."""
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+
+from edge.counting.detection import DetectedFrame, Detection
+from edge.vision.tape import TapeHeader, write_tape
+from tests.counting.scenes import HEIGHT, NOON_MS, WIDTH, Errors, Vehicle, film
+from tests.golden.test_golden import FOLDER, TAPES, reports_of
+
+ERRORS = Errors(seed=7, missed=0.1, jitter=0.03, weak=0.1, confused=0.05)
+
+
+def free_flow() -> list[DetectedFrame]:
+    """Twelve vehicles a way in half a minute."""
+    labels = ("car", "truck", "van", "bus")
+    vehicles = [
+        Vehicle(
+            ((k * 2_300, -100, 420), (k * 2_300 + 5_000 + k * 150, 1_100, 420)), 90 + 20 * (k % 4), 60, labels[k % 4]
+        )
+        for k in range(12)
+    ]
+    vehicles += [replace(v, path=tuple((t, WIDTH - x, 260.0) for t, x, _ in v.path), height=45) for v in vehicles]
+    return film(vehicles, frames_per_second=10, errors=ERRORS)
+
+
+def convoy() -> list[DetectedFrame]:
+    """Five trucks that stop on the line for a minute, one of them right on it, and go on."""
+    legs = ((0, 400.0), (5_000, 920.0), (65_000, 920.0), (82_000, 3_000.0))
+    trucks = [Vehicle(tuple((at_ms, x - k * 190, 420.0) for at_ms, x in legs), 180, 95, "truck") for k in range(5)]
+    return film(trucks, frames_per_second=5, errors=ERRORS)
+
+
+def main() -> None:
+    """Write the files."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--tapes", action="store_true")
+    if parser.parse_args().tapes:
+        for name, frames in (("free-flow", free_flow()), ("convoy", convoy())):
+            header = TapeHeader(width=WIDTH, height=HEIGHT, model="simulated", source=name, start_ms=NOON_MS)
+            write_tape(FOLDER / f"{name}.tape", header, (rounded(frame) for frame in frames))
+    for name in TAPES:
+        (FOLDER / f"{name}.reports.jsonl").write_bytes(reports_of(FOLDER / f"{name}.tape"))
+
+
+def rounded(frame: DetectedFrame) -> DetectedFrame:
+    """As the detector writes it: two decimals for pixels, four for scores."""
+    boxes = tuple(
+        Detection(round(d.x1, 2), round(d.y1, 2), round(d.x2, 2), round(d.y2, 2), round(d.score, 4), d.label)
+        for d in frame.detections
+    )
+    return replace(frame, detections=boxes)
+
+
+if __name__ == "__main__":
+    main()
