@@ -1,8 +1,7 @@
-"""Write the golden reports anew from their tapes (`--tapes`: the tapes too). Review the difference before committing."""
+"""Write the golden reports anew from their tapes (`--tapes`: the tapes too). Review the difference before a commit."""
 
 import argparse
 from dataclasses import replace
-from pathlib import Path
 
 from edge.counting.detection import DetectedFrame, Detection
 from edge.vision.tape import TapeHeader, write_tape
