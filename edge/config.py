@@ -57,7 +57,8 @@ class Model(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     name: str = "vehicle-nano"
     threads: Annotated[int, msgspec.Meta(ge=1, le=64)] = 2
-    score_min: Annotated[float, msgspec.Meta(gt=0, le=1)] = 0.1
+    score_min: Annotated[float, msgspec.Meta(gt=0, le=1)] = 0.2
+    """The least score of a detection; the tracker uses none below it."""
     region: Literal["lines", "picture"] = "lines"
     """What the detector looks at: the part of the picture around the lines, or all of it."""
 

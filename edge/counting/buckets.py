@@ -6,7 +6,7 @@ first frame or after the last. So `watched_ms` never exceeds the time elapsed, a
 
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from edge.counting.crossing import DIRECTIONS, Crossing
 from edge.counting.detection import CLASSES, UNCLASSIFIED
@@ -20,12 +20,16 @@ Counts = dict[str, dict[str, dict[str, int]]]
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """`[start_ms, start_ms + width_ms)` in UTC; `counts` is None where nobody watched and nothing was counted."""
+    """`[start_ms, start_ms + width_ms)` in UTC; `counts` is None where nobody watched and nothing was counted.
+
+    `crossings` are those that `counts` sums, in the order in which they were booked; a late one crossed before the start.
+    """
 
     start_ms: int
     width_ms: int
     watched_ms: int
     counts: Counts | None
+    crossings: tuple[Crossing, ...] = field(default=(), compare=False)  # `counts` says the same, and is what is sent
 
     @property
     def state(self) -> str:
@@ -38,12 +42,12 @@ class Bucket:
 class _Open:
     """A bucket that still takes crossings."""
 
-    __slots__ = ("counted", "counts", "start_ms", "watched_ms")
+    __slots__ = ("counts", "crossings", "start_ms", "watched_ms")
 
     def __init__(self, start_ms: int, lines: Sequence[str]) -> None:
         self.start_ms = start_ms
         self.watched_ms = 0
-        self.counted = False
+        self.crossings: list[Crossing] = []
         self.counts: Counts = {
             line: {direction: dict.fromkeys(COUNTED_CLASSES, 0) for direction in DIRECTIONS} for line in lines
         }
@@ -122,7 +126,7 @@ class BucketCounter:
         for bucket in self._open:
             if bucket.start_ms <= crossing.crossed_ms:
                 place = bucket
-        place.counted = True
+        place.crossings.append(crossing)
         place.counts[crossing.line][crossing.direction][crossing.label] += 1
 
     def _open_next(self) -> None:
@@ -134,5 +138,5 @@ class BucketCounter:
 
     def _close_oldest(self) -> Bucket:
         bucket = self._open.popleft()
-        seen = bucket.watched_ms > 0 or bucket.counted
-        return Bucket(bucket.start_ms, self._width_ms, bucket.watched_ms, bucket.counts if seen else None)
+        counts = bucket.counts if bucket.watched_ms > 0 or bucket.crossings else None
+        return Bucket(bucket.start_ms, self._width_ms, bucket.watched_ms, counts, tuple(bucket.crossings))

@@ -106,9 +106,6 @@ class Crossing:
     track: int
 
 
-BQ = 0.0
-
-
 class _Passage:
     """One vehicle at one line."""
 
