@@ -10,6 +10,7 @@ import json
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections import Counter
 from pathlib import Path
@@ -48,16 +49,23 @@ def main() -> int:
             [*_command("collector"), "run", "--config", str(configuration)], stderr=subprocess.PIPE, text=True
         )
         try:
-            _pass_on(collector, until="subscribed at")
+            if not _pass_on(collector, until="subscribed at"):
+                return 1
+            threading.Thread(target=_pass_on, args=(collector,), daemon=True).start()
             say(f"counting {given.video.name} over the line {line}, at its own pace")
-            replayed = subprocess.run(
+            replay = subprocess.Popen(
                 [*_command("edge"), "replay", str(given.video), "--line", line, "--realtime", "--bucket", "5",
                  "--publish", "--broker", f"127.0.0.1:{port}", "--json"],
-                stdout=subprocess.PIPE, check=False,
+                stdout=subprocess.PIPE,
             )  # fmt: skip
-            if replayed.returncode:
-                return replayed.returncode
-            counted = json.loads(replayed.stdout)
+            try:
+                answer, _ = replay.communicate()
+            except KeyboardInterrupt:
+                replay.wait()  # it got the interrupt as well and cleans up
+                return 130
+            if replay.returncode:
+                return replay.returncode
+            counted = json.loads(answer)
             stored = _wait_for(store, len(counted["crossings"]))
         finally:
             collector.terminate()
@@ -74,13 +82,14 @@ def say(text: str) -> None:
     print(f"--- {text}", file=sys.stderr, flush=True)
 
 
-def _pass_on(process: "subprocess.Popen[str]", until: str) -> None:
-    """Print what the process says, up to the line that holds `until`."""
+def _pass_on(process: "subprocess.Popen[str]", until: str | None = None) -> bool:
+    """Print what the process says, up to the line that holds `until`; whether that line came."""
     assert process.stderr is not None, "its standard error is ours"
     for line in process.stderr:
         sys.stderr.write(line)
-        if until in line:
-            return
+        if until is not None and until in line:
+            return True
+    return False
 
 
 def _command(name: str) -> list[str]:

@@ -8,7 +8,10 @@ import argparse
 import json
 import logging
 import os
+import re
+import signal
 import sys
+import threading
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -29,14 +32,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code."""
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
     given = _parser().parse_args(arguments)
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what is half-written is removed
     try:
         given.run(given)
+        sys.stdout.flush()
     except CrossingError as error:
         print(f"crossing-edge: {error}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:  # the reader of our output has gone; nothing is left to say
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except OSError as error:
+        print(f"crossing-edge: {error}", file=sys.stderr)
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     return 0
@@ -99,15 +109,22 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", metavar="M", help="name of a model that ships, or path of a manifest")
-    parser.add_argument("--threads", type=_positive, metavar="N", help="threads of the detector")
+    parser.add_argument("--threads", type=_threads, metavar="N", help="threads of the detector")
     parser.add_argument("--every", type=_positive, default=1, metavar="N", help="handle each N-th frame only")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
 
 def _positive(text: str) -> int:
-    if not text.isdigit() or int(text) < 1:
+    if not re.fullmatch("[0-9]{1,6}", text) or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r}: allowed are 1, 2, 3 ...")
     return int(text)
+
+
+def _threads(text: str) -> int:
+    number = _positive(text)
+    if number > 64:
+        raise argparse.ArgumentTypeError(f"{text!r}: allowed are 1 to 64")
+    return number
 
 
 def _replay(given: argparse.Namespace) -> None:
@@ -153,23 +170,22 @@ def _evaluate(given: argparse.Namespace) -> None:
 
 def _bench(given: argparse.Namespace) -> None:
     from edge import bench
-    from edge.config import Config, lines_of, load_config
+    from edge.replay import config_of
     from edge.vision.recording import Recording
 
     recording = Recording(given.video, every=given.every)
-    lines = lines_of(given.line or ["0,0.5,1,0.5"], recording.width, recording.height)
-    config = load_config(given.config) if given.config else Config(lines=lines)
-    model = msgspec.structs.replace(
-        config.model, name=given.model or config.model.name, threads=given.threads or config.model.threads
-    )
-    said = bench.bench(recording, msgspec.structs.replace(config, model=model))
+    across = [] if given.config else ["0,0.5,1,0.5"]
+    config = config_of(given.video, given.config, given.line or across, given.model, given.threads)
+    said = bench.bench(recording, config)
     print(json.dumps(said, sort_keys=True) if given.json else bench.table_of(said))
 
 
 def _check(given: argparse.Namespace) -> None:
     from edge.config import load_config, warnings_of
+    from edge.stages import check_files
 
     config = load_config(given.config)
+    check_files(config)
     warnings = warnings_of(config)
     effective = msgspec.to_builtins(config)
     if given.json:

@@ -279,8 +279,13 @@ def warnings_of(config: Config) -> list[str]:
             found.append(
                 f"lines.{name} runs within 5% of the edge of the picture: vehicles are cut off there and counts suffer"
             )
-    if config.zones:
-        found.append("zones are checked but not counted by this version")
+    unused = {
+        "zones": bool(config.zones),
+        "camera": config.camera is not None,
+        "keep": config.keep != Keep(),
+        "report.crossings": config.report.crossings,
+    }
+    found += [f"{key} is checked, but has no effect in this version" for key, given in unused.items() if given]
     return found
 
 

@@ -5,7 +5,7 @@ as tapes (`tapes`), so that tracking and counting are scored again in seconds.
 """
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -18,8 +18,7 @@ from edge.counting.detection import CLASSES
 from edge.errors import InputError
 from edge.replay import Outcome, TapeSource, VideoSource, gather, replay
 from edge.scoring import Event, Pairing, Score, pair, score
-from edge.stages import build_detector
-from edge.vision.manifest import load_manifest
+from edge.stages import build_detector, looks_of
 from edge.vision.recording import Recording
 
 Pixel = Annotated[float, msgspec.Meta(ge=0)]
@@ -79,7 +78,6 @@ def evaluate(
     *,
     every: int = 1,
     tapes: Path | None = None,
-    progress: Callable[[str], None] = lambda _: None,
 ) -> Iterator[ClipResult]:
     """Score each truth file; `config` gives all but the line. Files are checked before any work is done."""
     truths = [(path, load_truth(path)) for path in paths]
@@ -87,25 +85,32 @@ def evaluate(
     for name in names:
         if names.count(name) > 1:
             raise InputError(f"two truth files are called {name}.json; names must differ")
-    clips = [(path, truth, Recording(path.parent / truth.video)) for path, truth in truths]
-    for path, truth, recording in clips:
-        yield _evaluate_clip(path, truth, recording, config, every=every, tapes=tapes)
-        progress(path.stem)
+    clips = [_open(path, truth, config) for path, truth in truths]
+    for path, truth, recording, own in clips:
+        yield _evaluate_clip(path, truth, recording, own, every=every, tapes=tapes)
+
+
+def _open(path: Path, truth: Truth, config: Config) -> tuple[Path, Truth, Recording, Config]:
+    """Open the clip of a truth file and put its line into the configuration; InputError if they do not fit."""
+    recording = Recording(path.parent / truth.video)
+    width, height = recording.width, recording.height
+    if any(x > width or y > height for x, y in truth.line):
+        raise InputError(f"{path}: the line leaves the picture, which is {width}x{height} pixels")
+    line = Line(points=tuple((x / width, y / height) for x, y in truth.line))
+    try:
+        points_of("line", line)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+    if recording.frame_count is not None and truth.frames > recording.frame_count + 1:
+        raise InputError(f"{path} speaks of {truth.frames} frames, but {recording.path} has {recording.frame_count}")
+    return path, truth, recording, msgspec.structs.replace(config, lines={"line": line})
 
 
 def _evaluate_clip(
     path: Path, truth: Truth, recording: Recording, config: Config, *, every: int, tapes: Path | None
 ) -> ClipResult:
-    width, height = recording.width, recording.height
-    if any(x > width or y > height for x, y in truth.line):
-        raise InputError(f"{path}: the line leaves the picture, which is {width}x{height} pixels")
-    line = Line(points=tuple((x / width, y / height) for x, y in truth.line))
-    points_of("line", line)
-    config = msgspec.structs.replace(config, lines={"line": line})
     outcome = _replay(recording, config, every, tapes)
     times_ms = recording.times_ms()
-    if truth.frames > len(times_ms) + 1:
-        raise InputError(f"{path} speaks of {truth.frames} frames, but {recording.path} has {len(times_ms)}")
     true = tuple(
         Event(c.direction, c.label, times_ms[min(c.frame, len(times_ms) - 1)], c.uncertain, c.class_uncertain)
         for c in truth.crossings
@@ -131,7 +136,10 @@ def _replay(recording: Recording, config: Config, every: int, tapes: Path | None
         return gather(replay(VideoSource(sampled, detector), config))
     tape = tape_path(recording, config, tapes)
     if not tape.is_file():
-        tapes.mkdir(parents=True, exist_ok=True)
+        try:
+            tapes.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputError(f"--tapes {tapes} cannot be written: {error.strerror}; a folder is expected") from error
         detector = build_detector(config, recording.width, recording.height)
         for _ in VideoSource(recording, detector, tape):
             pass
@@ -142,16 +150,7 @@ def tape_path(recording: Recording, config: Config, tapes: Path) -> Path:
     """Where the clip's tape is kept: named by all it depends on, the clip, the model and how the detector looks."""
     with recording.path.open("rb") as file:
         clip = hashlib.file_digest(file, "sha256").hexdigest()
-    manifest = load_manifest(config.model.name)
-    looks = (
-        clip,
-        manifest.sha256,
-        manifest.path.read_text(encoding="utf-8"),
-        config.model.score_min,
-        config.model.region,
-    )
-    lines = config.lines if config.model.region == "lines" else ""
-    fingerprint = hashlib.sha256(repr((*looks, lines)).encode()).hexdigest()[:12]
+    fingerprint = hashlib.sha256(f"{clip} {looks_of(config)}".encode()).hexdigest()[:12]
     return tapes / f"{recording.path.stem}.{fingerprint}.tape"
 
 

@@ -4,24 +4,27 @@ The same file, start and configuration give the same bytes of reports.
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
-from edge.config import Config
+import msgspec
+
+from edge.config import Config, lines_of, load_config
 from edge.counting.buckets import Bucket
 from edge.counting.crossing import Crossing
 from edge.counting.detection import DetectedFrame
 from edge.counting.pipeline import Step
-from edge.stages import build_detector, build_pipeline
+from edge.errors import InputError
+from edge.stages import build_detector, build_pipeline, looks_of
 from edge.vision.detector import OnnxDetector
 from edge.vision.frame import Frame
-from edge.vision.manifest import load_manifest
 from edge.vision.recording import Recording
 from edge.vision.tape import TapeHeader, TapeWriter, read_tape
 
+LEAP_MS_MAX = 86_400_000  # every bucket between two frames is reported, blind; years of them tell nobody anything
 TAPE_SUFFIXES = {".tape", ".jsonl"}
 
 
@@ -30,6 +33,7 @@ class Source(Protocol):
 
     width: int
     height: int
+    model: str
 
     def __iter__(self) -> Iterator[tuple[DetectedFrame, Frame | None]]:
         """All frames in order."""
@@ -43,6 +47,7 @@ class VideoSource:
         self.width = recording.width
         self.height = recording.height
         self.recording = recording
+        self.model = f"{detector.manifest.name} {detector.manifest.version} {detector.manifest.sha256[:12]}"
         self._detector = detector
         self._tape = tape
 
@@ -52,11 +57,10 @@ class VideoSource:
         with ExitStack() as stack:
             tape = None
             if self._tape is not None:
-                manifest = self._detector.manifest
                 header = TapeHeader(
                     width=recording.width,
                     height=recording.height,
-                    model=f"{manifest.name} {manifest.version} {manifest.sha256[:12]}",
+                    model=self.model,
                     source=recording.path.name,
                     start_ms=recording.start_ms,
                     every=recording.every,
@@ -77,6 +81,7 @@ class TapeSource:
         self.header, self._frames = read_tape(path)
         self.width = self.header.width
         self.height = self.header.height
+        self.model = self.header.model
         self._shift_ms = 0 if start_ms is None else start_ms - self.header.start_ms
         self._every = every
 
@@ -95,6 +100,7 @@ class Outcome:
     crossings: list[Crossing] = field(default_factory=list)
     buckets: list[Bucket] = field(default_factory=list)
     frames: int = 0
+    frames_blind: int = 0
     first_ms: int = 0
     last_ms: int = 0
 
@@ -104,12 +110,32 @@ def is_tape(path: Path) -> bool:
     return path.suffix in TAPE_SUFFIXES
 
 
-def open_source(path: Path, config: Config, *, start_ms: int, every: int = 1, tape: Path | None = None) -> Source:
-    """The frames of a video, or of a tape, as the configuration says that they are looked at."""
+def open_source(
+    path: Path, config: Config, *, start_ms: int | None, every: int = 1, tape: Path | None = None
+) -> Source:
+    """The frames of a video, or of a tape, as the configuration says that they are looked at.
+
+    Without `start_ms` a tape begins when it says, and a video in 1970.
+    """
     if is_tape(path):
         return TapeSource(path, start_ms, every)
-    recording = Recording(path, start_ms, every)
+    recording = Recording(path, start_ms or 0, every)
     return VideoSource(recording, build_detector(config, recording.width, recording.height), tape)
+
+
+def config_of(video: Path, path: Path | None, lines: Sequence[str], model: str | None, threads: int | None) -> Config:
+    """The configuration in `path`, if any, with lines, model and threads of the command line over it."""
+    changes: dict[str, Any] = {"lines": lines_of(lines, *size_of(video))} if lines else {}
+    if path is not None:
+        config = msgspec.structs.replace(load_config(path), **changes)
+    elif lines:
+        config = Config(**changes)
+    else:
+        raise InputError("no counting line: --line x1,y1,x2,y2, or lines: in a --config file")
+    chosen = msgspec.structs.replace(
+        config.model, name=model or config.model.name, threads=threads or config.model.threads
+    )
+    return msgspec.structs.replace(config, model=chosen)
 
 
 def size_of(path: Path) -> tuple[int, int]:
@@ -124,8 +150,17 @@ def size_of(path: Path) -> tuple[int, int]:
 def replay(source: Source, config: Config) -> Iterator[tuple[Step, DetectedFrame | None, Frame | None]]:
     """Count frame by frame; the last step has no frame and brings the buckets still open."""
     pipeline = build_pipeline(config, source.width, source.height)
+    before_ms: int | None = None
     for detected, frame in source:
+        if before_ms is not None and detected.captured_ms - before_ms > LEAP_MS_MAX:
+            raise InputError(
+                f"time leaps by {(detected.captured_ms - before_ms) / 3_600_000:.1f} h from one frame to the next; "
+                f"at most {LEAP_MS_MAX // 3_600_000} h are allowed in one run"
+            )
+        before_ms = detected.captured_ms
         yield pipeline.update(detected), detected, frame
+    if before_ms is None:
+        raise InputError("the recording holds no frames; one at least is expected")
     yield pipeline.close(), None, None
 
 
@@ -145,13 +180,15 @@ def note(outcome: Outcome, step: Step, detected: DetectedFrame | None) -> None:
         if outcome.frames == 0:
             outcome.first_ms = detected.captured_ms
         outcome.frames += 1
+        outcome.frames_blind += bool(detected.blind)
         outcome.last_ms = detected.captured_ms
 
 
-def run_of(path: Path, config: Config, start_ms: int, every: int) -> str:
-    """The name of a replay's run: a fingerprint of the file and of everything that shapes the counts."""
-    model = "" if is_tape(path) else load_manifest(config.model.name).sha256
-    fingerprint = hashlib.sha256(f"{config.sha256} {model} {start_ms} {every} ".encode())
+def run_of(path: Path, config: Config, start_ms: int | None, every: int) -> str:
+    """The name of a replay's run: a fingerprint of the file and of everything that shapes its reports, and no more."""
+    shapes = msgspec.to_builtins((config.site, config.device, config.lines, config.counting, config.report.every_s))
+    looks = "" if is_tape(path) else looks_of(config)
+    fingerprint = hashlib.sha256(repr((shapes, looks, start_ms, every)).encode())
     with path.open("rb") as file:
         fingerprint.update(hashlib.file_digest(file, "sha256").digest())
     return f"replay-{fingerprint.hexdigest()[:16]}"

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 import sys
 import time
 from collections import Counter
@@ -10,20 +11,19 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
 from tqdm import tqdm
 
-from edge.config import Config, Mqtt, counting_lines, lines_of, load_config
+from edge.config import Config, Mqtt, counting_lines, warnings_of
 from edge.counting.buckets import COUNTED_CLASSES
 from edge.counting.crossing import DIRECTIONS
 from edge.counting.detection import DetectedFrame
 from edge.counting.pipeline import Step
 from edge.delivery.report import Health, rfc3339
 from edge.errors import InputError
-from edge.replay import Outcome, Source, VideoSource, is_tape, note, open_source, replay, run_of, size_of
+from edge.replay import Outcome, Source, VideoSource, config_of, is_tape, note, open_source, replay, run_of
 from edge.reporter import Reporter
 from edge.results import ResultFolder, crossing_rows
 from edge.vision.drawing import AnnotatedVideo, Annotator
@@ -61,6 +61,8 @@ def run_replay(request: ReplayRequest) -> None:
         raise InputError(f"{request.video} is a tape and holds no pictures; --video and --tape need a video")
     if request.publish and config.mqtt is None:
         raise InputError("--publish needs a broker: --broker HOST:PORT, or mqtt: in the configuration")
+    for warning in warnings_of(config):
+        log.warning("%s", warning)
     source = open_source(request.video, config, start_ms=start_ms, every=request.every, tape=request.tape)
     config = _named(config, request)
     run = run_of(request.video, config, start_ms, request.every)
@@ -78,8 +80,8 @@ def run_replay(request: ReplayRequest) -> None:
         if request.annotated and isinstance(source, VideoSource):
             pace = source.recording.frames_per_second / request.every
             video = stack.enter_context(AnnotatedVideo(request.annotated, pace, annotator.size))
-        reporter = stack.enter_context(Reporter(config, run, publish=request.publish))
-        frames_before = 0
+        reporter = stack.enter_context(Reporter(config, run, source.model, publish=request.publish))
+        before = (0, 0)
         for step, detected, frame in _shown(_paced(replay(source, config), realtime=request.realtime), source, request):
             note(outcome, step, detected)
             if frame is not None and detected is not None:
@@ -90,8 +92,13 @@ def run_replay(request: ReplayRequest) -> None:
                         annotator.draw(frame.image, detected.detections, step.tracks, step.crossings, step.captured_ms)
                     )
             for bucket in step.buckets:
-                health = Health(frames=outcome.frames - frames_before)
-                frames_before = outcome.frames
+                health = Health(
+                    frames=outcome.frames - before[0],
+                    frames_blind=outcome.frames_blind - before[1],
+                    crossings_late=step.late,
+                    tracks_released=step.released,
+                )
+                before = (outcome.frames, outcome.frames_blind)
                 reports.append(reporter.report(bucket, health))
                 if folder:
                     folder.close_bucket(bucket, outcome.crossings)
@@ -104,51 +111,38 @@ def run_replay(request: ReplayRequest) -> None:
 
 def configure(request: ReplayRequest) -> Config:
     """The configuration file, if any, with what the command line says over it."""
-    if request.config is not None:
-        config = load_config(request.config)
-        changes: dict[str, Any] = {}
-        if request.lines:
-            changes["lines"] = lines_of(request.lines, *size_of(request.video))
-    else:
-        if not request.lines:
-            raise InputError("no counting line: --line x1,y1,x2,y2, or lines: in a --config file")
-        config = Config(lines=lines_of(request.lines, *size_of(request.video)))
-        changes = {}
-    if request.model or request.threads:
-        changes["model"] = msgspec.structs.replace(
-            config.model,
-            name=request.model or config.model.name,
-            threads=request.threads or config.model.threads,
-        )
+    config = config_of(request.video, request.config, request.lines, request.model, request.threads)
     if request.bucket_s is not None:
         if not 5 <= request.bucket_s <= 86_400:
             raise InputError(f"--bucket {request.bucket_s}: allowed are 5 to 86400 seconds")
-        changes["report"] = msgspec.structs.replace(config.report, every_s=request.bucket_s)
+        config = msgspec.structs.replace(
+            config, report=msgspec.structs.replace(config.report, every_s=request.bucket_s)
+        )
     if request.broker is not None:
-        changes["mqtt"] = _broker(request.broker)
-    return msgspec.structs.replace(config, **changes)
+        config = msgspec.structs.replace(config, mqtt=_broker(request.broker))
+    return config
 
 
-def parse_start(text: str | None, time_zone: str) -> int:
-    """Milliseconds UTC of a `--start`; a time without an offset is one of the configured zone."""
+def parse_start(text: str | None, time_zone: str) -> int | None:
+    """Milliseconds UTC of a `--start`; a time without an offset is one of the configured zone; None if not given."""
     if text is None:
-        return 0
+        return None
     try:
         time_ = datetime.fromisoformat(text)
     except ValueError as error:
         raise InputError(f"--start {text}: a time such as 2026-11-22T06:00:00Z is allowed") from error
     if time_.tzinfo is None:
         time_ = time_.replace(tzinfo=ZoneInfo(time_zone))
-    start_ms = round(time_.timestamp() * 1000)
-    if start_ms < 0:
-        raise InputError(f"--start {text}: before 1970")
-    return start_ms
+    if not 1970 <= time_.year < 9999:
+        raise InputError(f"--start {text}: allowed are the years 1970 to 9998")
+    return max(round(time_.timestamp() * 1000), 0)
 
 
 def _broker(text: str) -> Mqtt:
     """`HOST:PORT` of a broker without TLS: for a laptop and its own broker; anything else is configured."""
     host, _, port = text.rpartition(":")
-    if not host or not port.isdigit() or not 1 <= int(port) <= 65_535:
+    host = host.removeprefix("[").removesuffix("]")
+    if not host or not re.fullmatch("[0-9]{1,5}", port) or not 1 <= int(port) <= 65_535:
         raise InputError(f"--broker {text}: allowed is HOST:PORT, such as 127.0.0.1:1883")
     return Mqtt(host=host, port=int(port), tls=False)
 

@@ -12,15 +12,15 @@ from edge.delivery.mqtt import Publisher
 from edge.delivery.outbox import Outbox
 from edge.delivery.report import Health, Report, report_of
 from edge.delivery.status import Info, LineInfo
-from edge.vision.manifest import load_manifest
 
 
 class Reporter:
     """Turns buckets into reports; when publishing, by way of an outbox that lives as long as the replay."""
 
-    def __init__(self, config: Config, run: str, *, publish: bool) -> None:
+    def __init__(self, config: Config, run: str, model: str, *, publish: bool) -> None:
         self._config = config
         self._run = run
+        self._model = model
         self._publish = publish
         self._stack = ExitStack()
         self._outbox: Outbox | None = None
@@ -42,7 +42,7 @@ class Reporter:
                         device=self._config.device,
                         run=self._run,
                         root=mqtt.root,
-                        info=info_of(self._config, self._run),
+                        info=info_of(self._config, self._run, self._model),
                     )
                 )
                 self._publisher.connect()
@@ -96,14 +96,12 @@ def broker_of(mqtt: Mqtt) -> Broker:
     )
 
 
-def info_of(config: Config, run: str) -> Info:
-    """What the device says at its birth."""
-    manifest = load_manifest(config.model.name)
+def info_of(config: Config, run: str, model: str) -> Info:
+    """What the device says at its birth; `model` is name, version and the beginning of its sha256."""
     return Info(
         run=run,
         version=version("crossing-monitor"),
-        model=f"{manifest.name} {manifest.version}",
-        model_sha256=manifest.sha256,
+        model=model,
         configuration_sha256=config.sha256,
         lines={name: LineInfo(a_to_b=line.a_to_b, b_to_a=line.b_to_a) for name, line in config.lines.items()},
         zones=list(config.zones),

@@ -37,7 +37,6 @@ class Score:
     missed: int = 0
     extra: int = 0
     direction_errors: int = 0
-    predicted: int = 0
     confusion: Counter[tuple[str, str]] = field(default_factory=Counter)
     """(true class, predicted class) -> pairs found, certain classes only."""
 
@@ -48,7 +47,6 @@ class Score:
             self.missed + other.missed,
             self.extra + other.extra,
             self.direction_errors + other.direction_errors,
-            self.predicted + other.predicted,
             self.confusion + other.confusion,
         )
 
@@ -134,7 +132,6 @@ def score(true: Sequence[Event], predicted: Sequence[Event], within_ms: int = WI
         missed=len(made.missed),
         extra=len(made.extra),
         direction_errors=len(assign(turned, 0.0)),
-        predicted=len(predicted),
         confusion=confusion,
     )
 

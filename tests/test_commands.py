@@ -1,8 +1,10 @@
 """The commands, from pixels to reports, with real parts: a video, an ONNX model, a broker, a collector."""
 
 import json
+import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +14,8 @@ import pytest
 from collector.cli import main as collector_main
 from collector.demo_broker import demo_broker
 from edge.cli import main
+from edge.counting.detection import DetectedFrame
+from edge.vision.tape import TapeHeader, write_tape
 from tests.bright_squares import HEIGHT, WIDTH, Square, write_clip, write_model
 
 LINE = f"0,64,{WIDTH},64"
@@ -72,6 +76,59 @@ def test_replaying_a_video_or_its_tape_twice_gives_the_same_bytes(tmp_path: Path
         assert contents[0] == contents[1]
         assert contents[2] == contents[3]
     assert (tmp_path / "one" / "crossings.jsonl").read_bytes() == (tmp_path / "three" / "crossings.jsonl").read_bytes()
+
+
+def test_only_what_shapes_the_reports_names_the_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], clip: str, model: str
+) -> None:
+    common = [clip, "--line", LINE, "--model", model]
+    run = replayed(capsys, *common)["run"]
+    assert replayed(capsys, *common, "--threads", "1")["run"] == run
+    assert replayed(capsys, *common, "--broker", "127.0.0.1:1883")["run"] == run
+    assert replayed(capsys, *common, "--every", "2")["run"] != run
+    assert replayed(capsys, *common, "--bucket", "5")["run"] != run
+    changed = tmp_path / "squares.yaml"
+    weights = Path(model).with_suffix(".onnx")
+    text = Path(model).read_text().replace("file: squares.onnx", f"file: {weights}")
+    changed.write_text(text.replace("- truck", "- lorry") + "classes: {lorry: bus}\n")
+    other = replayed(capsys, clip, "--line", LINE, "--model", str(changed))
+    assert other["run"] != run
+    assert other["lines"]["line"]["a_to_b"]["bus"] == DOWN
+
+
+def test_a_tape_begins_when_it_says_unless_told_otherwise(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], clip: str, model: str
+) -> None:
+    tape = str(tmp_path / "squares.tape")
+    replayed(capsys, clip, "--line", LINE, "--model", model, "--start", "2026-03-01T06:00:00Z", "--tape", tape)
+    assert replayed(capsys, tape, "--line", LINE)["first"] == "2026-03-01T06:00:00Z"
+    assert replayed(capsys, tape, "--line", LINE, "--start", "2027-01-01")["first"] == "2027-01-01T00:00:00Z"
+
+
+def test_reports_say_how_many_frames_were_blind(tmp_path: Path) -> None:
+    tape = tmp_path / "blind.tape"
+    header = TapeHeader(width=WIDTH, height=HEIGHT, model="none", source="none", start_ms=0)
+    write_tape(tape, header, [DetectedFrame(ms, (), "covered" if ms >= 3000 else "") for ms in range(0, 12_000, 100)])
+    assert main(["replay", str(tape), "--line", LINE, "--bucket", "5", "--out", str(tmp_path / "out")]) == 0
+    reports = [json.loads(line) for line in (tmp_path / "out" / "reports.jsonl").read_text().splitlines()]
+    assert [report["state"] for report in reports] == ["partial", "blind", "blind"]
+    assert [report["lines"] is None for report in reports] == [False, True, True]
+    assert sum(report["health"]["frames_blind"] for report in reports) == 90
+    assert sum(report["health"]["frames"] for report in reports) == 120
+
+
+def test_a_terminated_replay_leaves_nothing(tmp_path: Path, clip: str, model: str) -> None:
+    out, tape, video = tmp_path / "out", tmp_path / "x.tape", tmp_path / "x.mp4"
+    command = [sys.executable, "-c", "import sys, edge.cli as c; sys.exit(c.main())", "replay", clip, "--line", LINE]
+    command += ["--model", model, "--realtime", "--out", str(out), "--tape", str(tape), "--video", str(video)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE) as process:
+        deadline = time.monotonic() + 30
+        while not any("tape" in path.name for path in tmp_path.iterdir()) and time.monotonic() < deadline:
+            os.sched_yield()
+        process.terminate()
+        process.communicate(timeout=20)
+    assert process.returncode == 143
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_out_holds_tables_strips_and_a_summary(tmp_path: Path, clip: str, model: str) -> None:
@@ -218,7 +275,14 @@ def bad_inputs(folder: Path, clip: str, model: str) -> dict[str, tuple[list[str]
         manifest.replace("height: 128", "height: 64").replace("file: squares.onnx", f"file: {model_file}")
     )
     (folder / "nofile.yaml").write_text(manifest.replace("squares.onnx", "nowhere.onnx"))
+    header = TapeHeader(width=WIDTH, height=HEIGHT, model="none", source="none", start_ms=0)
+    write_tape(folder / "empty.tape", header, [])
+    write_tape(folder / "leap.tape", header, [DetectedFrame(0, ()), DetectedFrame(10**12, ())])
     (folder / "truth.json").write_text('{"video": "nowhere.mp4", "line": [[0, 1], [9, 1]], "fps": 25, "frames": 9}')
+    fine = {"video": clip, "line": [[0, 64], [WIDTH, 64]], "fps": 10, "frames": 80, "crossings": []}
+    (folder / "ok.json").write_text(json.dumps(fine))
+    (folder / "long.json").write_text(json.dumps(fine | {"frames": 999}))
+    (folder / "model.yaml").write_text(CONFIGURATION + "model: {name: nonesuch}\n")
     ok = ["--line", LINE, "--model", model]
     return {
         "missing video": (["replay", str(folder / "nowhere.mp4"), *ok], 2, "nowhere.mp4"),
@@ -241,6 +305,12 @@ def bad_inputs(folder: Path, clip: str, model: str) -> dict[str, tuple[list[str]
         "no broker named": (["replay", clip, *ok, "--publish"], 2, "--broker"),
         "broker that refuses": (["replay", clip, *ok, "--publish", "--broker", "127.0.0.1:1"], 1, "127.0.0.1:1"),
         "bad broker": (["replay", clip, *ok, "--publish", "--broker", "localhost"], 2, "localhost"),
+        "tape without frames": (["replay", str(folder / "empty.tape"), "--line", LINE], 2, "frames"),
+        "tape that leaps": (["replay", str(folder / "leap.tape"), "--line", LINE], 2, "leaps"),
+        "tapes in a file": (["evaluate", str(folder / "ok.json"), "--model", model, "--tapes", clip], 2, "--tapes"),
+        "truth beyond the clip": (["evaluate", str(folder / "long.json"), "--model", model], 2, "999"),
+        "start beyond the calendar": (["replay", clip, *ok, "--start", "9999-12-31T23:59:59Z"], 2, "--start"),
+        "model of the configuration": (["check", str(folder / "model.yaml")], 2, "nonesuch"),
         "bucket": (["replay", clip, *ok, "--bucket", "1"], 2, "--bucket"),
         "tape to a missing folder": (["replay", clip, *ok, "--tape", str(folder / "no" / "x.tape")], 2, "x.tape"),
         "video to a missing folder": (["replay", clip, *ok, "--video", str(folder / "no" / "x.mp4")], 2, "no"),

@@ -87,6 +87,10 @@ def test_the_messages_shown_are_valid() -> None:
     assert decode(json.dumps(json.loads(report)).encode()).site == "friendship-bridge"
 
 
+def test_nothing_is_left_to_fill_in() -> None:
+    assert not re.findall(r"@[A-Z]+@", README)
+
+
 def test_every_file_linked_exists() -> None:
     for target in re.findall(r"\]\(([^)#]+)\)", README):
         assert (ROOT / target).exists(), target

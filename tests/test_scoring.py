@@ -104,7 +104,6 @@ def test_a_clip_is_scored_whole() -> None:
         missed=2,
         extra=2,
         direction_errors=1,
-        predicted=5,
         confusion=Counter({("car", "car"): 1, ("truck", "bus"): 1}),
     )
 

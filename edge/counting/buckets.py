@@ -22,7 +22,7 @@ Counts = dict[str, dict[str, dict[str, int]]]
 class Bucket:
     """`[start_ms, start_ms + width_ms)` in UTC; `counts` is None where nobody watched and nothing was counted.
 
-    `crossings` are those that `counts` sums, in the order in which they were booked; a late one crossed before the start.
+    `crossings` are those that `counts` sums, in order of booking; a late one crossed before the start.
     """
 
     start_ms: int

@@ -14,12 +14,17 @@ from edge.counting.tracking import Track, Tracker
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What one frame brought: living tracks, crossings that became certain, buckets that it closed."""
+    """What one frame brought: living tracks, crossings that became certain, buckets that it closed.
+
+    `late` crossings and tracks `released` at the bound are counted since the beginning of the run.
+    """
 
     captured_ms: int
     tracks: list[Track]
     crossings: list[Crossing]
     buckets: list[Bucket]
+    late: int = 0
+    released: int = 0
 
 
 class Pipeline:
@@ -37,12 +42,13 @@ class Pipeline:
         tracks = self._tracker.update(frame)
         crossings = self._watcher.update(frame.captured_ms, tracks)
         buckets = list(self._counter.advance(frame.captured_ms, crossings, watching=not frame.blind))
-        return Step(frame.captured_ms, tracks, crossings, buckets)
+        return Step(frame.captured_ms, tracks, crossings, buckets, self._counter.late, self._tracker.released)
 
     def close(self) -> Step:
         """End the run: the crossings that were about to be certain, and the buckets still open."""
         crossings = self._watcher.close()
-        return Step(self._now_ms, [], crossings, list(self._counter.close(crossings)))
+        buckets = list(self._counter.close(crossings))
+        return Step(self._now_ms, [], crossings, buckets, self._counter.late, self._tracker.released)
 
 
 def count(frames: Iterable[DetectedFrame], pipeline: Pipeline) -> Iterator[Bucket]:

@@ -49,6 +49,10 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
     """Frames handled."""
     frames_blind: Amount = 0
     """Of them, frames that could not vouch for what crossed."""
+    crossings_late: Amount = 0
+    """Crossings counted here that happened before the bucket, so far in this run."""
+    tracks_released: Amount = 0
+    """Tracks given up because too many lived at once, so far in this run."""
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):

@@ -31,7 +31,6 @@ class Info(msgspec.Struct, frozen=True, kw_only=True):
     run: str
     version: str
     model: str
-    model_sha256: str = ""
     configuration_sha256: str = ""
     lines: dict[str, LineInfo]
     zones: list[str] = []

@@ -32,6 +32,8 @@ _FAULTS = (  # ONNX Runtime's errors have no common base of their own
 )
 _SIDE_PX_MIN = 1.0  # a box thinner than a pixel shows nothing
 
+REVISION = 1  # of what is done to pictures and outputs: raise it when boxes change, or old tapes would be taken for new
+
 Region = tuple[int, int, int, int]
 
 

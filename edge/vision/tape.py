@@ -1,14 +1,15 @@
 """The tape: detected frames as JSON lines, so that counting can be repeated bit by bit without any pixels.
 
-The first line is the header, `{"tape":1,...}`. Each further line is a frame, with `"blind"` where it cannot
-vouch: `{"ms":...,"boxes":[[x1,y1,x2,y2,score,label],...]}`. Numbers read back as the very floats they were.
+The first line is the header, `{"tape":1,...}`. Each further line is a frame, with `"blind"` where it cannot vouch:
+`{"ms":...,"boxes":[[x1,y1,x2,y2,score,label],...]}`. The last line, `{"frames":...}`, says how many there were, so that
+a tape that breaks off is seen. Numbers read back as the very floats they were.
 """
 
 import math
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Literal, Self
+from typing import IO, Annotated, Literal, Self
 
 import msgspec
 
@@ -24,8 +25,8 @@ class TapeHeader(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """
 
     tape: Literal[1] = 1
-    width: int
-    height: int
+    width: Annotated[int, msgspec.Meta(ge=1, le=65_536)]
+    height: Annotated[int, msgspec.Meta(ge=1, le=65_536)]
     model: str
     source: str
     start_ms: int
@@ -37,15 +38,20 @@ _Row = tuple[float, float, float, float, float, str]
 
 
 class _Line(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    ms: int
+    ms: Annotated[int, msgspec.Meta(ge=0, le=253_402_300_799_999)]  # to the end of the year 9999
     boxes: list[_Row]
     blind: str = ""
+
+
+class _End(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    frames: int
 
 
 _HEADER_BYTES_MAX = 65536  # what is longer is some other file
 _encoder = msgspec.json.Encoder()
 _header_decoder = msgspec.json.Decoder(TapeHeader)
 _line_decoder = msgspec.json.Decoder(_Line)
+_end_decoder = msgspec.json.Decoder(_End)
 
 
 class TapeWriter:
@@ -60,6 +66,7 @@ class TapeWriter:
         self._part = self._path.with_name(f"{self._path.name}.part")
         self._header = header
         self._last_ms: int | None = None
+        self._frames = 0
 
     def __enter__(self) -> Self:
         try:
@@ -80,11 +87,14 @@ class TapeWriter:
             if not all(map(math.isfinite, row[:5])):
                 raise ValueError(f"frame {frame.captured_ms} holds {row}; a tape takes finite numbers only")
         self._write(_Line(frame.captured_ms, boxes, frame.blind))
+        self._frames += 1
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         try:
+            if kind is None:
+                self._write(_End(self._frames))
             self._file.close()
             if kind is None:
                 self._part.replace(self._path)
@@ -93,7 +103,7 @@ class TapeWriter:
         finally:
             self._part.unlink(missing_ok=True)
 
-    def _write(self, line: TapeHeader | _Line) -> None:
+    def _write(self, line: TapeHeader | _Line | _End) -> None:
         try:
             self._file.write(_encoder.encode(line) + b"\n")
         except OSError as error:
@@ -127,9 +137,13 @@ def read_tape(path: str | Path) -> tuple[TapeHeader, Iterator[DetectedFrame]]:
 
 def _frames(path: Path) -> Iterator[DetectedFrame]:
     last_ms: int | None = None
+    number = 1
     with path.open("rb") as file:
         next(file)
         for number, text in enumerate(file, start=2):
+            if text.startswith(b'{"frames"'):
+                _check_end(path, number, text, file)
+                return
             frame = _frame(path, number, text)
             if last_ms is not None and frame.captured_ms < last_ms:
                 raise InputError(
@@ -137,6 +151,19 @@ def _frames(path: Path) -> Iterator[DetectedFrame]:
                 )
             last_ms = frame.captured_ms
             yield frame
+    raise WorkError(f"{path} breaks off after {number - 1} frames: its last line does not say how many there were")
+
+
+def _check_end(path: Path, number: int, text: bytes, file: IO[bytes]) -> None:
+    """Raise InputError if the last line counts other frames than there were, or is not the last."""
+    try:
+        end = _end_decoder.decode(text)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}, line {number}: {error}; the number of frames is expected") from error
+    if end.frames != number - 2:
+        raise InputError(f"{path}, line {number}: frames is {end.frames}, but {number - 2} stand before it")
+    if file.read(1):
+        raise InputError(f"{path}, line {number + 1}: something follows the end")
 
 
 def _frame(path: Path, number: int, text: bytes) -> DetectedFrame:
@@ -147,4 +174,8 @@ def _frame(path: Path, number: int, text: bytes) -> DetectedFrame:
     for row in line.boxes:
         if row[5] not in CLASSES:
             raise InputError(f"{path}, line {number}: label is {row[5]!r}; allowed are {', '.join(CLASSES)}")
+        if not (row[0] < row[2] and row[1] < row[3] and 0.0 <= row[4] <= 1.0):
+            raise InputError(
+                f"{path}, line {number}: a box is {list(row[:5])}; allowed are x1 < x2, y1 < y2 and a score of 0 to 1"
+            )
     return DetectedFrame(line.ms, tuple(Detection(*row) for row in line.boxes), line.blind)

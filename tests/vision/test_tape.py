@@ -8,15 +8,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.counting.detection import CLASSES, DetectedFrame, Detection
-from edge.errors import InputError
+from edge.errors import InputError, WorkError
 from edge.vision.tape import TapeHeader, read_tape, write_tape
 
 HEADER = TapeHeader(width=352, height=288, model="small 1", source="clip.mp4", start_ms=1_500_000_000_000)
 
 finite = st.floats(allow_nan=False, allow_infinity=False)
-detections = st.builds(Detection, finite, finite, finite, finite, finite, st.sampled_from(CLASSES))
+spans = st.tuples(finite, finite).filter(lambda span: span[0] != span[1]).map(sorted)
+scores = st.floats(0.0, 1.0)
+detections = st.builds(
+    lambda x, y, score, label: Detection(x[0], y[0], x[1], y[1], score, label),
+    *(spans, spans, scores, st.sampled_from(CLASSES)),
+)
 some = st.lists(detections, max_size=4).map(tuple)
-frames_in_any_order = st.lists(st.builds(DetectedFrame, st.integers(0, 2**53), some, st.text(max_size=5)))
+frames_in_any_order = st.lists(st.builds(DetectedFrame, st.integers(0, 253_402_300_799_999), some, st.text(max_size=5)))
 tapes = frames_in_any_order.map(lambda frames: sorted(frames, key=lambda frame: frame.captured_ms))
 
 
@@ -39,6 +44,7 @@ def test_a_line_is_compact_and_says_blind_only_where_it_is(tmp_path: Path) -> No
     assert path.read_text().splitlines()[1:] == [
         '{"ms":40,"boxes":[[1.5,2.0,3.25,4.0,0.875,"car"]]}',
         '{"ms":80,"boxes":[],"blind":"covered"}',
+        '{"frames":2}',
     ]
 
 
@@ -87,12 +93,18 @@ def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
         ('{"ms":90,"boxes":[[1,2,3,1e999,0.5,"car"]]}', "line 3: "),
         ('{"ms":90,"boxes":[],"speed":3}', "line 3: Object contains unknown field `speed`"),
         ('{"ms":39,"boxes":[]}', "line 3: ms is 39 after 40; time never steps back"),
+        ('{"ms":-1,"boxes":[]}', "line 3: "),
+        ('{"ms":90,"boxes":[[3,2,1,4,0.5,"car"]]}', "line 3: a box is [3.0, 2.0, 1.0, 4.0, 0.5]"),
+        ('{"ms":90,"boxes":[[1,2,3,4,1.5,"car"]]}', "a score of 0 to 1"),
+        ('{"frames":2}', "line 3: frames is 2, but 1 stand before it"),
+        ('{"frames":1}', "line 4: something follows the end"),
     ],
 )
 def test_a_bad_line_is_told_by_its_number(tmp_path: Path, line: str, said: str) -> None:
     path = tmp_path / "clip.tape"
     write_tape(path, HEADER, [DetectedFrame(40, ())])
-    path.write_text(path.read_text() + line + "\n")
+    *before, end = path.read_text().splitlines()
+    path.write_text("\n".join([*before, line, end, ""]))
     _, frames = read_tape(path)
     assert next(frames) == DetectedFrame(40, ())
     with pytest.raises(InputError) as error:
@@ -106,6 +118,15 @@ def test_a_file_that_is_no_tape_is_told_at_once(tmp_path: Path, content: bytes) 
     path.write_bytes(content)
     with pytest.raises(InputError, match="line 1: "):
         read_tape(path)
+
+
+@pytest.mark.parametrize("lines", [1, 2, 3])
+def test_a_tape_that_breaks_off_between_two_lines_is_told(tmp_path: Path, lines: int) -> None:
+    path = tmp_path / "clip.tape"
+    write_tape(path, HEADER, [DetectedFrame(at_ms, ()) for at_ms in (40, 80)])
+    path.write_text("".join(path.read_text().splitlines(keepends=True)[:lines]))
+    with pytest.raises(WorkError, match=f"breaks off after {lines - 1} frames"):
+        list(read_tape(path)[1])
 
 
 def test_a_missing_tape_is_told(tmp_path: Path) -> None:
