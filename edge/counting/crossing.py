@@ -61,6 +61,15 @@ class CountingLine:
                 nearest, signed, sure = away, away if across > 0.0 else -away, abs(across)
         return signed
 
+    def leaves_clear(self, q: Point, side: int, reach: float) -> bool:
+        """Whether `q` is on that side (-1 left, 1 right) of a straight line by `reach`; False for a bent one."""
+        if len(self.points) != 2:
+            return False
+        (x1, y1), (x2, y2) = self.points
+        dx, dy = x2 - x1, y2 - y1
+        across = side * (dx * (q[1] - y1) - dy * (q[0] - x1))
+        return across > 0.0 and across * across >= reach * reach * (dx * dx + dy * dy)
+
     def meets(self, p: Point, q: Point) -> list[tuple[float, int, float]]:
         """Where the path from `p` to `q` passes the line, in order.
 
@@ -109,13 +118,14 @@ class Crossing:
 class _Passage:
     """One vehicle at one line."""
 
-    __slots__ = ("along", "armed", "behind", "crossed_ms", "net", "point", "seen_ms", "track")
+    __slots__ = ("along", "armed", "behind", "clear", "crossed_ms", "net", "point", "seen_ms", "track")
 
     def __init__(self, track: Track, point: Point, seen_ms: int) -> None:
         self.track = track  # as last seen
         self.point = point
         self.seen_ms = seen_ms
         self.armed = 0  # the side on which it was last far enough away: -1 left, +1 right, 0 not yet
+        self.clear = False  # far enough from the line on the side where it is armed, at the last sighting
         self.behind = 0.0  # while not armed: the farthest it was on the side it came from, px
         self.net = 0  # passes of the line since then: +1 for each to the right, -1 for each to the left
         self.crossed_ms = seen_ms
@@ -199,7 +209,11 @@ class LineWatcher:
         return (x1 + x2) / 2.0, (y1 + y2) / 2.0 if self._centre else y2
 
     def _follow(self, line: CountingLine, passage: _Passage, track: Track) -> Crossing | None:
-        point, earlier = self._ground(track.box), passage.point
+        point, earlier, clear = self._ground(track.box), passage.point, passage.clear
+        passage.clear = passage.armed != 0 and line.leaves_clear(point, passage.armed, self._reach(track.box))
+        if clear and passage.clear and passage.net == 0:  # most vehicles, most of the time
+            passage.track, passage.point, passage.seen_ms = track, point, track.seen_ms
+            return None
         for share, turn, along in line.meets(earlier, point):
             passage.net += turn
             if passage.net == turn:  # back and forth on the line, the last time it set out counts

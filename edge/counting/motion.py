@@ -89,12 +89,14 @@ class BoxMotion:
         if self.height.value < 2.0:
             self.height.value, self.height.speed = 2.0, 0.0
 
-    def surprise(self, across: float, bottom: float, width: float, height: float) -> float:
-        """Squared Mahalanobis distance of a box from the prediction; 4 degrees of freedom."""
-        axis = self.across
-        distance = (across - axis.value) ** 2 * axis.weight
+    def surprise(self, across: float, bottom: float, width: float, height: float, enough: float) -> float:
+        """Squared Mahalanobis distance of a box from the prediction, 4 degrees of freedom; a part of it if `enough`."""
         axis = self.bottom
-        distance += (bottom - axis.value) ** 2 * axis.weight
+        distance = (bottom - axis.value) ** 2 * axis.weight
+        if distance >= enough:  # most pairs end here
+            return distance
+        axis = self.across
+        distance += (across - axis.value) ** 2 * axis.weight
         axis = self.width
         distance += (width - axis.value) ** 2 * axis.weight
         axis = self.height

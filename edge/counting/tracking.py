@@ -212,7 +212,7 @@ class Tracker:
             first = bisect_left(places, motion.across.value - reach)
             last = bisect_right(places, motion.across.value + reach)
             for column in order[first:last]:
-                surprise = motion.surprise(*measured[column])
+                surprise = motion.surprise(*measured[column], gate)
                 if surprise < gate:
                     pairs.append((row, column, surprise + motion.spread))
         made = assign(pairs, doubt)

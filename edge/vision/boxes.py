@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -51,16 +52,18 @@ def suppress(boxes: Boxes, overlap_max: float, *, across_classes: bool = True) -
     """Keep greedily, by descending score, each box that overlaps no kept one by more than `overlap_max`.
 
     A box that is car and truck is one vehicle, so by default boxes of all classes suppress each other and
-    the better score names the class. Only the best CANDIDATES_MAX are looked at; of equals the earlier wins.
+    the better score names the class. Only the best CANDIDATES_MAX are looked at; of equals the earlier wins. Boxes
+    without an area are dropped.
     """
+    areal = (boxes.corners[:, 2] > boxes.corners[:, 0]) & (boxes.corners[:, 3] > boxes.corners[:, 1])
+    boxes = boxes.take(np.flatnonzero(areal))
     boxes = boxes.take(np.argsort(-boxes.scores, kind="stable")[:CANDIDATES_MAX])
     if len(boxes) < 2:
         return boxes
-    rivals = overlaps(boxes.corners, boxes.corners) > overlap_max
-    if not across_classes:
-        rivals &= boxes.ids[:, None] == boxes.ids[None, :]
-    alive = np.ones(len(boxes), dtype=np.bool_)
-    for i in np.flatnonzero(np.triu(rivals, 1).any(axis=1)):
-        if alive[i]:
-            alive[i + 1 :] &= ~rivals[i, i + 1 :]
-    return boxes.take(alive)
+    sides = boxes.corners[:, 2:] - boxes.corners[:, :2]
+    rectangles = np.concatenate((boxes.corners[:, :2], sides), axis=1)
+    if across_classes:
+        kept = cv2.dnn.NMSBoxes(rectangles, boxes.scores, 0.0, overlap_max)  # type: ignore[arg-type]
+    else:
+        kept = cv2.dnn.NMSBoxesBatched(rectangles, boxes.scores, boxes.ids, 0.0, overlap_max)  # type: ignore[arg-type]
+    return boxes.take(np.sort(np.asarray(kept, dtype=np.intp)))

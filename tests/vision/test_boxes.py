@@ -31,10 +31,10 @@ def rows_of(boxes: Boxes) -> list[tuple[tuple[float, ...], float, int]]:
     ]
 
 
-side = st.integers(0, 60)
+place, side = st.integers(0, 60), st.integers(1, 60)
 row = st.builds(
     lambda x, y, width, height, score, number: ((x, y, x + width, y + height), score / 64, number),
-    side, side, side, side, st.integers(0, 64), st.integers(0, 2),
+    place, place, side, side, st.integers(0, 64), st.integers(0, 2),
 )  # fmt: skip
 many = st.lists(row, max_size=40).map(boxes_of)
 shares = st.sampled_from([0.0, 0.3, 0.5, 0.7, 1.0])
@@ -90,6 +90,11 @@ def test_a_chain_of_overlaps_loses_only_its_middle() -> None:
     chain = [((0, 0, 10, 10), 0.9, 0), ((4, 0, 14, 10), 0.8, 0), ((8, 0, 18, 10), 0.7, 0)]
     kept = suppress(boxes_of(chain), 0.3)
     assert kept.scores.tolist() == pytest.approx([0.9, 0.7])
+
+
+def test_a_box_without_an_area_is_dropped() -> None:
+    boxes = boxes_of([((5, 5, 5, 9), 0.9, 0), ((0, 0, 10, 10), 0.8, 0), ((7, 3, 2, 9), 0.7, 0)])
+    assert suppress(boxes, 0.5).scores.tolist() == pytest.approx([0.8])
 
 
 def test_candidates_are_bounded_and_the_best_are_looked_at() -> None:
