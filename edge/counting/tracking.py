@@ -14,7 +14,8 @@ The rules, in the order in which a frame goes through them:
 5. What is left of them founds tracks, unless it repeats a vehicle already seen in this frame.
 6. A vehicle seen inside a larger one most of the time is a part of it (a cab, a load) and is handed out as such.
 7. A track is known (handed out) once the scores of its sightings add up to enough, over long enough. It is released
-   when unseen for too long: soon when it was hardly seen, late when it was standing, for then something hides it.
+   when it is in so much doubt that no box could be assigned to it any more, or unseen for too long: soon when it was
+   hardly seen, late when it was standing, for then something hides it.
 
 Lifetimes are milliseconds, so a camera of 3 frames/s and one of 30 see the same vehicles.
 """
@@ -180,7 +181,7 @@ class Tracker:
             if not self._repeats(detection):
                 self._found(detection)
         self._find_parts(lately_ms)
-        self._release(now_ms)
+        self._release(now_ms, newborn)
         return [
             Track(
                 v.id,
@@ -208,12 +209,15 @@ class Tracker:
         pairs: list[Pair] = []
         for row, vehicle in enumerate(vehicles):
             motion = vehicle.motion
-            reach = sqrt(gate / motion.across.weight)  # only what is near enough across can be within the gate
+            allowed = min(gate, doubt - motion.spread)  # of surprise
+            if allowed <= 0.0:
+                continue
+            reach = sqrt(allowed / motion.across.weight)  # only what is near enough across can surprise so little
             first = bisect_left(places, motion.across.value - reach)
             last = bisect_right(places, motion.across.value + reach)
             for column in order[first:last]:
-                surprise = motion.surprise(*measured[column], gate)
-                if surprise < gate:
+                surprise = motion.surprise(*measured[column], allowed)
+                if surprise < allowed:
                     pairs.append((row, column, surprise + motion.spread))
         made = assign(pairs, doubt)
         for row, column in made:
@@ -268,8 +272,8 @@ class Tracker:
                         part.inside += part.score
                         break
 
-    def _release(self, now_ms: int) -> None:
-        """Let go of tracks unseen for too long, and of the longest unseen beyond the bound."""
+    def _release(self, now_ms: int, newborn: float) -> None:
+        """Let go of tracks unseen for too long or in too much doubt, and of the longest unseen beyond the bound."""
         living = []
         for vehicle in self._vehicles:
             unseen_ms = now_ms - vehicle.seen_ms
@@ -281,7 +285,9 @@ class Tracker:
                     patience_ms = self._lapse_standing_ms
                 else:
                     patience_ms = self._lapse_ms
-                if unseen_ms <= patience_ms:
+                again = vehicle.weight >= self._weight_again
+                doubt = newborn + (self._doubt_again if again else self._doubt)
+                if unseen_ms <= patience_ms and vehicle.motion.spread < doubt:  # no box could be assigned to it
                     living.append(vehicle)
         if len(living) > self._tracks_max:
             self.released += len(living) - self._tracks_max

@@ -34,7 +34,7 @@ def rows_of(boxes: Boxes) -> list[tuple[tuple[float, ...], float, int]]:
 place, side = st.integers(0, 60), st.integers(1, 60)
 row = st.builds(
     lambda x, y, width, height, score, number: ((x, y, x + width, y + height), score / 64, number),
-    place, place, side, side, st.integers(0, 64), st.integers(0, 2),
+    place, place, side, side, st.integers(1, 64), st.integers(0, 2),
 )  # fmt: skip
 many = st.lists(row, max_size=40).map(boxes_of)
 shares = st.sampled_from([0.0, 0.3, 0.5, 0.7, 1.0])
