@@ -35,6 +35,8 @@ DirectionWords = Mapping[str, Mapping[str, str]]
 
 Picture = NDArray[np.uint8]
 Colour = tuple[int, int, int]
+Area = tuple[int, int, int, int]
+"""Left, top, right and bottom, in pixels of the picture drawn on."""
 
 WHITE: Colour = (255, 255, 255)
 INK: Colour = (24, 20, 18)
@@ -45,8 +47,11 @@ _PALE: Colour = (200, 200, 200)
 _LINE: Colour = (0, 200, 245)
 _TRAIL_POINTS = 48
 _FLASH_MS = 600
+_NAMED_SHARE = 0.05  # of the picture's height: lower boxes are named near a line only, or their names hide the road
 _PANEL_OPACITY = 0.68
 _PLAIN_ARROWS = str.maketrans("→↘↓↙←↖↑↗", ">>v<<<^>")  # OpenCV 4 writes ASCII only
+_BLACK: Colour = (0, 0, 0)
+_HALO = [(dx, dy) for dx in range(-2, 3) for dy in range(-2, 3) if 0 < dx * dx + dy * dy <= 5]
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 _CODECS = {".mp4": "mp4v", ".mkv": "mp4v", ".avi": "XVID"}  # what the OpenCV wheels encode fast everywhere
 
@@ -67,10 +72,17 @@ def heading(line: CountingLine, direction: str) -> str:
 
 
 def clock(at_ms: int) -> str:
-    """UTC as hh:mm:ss; seconds since the start where the time is a recording's own (its first day)."""
+    """`14:10:00 UTC`; seconds since the start where the time is a recording's own (its first day)."""
     if at_ms < DAY_MS:
         return f"{at_ms / 1000:.1f} s"
-    return datetime.fromtimestamp(at_ms // 1000, UTC).strftime("%H:%M:%S")
+    return f"{datetime.fromtimestamp(at_ms // 1000, UTC):%H:%M:%S} UTC"
+
+
+def moment(at_ms: int) -> str:
+    """As `clock`, with the date."""
+    if at_ms < DAY_MS:
+        return clock(at_ms)
+    return f"{datetime.fromtimestamp(at_ms // 1000, UTC):%Y-%m-%d} {clock(at_ms)}"
 
 
 def walk(points: Sequence[Point], shares: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -98,11 +110,16 @@ def write(picture: Picture, text: str, at: tuple[int, int], scale: float, colour
 
 
 def write_haloed(picture: Picture, text: str, at: tuple[int, int], scale: float, colour: Colour) -> None:
-    """Write so that it reads on any ground."""
+    """Write so that it reads on any ground, white vehicles included."""
     x, y = at
-    for dx, dy in ((-1, -1), (1, -1), (-1, 1), (1, 1)):
-        write(picture, text, (x + dx, y + dy), scale, INK)
+    for dx, dy in _HALO:
+        write(picture, text, (x + dx, y + dy), scale, _BLACK)
     write(picture, text, at, scale, colour)
+
+
+def covers(one: Area, other: Area) -> bool:
+    """Whether two areas of the picture share a pixel."""
+    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
 
 
 class Annotator:
@@ -157,8 +174,10 @@ class Annotator:
             corners = self._at(detection.x1, detection.y1), self._at(detection.x2, detection.y2)
             cv2.rectangle(picture, *corners, _PALE, 1)
         self._draw_trails(picture, tracks)
-        for track in sorted(tracks, key=lambda t: t.box[3]):  # the nearer hides the farther
-            self._draw_track(picture, track, captured_ms)
+        nearer_last = sorted(tracks, key=lambda t: t.box[3])
+        for track in nearer_last:
+            self._draw_box(picture, track, captured_ms)
+        self._draw_names(picture, nearer_last[::-1], captured_ms)
         self._draw_panel(picture, captured_ms)
         return picture
 
@@ -206,22 +225,40 @@ class Annotator:
             cv2.circle(picture, trail[-1], 2 + self._pen, INK, -1, cv2.LINE_AA)
             cv2.circle(picture, trail[-1], 1 + self._pen, colour, -1, cv2.LINE_AA)
 
-    def _draw_track(self, picture: Picture, track: Track, captured_ms: int) -> None:
-        """A box in the class's colour with id and class; thin and without a class while only believed."""
+    def _draw_box(self, picture: Picture, track: Track, captured_ms: int) -> None:
+        """A box in the class's colour, thin while only believed."""
         x1, y1, x2, y2 = track.box
-        colour = _colour_of(track)
-        seen = track.seen_ms == captured_ms
-        cv2.rectangle(picture, self._at(x1, y1), self._at(x2, y2), colour, 2 * self._pen if seen else 1, cv2.LINE_AA)
-        label = f"{track.id} {track.label(0.0)[0]}" if seen else f"{track.id}"
-        width, height = text_size(label, self._scale)
-        left, top = self._at(x1, y1)
-        left = min(max(left, 0), self.size[0] - width - 6)
-        low = max(top, height + 6)
-        if not seen:
-            write_haloed(picture, label, (left + 3, low - 4), self._scale, _PALE)
-            return
-        cv2.rectangle(picture, (left, low - height - 6), (left + width + 6, low), colour, -1)
-        write(picture, label, (left + 3, low - 4), self._scale, _contrast(colour))
+        pen = 2 * self._pen if track.seen_ms == captured_ms else 1
+        cv2.rectangle(picture, self._at(x1, y1), self._at(x2, y2), _colour_of(track), pen, cv2.LINE_AA)
+
+    def _draw_names(self, picture: Picture, tracks: Sequence[Track], captured_ms: int) -> None:
+        """Id, and class of those seen, the first ones first; what would cover another name is left out."""
+        taken: list[Area] = []
+        for track in tracks:
+            if not self._is_named(track):
+                continue
+            seen = track.seen_ms == captured_ms
+            label, colour = f"{track.id} {track.label(0.0)[0]}" if seen else f"{track.id}", _colour_of(track)
+            width, height = text_size(label, self._scale)
+            left, top = self._at(*track.box[:2])
+            left = min(max(left, 0), self.size[0] - width - 6)
+            low = max(top, height + 6)
+            place = (left, low - height - 6, left + width + 6, low)
+            if any(covers(place, other) for other in taken):
+                continue
+            taken.append(place)
+            if seen:
+                cv2.rectangle(picture, place[:2], place[2:], colour, -1)
+                write(picture, label, (left + 3, low - 4), self._scale, _contrast(colour))
+            else:
+                write_haloed(picture, label, (left + 3, low - 4), self._scale, _PALE)
+
+    def _is_named(self, track: Track) -> bool:
+        """Whether the vehicle is large enough to be named, or within a box height of a line."""
+        height = track.box[3] - track.box[1]
+        return height > _NAMED_SHARE * self._frame_size[1] or any(
+            abs(line.distance(track.ground)) <= height for line in self._lines
+        )
 
     def _draw_panel(self, picture: Picture, captured_ms: int) -> None:
         """Counts so far, per line, class and direction, on a translucent ground in a corner."""

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from edge.vision.drawing import (
     bgr,
     clock,
     heading,
+    moment,
     walk,
 )
 from edge.vision.recording import Recording
@@ -69,6 +71,28 @@ def test_a_track_has_the_colour_of_its_class_and_a_believed_one_has_less_of_it()
     assert pixels(seen, "car") == 0
 
 
+def test_small_vehicles_are_named_near_a_line_only_and_large_ones_anywhere() -> None:
+    def filled(y: float, height: float) -> bool:
+        """Whether there is an area in the class's colour, not just the outline of a box."""
+        small = replace(truck(), box=(180.0, y - height, 196.0, y))
+        row = Annotator([DECK], SMALL).draw(road(), [], [small], [], 0)[round(2 * (y - height)) - 3]
+        return int((row == bgr(CLASS_COLOURS["truck"])).all(axis=1).sum()) > 36
+
+    assert [filled(y, 10) for y in (60, 135, 145, 155, 165, 220)] == [False, False, True, True, False, False]
+    assert [filled(y, 13) for y in (60, 220)] == [True, True]
+
+
+def test_a_name_never_covers_that_of_a_nearer_vehicle() -> None:
+    votes = tuple(1.0 if label == "bus" else 0.0 for label in CLASSES)
+    farther = replace(truck(number=8), box=(184.0, 108.0, 218.0, 146.0), votes=votes)
+    near, far, both = (
+        Annotator([], SMALL).draw(road(), [], tracks, [], 0) for tracks in ([truck()], [farther], [truck(), farther])
+    )
+    name = slice(200, 219), slice(360, 400)
+    assert (both[name] == near[name]).all()
+    assert pixels(both, "bus") < pixels(far, "bus") - 300  # its box is there, its name is not
+
+
 def test_a_trail_shows_where_a_track_came_from_and_goes_with_it() -> None:
     annotator = Annotator([], SMALL)
     for number in range(20):
@@ -113,8 +137,9 @@ def test_walking_a_polyline_is_even_by_length() -> None:
     assert directions[[0, 3]].tolist() == [[1, 0], [0, 1]]
 
 
-def test_a_recording_without_a_date_is_timed_in_seconds() -> None:
-    assert (clock(12_340), clock(1_795_443_000_000)) == ("12.3 s", "14:10:00")
+def test_a_recording_without_a_date_is_timed_in_seconds_and_a_time_of_day_says_its_zone() -> None:
+    assert (clock(12_340), clock(1_795_443_000_000)) == ("12.3 s", "14:10:00 UTC")
+    assert (moment(12_340), moment(1_795_443_000_000)) == ("12.3 s", "2026-11-23 14:10:00 UTC")
 
 
 @pytest.mark.parametrize("name", ["out.mp4", "out.mkv", "out.avi", "OUT.MP4"])
