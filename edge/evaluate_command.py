@@ -65,7 +65,7 @@ def run_evaluate(request: EvaluateRequest) -> None:
 
 
 def draw_errors(result: ClipResult, path: Path) -> None:
-    """The clip's strip, with true, found, missed and extra crossings marked."""
+    """The clip's strip, with found, misnamed, missed and extra crossings marked."""
     strip = Strip(result.line)
     for frame in Recording(result.video):
         strip.append(frame)
@@ -82,8 +82,11 @@ def marks_of(result: ClipResult) -> list[Mark]:
     for kind, pairs in paired:
         for row, column in pairs:
             crossing, truth = result.crossings[column], result.true[row]
-            named = truth.label if truth.label == crossing.label else f"{truth.label}, not {crossing.label}"
-            marks.append(Mark(crossing.crossed_ms, kind, crossing.along, f"{_arrow(truth)} {named}"))
+            text, differs = f"{_arrow(truth)} {truth.label}", truth.label != crossing.label
+            if differs:
+                text += f" or {crossing.label}" if truth.label_uncertain else f", not {crossing.label}"
+            wrong = kind == "found" and differs and not truth.label_uncertain  # as the score has it
+            marks.append(Mark(crossing.crossed_ms, "misnamed" if wrong else kind, crossing.along, text))
     marks += [
         Mark(e.at_ms, "missed", None, f"{_arrow(e)} {e.label}") for e in (result.true[i] for i in result.pairing.missed)
     ]

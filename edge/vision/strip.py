@@ -22,10 +22,12 @@ from edge.errors import WorkError
 from edge.vision.drawing import (
     DAY_MS,
     INK,
+    Area,
     Colour,
     Picture,
     bgr,
     clock,
+    covers,
     text_size,
     walk,
     write,
@@ -33,7 +35,7 @@ from edge.vision.drawing import (
 )
 from edge.vision.frame import Frame
 
-MarkKind = Literal["counted", "found", "missed", "extra", "excused"]
+MarkKind = Literal["counted", "found", "misnamed", "missed", "extra", "excused"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +51,14 @@ class Mark:
 MARK_COLOURS: dict[MarkKind, Colour] = {
     "counted": bgr("#F0E442"),
     "found": bgr("#2FE0B5"),
+    "misnamed": bgr("#5AA2FF"),
     "missed": bgr("#FF5A1F"),
     "extra": bgr("#FF4FD8"),
     "excused": bgr("#B8B8B8"),
 }
 """Each kind has a symbol of its own as well, for those who do not see the colours."""
+
+_CAPTIONS: dict[MarkKind, str] = {"misnamed": "class wrong"}  # the others are called as they are
 
 JPEG_QUALITY = 60
 
@@ -65,14 +70,13 @@ _BODY_PX_MAX = 2_400
 _BODY_PX_WANTED = 1_200  # few rows are enlarged up to this
 _ENLARGE_MAX = 4
 _ACROSS_MIN = 2
-_LEFT_PX = 70
+_LEFT_PX = 80
 _RIGHT_PX = 10
 _TICK_PX_MIN = 40
 _TICKS_MS = [s * 1000 for s in (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 21600, 43200, 86400)]
 _GROUND: Colour = (30, 27, 25)
 _PALE: Colour = (205, 205, 205)
 _TEXT = 0.46
-_TEXT_SMALL = 0.36
 
 
 class Strip:
@@ -177,9 +181,11 @@ class Strip:
         picture[:top] = head
         picture[top : top + body.shape[0], _LEFT_PX : _LEFT_PX + body.shape[1]] = body
         if len(times_ms):
-            axis = _Axis(top, times_ms, heights, _TEXT if body.shape[1] > 600 else _TEXT_SMALL)
+            axis = _Axis(top, times_ms, heights)
             _draw_ticks(picture, axis)
-            _draw_marks(picture, axis, body.shape[1], shown)
+        else:
+            axis = _Axis(top, np.zeros(1, np.int64), np.zeros(1))  # without frames all marks stand at the upper edge
+        _draw_marks(picture, axis, body.shape[1], shown)
         return picture
 
 
@@ -275,15 +281,16 @@ def _draw_head(body_width: int, title: str, times_ms: NDArray[np.int64], kinds: 
     for kind, colour in MARK_COLOURS.items():
         if kinds[kind]:
             _SYMBOLS[kind](head, x + 6, low - 4, colour)
-            text = f"{kind} {kinds[kind]}"
+            text = f"{_CAPTIONS.get(kind, kind)} {kinds[kind]}"
             write(head, text, (x + 18, low), _TEXT + 0.04, colour)
             x += 36 + text_size(text, _TEXT + 0.04)[0]
     low += 20
     write(head, "p1", (_LEFT_PX, low), _TEXT, _PALE)
     write(head, "p2", (width - _RIGHT_PX - text_size("p2", _TEXT)[0], low), _TEXT, _PALE)
     if len(times_ms) and times_ms[0] >= DAY_MS:
+        write(head, "UTC", (_LEFT_PX - 9 - text_size("UTC", _TEXT)[0], low), _TEXT, _PALE)  # heads the times below it
         date = datetime.fromtimestamp(int(times_ms[0]) // 1000, UTC)
-        write(head, f"{date:%Y-%m-%d}, UTC", (_LEFT_PX + 30, low), _TEXT, _PALE)
+        write(head, f"{date:%Y-%m-%d}", (_LEFT_PX + 30, low), _TEXT, _PALE)
     return head
 
 
@@ -294,7 +301,6 @@ class _Axis:
     top: int
     times_ms: NDArray[np.int64]
     heights: NDArray[np.float64]
-    text: float
 
     def y(self, at_ms: int) -> int:
         return self.top + round(float(np.interp(at_ms, self.times_ms, self.heights)))
@@ -310,13 +316,13 @@ def _draw_ticks(picture: Picture, axis: _Axis) -> None:
         if y - lowest < _TICK_PX_MIN // 2:
             continue
         lowest = y
-        label = f"{at_ms // 1000} s" if first_ms < DAY_MS else clock(at_ms)
-        write(picture, label, (_LEFT_PX - 9 - text_size(label, axis.text)[0], y + 4), axis.text, _PALE)
+        label = f"{at_ms // 1000} s" if first_ms < DAY_MS else clock(at_ms).removesuffix(" UTC")
+        write(picture, label, (_LEFT_PX - 9 - text_size(label, _TEXT)[0], y + 4), _TEXT, _PALE)
         cv2.line(picture, (_LEFT_PX - 6, y), (_LEFT_PX - 1, y), _PALE, 1)
 
 
 def _draw_marks(picture: Picture, axis: _Axis, body_width: int, marks: Sequence[Mark]) -> None:
-    taken: list[tuple[int, int, int, int]] = []
+    taken: list[Area] = []
     spots: list[tuple[Mark, int, int]] = []
     for mark in sorted(marks, key=lambda m: m.at_ms):
         y = axis.y(mark.at_ms)
@@ -335,14 +341,12 @@ def _draw_marks(picture: Picture, axis: _Axis, body_width: int, marks: Sequence[
         taken.append((x - 7, y - 7, x + 7, y + 7))
         spots.append((mark, x, y))
     for mark, x, y in spots:
-        place = _find_room(picture, text_size(mark.text, axis.text), x, y, taken)
+        place = _find_room(picture, text_size(mark.text, _TEXT), x, y, taken)
         taken.append(place)
-        write_haloed(picture, mark.text, (place[0], place[3] - 1), axis.text, MARK_COLOURS[mark.kind])
+        write_haloed(picture, mark.text, (place[0], place[3] - 1), _TEXT, MARK_COLOURS[mark.kind])
 
 
-def _find_room(
-    picture: Picture, size: tuple[int, int], x: int, y: int, taken: Sequence[tuple[int, int, int, int]]
-) -> tuple[int, int, int, int]:
+def _find_room(picture: Picture, size: tuple[int, int], x: int, y: int, taken: Sequence[Area]) -> Area:
     """A place for a text beside (x, y) that covers no other, or the first inside the picture if all do."""
     width, height = size[0], size[1] + 2
     places = []
@@ -351,8 +355,7 @@ def _find_room(
             if left >= _LEFT_PX and left + width < picture.shape[1]:
                 places.append((left, y + dy - height // 2, left + width, y + dy - height // 2 + height))
     for place in places:
-        x1, y1, x2, y2 = place
-        if all(x1 >= u2 or x2 <= u1 or y1 >= v2 or y2 <= v1 for u1, v1, u2, v2 in taken):
+        if not any(covers(place, other) for other in taken):
             return place
     return places[0] if places else (_LEFT_PX, y, _LEFT_PX + width, y + height)
 
@@ -371,9 +374,16 @@ def _outline(corners: Sequence[tuple[int, int]], closed: bool) -> Callable[[Pict
     return draw
 
 
+def _cross(picture: Picture, x: int, y: int, colour: Colour) -> None:
+    for ink, pen in ((INK, 5), (colour, 3)):
+        cv2.line(picture, (x - 6, y - 6), (x + 6, y + 6), ink, pen, cv2.LINE_AA)
+        cv2.line(picture, (x - 6, y + 6), (x + 6, y - 6), ink, pen, cv2.LINE_AA)
+
+
 _SYMBOLS: dict[MarkKind, Callable[[Picture, int, int, Colour], None]] = {
     "counted": _ring,
     "found": _ring,
+    "misnamed": _cross,
     "missed": _outline([(-6, -6), (6, -6), (6, 6), (-6, 6)], closed=True),
     "extra": _outline([(0, -7), (7, 6), (-7, 6)], closed=True),
     "excused": _outline([(0, -7), (7, 0), (0, 7), (-7, 0)], closed=True),

@@ -144,6 +144,23 @@ def test_marks_of_one_moment_and_place_do_not_cover_each_other_even_at_the_edge(
     assert len(coloured(picture, "extra")) > 0.5 * one
 
 
+def test_a_text_on_a_white_vehicle_has_a_dark_halo() -> None:
+    strip = Strip(LEVEL)
+    for number in range(60):
+        strip.append(Frame(number * STEP_MS, np.full((HEIGHT, WIDTH, 3), 255, np.uint8)))
+    with_text, without = (strip.render([Mark(3_000, "counted", 0.5, text)]) for text in ("a_to_b car", ""))
+    changed = with_text[(with_text != without).any(axis=2)]
+    assert (changed.max(axis=1) < 40).mean() > 0.4
+
+
+def test_times_of_day_stand_under_the_word_utc_and_seconds_do_not() -> None:
+    inked = [
+        int((strip_of(bar_over_the_line(start_ms=start_ms)).render()[:45, :75] > 150).sum())
+        for start_ms in (MORNING_MS, 0)
+    ]
+    assert inked[0] > inked[1] == 0
+
+
 def test_only_the_time_asked_for_is_drawn() -> None:
     strip = strip_of(bar_over_the_line())
     marks = [Mark(1_000, "found", 0.2, ""), Mark(5_000, "found", 0.2, "")]
