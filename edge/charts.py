@@ -1,6 +1,6 @@
 """The summary picture of a count: vehicles over time per line, direction and class.
 
-The two directions are mirrored around zero (a_to_b up, b_to_a down). Time that nobody watched is hatched
+The two directions are mirrored around zero (a_to_b above, b_to_a below). Time that nobody watched is hatched
 grey: it never looks like zero.
 """
 
@@ -28,6 +28,7 @@ _BINS_MAX = 48
 _SECONDS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200, 86_400)
 _WIDTHS_MS = tuple(1000 * s for s in _SECONDS)
 _TICKS_MAX = 9
+_SIDES = ("above", "below")  # in words: an arrow would be taken for the direction seen in the picture
 _INK = "#222222"
 _BLIND: dict[str, Any] = {"facecolor": "#E4E4E4", "edgecolor": "#9A9A9A", "hatch": "////", "linewidth": 0.0}
 _PARTIAL: dict[str, Any] = {"facecolor": "#F6F6F6", "edgecolor": "#C4C4C4", "hatch": "//", "linewidth": 0.0}
@@ -178,10 +179,10 @@ def _dress(axes: Axes, name: str, crossings: Sequence[Crossing], width_ms: int, 
 
     totals = Counter(c.direction for c in crossings)
     parts = [
-        f"{arrow} {words.get(name, {}).get(direction, direction)} {totals[direction]}"
-        for direction, arrow in zip(DIRECTIONS, "↑↓", strict=True)
+        f"{words.get(name, {}).get(direction, direction)} ({side}) {totals[direction]}"
+        for direction, side in zip(DIRECTIONS, _SIDES, strict=True)
     ]
-    axes.set_title(f"{name}    {'    '.join(parts)}", loc="left", fontsize=11, color=_INK)
+    axes.set_title(f"{name}:    {'    '.join(parts)}", loc="left", fontsize=11, color=_INK)
     axes.set_ylabel(f"vehicles per {_spell(width_ms)}", fontsize=10, color=_INK)
     axes.yaxis.set_major_locator(MaxNLocator(nbins=7, integer=True))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{abs(value):.0f}"))
@@ -200,7 +201,10 @@ def _draw_legend(axes: Axes, crossings: Sequence[Crossing], *, blind: bool, part
     entries = [
         Patch(
             color=CLASS_COLOURS[label],
-            label=f"{label}  ↑ {totals[label, 'a_to_b']}  ↓ {totals[label, 'b_to_a']}",
+            label=f"{label}  "
+            + ", ".join(
+                f"{totals[label, direction]} {side}" for direction, side in zip(DIRECTIONS, _SIDES, strict=True)
+            ),
         )
         for label in COUNTED_CLASSES
         if any(totals[label, direction] for direction in DIRECTIONS)

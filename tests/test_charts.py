@@ -63,6 +63,16 @@ def test_the_directions_are_mirrored_around_zero(tmp_path: Path) -> None:
     assert abs((rows[0][1] - rows[0][0]) - (rows[1][1] - rows[1][0])) <= 2
 
 
+def test_a_side_of_the_axis_is_said_in_words_because_arrows_show_directions_in_the_picture(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    words = {"deck": {"a_to_b": "outbound", "b_to_a": "inbound"}}
+    draw_summary(tmp_path / "chart.svg", [crossing(1), crossing(2, "b_to_a")], [minute(0)], direction_words=words)
+    picture = (tmp_path / "chart.svg").read_text()  # which has every text as a comment as well
+    for text in ("outbound (above) 1    inbound (below) 1", "car  1 above, 1 below", "UTC, 2026-11-23"):
+        assert text in picture
+    assert not set("↑↓") & set(picture)
+
+
 @pytest.mark.parametrize("span_ms", [10_000, 3_600_000, DAY_MS, 31 * DAY_MS])
 def test_a_clip_and_a_month_are_both_legible(tmp_path: Path, span_ms: int) -> None:
     pytest.importorskip("matplotlib")
