@@ -101,7 +101,7 @@ def run_replay(request: ReplayRequest) -> None:
                 before = (outcome.frames, outcome.frames_blind)
                 reports.append(reporter.report(bucket, health))
                 if folder:
-                    folder.close_bucket(bucket, outcome.crossings)
+                    folder.close_bucket(bucket)
             reporter.pump()
         reporter.finish()
         if folder:

@@ -1,13 +1,17 @@
 """What a replay leaves in its folder: reports and crossings as JSON lines and CSV, strips, and a picture of it all.
 
 Everything is written to a folder beside it first and moved over when the replay has ended well, so that nothing
-half-written stands.
+half-written stands. Results of an earlier replay make room for the new ones; a folder that holds anything else is
+refused, so that nothing of the user's is lost and no two runs are mixed.
 """
 
 import csv
 import logging
+import os
+import re
 import shutil
-from collections.abc import Iterable, Sequence
+import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -21,6 +25,7 @@ from edge.counting.crossing import Crossing
 from edge.delivery.report import Report, encode, rfc3339
 from edge.errors import InputError, WorkError
 from edge.replay import Outcome
+from edge.vision.drawing import moment
 from edge.vision.frame import Frame
 from edge.vision.strip import Mark, Strip, write_jpeg
 
@@ -33,25 +38,36 @@ COUNT_COLUMNS = (
     "start", "width_ms", "watched_ms", "state", "line", "direction", "direction_word", *COUNTED_CLASSES
 )  # fmt: skip
 
+_TABLES = ("reports.jsonl", "crossings.jsonl", "crossings.csv", "counts.csv")
+_SUMMARY = "summary.png"
+_STRIP = re.compile(r".+-\d{4}-\d\d-\d\dT\d{6}Z\.jpg", re.ASCII)
+
 
 class ResultFolder:
-    """The folder of `replay --out`; use it in a `with` block, which ends by moving the files to their place."""
+    """The folder of `replay --out`; use it in a `with` block, which ends by moving the files to their place.
+
+    Entering raises InputError, and makes nothing, where the results could not be put in the end.
+    """
 
     def __init__(self, path: Path, config: Config, width: int, height: int) -> None:
-        self._path = path
-        self._part = path.with_name(f"{path.name}.part")
+        self._said = path
+        self._path = Path(os.path.realpath(path))  # so that "." and a link have a name and a parent
+        self._part = self._path  # made on entering
         self._config = config
         self._lines = counting_lines(config, width, height)
         self._strips = {line.name: Strip(line.points) for line in self._lines}
 
     def __enter__(self) -> Self:
         try:
-            shutil.rmtree(self._part, ignore_errors=True)
-            (self._part / "strips").mkdir(parents=True)
-            if self._path.exists() and not self._path.is_dir():
-                raise InputError(f"--out {self._path} is a file; a folder is expected")
+            self._check()
+            self._part = Path(tempfile.mkdtemp(prefix=f".{self._path.name}.", dir=self._path.parent))
         except OSError as error:
-            raise InputError(f"--out {self._path} cannot be written: {error.strerror}") from error
+            raise InputError(f"--out {self._said} cannot be written: {error.strerror}") from error
+        try:
+            (self._part / "strips").mkdir()
+        except OSError as error:
+            shutil.rmtree(self._part, ignore_errors=True)
+            raise InputError(f"--out {self._said} cannot be written: {error.strerror}") from error
         return self
 
     def __exit__(
@@ -59,36 +75,66 @@ class ResultFolder:
     ) -> None:
         try:
             if kind is None:
-                self._path.mkdir(exist_ok=True)
-                for file in sorted(self._part.rglob("*")):
-                    if file.is_file():
-                        place = self._path / file.relative_to(self._part)
-                        place.parent.mkdir(exist_ok=True)
-                        file.replace(place)
+                self._move()
         except OSError as fault:
-            raise WorkError(f"--out {self._path} cannot be written: {fault.strerror}") from fault
+            raise WorkError(f"--out {self._said} cannot be written: {fault.strerror}") from fault
         finally:
             shutil.rmtree(self._part, ignore_errors=True)
+
+    def _check(self) -> None:
+        """Refuse a place that cannot take the results, or that holds what no replay wrote."""
+        if not self._path.parent.is_dir():
+            raise InputError(f"--out {self._said}: the folder {self._path.parent} does not exist; it must")
+        if not os.path.lexists(self._path):
+            return
+        if not self._path.is_dir():
+            raise InputError(f"--out {self._said} is a file; a folder is expected")
+        foreign = sorted(
+            str(entry.relative_to(self._path))
+            for entry in (*self._path.glob("*"), *self._path.glob("strips/*"))
+            if not self._is_ours(entry)
+        )
+        if foreign:
+            raise InputError(
+                f"--out {self._said} holds {foreign[0]}, which no replay wrote; name a new folder or an empty one"
+            )
+        if not os.access(self._path, os.R_OK | os.W_OK | os.X_OK):
+            raise InputError(f"--out {self._said} cannot be written: no permission")
+
+    def _is_ours(self, entry: Path) -> bool:
+        if entry == self._path / "strips":
+            return entry.is_dir() and not entry.is_symlink()
+        if not entry.is_file():
+            return False
+        if entry.parent == self._path:
+            return entry.name in (*_TABLES, _SUMMARY)
+        return _STRIP.fullmatch(entry.name) is not None
+
+    def _move(self) -> None:
+        """Put the new files in the place of the old ones."""
+        strips = self._path / "strips"
+        strips.mkdir(parents=True, exist_ok=True)
+        for old in (*self._path.glob("*"), *strips.glob("*")):
+            if old.is_file() and self._is_ours(old):
+                old.unlink()
+        for file in sorted(self._part.rglob("*")):
+            if file.is_file():
+                shutil.move(file, self._path / file.relative_to(self._part))
 
     def see(self, frame: Frame) -> None:
         """Add a frame to the strip of every line."""
         for strip in self._strips.values():
             strip.append(frame)
 
-    def close_bucket(self, bucket: Bucket, crossings: Sequence[Crossing]) -> None:
-        """Write the strips of a bucket, its crossings marked where they were counted."""
-        end_ms = bucket.start_ms + bucket.width_ms
+    def close_bucket(self, bucket: Bucket) -> None:
+        """Write the strips of a bucket and mark the crossings that it counts; a late one stands at the upper edge."""
         for line, strip in self._strips.items():
-            done = strip.take(end_ms)
-            if not len(done):
+            done = strip.take(bucket.start_ms + bucket.width_ms)
+            marks = [_mark(self._config, c, bucket) for c in bucket.crossings if c.line == line]
+            if not len(done) and not marks:
                 continue
-            marks = [
-                Mark(c.crossed_ms, "counted", c.along, f"{_word(self._config, c)} {c.label}")
-                for c in crossings
-                if c.line == line and bucket.start_ms <= c.crossed_ms < end_ms
-            ]
             stamp = rfc3339(bucket.start_ms).replace(":", "")
-            picture = done.render(marks, title=f"{line} {rfc3339(bucket.start_ms)}")
+            picture = done.render(marks, title=f"{line}, from {moment(bucket.start_ms)}")
             write_jpeg(self._part / "strips" / f"{line}-{stamp}.jpg", picture)
 
     def finish(self, outcome: Outcome, reports: Iterable[Report], title: str) -> None:
@@ -104,10 +150,10 @@ class ResultFolder:
             _write_csv(self._part / "crossings.csv", crossing_rows(outcome, words), CROSSING_COLUMNS)
             _write_csv(self._part / "counts.csv", count_rows(outcome.buckets, words), COUNT_COLUMNS)
         except OSError as error:
-            raise WorkError(f"--out {self._path} cannot be written: {error.strerror}") from error
+            raise WorkError(f"--out {self._said} cannot be written: {error.strerror}") from error
         try:
             draw_summary(
-                self._part / "summary.png",
+                self._part / _SUMMARY,
                 outcome.crossings,
                 outcome.buckets,
                 direction_words=words,
@@ -160,8 +206,11 @@ def count_rows(buckets: Iterable[Bucket], words: dict[str, dict[str, str]]) -> l
     return rows
 
 
-def _word(config: Config, crossing: Crossing) -> str:
-    return config.direction_words[crossing.line][crossing.direction]
+def _mark(config: Config, crossing: Crossing, bucket: Bucket) -> Mark:
+    text = f"{config.direction_words[crossing.line][crossing.direction]} {crossing.label}"
+    if crossing.crossed_ms < bucket.start_ms:
+        return Mark(bucket.start_ms, "counted", crossing.along, f"{text}, late")
+    return Mark(crossing.crossed_ms, "counted", crossing.along, text)
 
 
 def _write_csv(path: Path, rows: list[dict[str, Any]], columns: tuple[str, ...]) -> None:
