@@ -159,7 +159,10 @@ def start_ours(clip: Clip) -> Step:
     pipeline = build_pipeline(clip.config, clip.width, clip.height)
 
     def step(captured_ms: int, frame: DetectedFrame) -> list[Event]:
-        return [Event(c.direction, c.label, c.crossed_ms) for c in pipeline.update(frame).crossings]
+        crossings = pipeline.update(frame).crossings
+        if captured_ms == clip.frames[-1].captured_ms:
+            crossings = [*crossings, *pipeline.close().crossings]  # the end of the run is a part of the rule
+        return [Event(c.direction, c.label, c.crossed_ms) for c in crossings]
 
     return step
 
