@@ -99,9 +99,9 @@ def marks_of(result: ClipResult) -> list[Mark]:
 
 def table_of(results: Sequence[ClipResult]) -> str:
     """The scores for people."""
-    columns = ("true", "found", "missed", "extra", "prec.", "recall", "F1", "dir.", "class", "total")
+    columns = ("true", "found", "missed", "extra", "prec.", "recall", "F1", "dir.", "class", "total", "F1, 95%")
     width = max([len(r.name) for r in results] + [5])
-    rows = [f"{'clip':<{width}} " + " ".join(f"{c:>6}" for c in columns)]
+    rows = [f"{'clip':<{width}} " + " ".join(f"{c:>6}" for c in columns[:-1]) + f"{columns[-1]:>14}"]
     rows += [f"{r.name:<{width}} {_row(r.score)}" for r in results]
     whole = total(r.score for r in results)
     low, high = whole.f1_interval
@@ -119,9 +119,11 @@ def table_of(results: Sequence[ClipResult]) -> str:
 
 
 def _row(part: Score) -> str:
+    low, high = part.f1_interval
     return (
         f"{part.true:>6} {part.found:>6} {part.missed:>6} {part.extra:>6} {part.precision:>6.3f} {part.recall:>6.3f} "
-        f"{part.f1:>6.3f} {part.direction_errors:>6} {part.class_accuracy:>6.3f} {part.total_error:>+6}"
+        f"{part.f1:>6.3f} {part.direction_errors:>6} {part.class_accuracy:>6.3f} {part.total_error:>+6} "
+        f"{low:.3f}-{high:.3f}".rjust(13)
     )
 
 
