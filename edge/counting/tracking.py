@@ -69,11 +69,12 @@ class Track:
 class _Vehicle:
     """What the tracker remembers of one track."""
 
-    __slots__ = ("born", "id", "inside", "motion", "score", "seen_ms", "votes", "weight")
+    __slots__ = ("born", "box", "id", "inside", "motion", "score", "seen_ms", "votes", "weight")
 
     def __init__(self, id_: int, box: Box, now_ms: int) -> None:
         self.id = id_
         self.born = (now_ms, box)
+        self.box = box  # as believed at this frame
         self.motion = BoxMotion(box)
         self.seen_ms = 0
         self.score = 0.0  # of the last sighting
@@ -180,12 +181,15 @@ class Tracker:
         for detection in strangers:
             if not self._repeats(detection):
                 self._found(detection)
+        for vehicle in self._vehicles:
+            if vehicle.seen_ms != now_ms:
+                vehicle.box = vehicle.motion.box
         self._find_parts(lately_ms)
         self._release(now_ms, newborn)
         return [
             Track(
                 v.id,
-                v.motion.box,
+                v.box,
                 v.seen_ms,
                 v.votes,
                 v.inside > self._part_share * v.weight,
@@ -221,8 +225,10 @@ class Tracker:
                     pairs.append((row, column, surprise + motion.spread))
         made = assign(pairs, doubt)
         for row, column in made:
-            vehicles[row].motion.correct(*measured[column])
-            vehicles[row].see(detections[column], self._now_ms)
+            vehicle = vehicles[row]
+            vehicle.motion.correct(*measured[column])
+            vehicle.box = vehicle.motion.box
+            vehicle.see(detections[column], self._now_ms)
         rows, columns = {row for row, _ in made}, {column for _, column in made}
         return (
             [v for row, v in enumerate(vehicles) if row not in rows],
@@ -235,7 +241,7 @@ class Tracker:
         for vehicle in self._vehicles:
             if vehicle.seen_ms != self._now_ms:
                 continue
-            x1, y1, x2, y2 = vehicle.motion.box
+            x1, y1, x2, y2 = vehicle.box
             across = min(x2, detection.x2) - max(x1, detection.x1)
             down = min(y2, detection.y2) - max(y1, detection.y1)
             if across > 0.0 and down > 0.0:
@@ -256,7 +262,7 @@ class Tracker:
         wholes = []
         for vehicle in self._vehicles:
             if vehicle.seen_ms >= lately_ms:
-                x1, y1, x2, y2 = vehicle.motion.box
+                x1, y1, x2, y2 = vehicle.box
                 wholes.append(((x2 - x1) * (y2 - y1) * self._part_area, x1, y1, x2, y2, vehicle))
         wholes.sort(key=lambda whole: -whole[0])
         for scaled_area, x1, y1, x2, y2, part in wholes:

@@ -112,13 +112,9 @@ class OnnxDetector:
         scores = boxes.scores.astype(np.float64).round(4)
         sides = corners[:, 2:] - corners[:, :2]
         kept = np.flatnonzero((sides >= _SIDE_PX_MIN).all(axis=1))  # a NaN is not kept either
-        detections = [
-            Detection(x1, y1, x2, y2, score, CLASSES[number])
-            for (x1, y1, x2, y2), score, number in zip(
-                corners[kept].tolist(), scores[kept].tolist(), boxes.ids[kept].tolist(), strict=True
-            )
-        ]
-        return tuple(sorted(detections, key=lambda d: (-d.score, d.x1, d.y1, d.x2, d.y2, d.label)))
+        labels = [CLASSES[number] for number in boxes.ids[kept].tolist()]
+        rows = sorted(zip((-scores[kept]).tolist(), *corners[kept].T.tolist(), labels, strict=True))
+        return tuple(Detection(x1, y1, x2, y2, -score, label) for score, x1, y1, x2, y2, label in rows)
 
     def _check_inputs(self) -> dict[str, NDArray[Any]]:
         """Return the feeds besides the picture; raise InputError if the model wants others."""
