@@ -12,7 +12,8 @@ The rules:
 4. A vehicle that was far enough away on the side it came from, and is lost between the line and that distance, or is
    there when the run ends, counts if its speed would have carried it on within `carry_ms`. One that stood does not.
 5. Having counted, it is armed for the way back, which counts in the other direction.
-6. A part of a larger vehicle (a cab, a load) is not counted.
+6. A part of a larger vehicle (a cab, a load) is not counted, nor is a vehicle that stands where another stands that
+   counted just now: on one piece of ground there is one vehicle, however many boxes it has.
 7. What is remembered of a vehicle goes with its track.
 """
 
@@ -26,6 +27,10 @@ from edge.counting.tracking import Track
 
 DIRECTIONS = ("a_to_b", "b_to_a")
 """`a_to_b`: from the left-hand side of the arrow p1 -> p2, as seen in the picture, to its right-hand side."""
+
+SAME_GROUND_WIDTHS = 0.5  # of the narrower box: two vehicles side by side are a width apart
+SAME_GROUND_HEIGHTS = 0.3  # of the lower box: two vehicles in a row are most of a height apart, seen from a mast
+SAME_GROUND_MS = 500  # how lately the other must have been seen, for where it is now to be known
 
 Point = tuple[float, float]
 
@@ -160,6 +165,7 @@ class LineWatcher:
         self._share_min = share_min
         self._carry_s = carry_ms / 1000.0
         self._passages: dict[int, list[_Passage]] = {}
+        self._counted: dict[int, tuple[str, str]] = {}
 
     def update(self, captured_ms: int, tracks: Sequence[Track]) -> list[Crossing]:
         """The crossings that became certain at this frame, by time, line and track."""
@@ -173,10 +179,12 @@ class LineWatcher:
             if track.seen_ms == captured_ms:
                 for line, passage in zip(self._lines, known, strict=True):
                     crossing = self._follow(line, passage, track)
-                    if crossing is not None:
+                    if crossing is not None and not self._repeats(crossing, track, tracks):
                         crossings.append(crossing)
+                        self._counted[track.id] = (crossing.line, crossing.direction)
         crossings.extend(self.close())
         self._passages = passages
+        self._counted = {id_: where for id_, where in self._counted.items() if id_ in passages}
         crossings.sort(key=lambda c: (c.crossed_ms, c.line, c.track))
         return crossings
 
@@ -190,6 +198,23 @@ class LineWatcher:
                     crossings.append(crossing)
         self._passages = {}
         return crossings
+
+    def _repeats(self, crossing: Crossing, track: Track, tracks: Sequence[Track]) -> bool:
+        """Whether a vehicle on the very same ground was counted here already: no two can stand there."""
+        x1, y1, x2, y2 = track.box
+        x, y = self._ground(track.box)
+        for other in tracks:
+            if (
+                self._counted.get(other.id) == (crossing.line, crossing.direction)
+                and other.id != track.id
+                and track.seen_ms - other.seen_ms <= SAME_GROUND_MS
+            ):
+                u1, v1, u2, v2 = other.box
+                u, v = self._ground(other.box)
+                near_across = abs(x - u) < SAME_GROUND_WIDTHS * min(x2 - x1, u2 - u1)
+                if near_across and abs(y - v) < SAME_GROUND_HEIGHTS * min(y2 - y1, v2 - v1):
+                    return True
+        return False
 
     def _begin(self, line: CountingLine, track: Track) -> _Passage:
         """The path begins where the vehicle was first sighted, which is before its track was known."""

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from scenes import DECK, NOON_MS
 
 from edge.counting.crossing import CountingLine, Crossing, LineWatcher, Point
+from edge.counting.motion import Box
 from edge.counting.tracking import Track
 
 HEIGHT = 40.0  # a box of this height is armed 10 px from the line
@@ -119,6 +120,31 @@ def test_a_vehicle_first_seen_near_the_line_counts_when_both_distances_make_up_f
 
 def test_a_vehicle_first_seen_all_but_on_the_line_does_not_count_however_far_it_goes() -> None:
     assert ways(on_deck(496, 504, 560)) == []
+
+
+def two(left: Box, right: Box) -> list[str]:
+    """The directions counted when two boxes drive over the line together, 20 px a frame."""
+    watcher = LineWatcher([DECK])
+    found = []
+    for frame in range(12):
+        tracks = [
+            Track(number, (x1 + 20 * frame, y1, x2 + 20 * frame, y2), frame * 100)
+            for number, (x1, y1, x2, y2) in enumerate((left, right), start=1)
+        ]
+        found += [crossing.direction for crossing in watcher.update(frame * 100, tracks)]
+    return found
+
+
+def test_two_boxes_on_the_same_ground_are_one_vehicle() -> None:
+    whole, cab = (300.0, 300.0, 420.0, 400.0), (320.0, 340.0, 410.0, 398.0)
+    assert two(whole, cab) == ["a_to_b"]
+
+
+def test_two_side_by_side_and_two_in_a_row_are_two_vehicles() -> None:
+    one = (300.0, 300.0, 400.0, 400.0)
+    beside, behind = (300.0, 340.0, 400.0, 440.0), (240.0, 300.0, 340.0, 400.0)
+    assert two(one, beside) == ["a_to_b", "a_to_b"]
+    assert two(one, behind) == ["a_to_b", "a_to_b"]
 
 
 def test_a_vehicle_first_seen_beyond_the_line_does_not_count() -> None:
