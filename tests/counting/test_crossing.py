@@ -126,7 +126,7 @@ def two(left: Box, right: Box) -> list[str]:
     """The directions counted when two boxes drive over the line together, 20 px a frame."""
     watcher = LineWatcher([DECK])
     found = []
-    for frame in range(12):
+    for frame in range(16):
         tracks = [
             Track(number, (x1 + 20 * frame, y1, x2 + 20 * frame, y2), frame * 100)
             for number, (x1, y1, x2, y2) in enumerate((left, right), start=1)
