@@ -120,6 +120,11 @@ class Crossing:
     track: int
 
 
+def in_order(crossing: Crossing) -> tuple[int, str, int]:
+    """By time, then line, then track."""
+    return crossing.crossed_ms, crossing.line, crossing.track
+
+
 class _Passage:
     """One vehicle at one line."""
 
@@ -185,7 +190,7 @@ class LineWatcher:
         crossings.extend(self.close())
         self._passages = passages
         self._counted = {id_: where for id_, where in self._counted.items() if id_ in passages}
-        crossings.sort(key=lambda c: (c.crossed_ms, c.line, c.track))
+        crossings.sort(key=in_order)
         return crossings
 
     def close(self) -> list[Crossing]:
@@ -197,7 +202,7 @@ class LineWatcher:
                 if crossing is not None:
                     crossings.append(crossing)
         self._passages = {}
-        return crossings
+        return sorted(crossings, key=in_order)
 
     def _repeats(self, crossing: Crossing, track: Track, tracks: Sequence[Track]) -> bool:
         """Whether a vehicle on the very same ground was counted here already: no two can stand there."""

@@ -22,7 +22,7 @@ from scenes import (
     scaled,
 )
 
-from edge.counting.crossing import CountingLine
+from edge.counting.crossing import CountingLine, in_order
 from edge.counting.detection import DetectedFrame
 from edge.counting.pipeline import Pipeline, count
 
@@ -383,7 +383,8 @@ def test_empty_frames_before_and_after_change_no_crossing(frames: list[DetectedF
         *frames,
         *(DetectedFrame(last_ms + 100 * n, ()) for n in range(1, after + 1)),
     ]
-    assert crossings(longer) == crossings(frames)
+    # When a vehicle that is lost becomes certain depends on the frames after it, and so does the order; what, does not.
+    assert sorted(crossings(longer), key=in_order) == sorted(crossings(frames), key=in_order)
 
 
 @few
