@@ -99,8 +99,9 @@ def run_replay(request: ReplayRequest) -> None:
                     tracks_released=step.released,
                 )
                 before = (outcome.frames, outcome.frames_blind)
-                reports.append(reporter.report(bucket, health))
+                report = reporter.report(bucket, health)
                 if folder:
+                    reports.append(report)
                     folder.close_bucket(bucket)
             reporter.pump()
         reporter.finish()

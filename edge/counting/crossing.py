@@ -170,7 +170,7 @@ class LineWatcher:
         self._share_min = share_min
         self._carry_s = carry_ms / 1000.0
         self._passages: dict[int, list[_Passage]] = {}
-        self._counted: dict[int, tuple[str, str]] = {}
+        self._counted: dict[tuple[int, str], str] = {}  # (track, line) -> the direction in which it counted last
 
     def update(self, captured_ms: int, tracks: Sequence[Track]) -> list[Crossing]:
         """The crossings that became certain at this frame, by time, line and track."""
@@ -186,10 +186,10 @@ class LineWatcher:
                     crossing = self._follow(line, passage, track)
                     if crossing is not None and not self._repeats(crossing, track, tracks):
                         crossings.append(crossing)
-                        self._counted[track.id] = (crossing.line, crossing.direction)
+                        self._counted[track.id, crossing.line] = crossing.direction
         crossings.extend(self.close())
         self._passages = passages
-        self._counted = {id_: where for id_, where in self._counted.items() if id_ in passages}
+        self._counted = {key: direction for key, direction in self._counted.items() if key[0] in passages}
         crossings.sort(key=in_order)
         return crossings
 
@@ -210,7 +210,7 @@ class LineWatcher:
         x, y = self._ground(track.box)
         for other in tracks:
             if (
-                self._counted.get(other.id) == (crossing.line, crossing.direction)
+                self._counted.get((other.id, crossing.line)) == crossing.direction
                 and other.id != track.id
                 and track.seen_ms - other.seen_ms <= SAME_GROUND_MS
             ):

@@ -122,9 +122,9 @@ def test_a_vehicle_first_seen_all_but_on_the_line_does_not_count_however_far_it_
     assert ways(on_deck(496, 504, 560)) == []
 
 
-def two(left: Box, right: Box) -> list[str]:
-    """The directions counted when two boxes drive over the line together, 20 px a frame."""
-    watcher = LineWatcher([DECK])
+def two(left: Box, right: Box, *further: CountingLine) -> list[str]:
+    """The directions counted when two boxes drive over the lines together, 20 px a frame."""
+    watcher = LineWatcher([DECK, *further])
     found = []
     for frame in range(16):
         tracks = [
@@ -138,6 +138,13 @@ def two(left: Box, right: Box) -> list[str]:
 def test_two_boxes_on_the_same_ground_are_one_vehicle() -> None:
     whole, cab = (300.0, 300.0, 420.0, 400.0), (320.0, 340.0, 410.0, 398.0)
     assert two(whole, cab) == ["a_to_b"]
+
+
+def test_two_boxes_on_the_same_ground_are_one_vehicle_at_every_line() -> None:
+    """The smaller box arms nearer, so the two lines are counted in turns by either."""
+    whole, cab = (300.0, 300.0, 420.0, 400.0), (320.0, 340.0, 410.0, 398.0)
+    further = CountingLine("further", ((505.0, 600.0), (505.0, 0.0)))
+    assert two(whole, cab, further) == ["a_to_b", "a_to_b"]
 
 
 def test_two_side_by_side_and_two_in_a_row_are_two_vehicles() -> None:
