@@ -1,0 +1,139 @@
+"""A pinhole camera over the bridge: where things of the world are in the picture, and which hide which."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from math import radians, tan
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from tests.scenes.moment import Floats, Placed
+
+NEAR_M = 0.5  # nothing nearer to the camera than this is drawn
+
+Box = tuple[float, float, float, float]
+"""x1, y1, x2, y2 in pixels of the picture, x right, y down."""
+
+
+@dataclass(frozen=True)
+class Camera:
+    """Stands at `position` (x, y, z in metres) and looks at the point `target`; no roll.
+
+    `view_deg` is the horizontal angle of view; the picture is `width` x `height` pixels, square ones.
+    """
+
+    position: tuple[float, float, float]
+    target: tuple[float, float, float]
+    view_deg: float
+    width: int = 640
+    height: int = 360
+
+    @cached_property
+    def focal_px(self) -> float:
+        """Focal length in pixels."""
+        return self.width / 2 / tan(radians(self.view_deg) / 2)
+
+    @cached_property
+    def axes(self) -> Floats:
+        """Rows: the picture's right, its down and its depth, as unit vectors of the world."""
+        depth = np.subtract(self.target, self.position)
+        depth = depth / np.linalg.norm(depth)
+        right = np.cross(depth, (0.0, 0.0, 1.0))
+        right /= np.linalg.norm(right)
+        return np.stack([right, np.cross(depth, right), depth])
+
+    def depth(self, points: Floats) -> Floats:
+        """Metres in front of the camera of (n, 3) world points."""
+        return (points - np.array(self.position)) @ self.axes[2]
+
+    def project(self, points: Floats) -> Floats:
+        """(n, 3) world points to (n, 2) pixels; points behind the camera are taken at NEAR_M before it."""
+        seen = (points - np.array(self.position)) @ self.axes.T
+        depth = np.maximum(seen[:, 2], NEAR_M)
+        return np.stack(
+            [self.width / 2 + self.focal_px * seen[:, 0] / depth, self.height / 2 + self.focal_px * seen[:, 1] / depth],
+            axis=1,
+        )
+
+    def on_deck(self, x: float, y: float) -> tuple[float, float]:
+        """The deck's point (x, y, 0) of the pixel (x, y), in metres; the inverse of `project` for z = 0.
+
+        The pixel must lie below the horizon.
+        """
+        ray = np.array([(x - self.width / 2) / self.focal_px, (y - self.height / 2) / self.focal_px, 1.0]) @ self.axes
+        assert ray[2] < 0.0, "the pixel shows the deck, not the sky"
+        far = -self.position[2] / ray[2]
+        return self.position[0] + far * float(ray[0]), self.position[1] + far * float(ray[1])
+
+
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """How a vehicle stands in the picture.
+
+    `whole` is its box if nothing hid it and the picture had no edge; `visible` is the box of the pixels that
+    show it, None if none does; `shown` is the share of its pixels inside the picture that nothing nearer hides, and
+    `inside` the share of `whole` that lies inside the picture.
+    """
+
+    number: int
+    label: str
+    whole: Box
+    visible: Box | None
+    shown: float
+    inside: float
+
+
+def outlines(
+    camera: Camera, vehicles: Sequence[Placed], pieces: Sequence[Sequence[Floats]] | None = None
+) -> list[Outline]:
+    """The outline of every vehicle in front of the camera, in the order given.
+
+    `pieces` are, for each vehicle, point clouds (n, 3) whose convex hulls make up its shape; its cuboids unless
+    given. Nearer vehicles hide farther ones, by the distance of their middles.
+    """
+    shapes = [vehicle.corners() for vehicle in vehicles] if pieces is None else pieces
+    hulls: list[list[NDArray[np.float32]] | None] = []
+    for shape in shapes:
+        if min(float(camera.depth(points).min()) for points in shape) < NEAR_M:
+            hulls.append(None)  # passes under or beside the camera
+            continue
+        hulls.append([cv2.convexHull(camera.project(points).astype(np.float32))[:, 0] for points in shape])
+    far_first = sorted(
+        (place for place, hull in enumerate(hulls) if hull is not None),
+        key=lambda place: -float(np.mean([camera.depth(points).mean() for points in shapes[place]])),
+    )
+    owners = np.zeros((camera.height, camera.width), np.uint16)
+    own = np.zeros((camera.height, camera.width), np.uint8)
+    areas = {}
+    for place in far_first:
+        own[:] = 0
+        for hull in hulls[place] or ():
+            cv2.fillConvexPoly(own, np.round(hull).astype(np.int32), 1)
+        areas[place] = int(own.sum())
+        owners[own > 0] = place + 1
+    found = []
+    for place, (vehicle, hull) in enumerate(zip(vehicles, hulls, strict=True)):
+        if hull is None:
+            continue
+        corners = np.concatenate(hull)
+        x1, y1 = (float(v) for v in corners.min(axis=0))
+        x2, y2 = (float(v) for v in corners.max(axis=0))
+        clipped = max(min(x2, camera.width) - max(x1, 0.0), 0.0) * max(min(y2, camera.height) - max(y1, 0.0), 0.0)
+        left, top, wide, high = cv2.boundingRect((owners == place + 1).astype(np.uint8))
+        pixels = int((owners[top : top + high, left : left + wide] == place + 1).sum()) if wide else 0
+        visible = (float(left), float(top), float(left + wide), float(top + high)) if pixels else None
+        if visible is not None and pixels == areas[place]:  # nothing hides it: the exact edges, not the rounded ones
+            visible = (max(x1, 0.0), max(y1, 0.0), min(x2, float(camera.width)), min(y2, float(camera.height)))
+        found.append(
+            Outline(
+                vehicle.number,
+                vehicle.body.label,
+                (x1, y1, x2, y2),
+                visible,
+                pixels / areas[place] if areas[place] else 0.0,
+                clipped / ((x2 - x1) * (y2 - y1)),
+            )
+        )
+    return found
