@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from multiprocessing.sharedctypes import Synchronized
 from pathlib import Path
@@ -18,6 +19,7 @@ from torch.utils.data import IterableDataset
 from models.training.augment import PAD, Chance, Floats, Image, place, spoil
 from models.training.loss import Target
 from models.training.pictures import read_picture
+from models.training.stills import stills_of
 
 # How often a set is drawn: fixed cameras first, whatever the number of their pictures.
 SHARES = {
@@ -33,13 +35,18 @@ RARE_CLASSES = (1, 1, 2, 2, 3, 4)  # truck and bus twice as often as motorcycle 
 SIZES = ((288, 512, 16, 0.5), (320, 576, 13, 0.2), (384, 640, 10, 0.3))
 MOSAIC = 0.5
 CALM_FROM = 0.9  # share of the training after which there are no mosaics
+STILLS = 0.35  # share of the draws that take a rendered still, where there are any
+STILLS_AGAIN_S = 60.0  # stills may still be in the making: look for new ones so often
 
 
 class Batches(IterableDataset[tuple[Tensor, list[Target]]]):
-    """`progress` (0 to 1) is written by the learner and read here."""
+    """`progress` (0 to 1) is written by the learner and read here; `stills` is a folder of rendered stills, or None."""
 
-    def __init__(self, labels: Path, progress: Synchronized[float], seed: int) -> None:
+    def __init__(self, labels: Path, progress: Synchronized[float], seed: int, stills: Path | None = None) -> None:
         super().__init__()
+        self._stills_folder = stills
+        self._stills: list[dict[str, Any]] = []
+        self._stills_read = -STILLS_AGAIN_S
         pictures = [picture for picture in json.loads(labels.read_text()) if picture["part"] == "train"]
         self._sets = {name: [p for p in pictures if p["set"] == name] for name in SHARES}
         self._by_camera = {name: cameras(listed) for name, listed in self._sets.items()}
@@ -56,6 +63,7 @@ class Batches(IterableDataset[tuple[Tensor, list[Target]]]):
         odds = np.array([size[3] for size in SIZES])
         while True:
             height, width, count, _ = SIZES[int(chance.choice(len(SIZES), p=odds / odds.sum()))]
+            self._look_for_stills()
             images, targets = [], []
             for _ in range(count):
                 image, boxes, ignore = self.picture(height, width, chance)
@@ -83,7 +91,9 @@ class Batches(IterableDataset[tuple[Tensor, list[Target]]]):
         return spoil(canvas, every, chance), every, np.concatenate(ignore)
 
     def _draw(self, chance: Chance) -> dict[str, Any]:
-        """By a rare class, or a set by its share, then half the time a camera and half the time a picture."""
+        """A still; or by a rare class; or a set by its share, then half the time by camera and half the time any."""
+        if self._stills and chance.random() < STILLS:
+            return self._stills[int(chance.integers(len(self._stills)))]
         if chance.random() < RARE:
             rare = self._with_class[int(chance.choice(RARE_CLASSES))]
             return dict(rare[int(chance.integers(len(rare)))])
@@ -95,6 +105,11 @@ class Batches(IterableDataset[tuple[Tensor, list[Target]]]):
             pictures = listed[int(chance.integers(len(listed)))]
         picture: dict[str, Any] = pictures[int(chance.integers(len(pictures)))]
         return picture
+
+    def _look_for_stills(self) -> None:
+        if self._stills_folder is not None and time.monotonic() - self._stills_read > STILLS_AGAIN_S:
+            self._stills_read = time.monotonic()
+            self._stills = [still for still in stills_of(self._stills_folder) if still["part"] == "train"]
 
     def _pixels(self, path: str) -> Image:
         if path not in self._kept:  # all pictures together are about 2 GB

@@ -26,6 +26,7 @@ import torch
 from models.training.augment import PAD, Floats, Image
 from models.training.network import LABELS, YoloxNano, decode, load_network
 from models.training.pictures import read_picture
+from models.training.stills import stills_of
 from models.training.teacher import overlap
 
 LOWEST_SCORE = 0.01
@@ -77,12 +78,17 @@ def main() -> None:
     parser.add_argument("--weights", type=Path, nargs="+", required=True)
     parser.add_argument("--size", default="384x640", help="height x width")
     parser.add_argument("--json", action="store_true")
+    parser.add_argument(
+        "--stills", type=Path, help="folder of rendered stills: their held-out part is a set of its own"
+    )
     options = parser.parse_args()
     height, width = (int(side) for side in options.size.split("x"))
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
     pictures = json.loads((options.work / "labels.json").read_text())
     pictures = [picture for picture in pictures if picture["part"] == "held_out"]
+    if options.stills:
+        pictures += [still for still in stills_of(options.stills) if still["part"] == "held_out"]
     results: dict[str, dict[str, dict[str, float]]] = {}
     for path in options.weights:
         results[path.stem] = measure(load_network(path), pictures, height, width)
@@ -109,7 +115,7 @@ def measure(network: YoloxNano, pictures: list[dict[str, Any]], height: int, wid
     tallies = {name: {kind: Tally([], []) for kind in (*LABELS, VEHICLE)} for name in (*names, "labelled")}
     for picture in pictures:
         found = detect(network, read_picture(picture["path"]), height, width)
-        groups = [picture["set"]] + (["labelled"] if picture["set"] != "clips" else [])
+        groups = [picture["set"]] + (["labelled"] if picture["set"] not in {"clips", "stills"} else [])
         truth = np.array(picture["boxes"], np.float32).reshape(-1, 5)
         ignore = np.array(picture["ignore"], np.float32).reshape(-1, 4)
         unknown = truth[truth[:, 4] < 0, :4]

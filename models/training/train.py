@@ -45,6 +45,9 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=100_000)
     parser.add_argument("--save-every", type=float, default=8.0, help="minutes")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--stills", type=Path, help="folder of rendered stills to mix in (python -m tests.scenes.stills)"
+    )
     options = parser.parse_args()
     torch.set_num_threads(1)
     torch.manual_seed(options.seed)
@@ -60,7 +63,7 @@ def learn(network: YoloxNano, options: argparse.Namespace) -> None:
     optimiser = torch.optim.SGD(groups(network), lr=options.rate, momentum=MOMENTUM, nesterov=True)
     progress = multiprocessing.Value("d", 0.0)
     loader = DataLoader(
-        Batches(options.work / "labels.json", progress, options.seed),
+        Batches(options.work / "labels.json", progress, options.seed, options.stills),
         batch_size=None,
         num_workers=1,
         prefetch_factor=4,
