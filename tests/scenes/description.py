@@ -70,7 +70,7 @@ class Convoy(_Part, frozen=True):
 
 
 class Barrier(_Part, frozen=True):
-    """A barrier across one direction at `at_m`, closed for `closed_s` and open for `open_s` in turn from `from_s` on.
+    """A barrier across one direction where x is `at_m`, closed for `closed_s` and open for `open_s` in turn from `from_s` on.
 
     While it is closed no front passes `at_m`. With `release` it opens only until so many have passed: customs.
     """
@@ -84,7 +84,12 @@ class Barrier(_Part, frozen=True):
 
 
 class Mishap(_Part, frozen=True):
-    """What befalls the first vehicle whose front passes `at_m` after `from_s`: stands for `for_s`, backs `by_m`."""
+    """What befalls the first vehicle that, from `from_s` on, can stop in comfort with its front at `at_m`.
+
+    It stands there for `for_s`, and then drives on. First a `reverse` backs by `by_m`, as far as the one behind leaves
+    room, and a `parked` one has gone to the roadside, where others pass it if the lane is wide enough. A `u-turn` goes
+    back on the lane that mirrors its own, in half a circle. Only one of `kinds` if these are given.
+    """
 
     what: Literal["breakdown", "u-turn", "reverse", "parked"]
     way: Way
@@ -92,10 +97,11 @@ class Mishap(_Part, frozen=True):
     from_s: Seconds
     for_s: Seconds = 60.0
     by_m: float = 12.0
+    kinds: tuple[str, ...] = ()
 
 
 class Traffic(_Part, frozen=True):
-    """Who drives, and what happens to them."""
+    """Who drives, and what happens to them; times count from the beginning of the simulation, the warm-up's too."""
 
     flows: tuple[Flow, ...] = ()
     convoys: tuple[Convoy, ...] = ()
@@ -104,7 +110,7 @@ class Traffic(_Part, frozen=True):
 
     def __post_init__(self) -> None:
         """Refuse kinds that no vehicle has."""
-        for group in (*self.flows, *self.convoys):
+        for group in (*self.flows, *self.convoys, *self.mishaps):
             for kind in group.kinds:
                 if kind not in KINDS:
                     raise ValueError(f"kind {kind!r} is not known; allowed are {', '.join(KINDS)}")

@@ -1,0 +1,192 @@
+"""The truth of a scene: who crossed the line and when, who stood in the zone and how long, and where every box was.
+
+All of it follows from the simulated places at the steps of traffic.STEP_MS, not from the frames. The rules:
+
+1. A vehicle's ground point is the bottom centre of its whole box, hidden or not, as the camera projects it.
+2. It crosses when the path of that point passes the line, having been away from it by a quarter of its box height on the
+   side it came from, and then being so on the other. It may stand on the line in between; going back and forth there,
+   the last time it set out counts. To cross a second time it must have been away on the far side by as much.
+3. Where that could not be seen, because one of the two lies outside the watched time, the crossing is uncertain.
+4. It is inside a zone while its ground point is. It stands once the point stayed within a quarter of its box height of
+   one place for `standing_after_s`, until it goes further; then the place where it is becomes the next one.
+5. It waits from the beginning of its first stand in the zone, which is when it came to that place, until it leaves.
+   One that never stood did not wait.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tests.scenes.boxes import whole_boxes
+from tests.scenes.camera import Camera, outlines
+from tests.scenes.description import Scene
+from tests.scenes.moment import Floats, Moment
+from tests.scenes.traffic import STEP_MS, Trip, frame_times_ms
+
+CLEAR_SHARE = 0.25  # of the box height
+
+Pixel = tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class TruePath:
+    """A vehicle's way through the picture, at the steps at which it is in front of the camera.
+
+    `at_ms` from the beginning of the simulation; `ground` (n, 2) and `height` (n,) in pixels.
+    """
+
+    number: int
+    label: str
+    at_ms: NDArray[np.int64]
+    ground: Floats
+    height: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class TrueCrossing:
+    """One vehicle over the line, `at_ms` from the beginning of the simulation."""
+
+    number: int
+    label: str
+    direction: str
+    at_ms: float
+    uncertain: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Stay:
+    """One vehicle in the zone, in ms from the beginning of the simulation.
+
+    `entered_ms` is None if it was inside when watching began, `left_ms` if it still was when it ended, and
+    `stood_ms` (the beginning of its first stand) if it never stood. `stands` are from when to when it counts as standing.
+    """
+
+    number: int
+    label: str
+    first_ms: int
+    last_ms: int
+    entered_ms: int | None
+    left_ms: int | None
+    stood_ms: int | None
+    stands: tuple[tuple[int, int], ...]
+
+    @property
+    def waited_ms(self) -> int | None:
+        """From its first stand until it left; 0 if it never stood, None if the whole of it was not seen."""
+        if self.entered_ms is None or self.left_ms is None:
+            return None
+        return 0 if self.stood_ms is None else self.left_ms - self.stood_ms
+
+
+def path_of(camera: Camera, trip: Trip) -> TruePath:
+    """The ground points of a trip."""
+    boxes, seen = whole_boxes(camera, trip)
+    boxes = boxes[seen]
+    at_ms = trip.first_ms + STEP_MS * np.flatnonzero(seen)
+    ground = np.stack([(boxes[:, 0] + boxes[:, 2]) / 2.0, boxes[:, 3]], axis=1)
+    return TruePath(trip.number, trip.body.label, at_ms, ground, boxes[:, 3] - boxes[:, 1])
+
+
+def line_in_picture(scene: Scene) -> tuple[Pixel, Pixel]:
+    """The scene's line in pixels."""
+    (x1, y1), (x2, y2) = scene.view.camera.project(np.array([(*point, 0.0) for point in scene.line])).tolist()
+    return (x1, y1), (x2, y2)
+
+
+def zone_in_picture(scene: Scene) -> tuple[Pixel, ...]:
+    """The scene's zone in pixels; empty if it has none."""
+    if not scene.zone:
+        return ()
+    return tuple(
+        (x, y) for x, y in scene.view.camera.project(np.array([(*point, 0.0) for point in scene.zone])).tolist()
+    )
+
+
+def crossings_of(path: TruePath, line: tuple[Pixel, Pixel], from_ms: int, to_ms: int) -> Iterator[TrueCrossing]:
+    """Its crossings between two times."""
+    (x1, y1), (x2, y2) = line
+    dx, dy = x2 - x1, y2 - y1
+    length = float(np.hypot(dx, dy))
+    across = (dx * (path.ground[:, 1] - y1) - dy * (path.ground[:, 0] - x1)) / length  # negative: left
+    along = (dx * (path.ground[:, 0] - x1) + dy * (path.ground[:, 1] - y1)) / length**2
+    right = across >= 0.0
+    passes = np.flatnonzero(right[1:] != right[:-1])
+    if not len(passes):
+        return
+    away = np.abs(across) >= CLEAR_SHARE * path.height
+    net, was_clear_ms, crossed_ms = 0, -1, 0.0
+    turns = set(passes.tolist())
+    for step in range(len(across)):
+        if step - 1 in turns:
+            share = across[step - 1] / (across[step - 1] - across[step])
+            if 0.0 <= along[step - 1] + share * (along[step] - along[step - 1]) <= 1.0:
+                turn = 1 if right[step] else -1
+                net += turn
+                if net == turn:
+                    crossed_ms = path.at_ms[step - 1] + share * (path.at_ms[step] - path.at_ms[step - 1])
+        if away[step]:
+            now_ms = int(path.at_ms[step])
+            if net != 0 and (net > 0) == bool(right[step]) and from_ms <= crossed_ms < to_ms:
+                seen = from_ms <= was_clear_ms and now_ms < to_ms
+                yield TrueCrossing(path.number, path.label, "a_to_b" if net > 0 else "b_to_a", crossed_ms, not seen)
+            net, was_clear_ms = 0, now_ms
+    if net != 0 and from_ms <= crossed_ms < to_ms:  # gone, or still on the line when the simulation ends
+        yield TrueCrossing(path.number, path.label, "a_to_b" if net > 0 else "b_to_a", crossed_ms, uncertain=True)
+
+
+def stays_of(
+    path: TruePath, zone: Sequence[Pixel], standing_after_s: float, from_ms: int, to_ms: int
+) -> Iterator[Stay]:
+    """Its stays in a zone between two times."""
+    inside = _inside(zone, path.ground)
+    watched = (path.at_ms >= from_ms) & (path.at_ms < to_ms)
+    if not (inside & watched).any():
+        return
+    stands = list(_stands(path, round(1000 * standing_after_s)))
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], inside & watched, [False]]).astype(np.int8)))
+    for first, after in zip(edges[::2], edges[1::2], strict=True):
+        first_ms, last_ms = int(path.at_ms[first]), int(path.at_ms[after - 1])
+        left = after < len(path.at_ms) and bool(watched[after])
+        end_ms = int(path.at_ms[after]) if left else last_ms + STEP_MS
+        here = [
+            (max(begun_ms, first_ms), max(from_then_ms, first_ms), min(until_ms, end_ms))
+            for begun_ms, from_then_ms, until_ms in stands
+            if until_ms > first_ms and from_then_ms < end_ms
+        ]
+        already = first_ms - STEP_MS < from_ms and (first == 0 or bool(inside[first - 1]))
+        yield Stay(
+            path.number,
+            path.label,
+            first_ms,
+            last_ms,
+            None if already else first_ms,
+            int(path.at_ms[after]) if left else None,
+            here[0][0] if here else None,
+            tuple((from_then_ms, until_ms) for _, from_then_ms, until_ms in here),
+        )
+
+
+def _stands(path: TruePath, after_ms: int) -> Iterator[tuple[int, int, int]]:
+    """Each stand: when it came to the place, from when on it counts as standing, and until when."""
+    place, since = path.ground[0], 0
+    for step in range(1, len(path.at_ms) + 1):
+        gone = step == len(path.at_ms) or bool(np.hypot(*(path.ground[step] - place)) > CLEAR_SHARE * path.height[step])
+        if gone:
+            until_ms = int(path.at_ms[min(step, len(path.at_ms) - 1)])
+            if until_ms - int(path.at_ms[since]) >= after_ms:
+                yield int(path.at_ms[since]), int(path.at_ms[since]) + after_ms, until_ms
+            if step < len(path.at_ms):
+                place, since = path.ground[step], step
+
+
+def _inside(polygon: Sequence[Pixel], points: Floats) -> NDArray[np.bool_]:
+    """Even-odd rule."""
+    inside = np.zeros(len(points), bool)
+    x, y = points[:, 0], points[:, 1]
+    for (x1, y1), (x2, y2) in zip(polygon, (*polygon[1:], polygon[0]), strict=True):
+        if y1 != y2:
+            inside ^= ((y1 > y) != (y2 > y)) & (x < (x2 - x1) * (y - y1) / (y2 - y1) + x1)
+    return inside
