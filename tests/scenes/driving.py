@@ -1,9 +1,9 @@
 """How a driver keeps speed and distance: the Intelligent Driver Model, with what a queue adds to it.
 
 Acceleration follows Treiber, Hennecke, Helbing: Congested traffic states in empirical observations and microscopic
-simulations, Physical Review E 62 (2000), 1805, equations 3 and 4, with their exponent of 4. The model alone creeps up to
-its gap for ever; people stand, and start again only when it is worth it: a standing vehicle waits until the gap has grown
-by `restart_m` and then `start_s` longer. Parameters lie about those of the paper's table (headway 1.6 s, 0.73 m/s2,
+simulations, Physical Review E 62 (2000), 1805, equations 3 and 4, with their exponent of 4. The model alone creeps up
+to its gap for ever; people stand, and start again only when it is worth it: a standing vehicle waits until the gap has
+grown by `restart_m`, and `start_s` longer. Parameters lie about those of the paper's table (headway 1.6 s, 0.73 m/s2,
 1.67 m/s2, 2 m), livelier for cars, slower for what is heavy.
 """
 

@@ -3,9 +3,9 @@
 All of it follows from the simulated places at the steps of traffic.STEP_MS, not from the frames. The rules:
 
 1. A vehicle's ground point is the bottom centre of its whole box, hidden or not, as the camera projects it.
-2. It crosses when the path of that point passes the line, having been away from it by a quarter of its box height on the
-   side it came from, and then being so on the other. It may stand on the line in between; going back and forth there,
-   the last time it set out counts. To cross a second time it must have been away on the far side by as much.
+2. It crosses when the path of that point passes the line, having been away from it by a quarter of its box height on
+   the side it came from, and then being so on the other. It may stand on the line in between; going back and forth
+   there, the last time it set out counts. To cross a second time it must have been away on the far side by as much.
 3. Where that could not be seen, because one of the two lies outside the watched time, the crossing is uncertain.
 4. It is inside a zone while its ground point is. It stands once the point stayed within a quarter of its box height of
    one place for `standing_after_s`, until it goes further; then the place where it is becomes the next one.
@@ -13,8 +13,10 @@ All of it follows from the simulated places at the steps of traffic.STEP_MS, not
    One that never stood did not wait.
 """
 
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -61,7 +63,7 @@ class Stay:
     """One vehicle in the zone, in ms from the beginning of the simulation.
 
     `entered_ms` is None if it was inside when watching began, `left_ms` if it still was when it ended, and
-    `stood_ms` (the beginning of its first stand) if it never stood. `stands` are from when to when it counts as standing.
+    `stood_ms` (the beginning of its first stand) if it never stood. `stands`: from when until when it counts as standing.
     """
 
     number: int
@@ -103,6 +105,11 @@ def zone_in_picture(scene: Scene) -> tuple[Pixel, ...]:
     return tuple(
         (x, y) for x, y in scene.view.camera.project(np.array([(*point, 0.0) for point in scene.zone])).tolist()
     )
+
+
+def span_of(scene: Scene) -> tuple[int, int]:
+    """When watching begins and ends, from the beginning of the simulation."""
+    return round(1000 * scene.warm_up_s), round(1000 * (scene.warm_up_s + scene.duration_s))
 
 
 def crossings_of(path: TruePath, line: tuple[Pixel, Pixel], from_ms: int, to_ms: int) -> Iterator[TrueCrossing]:
@@ -190,3 +197,95 @@ def _inside(polygon: Sequence[Pixel], points: Floats) -> NDArray[np.bool_]:
         if y1 != y2:
             inside ^= ((y1 > y) != (y2 > y)) & (x < (x2 - x1) * (y - y1) / (y2 - y1) + x1)
     return inside
+
+
+def truth_of(scene: Scene, trips: Sequence[Trip], video: str, notes: Sequence[str] = ()) -> dict[str, Any]:
+    """The truth file of a scene, as JSON; `video` is relative to where it will stand. Times count from the first frame."""
+    camera = scene.view.camera
+    times_ms = frame_times_ms(scene)
+    from_ms, to_ms = span_of(scene)
+    paths = [path_of(camera, trip) for trip in trips]
+    line = line_in_picture(scene)
+    crossings = sorted(
+        (crossing for path in paths for crossing in crossings_of(path, line, from_ms, to_ms)),
+        key=lambda crossing: (crossing.at_ms, crossing.number),
+    )
+    found: dict[str, Any] = {
+        "video": video,
+        "line": [[round(v, 2) for v in point] for point in line],
+        "fps": scene.frames_per_second,
+        "frames": len(times_ms),
+        "crossings": [
+            {
+                "frame": min(round((c.at_ms - from_ms) * scene.frames_per_second / 1000.0), len(times_ms) - 1),
+                "ms": round(c.at_ms - from_ms),
+                "class": c.label,
+                "direction": c.direction,
+                "uncertain": c.uncertain,
+                "number": c.number,
+            }
+            for c in crossings
+        ],
+        "notes": [scene.about, "exact, from the simulation", *notes],
+    }
+    if scene.zone:
+        stays = [
+            stay
+            for path in paths
+            for stay in stays_of(path, zone_in_picture(scene), scene.standing_after_s, from_ms, to_ms)
+        ]
+        found["zones"] = {scene.zone_name: _zone(scene, stays, times_ms)}
+    return found
+
+
+def _zone(scene: Scene, stays: Sequence[Stay], times_ms: Sequence[int]) -> dict[str, Any]:
+    def since(at_ms: int | None) -> int | None:
+        return None if at_ms is None else at_ms - times_ms[0]
+
+    frames = np.array(times_ms)
+    inside, standing = np.zeros(len(frames), int), np.zeros(len(frames), int)
+    for stay in stays:
+        inside += (frames >= stay.first_ms) & (frames < stay.last_ms + STEP_MS)
+        for begun_ms, until_ms in stay.stands:
+            standing += (frames >= begun_ms) & (frames < until_ms)
+    return {
+        "polygon": [[round(v, 2) for v in point] for point in zone_in_picture(scene)],
+        "standing_after_s": scene.standing_after_s,
+        "inside": inside.tolist(),
+        "standing": standing.tolist(),
+        "vehicles": [
+            {
+                "number": stay.number,
+                "class": stay.label,
+                "entered_ms": since(stay.entered_ms),
+                "left_ms": since(stay.left_ms),
+                "stood_ms": since(stay.stood_ms),
+                "waited_ms": stay.waited_ms,
+            }
+            for stay in sorted(stays, key=lambda stay: (stay.first_ms, stay.number))
+        ],
+    }
+
+
+def boxes_of(scene: Scene, moments: Iterable[Moment]) -> list[list[dict[str, Any]]]:
+    """For each frame the vehicles in the picture: number, class, whole box, box of the part that shows, share shown."""
+    return [
+        [
+            {
+                "number": outline.number,
+                "class": outline.label,
+                "whole": [round(v, 1) for v in outline.whole],
+                "visible": [round(v, 1) for v in outline.visible],
+                "shown": round(outline.shown, 3),
+            }
+            for outline in outlines(scene.view.camera, moment.vehicles)
+            if outline.visible is not None
+        ]
+        for moment in moments
+    ]
+
+
+def write_truth(path: Path, truth: dict[str, Any]) -> None:
+    """One key a line, so that two versions compare well."""
+    lines = ",\n".join(f" {json.dumps(key)}: {json.dumps(value)}" for key, value in truth.items())
+    path.write_text(f"{{\n{lines}\n}}\n", encoding="utf-8")

@@ -1,0 +1,124 @@
+"""The fast way from trips to what the camera sees in each frame: thousands of vehicles without rendering any.
+
+Boxes are exact. What hides what is judged on silhouettes at a coarse grid of GRID_PX: each part of a vehicle (a tractor,
+its trailer) hides what its convex hull covers, nearer vehicles hide farther ones. Only frames in which boxes
+overlap need that.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from tests.scenes.boxes import corners_of, pixels_of
+from tests.scenes.camera import Camera
+from tests.scenes.description import Scene
+from tests.scenes.errors import Seen, SeenFrame
+from tests.scenes.moment import Floats
+from tests.scenes.traffic import STEP_MS, Trip, frame_times_ms
+
+GRID_PX = 4.0
+CHUNK_FRAMES = 400
+EXACT_PX = 1.5 * GRID_PX
+HEIGHT_PX_MIN = 10.0  # lower ones nobody speaks of
+
+
+@dataclass(slots=True)
+class _One:
+    """A vehicle in a frame, on its way to be seen."""
+
+    number: int
+    label: str
+    whole: tuple[float, float, float, float]
+    depth: float
+    parts: list[Floats]
+
+
+def seen_frames(scene: Scene, trips: Sequence[Trip]) -> Iterator[SeenFrame]:
+    """Every frame of the scene; times count from the first one."""
+    camera = scene.view.camera
+    times_ms = np.array(frame_times_ms(scene))
+    for first in range(0, len(times_ms), CHUNK_FRAMES):
+        chunk = times_ms[first : first + CHUNK_FRAMES]
+        frames: list[list[_One]] = [[] for _ in chunk]
+        for trip in trips:
+            if trip.first_ms <= chunk[-1] and trip.last_ms >= chunk[0]:
+                _add(camera, trip, chunk, frames)
+        for at_ms, ones in zip(chunk.tolist(), frames, strict=True):
+            yield SeenFrame(at_ms - int(times_ms[0]), tuple(_look(camera, ones)))
+
+
+def between_steps(trip: Trip, at_ms: NDArray[np.int64]) -> Trip:
+    """The trip at other times, all within it."""
+    steps = (at_ms - trip.first_ms) / STEP_MS
+    known = np.arange(len(trip.x))
+    x, y, heading, trailer, speed = (
+        np.interp(steps, known, values) for values in (trip.x, trip.y, trip.heading, trip.trailer_heading, trip.speed)
+    )
+    braking = trip.braking[steps.astype(int)]
+    return Trip(trip.number, trip.body, trip.livery, int(at_ms[0]), x, y, heading, trailer, speed, braking)
+
+
+def _add(camera: Camera, trip: Trip, times_ms: NDArray[np.int64], frames: list[list[_One]]) -> None:
+    places = np.flatnonzero((times_ms >= trip.first_ms) & (times_ms <= trip.last_ms))
+    if not len(places):
+        return
+    corners = corners_of(between_steps(trip, times_ms[places]))
+    pixels, in_front = pixels_of(camera, corners)
+    low = np.min([part.min(axis=1) for part in pixels], axis=0)
+    high = np.max([part.max(axis=1) for part in pixels], axis=0)
+    depths = np.mean([camera.depth(part.mean(axis=1)) for part in corners], axis=0)
+    shows = in_front & (high[:, 0] > 0) & (low[:, 0] < camera.width) & (high[:, 1] > 0) & (low[:, 1] < camera.height)
+    shows &= high[:, 1] - low[:, 1] >= HEIGHT_PX_MIN
+    single = [part.astype(np.float32) for part in pixels]
+    for row in np.flatnonzero(shows).tolist():
+        (x1, y1), (x2, y2) = low[row].tolist(), high[row].tolist()
+        parts = [part[row] for part in single]
+        frames[places[row]].append(_One(trip.number, trip.body.label, (x1, y1, x2, y2), float(depths[row]), parts))
+
+
+def _look(camera: Camera, ones: list[_One]) -> Iterator[Seen]:
+    """The vehicles of one frame, each with what shows of it."""
+    hides, hidden = _overlapping(ones)
+    shape = (int(camera.height / GRID_PX) + 1, int(camera.width / GRID_PX) + 1)
+    covered = np.zeros(shape, np.uint8) if hidden else None
+    masks: dict[int, tuple[int, NDArray[np.uint8]]] = {}
+    for place in sorted(hides | hidden, key=lambda place: ones[place].depth):
+        own = np.zeros(shape, np.uint8)
+        for part in ones[place].parts:
+            hull = cv2.convexHull(part)
+            hull *= 16.0 / GRID_PX
+            hull -= 8.0
+            cv2.fillConvexPoly(own, hull.astype(np.int32), 255, shift=4)
+        if place in hidden:
+            area = cv2.countNonZero(own)
+            masks[place] = area, cv2.subtract(own, covered)
+        if place in hides:
+            cv2.bitwise_or(own, covered, dst=covered)
+    for place, one in enumerate(ones):
+        x1, y1, x2, y2 = one.whole
+        inside = (max(x1, 0.0), max(y1, 0.0), min(x2, float(camera.width)), min(y2, float(camera.height)))
+        area, mask = masks.get(place, (0, None))
+        if not area or mask is None:
+            yield Seen(one.number, one.label, one.whole, inside, 1.0)
+            continue
+        left, top, wide, high = cv2.boundingRect(mask)
+        if not wide:
+            continue
+        grid = (GRID_PX * left, GRID_PX * top, GRID_PX * (left + wide), GRID_PX * (top + high))
+        # An edge that nothing hides is where it is, not where the grid has it.
+        u1, v1, u2, v2 = (e if abs(e - g) <= EXACT_PX else g for e, g in zip(inside, grid, strict=True))
+        yield Seen(one.number, one.label, one.whole, (u1, v1, u2, v2), cv2.countNonZero(mask) / area)
+
+
+def _overlapping(ones: list[_One]) -> tuple[set[int], set[int]]:
+    """The vehicles whose box touches that of a farther one, and those whose box touches that of a nearer one."""
+    if len(ones) < 2:
+        return set(), set()
+    x1, y1, x2, y2 = np.array([one.whole for one in ones]).T
+    depth = np.array([one.depth for one in ones])
+    touch = (x1[:, None] < x2) & (x2[:, None] > x1) & (y1[:, None] < y2) & (y2[:, None] > y1)
+    nearer = touch & (depth[:, None] < depth)
+    return set(np.flatnonzero(nearer.any(axis=1)).tolist()), set(np.flatnonzero(nearer.any(axis=0)).tolist())
