@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import product
 from math import radians, tan
 
 import cv2
@@ -85,18 +86,34 @@ class Outline:
     inside: float
 
 
+def _cut(camera: Camera, points: Floats) -> Floats:
+    """What of the convex hull of the points lies in front of the camera, as points again; none if nothing does."""
+    depth = camera.depth(points)
+    if depth.min() >= NEAR_M or depth.max() < NEAR_M:
+        return points[depth >= NEAR_M]
+    ways = np.array([way for way in product((-1, 0, 1), repeat=3) if any(way)]) @ camera.axes
+    corners = np.unique(np.argmax(points @ ways.T, axis=0))  # enough of the hull for a box
+    before, behind = corners[depth[corners] >= NEAR_M], corners[depth[corners] < NEAR_M]
+    one, two = np.repeat(before, len(behind)), np.tile(behind, len(before))
+    share = ((depth[one] - NEAR_M) / (depth[one] - depth[two]))[:, None]
+    return np.concatenate([points[depth >= NEAR_M], points[one] + share * (points[two] - points[one])])
+
+
 def outlines(
-    camera: Camera, vehicles: Sequence[Placed], pieces: Sequence[Sequence[Floats]] | None = None
+    camera: Camera, vehicles: Sequence[Placed], pieces: Sequence[Sequence[Floats]] | None = None, *, cut: bool = False
 ) -> list[Outline]:
     """The outline of every vehicle in front of the camera, in the order given.
 
     `pieces` are, for each vehicle, point clouds (n, 3) whose convex hulls make up its shape; its cuboids unless
-    given. Nearer vehicles hide farther ones, by the distance of their middles.
+    given. Nearer vehicles hide farther ones, by the distance of their middles. A vehicle that reaches behind the
+    camera is left out, or with `cut` only what is in front of it counts.
     """
     shapes = [vehicle.corners() for vehicle in vehicles] if pieces is None else pieces
+    if cut:
+        shapes = [[part for part in (_cut(camera, points) for points in shape) if len(part)] for shape in shapes]
     hulls: list[list[NDArray[np.float32]] | None] = []
     for shape in shapes:
-        if min(float(camera.depth(points).min()) for points in shape) < NEAR_M:
+        if not shape or min(float(camera.depth(points).min()) for points in shape) < NEAR_M - 1e-6:
             hulls.append(None)  # passes under or beside the camera
             continue
         hulls.append([cv2.convexHull(camera.project(points).astype(np.float32))[:, 0] for points in shape])
