@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from graphlib import CycleError, TopologicalSorter
 from itertools import product
 from math import radians, tan
 
@@ -99,14 +100,52 @@ def _cut(camera: Camera, points: Floats) -> Floats:
     return np.concatenate([points[depth >= NEAR_M], points[one] + share * (points[two] - points[one])])
 
 
+def _bounds(hulls: Sequence[NDArray[np.float32]]) -> Box:
+    corners = np.concatenate(hulls)
+    (x1, y1), (x2, y2) = corners.min(axis=0), corners.max(axis=0)
+    return float(x1), float(y1), float(x2), float(y2)
+
+
+def _far_first(camera: Camera, points: dict[int, Floats], bounds: dict[int, Box]) -> list[int]:
+    """The places in an order in which nothing is drawn over what hides it."""
+    eye = np.array(camera.position[:2])
+    grounds = {place: cv2.convexHull(cloud[:, :2].astype(np.float32))[:, 0] for place, cloud in points.items()}
+    by_distance = sorted(points, key=lambda place: -float(camera.depth(points[place]).mean()))
+    hidden_by: dict[int, set[int]] = {place: set() for place in by_distance}
+    for n, one in enumerate(by_distance):
+        a = bounds[one]
+        for two in by_distance[n + 1 :]:
+            b = bounds[two]
+            if a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]:
+                farther, nearer = (two, one) if _hides(eye, grounds[one], grounds[two]) else (one, two)
+                hidden_by[nearer].add(farther)  # drawn after what it hides
+    try:
+        return list(TopologicalSorter(hidden_by).static_order())
+    except CycleError:  # three or more that hide one another in a ring
+        return by_distance
+
+
+def _hides(eye: Floats, farther: NDArray[np.float32], nearer: NDArray[np.float32]) -> bool:
+    """Whether the first ground outline hides the second, though its middle is farther away."""
+    for own, other, says in ((farther, nearer, True), (nearer, farther, False)):
+        middle = own.mean(axis=0)
+        for start, end in zip(own, np.roll(own, -1, axis=0), strict=True):
+            normal = np.array([end[1] - start[1], start[0] - end[0]])
+            if normal @ (middle - start) > 0:
+                normal = -normal
+            if ((other - start) @ normal).min() > -0.05 * float(np.linalg.norm(normal)):  # a line between them
+                return says if normal @ (eye - start) < 0 else not says
+    return False
+
+
 def outlines(
     camera: Camera, vehicles: Sequence[Placed], pieces: Sequence[Sequence[Floats]] | None = None, *, cut: bool = False
 ) -> list[Outline]:
     """The outline of every vehicle in front of the camera, in the order given.
 
     `pieces` are, for each vehicle, point clouds (n, 3) whose convex hulls make up its shape; its cuboids unless
-    given. Nearer vehicles hide farther ones, by the distance of their middles. A vehicle that reaches behind the
-    camera is left out, or with `cut` only what is in front of it counts.
+    given. Of two vehicles the one that hides the other is found on the ground, from a line between them. A vehicle
+    that reaches behind the camera is left out, or with `cut` only what is in front of it counts.
     """
     shapes = [vehicle.corners() for vehicle in vehicles] if pieces is None else pieces
     if cut:
@@ -117,10 +156,9 @@ def outlines(
             hulls.append(None)  # passes under or beside the camera
             continue
         hulls.append([cv2.convexHull(camera.project(points).astype(np.float32))[:, 0] for points in shape])
-    far_first = sorted(
-        (place for place, hull in enumerate(hulls) if hull is not None),
-        key=lambda place: -float(np.mean([camera.depth(points).mean() for points in shapes[place]])),
-    )
+    drawn = [place for place, hull in enumerate(hulls) if hull is not None]
+    bounds = {place: _bounds(hulls[place] or []) for place in drawn}
+    far_first = _far_first(camera, {place: np.concatenate(shapes[place]) for place in drawn}, bounds)
     owners = np.zeros((camera.height, camera.width), np.uint16)
     own = np.zeros((camera.height, camera.width), np.uint8)
     areas = {}
@@ -134,9 +172,7 @@ def outlines(
     for place, (vehicle, hull) in enumerate(zip(vehicles, hulls, strict=True)):
         if hull is None:
             continue
-        corners = np.concatenate(hull)
-        x1, y1 = (float(v) for v in corners.min(axis=0))
-        x2, y2 = (float(v) for v in corners.max(axis=0))
+        x1, y1, x2, y2 = bounds[place]
         clipped = max(min(x2, camera.width) - max(x1, 0.0), 0.0) * max(min(y2, camera.height) - max(y1, 0.0), 0.0)
         left, top, wide, high = cv2.boundingRect((owners == place + 1).astype(np.uint8))
         pixels = int((owners[top : top + high, left : left + wide] == place + 1).sum()) if wide else 0
