@@ -21,6 +21,7 @@ ROUGHNESS = {  # surface: roughness, metallic, how much dirt sticks
     "bank": (0.95, 0.0, 0.0),
     "leaf": (0.8, 0.0, 0.0),
 }
+DULL = {"matte", "rubber", "earth", "concrete", "marking", "bank", "leaf"}  # purely diffuse: half the cost
 LAMPS = {"head": 1, "brake": 0, "tail": 0}  # surface: channel of the object's colour
 SURFACES = (*ROUGHNESS, *LAMPS, "amber", "asphalt", "water", "window", "lamp")
 
@@ -153,7 +154,8 @@ def _snowed(nodes: _Nodes, weather: Any, colour: Any, amount: float, position: A
 def _solid(name: str, tree: Any) -> Any:
     material, nodes, weather, tint = _material(name, tree)
     roughness, metallic, dirt = ROUGHNESS[name]
-    shader = nodes.new("ShaderNodeBsdfPrincipled")
+    dull = name in DULL
+    shader = nodes.new("ShaderNodeBsdfDiffuse" if dull else "ShaderNodeBsdfPrincipled")
     colour: Any = tint
     position = nodes.new("ShaderNodeTexCoord").outputs["Object"]
     if dirt:
@@ -172,7 +174,8 @@ def _solid(name: str, tree: Any) -> Any:
         colour = nodes.mix(amount, colour, (0.17, 0.14, 0.11, 1.0))
         if name != "glass":
             colour = _snowed(nodes, weather, colour, 0.4, position)
-        nodes.put(shader.inputs["Roughness"], nodes.math("MULTIPLY_ADD", amount, 0.5, roughness))
+        if not dull:
+            nodes.put(shader.inputs["Roughness"], nodes.math("MULTIPLY_ADD", amount, 0.5, roughness))
     else:
         if name in {"concrete", "bank", "earth", "leaf", "marking"}:
             grain = nodes.math(
@@ -182,10 +185,9 @@ def _solid(name: str, tree: Any) -> Any:
             nodes.link(colour, scaled.inputs[0])
             nodes.link(grain, scaled.inputs["Scale"])
             colour = _snowed(nodes, weather, scaled.outputs[0], 0.8 if name != "marking" else -0.2, position)
-        wet = weather.outputs["Wet"]
-        nodes.put(shader.inputs["Roughness"], nodes.math("MULTIPLY_ADD", wet, -0.45, roughness))
-    nodes.put(shader.inputs["Base Color"], colour)
-    shader.inputs["Metallic"].default_value = metallic
+    nodes.put(shader.inputs["Color" if dull else "Base Color"], colour)
+    if not dull:
+        shader.inputs["Metallic"].default_value, shader.distribution = metallic, "GGX"
     _finish(nodes, weather, shader.outputs[0])
     return material
 
@@ -220,7 +222,14 @@ def _asphalt(tree: Any) -> Any:
     puddle = nodes.math("MULTIPLY_ADD", nodes.noise(stretch.outputs[0], 0.8, 2.0), 5.0, -2.1, clamp=True)
     smooth = nodes.math("MULTIPLY", wet, nodes.math("MULTIPLY_ADD", puddle, 0.35, 0.5))
     nodes.put(shader.inputs["Roughness"], nodes.math("SUBTRACT", 0.9, smooth))
-    _finish(nodes, weather, shader.outputs[0])
+    shader.distribution = "GGX"
+    dry = nodes.new("ShaderNodeBsdfDiffuse")  # when it is dry, Cycles leaves the costly half out
+    nodes.put(dry.inputs["Color"], colour)
+    either = nodes.new("ShaderNodeMixShader")
+    nodes.link(nodes.math("GREATER_THAN", wet, 0.01), either.inputs[0])
+    nodes.link(dry.outputs[0], either.inputs[1])
+    nodes.link(shader.outputs[0], either.inputs[2])
+    _finish(nodes, weather, either.outputs[0])
     return material
 
 
