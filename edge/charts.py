@@ -1,4 +1,4 @@
-"""The summary picture of a count: vehicles over time per line, direction and class.
+"""The summary picture of a count: vehicles over time per line, direction and class, and those in the zones.
 
 The two directions are mirrored around zero (a_to_b above, b_to_a below). Time that nobody watched is hatched
 grey: it never looks like zero.
@@ -30,6 +30,8 @@ _WIDTHS_MS = tuple(1000 * s for s in _SECONDS)
 _TICKS_MAX = 9
 _SIDES = ("above", "below")  # in words: an arrow would be taken for the direction seen in the picture
 _INK = "#222222"
+_INSIDE = "#A9D3F0"
+_STANDING = "#2A6F9E"
 _BLIND: dict[str, Any] = {"facecolor": "#E4E4E4", "edgecolor": "#9A9A9A", "hatch": "////", "linewidth": 0.0}
 _PARTIAL: dict[str, Any] = {"facecolor": "#F6F6F6", "edgecolor": "#C4C4C4", "hatch": "//", "linewidth": 0.0}
 
@@ -44,12 +46,14 @@ def draw_summary(
     direction_words: DirectionWords | None = None,
     title: str = "",
     lines: Sequence[str] = (),
+    zones: Sequence[str] = (),
     from_ms: int | None = None,
     to_ms: int | None = None,
 ) -> None:
     """Write the chart to `path` (.png, .svg or .pdf), complete or not at all.
 
-    `lines` are drawn in this order, even without a crossing; those of buckets and crossings follow. `from_ms`
+    `lines` are drawn in this order, even without a crossing; those of buckets and crossings follow, and then how many
+    vehicles were in each of `zones`. `from_ms`
     and `to_ms` are the first and last moment of the run where known, so that a clip of ten seconds does not
     get lost in its bucket of a minute.
 
@@ -71,9 +75,10 @@ def draw_summary(
     names += sorted({line for b in buckets for line in b.counts or {}} - set(names))
     names += sorted({c.line for c in crossings} - set(names))
     span = _span(crossings, buckets, from_ms, to_ms)
-    figure = Figure(figsize=(11.0, 0.9 + 3.3 * max(len(names), 1)), dpi=120, layout="constrained")
+    charts = max(len(names), 1) + len(zones)
+    figure = Figure(figsize=(11.0, 0.9 + 3.3 * charts), dpi=120, layout="constrained")
     FigureCanvasAgg(figure)
-    _draw(figure, names, crossings, buckets, span=span, words=direction_words or {})
+    _draw(figure, names, crossings, buckets, zones=zones, span=span, words=direction_words or {})
     figure.suptitle(title or "Crossings", x=0.01, ha="left", fontsize=13, fontweight="bold", color=_INK)
     _save(figure, path)
 
@@ -130,21 +135,54 @@ def _draw(
     crossings: Sequence[Crossing],
     buckets: Sequence[Bucket],
     *,
+    zones: Sequence[str],
     span: Span,
     words: DirectionWords,
 ) -> None:
     width_ms = bin_width_ms(span[1] - span[0])
-    grid = figure.subplots(max(len(names), 1), 1, sharex=True, squeeze=False)
+    grid = figure.subplots(max(len(names), 1) + len(zones), 1, sharex=True, squeeze=False)[:, 0]
     blind, partial = unwatched(buckets, span)
-    for name, axes in zip(names or [""], grid[:, 0], strict=True):
+    for axes in grid:
         for spans, look in ((partial, _PARTIAL), (blind, _BLIND)):
             for start, end in spans:
                 axes.axvspan(start, end, zorder=0.5, **look)
+    for name, axes in zip(names or [""], grid[: max(len(names), 1)], strict=True):
         mine = [c for c in crossings if c.line == name]
         _draw_bars(axes, mine, span, width_ms)
         _dress(axes, name, mine, width_ms, words)
         _draw_legend(axes, mine, blind=bool(blind), partial=bool(partial))
-    _draw_time(grid[-1, 0], span)
+    for zone, axes in zip(zones, grid[max(len(names), 1) :], strict=True):
+        _draw_zone(axes, zone, buckets, span)
+    _draw_time(grid[-1], span)
+
+
+def _draw_zone(axes: Axes, name: str, buckets: Sequence[Bucket], span: Span) -> None:
+    """Per bucket how many were inside and how many of them stood, on average, and the most that stood at once."""
+    from matplotlib.ticker import MaxNLocator  # noqa: PLC0415
+
+    known = []
+    for bucket in buckets:
+        start, end = max(bucket.start_ms, span[0]), min(bucket.start_ms + bucket.width_ms, span[1])
+        if bucket.zones and name in bucket.zones and end > start:
+            known.append((start, end - start, bucket.zones[name]))
+    lefts, widths = [start for start, _, _ in known], [wide for _, wide, _ in known]
+    insides, standings = [zone.inside.mean for _, _, zone in known], [zone.standing.mean for _, _, zone in known]
+    look: dict[str, Any] = {"width": widths, "align": "edge", "edgecolor": "white", "linewidth": 0.4, "zorder": 2}
+    axes.bar(lefts, insides, color=_INSIDE, label="inside, on average", **look)
+    axes.bar(lefts, standings, color=_STANDING, label="standing, on average", **look)
+    most = [zone.standing.max for _, _, zone in known]
+    axes.hlines(most, lefts, [a + b for a, b in zip(lefts, widths, strict=True)], color=_INK, zorder=3)
+    axes.plot([], [], color=_INK, label="standing, at most")
+    axes.set_ylim(0, 1.12 * max([1, *most, *insides]))
+    left, waited = sum(zone.left for _, _, zone in known), sum(zone.waited for _, _, zone in known)
+    axes.set_title(f"zone {name}:    {left} left, {waited} of them had waited", loc="left", fontsize=11, color=_INK)
+    axes.set_ylabel("vehicles", fontsize=10, color=_INK)
+    axes.yaxis.set_major_locator(MaxNLocator(nbins=7, integer=True))
+    axes.grid(axis="y", color="#DDDDDD", linewidth=0.6, zorder=0.2)
+    axes.set_axisbelow(True)
+    axes.tick_params(labelsize=9, colors=_INK)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False, fontsize=9.5, labelcolor=_INK)
 
 
 def _draw_bars(axes: Axes, crossings: Sequence[Crossing], span: Span, width_ms: int) -> None:

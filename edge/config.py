@@ -20,15 +20,21 @@ import msgspec
 import yaml
 
 from edge.counting.crossing import DIRECTIONS, CountingLine, Point
+from edge.counting.ground import Plane as GroundPlane
+from edge.counting.ground import plane_through
+from edge.counting.occupancy import Zone as QueueZone
 from edge.delivery.report import NAME, NAME_RULE, ROOT
 from edge.errors import InputError
 
 Fraction = Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]
 Place = tuple[Fraction, Fraction]
+Metre = Annotated[float, msgspec.Meta(ge=-100_000, le=100_000)]
+Position = tuple[Metre, Metre]
 Name = Annotated[str, msgspec.Meta(pattern=f"^{NAME}$")]
 Word = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
 
 
+AREA_MIN = 1e-5  # of the picture: some nine pixels of one of 1280x720
 CHOICES = {"region": ("lines", "picture"), "ground": ("bottom", "centre")}
 WORDS = (
     ("Expected ", "allowed is "),
@@ -60,7 +66,7 @@ class Model(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     score_min: Annotated[float, msgspec.Meta(gt=0, le=1)] = 0.2
     """The least score of a detection; the tracker uses none below it."""
     region: Literal["lines", "picture"] = "lines"
-    """What the detector looks at: the part of the picture around the lines, or all of it."""
+    """What the detector looks at: the part of the picture around the lines and zones, or all of it."""
 
 
 class Line(
@@ -79,11 +85,26 @@ class Line(
     b_to_a: Word = DIRECTIONS[1]
 
 
+class Plane(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Four points of the flat ground: where they are in the picture, and where in metres."""
+
+    points: tuple[Place, Place, Place, Place]
+    metres: tuple[Position, Position, Position, Position]
+    """From any point and along any two axes that are square to each other, in the same order."""
+
+
 class Zone(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A queue zone."""
 
     polygon: Annotated[tuple[Place, ...], msgspec.Meta(min_length=3, max_length=32)]
     standing_after_s: Annotated[float, msgspec.Meta(gt=0, le=3600)] = 10.0
+    """How long a vehicle stays at one place before it is said to stand."""
+    parked_after_s: Annotated[float, msgspec.Meta(gt=0, le=864_000)] = 600.0
+    """How long it must stand to be called parked ..."""
+    parked_after_passed: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 3
+    """... and how many that came after it must have left since."""
+    plane: Plane | None = None
+    """With it, the length of the queue is known in metres."""
 
 
 class Counting(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -206,7 +227,33 @@ def parse_config(raw: Any) -> Config:
         points_of(name, line)
         if line.a_to_b == line.b_to_a:
             raise InputError(f"lines.{name}: a_to_b and b_to_a are both {line.a_to_b!r}; two words are needed")
+    for name, zone in config.zones.items():
+        _check_zone(name, zone)
     return config
+
+
+def _check_zone(name: str, zone: Zone) -> None:
+    """InputError if the zone has no area, or its plane is none."""
+    if abs(_area(zone.polygon)) < AREA_MIN:
+        raise InputError(f"zones.{name}.polygon has next to no area; the corners of a region, in order, are expected")
+    if zone.plane is None:
+        return
+    plane = plane_through(zone.plane.points, zone.plane.metres)
+    if plane is None:
+        raise InputError(
+            f"zones.{name}.plane: points and metres must be four corners of one quadrangle, in the same order, "
+            "no three of them on a straight line"
+        )
+    for x, y in zone.polygon:
+        if plane.metres((x, y)) is None:
+            raise InputError(
+                f"zones.{name}.plane: the corner [{x:g}, {y:g}] of the polygon lies beyond the horizon of that plane"
+            )
+
+
+def _area(polygon: Sequence[Place]) -> float:
+    """Of the picture; signed."""
+    return sum(x1 * y2 - x2 * y1 for (x1, y1), (x2, y2) in zip(polygon, (*polygon[1:], polygon[0]), strict=True)) / 2
 
 
 def points_of(name: str, line: Line) -> tuple[Place, ...]:
@@ -227,6 +274,28 @@ def counting_lines(config: Config, width: int, height: int) -> tuple[CountingLin
         CountingLine(name, tuple((x * width, y * height) for x, y in points_of(name, line)))
         for name, line in config.lines.items()
     )
+
+
+def queue_zones(config: Config, width: int, height: int) -> tuple[QueueZone, ...]:
+    """The zones in pixels of a picture of that size."""
+    return tuple(
+        QueueZone(
+            name,
+            tuple((x * width, y * height) for x, y in zone.polygon),
+            standing_after_ms=round(1000 * zone.standing_after_s),
+            parked_after_ms=round(1000 * zone.parked_after_s),
+            parked_after_passed=zone.parked_after_passed,
+            plane=_plane(zone.plane, width, height),
+        )
+        for name, zone in config.zones.items()
+    )
+
+
+def _plane(plane: Plane | None, width: int, height: int) -> GroundPlane | None:
+    if plane is None:
+        return None
+    a, b, c, d = ((x * width, y * height) for x, y in plane.points)
+    return plane_through((a, b, c, d), plane.metres)
 
 
 def parse_line(text: str) -> tuple[str, tuple[Point, ...]]:
@@ -280,7 +349,6 @@ def warnings_of(config: Config) -> list[str]:
                 f"lines.{name} runs within 5% of the edge of the picture: vehicles are cut off there and counts suffer"
             )
     unused = {
-        "zones": bool(config.zones),
         "camera": config.camera is not None,
         "keep": config.keep != Keep(),
         "report.crossings": config.report.crossings,

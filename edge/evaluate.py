@@ -1,23 +1,24 @@
 """How right the counting is: replay every clip with one configuration and score it against its truth file.
 
-A truth file says at which frame a vehicle crosses; the frame's own timestamp makes that a time. Detections can be kept
-as tapes (`tapes`), so that tracking and counting are scored again in seconds.
+A truth file says at which frame a vehicle crosses; the frame's own timestamp makes that a time. It may tell of zones,
+too: how many were inside and stood at each frame, and how long those that left had waited. Detections can be kept as
+tapes (`tapes`), so that tracking and counting are scored again in seconds.
 """
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import msgspec
 
-from edge.config import Config, Line, points_of
+from edge.config import Config, Line, Zone, points_of
 from edge.counting.crossing import Crossing
 from edge.counting.detection import CLASSES
 from edge.errors import InputError
 from edge.replay import Outcome, TapeSource, VideoSource, gather, replay
-from edge.scoring import Event, Pairing, Score, pair, score
+from edge.scoring import Event, LevelScore, Pairing, Score, ZoneScore, pair, score, score_zone
 from edge.stages import build_detector, looks_of
 from edge.vision.recording import Recording
 
@@ -34,6 +35,37 @@ class TrueCrossing(msgspec.Struct, frozen=True, rename={"label": "class"}):
     class_uncertain: bool = False
 
 
+Number = Annotated[int, msgspec.Meta(ge=0)]
+
+
+class TrueFrame(msgspec.Struct, frozen=True):
+    """A zone at one frame, as a person counted it."""
+
+    frame: Number
+    inside: Number
+    standing: Number
+
+
+class TrueZone(msgspec.Struct, frozen=True):
+    """A zone, its polygon in pixels: `inside` and `standing` at every frame, or `frames` for some of them.
+
+    `waits_ms` are those of vehicles that came in and left while the clip lasts, and stood between.
+    """
+
+    polygon: Annotated[tuple[tuple[Pixel, Pixel], ...], msgspec.Meta(min_length=3)]
+    standing_after_s: Annotated[float, msgspec.Meta(gt=0, le=3600)] = 10.0
+    inside: tuple[Number, ...] = ()
+    standing: tuple[Number, ...] = ()
+    frames: tuple[TrueFrame, ...] = ()
+    waits_ms: tuple[Number, ...] | None = None
+
+    @property
+    def known(self) -> dict[int, tuple[int, int]]:
+        """Frame -> how many are inside and stand."""
+        every = dict(enumerate(zip(self.inside, self.standing, strict=True)))
+        return every | {one.frame: (one.inside, one.standing) for one in self.frames}
+
+
 class Truth(msgspec.Struct, frozen=True):
     """A truth file; further keys (source, notes) are for people."""
 
@@ -42,6 +74,7 @@ class Truth(msgspec.Struct, frozen=True):
     fps: Annotated[float, msgspec.Meta(gt=0)]
     frames: Annotated[int, msgspec.Meta(ge=1)]
     crossings: tuple[TrueCrossing, ...]
+    zones: dict[str, TrueZone] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +89,7 @@ class ClipResult:
     predicted: tuple[Event, ...]
     pairing: Pairing
     score: Score
+    zones: dict[str, ZoneScore] = field(default_factory=dict)
 
 
 def load_truth(path: Path) -> Truth:
@@ -69,6 +103,14 @@ def load_truth(path: Path) -> Truth:
     late = [crossing.frame for crossing in truth.crossings if crossing.frame >= truth.frames]
     if late:
         raise InputError(f"{path}: a crossing at frame {late[0]}, but the clip has {truth.frames} frames")
+    for name, zone in truth.zones.items():
+        if len(zone.inside) != len(zone.standing) or len(zone.inside) not in {0, truth.frames}:
+            raise InputError(
+                f"{path}: zones.{name} has {len(zone.inside)} numbers inside and {len(zone.standing)} standing; "
+                f"one of each for all {truth.frames} frames is expected, or none"
+            )
+        if any(one.frame >= truth.frames for one in zone.frames):
+            raise InputError(f"{path}: zones.{name} has a frame beyond the {truth.frames} of the clip")
     return truth
 
 
@@ -79,7 +121,7 @@ def evaluate(
     every: int = 1,
     tapes: Path | None = None,
 ) -> Iterator[ClipResult]:
-    """Score each truth file; `config` gives all but the line. Files are checked before any work is done."""
+    """Score each truth file; `config` gives all but line and zones. Files are checked before any work is done."""
     truths = [(path, load_truth(path)) for path in paths]
     names = [path.stem for path, _ in truths]
     for name in names:
@@ -91,7 +133,7 @@ def evaluate(
 
 
 def _open(path: Path, truth: Truth, config: Config) -> tuple[Path, Truth, Recording, Config]:
-    """Open the clip of a truth file and put its line into the configuration; InputError if they do not fit."""
+    """Open the clip of a truth file and put its line and zones in the configuration; InputError if they do not fit."""
     recording = Recording(path.parent / truth.video)
     width, height = recording.width, recording.height
     if any(x > width or y > height for x, y in truth.line):
@@ -103,7 +145,13 @@ def _open(path: Path, truth: Truth, config: Config) -> tuple[Path, Truth, Record
         raise InputError(f"{path}: {error}") from error
     if recording.frame_count is not None and truth.frames > 1.05 * recording.frame_count + 1:  # headers only estimate
         raise InputError(f"{path} speaks of {truth.frames} frames, but {recording.path} has {recording.frame_count}")
-    return path, truth, recording, msgspec.structs.replace(config, lines={"line": line})
+    zones = {}
+    for name, zone in truth.zones.items():
+        if any(x > width or y > height for x, y in zone.polygon):
+            raise InputError(f"{path}: zones.{name} leaves the picture, which is {width}x{height} pixels")
+        corners = tuple((x / width, y / height) for x, y in zone.polygon)
+        zones[name] = Zone(polygon=corners, standing_after_s=zone.standing_after_s)
+    return path, truth, recording, msgspec.structs.replace(config, lines={"line": line}, zones=zones)
 
 
 def _evaluate_clip(
@@ -125,7 +173,24 @@ def _evaluate_clip(
         predicted=predicted,
         pairing=pair(true, predicted),
         score=score(true, predicted),
+        zones={name: _score_zone(name, zone, outcome, times_ms) for name, zone in truth.zones.items()},
     )
+
+
+def _score_zone(name: str, zone: TrueZone, outcome: Outcome, times_ms: Sequence[int]) -> ZoneScore:
+    """Frames that were not handled (`--every`) are not asked for."""
+    counted = {
+        at_ms: (one.inside, one.standing)
+        for at_ms, occupancies in outcome.occupancies or ()
+        for one in occupancies
+        if one.zone == name
+    }
+    frames = [
+        (true, counted[times_ms[frame]])
+        for frame, true in sorted(zone.known.items())
+        if frame < len(times_ms) and times_ms[frame] in counted
+    ]
+    return score_zone(frames, zone.waits_ms, outcome.waits_ms.get(name, ()))
 
 
 def _replay(recording: Recording, config: Config, every: int, tapes: Path | None) -> Outcome:
@@ -133,7 +198,7 @@ def _replay(recording: Recording, config: Config, every: int, tapes: Path | None
     if tapes is None:
         sampled = Recording(recording.path, every=every)
         detector = build_detector(config, recording.width, recording.height)
-        return gather(replay(VideoSource(sampled, detector), config))
+        return gather(replay(VideoSource(sampled, detector), config), with_occupancies=True)
     tape = tape_path(recording, config, tapes)
     if not tape.is_file():
         try:
@@ -143,7 +208,7 @@ def _replay(recording: Recording, config: Config, every: int, tapes: Path | None
         detector = build_detector(config, recording.width, recording.height)
         for _ in VideoSource(recording, detector, tape):
             pass
-    return gather(replay(TapeSource(tape, every=every), config))
+    return gather(replay(TapeSource(tape, every=every), config), with_occupancies=True)
 
 
 def tape_path(recording: Recording, config: Config, tapes: Path) -> Path:
@@ -173,5 +238,30 @@ def summary_of(part: Score) -> dict[str, Any]:
             label: {other: n for other in (*CLASSES, "unclassified") if (n := part.confusion[label, other])}
             for label in (*CLASSES, "unclassified")
             if any(a == label for a, _ in part.confusion)
+        },
+    }
+
+
+def zone_summary_of(part: ZoneScore) -> dict[str, Any]:
+    """A zone's score as JSON says it; null where there is nothing to say."""
+
+    def level(one: LevelScore) -> dict[str, float | None]:
+        share = one.error_share
+        return {
+            "true_mean": round(one.true_mean, 3),
+            "mean_absolute_error": round(one.error, 3),
+            "error_share": None if share is None else round(share, 4),
+        }
+
+    share = part.p50_error_share
+    return {
+        "frames": part.frames,
+        "inside": level(part.inside),
+        "standing": level(part.standing),
+        "waits": {"true": part.true_waits, "counted": part.counted_waits},
+        "wait_ms_p50": {
+            "true": part.true_p50_ms,
+            "counted": part.counted_p50_ms,
+            "error_share": None if share is None else round(share, 4),
         },
     }

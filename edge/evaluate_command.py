@@ -14,8 +14,8 @@ from edge.config import Config, Line, load_config
 from edge.counting.crossing import Crossing
 from edge.counting.detection import CLASSES, UNCLASSIFIED
 from edge.errors import InputError
-from edge.evaluate import ClipResult, evaluate, summary_of
-from edge.scoring import Event, Score, total
+from edge.evaluate import ClipResult, evaluate, summary_of, zone_summary_of
+from edge.scoring import Event, LevelScore, Score, ZoneScore, total
 from edge.vision.recording import Recording
 from edge.vision.strip import Mark, MarkKind, Strip, write_jpeg
 
@@ -58,6 +58,7 @@ def run_evaluate(request: EvaluateRequest) -> None:
         said: dict[str, Any] = {
             "total": summary_of(total(r.score for r in results)),
             "clips": {r.name: summary_of(r.score) | {"errors": _errors_of(r)} for r in results},
+            "zones": {r.name: {name: zone_summary_of(z) for name, z in r.zones.items()} for r in results if r.zones},
         }
         print(json.dumps(said, sort_keys=True), flush=True)
     else:
@@ -114,6 +115,7 @@ def table_of(results: Sequence[ClipResult]) -> str:
         "",
         "class told (across) of true class (down), found crossings:",
         *_confusion(whole),
+        *_zones(results),
     ]
     return "\n".join(rows)
 
@@ -132,6 +134,35 @@ def _confusion(part: Score) -> list[str]:
     true = [c for c in (*CLASSES, UNCLASSIFIED) if any(a == c for a, _ in part.confusion)]
     head = " " * 12 + " ".join(f"{c:>12}" for c in told)
     return [head, *(f"{a:<12}" + " ".join(f"{part.confusion[a, b]:>12}" for b in told) for a in true)]
+
+
+def _zones(results: Sequence[ClipResult]) -> list[str]:
+    """Per zone, how far the numbers are off on average, and the median wait."""
+    scored = [(f"{r.name} {name}", zone) for r in results for name, zone in r.zones.items()]
+    if not scored:
+        return []
+    width = max([len(name) for name, _ in scored] + [4])
+    heads = (
+        f"{'zone':<{width}} {'inside':>7} {'error':>14} {'standing':>9} {'error':>14} {'wait p50':>9} {'counted':>15}"
+    )
+    return ["", "vehicles in zones on average, and the mean absolute error; median wait in seconds:", heads] + [
+        f"{name:<{width}} {zone.inside.true_mean:>7.2f} {_error(zone.inside):>14} "
+        f"{zone.standing.true_mean:>9.2f} {_error(zone.standing):>14} {_wait(zone)}"
+        for name, zone in scored
+    ]
+
+
+def _error(level: LevelScore) -> str:
+    share = level.error_share
+    return f"{level.error:.2f}" + ("" if share is None else f" ({share:.1%})")
+
+
+def _wait(zone: ZoneScore) -> str:
+    true, counted = (
+        "-" if wait_ms is None else f"{wait_ms / 1000:.1f}" for wait_ms in (zone.true_p50_ms, zone.counted_p50_ms)
+    )
+    share = zone.p50_error_share
+    return f"{true:>9} {counted + ('' if share is None else f' ({share:+.1%})'):>15}"
 
 
 def _errors_of(result: ClipResult) -> list[dict[str, Any]]:

@@ -16,6 +16,7 @@ from edge.config import Config, lines_of, load_config
 from edge.counting.buckets import Bucket
 from edge.counting.crossing import Crossing
 from edge.counting.detection import DetectedFrame
+from edge.counting.occupancy import Occupancy
 from edge.counting.pipeline import Step
 from edge.errors import InputError
 from edge.stages import build_detector, build_pipeline, looks_of
@@ -95,10 +96,15 @@ class TapeSource:
 
 @dataclass(slots=True)
 class Outcome:
-    """All that a replay found; crossings are in the order in which they became certain."""
+    """All that a replay found; crossings are in the order in which they became certain, waits per zone as they ended.
+
+    `occupancies` are all frames' and their times, if asked for: of hours they would be many.
+    """
 
     crossings: list[Crossing] = field(default_factory=list)
     buckets: list[Bucket] = field(default_factory=list)
+    waits_ms: dict[str, list[int]] = field(default_factory=dict)
+    occupancies: list[tuple[int, tuple[Occupancy, ...]]] | None = None
     frames: int = 0
     frames_blind: int = 0
     first_ms: int = 0
@@ -164,9 +170,11 @@ def replay(source: Source, config: Config) -> Iterator[tuple[Step, DetectedFrame
     yield pipeline.close(), None, None
 
 
-def gather(steps: Iterator[tuple[Step, DetectedFrame | None, Frame | None]]) -> Outcome:
+def gather(
+    steps: Iterator[tuple[Step, DetectedFrame | None, Frame | None]], *, with_occupancies: bool = False
+) -> Outcome:
     """Run a replay to its end."""
-    outcome = Outcome()
+    outcome = Outcome(occupancies=[] if with_occupancies else None)
     for step, detected, _ in steps:
         note(outcome, step, detected)
     return outcome
@@ -176,7 +184,11 @@ def note(outcome: Outcome, step: Step, detected: DetectedFrame | None) -> None:
     """Add one step to what was found."""
     outcome.crossings.extend(step.crossings)
     outcome.buckets.extend(step.buckets)
+    for occupancy in step.occupancies:
+        outcome.waits_ms.setdefault(occupancy.zone, []).extend(occupancy.waits_ms)
     if detected is not None:
+        if outcome.occupancies is not None:
+            outcome.occupancies.append((step.captured_ms, step.occupancies))
         if outcome.frames == 0:
             outcome.first_ms = detected.captured_ms
         outcome.frames += 1
@@ -186,7 +198,8 @@ def note(outcome: Outcome, step: Step, detected: DetectedFrame | None) -> None:
 
 def run_of(path: Path, config: Config, start_ms: int | None, every: int) -> str:
     """The name of a replay's run: a fingerprint of the file and of everything that shapes its reports, and no more."""
-    shapes = msgspec.to_builtins((config.site, config.device, config.lines, config.counting, config.report.every_s))
+    said = (config.site, config.device, config.lines, config.counting, config.report.every_s)
+    shapes = msgspec.to_builtins((*said, config.zones) if config.zones else said)
     looks = "" if is_tape(path) else looks_of(config)
     fingerprint = hashlib.sha256(repr((shapes, looks, start_ms, every)).encode())
     with path.open("rb") as file:

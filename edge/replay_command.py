@@ -16,16 +16,16 @@ from zoneinfo import ZoneInfo
 import msgspec
 from tqdm import tqdm
 
-from edge.config import Config, Mqtt, counting_lines, warnings_of
-from edge.counting.buckets import COUNTED_CLASSES
+from edge.config import Config, Mqtt, counting_lines, queue_zones, warnings_of
 from edge.counting.crossing import DIRECTIONS
 from edge.counting.detection import DetectedFrame
 from edge.counting.pipeline import Step
-from edge.delivery.report import Health, rfc3339
+from edge.delivery.report import Health
 from edge.errors import InputError
 from edge.replay import Outcome, Source, VideoSource, config_of, is_tape, note, open_source, replay, run_of
 from edge.reporter import Reporter
 from edge.results import ResultFolder, crossing_rows
+from edge.summary import summary_of, text_of
 from edge.vision.drawing import AnnotatedVideo, Annotator
 from edge.vision.frame import Frame
 
@@ -75,6 +75,7 @@ def run_replay(request: ReplayRequest) -> None:
             counting_lines(config, source.width, source.height),
             (source.width, source.height),
             config.direction_words,
+            queue_zones(config, source.width, source.height),
         )
         video = None
         if request.annotated and isinstance(source, VideoSource):
@@ -88,9 +89,8 @@ def run_replay(request: ReplayRequest) -> None:
                 if folder:
                     folder.see(frame)
                 if video:
-                    video.write(
-                        annotator.draw(frame.image, detected.detections, step.tracks, step.crossings, step.captured_ms)
-                    )
+                    seen = (detected.detections, step.tracks, step.crossings, step.captured_ms, step.occupancies)
+                    video.write(annotator.draw(frame.image, *seen))
             for bucket in step.buckets:
                 health = Health(
                     frames=outcome.frames - before[0],
@@ -105,9 +105,11 @@ def run_replay(request: ReplayRequest) -> None:
                     folder.close_bucket(bucket)
             reporter.pump()
         reporter.finish()
+        summary = summary_of(outcome, config, run)
         if folder:
-            folder.finish(outcome, reports, title=request.video.name)
-    print(_as_json(outcome, config, run) if request.json else _as_text(outcome, config), flush=True)
+            folder.finish(outcome, reports, summary, title=request.video.name)
+    summary |= {"crossings": crossing_rows(outcome, config.direction_words)}
+    print(json.dumps(summary, sort_keys=True) if request.json else text_of(outcome, config), flush=True)
 
 
 def configure(request: ReplayRequest) -> Config:
@@ -192,40 +194,3 @@ def _shown(steps: Steps, source: Source, request: ReplayRequest) -> Steps:
 def _bar_wait_s() -> float:
     """A terminal is redrawn in place; a log gets a line now and then."""
     return 0.1 if sys.stderr.isatty() else 5.0
-
-
-def _as_json(outcome: Outcome, config: Config, run: str) -> str:
-    """One object: what was counted, how long it was watched, and every crossing."""
-    watched_ms = sum(bucket.watched_ms for bucket in outcome.buckets)
-    said = {
-        "run": run,
-        "site": config.site,
-        "device": config.device,
-        "frames": outcome.frames,
-        "first": rfc3339(outcome.first_ms),
-        "last": rfc3339(outcome.last_ms),
-        "watched_ms": watched_ms,
-        "lines": _totals(outcome, config) if watched_ms or outcome.crossings else None,
-        "crossings": crossing_rows(outcome, config.direction_words),
-    }
-    return json.dumps(said, sort_keys=True)
-
-
-def _totals(outcome: Outcome, config: Config) -> dict[str, dict[str, dict[str, int]]]:
-    counted = Counter((c.line, c.direction, c.label) for c in outcome.crossings)
-    return {
-        line: {word: {label: counted[line, way, label] for label in COUNTED_CLASSES} for way, word in words.items()}
-        for line, words in config.direction_words.items()
-    }
-
-
-def _as_text(outcome: Outcome, config: Config) -> str:
-    """A small table for people."""
-    watched_s = sum(bucket.watched_ms for bucket in outcome.buckets) / 1000
-    elapsed_s = (outcome.last_ms - outcome.first_ms) / 1000
-    rows = [f"{outcome.frames} frames, {elapsed_s:.1f} s, watched {watched_s:.1f} s"]
-    for line, ways in _totals(outcome, config).items():
-        for word, classes in ways.items():
-            parts = ", ".join(f"{n} {label}" for label, n in classes.items() if n)
-            rows.append(f"{line:<12} {word:<12} {sum(classes.values()):>5}" + (f"   ({parts})" if parts else ""))
-    return "\n".join(rows)

@@ -6,6 +6,7 @@ refused, so that nothing of the user's is lost and no two runs are mixed.
 """
 
 import csv
+import json
 import logging
 import os
 import re
@@ -38,7 +39,14 @@ COUNT_COLUMNS = (
     "start", "width_ms", "watched_ms", "state", "line", "direction", "direction_word", *COUNTED_CLASSES
 )  # fmt: skip
 
-_TABLES = ("reports.jsonl", "crossings.jsonl", "crossings.csv", "counts.csv")
+ZONE_COLUMNS = (
+    "start", "width_ms", "watched_ms", "state", "zone",
+    "inside_mean", "inside_max", "inside_end", "standing_mean", "standing_max", "standing_end", "parked",
+    "entered", "left", "lost", "waited", "wait_ms_p50", "wait_ms_p90", "wait_ms_max",
+    "queue_m_mean", "queue_m_max", "queue_m_end", *COUNTED_CLASSES,
+)  # fmt: skip
+
+_TABLES = ("reports.jsonl", "crossings.jsonl", "crossings.csv", "counts.csv", "zones.csv", "summary.json")
 _SUMMARY = "summary.png"
 _STRIP = re.compile(r".+-\d{4}-\d\d-\d\dT\d{6}Z\.jpg", re.ASCII)
 
@@ -137,8 +145,8 @@ class ResultFolder:
             picture = done.render(marks, title=f"{line}, from {moment(bucket.start_ms)}")
             write_jpeg(self._part / "strips" / f"{line}-{stamp}.jpg", picture)
 
-    def finish(self, outcome: Outcome, reports: Iterable[Report], title: str) -> None:
-        """Write the tables and the summary."""
+    def finish(self, outcome: Outcome, reports: Iterable[Report], summary: dict[str, Any], title: str) -> None:
+        """Write the tables and the summary, as numbers and as a picture."""
         words = self._config.direction_words
         try:
             with (self._part / "reports.jsonl").open("wb") as file:
@@ -149,6 +157,10 @@ class ResultFolder:
                 )
             _write_csv(self._part / "crossings.csv", crossing_rows(outcome, words), CROSSING_COLUMNS)
             _write_csv(self._part / "counts.csv", count_rows(outcome.buckets, words), COUNT_COLUMNS)
+            if self._config.zones:
+                _write_csv(self._part / "zones.csv", zone_rows(outcome.buckets, self._config.zones), ZONE_COLUMNS)
+            text = json.dumps(summary, indent=1, sort_keys=True) + "\n"
+            (self._part / "summary.json").write_text(text, encoding="utf-8")
         except OSError as error:
             raise WorkError(f"--out {self._said} cannot be written: {error.strerror}") from error
         try:
@@ -159,6 +171,7 @@ class ResultFolder:
                 direction_words=words,
                 title=title,
                 lines=list(words),
+                zones=list(self._config.zones),
                 from_ms=outcome.first_ms,
                 to_ms=outcome.last_ms,
             )
@@ -206,6 +219,34 @@ def count_rows(buckets: Iterable[Bucket], words: dict[str, dict[str, str]]) -> l
     return rows
 
 
+def zone_rows(buckets: Iterable[Bucket], zones: Iterable[str]) -> list[dict[str, Any]]:
+    """One row per bucket and zone; empty where blind, never 0."""
+    rows = []
+    names = list(zones)
+    for bucket in buckets:
+        for name in names:
+            row: dict[str, Any] = {
+                "start": rfc3339(bucket.start_ms),
+                "width_ms": bucket.width_ms,
+                "watched_ms": bucket.watched_ms,
+                "state": bucket.state,
+                "zone": name,
+            }
+            count = (bucket.zones or {}).get(name)
+            if count is not None:
+                row |= {column: getattr(count, column) for column in ("parked", "entered", "left", "lost", "waited")}
+                row |= count.by_class
+                for part in ("inside", "standing", "queue_m"):
+                    level = getattr(count, part)
+                    if level is not None:
+                        row |= {f"{part}_mean": level.mean, f"{part}_max": level.max, f"{part}_end": level.end}
+                if count.wait_ms is not None:
+                    waits = count.wait_ms
+                    row |= {"wait_ms_p50": waits.p50, "wait_ms_p90": waits.p90, "wait_ms_max": waits.max}
+            rows.append(row)
+    return rows
+
+
 def _mark(config: Config, crossing: Crossing, bucket: Bucket) -> Mark:
     text = f"{config.direction_words[crossing.line][crossing.direction]} {crossing.label}"
     if crossing.crossed_ms < bucket.start_ms:
@@ -215,6 +256,6 @@ def _mark(config: Config, crossing: Crossing, bucket: Bucket) -> Mark:
 
 def _write_csv(path: Path, rows: list[dict[str, Any]], columns: tuple[str, ...]) -> None:
     with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, columns)
+        writer = csv.DictWriter(file, columns, restval="")
         writer.writeheader()
         writer.writerows(rows)

@@ -1,4 +1,4 @@
-"""How right a count is: predicted crossings against true ones, pure.
+"""How right a count is: predicted crossings against true ones, and queues against true ones; pure.
 
 Pairs are of one direction and within `WITHIN_MS`; among all pairings the one with the most true crossings found is
 taken, and of these the one with the least sum of time differences. An uncertain true crossing explains a prediction
@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from math import sqrt
 
 from edge.counting.assignment import assign
+from edge.counting.zone_counts import waits_of
 
 WITHIN_MS = 1_000
 CERTAIN_FIRST = 1_000_000.0  # a certain pair outweighs any sum of time differences, an uncertain one half of it
@@ -139,6 +140,65 @@ def score(true: Sequence[Event], predicted: Sequence[Event], within_ms: int = WI
 def total(scores: Iterable[Score]) -> Score:
     """All clips together."""
     return sum(scores, Score())
+
+
+@dataclass(frozen=True, slots=True)
+class LevelScore:
+    """A number of vehicles, frame by frame: its true mean, and the mean absolute error of what was counted."""
+
+    true_mean: float
+    error: float
+
+    @property
+    def error_share(self) -> float | None:
+        """The error as a share of the true mean; None where that is 0."""
+        return self.error / self.true_mean if self.true_mean else None
+
+
+@dataclass(frozen=True, slots=True)
+class ZoneScore:
+    """How right the queue in a zone is. Waits are those of vehicles that came and left while somebody watched.
+
+    Their p50 are None where there are none; `true_waits` is None where the truth does not tell of them.
+    """
+
+    frames: int
+    inside: LevelScore
+    standing: LevelScore
+    true_waits: int | None
+    counted_waits: int
+    true_p50_ms: int | None
+    counted_p50_ms: int | None
+
+    @property
+    def p50_error_share(self) -> float | None:
+        """Counted less true, as a share of the true median wait; None where one of them is unknown."""
+        if not self.true_p50_ms or self.counted_p50_ms is None:
+            return None
+        return (self.counted_p50_ms - self.true_p50_ms) / self.true_p50_ms
+
+
+def score_zone(
+    frames: Sequence[tuple[tuple[int, int], tuple[int, int]]],
+    true_waits_ms: Sequence[int] | None,
+    counted_waits_ms: Sequence[int],
+) -> ZoneScore:
+    """Score one zone of one clip: per frame (inside, standing) as is true and as was counted, and the waits."""
+    true_waits, counted_waits = waits_of(true_waits_ms or ()), waits_of(counted_waits_ms)
+    return ZoneScore(
+        len(frames),
+        _level([(true[0], counted[0]) for true, counted in frames]),
+        _level([(true[1], counted[1]) for true, counted in frames]),
+        None if true_waits_ms is None else len(true_waits_ms),
+        len(counted_waits_ms),
+        None if true_waits is None else true_waits.p50,
+        None if counted_waits is None else counted_waits.p50,
+    )
+
+
+def _level(frames: Sequence[tuple[int, int]]) -> LevelScore:
+    number = max(len(frames), 1)
+    return LevelScore(sum(true for true, _ in frames) / number, sum(abs(n - true) for true, n in frames) / number)
 
 
 def wilson_interval(successes: int, trials: int) -> tuple[float, float]:

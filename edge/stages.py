@@ -1,14 +1,14 @@
 """From the configuration to the stages, which get plain values and never see it."""
 
 import hashlib
-from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
 
-from edge.config import Config, counting_lines
+from edge.config import Config, counting_lines, queue_zones
 from edge.counting.buckets import BucketCounter
-from edge.counting.crossing import CountingLine, LineWatcher
+from edge.counting.crossing import LineWatcher, Point
+from edge.counting.occupancy import ZoneWatcher
 from edge.counting.pipeline import Pipeline
 from edge.counting.tracking import Tracker
 from edge.errors import InputError
@@ -18,8 +18,9 @@ from edge.vision.region import Region, region_around
 
 
 def build_pipeline(config: Config, width: int, height: int) -> Pipeline:
-    """Tracker, line watcher and bucket counter for a picture of that size."""
+    """Tracker, watchers and bucket counter for a picture of that size."""
     lines = counting_lines(config, width, height)
+    zones = queue_zones(config, width, height)
     counting = config.counting
     return Pipeline(
         Tracker(),
@@ -29,24 +30,32 @@ def build_pipeline(config: Config, width: int, height: int) -> Pipeline:
             share_min=counting.class_share_min,
             ground=counting.ground,
         ),
-        BucketCounter([line.name for line in lines], width_ms=config.report.every_s * 1000, gap_ms=counting.gap_ms),
+        BucketCounter(
+            [line.name for line in lines],
+            zones=[zone.name for zone in zones],
+            width_ms=config.report.every_s * 1000,
+            gap_ms=counting.gap_ms,
+        ),
+        ZoneWatcher(zones, share_min=counting.class_share_min, ground=counting.ground, gap_ms=counting.gap_ms)
+        if zones
+        else None,
     )
 
 
 def build_detector(config: Config, width: int, height: int) -> OnnxDetector:
     """The detector for a picture of that size."""
     manifest = load_manifest(config.model.name)
-    region = _region(config, manifest, counting_lines(config, width, height), width, height)
+    region = _region(config, manifest, width, height)
     return OnnxDetector(manifest, threads=config.model.threads, score_min=config.model.score_min, region=region)
 
 
-def _region(
-    config: Config, manifest: Manifest, lines: Sequence[CountingLine], width: int, height: int
-) -> Region | None:
+def _region(config: Config, manifest: Manifest, width: int, height: int) -> Region | None:
     if config.model.region == "picture":
         return None
     aspect = manifest.input.width / manifest.input.height
-    return region_around((point for line in lines for point in line.points), width, height, aspect)
+    points: list[Point] = [point for line in counting_lines(config, width, height) for point in line.points]
+    points += [corner for zone in queue_zones(config, width, height) for corner in zone.polygon]
+    return region_around(points, width, height, aspect)
 
 
 def check_files(config: Config) -> None:
@@ -63,6 +72,7 @@ def looks_of(config: Config) -> str:
     """A fingerprint of how the detector looks at pictures: model, manifest, threshold, region, and our own code."""
     manifest = load_manifest(config.model.name)
     lines = msgspec.to_builtins(config.lines) if config.model.region == "lines" else None
+    zones = [zone.polygon for zone in config.zones.values()] if config.model.region == "lines" else []
     looks = (
         manifest.sha256,
         manifest.path.read_text(encoding="utf-8"),
@@ -70,5 +80,6 @@ def looks_of(config: Config) -> str:
         config.model.region,
         lines,
         REVISION,
+        *zones,
     )
     return hashlib.sha256(repr(looks).encode()).hexdigest()

@@ -21,6 +21,7 @@ from edge.vision.strip import MARK_COLOURS, Mark
 
 WIDTH_MS = 5_000
 TABLES = ["counts.csv", "crossings.csv", "crossings.jsonl", "reports.jsonl"]
+SUMMARY = "summary.json"
 
 
 def results(path: Path, line: str = "deck") -> ResultFolder:
@@ -40,7 +41,7 @@ def run(path: Path, *, line: str = "deck", start_ms: int = 0, crossings: tuple[C
     with results(path, line) as folder:
         watch(folder, start_ms)
         folder.close_bucket(bucket(start_ms, *crossings, line=line))
-        folder.finish(Outcome(first_ms=start_ms, last_ms=start_ms + WIDTH_MS), [], title="clip.mp4")
+        folder.finish(Outcome(first_ms=start_ms, last_ms=start_ms + WIDTH_MS), [], {}, title="clip.mp4")
 
 
 def watch(folder: ResultFolder, start_ms: int) -> None:
@@ -70,6 +71,7 @@ def test_a_folder_of_the_user_beside_the_results_is_left_alone(tmp_path: Path) -
         "q.part/thesis.txt",
         *[f"q/{name}" for name in TABLES],
         "q/strips/deck-1970-01-01T000000Z.jpg",
+        f"q/{SUMMARY}",
     ]
 
 
@@ -79,8 +81,8 @@ def test_two_runs_into_one_folder_do_not_meet(tmp_path: Path) -> None:
         watch(two, 0)
         for folder in (one, two):
             folder.close_bucket(bucket(0))
-            folder.finish(Outcome(), [], title="")
-    assert names(tmp_path / "q") == [*TABLES, "strips/deck-1970-01-01T000000Z.jpg"]
+            folder.finish(Outcome(), [], {}, title="")
+    assert names(tmp_path / "q") == [*TABLES, "strips/deck-1970-01-01T000000Z.jpg", SUMMARY]
     assert [path.name for path in tmp_path.iterdir()] == ["q"]
 
 
@@ -88,7 +90,7 @@ def test_results_of_an_earlier_run_make_room(tmp_path: Path) -> None:
     run(tmp_path / "q", line="ramp")
     (tmp_path / "q" / "summary.png").write_bytes(b"old")
     run(tmp_path / "q", start_ms=60_000)
-    assert names(tmp_path / "q") == [*TABLES, "strips/deck-1970-01-01T000100Z.jpg"]
+    assert names(tmp_path / "q") == [*TABLES, "strips/deck-1970-01-01T000100Z.jpg", SUMMARY]
     assert not (tmp_path / "q" / "summary.png").exists() or (tmp_path / "q" / "summary.png").read_bytes() != b"old"
 
 
@@ -147,7 +149,8 @@ def test_the_folder_one_stands_in_takes_results(tmp_path: Path, monkeypatch: pyt
     (tmp_path / "q").mkdir()
     monkeypatch.chdir(tmp_path / "q")
     run(Path())
-    assert names(tmp_path) == [*[f"q/{name}" for name in TABLES], "q/strips/deck-1970-01-01T000000Z.jpg"]
+    strip = "q/strips/deck-1970-01-01T000000Z.jpg"
+    assert names(tmp_path) == [*[f"q/{name}" for name in TABLES], strip, f"q/{SUMMARY}"]
 
 
 def test_a_late_crossing_is_marked_in_the_bucket_that_counts_it_at_the_upper_edge(tmp_path: Path) -> None:
@@ -157,7 +160,7 @@ def test_a_late_crossing_is_marked_in_the_bucket_that_counts_it_at_the_upper_edg
         watch(folder, WIDTH_MS)
         folder.close_bucket(bucket(0))
         folder.close_bucket(bucket(WIDTH_MS, early, late))
-        folder.finish(Outcome(), [], title="")
+        folder.finish(Outcome(), [], {}, title="")
     strips = sorted((tmp_path / "q" / "strips").iterdir())
     assert rows_marked(strips[0]) == []
     rows = rows_marked(strips[1])
@@ -169,7 +172,7 @@ def test_a_crossing_counted_in_a_time_without_frames_is_marked_all_the_same(tmp_
     with results(tmp_path / "q") as folder:
         folder.close_bucket(bucket(0))
         folder.close_bucket(bucket(WIDTH_MS, crossing(900)))
-        folder.finish(Outcome(), [], title="")
+        folder.finish(Outcome(), [], {}, title="")
     (strip,) = (tmp_path / "q" / "strips").iterdir()
     assert strip.name == "deck-1970-01-01T000005Z.jpg"
     assert rows_marked(strip)

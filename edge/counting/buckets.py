@@ -1,4 +1,4 @@
-"""Crossings summed over fixed spans of UTC, each with the time it was truly watched.
+"""Crossings and occupancies summed over fixed spans of UTC, each with the time it was truly watched.
 
 A frame vouches for the time until the next one, at most `gap_ms`; nothing vouches for the time before the
 first frame or after the last. So `watched_ms` never exceeds the time elapsed, and zero is told from blind.
@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 
 from edge.counting.crossing import DIRECTIONS, Crossing
 from edge.counting.detection import CLASSES, UNCLASSIFIED
+from edge.counting.occupancy import Occupancy
+from edge.counting.zone_counts import ZoneCount, ZoneSum
 
 COUNTED_CLASSES = (*CLASSES, UNCLASSIFIED)
 OK_SHARE = 0.95  # of the width; a minute may lose three seconds to a reconnect and still be called whole
@@ -22,7 +24,8 @@ Counts = dict[str, dict[str, dict[str, int]]]
 class Bucket:
     """`[start_ms, start_ms + width_ms)` in UTC; `counts` is None where nobody watched and nothing was counted.
 
-    `crossings` are those that `counts` sums, in order of booking; a late one crossed before the start.
+    `crossings` are those that `counts` sums, in order of booking; a late one crossed before the start. `zones` is by
+    name, empty where there are none to watch, and None where nobody watched.
     """
 
     start_ms: int
@@ -30,6 +33,7 @@ class Bucket:
     watched_ms: int
     counts: Counts | None
     crossings: tuple[Crossing, ...] = field(default=(), compare=False)  # `counts` says the same, and is what is sent
+    zones: dict[str, ZoneCount] | None = field(default_factory=dict)
 
     @property
     def state(self) -> str:
@@ -42,19 +46,20 @@ class Bucket:
 class _Open:
     """A bucket that still takes crossings."""
 
-    __slots__ = ("counts", "crossings", "start_ms", "watched_ms")
+    __slots__ = ("counts", "crossings", "start_ms", "watched_ms", "zones")
 
-    def __init__(self, start_ms: int, lines: Sequence[str]) -> None:
+    def __init__(self, start_ms: int, lines: Sequence[str], zones: Sequence[str]) -> None:
         self.start_ms = start_ms
         self.watched_ms = 0
         self.crossings: list[Crossing] = []
         self.counts: Counts = {
             line: {direction: dict.fromkeys(COUNTED_CLASSES, 0) for direction in DIRECTIONS} for line in lines
         }
+        self.zones = {zone: ZoneSum() for zone in zones}
 
 
 class BucketCounter:
-    """Sums crossings into buckets of `width_ms`, aligned to UTC.
+    """Sums crossings, and the occupancies of `zones`, into buckets of `width_ms`, aligned to UTC.
 
     A crossing becomes certain only after it happened, so a bucket stays open for `settle_ms` after its end. A crossing
     older than that (a truck that stood on the line for minutes) goes into the oldest bucket still open: it is counted
@@ -62,7 +67,13 @@ class BucketCounter:
     """
 
     def __init__(
-        self, lines: Sequence[str], *, width_ms: int = 60_000, gap_ms: int = 2_000, settle_ms: int = 2_000
+        self,
+        lines: Sequence[str],
+        *,
+        zones: Sequence[str] = (),
+        width_ms: int = 60_000,
+        gap_ms: int = 2_000,
+        settle_ms: int = 2_000,
     ) -> None:
         assert width_ms > 0, "a bucket has a width"
         assert gap_ms > 0, "a frame vouches for some time"
@@ -70,25 +81,37 @@ class BucketCounter:
         assert settle_ms < width_ms, "a bucket settles before the next one ends"
         self.late = 0
         self._lines = tuple(lines)
+        self._zones = tuple(zones)
         self._width_ms = width_ms
         self._gap_ms = gap_ms
         self._settle_ms = settle_ms
         self._open: deque[_Open] = deque()
         self._frame_ms: int | None = None  # the last frame that may vouch for the time after it
         self._now_ms: int | None = None
+        self._occupancies: Sequence[Occupancy] = ()  # of that frame
 
-    def advance(self, captured_ms: int, crossings: Sequence[Crossing], *, watching: bool = True) -> Iterator[Bucket]:
-        """Take in a frame and its crossings; yields the buckets that it closes, oldest first.
+    def advance(
+        self,
+        captured_ms: int,
+        crossings: Sequence[Crossing],
+        occupancies: Sequence[Occupancy] = (),
+        *,
+        watching: bool = True,
+    ) -> Iterator[Bucket]:
+        """Take in a frame, its crossings and its occupancies; yields the buckets that it closes, oldest first.
 
         `watching` is False for a frame that shows nothing (covered, frozen): the time before it is vouched for by the
         frame before, the time after it by nobody.
         """
         assert self._now_ms is None or captured_ms >= self._now_ms, "time never steps back"
         if not self._open:
-            self._open.append(_Open(captured_ms - captured_ms % self._width_ms, self._lines))
+            self._open.append(_Open(captured_ms - captured_ms % self._width_ms, self._lines, self._zones))
         if self._frame_ms is not None:
             self._watch(self._frame_ms, min(captured_ms, self._frame_ms + self._gap_ms))
+        for occupancy in occupancies:  # who came and went did so before this frame, while the one before vouched
+            self._open[-1].zones[occupancy.zone].note(occupancy)
         self._frame_ms = captured_ms if watching else None
+        self._occupancies = occupancies
         self._now_ms = captured_ms
         for crossing in crossings:
             self._book(crossing)
@@ -108,6 +131,7 @@ class BucketCounter:
         while self._open:
             yield self._close_oldest()
         self._frame_ms = self._now_ms = None
+        self._occupancies = ()
 
     def _watch(self, from_ms: int, to_ms: int) -> None:
         while self._open[-1].start_ms + self._width_ms < to_ms:
@@ -115,7 +139,10 @@ class BucketCounter:
         for bucket in self._open:
             start_ms = max(from_ms, bucket.start_ms)
             end_ms = min(to_ms, bucket.start_ms + self._width_ms)
-            bucket.watched_ms += max(end_ms - start_ms, 0)
+            if end_ms > start_ms:
+                bucket.watched_ms += end_ms - start_ms
+                for occupancy in self._occupancies:
+                    bucket.zones[occupancy.zone].hold(occupancy, end_ms - start_ms)
 
     def _book(self, crossing: Crossing) -> None:
         while self._open[-1].start_ms + self._width_ms <= crossing.crossed_ms:
@@ -130,7 +157,7 @@ class BucketCounter:
         place.counts[crossing.line][crossing.direction][crossing.label] += 1
 
     def _open_next(self) -> None:
-        self._open.append(_Open(self._open[-1].start_ms + self._width_ms, self._lines))
+        self._open.append(_Open(self._open[-1].start_ms + self._width_ms, self._lines, self._zones))
 
     def _settled(self, now_ms: int) -> bool:
         """Whether the oldest bucket takes no more crossings at that time."""
@@ -139,4 +166,13 @@ class BucketCounter:
     def _close_oldest(self) -> Bucket:
         bucket = self._open.popleft()
         counts = bucket.counts if bucket.watched_ms > 0 or bucket.crossings else None
-        return Bucket(bucket.start_ms, self._width_ms, bucket.watched_ms, counts, tuple(bucket.crossings))
+        zones = {name: count for name, sums in bucket.zones.items() if (count := sums.close()) is not None}
+        blind = bool(self._zones) and bucket.watched_ms == 0
+        return Bucket(
+            bucket.start_ms,
+            self._width_ms,
+            bucket.watched_ms,
+            counts,
+            tuple(bucket.crossings),
+            None if blind else zones,
+        )

@@ -1,4 +1,4 @@
-"""The path of a frame through counting: detections, tracks, crossings, buckets.
+"""The path of a frame through counting: detections, tracks, crossings and occupancies, buckets.
 
 Live and replay run this same pipeline; only the source of frames and of time differs.
 """
@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from edge.counting.buckets import Bucket, BucketCounter
 from edge.counting.crossing import Crossing, LineWatcher
 from edge.counting.detection import DetectedFrame
+from edge.counting.occupancy import Occupancy, ZoneWatcher
 from edge.counting.tracking import Track, Tracker
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What one frame brought: living tracks, crossings that became certain, buckets that it closed.
+    """What one frame brought: living tracks, crossings that became certain, buckets that it closed, zones as they are.
 
     `late` crossings and tracks `released` at the bound are counted since the beginning of the run.
     """
@@ -25,14 +26,18 @@ class Step:
     buckets: list[Bucket]
     late: int = 0
     released: int = 0
+    occupancies: tuple[Occupancy, ...] = ()
 
 
 class Pipeline:
     """Counts frame by frame; `close` at the end of a run."""
 
-    def __init__(self, tracker: Tracker, watcher: LineWatcher, counter: BucketCounter) -> None:
+    def __init__(
+        self, tracker: Tracker, watcher: LineWatcher, counter: BucketCounter, zones: ZoneWatcher | None = None
+    ) -> None:
         self._tracker = tracker
         self._watcher = watcher
+        self._zones = zones
         self._counter = counter
         self._now_ms = 0
 
@@ -41,8 +46,20 @@ class Pipeline:
         self._now_ms = frame.captured_ms
         tracks = self._tracker.update(frame)
         crossings = self._watcher.update(frame.captured_ms, tracks)
-        buckets = list(self._counter.advance(frame.captured_ms, crossings, watching=not frame.blind))
-        return Step(frame.captured_ms, tracks, crossings, buckets, self._counter.late, self._tracker.released)
+        watching = not frame.blind
+        occupancies: list[Occupancy] = []
+        if self._zones is not None:
+            occupancies = self._zones.update(frame.captured_ms, tracks, watching=watching)
+        buckets = list(self._counter.advance(frame.captured_ms, crossings, occupancies, watching=watching))
+        return Step(
+            frame.captured_ms,
+            tracks,
+            crossings,
+            buckets,
+            self._counter.late,
+            self._tracker.released,
+            tuple(occupancies),
+        )
 
     def close(self) -> Step:
         """End the run: the crossings that were about to be certain, and the buckets still open."""

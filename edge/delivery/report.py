@@ -14,6 +14,7 @@ import msgspec
 
 if TYPE_CHECKING:  # so that the collector carries no counting code
     from edge.counting.buckets import Bucket
+    from edge.counting.zone_counts import ZoneCount
 
 SCHEMA = 1
 ROOT = "crossing"
@@ -33,6 +34,8 @@ SequenceNumber = Annotated[int, msgspec.Meta(ge=1, le=2**53 - 1)]
 Amount = Annotated[int, msgspec.Meta(ge=0, le=2**53 - 1)]
 Lines = dict[Name, dict[Word, dict[Word, Count]]]
 """line -> direction in the user's words -> class -> vehicles, with explicit zeros."""
+Mean = Annotated[float, msgspec.Meta(ge=0, le=1_000_000)]
+Metres = Annotated[float, msgspec.Meta(ge=0, le=1_000_000)]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _START = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{3})?Z", re.ASCII)
@@ -55,11 +58,57 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
     """Tracks given up because too many lived at once, so far in this run."""
 
 
+class Level(msgspec.Struct, frozen=True, kw_only=True):
+    """Vehicles over the watched time of the bucket: the mean, the maximum, and how many at the end."""
+
+    mean: Mean
+    max: Count
+    end: Count
+
+
+class LengthLevel(msgspec.Struct, frozen=True, kw_only=True):
+    """The same of a length, in metres."""
+
+    mean: Metres
+    max: Metres
+    end: Metres
+
+
+class Waits(msgspec.Struct, frozen=True, kw_only=True):
+    """Of waits in milliseconds: the median, the one that nine in ten do not exceed, the longest."""
+
+    p50: Amount
+    p90: Amount
+    max: Amount
+
+
+class ZoneReport(msgspec.Struct, frozen=True, kw_only=True):
+    """Who was in a queue zone.
+
+    `inside` are all vehicles there, `standing` those of them that stand in the queue; `parked` (inside, too, but not
+    standing in the queue) and `by_class` (of those inside) are as at the end. `entered`, `left` and `lost` (from sight,
+    inside) are vehicles in the bucket. `wait_ms` tells how long the `waited` of those that left had waited; null if
+    none had. `queue_m` is null where the device does not know the ground.
+    """
+
+    inside: Level
+    standing: Level
+    parked: Count = 0
+    by_class: dict[Word, Count] = {}
+    entered: Count = 0
+    left: Count = 0
+    lost: Count = 0
+    waited: Count = 0
+    wait_ms: Waits | None = None
+    queue_m: LengthLevel | None = None
+
+
 class Report(msgspec.Struct, frozen=True, kw_only=True):
     """One closed bucket of one run. Its key is `(site, device, run, seq)`: the same key is the same report.
 
     `seq` is contiguous per device and survives restarts. `start` is RFC 3339 in UTC. `lines` is null exactly
-    when the state is `blind`: zero is counted, blind is not.
+    when the state is `blind`: zero is counted, blind is not. `zones` is left out by a device that has none, and null
+    where nobody watched.
     """
 
     schema: int = SCHEMA
@@ -73,6 +122,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     state: Literal["ok", "partial", "blind"]
     clock_synced: bool = True
     lines: Lines | None
+    zones: dict[Name, ZoneReport] | msgspec.UnsetType | None = msgspec.UNSET
     health: Health = Health()
 
     def __post_init__(self) -> None:
@@ -86,6 +136,10 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
             raise ValueError("a blind report cannot hold counts: lines must be null")
         if self.state != "blind" and self.lines is None:
             raise ValueError(f"a report that is {self.state} must hold counts: lines is null")
+        if self.state == "blind" and self.zones:
+            raise ValueError("a blind report cannot hold counts: zones must be null")
+        if self.zones is None and self.watched_ms > 0 and self.state != "blind":
+            raise ValueError(f"a report that is {self.state} must hold its zones: zones is null")
 
     @property
     def start_ms(self) -> int:
@@ -142,6 +196,11 @@ def report_of(
             words = (direction_words or {}).get(line, {})
             lines[line] = {words.get(way, way): dict(classes) for way, classes in directions.items()}
             assert len(lines[line]) == len(directions), "the two directions of a line have different words"
+    zones: dict[str, ZoneReport] | msgspec.UnsetType | None = msgspec.UNSET
+    if bucket.zones is None:
+        zones = None
+    elif bucket.zones:
+        zones = {name: _zone_report(zone) for name, zone in bucket.zones.items()}
     return Report(
         site=site,
         device=device,
@@ -153,7 +212,24 @@ def report_of(
         state=bucket.state,  # type: ignore[arg-type]  # Bucket promises one of the three words
         clock_synced=clock_synced,
         lines=lines,
+        zones=zones,
         health=health or Health(),
+    )
+
+
+def _zone_report(zone: "ZoneCount") -> ZoneReport:
+    wait_ms, queue_m = zone.wait_ms, zone.queue_m
+    return ZoneReport(
+        inside=Level(mean=zone.inside.mean, max=zone.inside.max, end=zone.inside.end),
+        standing=Level(mean=zone.standing.mean, max=zone.standing.max, end=zone.standing.end),
+        parked=zone.parked,
+        by_class=dict(zone.by_class),
+        entered=zone.entered,
+        left=zone.left,
+        lost=zone.lost,
+        waited=zone.waited,
+        wait_ms=None if wait_ms is None else Waits(p50=wait_ms.p50, p90=wait_ms.p90, max=wait_ms.max),
+        queue_m=None if queue_m is None else LengthLevel(mean=queue_m.mean, max=queue_m.max, end=queue_m.end),
     )
 
 

@@ -1,4 +1,4 @@
-"""The annotated picture: what was detected, tracked and counted, drawn so that a person can follow it."""
+"""The annotated picture: what was detected, tracked, counted and queues, drawn so that a person can follow it."""
 
 from collections import Counter, deque
 from collections.abc import Mapping, Sequence
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from edge.counting.buckets import COUNTED_CLASSES
 from edge.counting.crossing import DIRECTIONS, CountingLine, Crossing, Point
 from edge.counting.detection import Detection
+from edge.counting.occupancy import Occupancy, Zone
 from edge.counting.tracking import Track
 from edge.errors import InputError, WorkError
 
@@ -45,6 +46,8 @@ DAY_MS = 86_400_000
 _WIDTH_MIN = 640  # smaller pictures are enlarged before anything is written on them
 _PALE: Colour = (200, 200, 200)
 _LINE: Colour = (0, 200, 245)
+_ZONE: Colour = (250, 190, 70)
+_ZONE_OPACITY = 0.12
 _TRAIL_POINTS = 48
 _FLASH_MS = 600
 _NAMED_SHARE = 0.05  # of the picture's height: lower boxes are named near a line only, or their names hide the road
@@ -125,6 +128,8 @@ def covers(one: Area, other: Area) -> bool:
 class Annotator:
     """Draws frame after frame; remembers trails, counts and the crossings of the last moment.
 
+    `lines` have their names and directions, `zones` who is in them.
+
     `size` is (width, height) of the frames. The pictures it returns have `.size`: at least 640 wide, both
     sides even, as encoders want them.
     """
@@ -134,6 +139,7 @@ class Annotator:
         lines: Sequence[CountingLine],
         size: tuple[int, int],
         direction_words: DirectionWords | None = None,
+        zones: Sequence[Zone] = (),
     ) -> None:
         width, height = size
         assert min(size) > 0, "a frame has a size"
@@ -143,6 +149,7 @@ class Annotator:
         """(line, direction, class) -> crossings drawn so far."""
         self._frame_size = size
         self._lines = tuple(lines)
+        self._zones = tuple(zones)
         self._words = direction_words or {}
         self._pen = max(1, round(min(self.size) / 480))
         self._scale = 0.42 * max(1.0, min(self.size) / 600)
@@ -150,13 +157,14 @@ class Annotator:
         self._fresh: list[tuple[Crossing, int]] = []
         self._panel_right, self._panel_low = self._find_corner()
 
-    def draw(
+    def draw(  # noqa: PLR0917  # in the order in which a frame goes through the stages
         self,
         image: Picture,
         detections: Sequence[Detection],
         tracks: Sequence[Track],
         crossings: Sequence[Crossing],
         captured_ms: int,
+        occupancies: Sequence[Occupancy] = (),
     ) -> Picture:
         """Return an annotated copy; `crossings` are those that became certain at this very frame."""
         assert (image.shape[1], image.shape[0]) == self._frame_size, "all frames have the size that was announced"
@@ -168,6 +176,7 @@ class Annotator:
             np.uint8,
         )[: self.size[1], : self.size[0]]
         picture = np.ascontiguousarray(picture)
+        self._tint_zones(picture)
         for line in self._lines:
             self._draw_line(picture, line, captured_ms)
         for detection in detections:
@@ -178,11 +187,36 @@ class Annotator:
         for track in nearer_last:
             self._draw_box(picture, track, captured_ms)
         self._draw_names(picture, nearer_last[::-1], captured_ms)
+        self._name_zones(picture, occupancies)
         self._draw_panel(picture, captured_ms)
         return picture
 
     def _at(self, x: float, y: float) -> tuple[int, int]:
         return round(x * self._zoom), round(y * self._zoom)
+
+    def _tint_zones(self, picture: Picture) -> None:
+        """The ground of every zone in its colour, with its border."""
+        if not self._zones:
+            return
+        polygons = [np.array([self._at(x, y) for x, y in zone.polygon], np.int32) for zone in self._zones]
+        tinted = picture.copy()
+        for polygon in polygons:
+            cv2.fillPoly(tinted, [polygon], _ZONE)
+        cv2.addWeighted(tinted, _ZONE_OPACITY, picture, 1.0 - _ZONE_OPACITY, 0.0, dst=picture)
+        cv2.polylines(picture, polygons, isClosed=True, color=_ZONE, thickness=self._pen, lineType=cv2.LINE_AA)
+
+    def _name_zones(self, picture: Picture, occupancies: Sequence[Occupancy]) -> None:
+        """At the lowest corner of every zone its name, and how many are inside and stand."""
+        now = {occupancy.zone: occupancy for occupancy in occupancies}
+        for zone in self._zones:
+            text, occupancy = zone.name, now.get(zone.name)
+            if occupancy is not None:
+                text += f": {occupancy.inside} inside, {occupancy.standing} standing"
+                text += f", {occupancy.parked} parked" if occupancy.parked else ""
+                text += f", {occupancy.queue_m:.0f} m" if occupancy.queue_m is not None else ""
+            x, y = self._at(*max(zone.polygon, key=lambda corner: corner[1]))
+            width, height = text_size(text, self._scale)
+            self._write_inside(picture, text, (x - width // 2, y + height + 4 * self._pen), _ZONE)
 
     def _draw_line(self, picture: Picture, line: CountingLine, captured_ms: int) -> None:
         """The line with its name and an arrow a to b; brighter for a moment after a crossing."""

@@ -1,0 +1,381 @@
+"""Who is in a zone, who of them stands, and how long those that left had waited.
+
+The rules:
+
+1. A vehicle is inside while its ground point is inside the polygon. It has left once that point is beyond the border by
+   `LEFT_SHARE` of its box height, or it is outside when its track ends; it left when it passed the border.
+2. It stands once its ground point has stayed within `stand_share` of its box height of one place for
+   `standing_after_ms`, until it moves away farther than that; the stand began when it came to the place. The place is
+   the mean of where it was seen since, and no trembling of its box takes it away from there (staying.py). Unseen, it
+   stays where it is.
+3. Its wait runs from the beginning of its first stand in the zone until it leaves. A vehicle that never stood waited
+   nothing and is in no percentile.
+4. The wait is unknown, and in no percentile, of a vehicle that was inside when watching began or after a gap longer
+   than `gap_ms`, and of one that stood where it was first seen, without having been seen to come. One that appears
+   inside and drives has entered, as has every one that comes over the border.
+5. A track that ends inside is lost and not left. A track that begins where a lost one stood (within half a width and a
+   third of a height, as crossing.py knows one vehicle on one piece of ground), at most `found_ms` after it was last
+   seen, goes on with its stand and its wait. So does one that stands there when the other is lost, or that begins there
+   while the other is unseen: then the other counts no more, unless it is seen again.
+6. A standing vehicle is parked when it has stood for `parked_after_ms` and since it came there
+   `parked_after_passed` vehicles that came into the zone after it have left it: in a queue those behind leave after
+   those before. A parked vehicle is inside, but neither stands in the queue nor waits, then or ever on this visit.
+7. A part of a larger vehicle does not count. What is remembered of a vehicle goes with its track, or `found_ms` later.
+"""
+
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from math import hypot, inf
+from typing import Literal
+
+from edge.counting.crossing import SAME_GROUND_HEIGHTS, SAME_GROUND_WIDTHS, Point
+from edge.counting.ground import LENGTH_M, LENGTHS_M, Plane, Queuer, queue_length_m
+from edge.counting.motion import Box
+from edge.counting.staying import Stay
+from edge.counting.tracking import Track
+
+LOST_MAX = 500  # remembered at a time
+LEFT_SHARE = 0.25  # of the box height, beyond the border: more than a box trembles
+
+
+@dataclass(frozen=True, slots=True)
+class Zone:
+    """A named polygon in pixels, what standing and parked mean in it, and its ground if that is known."""
+
+    name: str
+    polygon: tuple[Point, ...]
+    standing_after_ms: int = 10_000
+    parked_after_ms: int = 600_000
+    parked_after_passed: int = 3
+    plane: Plane | None = None
+
+    def __post_init__(self) -> None:
+        assert len(self.polygon) >= 3, "a polygon has three corners at least"
+
+    def holds(self, q: Point) -> bool:
+        """Whether `q` is inside; where borders cross, by the even-odd rule."""
+        x, y = q
+        inside = False
+        x1, y1 = self.polygon[-1]
+        for x2, y2 in self.polygon:
+            if (y1 > y) != (y2 > y) and x < x1 + (y - y1) / (y2 - y1) * (x2 - x1):
+                inside = not inside
+            x1, y1 = x2, y2
+        return inside
+
+    def distance(self, q: Point) -> float:
+        """Pixels from `q` to the nearest point of the border."""
+        nearest = inf
+        x1, y1 = self.polygon[-1]
+        for x2, y2 in self.polygon:
+            dx, dy, ex, ey = x2 - x1, y2 - y1, q[0] - x1, q[1] - y1
+            length2 = dx * dx + dy * dy
+            along = min(max((dx * ex + dy * ey) / length2, 0.0), 1.0) if length2 > 0.0 else 0.0
+            nearest = min(nearest, hypot(ex - along * dx, ey - along * dy))
+            x1, y1 = x2, y2
+        return nearest
+
+
+@dataclass(frozen=True, slots=True)
+class Occupancy:
+    """Who is in a zone at one frame, and what happened there since the frame before.
+
+    `labels` has the class of every vehicle inside, by track; `standing` counts those that stand in the queue, `parked`
+    those that stand beside it. `queue_m` is None where the ground is not known. `waits_ms` are the waits that ended, of
+    those that `left`; `lost` are tracks that ended inside, found again by none.
+    """
+
+    zone: str
+    labels: tuple[str, ...] = ()
+    standing: int = 0
+    parked: int = 0
+    queue_m: float | None = None
+    entered: int = 0
+    left: int = 0
+    lost: int = 0
+    waits_ms: tuple[int, ...] = ()
+
+    @property
+    def inside(self) -> int:
+        """Vehicles inside, parked ones too."""
+        return len(self.labels)
+
+
+class ZoneWatcher:
+    """Turns tracks into occupancies; remembers of a vehicle a few numbers, however long it stands.
+
+    `stand_share` is how far a standing vehicle may seem to move, in box heights; `ground` where a vehicle stands: the
+    bottom centre of its box, or the centre if the camera looks straight down; `share_min` the share of the vote under
+    which a vehicle is `unclassified`. A time without frames longer than `gap_ms` was not watched.
+    """
+
+    def __init__(
+        self,
+        zones: Sequence[Zone],
+        *,
+        stand_share: float = 0.25,
+        share_min: float = 0.4,
+        ground: Literal["bottom", "centre"] = "bottom",
+        gap_ms: int = 2_000,
+        found_ms: int = 60_000,
+    ) -> None:
+        self._centre = ground == "centre"
+        self._stand_share = stand_share
+        self._gap_ms = gap_ms
+        self._watches = [_Watch(zone, share_min, found_ms, self._ground) for zone in zones]
+        self._stays: dict[int, Stay] = {}
+        self._watched_ms: int | None = None
+
+    def update(self, captured_ms: int, tracks: Sequence[Track], *, watching: bool = True) -> list[Occupancy]:
+        """The occupancy of every zone, in their order; `watching` is False for a frame that shows nothing."""
+        if watching:
+            if self._watched_ms is None or captured_ms - self._watched_ms > self._gap_ms:
+                for watch in self._watches:
+                    watch.begin_anew(captured_ms, captured_ms + self._gap_ms)
+            self._watched_ms = captured_ms
+        stays: dict[int, Stay] = {}
+        for track in tracks:
+            point = self._ground(track.box)
+            stay = self._stays.get(track.id)
+            if stay is None:
+                born_ms, box = track.born or (track.seen_ms, track.box)
+                stay = Stay(self._ground(box), born_ms)
+            if track.seen_ms == captured_ms:
+                stay.see(point, track.box, captured_ms, self._stand_share)
+            elif not stay.settled:
+                stay.point = point
+            stays[track.id] = stay
+        occupancies = [watch.update(captured_ms, tracks, stays, self._stays) for watch in self._watches]
+        self._stays = stays
+        return occupancies
+
+    def _ground(self, box: Box) -> Point:
+        x1, y1, x2, y2 = box
+        return (x1 + x2) / 2.0, (y1 + y2) / 2.0 if self._centre else y2
+
+
+class _Visit:
+    """One vehicle in one zone."""
+
+    __slots__ = (
+        "appeared",
+        "began_ms",
+        "box",
+        "known",
+        "order",
+        "outside_ms",
+        "parked",
+        "part",
+        "passed",
+        "pending",
+        "seen_ms",
+        "stay",
+        "waiting_ms",
+    )
+
+    def __init__(self, order: int, stay: Stay, *, known: bool, appeared: bool, pending: bool) -> None:
+        self.order = order  # in which they came
+        self.stay = stay
+        self.known = known  # whether it is known how long it waits
+        self.appeared = appeared  # it was not seen to come over the border
+        self.pending = pending  # and it is not known yet whether it stood there before
+        self.waiting_ms: int | None = None  # since when
+        self.began_ms = stay.began_ms  # the stand for which `passed` counts
+        self.passed = 0
+        self.parked = False  # ever
+        self.part = False
+        self.outside_ms: int | None = None
+        self.box: Box = (0.0, 0.0, 0.0, 0.0)  # as last seen, and when
+        self.seen_ms = 0
+
+    def go_on(self, lost: "_Visit") -> None:
+        """Be the continuation of a visit whose track was lost."""
+        self.stay.go_on(lost.stay)
+        self.order, self.known, self.parked = lost.order, lost.known, lost.parked
+        self.appeared, self.pending = lost.appeared, lost.pending
+        self.passed, self.began_ms = lost.passed, lost.began_ms
+        if lost.waiting_ms is not None:
+            self.waiting_ms = lost.waiting_ms
+
+
+class _Watch:
+    """One zone: who is in it."""
+
+    def __init__(self, zone: Zone, share_min: float, found_ms: int, ground: Callable[[Box], Point]) -> None:
+        self._zone = zone
+        self._share_min = share_min
+        self._found_ms = found_ms
+        self._ground = ground
+        self._visits: dict[int, _Visit] = {}  # by track
+        self._lost: list[_Visit] = []  # in the order in which their tracks ended
+        self._ghosts: set[int] = set()  # tracks whose visit went over to another while they were unseen
+        self._visitors = 0
+        self._since_ms = 0
+        self._settled_ms = 0
+        self._entered = self._left = self._given_up = 0  # at this frame
+        self._waits_ms: list[int] = []
+
+    def begin_anew(self, now_ms: int, settled_ms: int) -> None:
+        """Nobody watched until now: who is inside, or appears until `settled_ms`, may have waited for any time."""
+        self._since_ms, self._settled_ms = now_ms, settled_ms
+        self._lost.clear()
+        for visit in self._visits.values():
+            visit.known = False
+
+    def update(
+        self, now_ms: int, tracks: Sequence[Track], stays: Mapping[int, Stay], before: Container[int]
+    ) -> Occupancy:
+        """Follow everybody through one frame; `before` are the tracks of the frame before."""
+        self._entered = self._left = self._given_up = 0
+        self._waits_ms = []
+        self._end_visits({track.id for track in tracks})
+        labels: list[str] = []
+        queuers: list[Queuer] = []
+        standing = parked = 0
+        for track in tracks:
+            visit = self._visit(now_ms, track, stays[track.id], is_new=track.id not in before)
+            if visit is None or track.part:
+                continue
+            label = track.label(self._share_min)[0]
+            labels.append(label)
+            stands = self._stands(now_ms, visit)
+            if stands and self._is_parked(now_ms, visit):
+                parked += 1
+                continue
+            standing += stands
+            if self._zone.plane is not None and visit.waiting_ms is not None:
+                where = visit.stay.where
+                place = self._zone.plane.metres(where)
+                if place is not None:
+                    queuers.append(Queuer(place, where[1], LENGTHS_M.get(label, LENGTH_M), stands))
+        self._give_up(now_ms)
+        return Occupancy(
+            self._zone.name,
+            tuple(labels),
+            standing,
+            parked,
+            None if self._zone.plane is None else round(queue_length_m(queuers), 1),
+            self._entered,
+            self._left,
+            self._given_up,
+            tuple(self._waits_ms),
+        )
+
+    def _visit(self, now_ms: int, track: Track, stay: Stay, *, is_new: bool) -> _Visit | None:
+        """The visit of a vehicle that is inside at this frame, just begun perhaps; None if it is not inside."""
+        where, seen = stay.where, track.seen_ms == now_ms
+        inside = self._zone.holds(where)
+        visit = self._visits.get(track.id)
+        if visit is None:
+            if not inside or not seen:
+                return None
+            visit = self._begin(now_ms, track, stay, is_new=is_new)
+        visit.part = track.part
+        if seen:
+            visit.box, visit.seen_ms = track.box, now_ms
+        if inside:
+            visit.outside_ms = None
+            return visit
+        if visit.outside_ms is None:
+            visit.outside_ms = now_ms
+        if self._zone.distance(where) >= LEFT_SHARE * (track.box[3] - track.box[1]):
+            del self._visits[track.id]
+            self._leave(visit, visit.outside_ms)
+        return None
+
+    def _begin(self, now_ms: int, track: Track, stay: Stay, *, is_new: bool) -> _Visit:
+        """A visit of a vehicle seen inside; one that appears where another is lost goes on with the other's."""
+        self._visitors += 1
+        born_ms, box = track.born or (track.seen_ms, track.box)
+        if track.id in self._ghosts:
+            self._ghosts.discard(track.id)
+            visit = _Visit(self._visitors, stay, known=False, appeared=True, pending=False)
+        elif is_new and self._zone.holds(self._ground(box)):
+            visit = _Visit(self._visitors, stay, known=born_ms > self._settled_ms, appeared=True, pending=True)
+            self._take_over(visit, born_ms, box)
+        else:
+            came = now_ms > self._since_ms
+            visit = _Visit(self._visitors, stay, known=came, appeared=False, pending=False)
+            self._entered += came and not track.part
+        self._visits[track.id] = visit
+        return visit
+
+    def _take_over(self, heir: _Visit, born_ms: int, box: Box) -> None:
+        """Let `heir` go on with the visit of one that was on its ground and is lost, or unseen since."""
+        found = self._on_ground(box, self._lost)
+        if found is not None:
+            self._lost.remove(found)
+            heir.go_on(found)
+            return
+        unseen = {id_: visit for id_, visit in self._visits.items() if visit.seen_ms < born_ms}
+        found = self._on_ground(box, unseen.values())
+        if found is not None:
+            ghost = next(id_ for id_, visit in unseen.items() if visit is found)
+            del self._visits[ghost]
+            self._ghosts.add(ghost)
+            heir.go_on(found)
+
+    def _end_visits(self, living: Container[int]) -> None:
+        """Of the tracks that ended, some had left, some have an heir, and the others are lost."""
+        self._ghosts = {ghost for ghost in self._ghosts if ghost in living}
+        for gone in [id_ for id_ in self._visits if id_ not in living]:
+            visit = self._visits.pop(gone)
+            if visit.outside_ms is not None:
+                self._leave(visit, visit.outside_ms)
+            elif not visit.part:
+                later = [v for v in self._visits.values() if v.appeared and v.order > visit.order and not v.part]
+                heir = self._on_ground(visit.box, later)
+                if heir is None:
+                    self._lost.append(visit)
+                else:
+                    heir.go_on(visit)
+
+    def _on_ground(self, box: Box, visits: Iterable[_Visit]) -> _Visit | None:
+        """The one of these that is nearest to where this box stands, if two cannot stand there."""
+        x1, y1, x2, y2 = box
+        x, y = self._ground(box)
+        nearest, found = 1.0, None
+        for visit in visits:
+            u1, v1, u2, v2 = visit.box
+            u, v = self._ground(visit.box)
+            across = abs(x - u) / (SAME_GROUND_WIDTHS * min(x2 - x1, u2 - u1))
+            down = abs(y - v) / (SAME_GROUND_HEIGHTS * min(y2 - y1, v2 - v1))
+            if max(across, down) < nearest:
+                nearest, found = max(across, down), visit
+        return found
+
+    def _stands(self, now_ms: int, visit: _Visit) -> bool:
+        """Whether it stands, with what follows from that for its visit."""
+        stay = visit.stay
+        stands = now_ms - stay.began_ms >= self._zone.standing_after_ms
+        if visit.began_ms != stay.began_ms:
+            visit.began_ms, visit.passed = stay.began_ms, 0
+        if visit.pending and not stay.from_birth:
+            visit.pending = False
+            self._entered += visit.known and not visit.part
+        if stands and visit.waiting_ms is None:
+            visit.waiting_ms = stay.began_ms
+            if visit.pending:
+                visit.pending = visit.known = False
+        return stands
+
+    def _is_parked(self, now_ms: int, visit: _Visit) -> bool:
+        stood_ms = now_ms - visit.stay.began_ms
+        parked = stood_ms >= self._zone.parked_after_ms and visit.passed >= self._zone.parked_after_passed
+        visit.parked |= parked
+        return parked
+
+    def _leave(self, visit: _Visit, left_ms: int) -> None:
+        if visit.part:
+            return
+        self._left += 1
+        if visit.waiting_ms is not None and visit.known and not visit.parked:
+            self._waits_ms.append(left_ms - visit.waiting_ms)
+        for other in (*self._visits.values(), *self._lost):
+            other.passed += other.order < visit.order
+
+    def _give_up(self, now_ms: int) -> None:
+        """Those lost for too long are found by none any more."""
+        while self._lost and (now_ms - self._lost[0].seen_ms > self._found_ms or len(self._lost) > LOST_MAX):
+            del self._lost[0]
+            self._given_up += 1

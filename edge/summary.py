@@ -1,0 +1,149 @@
+"""What a replay found, in a few numbers: counts, the balance of the two directions, queues; for people or as JSON."""
+
+from collections import Counter
+from typing import Any
+
+from edge.config import Config
+from edge.counting.buckets import COUNTED_CLASSES
+from edge.counting.crossing import DIRECTIONS
+from edge.counting.zone_counts import ZoneCount, waits_of
+from edge.delivery.report import rfc3339
+from edge.replay import Outcome
+
+
+def summary_of(outcome: Outcome, config: Config, run: str) -> dict[str, Any]:
+    """Ready for JSON; what nobody watched is null, never 0."""
+    watched_ms = sum(bucket.watched_ms for bucket in outcome.buckets)
+    watched = bool(watched_ms or outcome.crossings)
+    said = {
+        "run": run,
+        "site": config.site,
+        "device": config.device,
+        "frames": outcome.frames,
+        "first": rfc3339(outcome.first_ms),
+        "last": rfc3339(outcome.last_ms),
+        "watched_ms": watched_ms,
+        "lines": totals_of(outcome, config) if watched else None,
+        "balance": balance_of(outcome, config) if watched else None,
+    }
+    if config.zones:
+        said["zones"] = {name: zone_of(outcome, name) for name in config.zones}
+    return said
+
+
+def totals_of(outcome: Outcome, config: Config) -> dict[str, dict[str, dict[str, int]]]:
+    """Line -> the user's word for the direction -> class -> vehicles."""
+    counted = _counted(outcome)
+    return {
+        line: {word: {label: counted[line, way, label] for label in COUNTED_CLASSES} for way, word in words.items()}
+        for line, words in config.direction_words.items()
+    }
+
+
+def balance_of(outcome: Outcome, config: Config) -> dict[str, dict[str, Any]]:
+    """Per line: of each class, how many went out (a to b), came back (b to a), and are still over there.
+
+    Fewer than none over there: some were there before the recording began, and came back.
+    """
+    counted = _counted(outcome)
+    found: dict[str, dict[str, Any]] = {}
+    for line, words in config.direction_words.items():
+        ways = {label: [counted[line, way, label] for way in DIRECTIONS] for label in COUNTED_CLASSES}
+        ways["all"] = [sum(numbers) for numbers in zip(*ways.values(), strict=True)]
+        found[line] = {
+            "out": words[DIRECTIONS[0]],
+            "back": words[DIRECTIONS[1]],
+            "classes": {
+                label: {"out": out, "back": back, "over_there": out - back} for label, (out, back) in ways.items()
+            },
+        }
+    return found
+
+
+def zone_of(outcome: Outcome, name: str) -> dict[str, Any] | None:
+    """A zone over the whole of the recording; None if nobody watched."""
+    known: list[tuple[int, ZoneCount]] = [
+        (bucket.watched_ms, bucket.zones[name]) for bucket in outcome.buckets if bucket.zones and name in bucket.zones
+    ]
+    if not known:
+        return None
+    watched_ms = sum(for_ms for for_ms, _ in known)
+    waits_ms = outcome.waits_ms.get(name, [])
+    waits = waits_of(waits_ms)
+    last = known[-1][1]
+    lengths = [(for_ms, count.queue_m) for for_ms, count in known if count.queue_m is not None]
+
+    def level(part: str) -> dict[str, float]:
+        levels = [(for_ms, getattr(count, part)) for for_ms, count in known]
+        mean = sum(for_ms * one.mean for for_ms, one in levels) / watched_ms
+        return {"mean": round(mean, 2), "max": max(one.max for _, one in levels), "end": getattr(last, part).end}
+
+    return {
+        "inside": level("inside"),
+        "standing": level("standing"),
+        "parked": last.parked,
+        "entered": sum(count.entered for _, count in known),
+        "left": sum(count.left for _, count in known),
+        "lost": sum(count.lost for _, count in known),
+        "waited": len(waits_ms),
+        "wait_ms": None if waits is None else {"p50": waits.p50, "p90": waits.p90, "max": waits.max},
+        "queue_m": None
+        if not lengths
+        else {
+            "mean": round(sum(for_ms * one.mean for for_ms, one in lengths) / watched_ms, 1),
+            "max": max(one.max for _, one in lengths),
+            "end": lengths[-1][1].end,
+        },
+    }
+
+
+def text_of(outcome: Outcome, config: Config) -> str:
+    """Small tables for people."""
+    watched_s = sum(bucket.watched_ms for bucket in outcome.buckets) / 1000
+    elapsed_s = (outcome.last_ms - outcome.first_ms) / 1000
+    rows = [f"{outcome.frames} frames, {elapsed_s:.1f} s, watched {watched_s:.1f} s"]
+    for line, ways in totals_of(outcome, config).items():
+        for word, classes in ways.items():
+            parts = ", ".join(f"{n} {label}" for label, n in classes.items() if n)
+            rows.append(f"{line:<12} {word:<12} {sum(classes.values()):>5}" + (f"   ({parts})" if parts else ""))
+    for line, balance in balance_of(outcome, config).items():
+        rows += _balance_rows(line, balance)
+    for name in config.zones:
+        rows += _zone_rows(name, zone_of(outcome, name))
+    return "\n".join(rows)
+
+
+def _counted(outcome: Outcome) -> Counter[tuple[str, str, str]]:
+    return Counter((c.line, c.direction, c.label) for c in outcome.crossings)
+
+
+def _balance_rows(line: str, balance: dict[str, Any]) -> list[str]:
+    """The classes that crossed; nothing where none did."""
+    crossed = [(label, n) for label, n in balance["classes"].items() if n["out"] or n["back"]]
+    if not crossed:
+        return []
+    heads = [balance["out"], balance["back"], "over there"]
+    widths = [max(len(head), 5) for head in heads]
+    rows = ["", f"balance of {line}".ljust(24) + "".join(f"  {h:>{w}}" for h, w in zip(heads, widths, strict=True))]
+    for label, n in crossed:
+        cells = [str(n["out"]), str(n["back"]), f"{n['over_there']:+d}" if n["over_there"] else "0"]
+        rows.append(label.ljust(24) + "".join(f"  {cell:>{w}}" for cell, w in zip(cells, widths, strict=True)))
+    return rows
+
+
+def _zone_rows(name: str, zone: dict[str, Any] | None) -> list[str]:
+    if zone is None:
+        return ["", f"zone {name}: not watched"]
+    rows = ["", f"zone {name}".ljust(24) + f"  {'mean':>7}  {'max':>7}  {'end':>7}"]
+    for part, unit in (("inside", "vehicles inside"), ("standing", "of them standing"), ("queue_m", "queue in metres")):
+        if zone[part] is not None:
+            rows.append(unit.ljust(24) + "".join(f"  {zone[part][key]:>7}" for key in ("mean", "max", "end")))
+    went = f"{zone['entered']} entered, {zone['left']} left, {zone['lost']} lost from sight, {zone['parked']} parked"
+    rows.append(went)
+    if zone["wait_ms"] is not None:
+        p50_s, p90_s, longest_s = (zone["wait_ms"][key] / 1000 for key in ("p50", "p90", "max"))
+        rows.append(
+            f"{zone['waited']} of those that left had waited: half of them up to {p50_s:.0f} s, "
+            f"nine in ten up to {p90_s:.0f} s, the longest {longest_s:.0f} s"
+        )
+    return rows
