@@ -15,10 +15,11 @@ from pathlib import Path
 
 from collector.config import load
 from collector.errors import CollectorError, InputError
-from collector.show import as_json, as_table
+from collector.show import as_json, as_table, zones_as_json, zones_as_table
 from collector.store import Store
 from collector.subscriber import Subscriber
 from collector.totals import Selection, totals
+from collector.zones import last_zones
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -29,6 +30,8 @@ def main(argv: list[str] | None = None) -> int:
     try:
         if arguments.command == "run":
             _run(arguments)
+        elif arguments.command == "zones":
+            _zones(arguments)
         else:
             _totals(arguments)
     except CollectorError as error:
@@ -75,6 +78,18 @@ def _totals(arguments: argparse.Namespace) -> None:
         print("no reports in this selection", file=sys.stderr)
 
 
+def _zones(arguments: argparse.Namespace) -> None:
+    path = arguments.store or load(arguments.config).store
+    with Store(path, write=False) as store:
+        found = last_zones(store, site=arguments.site, device=arguments.device)
+    if arguments.json:
+        print(json.dumps(zones_as_json(found), sort_keys=True))
+    elif found:
+        print(zones_as_table(found))
+    else:
+        print("no zones in the last reports", file=sys.stderr)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="crossing-collector", description="Receives and sums up crossing counts.")
     parser.add_argument("--version", action="version", version=f"%(prog)s {_version()}")
@@ -82,16 +97,22 @@ def _parser() -> argparse.ArgumentParser:
     run = commands.add_parser("run", help="subscribe to the broker and store what the devices report")
     run.add_argument("--config", type=Path, required=True, help="the collector's YAML file")
     sums = commands.add_parser("totals", help="vehicles per line, direction and class")
-    where = sums.add_mutually_exclusive_group(required=True)
-    where.add_argument("--config", type=Path, help="the collector's YAML file, which names the store")
-    where.add_argument("--store", type=Path, help="the store itself")
-    sums.add_argument("--site", help="only this site")
-    sums.add_argument("--device", help="only this device")
+    _add_common(sums)
     sums.add_argument("--line", help="only this counting line")
     sums.add_argument("--from", dest="from_ms", type=_time, metavar="TIME", help="a date (UTC) or RFC 3339 time")
     sums.add_argument("--to", dest="to_ms", type=_time, metavar="TIME", help="the end, not included")
-    sums.add_argument("--json", action="store_true", help="one JSON object")
+    queues = commands.add_parser("zones", help="who is in the queue zones, as last reported")
+    _add_common(queues)
     return parser
+
+
+def _add_common(command: argparse.ArgumentParser) -> None:
+    where = command.add_mutually_exclusive_group(required=True)
+    where.add_argument("--config", type=Path, help="the collector's YAML file, which names the store")
+    where.add_argument("--store", type=Path, help="the store itself")
+    command.add_argument("--site", help="only this site")
+    command.add_argument("--device", help="only this device")
+    command.add_argument("--json", action="store_true", help="one JSON object")
 
 
 def _version() -> str:

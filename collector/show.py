@@ -3,7 +3,10 @@
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
+
 from collector.totals import Selection, Total
+from collector.zones import ZoneState
 from edge.delivery.report import rfc3339
 
 BLIND = "blind"
@@ -21,6 +24,48 @@ def as_table(totals: Sequence[Total]) -> str:
             row += [str(total.counts[label]) if label in total.counts else "-" for label in labels]
             row.append(str(sum(total.counts.values())))
         rows.append([*row, f"{100 * total.watched_share:.1f}%"])
+    return _aligned(rows)
+
+
+def zones_as_table(states: Sequence[ZoneState]) -> str:
+    """A line of text per zone, as it was at the end of the last report; waits are those that ended in it."""
+    heads = ("inside", "standing", "most", "parked", "left", "wait p50", "wait p90", "queue")
+    rows = [["site", "device", "zone", "until", *heads]]
+    for state in states:
+        row = [state.site, state.device, state.zone or "-", rfc3339(state.start_ms + state.width_ms)]
+        said = state.said
+        if said is None:
+            rows.append([*row, *(BLIND for _ in heads)])
+            continue
+        numbers = (said.inside.end, said.standing.end, said.standing.max, said.parked, said.left)
+        waits = (
+            ["-", "-"]
+            if said.wait_ms is None
+            else [f"{ms / 1000:.0f} s" for ms in (said.wait_ms.p50, said.wait_ms.p90)]
+        )
+        rows.append([*row, *map(str, numbers), *waits, "-" if said.queue_m is None else f"{said.queue_m.end:.0f} m"])
+    return _aligned(rows)
+
+
+def zones_as_json(states: Sequence[ZoneState]) -> dict[str, Any]:
+    """One object; `said` is null where nobody watched."""
+    return {
+        "zones": [
+            {
+                "site": state.site,
+                "device": state.device,
+                "zone": state.zone,
+                "start": rfc3339(state.start_ms),
+                "width_ms": state.width_ms,
+                "said": msgspec.to_builtins(state.said),
+            }
+            for state in states
+        ]
+    }
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> str:
+    """Columns: four of names, and then of numbers."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return "\n".join(
         "  ".join(

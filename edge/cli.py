@@ -55,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="crossing-edge",
-        description="Counts the vehicles that cross a line.",
+        description="Counts the vehicles that cross a line, and those that queue.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -87,7 +87,9 @@ def _parser() -> argparse.ArgumentParser:
 
     evaluate = commands.add_parser("evaluate", help="score the counting against truth files")
     evaluate.add_argument("truths", type=Path, nargs="+", metavar="TRUTH.json")
-    evaluate.add_argument("--config", type=Path, metavar="F", help="configuration; each truth file brings its own line")
+    evaluate.add_argument(
+        "--config", type=Path, metavar="F", help="configuration; each truth file brings its own line and zones"
+    )
     evaluate.add_argument("--pictures", type=Path, metavar="DIR", help="write each clip's strip, its errors marked")
     evaluate.add_argument("--tapes", type=Path, metavar="DIR", help="keep detections there and take them from there")
     _add_common(evaluate)
@@ -181,7 +183,7 @@ def _bench(given: argparse.Namespace) -> None:
 
 
 def _check(given: argparse.Namespace) -> None:
-    from edge.config import load_config, warnings_of
+    from edge.config import explain_zone, load_config, warnings_of
     from edge.stages import check_files
 
     config = load_config(given.config)
@@ -192,6 +194,8 @@ def _check(given: argparse.Namespace) -> None:
         print(json.dumps({"configuration": effective, "sha256": config.sha256, "warnings": warnings}, sort_keys=True))
         return
     print(yaml.safe_dump(effective, sort_keys=False, allow_unicode=True, default_flow_style=None).rstrip())
+    for name, zone in config.zones.items():
+        print(explain_zone(name, zone), file=sys.stderr)
     for warning in warnings:
         print(f"warning: {warning}", file=sys.stderr)
     print(f"{given.config} is in order", file=sys.stderr)

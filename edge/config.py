@@ -348,6 +348,11 @@ def warnings_of(config: Config) -> list[str]:
             found.append(
                 f"lines.{name} runs within 5% of the edge of the picture: vehicles are cut off there and counts suffer"
             )
+    for name, zone in config.zones.items():
+        if min(min(x, y, 1 - x, 1 - y) for x, y in zone.polygon) < 0.02:
+            found.append(
+                f"zones.{name} reaches the edge of the picture: vehicles are lost from sight there, not seen to leave"
+            )
     unused = {
         "camera": config.camera is not None,
         "keep": config.keep != Keep(),
@@ -355,6 +360,22 @@ def warnings_of(config: Config) -> list[str]:
     }
     found += [f"{key} is checked, but has no effect in this version" for key, given in unused.items() if given]
     return found
+
+
+def explain_zone(name: str, zone: Zone) -> str:
+    """What a zone will tell, in one sentence."""
+    said = (
+        f"zones.{name} ({len(zone.polygon)} corners, {abs(_area(zone.polygon)):.1%} of the picture): a vehicle stands "
+        f"once it stayed in one place for {zone.standing_after_s:g} s, and is parked once it stood for "
+        f"{zone.parked_after_s:g} s and {zone.parked_after_passed} that came after it have left"
+    )
+    if zone.plane is None:
+        return f"{said}; queue_m is null: the length of the queue needs a plane"
+    plane = plane_through(zone.plane.points, zone.plane.metres)
+    assert plane is not None, "the configuration was checked"
+    places = [place for corner in zone.polygon if (place := plane.metres(corner)) is not None]
+    longest_m = max(math.dist(p, q) for p in places for q in places)
+    return f"{said}; on the ground it is {longest_m:.1f} m from one corner to the farthest other"
 
 
 def _between(points: Sequence[Place]) -> list[Place]:

@@ -24,12 +24,13 @@ The rules:
 """
 
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import hypot, inf
 from typing import Literal
 
 from edge.counting.crossing import SAME_GROUND_HEIGHTS, SAME_GROUND_WIDTHS, Point
 from edge.counting.ground import LENGTH_M, LENGTHS_M, Plane, Queuer, queue_length_m
+from edge.counting.hiding import WholeBoxes
 from edge.counting.motion import Box
 from edge.counting.staying import Stay
 from edge.counting.tracking import Track
@@ -125,6 +126,7 @@ class ZoneWatcher:
         self._watches = [_Watch(zone, share_min, found_ms, self._ground) for zone in zones]
         self._stays: dict[int, Stay] = {}
         self._watched_ms: int | None = None
+        self._whole = None if self._centre else WholeBoxes()
 
     def update(self, captured_ms: int, tracks: Sequence[Track], *, watching: bool = True) -> list[Occupancy]:
         """The occupancy of every zone, in their order; `watching` is False for a frame that shows nothing."""
@@ -133,6 +135,11 @@ class ZoneWatcher:
                 for watch in self._watches:
                     watch.begin_anew(captured_ms, captured_ms + self._gap_ms)
             self._watched_ms = captured_ms
+        if self._whole is not None:
+            tracks = [
+                track if track.box == box else replace(track, box=box, born=_lowered(track.born, box))
+                for track, box in zip(tracks, self._whole.update(captured_ms, tracks), strict=True)
+            ]
         stays: dict[int, Stay] = {}
         for track in tracks:
             point = self._ground(track.box)
@@ -152,6 +159,14 @@ class ZoneWatcher:
     def _ground(self, box: Box) -> Point:
         x1, y1, x2, y2 = box
         return (x1 + x2) / 2.0, (y1 + y2) / 2.0 if self._centre else y2
+
+
+def _lowered(born: tuple[int, Box] | None, whole: Box) -> tuple[int, Box] | None:
+    """The first sighting of a vehicle with the height that it has for its width."""
+    if born is None:
+        return None
+    x1, y1, x2, y2 = born[1]
+    return born[0], (x1, y1, x2, max(y2, y1 + (whole[3] - whole[1]) / (whole[2] - whole[0]) * (x2 - x1)))
 
 
 class _Visit:

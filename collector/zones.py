@@ -1,0 +1,41 @@
+"""Who is in the queue zones: what the last report of every device says of them."""
+
+from dataclasses import dataclass
+
+from collector.store import Store
+from edge.delivery.report import Report, ZoneReport, decode
+
+
+@dataclass(frozen=True, slots=True)
+class ZoneState:
+    """One zone over the last bucket that its device reported; `said` is None where nobody watched.
+
+    A device that was blind does not tell the names of its zones: `zone` is then empty.
+    """
+
+    site: str
+    device: str
+    zone: str
+    start_ms: int
+    width_ms: int
+    said: ZoneReport | None
+
+
+def last_zones(store: Store, *, site: str | None = None, device: str | None = None) -> list[ZoneState]:
+    """The zones of every device that has some, sorted by name."""
+    with store.reading() as database:
+        rows = database.execute(
+            "SELECT payload, max(start_ms) FROM device JOIN report ON report.device_id = device.id"
+            " WHERE (:site IS NULL OR site = :site) AND (:device IS NULL OR device = :device)"
+            " GROUP BY device.id ORDER BY site, device",
+            {"site": site, "device": device},
+        ).fetchall()
+    return [state for payload, _ in rows for state in _states_of(decode(payload))]
+
+
+def _states_of(report: Report) -> list[ZoneState]:
+    who = (report.site, report.device)
+    when = (report.start_ms, report.width_ms)
+    if report.zones is None:
+        return [ZoneState(*who, "", *when, None)]
+    return [ZoneState(*who, zone, *when, said) for zone, said in sorted((report.zones or {}).items())]
