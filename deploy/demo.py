@@ -20,7 +20,7 @@ from collector.demo_broker import demo_broker
 from edge.counting.buckets import COUNTED_CLASSES as CLASSES
 
 ROOT = Path(__file__).resolve().parent.parent
-CLIP = ROOT.parent / "shared" / "clips" / "tfl_a13_625_201709211326.mp4"
+CLIP = ROOT / "tests" / "clips" / "day.mp4"
 STORED_WAIT_S_MAX = 20.0
 
 
