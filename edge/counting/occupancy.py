@@ -247,9 +247,9 @@ class _Watch:
         labels: list[str] = []
         queuers: list[Queuer] = []
         standing = parked = 0
-        for track in tracks:
-            visit = self._visit(now_ms, track, stays[track.id], is_new=track.id not in before)
-            if visit is None or track.part:
+        present = [(t, self._visit(now_ms, t, stays[t.id], is_new=t.id not in before)) for t in tracks]
+        for track, visit in present:
+            if visit is None or track.part or track.id in self._ghosts:
                 continue
             label = track.label(self._share_min)[0]
             labels.append(label)
