@@ -21,6 +21,7 @@ from edge.config import (
     load_config,
     parse_config,
     parse_line,
+    queue_zones,
     warnings_of,
 )
 from edge.counting.crossing import CountingLine
@@ -139,6 +140,41 @@ def test_a_line_is_given_in_exactly_one_way(line: dict[str, Any]) -> None:
     assert refusal({"lines": {"deck": line}}).startswith("lines.deck: either from and to, or points, must be given")
 
 
+ROAD = [[0.2, 0.3], [0.25, 0.3], [0.6, 0.9], [0.1, 0.9]]
+METRES = [[0, 40], [7, 40], [7, 0], [0, 0]]
+
+
+def test_a_zone_in_pixels_is_the_picture_times_its_fractions() -> None:
+    plane = {"points": ROAD, "metres": METRES}
+    read = parse_config(config(zones={"queue": {"polygon": ROAD, "standing_after_s": 2.5, "plane": plane}}))
+    [zone] = queue_zones(read, 1000, 500)
+    assert (zone.name, zone.polygon) == ("queue", ((200.0, 150.0), (250.0, 150.0), (600.0, 450.0), (100.0, 450.0)))
+    assert (zone.standing_after_ms, zone.parked_after_ms, zone.parked_after_passed) == (2_500, 600_000, 3)
+    assert zone.plane is not None
+    assert zone.plane.metres((600.0, 450.0)) == pytest.approx((7.0, 0.0), abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("zone", "sentence"),
+    [
+        ({"polygon": [[0.1, 0.1], [0.2, 0.2], [0.3, 0.3]]}, "zones.queue.polygon has next to no area"),
+        ({"polygon": ROAD, "plane": {"points": ROAD, "metres": [[0, 0]] * 4}}, "zones.queue.plane: points and metres"),
+        (
+            {"polygon": ROAD, "plane": {"points": ROAD, "metres": [METRES[1], METRES[0], *METRES[2:]]}},
+            "zones.queue.plane: points and metres must be four corners of one quadrangle, in the same order",
+        ),
+        (
+            {"polygon": [*ROAD[2:], [0.1, 0.0]], "plane": {"points": ROAD, "metres": METRES}},
+            "zones.queue.plane: the corner [0.1, 0] of the polygon lies beyond the horizon of that plane",
+        ),
+        ({"polygon": ROAD, "plane": {"points": ROAD[:3], "metres": METRES}}, "zones.queue.plane.points"),
+        ({"polygon": ROAD, "parked_after_passed": 0}, "zones.queue.parked_after_passed is 0"),
+    ],
+)
+def test_a_zone_that_cannot_be_is_refused_with_its_reason(zone: dict[str, Any], sentence: str) -> None:
+    assert refusal(config(zones={"queue": zone})).startswith(sentence)
+
+
 def test_a_line_needs_a_length_and_two_words() -> None:
     assert refusal({"lines": {"deck": {"points": [[0.1, 0.6], [0.1, 0.6]]}}}) == (
         "lines.deck: two neighbouring points are the same; a line needs a length"
@@ -231,6 +267,7 @@ def test_a_plain_configuration_warns_of_nothing() -> None:
         ({"report": {"every_s": 5}}, "report.every_s is 5"),
         ({"mqtt": {"host": "broker.example", "tls": False}}, "mqtt.tls is off for broker.example"),
         ({"lines": {"deck": {"from": [0.1, 0.01], "to": [0.9, 0.01]}}}, "lines.deck runs within 5% of the edge"),
+        ({"zones": {"queue": {"polygon": [[0, 0.3], [0.4, 0.3], [0.4, 0.9]]}}}, "zones.queue reaches the edge"),
     ],
 )
 def test_what_is_allowed_and_will_hurt_is_told(keys: dict[str, Any], told: str) -> None:

@@ -1,8 +1,9 @@
 """Reports for tests: one by one, and any at all."""
 
+import msgspec
 from hypothesis import strategies as st
 
-from edge.delivery.report import Health, Report, rfc3339
+from edge.delivery.report import Health, LengthLevel, Level, Report, Waits, ZoneReport, rfc3339
 
 NOON_MS = 1_795_608_000_000
 MINUTE_MS = 60_000
@@ -30,6 +31,26 @@ lines = st.dictionaries(
 )
 
 
+means = st.floats(0, 1_000_000)
+levels = st.builds(Level, mean=means, max=counts, end=counts)
+lengths = st.builds(LengthLevel, mean=means, max=means, end=means)
+amounts = st.integers(0, 2**53 - 1)
+zone_reports = st.builds(
+    ZoneReport,
+    inside=levels,
+    standing=levels,
+    parked=counts,
+    by_class=st.dictionaries(words, counts, max_size=3),
+    entered=counts,
+    left=counts,
+    lost=counts,
+    waited=counts,
+    wait_ms=st.none() | st.builds(Waits, p50=amounts, p90=amounts, max=amounts),
+    queue_m=st.none() | lengths,
+)
+zones = st.just(msgspec.UNSET) | st.dictionaries(names, zone_reports, max_size=2)
+
+
 @st.composite
 def reports(draw: st.DrawFn) -> Report:
     state = draw(st.sampled_from(("ok", "partial", "blind")))
@@ -45,5 +66,6 @@ def reports(draw: st.DrawFn) -> Report:
         state=state,
         clock_synced=draw(st.booleans()),
         lines=None if state == "blind" else draw(lines),
+        zones=draw(st.sampled_from((None, msgspec.UNSET))) if state == "blind" else draw(zones),
         health=Health(frames=draw(counts), frames_blind=draw(counts)),
     )

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from reports import MINUTE_MS, NOON_MS, a_report, reports
 
 from edge.counting.buckets import Bucket
+from edge.counting.zone_counts import LengthLevel, Level, Waits, ZoneCount
 from edge.delivery.report import (
     Address,
     Report,
@@ -75,6 +76,10 @@ def test_bytes_that_are_no_report_are_refused(payload: bytes) -> None:
         ({"lines": {"deck": {"out": {"car": True}}}}, "got `bool`"),
         ({"lines": {"deck": {"out": {"car": 10**7}}}}, "<= 1000000"),
         ({"lines": {"the deck": {}}}, "matching regex"),
+        ({"zones": None}, "a report that is ok must hold its zones"),
+        ({"zones": {"the queue": {}}}, "matching regex"),
+        ({"zones": {"queue": {"inside": {"mean": 1.5, "max": 2, "end": -1}}}}, ">= 0"),
+        ({"zones": {"queue": {"standing": {"mean": 0, "max": 0, "end": 0}}}}, "inside"),
         ({"lines": {"deck": {"out\n": {}}}}, "matching regex"),
     ],
 )
@@ -115,6 +120,55 @@ def test_a_report_is_its_bucket_in_the_users_words() -> None:
         lines={"deck": {"outbound": {"car": 3, "truck": 0}, "return": {"car": 0, "truck": 1}}},
     )
     assert report.start_ms == NOON_MS
+
+
+A_ZONE = ZoneCount(
+    inside=Level(mean=2.5, max=4, end=3),
+    standing=Level(mean=1.25, max=3, end=2),
+    parked=1,
+    by_class={"car": 1, "truck": 2},
+    entered=5,
+    left=4,
+    lost=1,
+    waited=3,
+    wait_ms=Waits(p50=40_000, p90=90_000, max=120_000),
+    queue_m=LengthLevel(mean=21.5, max=40.0, end=32.4),
+)
+
+
+def test_a_report_tells_of_the_zones_of_its_bucket() -> None:
+    bucket = Bucket(NOON_MS, MINUTE_MS, MINUTE_MS, COUNTS, (), {"queue": A_ZONE})
+    said = msgspec.json.decode(encode(report_of(bucket, site="bridge", device="mast-1", run="r", seq=7)))
+    assert said["zones"] == {
+        "queue": {
+            "inside": {"mean": 2.5, "max": 4, "end": 3},
+            "standing": {"mean": 1.25, "max": 3, "end": 2},
+            "parked": 1,
+            "by_class": {"car": 1, "truck": 2},
+            "entered": 5,
+            "left": 4,
+            "lost": 1,
+            "waited": 3,
+            "wait_ms": {"p50": 40_000, "p90": 90_000, "max": 120_000},
+            "queue_m": {"mean": 21.5, "max": 40.0, "end": 32.4},
+        }
+    }
+
+
+def test_zones_are_null_where_nobody_watched_and_left_out_where_there_are_none() -> None:
+    unwatched = report_of(Bucket(NOON_MS, MINUTE_MS, 0, None, (), None), site="b", device="m", run="r", seq=1)
+    assert msgspec.json.decode(encode(unwatched))["zones"] is None
+    none = report_of(Bucket(NOON_MS, MINUTE_MS, 1, COUNTS), site="b", device="m", run="r", seq=1)
+    assert "zones" not in msgspec.json.decode(encode(none))
+
+
+def test_a_blind_report_with_zones_is_refused() -> None:
+    said = msgspec.json.decode(encode(a_report(1)))
+    zone = msgspec.json.decode(
+        encode(report_of(Bucket(0, 1, 1, COUNTS, (), {"queue": A_ZONE}), site="b", device="m", run="r", seq=1))
+    )["zones"]
+    with pytest.raises(ReportError, match="zones must be null"):
+        decode(msgspec.json.encode(said | {"state": "blind", "lines": None, "zones": zone}))
 
 
 def test_directions_without_words_keep_their_names() -> None:
