@@ -7,7 +7,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.scoring import Event, Pairing, Score, pair, score, total, wilson_interval
+from edge.scoring import (
+    Event,
+    LevelScore,
+    Pairing,
+    Score,
+    ZoneScore,
+    pair,
+    score,
+    score_zone,
+    total,
+    wilson_interval,
+)
 
 
 def out(at_ms: int, *, label: str = "car", uncertain: bool = False, label_uncertain: bool = False) -> Event:
@@ -186,3 +197,28 @@ def test_the_interval_of_f1_holds_f1_and_narrows_with_more_of_the_same(found: in
     assert low - 1e-12 <= some.f1 <= high + 1e-12 or found + missed + extra == 0
     low_of_two, high_of_two = (some + some).f1_interval
     assert high_of_two - low_of_two <= high - low + 1e-12
+
+
+# Zones
+
+
+def test_a_zone_is_scored_frame_by_frame_and_by_its_median_wait() -> None:
+    frames = [((4, 2), (4, 3)), ((4, 2), (3, 2)), ((6, 4), (6, 4)), ((6, 4), (6, 2))]
+    assert score_zone(frames, [10, 20, 30], [22, 40]) == ZoneScore(
+        frames=4,
+        inside=LevelScore(true_mean=5.0, error=0.25),
+        standing=LevelScore(true_mean=3.0, error=0.75),
+        true_waits=3,
+        counted_waits=2,
+        true_p50_ms=20,
+        counted_p50_ms=22,
+    )
+    assert score_zone(frames, [10, 20, 30], [22, 40]).p50_error_share == pytest.approx(0.1)
+    assert LevelScore(true_mean=5.0, error=0.25).error_share == 0.05
+
+
+def test_what_the_truth_does_not_tell_is_not_scored() -> None:
+    unknown = score_zone([], None, [5])
+    assert (unknown.true_waits, unknown.true_p50_ms, unknown.p50_error_share) == (None, None, None)
+    assert unknown.standing.error_share is None
+    assert score_zone([], [5], []).p50_error_share is None

@@ -10,6 +10,7 @@ import pytest
 
 from edge.counting.crossing import DIRECTIONS, CountingLine, Crossing
 from edge.counting.detection import CLASSES, Detection
+from edge.counting.occupancy import Occupancy, Zone
 from edge.counting.tracking import Track
 from edge.errors import InputError, WorkError
 from edge.vision.drawing import (
@@ -203,3 +204,18 @@ def test_a_folder_is_no_video(tmp_path: Path) -> None:
     (tmp_path / "out.mp4").mkdir()
     with pytest.raises(InputError, match="is a folder"):
         AnnotatedVideo(tmp_path / "out.mp4", 25.0, SMALL)
+
+
+def test_a_zone_is_tinted_and_says_who_is_in_it() -> None:
+    zone = Zone("queue", ((60.0, 80.0), (260.0, 80.0), (260.0, 200.0), (60.0, 200.0)))
+
+    def drawn(*occupancies: Occupancy) -> Picture:
+        return Annotator([], SMALL, zones=[zone]).draw(road(), [], [], [], 0, occupancies)
+
+    plain = Annotator([], SMALL).draw(road(), [], [], [], 0)
+    tinted = drawn()
+    assert (tinted[200:380, 200:500] != plain[200:380, 200:500]).any(axis=2).all()
+    assert (tinted[:120, 320:] == plain[:120, 320:]).all()
+    told = drawn(Occupancy("queue", ("truck",) * 7, standing=5, queue_m=81.0))
+    assert (told[400:] != tinted[400:]).any()
+    assert (told[:396] == tinted[:396]).all()
