@@ -12,8 +12,8 @@ import yaml
 from collector import cli as collector_cli
 from collector import config as collector_config
 from edge import cli as edge_cli
-from edge.config import Config, parse_config
-from edge.delivery.report import decode
+from edge.config import Config, Zone, parse_config
+from edge.delivery.report import ZoneReport, decode
 from edge.evaluate import Truth
 
 ROOT = Path(__file__).parents[1]
@@ -24,6 +24,12 @@ EVERYWHERE = {"-h", "--help", "--version"}
 
 def blocks(language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+
+
+def block(language: str, word: str) -> str:
+    """The one block of a language that holds this word."""
+    (found,) = [one for one in blocks(language) if word in one]
+    return found
 
 
 def commands_of(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
@@ -71,10 +77,14 @@ def test_the_chores_of_the_readme_and_of_the_makefile_are_the_same() -> None:
 
 
 def test_the_configuration_shown_is_valid_and_its_keys_are_all_there_are(tmp_path: Path) -> None:
-    collector_yaml, edge_yaml = sorted(blocks("yaml"), key=len)
+    collector_yaml, zone_yaml, edge_yaml = (block("yaml", word) for word in ("store:", "plane:", "site:"))
+    assert len(blocks("yaml")) == 3
     config = parse_config(yaml.safe_load(edge_yaml))
     assert config.site == "friendship-bridge"
-    untold = {"camera", "zones", "keep"}  # of the live service, which is not there yet
+    zone = yaml.safe_load(zone_yaml)["zones"]["queue"]
+    parse_config(yaml.safe_load(edge_yaml) | {"zones": {"queue": zone}})
+    assert set(zone) == {f.name for f in msgspec.structs.fields(Zone)}
+    untold = {"camera", "keep"}  # of the live service, which is not there yet
     assert set(yaml.safe_load(edge_yaml)) == {f.name for f in msgspec.structs.fields(Config)} - untold
     path = tmp_path / "collector.yaml"
     path.write_text(collector_yaml, encoding="utf-8")
@@ -82,8 +92,12 @@ def test_the_configuration_shown_is_valid_and_its_keys_are_all_there_are(tmp_pat
 
 
 def test_the_messages_shown_are_valid() -> None:
-    truth, report = sorted(blocks("json"), key=len)
+    truth, zones, report = (block("json", word) for word in ('"crossings"', '"standing"', '"schema"'))
+    assert len(blocks("json")) == 3
     msgspec.json.decode(truth.encode(), type=Truth)
+    shown = msgspec.json.decode(zones.encode(), type=dict[str, ZoneReport])["queue"]
+    assert set(msgspec.json.decode(zones.encode())["queue"]) == {f.name for f in msgspec.structs.fields(ZoneReport)}
+    assert sum(shown.by_class.values()) == shown.inside.end
     assert decode(json.dumps(json.loads(report)).encode()).site == "friendship-bridge"
 
 
