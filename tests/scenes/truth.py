@@ -253,6 +253,11 @@ def _zone(scene: Scene, stays: Sequence[Stay], times_ms: Sequence[int]) -> dict[
         "standing_after_s": scene.standing_after_s,
         "inside": inside.tolist(),
         "standing": standing.tolist(),
+        "waits_ms": [
+            stay.waited_ms
+            for stay in sorted(stays, key=lambda stay: (stay.left_ms or 0, stay.number))
+            if stay.waited_ms is not None and stay.stood_ms is not None
+        ],
         "vehicles": [
             {
                 "number": stay.number,
