@@ -3,7 +3,8 @@
 The rules:
 
 1. A vehicle is inside while its ground point is inside the polygon. It has left once that point is beyond the border by
-   `LEFT_SHARE` of its box height, or it is outside when its track ends; it left when it passed the border.
+   `CLEAR_SHARE` of its box height, or it is outside when its track ends; it left when it passed the border. Entered,
+   left or been lost has only who was inside by as much, or stood: not who trembles along the border in another lane.
 2. It stands once its ground point has stayed within `stand_share` of its box height of one place for
    `standing_after_ms`, until it moves away farther than that; the stand began when it came to the place. The place is
    the mean of where it was seen since, and no trembling of its box takes it away from there (staying.py). Unseen, it
@@ -36,7 +37,7 @@ from edge.counting.staying import Stay
 from edge.counting.tracking import Track
 
 LOST_MAX = 500  # remembered at a time
-LEFT_SHARE = 0.25  # of the box height, beyond the border: more than a box trembles
+CLEAR_SHARE = 0.25  # of the box height, from the border: more than a box trembles
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +177,7 @@ class _Visit:
         "appeared",
         "began_ms",
         "box",
+        "entering",
         "known",
         "order",
         "outside_ms",
@@ -183,17 +185,20 @@ class _Visit:
         "part",
         "passed",
         "pending",
+        "real",
         "seen_ms",
         "stay",
         "waiting_ms",
     )
 
-    def __init__(self, order: int, stay: Stay, *, known: bool, appeared: bool, pending: bool) -> None:
+    def __init__(self, order: int, stay: Stay, *, known: bool, appeared: bool, ghost: bool = False) -> None:
         self.order = order  # in which they came
         self.stay = stay
         self.known = known  # whether it is known how long it waits
         self.appeared = appeared  # it was not seen to come over the border
-        self.pending = pending  # and it is not known yet whether it stood there before
+        self.pending = appeared and not ghost  # and it is not known yet whether it stood there before
+        self.entering = known and not appeared  # it counts as entered once it is real:
+        self.real = False  # once it was clearly inside, or stood
         self.waiting_ms: int | None = None  # since when
         self.began_ms = stay.began_ms  # the stand for which `passed` counts
         self.passed = 0
@@ -207,7 +212,7 @@ class _Visit:
         """Be the continuation of a visit whose track was lost."""
         self.stay.go_on(lost.stay)
         self.order, self.known, self.parked = lost.order, lost.known, lost.parked
-        self.appeared, self.pending = lost.appeared, lost.pending
+        self.appeared, self.pending, self.entering, self.real = lost.appeared, lost.pending, lost.entering, lost.real
         self.passed, self.began_ms = lost.passed, lost.began_ms
         if lost.waiting_ms is not None:
             self.waiting_ms = lost.waiting_ms
@@ -293,7 +298,7 @@ class _Watch:
             return visit
         if visit.outside_ms is None:
             visit.outside_ms = now_ms
-        if self._zone.distance(where) >= LEFT_SHARE * (track.box[3] - track.box[1]):
+        if self._is_clear(visit):
             del self._visits[track.id]
             self._leave(visit, visit.outside_ms)
         return None
@@ -304,14 +309,12 @@ class _Watch:
         born_ms, box = track.born or (track.seen_ms, track.box)
         if track.id in self._ghosts:
             self._ghosts.discard(track.id)
-            visit = _Visit(self._visitors, stay, known=False, appeared=True, pending=False)
+            visit = _Visit(self._visitors, stay, known=False, appeared=True, ghost=True)
         elif is_new and self._zone.holds(self._ground(box)):
-            visit = _Visit(self._visitors, stay, known=born_ms > self._settled_ms, appeared=True, pending=True)
+            visit = _Visit(self._visitors, stay, known=born_ms > self._settled_ms, appeared=True)
             self._take_over(visit, born_ms, box)
         else:
-            came = now_ms > self._since_ms
-            visit = _Visit(self._visitors, stay, known=came, appeared=False, pending=False)
-            self._entered += came and not track.part
+            visit = _Visit(self._visitors, stay, known=now_ms > self._since_ms, appeared=False)
         self._visits[track.id] = visit
         return visit
 
@@ -337,7 +340,7 @@ class _Watch:
             visit = self._visits.pop(gone)
             if visit.outside_ms is not None:
                 self._leave(visit, visit.outside_ms)
-            elif not visit.part:
+            elif visit.real and not visit.part:
                 later = [v for v in self._visits.values() if v.appeared and v.order > visit.order and not v.part]
                 heir = self._on_ground(visit.box, later)
                 if heir is None:
@@ -366,13 +369,20 @@ class _Watch:
         if visit.began_ms != stay.began_ms:
             visit.began_ms, visit.passed = stay.began_ms, 0
         if visit.pending and not stay.from_birth:
-            visit.pending = False
-            self._entered += visit.known and not visit.part
+            visit.pending, visit.entering = False, visit.known
         if stands and visit.waiting_ms is None:
             visit.waiting_ms = stay.began_ms
             if visit.pending:
                 visit.pending = visit.known = False
+        visit.real = visit.real or stands or self._is_clear(visit)
+        if visit.real and visit.entering:
+            visit.entering = False
+            self._entered += 1
         return stands
+
+    def _is_clear(self, visit: _Visit) -> bool:
+        """Whether it is not near the border, be it inside or outside."""
+        return self._zone.distance(visit.stay.where) >= CLEAR_SHARE * (visit.box[3] - visit.box[1])
 
     def _is_parked(self, now_ms: int, visit: _Visit) -> bool:
         stood_ms = now_ms - visit.stay.began_ms
@@ -381,7 +391,7 @@ class _Watch:
         return parked
 
     def _leave(self, visit: _Visit, left_ms: int) -> None:
-        if visit.part:
+        if visit.part or not visit.real:
             return
         self._left += 1
         if visit.waiting_ms is not None and visit.known and not visit.parked:

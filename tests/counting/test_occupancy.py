@@ -97,6 +97,16 @@ def test_in_a_creeping_queue_the_wait_runs_from_the_first_stand() -> None:
     assert scene.waits_s == pytest.approx([119.0], abs=1.0)
 
 
+def test_who_trembles_along_the_border_in_another_lane_neither_enters_nor_leaves() -> None:
+    watcher = ZoneWatcher([ZONE])
+    found = []
+    for step in range(200):
+        y = 300.0 + (12.0 if step % 6 < 3 else -12.0)
+        found += watcher.update(NOON_MS + 100 * step, [track(1, 100.0 + 4.0 * step, 100 * step, y=y)])
+    assert max(one.inside for one in found) == 1
+    assert sum(one.entered + one.left + one.lost for one in found) == 0
+
+
 def test_two_visits_are_two_waits() -> None:
     back = [(t + 100_000, 1000.0 - x) for t, x in standing_from(4.0, 44.0)]
     scene = Scene({1: [*standing_from(4.0, 24.0), *back]}).run(160.0)
