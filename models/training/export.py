@@ -26,7 +26,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from models.training.network import LABELS, ConvNormAct, ForExport, YoloxNano, load_network
 
 LARGEST_DIFFERENCE = 1e-3  # of any output, between PyTorch and ONNX Runtime
-VERSION = "0.1"
+VERSION = "0.2"
 
 MANIFEST = """\
 name: {name}

@@ -70,7 +70,7 @@ class Convoy(_Part, frozen=True):
 
 
 class Barrier(_Part, frozen=True):
-    """A barrier across one direction where x is `at_m`: from `from_s` on closed for `closed_s`, open for `open_s`, in turn.
+    """A barrier across one direction at x = `at_m`: from `from_s` on closed for `closed_s`, open for `open_s`, in turn.
 
     While it is closed no front passes `at_m`. With `release` it opens only until so many have passed: customs.
     """

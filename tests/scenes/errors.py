@@ -1,7 +1,7 @@
 """What a detector gets wrong, stated: from the exact boxes of a scene to detected frames, by a seed.
 
-The parameters are shares and standard deviations that anyone can measure of a detector on labelled pictures. What a real
-detector's mistakes have beyond these (a lamp post that is a vehicle all night) the model does not.
+The parameters are shares and standard deviations that anyone can measure of a detector on labelled pictures. What a
+real detector's mistakes have beyond these (a lamp post that is a vehicle all night) the model does not.
 """
 
 from collections.abc import Iterable, Iterator

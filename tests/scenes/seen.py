@@ -1,8 +1,8 @@
 """The fast way from trips to what the camera sees in each frame: thousands of vehicles without rendering any.
 
-Boxes are exact. What hides what is judged on silhouettes at a coarse grid of GRID_PX: each part of a vehicle (a tractor,
-its trailer) hides what its convex hull covers, nearer vehicles hide farther ones. Only frames in which boxes
-overlap need that.
+Boxes are exact. What hides what is judged on silhouettes at a coarse grid of GRID_PX, where boxes overlap: each part of
+a vehicle (a tractor, its trailer) hides what its convex hull covers. Of two vehicles the one on the camera's side of a
+line between them, along the bridge or across it, hides the other.
 """
 
 from collections.abc import Iterator, Sequence
@@ -33,6 +33,8 @@ class _One:
     label: str
     whole: tuple[float, float, float, float]
     depth: float
+    ground: tuple[float, float, float, float]
+    """Where it stands: least x and y, greatest x and y, in metres."""
     parts: list[Floats]
 
 
@@ -70,33 +72,36 @@ def _add(camera: Camera, trip: Trip, times_ms: NDArray[np.int64], frames: list[l
     low = np.min([part.min(axis=1) for part in pixels], axis=0)
     high = np.max([part.max(axis=1) for part in pixels], axis=0)
     depths = np.mean([camera.depth(part.mean(axis=1)) for part in corners], axis=0)
+    grounds = [getattr(part[:, :, :2], way)(axis=1) for part in corners for way in ("min", "max")]
+    ground = np.concatenate([np.min(grounds[::2], axis=0), np.max(grounds[1::2], axis=0)], axis=1).tolist()
     shows = in_front & (high[:, 0] > 0) & (low[:, 0] < camera.width) & (high[:, 1] > 0) & (low[:, 1] < camera.height)
     shows &= high[:, 1] - low[:, 1] >= HEIGHT_PX_MIN
     single = [part.astype(np.float32) for part in pixels]
     for row in np.flatnonzero(shows).tolist():
         (x1, y1), (x2, y2) = low[row].tolist(), high[row].tolist()
         parts = [part[row] for part in single]
-        frames[places[row]].append(_One(trip.number, trip.body.label, (x1, y1, x2, y2), float(depths[row]), parts))
+        one = _One(trip.number, trip.body.label, (x1, y1, x2, y2), float(depths[row]), ground[row], parts)
+        frames[places[row]].append(one)
 
 
 def _look(camera: Camera, ones: list[_One]) -> Iterator[Seen]:
     """The vehicles of one frame, each with what shows of it."""
-    hides, hidden = _overlapping(ones)
+    hiders = _hiders(camera, ones)
     shape = (int(camera.height / GRID_PX) + 1, int(camera.width / GRID_PX) + 1)
-    covered = np.zeros(shape, np.uint8) if hidden else None
-    masks: dict[int, tuple[int, NDArray[np.uint8]]] = {}
-    for place in sorted(hides | hidden, key=lambda place: ones[place].depth):
-        own = np.zeros(shape, np.uint8)
+    own = {}
+    for place in {*hiders, *(hider for those in hiders.values() for hider in those)}:
+        own[place] = np.zeros(shape, np.uint8)
         for part in ones[place].parts:
             hull = cv2.convexHull(part)
             hull *= 16.0 / GRID_PX
             hull -= 8.0
-            cv2.fillConvexPoly(own, hull.astype(np.int32), 255, shift=4)
-        if place in hidden:
-            area = cv2.countNonZero(own)
-            masks[place] = area, cv2.subtract(own, covered)
-        if place in hides:
-            cv2.bitwise_or(own, covered, dst=covered)
+            cv2.fillConvexPoly(own[place], hull.astype(np.int32), 255, shift=4)
+    masks: dict[int, tuple[int, NDArray[np.uint8]]] = {}
+    for place, those in hiders.items():
+        mask = own[place]
+        for hider in those:
+            mask = cv2.subtract(mask, own[hider])
+        masks[place] = cv2.countNonZero(own[place]), mask
     for place, one in enumerate(ones):
         x1, y1, x2, y2 = one.whole
         inside = (max(x1, 0.0), max(y1, 0.0), min(x2, float(camera.width)), min(y2, float(camera.height)))
@@ -113,12 +118,25 @@ def _look(camera: Camera, ones: list[_One]) -> Iterator[Seen]:
         yield Seen(one.number, one.label, one.whole, (u1, v1, u2, v2), cv2.countNonZero(mask) / area)
 
 
-def _overlapping(ones: list[_One]) -> tuple[set[int], set[int]]:
-    """The vehicles whose box touches that of a farther one, and those whose box touches that of a nearer one."""
+def _hiders(camera: Camera, ones: list[_One]) -> dict[int, list[int]]:
+    """The vehicles whose box touches that of one that may hide it, with those."""
     if len(ones) < 2:
-        return set(), set()
+        return {}
     x1, y1, x2, y2 = np.array([one.whole for one in ones]).T
-    depth = np.array([one.depth for one in ones])
     touch = (x1[:, None] < x2) & (x2[:, None] > x1) & (y1[:, None] < y2) & (y2[:, None] > y1)
-    nearer = touch & (depth[:, None] < depth)
-    return set(np.flatnonzero(nearer.any(axis=1)).tolist()), set(np.flatnonzero(nearer.any(axis=0)).tolist())
+    np.fill_diagonal(touch, val=False)
+    hiders: dict[int, list[int]] = {}
+    for hider, hidden in np.argwhere(touch).tolist():
+        if _is_nearer(camera.position, ones[hider], ones[hidden]):
+            hiders.setdefault(hidden, []).append(hider)
+    return hiders
+
+
+def _is_nearer(eye: tuple[float, float, float], one: _One, other: _One) -> bool:
+    for way in (1, 0):  # a line along the bridge, one across it
+        least, greatest = one.ground[way], one.ground[way + 2]
+        if greatest <= other.ground[way]:
+            return eye[way] < (greatest + other.ground[way]) / 2.0
+        if other.ground[way + 2] <= least:
+            return eye[way] > (least + other.ground[way + 2]) / 2.0
+    return one.depth < other.depth  # one turns round: by their middles

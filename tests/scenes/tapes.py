@@ -5,7 +5,7 @@
     python -m tests.scenes.tapes --score [SCENE.yaml...] [--peers] [--errors ...] [--json]
 
 `--score` sends every tape scene (scenes/tape-*.yaml) through the product's own pipeline with its default settings and
-prints how right the count is. Boxes are exact before the errors (see seen.py, errors.py), the truth is that of truth.py.
+prints how right the count is. Boxes are exact before the errors (see seen.py, errors.py), the truth is of truth.py.
 """
 
 import argparse

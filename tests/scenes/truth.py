@@ -63,7 +63,7 @@ class Stay:
     """One vehicle in the zone, in ms from the beginning of the simulation.
 
     `entered_ms` is None if it was inside when watching began, `left_ms` if it still was when it ended, and
-    `stood_ms` (the beginning of its first stand) if it never stood. `stands`: from when until when it counts as standing.
+    `stood_ms` (the beginning of its first stand) if it never stood. `stands`: from when to when it counts as standing.
     """
 
     number: int
@@ -200,7 +200,7 @@ def _inside(polygon: Sequence[Pixel], points: Floats) -> NDArray[np.bool_]:
 
 
 def truth_of(scene: Scene, trips: Sequence[Trip], video: str, notes: Sequence[str] = ()) -> dict[str, Any]:
-    """The truth file of a scene, as JSON; `video` is relative to where it will stand. Times count from the first frame."""
+    """The truth file of a scene, as JSON; `video` is relative to where it will stand. Times are from the first frame."""
     camera = scene.view.camera
     times_ms = frame_times_ms(scene)
     from_ms, to_ms = span_of(scene)

@@ -176,15 +176,14 @@ def _solid(name: str, tree: Any) -> Any:
             colour = _snowed(nodes, weather, colour, 0.4, position)
         if not dull:
             nodes.put(shader.inputs["Roughness"], nodes.math("MULTIPLY_ADD", amount, 0.5, roughness))
-    else:
-        if name in {"concrete", "bank", "earth", "leaf", "marking"}:
-            grain = nodes.math(
-                "MULTIPLY_ADD", nodes.noise(position, 1.3 if name == "concrete" else 0.5, 4.0), 1.1, 0.45
-            )
-            scaled = nodes.new("ShaderNodeVectorMath", operation="SCALE")
-            nodes.link(colour, scaled.inputs[0])
-            nodes.link(grain, scaled.inputs["Scale"])
-            colour = _snowed(nodes, weather, scaled.outputs[0], 0.8 if name != "marking" else -0.2, position)
+    elif name in {"concrete", "bank", "earth", "leaf", "marking"}:
+        grain = nodes.math(
+            "MULTIPLY_ADD", nodes.noise(position, 1.3 if name == "concrete" else 0.5, 4.0), 1.1, 0.45
+        )
+        scaled = nodes.new("ShaderNodeVectorMath", operation="SCALE")
+        nodes.link(colour, scaled.inputs[0])
+        nodes.link(grain, scaled.inputs["Scale"])
+        colour = _snowed(nodes, weather, scaled.outputs[0], 0.8 if name != "marking" else -0.2, position)
     nodes.put(shader.inputs["Color" if dull else "Base Color"], colour)
     if not dull:
         shader.inputs["Metallic"].default_value, shader.distribution = metallic, "GGX"
