@@ -200,7 +200,7 @@ def _inside(polygon: Sequence[Pixel], points: Floats) -> NDArray[np.bool_]:
 
 
 def truth_of(scene: Scene, trips: Sequence[Trip], video: str, notes: Sequence[str] = ()) -> dict[str, Any]:
-    """The truth file of a scene, as JSON; `video` is relative to where it will stand. Times are from the first frame."""
+    """The truth file of a scene, as JSON; `video` is relative to where it will stand. Times: from the first frame."""
     camera = scene.view.camera
     times_ms = frame_times_ms(scene)
     from_ms, to_ms = span_of(scene)
