@@ -177,9 +177,7 @@ def _solid(name: str, tree: Any) -> Any:
         if not dull:
             nodes.put(shader.inputs["Roughness"], nodes.math("MULTIPLY_ADD", amount, 0.5, roughness))
     elif name in {"concrete", "bank", "earth", "leaf", "marking"}:
-        grain = nodes.math(
-            "MULTIPLY_ADD", nodes.noise(position, 1.3 if name == "concrete" else 0.5, 4.0), 1.1, 0.45
-        )
+        grain = nodes.math("MULTIPLY_ADD", nodes.noise(position, 1.3 if name == "concrete" else 0.5, 4.0), 1.1, 0.45)
         scaled = nodes.new("ShaderNodeVectorMath", operation="SCALE")
         nodes.link(colour, scaled.inputs[0])
         nodes.link(grain, scaled.inputs["Scale"])
