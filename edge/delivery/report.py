@@ -8,7 +8,7 @@ schema, and a report of another schema is refused, never guessed at.
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple, TypeVar
 
 import msgspec
 
@@ -20,7 +20,10 @@ SCHEMA = 1
 ROOT = "crossing"
 NAME = r"[a-z0-9-]{1,64}"
 NAME_RULE = "1 to 64 characters of a-z, 0-9 and -"
-CHANNELS = ("status", "info", "report", "total", "live", "crossing", "alert", "health")
+CHANNELS = ("status", "info", "report", "total", "live", "crossing", "alert", "health", "response")
+RESEND = "command/resend"
+RANGES_MAX = 100
+"""Of one `resend`, and of what one `response` says is gone."""
 
 _END = r"$(?!\n)"  # Python's $ alone also matches before a last newline
 
@@ -32,6 +35,10 @@ Count = Annotated[int, msgspec.Meta(ge=0, le=1_000_000)]
 Milliseconds = Annotated[int, msgspec.Meta(ge=0, le=366 * 86_400_000)]
 SequenceNumber = Annotated[int, msgspec.Meta(ge=1, le=2**53 - 1)]
 Amount = Annotated[int, msgspec.Meta(ge=0, le=2**53 - 1)]
+Ranges = Annotated[list[tuple[SequenceNumber, SequenceNumber]], msgspec.Meta(max_length=RANGES_MAX)]
+"""Spans of `seq`, first and last included."""
+Transaction = Annotated[str, msgspec.Meta(pattern=r"^[!-~]{1,64}" + _END)]
+"""What the asker calls a command, to know the response by."""
 Lines = dict[Name, dict[Word, dict[Word, Count]]]
 """line -> direction in the user's words -> class -> vehicles, with explicit zeros."""
 Mean = Annotated[float, msgspec.Meta(ge=0, le=1_000_000)]
@@ -106,7 +113,8 @@ class ZoneReport(msgspec.Struct, frozen=True, kw_only=True):
 class Report(msgspec.Struct, frozen=True, kw_only=True):
     """One closed bucket of one run. Its key is `(site, device, run, seq)`: the same key is the same report.
 
-    `seq` is contiguous per device and survives restarts. `start` is RFC 3339 in UTC. `lines` is null exactly
+    `seq` is contiguous from 1 per device and survives restarts; `journal` names the file that keeps the number, and
+    is another only where a device had to begin a new one. `start` is RFC 3339 in UTC. `lines` is null exactly
     when the state is `blind`: zero is counted, blind is not. `zones` is left out by a device that has none, and null
     where nobody watched.
     """
@@ -116,6 +124,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     device: Name
     run: Name
     seq: SequenceNumber
+    journal: Name | msgspec.UnsetType = msgspec.UNSET
     start: str
     width_ms: Annotated[int, msgspec.Meta(ge=1, le=366 * 86_400_000)]
     watched_ms: Milliseconds
@@ -147,6 +156,33 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
         return milliseconds_of(self.start)
 
 
+class Resend(msgspec.Struct, frozen=True, kw_only=True):
+    """`command/resend`: send these reports of a journal again. Without `journal`: of whichever the device keeps now."""
+
+    id: Transaction
+    ranges: Ranges
+    journal: Name | msgspec.UnsetType = msgspec.UNSET
+
+
+class Response(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of a command, by its `id`. `ok` is false where it was not done, and `reason` says why.
+
+    To a `resend`: `resent` reports of `journal` are on their way, and those in `gone` the device holds no more (it had
+    to drop them at its bound, or they are older than it keeps): nobody need ask for them again.
+    """
+
+    id: Transaction
+    verb: Word
+    ok: bool
+    reason: str = ""
+    journal: Name | msgspec.UnsetType = msgspec.UNSET
+    resent: Amount = 0
+    gone: Ranges = []
+
+
+_Said = TypeVar("_Said", Resend, Response)
+
+
 class Address(NamedTuple):
     """Who speaks on a topic, and of what (`report`, `status`, `command/resend` ...)."""
 
@@ -155,9 +191,9 @@ class Address(NamedTuple):
     channel: str
 
 
-def encode(report: Report) -> bytes:
+def encode(said: Report | Resend | Response) -> bytes:
     """JSON with sorted keys: equal reports are equal bytes."""
-    return msgspec.json.encode(report, order="sorted")
+    return msgspec.json.encode(said, order="sorted")
 
 
 def decode(payload: bytes) -> Report:
@@ -173,6 +209,14 @@ def decode(payload: bytes) -> Report:
         raise ReportError(f"not JSON: {error}") from error
 
 
+def decode_as(payload: bytes, kind: type[_Said]) -> _Said:
+    """A command or a response in `payload`, or ReportError. Fields that a newer sender added are passed over."""
+    try:
+        return msgspec.json.decode(payload, type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise ReportError(f"not a {kind.__name__.lower()}: {error}") from error
+
+
 def report_of(
     bucket: "Bucket",
     *,
@@ -180,6 +224,7 @@ def report_of(
     device: str,
     run: str,
     seq: int,
+    journal: str = "",
     direction_words: Mapping[str, Mapping[str, str]] | None = None,
     health: Health | None = None,
     clock_synced: bool = True,
@@ -206,6 +251,7 @@ def report_of(
         device=device,
         run=run,
         seq=seq,
+        journal=journal or msgspec.UNSET,
         start=rfc3339(bucket.start_ms),
         width_ms=bucket.width_ms,
         watched_ms=bucket.watched_ms,
