@@ -9,12 +9,13 @@ import queue
 import socket
 import ssl
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags
+from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
@@ -22,6 +23,9 @@ from paho.mqtt.reasoncodes import ReasonCode
 from edge.errors import InputError, WorkError
 
 POLITE_WAIT_S = 1.0  # for the last bytes of a connection that is ended politely
+HEARD_MAX = 100  # commands that wait to be taken in; more are dropped, and asked again by whoever asked
+HEARD_BYTES_MAX = 65_536
+TAKEN_OVER = 0x8E
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,13 +80,49 @@ class Refused:
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
-    """The connection is over, or was never made; the sentence says why."""
+class Heard:
+    """A message on a topic that we listen to."""
+
+    topic: str
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Deaf:
+    """The broker does not let us listen to a topic."""
 
     reason: str
 
 
-Event = Accepted | Acknowledged | Refused | Ended
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The connection is over, or was never made; the sentence says why. `taken_over`: by another of our name."""
+
+    reason: str
+    taken_over: bool = False
+
+
+Event = Accepted | Acknowledged | Refused | Heard | Deaf | Ended
+
+
+class Link(Protocol):
+    """A connection as the publisher sees it, so that a simulated network can stand in."""
+
+    def publish(self, message: Message) -> int:
+        """Hand a message to the network; the token comes back in its acknowledgement."""
+        ...
+
+    def listen(self, topics: Sequence[str]) -> None:
+        """Ask for what is said on these topics (filters)."""
+        ...
+
+    def events(self, wait_s: float) -> list[Event]:
+        """What happened since the last call; waits up to `wait_s` for the first event."""
+        ...
+
+    def close(self, *, politely: bool) -> None:
+        """End it; unless politely, the broker publishes the last will."""
+        ...
 
 
 class Connection:
@@ -90,8 +130,11 @@ class Connection:
 
     def __init__(self, broker: Broker, client_id: str, *, will: Message, timeout_s: float = 10.0) -> None:
         self.broker = broker
+        self._name = client_id
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._accepted = False
+        self.dropped = 0
+        """Messages to us beyond the bounds."""
         client = Client(
             CallbackAPIVersion.VERSION2,
             client_id=client_id,
@@ -104,6 +147,8 @@ class Connection:
         client.on_connect = self._on_connect
         client.on_disconnect = self._on_disconnect
         client.on_publish = self._on_publish
+        client.on_message = self._on_message
+        client.on_subscribe = self._on_subscribe
         client.will_set(will.topic, will.payload, qos=will.qos, retain=will.retain)
         _identify(client, broker)
         self._client = client
@@ -118,6 +163,10 @@ class Connection:
     def publish(self, message: Message) -> int:
         """Hand a message to the network; the token comes back in its acknowledgement."""
         return self._client.publish(message.topic, message.payload, message.qos, message.retain).mid
+
+    def listen(self, topics: Sequence[str]) -> None:
+        """Ask for what is said on these topics (filters)."""
+        self._client.subscribe([(topic, 1) for topic in topics])
 
     def events(self, wait_s: float) -> list[Event]:
         """What happened since the last call; waits up to `wait_s` for the first event."""
@@ -153,13 +202,29 @@ class Connection:
     def _on_disconnect(
         self, _: Client, _data: Any, flags: DisconnectFlags, code: ReasonCode, _more: Properties | None
     ) -> None:
+        taken_over = flags.is_disconnect_packet_from_server and code.value == TAKEN_OVER
         if not self._accepted:
             how = "closed the connection without accepting it; are the user name and the password right?"
+        elif taken_over:
+            how = f"let another client take our name {self._name} over: is there a second device of this site and name?"
         elif flags.is_disconnect_packet_from_server:
             how = f"ended the connection: {code}"
         else:
             how = f"lost the connection: {code}"
-        self._events.put(Ended(f"{self.broker} {how}"))
+        self._events.put(Ended(f"{self.broker} {how}", taken_over))
+
+    def _on_message(self, _: Client, _data: Any, message: MQTTMessage) -> None:
+        if len(message.payload) > HEARD_BYTES_MAX or self._events.qsize() > HEARD_MAX:
+            self.dropped += 1
+            return
+        self._events.put(Heard(message.topic, bytes(message.payload)))
+
+    def _on_subscribe(
+        self, _: Client, _data: Any, _number: int, codes: list[ReasonCode], _more: Properties | None
+    ) -> None:
+        refused = [code for code in codes if code.is_failure]
+        if refused:
+            self._events.put(Deaf(f"{self.broker} does not let us hear commands: {refused[0]}"))
 
     def _on_publish(self, _: Client, _data: Any, token: int, code: ReasonCode, _more: Properties | None) -> None:
         self._events.put(Refused(token, str(code)) if code.is_failure else Acknowledged(token))

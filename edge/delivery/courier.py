@@ -41,14 +41,14 @@ class Courier:
         self._attempts = 0
         self._retry_at_ms: int | None = None  # None: at once
         self._progress_ms = 0
-        self._in_flight: dict[int, int] = {}  # token -> seq
-        self._refused: dict[int, int] = {}  # seq -> when it may go again
+        self._in_flight: dict[int, Letter] = {}  # by token
+        self._refused: dict[int, int] = {}  # number -> when it may go again
         self.window = in_flight_max
 
     @property
     def in_flight(self) -> frozenset[int]:
-        """The `seq` of every letter that the broker has and has not acknowledged."""
-        return frozenset(self._in_flight.values())
+        """The `number` of every letter that the broker has and has not acknowledged."""
+        return frozenset(letter.number for letter in self._in_flight.values())
 
     def retry_wait_ms(self, now_ms: int) -> int:
         """How long until the next attempt to connect is due; 0 means now."""
@@ -62,7 +62,7 @@ class Courier:
         self._refused.clear()
         self.window = min(self._in_flight_max, receive_max or self._in_flight_max)
 
-    def lost(self, now_ms: int, *, jitter: float) -> None:
+    def lost(self, now_ms: int, *, jitter: float, taken_over: bool = False) -> None:
         """The connection ended, or the attempt failed; `jitter` is a random number in 0..1."""
         assert 0.0 <= jitter <= 1.0, "jitter is a share of the wait"
         if self._connected_ms is not None and now_ms - self._connected_ms >= self._retry_wait_ms_max:
@@ -70,6 +70,8 @@ class Courier:
         self._connected_ms = None
         self._in_flight.clear()
         wait_ms = min(self._retry_wait_ms_max, self._retry_wait_ms_min * 2 ** min(self._attempts, 30))
+        if taken_over:
+            wait_ms = self._retry_wait_ms_max
         self._attempts += 1
         self._retry_at_ms = now_ms + round(wait_ms * (0.5 + jitter / 2))
 
@@ -81,30 +83,30 @@ class Courier:
         if self._connected_ms is None:
             return []
         flying = self.in_flight
-        self._refused = {seq: due_ms for seq, due_ms in self._refused.items() if due_ms > now_ms}
-        free = [letter for letter in pending if letter.seq not in flying and letter.seq not in self._refused]
+        self._refused = {number: due_ms for number, due_ms in self._refused.items() if due_ms > now_ms}
+        free = [letter for letter in pending if letter.number not in flying and letter.number not in self._refused]
         return free[: max(0, self.window - len(flying) - busy)]
 
-    def published(self, token: int, seq: int, now_ms: int) -> None:
-        """The letter `seq` is on its way as `token`."""
+    def published(self, token: int, letter: Letter, now_ms: int) -> None:
+        """It is on its way as `token`."""
         assert token not in self._in_flight, "a token in flight is not used again"
         assert len(self._in_flight) < self.window, "never more in flight than the window"
         if not self._in_flight:
             self._progress_ms = now_ms
-        self._in_flight[token] = seq
+        self._in_flight[token] = letter
 
-    def acknowledged(self, token: int, now_ms: int) -> int | None:
-        """The broker has it: the `seq` to mark as sent, or None where the token is not a letter in flight."""
+    def acknowledged(self, token: int, now_ms: int) -> Letter | None:
+        """The broker has it: the letter to mark as sent, or None where the token is not a letter in flight."""
         self._progress_ms = now_ms
         return self._in_flight.pop(token, None)
 
-    def refused(self, token: int, now_ms: int) -> int | None:
-        """The broker will not have it (no permission, over a quota): the `seq`, which stays pending."""
-        seq = self._in_flight.pop(token, None)
-        if seq is not None:
+    def refused(self, token: int, now_ms: int) -> Letter | None:
+        """The broker will not have it (no permission, over a quota): the letter, which stays pending."""
+        letter = self._in_flight.pop(token, None)
+        if letter is not None:
             self._progress_ms = now_ms
-            self._refused[seq] = now_ms + self._refused_wait_ms
-        return seq
+            self._refused[letter.number] = now_ms + self._refused_wait_ms
+        return letter
 
     def stalled(self, now_ms: int) -> bool:
         """Whether to give this connection up: letters in flight, and no answer for `stall_ms`."""

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """A payload, its number, and where it goes: `site/device/channel`, the topic without its root."""
+    """A payload, its place in the outbox, and where it goes: `site/device/channel`, the topic without its root."""
 
-    seq: int
+    number: int
     address: str
     payload: bytes

@@ -5,33 +5,48 @@ only notes events (see `connection`). A replay calls `deliver`; a live service c
 """
 
 import random
-import time
+from collections import deque
+from collections.abc import Callable, Mapping
 from typing import Literal, Self
 
+import msgspec
+
+from edge.clock import Clock, SystemClock
+from edge.delivery.commands import Obey, resend, unknown
 from edge.delivery.connection import (
     Accepted,
     Acknowledged,
     Broker,
     Connection,
+    Deaf,
     Ended,
     Event,
+    Heard,
+    Link,
     Message,
     Refused,
 )
 from edge.delivery.courier import Courier
 from edge.delivery.letter import Letter
 from edge.delivery.outbox import Outbox
-from edge.delivery.report import ROOT, rfc3339, topic_of
+from edge.delivery.presence import Presence
+from edge.delivery.report import ROOT, encode, parse_topic, rfc3339, topic_of
 from edge.delivery.status import Info, Status, encode_self
 from edge.errors import WorkError
 
 FAREWELL_WAIT_S = 2.0  # for the broker to take `offline` before the polite end
+TOTAL_EVERY_MS = 1_000
+ANSWERS_MAX = 20  # commands whose response waits; of more, the asker hears nothing and asks again
+
+Connect = Callable[..., Link]
+"""`connect(broker, client_id, will=..., timeout_s=...)`: opens a connection, or raises WorkError."""
 
 
 class Publisher:
     """Carries what is in `outbox`, for one run of one device; connects when first asked to do something.
 
-    On every connection it says `info` and `status` online (retained); `status` offline is its last will.
+    On every connection it says `info`, `total` and `status` (retained); `status` offline is its last will, and is
+    contradicted where it comes late. It obeys `command/resend`, and the verbs in `obey`.
     `failure` says why the last connection ended or the last letter was refused; empty while all is well.
     `acknowledged` counts letters since the start.
     """
@@ -47,6 +62,10 @@ class Publisher:
         root: str = ROOT,
         info: Info | None = None,
         courier: Courier | None = None,
+        obey: Mapping[str, Obey] | None = None,
+        clock: Clock | None = None,
+        chance: random.Random | None = None,
+        connect: Connect = Connection,
     ) -> None:
         self.failure = ""
         self.acknowledged = 0
@@ -58,11 +77,21 @@ class Publisher:
         self._root = root
         self._info = info
         self._courier = courier or Courier()
-        self._since = rfc3339(time.time_ns() // 1_000_000)
-        self._connection: Connection | None = None
+        self._obey: dict[str, Obey] = {"resend": lambda payload: resend(payload, outbox), **(obey or {})}
+        self._clock = clock or SystemClock()
+        self._chance = chance or random.Random()  # noqa: S311  # spreads the devices over time, guards nothing
+        self._connect = connect
+        self._since = rfc3339(self._clock.real_ms())
+        self._presence = Presence()
+        self._troubles: dict[str, str] = {}
+        self._answers: deque[Message] = deque()
+        self._answering: set[int] = set()  # tokens
+        self._unnoted: set[int] = set()  # acknowledged letters that the outbox does not know of yet
+        self._revision: int | None = None  # of the outbox, when the total was last taken
+        self._total_at_ms = 0
+        self._connection: Link | None = None
         self._accepted = False
         self._was_accepted = False
-        self._greeting: set[int] = set()  # tokens of status and info in flight
 
     def __enter__(self) -> Self:
         return self
@@ -73,9 +102,9 @@ class Publisher:
     def connect(self, *, timeout_s: float = 10.0) -> None:
         """Be let in and heard (`online` is acknowledged), or raise WorkError with the reason."""
         self.failure = ""
-        deadline = time.monotonic() + timeout_s
-        while not self._accepted or self._greeting:
-            wait_s = deadline - time.monotonic()
+        deadline_ms = self._clock.monotonic_ms() + timeout_s * 1000
+        while not self._accepted or not self._presence.quiet:
+            wait_s = (deadline_ms - self._clock.monotonic_ms()) / 1000
             if wait_s <= 0:
                 self._lost(f"{self._broker} gave no answer within {timeout_s:g} s")
             else:
@@ -92,14 +121,14 @@ class Publisher:
         before = self.acknowledged
         if self._outbox.pending(1) and not self._was_accepted:
             self.connect(timeout_s=timeout_s)
-        deadline = time.monotonic() + timeout_s
+        deadline_ms = self._clock.monotonic_ms() + timeout_s * 1000
         while self._outbox.pending(1):
             progress = self.step(wait_s=min(1.0, timeout_s))
             if self._accepted and self.failure:
                 raise WorkError(self.failure)
             if progress:
-                deadline = time.monotonic() + timeout_s
-            elif time.monotonic() >= deadline:
+                deadline_ms = self._clock.monotonic_ms() + timeout_s * 1000
+            elif self._clock.monotonic_ms() >= deadline_ms:
                 unsent = self._outbox.state().unsent
                 reason = self.failure or f"{self._broker} acknowledges nothing"
                 raise WorkError(f"gave up after {timeout_s:g} s with {unsent} reports unsent: {reason}")
@@ -108,13 +137,13 @@ class Publisher:
     def step(self, *, wait_s: float) -> int:
         """Do what is due, then wait up to `wait_s` for the broker; returns how many letters it acknowledged.
 
-        A broker that fails raises nothing here: `failure` says what happened, the courier when to try again.
+        A broker or a disk that fails raises nothing here: `failure` says what happened, the courier when to try again.
         """
-        now_ms = _monotonic_ms()
+        now_ms = self._clock.monotonic_ms()
         if self._connection is None:
             pause_s = self._courier.retry_wait_ms(now_ms) / 1000
             if pause_s > 0:
-                time.sleep(min(pause_s, wait_s))
+                self._clock.sleep(min(pause_s, wait_s))
                 return 0
             try:
                 self._connection = self._open(wait_s)
@@ -124,89 +153,176 @@ class Publisher:
         if self._courier.stalled(now_ms):
             self._lost(f"{self._broker} stopped acknowledging")
             return 0
-        for letter in self._courier.offer(self._pending(), now_ms, busy=len(self._greeting)):
-            token = self._connection.publish(
-                Message(topic_of(*letter.address.split("/", 2), root=self._root), letter.payload)
-            )
-            self._courier.published(token, letter.seq, now_ms)
-        acknowledged = [seq for event in self._connection.events(wait_s) if (seq := self._handle(event))]
-        if acknowledged:
-            self._outbox.sent(acknowledged)
-            self.acknowledged += len(acknowledged)
+        if self._accepted:
+            self._say_all(self._connection, now_ms)
+        acknowledged = [number for event in self._connection.events(wait_s) if (number := self._handle(event))]
+        self._unnoted.update(acknowledged)
+        self._note()
+        self.acknowledged += len(acknowledged)
         return len(acknowledged)
 
     def say(self, channel: str, payload: bytes, *, retain: bool = False) -> bool:
-        """Say what may be missed (`live`, `health`), at QoS 0; False where nobody is connected."""
+        """Say what may be missed (`live`, `health`), at QoS 0 and past any backlog; False where nobody is connected."""
         if self._connection is None or not self._accepted:
             return False
         self._connection.publish(Message(self._topic(channel), payload, qos=0, retain=retain))
         return True
 
+    def trouble(self, what: str, sentence: str) -> None:
+        """Be degraded, and say why, until the same is told with an empty sentence."""
+        if sentence:
+            self._troubles[what] = sentence
+        else:
+            self._troubles.pop(what, None)
+
     def close(self) -> None:
         """Say `offline` and end the connection. Letters still in flight stay pending in the outbox."""
         if self._connection is not None and self._accepted:
-            self._greet(self._status("offline", reason="stopped"))
-            deadline = time.monotonic() + FAREWELL_WAIT_S
-            while self._greeting and (wait_s := deadline - time.monotonic()) > 0:
-                self.step(wait_s=wait_s)
+            self._presence.want(self._topic("status"), self._status("offline", "stopped"))
+            deadline_ms = self._clock.monotonic_ms() + FAREWELL_WAIT_S * 1000
+            while self._accepted and not self._presence.quiet:
+                wait_s = (deadline_ms - self._clock.monotonic_ms()) / 1000
+                if wait_s <= 0:
+                    break
+                self._say_presence(self._connection, self._clock.monotonic_ms())
+                acknowledged = [n for event in self._connection.events(wait_s) if (n := self._handle(event))]
+                self._unnoted.update(acknowledged)
+                self.acknowledged += len(acknowledged)
+            self._note()
         self._end(politely=True)
 
-    def _open(self, wait_s: float) -> Connection:
+    def _open(self, wait_s: float) -> Link:
         client_id = f"{self._root}.{self._site}.{self._device}"  # no name holds a dot; some brokers refuse a slash
-        will = self._status("offline", reason="connection lost")
-        return Connection(self._broker, client_id, will=will, timeout_s=max(1.0, wait_s))
+        will = Message(self._topic("status"), self._status("offline", "connection lost"), retain=True)
+        return self._connect(self._broker, client_id, will=will, timeout_s=max(1.0, wait_s))
+
+    def _say_all(self, link: Link, now_ms: int) -> None:
+        self._note()
+        self._take_total(now_ms)
+        state: Literal["online", "degraded"] = "degraded" if self._troubles else "online"
+        self._presence.want(self._topic("status"), self._status(state, "; ".join(self._troubles.values())))
+        self._say_presence(link, now_ms)
+        while self._answers:
+            self._answering.add(link.publish(self._answers.popleft()))
+        busy = self._presence.in_flight + len(self._answering)
+        for letter in self._courier.offer(self._pending(), now_ms, busy=busy):
+            token = link.publish(Message(topic_of(*letter.address.split("/", 2), root=self._root), letter.payload))
+            self._courier.published(token, letter, now_ms)
+
+    def _say_presence(self, link: Link, now_ms: int) -> None:
+        for message in self._presence.due(now_ms):
+            self._presence.said(link.publish(message), message)
 
     def _pending(self) -> list[Letter]:
-        return self._outbox.pending(self._courier.window) if self._accepted else []
+        try:
+            letters = self._outbox.pending(self._courier.window)
+        except WorkError as error:
+            self.trouble("outbox", str(error))
+            return []
+        return [letter for letter in letters if letter.number not in self._unnoted]
+
+    def _note(self) -> None:
+        """Tell the outbox what is sent; where its disk fails, remember it for later rather than send it again."""
+        if self._unnoted:
+            try:
+                self._outbox.sent(sorted(self._unnoted))
+            except WorkError as error:
+                self.trouble("outbox", str(error))
+            else:
+                self._unnoted.clear()
+                self.trouble("outbox", "")
+
+    def _take_total(self, now_ms: int) -> None:
+        if self._outbox.revision == self._revision or now_ms < self._total_at_ms:
+            return
+        self._total_at_ms = now_ms + TOTAL_EVERY_MS
+        revision = self._outbox.revision
+        try:
+            total = self._outbox.total()
+        except WorkError as error:
+            self.trouble("outbox", str(error))
+            return
+        self._revision = revision
+        self.trouble("outbox", "")
+        if total is not None:
+            self._presence.want(self._topic("total"), encode_self(total))
 
     def _handle(self, event: Event) -> int | None:
-        """Take one event in; the `seq` of the letter that it acknowledges, if it does."""
-        now_ms = _monotonic_ms()
+        """Take one event in; the `number` of the letter that it acknowledges, if it does."""
+        now_ms = self._clock.monotonic_ms()
         match event:
             case Accepted(receive_max):
-                self._accepted = self._was_accepted = True
-                self.failure = ""
-                self._courier.connected(now_ms, receive_max=receive_max)
-                if self._info is not None:
-                    self._greet(Message(self._topic("info"), encode_self(self._info), retain=True))
-                self._greet(self._status("online"))
-            case Acknowledged(token) if token in self._greeting:
-                self._greeting.remove(token)
+                self._begin(receive_max, now_ms)
             case Acknowledged(token):
-                return self._courier.acknowledged(token, now_ms)
+                letter = self._courier.acknowledged(token, now_ms)
+                if letter is not None:
+                    return letter.number
+                self._presence.settled(token)
+                self._answering.discard(token)
             case Refused(token, reason):
-                seq = self._courier.refused(token, now_ms)
-                what = f"report {seq}" if seq else "the status"
-                self._greeting.discard(token)
-                self.failure = f"{self._broker} refused {what} of {self._site}/{self._device}: {reason}"
-            case Ended(reason) if self._connection is not None:
-                self._lost(reason)
+                self._refused(token, reason, now_ms)
+            case Heard(topic, payload):
+                self._hear(topic, payload, now_ms)
+            case Deaf(reason):
+                self.trouble("commands", reason)
+            case Ended(reason, taken_over) if self._connection is not None:
+                self._lost(reason, taken_over=taken_over)
         return None
 
-    def _greet(self, message: Message) -> None:
-        assert self._connection is not None, "a greeting needs a connection"
-        self._greeting.add(self._connection.publish(message))
+    def _begin(self, receive_max: int | None, now_ms: int) -> None:
+        assert self._connection is not None, "only a connection accepts"
+        self._accepted = self._was_accepted = True
+        self.failure = ""
+        self.trouble("commands", "")
+        self._courier.connected(now_ms, receive_max=receive_max)
+        self._revision = None
+        if self._info is not None:
+            journal, commands = self._outbox.journal, sorted(self._obey)
+            info = msgspec.structs.replace(self._info, journal=journal, commands=commands)
+            self._presence.want(self._topic("info"), encode_self(info))
+        self._presence.connected()
+        self._say_all(self._connection, now_ms)  # before listening: the retained `offline` is replaced by then
+        self._connection.listen([self._topic("command/+"), self._topic("status")])
 
-    def _lost(self, reason: str) -> None:
+    def _refused(self, token: int, reason: str, now_ms: int) -> None:
+        topic = self._presence.settled(token)
+        letter = self._courier.refused(token, now_ms)
+        if topic is not None:
+            what = f"the {topic.rsplit('/', 1)[-1]}"
+        elif letter is not None:
+            what = f"{letter.address.rsplit('/', 1)[-1]} {letter.number}"
+        else:
+            what = "a response"
+            self._answering.discard(token)
+        self.failure = f"{self._broker} refused {what} of {self._site}/{self._device}: {reason}"
+
+    def _hear(self, topic: str, payload: bytes, now_ms: int) -> None:
+        self._presence.heard(topic, payload, now_ms)
+        address = parse_topic(topic, root=self._root)
+        if address is None or not address.channel.startswith("command/"):
+            return
+        verb = address.channel.removeprefix("command/")
+        obey = self._obey.get(verb)
+        response = obey(payload) if obey else unknown(verb, list(self._obey))
+        if len(self._answers) < ANSWERS_MAX:
+            self._answers.append(Message(self._topic("response"), encode(response)))
+
+    def _lost(self, reason: str, *, taken_over: bool = False) -> None:
         self.failure = reason
-        self._end(politely=False)
+        self._end(politely=False, taken_over=taken_over)
 
-    def _end(self, *, politely: bool) -> None:
+    def _end(self, *, politely: bool, taken_over: bool = False) -> None:
         self._accepted = False
-        self._greeting.clear()
-        jitter = random.random()  # noqa: S311  # spreads the devices over time, guards nothing
-        self._courier.lost(_monotonic_ms(), jitter=jitter)
+        self._presence.lost()
+        self._answers.clear()
+        self._answering.clear()
+        self._courier.lost(self._clock.monotonic_ms(), jitter=self._chance.random(), taken_over=taken_over)
         if self._connection is not None:
             connection, self._connection = self._connection, None
             connection.close(politely=politely)
 
-    def _status(self, state: Literal["online", "offline"], *, reason: str = "") -> Message:
-        status = Status(state=state, run=self._run, since=self._since, reason=reason)
-        return Message(self._topic("status"), encode_self(status), retain=True)
+    def _status(self, state: Literal["online", "degraded", "offline"], reason: str) -> bytes:
+        return encode_self(Status(state=state, run=self._run, since=self._since, reason=reason))
 
     def _topic(self, channel: str) -> str:
         return topic_of(self._site, self._device, channel, root=self._root)
-
-
-def _monotonic_ms() -> int:
-    return time.monotonic_ns() // 1_000_000

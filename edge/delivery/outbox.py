@@ -1,44 +1,75 @@
 """The outbox: closed buckets on disk, from the moment they are counted until a broker has acknowledged them.
 
-A report is committed here (SQLite, write-ahead log, synchronous FULL) before anyone is told of it, with a
-sequence number taken in the same transaction: numbers have no holes, over restarts and kills alike. Sent
-reports stay, so that they can be sent again, until their age or the bytes held push them out.
+1. A report is committed here (SQLite, write-ahead log, synchronous FULL) before anyone is told of it, with a sequence
+   number taken in the same transaction: numbers have no holes, over restarts and kills alike.
+2. The totals since installation are kept in that transaction too: they never miss a report and never count one twice.
+3. Sent letters stay, so that they can be sent again, until their age or the bytes held push them out: the oldest sent
+   first (`forgotten`), then the oldest unsent (`dropped`). Age pushes out only what was sent: a clock that jumps years
+   ahead must not lose a count.
+4. A file that is corrupt is set aside, never overwritten, and a new one begun, whose numbers start at 1 under another
+   `journal`.
+5. A disk that is full, read-only or broken raises WorkError, takes no number and loses nothing stored before. The next
+   call tries again from the beginning, so a disk that works again is all it takes.
 
 One process owns an outbox (a lock on `<path>.lock`, which dies with its owner); its threads may share the
 object, every call is one transaction under one mutex.
 """
 
 import fcntl
+import secrets
 import sqlite3
 import threading
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import IO, Self
 
 from edge.delivery.letter import Letter
-from edge.delivery.report import Report, encode
+from edge.delivery.report import Report, encode, rfc3339
+from edge.delivery.status import Total
 from edge.errors import WorkError
 
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS letter (
-  seq INTEGER PRIMARY KEY,
+SET_ASIDE_MAX = 8
+"""Corrupt files kept; a disk that makes more of them needs a person, not more files."""
+RUNS_MAX = 10_000
+"""Runs of which it is known how far they were reported; beyond it the oldest are forgotten."""
+
+_APPLICATION_ID = 0x43524F42  # "CROB", in the header of the file
+_VERSION = 1
+_CORRUPT = (11, 26)  # SQLITE_CORRUPT, SQLITE_NOTADB
+_BUSY_S = 5.0
+_SCHEMA = f"""
+BEGIN;
+PRAGMA application_id = {_APPLICATION_ID};
+PRAGMA user_version = {_VERSION};
+CREATE TABLE letter (
+  number INTEGER PRIMARY KEY,
+  seq INTEGER UNIQUE,         -- null: no report
   address TEXT NOT NULL,      -- site/device/channel: the topic without its root
   payload BLOB NOT NULL,
   stored_ms INTEGER NOT NULL,
   sent INTEGER NOT NULL DEFAULT 0
 );
-CREATE INDEX IF NOT EXISTS letter_unsent ON letter (seq) WHERE sent = 0;
-CREATE INDEX IF NOT EXISTS letter_sent ON letter (seq) WHERE sent = 1;
-CREATE TABLE IF NOT EXISTS ledger (
+CREATE INDEX letter_unsent ON letter (number) WHERE sent = 0;
+CREATE INDEX letter_sent ON letter (number) WHERE sent = 1;
+CREATE TABLE ledger (
   one INTEGER PRIMARY KEY CHECK (one = 1),
-  seq_next INTEGER NOT NULL,
-  bytes_held INTEGER NOT NULL,
-  forgotten INTEGER NOT NULL,
-  dropped INTEGER NOT NULL
+  journal TEXT NOT NULL,
+  number_next INTEGER NOT NULL DEFAULT 1,
+  seq_next INTEGER NOT NULL DEFAULT 1,
+  bytes_held INTEGER NOT NULL DEFAULT 0,
+  forgotten INTEGER NOT NULL DEFAULT 0,
+  dropped INTEGER NOT NULL DEFAULT 0,
+  since_ms INTEGER, as_of_ms INTEGER,
+  watched_ms INTEGER NOT NULL DEFAULT 0
 );
-INSERT OR IGNORE INTO ledger VALUES (1, 1, 0, 0, 0);
+CREATE TABLE total (
+  line TEXT, direction TEXT, class TEXT, vehicles INTEGER NOT NULL,
+  PRIMARY KEY (line, direction, class)
+) WITHOUT ROWID;
+CREATE TABLE run (name TEXT PRIMARY KEY, reports INTEGER NOT NULL, last INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE note (name TEXT PRIMARY KEY, text TEXT NOT NULL) WITHOUT ROWID;
 """
 
 
@@ -54,30 +85,48 @@ class OutboxState:
     dropped: int
 
 
+@dataclass(frozen=True, slots=True)
+class Resent:
+    """Of reports asked for again: how many are pending now, and which are held no more."""
+
+    number: int
+    gone: tuple[tuple[int, int], ...]
+
+
 class Outbox:
     """The outbox in the file `path`, made where there is none.
 
-    At `keep_bytes` the oldest sent reports go first, then the oldest unsent (counted as dropped). Age pushes
-    out only what was sent: a clock that jumps years ahead must not lose a count.
+    A new one is called `journal`, or by chance. With `patient`, a disk that does not work yet raises only when
+    something is asked of it. `set_aside` is the corrupt file that this outbox replaced, if it did. `connection` makes
+    the connections to SQLite.
     """
 
-    def __init__(self, path: Path, *, keep_ms: int = 90 * 86_400_000, keep_bytes: int = 100_000_000) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        keep_ms: int = 90 * 86_400_000,
+        keep_bytes: int = 100_000_000,
+        journal: str | None = None,
+        patient: bool = False,
+        connection: type[sqlite3.Connection] = sqlite3.Connection,
+    ) -> None:
         self.path = path
+        self.set_aside: Path | None = None
+        self.revision = 0
+        """Changes with what `total` says."""
         self._keep_ms = keep_ms
         self._keep_bytes = keep_bytes
+        self._name = journal
+        self._connection = connection
         self._mutex = threading.Lock()
-        with self._explained():
-            self._lock_file = Path(f"{path}.lock").open("w")  # noqa: SIM115  # held as long as the outbox
+        self._lock_file: IO[str] | None = None
+        self._database: sqlite3.Connection | None = None
+        self._journal = ""
+        if not patient:
             try:
-                fcntl.flock(self._lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                self._lock_file.close()
-                raise WorkError(f"outbox {path} is in use by another process") from None
-            self._database = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-            try:
-                self._database.execute("PRAGMA journal_mode = WAL")
-                self._database.execute("PRAGMA synchronous = FULL")
-                self._database.executescript(_SCHEMA)
+                with self._mutex, self._explained():
+                    self._open()
             except BaseException:
                 self.close()
                 raise
@@ -91,8 +140,15 @@ class Outbox:
     def close(self) -> None:
         """Let go of the file. Nothing has to be saved: every call was committed."""
         with self._mutex:
-            self._database.close()
-            self._lock_file.close()
+            self._disconnect()
+            if self._lock_file is not None:
+                self._lock_file.close()
+                self._lock_file = None
+
+    @property
+    def journal(self) -> str:
+        """What the numbers are counted in; valid once a call has succeeded."""
+        return self._journal
 
     def append(self, make_report: Callable[[int], Report], *, now_ms: int) -> Report:
         """Give the next `seq` to `make_report` and commit what it makes, both or neither."""
@@ -100,81 +156,257 @@ class Outbox:
             (seq,) = database.execute("SELECT seq_next FROM ledger").fetchone()
             report = make_report(seq)
             assert report.seq == seq, "a report bears the number that the outbox gave it"
-            payload = encode(report)
+            self._put(database, f"{report.site}/{report.device}/report", encode(report), now_ms, seq)
+            end_ms = report.start_ms + report.width_ms
             database.execute(
-                "INSERT INTO letter (seq, address, payload, stored_ms) VALUES (?, ?, ?, ?)",
-                (seq, f"{report.site}/{report.device}/report", payload, now_ms),
+                "UPDATE ledger SET seq_next = seq_next + 1, since_ms = ifnull(since_ms, ?),"
+                " as_of_ms = max(ifnull(as_of_ms, 0), ?), watched_ms = watched_ms + ?",
+                (report.start_ms, end_ms, report.watched_ms),
             )
-            database.execute("UPDATE ledger SET seq_next = seq_next + 1, bytes_held = bytes_held + ?", (len(payload),))
+            database.executemany(
+                "INSERT INTO total VALUES (?, ?, ?, ?)"
+                " ON CONFLICT DO UPDATE SET vehicles = vehicles + excluded.vehicles",
+                [
+                    (line, way, label, vehicles)
+                    for line, ways in (report.lines or {}).items()
+                    for way, classes in ways.items()
+                    for label, vehicles in classes.items()
+                ],
+            )
+            known = database.execute(
+                "INSERT INTO run VALUES (?, 1, ?) ON CONFLICT DO UPDATE SET reports = reports + 1, last = excluded.last"
+                " RETURNING reports",
+                (report.run, seq),
+            ).fetchone()
+            if known == (1,):
+                database.execute(
+                    "DELETE FROM run WHERE last <= (SELECT last FROM run ORDER BY last DESC LIMIT 1 OFFSET ?)",
+                    (RUNS_MAX,),
+                )
             self._make_room(database, now_ms)
+        self.revision += 1
         return report
 
+    def post(self, address: str, payload: bytes, *, now_ms: int) -> None:
+        """Commit a letter that is no report: an alert, a crossing."""
+        with self._transaction() as database:
+            self._put(database, address, payload, now_ms, None)
+            self._make_room(database, now_ms)
+
     def pending(self, limit: int, *, after: int = 0) -> list[Letter]:
-        """The oldest `limit` letters that no broker has acknowledged, by `seq`."""
-        with self._mutex, self._explained():
-            rows = self._database.execute(
-                "SELECT seq, address, payload FROM letter WHERE sent = 0 AND seq > ? ORDER BY seq LIMIT ?",
+        """The oldest `limit` letters that no broker has acknowledged, by `number`."""
+        with self._reading() as database:
+            rows = database.execute(
+                "SELECT number, address, payload FROM letter WHERE sent = 0 AND number > ? ORDER BY number LIMIT ?",
                 (after, limit),
             )
             return [Letter(*row) for row in rows]
 
-    def sent(self, seqs: Iterable[int]) -> None:
+    def sent(self, numbers: Iterable[int]) -> None:
         """A broker has acknowledged these. A number that is not held is passed over."""
         with self._transaction() as database:
-            database.executemany("UPDATE letter SET sent = 1 WHERE seq = ?", ((seq,) for seq in seqs))
+            database.executemany("UPDATE letter SET sent = 1 WHERE number = ?", ((number,) for number in numbers))
 
-    def resend(self, first: int, last: int) -> int:
-        """Make the letters `first` to `last` pending again; says how many of them are still held."""
+    def resend(self, ranges: Sequence[tuple[int, int]], *, journal: str = "", limit: int = 10_000) -> Resent:
+        """Make reports pending again, by `seq`; of a journal that is not this one, all are gone.
+
+        At most `limit` of them, the first ones: who asks again gets more. A number that was never given is neither.
+        """
         with self._transaction() as database:
-            letters = (first, last)
-            return database.execute("UPDATE letter SET sent = 0 WHERE seq BETWEEN ? AND ?", letters).rowcount
+            (seq_next, own) = database.execute("SELECT seq_next, journal FROM ledger").fetchone()
+            if journal not in ("", own):
+                return Resent(0, tuple(ranges))
+            resent, gone = 0, list[tuple[int, int]]()
+            for first, last in ranges:
+                last = min(last, seq_next - 1)  # noqa: PLW2901  # what is not numbered yet is not gone
+                rows = database.execute(
+                    "SELECT seq FROM letter WHERE seq BETWEEN ? AND ? ORDER BY seq LIMIT ?",
+                    (first, last, limit - resent),
+                )
+                held = [seq for (seq,) in rows]
+                database.executemany("UPDATE letter SET sent = 0 WHERE seq = ?", ((seq,) for seq in held))
+                if len(held) == limit - resent and held:
+                    last = held[-1]  # noqa: PLW2901  # of those beyond nothing is said
+                resent += len(held)
+                gone += _between([first - 1, *held, last + 1])
+                if resent >= limit:
+                    break
+            return Resent(resent, tuple(gone))
+
+    def appended(self, run: str) -> int:
+        """How many reports of a run were ever committed here: one that is taken up again goes on after them."""
+        with self._reading() as database:
+            row = database.execute("SELECT reports FROM run WHERE name = ?", (run,)).fetchone()
+            return row[0] if row else 0
+
+    def total(self) -> Total | None:
+        """All that was counted since this outbox began; None before the first report."""
+        with self._reading() as database:
+            since_ms, as_of_ms, watched_ms, reports, dropped = database.execute(
+                "SELECT since_ms, as_of_ms, watched_ms, seq_next - 1, dropped FROM ledger"
+            ).fetchone()
+            if since_ms is None:
+                return None
+            lines: dict[str, dict[str, dict[str, int]]] = {}
+            for line, way, label, vehicles in database.execute("SELECT * FROM total"):
+                lines.setdefault(line, {}).setdefault(way, {})[label] = vehicles
+            return Total(
+                since=rfc3339(since_ms),
+                as_of=rfc3339(as_of_ms),
+                reports=reports,
+                watched_ms=watched_ms,
+                dropped=dropped,
+                lines=lines,
+            )
+
+    def note(self, name: str, text: str) -> None:
+        """Remember something small for the next start."""
+        with self._transaction() as database:
+            database.execute("INSERT OR REPLACE INTO note VALUES (?, ?)", (name, text))
+
+    def noted(self, name: str) -> str:
+        """What was remembered; empty where nothing was."""
+        with self._reading() as database:
+            row = database.execute("SELECT text FROM note WHERE name = ?", (name,)).fetchone()
+            return row[0] if row else ""
+
+    def declare_dropped(self, reports: int) -> None:
+        """Count reports that never got here, because there was no room for them anywhere."""
+        with self._transaction() as database:
+            database.execute("UPDATE ledger SET dropped = dropped + ?", (reports,))
+        self.revision += 1
 
     def state(self) -> OutboxState:
         """Depth and counters, for `health`."""
-        with self._mutex, self._explained():
-            row = self._database.execute(
+        with self._reading() as database:
+            row = database.execute(
                 "SELECT (SELECT count(*) FROM letter WHERE sent = 0), (SELECT count(*) FROM letter),"
                 " bytes_held, seq_next, forgotten, dropped FROM ledger"
             ).fetchone()
             return OutboxState(*row)
 
+    @staticmethod
+    def _put(database: sqlite3.Connection, address: str, payload: bytes, now_ms: int, seq: int | None) -> None:
+        database.execute(
+            "INSERT INTO letter (number, seq, address, payload, stored_ms) SELECT number_next, ?, ?, ?, ? FROM ledger",
+            (seq, address, payload, now_ms),
+        )
+        database.execute(
+            "UPDATE ledger SET number_next = number_next + 1, bytes_held = bytes_held + ?", (len(payload),)
+        )
+
     def _make_room(self, database: sqlite3.Connection, now_ms: int) -> None:
         """Push out what is beyond the bounds; never the newest letter, however small the bound."""
-        (newest, bytes_held) = database.execute("SELECT seq_next - 1, bytes_held FROM ledger").fetchone()
-        oldest_sent = "SELECT seq, length(payload), stored_ms FROM letter WHERE sent = 1 ORDER BY seq LIMIT 1"
-        oldest = "SELECT seq, length(payload) FROM letter WHERE seq < ? ORDER BY seq LIMIT 1"
+        (newest, bytes_held) = database.execute("SELECT number_next - 1, bytes_held FROM ledger").fetchone()
+        oldest_sent = "SELECT number, length(payload), stored_ms FROM letter WHERE sent = 1 ORDER BY number LIMIT 1"
+        oldest = "SELECT number, length(payload) FROM letter WHERE number < ? ORDER BY number LIMIT 1"
         while (row := database.execute(oldest_sent).fetchone()) is not None:
-            seq, size, stored_ms = row
+            number, size, stored_ms = row
             if bytes_held <= self._keep_bytes and stored_ms >= now_ms - self._keep_ms:
                 return
             bytes_held -= size
-            self._delete(database, seq, size, "forgotten")
+            self._delete(database, number, size, "forgotten")
         while bytes_held > self._keep_bytes:
             row = database.execute(oldest, (newest,)).fetchone()
             if row is None:
                 return
-            seq, size = row
+            number, size = row
             bytes_held -= size
-            self._delete(database, seq, size, "dropped")
+            self._delete(database, number, size, "dropped")
 
     @staticmethod
-    def _delete(database: sqlite3.Connection, seq: int, size: int, counter: str) -> None:
-        database.execute("DELETE FROM letter WHERE seq = ?", (seq,))
+    def _delete(database: sqlite3.Connection, number: int, size: int, counter: str) -> None:
+        database.execute("DELETE FROM letter WHERE number = ?", (number,))
         database.execute(
             f"UPDATE ledger SET bytes_held = bytes_held - ?, {counter} = {counter} + 1",  # noqa: S608  # ours
             (size,),
         )
 
+    def _open(self) -> sqlite3.Connection:
+        if self._lock_file is None:
+            lock_file = Path(f"{self.path}.lock").open("w")  # noqa: SIM115  # held as long as the outbox
+            try:
+                fcntl.flock(lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                lock_file.close()
+                if isinstance(error, BlockingIOError):
+                    raise WorkError(f"outbox {self.path} is in use by another process") from None
+                raise
+            self._lock_file = lock_file
+        if self._database is None:
+            try:
+                self._connect()
+            except sqlite3.DatabaseError as error:
+                self._disconnect()
+                if error.sqlite_errorcode & 0xFF not in _CORRUPT:
+                    raise
+                self._put_aside()
+                self._connect()
+        assert self._database is not None, "an outbox that opened has a database"
+        return self._database
+
+    def _connect(self) -> None:
+        database = self._connection(self.path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
+        self._database = database
+        (tables,) = database.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+        found = tuple(database.execute(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version"))
+        if tables and found != (_APPLICATION_ID, _VERSION):
+            self._disconnect()
+            raise WorkError(f"{self.path} is not an outbox of version {_VERSION}: name another file")
+        if tables and database.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
+            error = sqlite3.DatabaseError("database disk image is malformed")
+            error.sqlite_errorcode = _CORRUPT[0]
+            raise error
+        database.execute("PRAGMA journal_mode = WAL")
+        database.execute("PRAGMA synchronous = FULL")
+        database.execute("PRAGMA journal_size_limit = 4000000")
+        if not tables:
+            name = self._name or f"j-{secrets.token_hex(6)}"
+            database.executescript(_SCHEMA)
+            database.execute("INSERT INTO ledger (one, journal) VALUES (1, ?)", (name,))
+            database.execute("COMMIT")
+        (self._journal,) = database.execute("SELECT journal FROM ledger").fetchone()
+
+    def _disconnect(self) -> None:
+        if self._database is not None:
+            with suppress(sqlite3.Error):  # it may fail to tidy up on a disk that is full; the next opening does
+                self._database.close()
+            self._database = None
+
+    def _put_aside(self) -> None:
+        """Rename a corrupt file and what belongs to it."""
+        for number in range(1, SET_ASIDE_MAX + 1):
+            aside = Path(f"{self.path}.corrupt-{number}")
+            if not aside.exists():
+                break
+        else:
+            raise WorkError(
+                f"outbox {self.path} is corrupt, and {SET_ASIDE_MAX} such files lie beside it already; "
+                "replace the disk, then move them away"
+            )
+        for suffix in ("-wal", "-shm"):
+            with suppress(FileNotFoundError):
+                Path(f"{self.path}{suffix}").rename(f"{aside}{suffix}")
+        self.path.rename(aside)  # last: a kill before it leaves a corrupt file, to be put aside at the next start
+        self.set_aside = aside
+        self._name = None  # never two journals of one name
+
+    @contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        with self._mutex, self._explained():
+            yield self._open()
+
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
         with self._mutex, self._explained():
-            self._database.execute("BEGIN IMMEDIATE")
+            database = self._open()
+            database.execute("BEGIN IMMEDIATE")
             try:
-                yield self._database
-                self._database.execute("COMMIT")
+                yield database
+                database.execute("COMMIT")
             except BaseException:
-                if self._database.in_transaction:  # a full disk makes SQLite roll back by itself
-                    self._database.execute("ROLLBACK")
+                if database.in_transaction:  # a full disk makes SQLite roll back by itself
+                    database.execute("ROLLBACK")
                 raise
 
     @contextmanager
@@ -182,12 +414,18 @@ class Outbox:
         try:
             yield
         except (sqlite3.Error, OSError) as error:
+            self._disconnect()  # the next call begins anew, on a disk that may work again
             raise WorkError(f"outbox {self.path} cannot be used: {error}; {_advice(error)}") from error
+
+
+def _between(seqs: Sequence[int]) -> list[tuple[int, int]]:
+    """The spans that lie between neighbours."""
+    return [(one + 1, other - 1) for one, other in zip(seqs, seqs[1:], strict=False) if other - one > 1]
 
 
 def _advice(error: Exception) -> str:
     if isinstance(error, sqlite3.OperationalError) and "full" in str(error):
         return "free some space, what was stored before is safe"
     if isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError):
-        return "move the file aside, a new one will be made"
+        return "it is set aside at the next call, and a new one begun"
     return "the folder must exist and be writable"

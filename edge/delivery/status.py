@@ -1,10 +1,10 @@
-"""What a device says about itself on its retained topics: `status` (alive or not) and `info` (its birth)."""
+"""What a device says on its retained topics: `status` (alive or not), `info` (its birth), `total` (all it counted)."""
 
 from typing import Literal
 
 import msgspec
 
-from edge.delivery.report import SCHEMA
+from edge.delivery.report import SCHEMA, Amount, Name, Word
 
 
 class Status(msgspec.Struct, frozen=True, kw_only=True):
@@ -15,6 +15,23 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     run: str
     since: str
     reason: str = ""
+
+
+class Total(msgspec.Struct, frozen=True, kw_only=True):
+    """All that was counted since the device was installed: never falls, and never is a 0 that nobody counted.
+
+    `since` and `as_of` are the start of the first bucket and the end of the last one, RFC 3339 in UTC; `reports` is
+    the number of buckets, `watched_ms` how much of their time was watched. `dropped` reports are in these sums, and the
+    device had no room to keep them until they could be sent.
+    """
+
+    schema: int = SCHEMA
+    since: str
+    as_of: str
+    reports: Amount
+    watched_ms: Amount
+    dropped: Amount
+    lines: dict[Name, dict[Word, dict[Word, Amount]]]
 
 
 class LineInfo(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,6 +46,8 @@ class Info(msgspec.Struct, frozen=True, kw_only=True):
 
     schema: int = SCHEMA
     run: str
+    journal: str = ""
+    """The file that numbers the reports; see Report."""
     version: str
     model: str
     configuration_sha256: str = ""
@@ -37,8 +56,10 @@ class Info(msgspec.Struct, frozen=True, kw_only=True):
     classes: list[str]
     bucket_ms: int
     time_zone: str = "UTC"
+    commands: list[str] = []
+    """The verbs that it obeys on `command/<verb>`."""
 
 
-def encode_self(said: Status | Info) -> bytes:
+def encode_self(said: Status | Info | Total) -> bytes:
     """JSON with sorted keys, as everything on the wire."""
     return msgspec.json.encode(said, order="sorted")

@@ -31,7 +31,7 @@ lines = st.dictionaries(
 )
 
 
-means = st.floats(0, 1_000_000)
+means = st.integers(0, 100_000_000).map(lambda hundredths: hundredths / 100)  # as the device rounds them
 levels = st.builds(Level, mean=means, max=counts, end=counts)
 lengths = st.builds(LengthLevel, mean=means, max=means, end=means)
 amounts = st.integers(0, 2**53 - 1)

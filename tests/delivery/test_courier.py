@@ -21,8 +21,8 @@ def send(courier: Courier, pending: list[Letter], now_ms: int = 0) -> list[int]:
     """Publish what is offered; the token of a letter is 1000 + seq."""
     offered = courier.offer(pending, now_ms)
     for letter in offered:
-        courier.published(1_000 + letter.seq, letter.seq, now_ms)
-    return [letter.seq for letter in offered]
+        courier.published(1_000 + letter.number, letter, now_ms)
+    return [letter.number for letter in offered]
 
 
 def test_without_a_connection_nothing_is_offered() -> None:
@@ -38,7 +38,7 @@ def test_the_oldest_go_first_and_no_more_than_the_window() -> None:
 def test_an_acknowledgement_makes_room_for_the_next() -> None:
     courier = connected(in_flight_max=2)
     send(courier, letters(1, 2, 3))
-    assert courier.acknowledged(1_001, 5) == 1
+    assert courier.acknowledged(1_001, 5) == Letter(1, "s/d/report", b"")
     assert send(courier, letters(2, 3)) == [3]
 
 
@@ -69,7 +69,7 @@ def test_a_lost_connection_offers_all_that_was_in_flight_again() -> None:
 def test_a_refused_letter_waits_and_lets_the_others_pass() -> None:
     courier = connected(refused_wait_ms=100)
     send(courier, letters(1))
-    assert courier.refused(1_001, 10) == 1
+    assert courier.refused(1_001, 10) == letters(1)[0]
     assert courier.refused(1_001, 10) is None
     assert send(courier, letters(1, 2), 109) == [2]
     assert send(courier, letters(1, 2), 110) == [1]
@@ -133,14 +133,14 @@ def test_everything_pending_is_delivered_and_never_more_in_flight_than_allowed(
         elif flying:
             seq = data.draw(st.sampled_from(flying))
             if fate == "acknowledged":
-                assert courier.acknowledged(1_000 + seq, now_ms) == seq
-                pending = [letter for letter in pending if letter.seq != seq]
+                assert courier.acknowledged(1_000 + seq, now_ms) == letters(seq)[0]
+                pending = [letter for letter in pending if letter.number != seq]
             else:
-                assert courier.refused(1_000 + seq, now_ms) == seq
+                assert courier.refused(1_000 + seq, now_ms) == letters(seq)[0]
     for _ in range(40):
         now_ms += 10
         send(courier, pending[: courier.window], now_ms)
         for seq in courier.in_flight:
             courier.acknowledged(1_000 + seq, now_ms)
-            pending = [letter for letter in pending if letter.seq != seq]
+            pending = [letter for letter in pending if letter.number != seq]
     assert pending == []

@@ -1,4 +1,4 @@
-"""The outbox: numbers without holes, nothing forgotten before it was sent, over restarts and kills."""
+"""The outbox: numbers without holes, nothing forgotten before it was sent, over restarts, kills and broken disks."""
 
 import os
 import signal
@@ -6,13 +6,14 @@ import sqlite3
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
-from reports import NOON_MS, a_report
+from reports import MINUTE_MS, NOON_MS, a_report
 
 from edge.delivery.letter import Letter
-from edge.delivery.outbox import Outbox, OutboxState
-from edge.delivery.report import encode
+from edge.delivery.outbox import SET_ASIDE_MAX, Outbox, OutboxState, Resent
+from edge.delivery.report import encode, rfc3339
 from edge.errors import WorkError
 
 REPOSITORY = Path(__file__).parents[2]
@@ -25,7 +26,7 @@ def fill(outbox: Outbox, reports: int, *, now_ms: int = NOON_MS) -> None:
 
 
 def unsent(outbox: Outbox) -> list[int]:
-    return [letter.seq for letter in outbox.pending(1_000)]
+    return [letter.number for letter in outbox.pending(1_000)]
 
 
 def test_what_is_appended_is_pending_until_it_is_sent(tmp_path: Path) -> None:
@@ -41,7 +42,7 @@ def test_numbers_have_no_holes_over_restarts(tmp_path: Path) -> None:
     for _ in range(5):
         with Outbox(tmp_path / "outbox.sqlite") as outbox:
             fill(outbox, 3)
-            outbox.sent([outbox.pending(1)[0].seq])
+            outbox.sent([outbox.pending(1)[0].number])
     with Outbox(tmp_path / "outbox.sqlite") as outbox:
         assert unsent(outbox) == list(range(6, 16))
         assert outbox.state().seq_next == 16
@@ -60,17 +61,88 @@ def test_a_report_that_could_not_be_made_takes_no_number(tmp_path: Path) -> None
 def test_pending_is_oldest_first_and_bounded(tmp_path: Path) -> None:
     with Outbox(tmp_path / "outbox.sqlite") as outbox:
         fill(outbox, 5)
-        assert [letter.seq for letter in outbox.pending(2)] == [1, 2]
-        assert [letter.seq for letter in outbox.pending(2, after=2)] == [3, 4]
+        assert [letter.number for letter in outbox.pending(2)] == [1, 2]
+        assert [letter.number for letter in outbox.pending(2, after=2)] == [3, 4]
 
 
 def test_what_was_sent_can_be_sent_again(tmp_path: Path) -> None:
     with Outbox(tmp_path / "outbox.sqlite") as outbox:
         fill(outbox, 5)
         outbox.sent(range(1, 6))
-        assert outbox.resend(2, 3) == 2
-        assert outbox.resend(90, 99) == 0
+        assert outbox.resend([(2, 3)]) == Resent(2, ())
         assert unsent(outbox) == [2, 3]
+
+
+def test_what_was_never_numbered_is_neither_resent_nor_gone(tmp_path: Path) -> None:
+    with Outbox(tmp_path / "outbox.sqlite") as outbox:
+        fill(outbox, 5)
+        assert outbox.resend([(4, 9), (90, 99)]) == Resent(2, ())
+
+
+def test_what_is_held_no_more_is_told_as_gone(tmp_path: Path) -> None:
+    with Outbox(tmp_path / "outbox.sqlite", keep_bytes=4 * SIZE) as outbox:
+        fill(outbox, 6)
+        assert outbox.resend([(1, 3), (6, 6)]) == Resent(2, ((1, 2),))
+
+
+def test_of_another_journal_everything_is_gone(tmp_path: Path) -> None:
+    with Outbox(tmp_path / "outbox.sqlite", journal="j-1") as outbox:
+        fill(outbox, 5)
+        assert outbox.resend([(2, 3)], journal="j-0") == Resent(0, ((2, 3),))
+        assert outbox.resend([(2, 3)], journal="j-1") == Resent(2, ())
+
+
+def test_a_resend_beyond_the_limit_says_nothing_of_what_it_left(tmp_path: Path) -> None:
+    with Outbox(tmp_path / "outbox.sqlite", keep_bytes=6 * SIZE) as outbox:
+        fill(outbox, 8)  # 1 and 2 are dropped
+        outbox.sent(range(3, 9))
+        assert outbox.resend([(1, 4), (6, 8)], limit=3) == Resent(3, ((1, 2),))
+        assert unsent(outbox) == [3, 4, 6]
+
+
+def test_letters_that_are_no_reports_take_no_sequence_number(tmp_path: Path) -> None:
+    with Outbox(tmp_path / "outbox.sqlite") as outbox:
+        fill(outbox, 1)
+        outbox.post("bridge/mast-1/alert", b"{}", now_ms=NOON_MS)
+        fill(outbox, 1)
+        assert [letter.address for letter in outbox.pending(9)] == [
+            "bridge/mast-1/report",
+            "bridge/mast-1/alert",
+            "bridge/mast-1/report",
+        ]
+        assert outbox.state().seq_next == 3
+        outbox.sent([1, 2, 3])
+        assert outbox.resend([(2, 2)]) == Resent(1, ())
+        assert unsent(outbox) == [3]
+
+
+def test_totals_are_of_all_reports_whether_held_or_not_and_survive(tmp_path: Path) -> None:
+    path = tmp_path / "outbox.sqlite"
+    with Outbox(path, keep_bytes=2 * SIZE) as outbox:
+        assert outbox.total() is None, "nobody has counted a zero yet"
+        fill(outbox, 2)
+    with Outbox(path, keep_bytes=2 * SIZE) as outbox:
+        fill(outbox, 3)
+        total = outbox.total()
+    assert total is not None
+    assert total.lines == {"deck": {"outbound": {"car": 5, "truck": 0}, "return": {"car": 0, "truck": 0}}}
+    assert (total.reports, total.watched_ms, total.dropped) == (5, 5 * MINUTE_MS, 3)
+    assert (total.since, total.as_of) == (rfc3339(NOON_MS + MINUTE_MS), rfc3339(NOON_MS + 6 * MINUTE_MS))
+
+
+def test_it_is_known_how_far_a_run_was_reported(tmp_path: Path) -> None:
+    with Outbox(tmp_path / "outbox.sqlite") as outbox:
+        fill(outbox, 3)
+        assert (outbox.appended("run-1"), outbox.appended("run-2")) == (3, 0)
+
+
+def test_a_note_survives(tmp_path: Path) -> None:
+    with Outbox(tmp_path / "outbox.sqlite") as outbox:
+        assert outbox.noted("announced") == ""
+        outbox.note("announced", "a b")
+        outbox.note("announced", "a c")
+    with Outbox(tmp_path / "outbox.sqlite") as outbox:
+        assert outbox.noted("announced") == "a c"
 
 
 def test_an_acknowledgement_of_something_unknown_changes_nothing(tmp_path: Path) -> None:
@@ -118,12 +190,73 @@ def test_an_outbox_has_one_owner(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "content", [b"this is no database, whatever its name says " * 100, b"SQLite format 3\0" + b"\1" * 5_000]
 )
-def test_a_corrupt_outbox_is_named_and_left_alone(tmp_path: Path, content: bytes) -> None:
+def test_a_corrupt_outbox_is_set_aside_and_a_new_one_begun(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "outbox.sqlite"
     path.write_bytes(content)
-    with pytest.raises(WorkError, match=r"outbox .*outbox\.sqlite cannot be used"):
+    with Outbox(path) as outbox:
+        assert outbox.set_aside == tmp_path / "outbox.sqlite.corrupt-1"
+        assert outbox.set_aside.read_bytes() == content
+        fill(outbox, 1)
+        journal = outbox.journal
+    path.write_bytes(content)
+    with Outbox(path) as outbox:
+        assert outbox.set_aside == tmp_path / "outbox.sqlite.corrupt-2"
+        assert outbox.journal != journal, "its numbers start at 1 again"
+
+
+def test_an_outbox_that_is_damaged_while_in_use_is_set_aside_at_the_next_call(tmp_path: Path) -> None:
+    class Forgetful(sqlite3.Connection):
+        """Reads every page anew, where SQLite would see for long what it has in memory."""
+
+        def execute(self, *statement: Any) -> sqlite3.Cursor:
+            super().execute("PRAGMA cache_size = 0")
+            super().execute("PRAGMA shrink_memory")
+            return super().execute(*statement)
+
+    path = tmp_path / "outbox.sqlite"
+    with Outbox(path, connection=Forgetful) as outbox:
+        fill(outbox, 400)
+        journal = outbox.journal
+        outbox._open().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        damaged = bytearray(path.read_bytes())
+        for page in range(1, len(damaged) // 4096):
+            damaged[4096 * page : 4096 * page + 200] = b"\xff" * 200
+        path.write_bytes(damaged)
+        with pytest.raises(WorkError, match="malformed; it is set aside at the next call"):
+            fill(outbox, 400)
+        fill(outbox, 3)
+        assert (outbox.state().seq_next, outbox.journal == journal) == (4, False)
+        assert outbox.set_aside is not None
+
+
+def test_corrupt_files_are_set_aside_so_often_and_not_for_ever(tmp_path: Path) -> None:
+    path = tmp_path / "outbox.sqlite"
+    for number in range(SET_ASIDE_MAX):
+        path.write_bytes(b"%d is no database" % number * 100)
+        Outbox(path).close()
+    path.write_bytes(b"not this one either" * 100)
+    with pytest.raises(WorkError, match=r"8 such files lie beside it already; replace the disk"):
         Outbox(path)
-    assert path.read_bytes() == content
+    assert path.read_bytes() == b"not this one either" * 100
+
+
+def test_another_program_s_database_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "outbox.sqlite"
+    with sqlite3.connect(path) as database:
+        database.execute("CREATE TABLE theirs (x)")
+    database.close()
+    with pytest.raises(WorkError, match=r"is not an outbox of version 1: name another file"):
+        Outbox(path)
+
+
+def test_a_patient_outbox_waits_for_its_disk(tmp_path: Path) -> None:
+    folder = tmp_path / "not mounted yet"
+    with Outbox(folder / "outbox.sqlite", patient=True) as outbox:
+        with pytest.raises(WorkError, match="the folder must exist"):
+            fill(outbox, 1)
+        folder.mkdir()
+        fill(outbox, 1)
+        assert unsent(outbox) == [1]
 
 
 def test_a_folder_that_does_not_exist_is_named(tmp_path: Path) -> None:
@@ -132,14 +265,22 @@ def test_a_folder_that_does_not_exist_is_named(tmp_path: Path) -> None:
 
 
 def test_a_full_disk_is_one_sentence_and_takes_no_number(tmp_path: Path) -> None:
+    class Small(sqlite3.Connection):
+        """SQLite's own way to be out of space."""
+
+        pages_max = 1_000_000
+
+        def execute(self, *statement: Any) -> sqlite3.Cursor:
+            super().execute(f"PRAGMA max_page_count = {self.pages_max}")
+            return super().execute(*statement)
+
     path = tmp_path / "outbox.sqlite"
-    with Outbox(path) as outbox:
+    with Outbox(path, connection=Small) as outbox:
         fill(outbox, 2)
-        pages = outbox._database.execute("PRAGMA page_count").fetchone()[0]
-        outbox._database.execute(f"PRAGMA max_page_count = {pages}")  # SQLite's own way to be out of space
+        Small.pages_max = 1
         with pytest.raises(WorkError, match=r"cannot be used: .*full; free some space"):
             fill(outbox, 1_000)
-        outbox._database.execute("PRAGMA max_page_count = 1000000")
+        Small.pages_max = 1_000_000
         seqs = unsent(outbox)
         fill(outbox, 1)
         assert unsent(outbox) == [*seqs, len(seqs) + 1] == list(range(1, len(seqs) + 2))
@@ -190,8 +331,8 @@ def test_sigkill_loses_nothing_that_was_appended_and_forgets_nothing_unsent(tmp_
 
 def test_the_file_is_synchronous_and_has_a_write_ahead_log(tmp_path: Path) -> None:
     with Outbox(tmp_path / "outbox.sqlite") as outbox:
-        assert outbox._database.execute("PRAGMA synchronous").fetchone() == (2,)
-        assert outbox._database.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+        assert outbox._open().execute("PRAGMA synchronous").fetchone() == (2,)
+        assert outbox._open().execute("PRAGMA journal_mode").fetchone() == ("wal",)
     with sqlite3.connect(tmp_path / "outbox.sqlite") as database:
         assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     database.close()

@@ -67,19 +67,19 @@ def test_deliver_returns_when_the_broker_has_every_report(outbox: Outbox) -> Non
     assert reports == [a_report(seq) for seq in range(1, REPORTS + 1)]
 
 
-def test_status_and_info_are_retained_and_the_end_is_said(outbox: Outbox) -> None:
+def test_status_info_and_total_are_retained_and_the_end_is_said(outbox: Outbox) -> None:
     with demo_broker() as port:
         with publisher(port, outbox, info=INFO) as ours:
             ours.connect(timeout_s=5)
             with listener(port) as heard:
-                said = dict([heard.get(timeout=5), heard.get(timeout=5)])
+                said = dict(heard.get(timeout=5) for _ in range(3))
             status = json.loads(said["crossing/v1/bridge/mast-1/status"])
             assert (status["state"], status["run"]) == ("online", "run-1")
             assert json.loads(said["crossing/v1/bridge/mast-1/info"])["lines"] == {
                 "deck": {"a_to_b": "a_to_b", "b_to_a": "b_to_a"}
             }
         with listener(port) as heard:
-            said = dict([heard.get(timeout=5), heard.get(timeout=5)])
+            said = dict(heard.get(timeout=5) for _ in range(3))
         status = json.loads(said["crossing/v1/bridge/mast-1/status"])
         assert (status["state"], status["reason"]) == ("offline", "stopped")
 

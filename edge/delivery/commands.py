@@ -1,0 +1,41 @@
+"""What the device does when it is told to: one function per verb of `command/<verb>`, each with a response."""
+
+from collections.abc import Callable
+
+from edge.delivery.outbox import Outbox
+from edge.delivery.report import RANGES_MAX, ReportError, Resend, Response, Transaction, decode_as
+from edge.errors import CrossingError
+
+RESEND_MAX = 10_000
+"""Reports that one command makes pending again."""
+UNREADABLE: Transaction = "-"
+"""The id of a response to a command whose own id cannot be read."""
+
+Obey = Callable[[bytes], Response]
+
+
+def resend(payload: bytes, outbox: Outbox) -> Response:
+    """Send reports again, and say which are gone."""
+    try:
+        command = decode_as(payload, Resend)
+    except ReportError as error:
+        return Response(id=UNREADABLE, verb="resend", ok=False, reason=str(error)[:200])
+    journal = command.journal if isinstance(command.journal, str) else ""
+    try:
+        found = outbox.resend(command.ranges, journal=journal, limit=RESEND_MAX)
+    except CrossingError as error:
+        return Response(id=command.id, verb="resend", ok=False, reason=str(error)[:200])
+    return Response(
+        id=command.id,
+        verb="resend",
+        ok=True,
+        journal=journal or outbox.journal,
+        resent=found.number,
+        gone=list(found.gone[:RANGES_MAX]),  # of the others the asker hears when it asks again
+    )
+
+
+def unknown(verb: str, known: list[str]) -> Response:
+    """Nobody here knows this verb."""
+    reason = f"no such command; there are {', '.join(sorted(known))}"
+    return Response(id=UNREADABLE, verb=verb[:64], ok=False, reason=reason)
