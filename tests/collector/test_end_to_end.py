@@ -74,7 +74,7 @@ def test_totals_are_exact_through_kill_and_restart(tmp_path: Path, capsys: pytes
             child.send_signal(signal.SIGKILL)  # whatever it holds at this moment is not acknowledged
             child.wait()
         deliver(60)  # nobody is there; the broker keeps them for the session
-        outbox.resend([(20, 70)]).number
+        outbox.resend([(20, 70)])
         deliver_again = outbox.state().unsent
         with collector(configuration) as child:
             with Publisher(broker, outbox, site="bridge", device="mast-1", run="run-1") as publisher:
