@@ -80,6 +80,12 @@ def _parser() -> argparse.ArgumentParser:
     replay.add_argument(
         "--broker", metavar="HOST:PORT", help="broker without TLS, for trying out; over mqtt: of --config"
     )
+    replay.add_argument(
+        "--outbox",
+        type=Path,
+        metavar="F",
+        help="with --publish: keep the reports there until they are delivered; if cut off, the same command goes on",
+    )
     replay.add_argument("--realtime", action="store_true", help="at the pace of the recording")
     replay.add_argument("--bucket", type=int, metavar="SECONDS", help="width of a bucket (default: 60)")
     _add_common(replay)
@@ -144,6 +150,7 @@ def _replay(given: argparse.Namespace) -> None:
             tape=given.tape,
             publish=given.publish,
             broker=given.broker,
+            outbox=given.outbox,
             realtime=given.realtime,
             bucket_s=given.bucket,
             model=given.model,

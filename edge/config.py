@@ -134,6 +134,8 @@ class Mqtt(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     port: Annotated[int, msgspec.Meta(ge=1, le=65_535)] = 8883
     username: str = ""
     password_file: str = ""
+    password_credential: str = ""
+    """Name of a systemd credential (LoadCredential=) that holds the password, instead of a file."""
     tls: bool = True
     ca_file: str = ""
     certificate_file: str = ""
@@ -355,8 +357,7 @@ def warnings_of(config: Config) -> list[str]:
             )
     unused = {
         "camera": config.camera is not None,
-        "keep": config.keep != Keep(),
-        "report.crossings": config.report.crossings,
+        "keep.strips_days": config.keep.strips_days != Keep().strips_days,
     }
     found += [f"{key} is checked, but has no effect in this version" for key, given in unused.items() if given]
     return found

@@ -46,6 +46,7 @@ class ReplayRequest:
     tape: Path | None
     publish: bool
     broker: str | None
+    outbox: Path | None
     realtime: bool
     bucket_s: int | None
     model: str | None
@@ -57,10 +58,7 @@ def run_replay(request: ReplayRequest) -> None:
     """Do it; raises InputError or WorkError, and leaves nothing half-written."""
     config = configure(request)
     start_ms = parse_start(request.start, config.time_zone)
-    if is_tape(request.video) and (request.annotated or request.tape):
-        raise InputError(f"{request.video} is a tape and holds no pictures; --video and --tape need a video")
-    if request.publish and config.mqtt is None:
-        raise InputError("--publish needs a broker: --broker HOST:PORT, or mqtt: in the configuration")
+    _check(request, config)
     for warning in warnings_of(config):
         log.warning("%s", warning)
     source = open_source(request.video, config, start_ms=start_ms, every=request.every, tape=request.tape)
@@ -81,7 +79,9 @@ def run_replay(request: ReplayRequest) -> None:
         if request.annotated and isinstance(source, VideoSource):
             pace = source.recording.frames_per_second / request.every
             video = stack.enter_context(AnnotatedVideo(request.annotated, pace, annotator.size))
-        reporter = stack.enter_context(Reporter(config, run, source.model, publish=request.publish))
+        reporter = stack.enter_context(
+            Reporter(config, run, source.model, publish=request.publish, outbox=request.outbox)
+        )
         before = (0, 0)
         for step, detected, frame in _shown(_paced(replay(source, config), realtime=request.realtime), source, request):
             note(outcome, step, detected)
@@ -103,6 +103,7 @@ def run_replay(request: ReplayRequest) -> None:
                 if folder:
                     reports.append(report)
                     folder.close_bucket(bucket)
+            reporter.crossed(step.crossings, step.captured_ms)
             reporter.pump()
         reporter.finish()
         summary = summary_of(outcome, config, run)
@@ -110,6 +111,16 @@ def run_replay(request: ReplayRequest) -> None:
             folder.finish(outcome, reports, summary, title=request.video.name)
     summary |= {"crossings": crossing_rows(outcome, config.direction_words)}
     print(json.dumps(summary, sort_keys=True) if request.json else text_of(outcome, config), flush=True)
+
+
+def _check(request: ReplayRequest, config: Config) -> None:
+    """What the command line asks for goes together."""
+    if is_tape(request.video) and (request.annotated or request.tape):
+        raise InputError(f"{request.video} is a tape and holds no pictures; --video and --tape need a video")
+    if request.publish and config.mqtt is None:
+        raise InputError("--publish needs a broker: --broker HOST:PORT, or mqtt: in the configuration")
+    if request.outbox and not request.publish:
+        raise InputError("--outbox holds what is to be published; say --publish as well")
 
 
 def configure(request: ReplayRequest) -> Config:

@@ -1,39 +1,60 @@
-"""From closed buckets to reports, and by way of an outbox to the broker if they are to be published."""
+"""From closed buckets to reports and, if they are to be published, by way of an outbox to the broker.
 
+A replay of a file is exact, so one that was cut off (a kill, a power failure) is taken up again where its outbox knows
+that it was: the same run, the same reports, none of them twice.
+"""
+
+import os
 import tempfile
+from collections.abc import Sequence
 from contextlib import ExitStack
 from importlib.metadata import version
 from pathlib import Path
 
 from edge.config import Config, Mqtt
 from edge.counting.buckets import COUNTED_CLASSES, Bucket
+from edge.counting.crossing import Crossing
 from edge.delivery.connection import Broker
 from edge.delivery.mqtt import Publisher
-from edge.delivery.outbox import Outbox
-from edge.delivery.report import Health, Report, report_of
-from edge.delivery.status import Info, LineInfo
+from edge.delivery.outbox import Outbox, Progress
+from edge.delivery.report import Health, Report, report_of, rfc3339
+from edge.delivery.shelf import Shelf
+from edge.delivery.status import Info, LineInfo, Passage, encode_self
+from edge.errors import InputError, WorkError
+
+DISK = "disk"
+STEP_EVERY_MS = 500  # with nothing to send, to hear commands
 
 
 class Reporter:
-    """Turns buckets into reports; when publishing, by way of an outbox that lives as long as the replay."""
+    """Turns buckets into reports, numbered from 1; when publishing, also into letters of an outbox.
 
-    def __init__(self, config: Config, run: str, model: str, *, publish: bool) -> None:
+    `outbox` is where they wait for the broker; without it, in a temporary file that lives as long as the replay.
+    """
+
+    def __init__(self, config: Config, run: str, model: str, *, publish: bool, outbox: Path | None = None) -> None:
         self._config = config
         self._run = run
         self._model = model
         self._publish = publish
+        self._path = outbox
         self._stack = ExitStack()
         self._outbox: Outbox | None = None
+        self._shelf: Shelf | None = None
         self._publisher: Publisher | None = None
-        self._seq = 0
+        self._before = Progress(0, 0)  # what an earlier start of this run has committed
+        self._reports = 0
+        self._posts = 0
+        self._step_at_ms = 0
 
     def __enter__(self) -> "Reporter":
         if self._publish:
             mqtt = self._config.mqtt
             assert mqtt is not None, "publishing needs a broker"
             with ExitStack() as stack:
-                folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="crossing-replay-"))
-                self._outbox = stack.enter_context(Outbox(Path(folder) / "outbox.sqlite"))
+                self._outbox = stack.enter_context(self._open_outbox(stack))
+                self._shelf = Shelf(self._outbox)
+                self._before = self._outbox.progress(self._run)
                 self._publisher = stack.enter_context(
                     Publisher(
                         broker_of(mqtt),
@@ -45,7 +66,12 @@ class Reporter:
                         info=info_of(self._config, self._run, self._model),
                     )
                 )
-                self._publisher.connect()
+                if self._outbox.set_aside is not None:
+                    self._publisher.trouble(
+                        "outbox-corrupt", f"a corrupt outbox was set aside: {self._outbox.set_aside}"
+                    )
+                if self._path is None:
+                    self._publisher.connect()
                 self._stack = stack.pop_all()
         return self
 
@@ -53,33 +79,63 @@ class Reporter:
         self._stack.close()
 
     def report(self, bucket: Bucket, health: Health) -> Report:
-        """The report of a closed bucket; committed to the outbox first when publishing."""
+        """The report of a closed bucket; when publishing, one like it goes into the outbox, with its number there."""
+        self._reports += 1
+        if self._shelf is not None and self._publisher is not None and self._reports > self._before.reports:
+            self._shelf.add(lambda seq: self._made(bucket, health, seq), now_ms=bucket.start_ms + bucket.width_ms)
+            self._publisher.trouble(DISK, self._shelf.failure)
+        return self._made(bucket, health, self._reports, in_outbox=False)
 
-        def made(seq: int) -> Report:
-            return report_of(
-                bucket,
-                site=self._config.site,
-                device=self._config.device,
-                run=self._run,
-                seq=seq,
-                direction_words=self._config.direction_words,
-                health=health,
-            )
-
-        if self._outbox is not None:
-            return self._outbox.append(made, now_ms=bucket.start_ms + bucket.width_ms)
-        self._seq += 1
-        return made(self._seq)
+    def crossed(self, crossings: Sequence[Crossing], captured_ms: int) -> None:
+        """Tell of each crossing by itself, if the configuration asks for it."""
+        if self._outbox is None or not self._config.report.crossings:
+            return
+        for crossing in crossings:
+            self._posts += 1
+            if self._posts > self._before.posts:
+                passage = passage_of(crossing, self._run, self._config)
+                address = f"{self._config.site}/{self._config.device}/crossing"
+                self._outbox.post(address, encode_self(passage), run=self._run, now_ms=captured_ms)
 
     def pump(self) -> None:
         """Give the publisher a chance to send what waits."""
-        if self._publisher is not None and self._outbox is not None and self._outbox.pending(1):
+        if self._publisher is None or self._outbox is None or self._shelf is None:
+            return
+        now_ms = self._publisher.monotonic_ms()
+        if now_ms >= self._step_at_ms or (not self._shelf.failure and self._outbox.pending(1)):
+            self._step_at_ms = now_ms + STEP_EVERY_MS
             self._publisher.step(wait_s=0.0)
 
     def finish(self) -> None:
         """Deliver everything, or raise WorkError."""
-        if self._publisher is not None:
-            self._publisher.deliver()
+        if self._publisher is None or self._outbox is None or self._shelf is None:
+            return
+        if self._shelf.waiting:
+            self._shelf.hand_on(now_ms=self._publisher.real_ms())
+            if self._shelf.waiting or self._shelf.lost:
+                raise WorkError(
+                    f"{self._shelf.waiting + self._shelf.lost} reports found no disk: {self._shelf.failure}"
+                )
+        self._publisher.deliver()
+
+    def _open_outbox(self, stack: ExitStack) -> Outbox:
+        keep = self._config.keep
+        if self._path is not None:
+            return Outbox(self._path, keep_ms=keep.reports_days * 86_400_000, keep_bytes=keep.disk_mb * 1_000_000)
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="crossing-replay-"))
+        return Outbox(Path(folder) / "outbox.sqlite", journal=self._run)
+
+    def _made(self, bucket: Bucket, health: Health, seq: int, *, in_outbox: bool = True) -> Report:
+        return report_of(
+            bucket,
+            site=self._config.site,
+            device=self._config.device,
+            run=self._run,
+            seq=seq,
+            journal=self._outbox.journal if in_outbox and self._outbox is not None else "",
+            direction_words=self._config.direction_words,
+            health=health,
+        )
 
 
 def broker_of(mqtt: Mqtt) -> Broker:
@@ -88,7 +144,7 @@ def broker_of(mqtt: Mqtt) -> Broker:
         host=mqtt.host,
         port=mqtt.port,
         username=mqtt.username,
-        password_file=_path(mqtt.password_file),
+        password_file=_password_file(mqtt),
         tls=mqtt.tls,
         ca_file=_path(mqtt.ca_file),
         certificate_file=_path(mqtt.certificate_file),
@@ -109,6 +165,33 @@ def info_of(config: Config, run: str, model: str) -> Info:
         bucket_ms=config.report.every_s * 1000,
         time_zone=config.time_zone,
     )
+
+
+def passage_of(crossing: Crossing, run: str, config: Config) -> Passage:
+    """What is said of one crossing."""
+    return Passage(
+        run=run,
+        at=rfc3339(crossing.crossed_ms),
+        line=crossing.line,
+        direction=config.direction_words[crossing.line][crossing.direction],
+        label=crossing.label,
+        share=round(crossing.share, 3),
+        along=round(crossing.along, 3),
+        track=crossing.track,
+    )
+
+
+def _password_file(mqtt: Mqtt) -> Path | None:
+    """The file that holds the password; a credential's is in the folder that systemd names."""
+    if not mqtt.password_credential:
+        return _path(mqtt.password_file)
+    folder = os.environ.get("CREDENTIALS_DIRECTORY")
+    if not folder:
+        raise InputError(
+            f"mqtt.password_credential {mqtt.password_credential}: systemd hands no credentials to this process; "
+            "say LoadCredential= in the unit, or use mqtt.password_file"
+        )
+    return Path(folder) / mqtt.password_credential
 
 
 def _path(text: str) -> Path | None:

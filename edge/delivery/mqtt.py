@@ -175,6 +175,14 @@ class Publisher:
         else:
             self._troubles.pop(what, None)
 
+    def real_ms(self) -> int:
+        """What it is o'clock where this runs, milliseconds UTC."""
+        return self._clock.real_ms()
+
+    def monotonic_ms(self) -> int:
+        """The same clock, never stepping."""
+        return self._clock.monotonic_ms()
+
     def close(self) -> None:
         """Say `offline` and end the connection. Letters still in flight stay pending in the outbox."""
         if self._connection is not None and self._accepted:

@@ -68,7 +68,12 @@ CREATE TABLE total (
   line TEXT, direction TEXT, class TEXT, vehicles INTEGER NOT NULL,
   PRIMARY KEY (line, direction, class)
 ) WITHOUT ROWID;
-CREATE TABLE run (name TEXT PRIMARY KEY, reports INTEGER NOT NULL, last INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE run (
+  name TEXT PRIMARY KEY,
+  reports INTEGER NOT NULL, posts INTEGER NOT NULL,
+  last INTEGER NOT NULL       -- number of its last letter
+) WITHOUT ROWID;
+CREATE INDEX run_last ON run (last);
 CREATE TABLE note (name TEXT PRIMARY KEY, text TEXT NOT NULL) WITHOUT ROWID;
 """
 
@@ -83,6 +88,14 @@ class OutboxState:
     seq_next: int
     forgotten: int
     dropped: int
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Of one run: reports appended, and other letters posted."""
+
+    reports: int
+    posts: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,24 +186,16 @@ class Outbox:
                     for label, vehicles in classes.items()
                 ],
             )
-            known = database.execute(
-                "INSERT INTO run VALUES (?, 1, ?) ON CONFLICT DO UPDATE SET reports = reports + 1, last = excluded.last"
-                " RETURNING reports",
-                (report.run, seq),
-            ).fetchone()
-            if known == (1,):
-                database.execute(
-                    "DELETE FROM run WHERE last <= (SELECT last FROM run ORDER BY last DESC LIMIT 1 OFFSET ?)",
-                    (RUNS_MAX,),
-                )
+            self._go_on(database, report.run, reports=1)
             self._make_room(database, now_ms)
         self.revision += 1
         return report
 
-    def post(self, address: str, payload: bytes, *, now_ms: int) -> None:
+    def post(self, address: str, payload: bytes, *, run: str, now_ms: int) -> None:
         """Commit a letter that is no report: an alert, a crossing."""
         with self._transaction() as database:
             self._put(database, address, payload, now_ms, None)
+            self._go_on(database, run, posts=1)
             self._make_room(database, now_ms)
 
     def pending(self, limit: int, *, after: int = 0) -> list[Letter]:
@@ -233,11 +238,11 @@ class Outbox:
                     break
             return Resent(resent, tuple(gone))
 
-    def appended(self, run: str) -> int:
-        """How many reports of a run were ever committed here: one that is taken up again goes on after them."""
+    def progress(self, run: str) -> Progress:
+        """How far a run was ever committed here: one that is taken up again goes on from there."""
         with self._reading() as database:
-            row = database.execute("SELECT reports FROM run WHERE name = ?", (run,)).fetchone()
-            return row[0] if row else 0
+            row = database.execute("SELECT reports, posts FROM run WHERE name = ?", (run,)).fetchone()
+            return Progress(*row) if row else Progress(0, 0)
 
     def total(self) -> Total | None:
         """All that was counted since this outbox began; None before the first report."""
@@ -294,6 +299,19 @@ class Outbox:
         database.execute(
             "UPDATE ledger SET number_next = number_next + 1, bytes_held = bytes_held + ?", (len(payload),)
         )
+
+    @staticmethod
+    def _go_on(database: sqlite3.Connection, run: str, *, reports: int = 0, posts: int = 0) -> None:
+        begun = database.execute(
+            "INSERT INTO run SELECT ?, ?, ?, number_next - 1 FROM ledger WHERE true ON CONFLICT DO UPDATE SET"
+            " reports = reports + excluded.reports, posts = posts + excluded.posts, last = excluded.last"
+            " RETURNING reports + posts",
+            (run, reports, posts),
+        ).fetchone()
+        if begun == (1,):
+            database.execute(
+                "DELETE FROM run WHERE last <= (SELECT last FROM run ORDER BY last DESC LIMIT 1 OFFSET ?)", (RUNS_MAX,)
+            )
 
     def _make_room(self, database: sqlite3.Connection, now_ms: int) -> None:
         """Push out what is beyond the bounds; never the newest letter, however small the bound."""

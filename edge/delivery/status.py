@@ -1,6 +1,7 @@
-"""What a device says on its retained topics: `status` (alive or not), `info` (its birth), `total` (all it counted)."""
+"""What a device says beside its reports: `status` (alive or not), `info` (its birth), `total` (all it counted), which
+are retained, and `crossing`."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -34,6 +35,24 @@ class Total(msgspec.Struct, frozen=True, kw_only=True):
     lines: dict[Name, dict[Word, dict[Word, Amount]]]
 
 
+class Passage(msgspec.Struct, frozen=True, kw_only=True):
+    """One vehicle over one line, on the topic `crossing`; `(run, track, line, at)` names it, should it come twice.
+
+    `at` is RFC 3339 in UTC, interpolated on the line; `label` the class with its `share` of the vote; `along` where on
+    the line, 0 to 1 from its first point.
+    """
+
+    schema: int = SCHEMA
+    run: Name
+    at: str
+    line: Name
+    direction: Word
+    label: Word = msgspec.field(name="class")
+    share: Annotated[float, msgspec.Meta(ge=0, le=1)]
+    along: Annotated[float, msgspec.Meta(ge=0, le=1)]
+    track: Amount
+
+
 class LineInfo(msgspec.Struct, frozen=True, kw_only=True):
     """The user's words for the two directions over a line."""
 
@@ -60,6 +79,6 @@ class Info(msgspec.Struct, frozen=True, kw_only=True):
     """The verbs that it obeys on `command/<verb>`."""
 
 
-def encode_self(said: Status | Info | Total) -> bytes:
+def encode_self(said: Status | Info | Total | Passage) -> bytes:
     """JSON with sorted keys, as everything on the wire."""
     return msgspec.json.encode(said, order="sorted")

@@ -12,7 +12,7 @@ import pytest
 from reports import MINUTE_MS, NOON_MS, a_report
 
 from edge.delivery.letter import Letter
-from edge.delivery.outbox import SET_ASIDE_MAX, Outbox, OutboxState, Resent
+from edge.delivery.outbox import SET_ASIDE_MAX, Outbox, OutboxState, Progress, Resent
 from edge.delivery.report import encode, rfc3339
 from edge.errors import WorkError
 
@@ -103,7 +103,7 @@ def test_a_resend_beyond_the_limit_says_nothing_of_what_it_left(tmp_path: Path) 
 def test_letters_that_are_no_reports_take_no_sequence_number(tmp_path: Path) -> None:
     with Outbox(tmp_path / "outbox.sqlite") as outbox:
         fill(outbox, 1)
-        outbox.post("bridge/mast-1/alert", b"{}", now_ms=NOON_MS)
+        outbox.post("bridge/mast-1/alert", b"{}", run="run-1", now_ms=NOON_MS)
         fill(outbox, 1)
         assert [letter.address for letter in outbox.pending(9)] == [
             "bridge/mast-1/report",
@@ -133,7 +133,8 @@ def test_totals_are_of_all_reports_whether_held_or_not_and_survive(tmp_path: Pat
 def test_it_is_known_how_far_a_run_was_reported(tmp_path: Path) -> None:
     with Outbox(tmp_path / "outbox.sqlite") as outbox:
         fill(outbox, 3)
-        assert (outbox.appended("run-1"), outbox.appended("run-2")) == (3, 0)
+        outbox.post("bridge/mast-1/crossing", b"{}", run="run-1", now_ms=NOON_MS)
+        assert (outbox.progress("run-1"), outbox.progress("run-2")) == (Progress(3, 1), Progress(0, 0))
 
 
 def test_a_note_survives(tmp_path: Path) -> None:

@@ -180,3 +180,119 @@ def test_tls_is_verified_unless_it_is_turned_off(outbox: Outbox) -> None:
 def test_credentials_that_cannot_be_read_are_wrong_input(outbox: Outbox, access: dict[str, Any]) -> None:
     with publisher(1, outbox, **access) as ours, pytest.raises(InputError, match="cannot be"):
         ours.deliver(timeout_s=5)
+
+
+@contextmanager
+def speaker(port: int) -> Iterator[Client]:
+    """Somebody else who publishes."""
+    ready: queue.SimpleQueue[None] = queue.SimpleQueue()
+    client = Client(CallbackAPIVersion.VERSION2, protocol=MQTTProtocolVersion.MQTTv5)
+    client.on_connect = lambda *_: ready.put(None)
+    client.connect("127.0.0.1", port)
+    client.loop_start()
+    ready.get(timeout=5)
+    yield client
+    client.disconnect()
+    client.loop_stop()
+
+
+def step_until(ours: Publisher, heard: "queue.SimpleQueue[tuple[str, bytes]]", channel: str, *, said: str) -> Any:
+    """Let ours work until it says this on the channel; what it said."""
+    for _ in range(200):
+        ours.step(wait_s=0.05)
+        while not heard.empty():
+            topic, payload = heard.get()
+            if topic == f"crossing/v1/bridge/mast-1/{channel}" and said in payload.decode():
+                return json.loads(payload)
+    raise AssertionError(f"nothing like {said!r} was said on {channel}")
+
+
+def test_a_collector_that_misses_reports_gets_them_again_and_hears_what_is_gone(tmp_path: Path) -> None:
+    with demo_broker() as port, Outbox(tmp_path / "o.sqlite", keep_bytes=3_000) as outbox:
+        for _ in range(REPORTS):
+            outbox.append(a_report, now_ms=NOON_MS)
+        held = outbox.state().held
+        with publisher(port, outbox) as ours, listener(port) as heard, speaker(port) as collector:
+            assert ours.deliver(timeout_s=10) == held
+            first = REPORTS - held + 1
+            ask = {"id": "ask-1", "ranges": [[first - 2, first + 1]]}
+            collector.publish("crossing/v1/bridge/mast-1/command/resend", json.dumps(ask), 1)
+            response = step_until(ours, heard, "response", said="ask-1")
+            assert response == {
+                "gone": [[first - 2, first - 1]],
+                "id": "ask-1",
+                "journal": outbox.journal,
+                "ok": True,
+                "reason": "",
+                "resent": 2,
+                "verb": "resend",
+            }
+            again = step_until(ours, heard, "report", said=f'"seq":{first + 1},')
+            assert again["seq"] == first + 1
+            assert ours.deliver(timeout_s=10) >= 0
+            assert outbox.state().unsent == 0
+
+
+@pytest.mark.parametrize(
+    ("verb", "payload", "reason"),
+    [
+        ("resend", b"", "not a resend: "),
+        ("resend", b'{"id": "a", "ranges": [[0, 5]]}', "not a resend: "),
+        ("dance", b'{"id": "a"}', "no such command; there are resend"),
+    ],
+)
+def test_a_command_that_cannot_be_obeyed_is_answered_with_the_reason(
+    outbox: Outbox, verb: str, payload: bytes, reason: str
+) -> None:
+    with demo_broker() as port, publisher(port, outbox) as ours, listener(port) as heard, speaker(port) as collector:
+        ours.connect(timeout_s=5)
+        ours.step(wait_s=0.2)
+        collector.publish(f"crossing/v1/bridge/mast-1/command/{verb}", payload, 1)
+        response = step_until(ours, heard, "response", said=reason)
+        assert (response["verb"], response["ok"]) == (verb, False)
+
+
+def test_a_late_last_will_is_contradicted(outbox: Outbox) -> None:
+    with demo_broker() as port, publisher(port, outbox) as ours, listener(port) as heard, speaker(port) as late:
+        ours.connect(timeout_s=5)
+        step_until(ours, heard, "status", said="online")
+        will = {"schema": 1, "state": "offline", "run": "run-0", "since": "2026-11-22T02:46:00Z"}
+        late.publish("crossing/v1/bridge/mast-1/status", json.dumps(will), 1, retain=True)
+        assert step_until(ours, heard, "status", said="run-1")["state"] == "online"
+
+
+def test_trouble_is_told_as_degraded_until_it_is_over(outbox: Outbox) -> None:
+    with demo_broker() as port, publisher(port, outbox) as ours, listener(port) as heard:
+        ours.connect(timeout_s=5)
+        ours.trouble("disk", "the disk is full")
+        assert step_until(ours, heard, "status", said="degraded")["reason"] == "the disk is full"
+        ours.trouble("disk", "")
+        assert step_until(ours, heard, "status", said="online")["reason"] == ""
+
+
+def test_what_is_live_is_not_held_up_by_a_backlog(outbox: Outbox) -> None:
+    with demo_broker() as port, publisher(port, outbox) as ours, listener(port) as heard:
+        ours.connect(timeout_s=5)
+        assert ours.say("live", b'{"now": 1}')
+        before = []
+        for _ in range(200):
+            ours.step(wait_s=0.05)
+            while not heard.empty():
+                before.append(heard.get()[0].rsplit("/", 1)[-1])
+            if "live" in before:
+                break
+        assert before.index("live") <= 64 + 3, "at most a window of reports and the retained messages come before it"
+
+
+def test_two_devices_of_one_name_are_told_so_and_the_first_does_not_fight_back_at_once(
+    tmp_path: Path, outbox: Outbox
+) -> None:
+    with demo_broker() as port, Outbox(tmp_path / "twin.sqlite") as other, publisher(port, outbox) as ours:
+        ours.connect(timeout_s=5)
+        with publisher(port, other) as twin:
+            twin.connect(timeout_s=5)
+            for _ in range(100):
+                ours.step(wait_s=0.05)
+                if ours.failure:
+                    break
+            assert "lost the connection" in ours.failure or "second device" in ours.failure

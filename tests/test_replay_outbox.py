@@ -1,0 +1,113 @@
+"""A replay that is cut off goes on where its outbox knows that it was: the same reports, none of them twice."""
+
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from collector.demo_broker import demo_broker
+from edge.cli import main
+from edge.delivery.outbox import Outbox
+from edge.delivery.report import Report, decode
+
+TAPE = Path(__file__).parent / "golden" / "convoy.tape"
+LINE = ["--line", "0.5,0.2,0.5,0.9", "--bucket", "5"]
+
+
+def replay(*more: str, publish_to: int) -> int:
+    return main(["replay", str(TAPE), *LINE, "--publish", "--broker", f"127.0.0.1:{publish_to}", *more])
+
+
+def reports_in(outbox: Path) -> list[Report]:
+    with Outbox(outbox) as kept:
+        kept.resend([(1, 10_000)])
+        return [decode(one.payload) for one in kept.pending(10_000) if one.address.endswith("/report")]
+
+
+def same(report: Report) -> dict[str, object]:
+    said = json.loads(json.dumps({name: getattr(report, name) for name in ("run", "seq", "start", "lines")}))
+    return dict(said)
+
+
+def test_reports_wait_in_the_outbox_while_there_is_no_broker(tmp_path: Path) -> None:
+    outbox = tmp_path / "outbox.sqlite"
+    assert replay("--outbox", str(outbox), publish_to=1) == 1
+    assert len(reports_in(outbox)) > 5
+    with demo_broker() as port:
+        assert replay("--outbox", str(outbox), publish_to=port) == 0
+    with Outbox(outbox) as kept:
+        assert kept.state().unsent == 0
+
+
+def test_the_same_command_again_adds_nothing(tmp_path: Path) -> None:
+    outbox = tmp_path / "outbox.sqlite"
+    with demo_broker() as port:
+        assert replay("--outbox", str(outbox), publish_to=port) == 0
+        first = reports_in(outbox)
+        assert replay("--outbox", str(outbox), publish_to=port) == 0
+    assert reports_in(outbox) == first
+    assert [report.seq for report in first] == list(range(1, len(first) + 1))
+
+
+def test_a_replay_that_is_killed_again_and_again_ends_with_the_same_reports(tmp_path: Path) -> None:
+    whole, broken = tmp_path / "whole.sqlite", tmp_path / "broken.sqlite"
+    with demo_broker() as port:
+        assert replay("--outbox", str(whole), publish_to=port) == 0
+        command = [sys.executable, "-m", "edge.cli", "replay", str(TAPE), *LINE, "--publish"]
+        command += ["--broker", f"127.0.0.1:{port}", "--outbox", str(broken)]
+        kills = 0
+        for reports in (0, 2, 5):
+            with subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as child:
+                while child.poll() is None:
+                    if broken.exists() and _numbered(broken) >= reports:
+                        os.kill(child.pid, signal.SIGKILL)
+                        kills += 1
+                        break
+        assert kills >= 1, "at least one of them came in time"
+        assert replay("--outbox", str(broken), publish_to=port) == 0
+    assert list(map(same, reports_in(broken))) == list(map(same, reports_in(whole)))
+
+
+def _numbered(outbox: Path) -> int:
+    try:  # a look from outside, while another process owns it
+        database = sqlite3.connect(f"file:{outbox}?mode=ro", uri=True)
+        try:
+            return int(database.execute("SELECT seq_next - 1 FROM ledger").fetchone()[0])
+        finally:
+            database.close()
+    except (sqlite3.Error, TypeError):
+        return -1
+
+
+def test_each_crossing_is_published_once_if_asked_for(tmp_path: Path) -> None:
+    outbox = tmp_path / "outbox.sqlite"
+    configuration = tmp_path / "edge.yaml"
+    with demo_broker() as port:
+        configuration.write_text(
+            "lines: {deck: {from: [0.5, 0.2], to: [0.5, 0.9], a_to_b: out, b_to_a: back}}\n"
+            f"mqtt: {{host: 127.0.0.1, port: {port}, tls: false}}\nreport: {{crossings: true}}\n"
+        )
+        for _ in range(2):
+            assert (
+                main(["replay", str(TAPE), "--config", str(configuration), "--publish", "--outbox", str(outbox)]) == 0
+            )
+    with Outbox(outbox) as kept:
+        total = kept.total()
+        assert total is not None
+        crossed = sum(n for ways in total.lines.values() for classes in ways.values() for n in classes.values())
+        assert kept.progress(decode_run(kept)).posts == crossed > 0
+
+
+def decode_run(kept: Outbox) -> str:
+    kept.resend([(1, 1)])
+    return decode(kept.pending(1)[0].payload).run
+
+
+def test_an_outbox_without_publishing_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["replay", str(TAPE), *LINE, "--outbox", str(tmp_path / "o.sqlite")]) == 2
+    assert "say --publish as well" in capsys.readouterr().err
