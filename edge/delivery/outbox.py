@@ -211,6 +211,7 @@ class Outbox:
         """A broker has acknowledged these. A number that is not held is passed over."""
         with self._transaction() as database:
             database.executemany("UPDATE letter SET sent = 1 WHERE number = ?", ((number,) for number in numbers))
+        self.revision += 1
 
     def resend(self, ranges: Sequence[tuple[int, int]], *, journal: str = "", limit: int = 10_000) -> Resent:
         """Make reports pending again, by `seq`; of a journal that is not this one, all are gone.
@@ -247,8 +248,10 @@ class Outbox:
     def total(self) -> Total | None:
         """All that was counted since this outbox began; None before the first report."""
         with self._reading() as database:
-            since_ms, as_of_ms, watched_ms, reports, dropped = database.execute(
-                "SELECT since_ms, as_of_ms, watched_ms, seq_next - 1, dropped FROM ledger"
+            since_ms, as_of_ms, watched_ms, reports, dropped, sent_through = database.execute(
+                "SELECT since_ms, as_of_ms, watched_ms, seq_next - 1, dropped,"
+                " ifnull((SELECT seq FROM letter WHERE sent = 0 AND seq IS NOT NULL ORDER BY number LIMIT 1), seq_next)"
+                " - 1 FROM ledger"
             ).fetchone()
             if since_ms is None:
                 return None
@@ -256,6 +259,8 @@ class Outbox:
             for line, way, label, vehicles in database.execute("SELECT * FROM total"):
                 lines.setdefault(line, {}).setdefault(way, {})[label] = vehicles
             return Total(
+                journal=self._journal,
+                sent_through=sent_through,
                 since=rfc3339(since_ms),
                 as_of=rfc3339(as_of_ms),
                 reports=reports,

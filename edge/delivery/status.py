@@ -23,10 +23,13 @@ class Total(msgspec.Struct, frozen=True, kw_only=True):
 
     `since` and `as_of` are the start of the first bucket and the end of the last one, RFC 3339 in UTC; `reports` is
     the number of buckets, `watched_ms` how much of their time was watched. `dropped` reports are in these sums, and the
-    device had no room to keep them until they could be sent.
+    device had no room to keep them until they could be sent. Of the reports that `journal` numbered, a broker has
+    acknowledged all up to `sent_through`: what of them did not arrive was lost on the way, and can be asked for.
     """
 
     schema: int = SCHEMA
+    journal: Name
+    sent_through: Amount
     since: str
     as_of: str
     reports: Amount

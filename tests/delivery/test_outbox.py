@@ -123,7 +123,12 @@ def test_totals_are_of_all_reports_whether_held_or_not_and_survive(tmp_path: Pat
         fill(outbox, 2)
     with Outbox(path, keep_bytes=2 * SIZE) as outbox:
         fill(outbox, 3)
+        outbox.sent([4])
         total = outbox.total()
+        assert total is not None
+        assert (total.journal, total.sent_through) == (outbox.journal, 4)
+        outbox.sent([5])
+        assert outbox.total().sent_through == 5
     assert total is not None
     assert total.lines == {"deck": {"outbound": {"car": 5, "truck": 0}, "return": {"car": 0, "truck": 0}}}
     assert (total.reports, total.watched_ms, total.dropped) == (5, 5 * MINUTE_MS, 3)
