@@ -1,0 +1,325 @@
+"""A device of the simulated world: the real outbox, shelf, courier, publisher and bucket counter, on a fragile machine.
+
+The camera gives frames for as long as the process lives; every frame that was delivered to it goes into the oracle's
+book, whatever becomes of it.
+"""
+
+import random
+import sqlite3
+from collections import deque
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from edge.counting.buckets import Bucket, BucketCounter
+from edge.counting.crossing import DIRECTIONS, Crossing
+from edge.delivery.connection import Accepted, Acknowledged, Broker, Ended, Event, Heard, Message, Refused
+from edge.delivery.courier import Courier
+from edge.delivery.mqtt import Publisher
+from edge.delivery.outbox import Outbox
+from edge.delivery.report import Report, encode, report_of
+from edge.delivery.shelf import Shelf
+from edge.delivery.status import Info, LineInfo
+from edge.errors import WorkError
+from tests.simulation.broker import TAKEN_OVER, BrokerEnd, Client, Said, SimulatedBroker
+from tests.simulation.disk import Disk
+from tests.simulation.network import Wire
+from tests.simulation.oracle import Book
+from tests.simulation.world import Killed, SimulatedClock, World
+
+LINES = ("deck", "ramp")
+LABELS = ("car", "truck", "bus")
+BUCKET_MS = 10_000
+GAP_MS = 2_000
+SETTLE_MS = 1_000
+EPOCH_MS = 1_795_600_000_000
+FRAME_MS = (300, 700, 1_000, 1_900, 2_500, 6_000)
+
+
+class SimulatedLink(Client):
+    """The device's end of a connection; implements edge.delivery.connection.Link."""
+
+    def __init__(self, world: World, broker: SimulatedBroker, client_id: str, will: Message) -> None:
+        self._world = world
+        self._events: deque[Event] = deque()
+        self._tokens = 0
+        self.wire = Wire(world)
+        self.wire.client = self
+        self._over = False
+        self.killed = False
+        """The process that waits here was ended meanwhile."""
+        said = Said(will.topic, will.payload, will.qos, will.retain)
+        self.wire.up.send(lambda: broker.connect(self.wire, self, client_id, said, lasting=False, receive_max=20))
+
+    def publish(self, message: Message) -> int:
+        self._tokens += 1
+        said = Said(message.topic, message.payload, message.qos, message.retain)
+        self._send("publish", said, self._tokens)
+        return self._tokens
+
+    def listen(self, topics: Sequence[str]) -> None:
+        self._send("subscribe", list(topics))
+
+    def events(self, wait_s: float) -> list[Event]:
+        if not self._events and wait_s > 0:
+            until_ms = self._world.now_ms + int(wait_s * 1000)
+            self._world.run_until(until_ms, stop=lambda: bool(self._events) or self.killed)
+            if self.killed:
+                raise Killed
+        found = list(self._events)
+        self._events.clear()
+        return found
+
+    def close(self, *, politely: bool) -> None:
+        self._over = True
+        if politely:
+            self._send("disconnect")
+            self.wire.client = None
+        else:
+            self.wire.break_down(client_ms=0, server_ms=self._world.chance.choice((5, 30_000, 45_000)))
+
+    def _send(self, what: str, *given: Any) -> None:
+        def arrive() -> None:
+            end = self.wire.server
+            if isinstance(end, BrokerEnd):
+                getattr(end, what)(*given)
+
+        self.wire.up.send(arrive)
+
+    def accepted(self, *, resumed: bool, receive_max: int | None) -> None:
+        assert not resumed, "a device's session ends with its connection"
+        self._events.append(Accepted(receive_max))
+
+    def acknowledged(self, token: int, refused: str) -> None:  # type: ignore[override]
+        self._events.append(Refused(token, refused) if refused else Acknowledged(token))
+
+    def subscribed(self) -> None:
+        pass
+
+    def arrived(self, number: int, said: Said) -> None:
+        self._send("acknowledge", number)
+        self._events.append(Heard(said.topic, said.payload))
+
+    def ended(self, reason: str) -> None:
+        if not self._over:
+            self._events.append(Ended(reason, taken_over=reason == TAKEN_OVER))
+
+    def broken(self) -> None:
+        self.ended("the wire is dead")
+
+
+class Device:
+    """One machine: it boots, counts, is killed, boots again."""
+
+    def __init__(self, world: World, broker: SimulatedBroker, folder: Path, number: int, book: Book) -> None:
+        self.world = world
+        self.site, self.name = "bridge", f"mast-{number}"
+        self.disk = Disk(world, folder)
+        self.path = folder / f"{self.name}.outbox"
+        self.book = book
+        self.clock = SimulatedClock(world, epoch_ms=EPOCH_MS)
+        self.keep_bytes = world.chance.choice((3_000, 20_000, 10_000_000))
+        self.alive = False
+        self.camera = True
+        self.kills = 0
+        self._broker = broker
+        self._boots = 0
+        self._generation = 0
+        self._link: SimulatedLink | None = None
+        self._outbox: Outbox | None = None
+        self._publisher: Publisher | None = None
+        self._shelf: Shelf | None = None
+        self._counter: BucketCounter | None = None
+        self._run = ""
+        self._frame_ms = 0
+        self._anchor_ms = 0
+
+    # The process
+
+    def boot(self) -> None:
+        """Start the process; it may die in the middle of that."""
+        if self.alive:
+            return
+        self.alive = True
+        self._boots += 1
+        self._generation += 1
+        self.world.tell(f"{self.name} boots")
+        self._guard(self._start)
+        if self.alive:
+            self.world.after(1, self._live, self._generation)
+
+    def _start(self) -> None:
+        chance = self.world.chance
+        self._run = f"{self.name}-r{self._boots}"
+        self._outbox = Outbox(
+            self.path,
+            keep_bytes=self.keep_bytes,
+            patient=True,
+            connection=self.disk.connections(),
+            journal=f"{self.name}-j{self._boots}",
+        )
+        self._shelf = Shelf(self._outbox, waiting_max=chance.choice((3, 1_000)) if not self.world.calm else 1_000)
+        self._counter = BucketCounter(LINES, width_ms=BUCKET_MS, gap_ms=GAP_MS, settle_ms=SETTLE_MS)
+        self._publisher = Publisher(
+            Broker("simulated"),
+            self._outbox,
+            site=self.site,
+            device=self.name,
+            run=self._run,
+            info=Info(
+                run=self._run,
+                version="0",
+                model="m",
+                lines={line: LineInfo() for line in LINES},
+                classes=list(LABELS),
+                bucket_ms=BUCKET_MS,
+            ),
+            courier=Courier(in_flight_max=chance.choice((1, 4, 64))),
+            clock=self.clock,
+            chance=random.Random(chance.random()),
+            connect=self._connect,
+        )
+        self._anchor_ms = self.clock.real_ms() - self.clock.monotonic_ms()
+        self._frame_ms = -1
+        self.book.begin(self.site, self.name, self._run)
+
+    def _connect(self, _: Broker, client_id: str, *, will: Message, timeout_s: float) -> SimulatedLink:
+        assert timeout_s >= 1.0, "time enough to connect"
+        if not self._broker.up or self.world.happens(0.1):
+            raise WorkError("the broker cannot be reached")
+        self._link = SimulatedLink(self.world, self._broker, client_id, will)
+        return self._link
+
+    def _live(self, generation: int) -> None:
+        """One turn of the service's loop."""
+        if not self.alive or generation != self._generation:
+            return
+        self._guard(self._turn)
+        if self.alive:
+            wait_ms = self.world.chance.choice(FRAME_MS) if self.camera else 500
+            self.world.after(wait_ms, self._live, generation)
+
+    def _turn(self) -> None:
+        assert self._publisher is not None, "it has booted"
+        assert self._shelf is not None, "it has booted"
+        if self.camera:
+            self._see_frame()
+        self._shelf.hand_on(now_ms=self.clock.real_ms())
+        self._publisher.trouble("disk", self._shelf.failure)
+        self._note_loss()
+        self._publisher.step(wait_s=0.0)
+
+    def _see_frame(self) -> None:
+        assert self._counter is not None, "it has booted"
+        chance = self.world.chance
+        captured_ms = self._anchor_ms + self.clock.monotonic_ms()
+        if captured_ms <= self._frame_ms:
+            return
+        watching = chance.random() > 0.1
+        crossings = []
+        if watching and self._frame_ms >= 0:
+            for _ in range(chance.choice((0, 0, 0, 1, 1, 2))):
+                crossed_ms = chance.randrange(max(self._frame_ms, captured_ms - SETTLE_MS), captured_ms + 1)
+                crossings.append(
+                    Crossing(
+                        chance.choice(LINES), chance.choice(DIRECTIONS), chance.choice(LABELS), 1.0, crossed_ms, 0.5, 1
+                    )
+                )
+        self._frame_ms = captured_ms
+        self.book.frame(self.site, self.name, self._run, captured_ms, crossings, watching=watching)
+        for bucket in self._counter.advance(captured_ms, crossings, watching=watching):
+            self._shelve(bucket)
+
+    def _shelve(self, bucket: Bucket) -> None:
+        assert self._shelf is not None, "it has booted"
+        outbox, run = self._outbox, self._run
+        assert outbox is not None, "it has booted"
+
+        def made(seq: int) -> Report:
+            return report_of(bucket, site=self.site, device=self.name, run=run, seq=seq, journal=outbox.journal)
+
+        self._shelf.add(made, now_ms=self.clock.real_ms())
+        self._note_loss()
+        if not self._shelf.waiting:
+            self.book.told(self.site, self.name, run, bucket.start_ms)
+
+    def _note_loss(self) -> None:
+        assert self._shelf is not None, "it has booted"
+        self.book.declare_lost(self.site, self.name, self._run, self._shelf.lost)
+
+    def stop(self) -> None:
+        """End politely: the open bucket goes out as it is."""
+        if self.alive:
+            self.world.tell(f"{self.name} stops")
+            self._generation += 1  # no more turns, while the world goes on during the farewell
+            self._guard(self._stop)
+            if self.alive:
+                self._forget()
+
+    def _stop(self) -> None:
+        assert self._publisher is not None, "it has booted"
+        assert self._counter is not None, "it has booted"
+        assert self._outbox is not None, "it has booted"
+        for bucket in self._counter.close():
+            self._shelve(bucket)
+        self._publisher.close()
+        self._outbox.close()
+
+    # What happens to it
+
+    def kill(self, *, power: bool) -> None:
+        """The process is gone; with `power` the machine too, and what it had not synced."""
+        if not self.alive:
+            return
+        self.kills += 1
+        self.world.tell(f"{self.name} {'loses power' if power else 'is killed'}")
+        outbox = self._outbox
+        if outbox is not None:
+            database: sqlite3.Connection | None = outbox._database
+            if power:
+                self.disk.lose_power(self.path, database, self.world.chance)
+            elif database is not None:
+                database.close()
+            if outbox._lock_file is not None:
+                outbox._lock_file.close()
+        if self._link is not None:
+            self._link._over = self._link.killed = True
+            server_ms = self.world.chance.randrange(20_000, 45_000) if power else 1
+            self._link.wire.break_down(client_ms=0, server_ms=server_ms)
+        self._forget()
+
+    def _forget(self) -> None:
+        self.alive = False
+        self._link = self._outbox = self._publisher = self._shelf = self._counter = None
+
+    def _guard(self, action: Any) -> None:
+        try:
+            action()
+        except Killed:
+            self.kill(power=self.world.chance.random() < 0.5)
+
+    def wire(self) -> Wire | None:
+        """Its connection, to be cut."""
+        return self._link.wire if self._link is not None else None
+
+    def settled(self) -> bool:
+        """Nothing waits to be sent."""
+        if not self.alive or self._outbox is None or self._shelf is None:
+            return False
+        return not self._shelf.waiting and not self._outbox.pending(1)
+
+    @property
+    def run(self) -> str:
+        """The name of its last run."""
+        return self._run
+
+    def end(self) -> None:
+        """Look at what it holds, when all is over."""
+        self.kill(power=False)
+        with Outbox(self.path) as outbox:
+            self.book.examine(self.site, self.name, outbox)
+
+
+def payload_of(report: Report) -> bytes:
+    """As it travels."""
+    return encode(report)

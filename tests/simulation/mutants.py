@@ -1,0 +1,93 @@
+# ruff: noqa: T201 - a command prints
+"""Deliberate breaks of delivery and counting; each must be caught by a seed of the simulation, or by a test.
+
+    python -m tests.simulation.mutants [--seeds 150] [NAME...]
+
+A copy of the repository is broken, one break at a time; a break that nobody notices is a hole in the tests, and the
+command ends with 1. A break whose text is not found in the code ends it with 2: the list has to follow the code.
+"""
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+from tqdm import tqdm
+
+ROOT = Path(__file__).parents[2]
+COPIED = ("edge", "collector", "tests", "models", "pyproject.toml", "README.md", "Makefile")
+TESTS = ("tests/delivery", "tests/collector", "tests/counting", "tests/test_replay_outbox.py")
+
+
+@dataclass(frozen=True, slots=True)
+class Mutant:
+    """`old` stands once in `file`, and is replaced by `new`."""
+
+    name: str
+    file: str
+    old: str
+    new: str
+
+
+def mutants() -> list[Mutant]:
+    """Those of the list beside this file."""
+    return [Mutant(**one) for one in yaml.safe_load(Path(__file__).with_suffix(".yaml").read_text("utf-8"))]
+
+
+def is_noticed(tree: Path, seeds: int) -> str:
+    """By whom: `seed`, `test`, or empty."""
+    environment = {**os.environ, "PYTHONPATH": str(tree), "PYTHONDONTWRITEBYTECODE": "1"}
+    given = {"cwd": tree, "env": environment, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    simulate = [sys.executable, "-m", "tests.simulation", "--seeds", str(seeds), "--until-failure"]
+    if subprocess.run(simulate, check=False, **given).returncode:
+        return "seed"
+    test = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *TESTS]
+    return "test" if subprocess.run(test, check=False, **given).returncode else ""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Break, look who notices, mend."""
+    parser = argparse.ArgumentParser(prog="python -m tests.simulation.mutants", description=__doc__.split("\n", 1)[0])
+    parser.add_argument("names", nargs="*", metavar="NAME", help="only those whose name holds this")
+    parser.add_argument("--seeds", type=int, default=150)
+    parser.add_argument("--list", action="store_true", help="print their names")
+    given = parser.parse_args(arguments)
+    known = mutants()
+    chosen = [one for one in known if not given.names or any(name in one.name for name in given.names)]
+    stray = [one.name for one in known if (ROOT / one.file).read_text("utf-8").count(one.old) != 1]
+    if stray:
+        print(f"these do not fit the code any more: {'; '.join(stray)}", file=sys.stderr)
+        return 2
+    if given.list:
+        print("\n".join(one.name for one in chosen))
+        return 0
+    unnoticed = []
+    with tempfile.TemporaryDirectory(prefix="crossing-mutants-") as folder:
+        tree = Path(folder)
+        for name in COPIED:
+            place = ROOT / name
+            if place.is_dir():
+                shutil.copytree(place, tree / name, ignore=shutil.ignore_patterns("__pycache__", "*.mp4", "training"))
+            else:
+                shutil.copy(place, tree / name)
+        for one in tqdm(chosen, unit="mutant"):
+            file = tree / one.file
+            whole = file.read_text("utf-8")
+            file.write_text(whole.replace(one.old, one.new), "utf-8")
+            noticed = is_noticed(tree, given.seeds)
+            file.write_text(whole, "utf-8")
+            tqdm.write(f"{noticed or 'NOBODY':6} {one.name}", file=sys.stdout)
+            if not noticed:
+                unnoticed.append(one.name)
+    print(f"{len(chosen) - len(unnoticed)} of {len(chosen)} mutants are noticed")
+    return 1 if unnoticed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

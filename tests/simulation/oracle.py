@@ -1,0 +1,200 @@
+"""What ought to have been counted, recomputed slowly and plainly from the frames that were delivered.
+
+The invariant, checked after every seed: *the collector's counts equal the counts of the pure pipeline over the frames
+that the camera delivered, except reports the device itself declares dropped.* In parts:
+
+1. Of every run the collector's reports are the buckets of its frames: same counts, same watched time, null where blind,
+   each once. A kill loses the open buckets and what no disk took; nothing that was told to be stored.
+2. What an outbox numbered and the collector lacks, the device has declared: it is gone from the outbox, the collector
+   was told so, and the outbox counted it as dropped or, if a broker lost it after all, as forgotten.
+3. The retained totals are the sums over all that was numbered.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from edge.counting.crossing import Crossing
+from edge.delivery.outbox import Outbox
+from edge.delivery.report import Report
+
+BUCKET_MS = 10_000
+GAP_MS = 2_000
+
+Key = tuple[str, str, str]  # site, device, run
+
+
+@dataclass(slots=True)
+class Life:
+    """One run: its frames, and what its device was told to be safe."""
+
+    frames: list[tuple[int, bool]] = field(default_factory=list)
+    crossings: list[tuple[int, str, str, str]] = field(default_factory=list)
+    told: set[int] = field(default_factory=set)
+    lost: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """One bucket: counts per (line, direction, class), and for how long somebody looked."""
+
+    counts: dict[tuple[str, str, str], int]
+    watched_ms: int
+
+
+class WrongError(AssertionError):
+    """The invariant does not hold; the message says where."""
+
+
+class Book:
+    """Everything that the cameras delivered, and what became of it."""
+
+    def __init__(self) -> None:
+        self.lives: dict[Key, Life] = {}
+        self.numbered: dict[tuple[str, str, str], int] = {}  # (site, device, journal) -> reports
+        self.dropped: dict[tuple[str, str, str], tuple[int, int]] = {}  # dropped, forgotten
+        self.rotten: set[tuple[str, str]] = set()  # devices whose outbox was damaged by the world
+        self.totals: dict[tuple[str, str], dict[tuple[str, str, str], int]] = {}
+        self.appended: dict[Key, int] = defaultdict(int)
+
+    def begin(self, site: str, device: str, run: str) -> None:
+        self.lives[site, device, run] = Life()
+
+    def frame(
+        self, site: str, device: str, run: str, at_ms: int, crossings: Sequence[Crossing], *, watching: bool
+    ) -> None:
+        life = self.lives[site, device, run]
+        life.frames.append((at_ms, watching))
+        life.crossings += [(c.crossed_ms, c.line, c.direction, c.label) for c in crossings]
+
+    def told(self, site: str, device: str, run: str, start_ms: int) -> None:
+        """The device believes this bucket and all before it to be on its disk."""
+        self.lives[site, device, run].told.add(start_ms)
+
+    def declare_lost(self, site: str, device: str, run: str, reports: int) -> None:
+        self.lives[site, device, run].lost = reports
+
+    def examine(self, site: str, device: str, outbox: Outbox) -> None:
+        """Note what the device's disk says in the end."""
+        state = outbox.state()
+        journal = (site, device, outbox.journal)
+        self.numbered[journal] = state.seq_next - 1
+        self.dropped[journal] = (state.dropped, state.forgotten)
+        for key in self.lives:
+            if key[:2] == (site, device):
+                self.appended[key] = outbox.progress(key[2]).reports
+        total = outbox.total()
+        self.totals[site, device] = {
+            (line, way, label): number
+            for line, ways in (total.lines if total else {}).items()
+            for way, classes in ways.items()
+            for label, number in classes.items()
+            if number
+        }
+
+    def check(self, reports: Iterable[Report], gone: dict[tuple[str, str, str], set[int]]) -> None:
+        """Hold the invariant over what the collector has; `gone` is what it was told to be so, by journal."""
+        by_run: dict[Key, list[Report]] = defaultdict(list)
+        by_journal: dict[tuple[str, str, str], dict[int, Report]] = defaultdict(dict)
+        for report in reports:
+            by_run[report.site, report.device, report.run].append(report)
+            journal = report.journal if isinstance(report.journal, str) else ""
+            seqs = by_journal[report.site, report.device, journal]
+            _hold(report.seq not in seqs, f"{report.device} {journal} {report.seq} came in twice under two runs")
+            seqs[report.seq] = report
+        _hold(set(by_run) <= set(self.lives), f"reports of runs that never were: {set(by_run) - set(self.lives)}")
+        for key, life in self.lives.items():
+            self._check_run(key, life, by_run.get(key, []), by_journal)
+        for device in self.totals:
+            self._check_totals(device)
+        for key, numbered in self.numbered.items():
+            self._check_journal(key, numbered, by_journal.get(key, {}), gone.get(key, set()))
+
+    def _check_run(
+        self,
+        key: Key,
+        life: Life,
+        found: list[Report],
+        by_journal: dict[tuple[str, str, str], dict[int, Report]],
+    ) -> None:
+        truth = buckets_of(life)
+        starts = [report.start_ms for report in found]
+        _hold(len(starts) == len(set(starts)), f"{key}: a bucket came in twice: {sorted(starts)}")
+        for report in found:
+            there = truth.get(report.start_ms)
+            _hold(there is not None, f"{key}: nobody delivered frames for the bucket at {report.start_ms}")
+            assert there is not None, "held just now"
+            self._check_bucket(key, report, there)
+        if (key[0], key[1]) in self.rotten:
+            return  # what a damaged file held is set aside, for a person
+        missing = life.told - set(starts)
+        absent = sum(
+            numbered - len(by_journal.get(journal, {}))
+            for journal, numbered in self.numbered.items()
+            if journal[:2] == key[:2]
+        )
+        _hold(len(missing) <= absent, f"{key}: {len(missing)} reports that were safe were never numbered")
+        _hold(len(life.told) <= self.appended[key], f"{key}: {len(life.told)} told, {self.appended[key]} on disk")
+
+    @staticmethod
+    def _check_bucket(key: Key, report: Report, there: Truth) -> None:
+        where = f"{key} seq {report.seq} at {report.start}"
+        _hold(report.watched_ms == there.watched_ms, f"{where}: watched {report.watched_ms}, not {there.watched_ms} ms")
+        counted = {
+            (line, way, label): number
+            for line, ways in (report.lines or {}).items()
+            for way, classes in ways.items()
+            for label, number in classes.items()
+            if number
+        }
+        _hold(counted == there.counts, f"{where}: counted {counted}, not {there.counts}")
+        blind = there.watched_ms == 0 and not there.counts
+        _hold((report.lines is None) == blind, f"{where}: blind is {blind}, and lines are {report.lines}")
+
+    def _check_totals(self, device: tuple[str, str]) -> None:
+        lives = {key: life for key, life in self.lives.items() if key[:2] == device}
+        if device in self.rotten or any(life.lost for life in lives.values()):
+            return  # what was numbered is not the beginning of each run
+        expected: dict[tuple[str, str, str], int] = defaultdict(int)
+        for key, life in lives.items():
+            truth = buckets_of(life)
+            for start_ms in sorted(truth)[: self.appended[key]]:
+                for series, number in truth[start_ms].counts.items():
+                    expected[series] += number
+        _hold(self.totals[device] == dict(expected), f"{device}: totals {self.totals[device]}, not {dict(expected)}")
+
+    def _check_journal(
+        self, key: tuple[str, str, str], numbered: int, found: dict[int, Report], gone: set[int]
+    ) -> None:
+        absent = set(range(1, numbered + 1)) - set(found)
+        _hold(absent <= gone, f"{key}: {sorted(absent - gone)} of {numbered} are neither here nor declared gone")
+        dropped, forgotten = self.dropped[key]
+        _hold(len(absent) <= dropped + forgotten, f"{key}: {len(absent)} absent, {dropped} + {forgotten} declared")
+        _hold(all(1 <= seq <= numbered for seq in found), f"{key}: numbers beyond {numbered}: {sorted(found)[-3:]}")
+
+
+def buckets_of(life: Life) -> dict[int, Truth]:
+    """The plain recomputation: a frame that sees vouches for the time to the next, at most the gap."""
+    watched: dict[int, int] = defaultdict(int)
+    counts: dict[int, dict[tuple[str, str, str], int]] = defaultdict(lambda: defaultdict(int))
+    for (at_ms, sees), (next_ms, _) in zip(life.frames, life.frames[1:], strict=False):
+        until_ms = min(next_ms, at_ms + GAP_MS) if sees else at_ms
+        while at_ms < until_ms:
+            start_ms = at_ms - at_ms % BUCKET_MS
+            end_ms = min(until_ms, start_ms + BUCKET_MS)
+            watched[start_ms] += end_ms - at_ms
+            at_ms = end_ms  # noqa: PLW2901  # piece by piece
+    for crossed_ms, line, way, label in life.crossings:
+        counts[crossed_ms - crossed_ms % BUCKET_MS][line, way, label] += 1
+    if not life.frames:
+        return {}
+    first_ms = life.frames[0][0] - life.frames[0][0] % BUCKET_MS
+    return {
+        start_ms: Truth(dict(counts[start_ms]), watched[start_ms])
+        for start_ms in range(first_ms, life.frames[-1][0] + 1, BUCKET_MS)
+    }
+
+
+def _hold(rule: bool, message: str) -> None:  # reads as assert does, and is not optimised away
+    if not rule:
+        raise WrongError(message)

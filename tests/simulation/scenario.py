@@ -1,0 +1,212 @@
+"""One seed from beginning to end: devices, a broker, a collector, troubles of every kind, then calm, then the check."""
+
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.simulation.broker import SimulatedBroker
+from tests.simulation.centre import Centre
+from tests.simulation.device import Device
+from tests.simulation.oracle import Book, WrongError
+from tests.simulation.world import World
+
+CALM_MS_MAX = 100 * 3_600_000  # time enough for every wait between two requests
+MEMORY = Path("/dev/shm")  # where there is one: what is synced here costs nothing
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """What happened under a seed, for the curious."""
+
+    troubles: Counter[str]
+    reports: int
+    gone: int
+    duplicates: int
+    dropped_by_broker: int
+
+
+class Troubles:
+    """What goes wrong, and how often: each seed has a temper of its own."""
+
+    def __init__(
+        self, world: World, broker: SimulatedBroker, devices: list[Device], centre: Centre, book: Book
+    ) -> None:
+        self.happened: Counter[str] = Counter()
+        self._world = world
+        self._broker = broker
+        self._devices = devices
+        self._centre = centre
+        self._book = book
+        chance = world.chance
+        kinds: dict[str, Callable[[], None]] = {
+            "kill device": lambda: self._device().kill(power=False),
+            "cut device's power": lambda: self._device().kill(power=True),
+            "kill at a statement": self._kill_at_statement,
+            "stop device": lambda: self._device().stop(),
+            "disk full": lambda: self._fail_disk("database or disk is full"),
+            "disk fails": lambda: self._fail_disk("disk I/O error"),
+            "step clock": self._step_clock,
+            "break wire": self._break_wire,
+            "silent wire": self._silent_wire,
+            "broker crashes": self._crash_broker,
+            "broker refuses": self._refuse,
+            "kill collector": centre.kill,
+            "kill collector at a statement": lambda: centre.kill_at(chance.randrange(1, 60)),
+            "collector's disk full": lambda: self._fail_centre("database or disk is full"),
+            "outbox rots": self._rot,
+            "late will": self._late_will,
+        }
+        rare = {"outbox rots": 0.1, "step clock": 0.3, "broker crashes": 0.6}
+        self._kinds = {name: kind for name, kind in kinds.items() if chance.random() < 0.7}
+        self._weights = [chance.random() * rare.get(name, 1.0) for name in self._kinds]
+        self._every_ms = chance.choice((1_000, 3_000, 10_000, 30_000))
+
+    def begin(self) -> None:
+        """Let trouble come, one after another."""
+        if self._kinds:
+            self._world.after(self._world.chance.expovariate(1 / self._every_ms), self._next)
+
+    def _next(self) -> None:
+        if self._world.calm:
+            return
+        [name] = self._world.chance.choices(list(self._kinds), self._weights)
+        self.happened[name] += 1
+        self._world.tell(f"trouble: {name}")
+        self._kinds[name]()
+        self.begin()
+
+    def _device(self) -> Device:
+        return self._world.chance.choice(self._devices)
+
+    def _kill_at_statement(self) -> None:
+        self._device().disk.kill_in = self._world.chance.randrange(1, 80)
+
+    def _fail_disk(self, how: str) -> None:
+        disk = self._device().disk
+        disk.failing = how
+
+        def mend() -> None:
+            disk.failing = ""
+
+        self._world.after(self._world.chance.choice((100, 5_000, 90_000)), mend)
+
+    def _fail_centre(self, how: str) -> None:
+        disk = self._centre.disk
+        disk.failing = how
+
+        def mend() -> None:
+            disk.failing = ""
+
+        self._world.after(self._world.chance.choice((100, 5_000, 60_000)), mend)
+
+    def _step_clock(self) -> None:
+        self._device().clock.off_ms += self._world.chance.choice((-3_600_000, -1_500, 800, 3_600_000, 86_400_000))
+
+    def _break_wire(self) -> None:
+        wires = [one for one in (*(device.wire() for device in self._devices), self._centre.wire()) if one is not None]
+        if wires:
+            chance = self._world.chance
+            chance.choice(wires).break_down(
+                client_ms=chance.choice((10, 1_000, 40_000)), server_ms=chance.choice((10, 1_000, 45_000))
+            )
+
+    def _silent_wire(self) -> None:
+        wires = [one for one in (*(device.wire() for device in self._devices), self._centre.wire()) if one is not None]
+        if wires:
+            self._world.chance.choice(wires).fall_silent(self._world.chance.choice((1_000, 20_000, 80_000)))
+
+    def _crash_broker(self) -> None:
+        if self._broker.up:
+            if self._world.chance.random() < 0.2:
+                self._broker.lose_everything()
+            self._broker.crash(down_ms=self._world.chance.choice((500, 10_000, 60_000)))
+
+    def _refuse(self) -> None:
+        until_ms = self._world.now_ms + self._world.chance.choice((2_000, 30_000))
+        share = self._world.chance.choice((0.2, 1.0))
+        self._broker.refusing = lambda _: self._world.now_ms < until_ms and self._world.chance.random() < share
+
+    def _rot(self) -> None:
+        device = self._device()
+        device.kill(power=False)
+        if device.path.exists():
+            device.disk.rot(device.path)
+            self._book.rotten.add((device.site, device.name))
+
+    def _late_will(self) -> None:
+        wire = self._device().wire()
+        if wire is not None:
+            wire.break_down(client_ms=5, server_ms=self._world.chance.randrange(1_500, 60_000))
+
+
+def live(seed: int, *, trace: bool = False) -> tuple[Ended, World]:
+    """Run a seed; raises WrongError where the invariant does not hold."""
+    world = World(seed, trace=trace)
+    folder = Path(tempfile.mkdtemp(prefix="crossing-simulation-", dir=MEMORY if MEMORY.is_dir() else None))
+    try:
+        return _live(world, folder), world
+    except AssertionError as wrong:
+        wrong.add_note(
+            "\n".join(world.said or [f"python -m tests.simulation --seed {seed} --trace shows what happened"])
+        )
+        raise
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _live(world: World, folder: Path) -> Ended:
+    chance, book = world.chance, Book()
+    broker = SimulatedBroker(world, queue_max=chance.choice((5, 50, 1_000)), receive_max=chance.choice((None, 1, 10)))
+    devices = [Device(world, broker, folder, number, book) for number in range(1, chance.choice((1, 2, 3)) + 1)]
+    centre = Centre(world, broker, folder)
+    troubles = Troubles(world, broker, devices, centre, book)
+    _every(world, chance.choice((1_000, 20_000)), broker.save)
+    _every(world, 2_000, lambda: [device.boot() for device in devices if world.calm or chance.random() < 0.5])
+    _every(world, 2_000, lambda: centre.boot() if world.calm or chance.random() < 0.5 else None)
+    troubles.begin()
+    world.run_until(chance.choice((60_000, 180_000, 400_000)))
+    _calm_down(world, broker, devices, centre)
+    _check_presence(broker, devices)
+    for device in devices:
+        device.end()
+    book.check(centre.reports(), centre.gone())
+    found = centre.reports()
+    return Ended(
+        troubles.happened, len(found), sum(map(len, centre.gone().values())), centre.duplicates, broker.dropped
+    )
+
+
+def _calm_down(world: World, broker: SimulatedBroker, devices: list[Device], centre: Centre) -> None:
+    """No more troubles and no more frames; then everything must arrive, or be declared gone."""
+    world.calm = True
+    for disk in (*(device.disk for device in devices), centre.disk):
+        disk.failing, disk.kill_in = "", None
+    for device in devices:
+        device.stop()
+        device.camera = False
+    world.run_until(world.now_ms + 300_000)
+    until_ms = world.now_ms + CALM_MS_MAX
+    while world.now_ms < until_ms:
+        if all(device.settled() for device in devices) and centre.settled():
+            return
+        world.run_until(world.now_ms + 60_000)
+    unsettled = [device.name for device in devices if not device.settled()]
+    raise WrongError(f"after {CALM_MS_MAX / 3_600_000:g} h of calm not all has arrived: {unsettled} {centre.missing()}")
+
+
+def _check_presence(broker: SimulatedBroker, devices: list[Device]) -> None:
+    for device in devices:
+        said = broker.retained.get(f"crossing/v1/{device.site}/{device.name}/status")
+        if said is None or b'"state":"online"' not in said.payload or device.run.encode() not in said.payload:
+            raise WrongError(f"{device.name} is online, and the broker keeps {said and said.payload!r}")
+
+
+def _every(world: World, every_ms: int, action: Callable[[], object]) -> None:
+    def again() -> None:
+        action()
+        world.after(every_ms, again)
+
+    again()
