@@ -11,7 +11,7 @@ help:               ## list the chores
 $(READY): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet --editable '.[collector,charts,demo,dev]'
+	$(BIN)/python -m pip install --quiet --editable '.[collector,postgres,charts,demo,dev]'
 	touch $@
 
 demo: $(READY)      ## count a clip at its own pace, publish it, and compare with the truth (VIDEO=... LINE=x1,y1,x2,y2)

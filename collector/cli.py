@@ -13,10 +13,13 @@ from datetime import UTC, datetime, timedelta
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from collector.clock import SystemClock
 from collector.config import load
+from collector.devices import devices, gaps
 from collector.errors import CollectorError, InputError
 from collector.show import as_json, as_table, zones_as_json, zones_as_table
-from collector.store import Store
+from collector.show_devices import devices_as_json, devices_as_table, gaps_as_json, gaps_as_table
+from collector.store import Store, open_store
 from collector.subscriber import Subscriber
 from collector.totals import Selection, totals
 from collector.zones import last_zones
@@ -28,12 +31,7 @@ def main(argv: list[str] | None = None) -> int:
     """Run one command; returns its exit code."""
     arguments = _parser().parse_args(argv)
     try:
-        if arguments.command == "run":
-            _run(arguments)
-        elif arguments.command == "zones":
-            _zones(arguments)
-        else:
-            _totals(arguments)
+        _COMMANDS[arguments.command](arguments)
     except CollectorError as error:
         print(f"crossing-collector: {error}", file=sys.stderr)
         return error.exit_code
@@ -45,7 +43,11 @@ def main(argv: list[str] | None = None) -> int:
 def _run(arguments: argparse.Namespace) -> None:
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     configuration = load(arguments.config)
-    with Store(configuration.store, refusals_max=configuration.refusals_max) as store:
+    with open_store(
+        configuration.store,
+        refusals_max=configuration.refusals_max,
+        password_file=configuration.store_password_file,
+    ) as store:
         subscriber = Subscriber(configuration.mqtt, store, batch_max=configuration.batch_max)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: subscriber.stop())
@@ -60,7 +62,6 @@ def _run(arguments: argparse.Namespace) -> None:
 def _totals(arguments: argparse.Namespace) -> None:
     if arguments.from_ms is not None and arguments.to_ms is not None and arguments.from_ms >= arguments.to_ms:
         raise InputError("--from must be before --to")
-    path = arguments.store or load(arguments.config).store
     selection = Selection(
         site=arguments.site,
         device=arguments.device,
@@ -68,7 +69,7 @@ def _totals(arguments: argparse.Namespace) -> None:
         from_ms=arguments.from_ms,
         to_ms=arguments.to_ms,
     )
-    with Store(path, write=False) as store:
+    with _store_of(arguments) as store:
         found = totals(store, selection)
     if arguments.json:
         print(json.dumps(as_json(found, selection), sort_keys=True))
@@ -79,8 +80,7 @@ def _totals(arguments: argparse.Namespace) -> None:
 
 
 def _zones(arguments: argparse.Namespace) -> None:
-    path = arguments.store or load(arguments.config).store
-    with Store(path, write=False) as store:
+    with _store_of(arguments) as store:
         found = last_zones(store, site=arguments.site, device=arguments.device)
     if arguments.json:
         print(json.dumps(zones_as_json(found), sort_keys=True))
@@ -88,6 +88,40 @@ def _zones(arguments: argparse.Namespace) -> None:
         print(zones_as_table(found))
     else:
         print("no zones in the last reports", file=sys.stderr)
+
+
+def _devices(arguments: argparse.Namespace) -> None:
+    now_ms = SystemClock().real_ms()
+    with _store_of(arguments) as store:
+        found = devices(store, site=arguments.site, device=arguments.device)
+    if arguments.json:
+        print(json.dumps(devices_as_json(found, now_ms=now_ms), sort_keys=True))
+    elif found:
+        print(devices_as_table(found, now_ms=now_ms))
+    else:
+        print("no device has said anything yet", file=sys.stderr)
+
+
+def _gaps(arguments: argparse.Namespace) -> None:
+    with _store_of(arguments) as store:
+        found = gaps(store, site=arguments.site, device=arguments.device)
+    if arguments.json:
+        print(json.dumps(gaps_as_json(found), sort_keys=True))
+    elif found:
+        print(gaps_as_table(found))
+    else:
+        print("nothing is missing", file=sys.stderr)
+
+
+_COMMANDS = {"run": _run, "totals": _totals, "zones": _zones, "devices": _devices, "gaps": _gaps}
+
+
+def _store_of(arguments: argparse.Namespace) -> Store:
+    """The store that was named, to read from."""
+    if arguments.store is not None:
+        return open_store(arguments.store, write=False)
+    configuration = load(arguments.config)
+    return open_store(configuration.store, write=False, password_file=configuration.store_password_file)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -103,13 +137,17 @@ def _parser() -> argparse.ArgumentParser:
     sums.add_argument("--to", dest="to_ms", type=_time, metavar="TIME", help="the end, not included")
     queues = commands.add_parser("zones", help="who is in the queue zones, as last reported")
     _add_common(queues)
+    fleet = commands.add_parser("devices", help="which devices are there, when and how late they report")
+    _add_common(fleet)
+    lacks = commands.add_parser("gaps", help="which reports are missing, and which are gone for good")
+    _add_common(lacks)
     return parser
 
 
 def _add_common(command: argparse.ArgumentParser) -> None:
     where = command.add_mutually_exclusive_group(required=True)
     where.add_argument("--config", type=Path, help="the collector's YAML file, which names the store")
-    where.add_argument("--store", type=Path, help="the store itself")
+    where.add_argument("--store", metavar="PATH|URL", help="the store itself: a file, or postgresql://...")
     command.add_argument("--site", help="only this site")
     command.add_argument("--device", help="only this device")
     command.add_argument("--json", action="store_true", help="one JSON object")

@@ -2,16 +2,21 @@
 
 import difflib
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 import yaml
 
 from collector.errors import InputError
-from edge.delivery.report import ROOT, Name
+from collector.ingest import HEARD
+from collector.store import POSTGRES
+from edge.delivery.report import ROOT, SCHEMA, Name
 
 Port = Annotated[int, msgspec.Meta(ge=1, le=65_535)]
 Text = Annotated[str, msgspec.Meta(min_length=1)]
+CLIENT_ID = "crossing-collector"
+
+_Struct = TypeVar("_Struct", bound=msgspec.Struct)
 
 
 class Mqtt(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -26,10 +31,21 @@ class Mqtt(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     username: str = ""
     password_file: Path | None = None
     root: Name = ROOT
-    client_id: Name = "crossing-collector"
+    client_id: Name = CLIENT_ID
     """The broker keeps what is unacknowledged under this name: never change it, share it with nobody."""
     session_hours: Annotated[int, msgspec.Meta(ge=1, le=8_760)] = 168
     """How long the broker is asked to keep it while the collector is away."""
+    share: Name | None = None
+    """Collectors that name the same share divide the reports among them; they need one common store."""
+
+    @property
+    def filters(self) -> list[str]:
+        """What to subscribe to. Only reports are shared: every collector hears the answers to what it asked."""
+        return [self.filter_of(channel, shared=self.share is not None and channel == "report") for channel in HEARD]
+
+    def filter_of(self, channel: str, *, shared: bool) -> str:
+        """All devices on one channel."""
+        return (f"$share/{self.share}/" if shared else "") + f"{self.root}/v{SCHEMA}/+/+/{channel}"
 
     def __str__(self) -> str:
         return f"broker {self.host}:{self.port}"
@@ -38,8 +54,10 @@ class Mqtt(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 class Configuration(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The whole of `collector.yaml`."""
 
-    store: Path
-    """The SQLite file; a path that is not absolute starts at the folder of the configuration."""
+    store: Text
+    """A SQLite file (a path that is not absolute starts at the folder of the configuration), or postgresql://..."""
+    store_password_file: Path | None = None
+    """Of PostgreSQL; a PGPASSFILE does as well."""
     mqtt: Mqtt
     batch_max: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 500
     """Reports in one transaction, and unacknowledged at a time."""
@@ -61,15 +79,31 @@ def load(path: Path) -> Configuration:
         configuration = msgspec.convert(raw, Configuration, dec_hook=_path)
     except msgspec.ValidationError as error:
         raise InputError(f"configuration {path}: {str(error).replace('$.', '')}") from error
+    _check_share(configuration, path)
     folder = path.absolute().parent
-    mqtt = configuration.mqtt
-    files = {
-        name: folder / file
-        for name in ("ca_file", "certificate_file", "key_file", "password_file")
-        if (file := getattr(mqtt, name)) is not None
-    }
-    mqtt = msgspec.structs.replace(mqtt, **files)
-    return msgspec.structs.replace(configuration, store=folder / configuration.store, mqtt=mqtt)
+    mqtt = _beside(folder, configuration.mqtt, "ca_file", "certificate_file", "key_file", "password_file")
+    configuration = _beside(folder, configuration, "store_password_file")
+    if not POSTGRES.match(configuration.store):
+        configuration = msgspec.structs.replace(configuration, store=str(folder / configuration.store))
+    return msgspec.structs.replace(configuration, mqtt=mqtt)
+
+
+def _check_share(configuration: Configuration, path: Path) -> None:
+    if configuration.mqtt.share is None:
+        return
+    if not POSTGRES.match(configuration.store):
+        raise InputError(
+            f"configuration {path}: `mqtt.share` needs one common `store`, postgresql://...;"
+            " with a file each collector would hold a part of the reports only"
+        )
+    if configuration.mqtt.client_id == CLIENT_ID:
+        raise InputError(f"configuration {path}: `mqtt.share` needs a `mqtt.client_id` of this collector alone")
+
+
+def _beside(folder: Path, struct: _Struct, *names: str) -> _Struct:
+    """Files that are named relative to the folder of the configuration."""
+    files = {name: folder / file for name in names if (file := getattr(struct, name)) is not None}
+    return msgspec.structs.replace(struct, **files)
 
 
 def _path(kind: type, value: object) -> Path:

@@ -24,7 +24,7 @@ def as_table(totals: Sequence[Total]) -> str:
             row += [str(total.counts[label]) if label in total.counts else "-" for label in labels]
             row.append(str(sum(total.counts.values())))
         rows.append([*row, f"{100 * total.watched_share:.1f}%"])
-    return _aligned(rows)
+    return aligned(rows)
 
 
 def zones_as_table(states: Sequence[ZoneState]) -> str:
@@ -44,7 +44,7 @@ def zones_as_table(states: Sequence[ZoneState]) -> str:
             else [f"{ms / 1000:.0f} s" for ms in (said.wait_ms.p50, said.wait_ms.p90)]
         )
         rows.append([*row, *map(str, numbers), *waits, "-" if said.queue_m is None else f"{said.queue_m.end:.0f} m"])
-    return _aligned(rows)
+    return aligned(rows)
 
 
 def zones_as_json(states: Sequence[ZoneState]) -> dict[str, Any]:
@@ -64,7 +64,7 @@ def zones_as_json(states: Sequence[ZoneState]) -> dict[str, Any]:
     }
 
 
-def _aligned(rows: Sequence[Sequence[str]]) -> str:
+def aligned(rows: Sequence[Sequence[str]]) -> str:
     """Columns: four of names, and then of numbers."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return "\n".join(

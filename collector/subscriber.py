@@ -3,24 +3,35 @@
 The thread that calls `run` owns the store and every connection; it commits in batches, then acknowledges
 what it committed. The broker is asked to keep the session while we are away (a fixed client id, no clean
 start), so a restart, clean or not, loses nothing: what was not acknowledged comes again, and the store knows
-what it has. `stop` only sets a flag, so a signal handler may call it; `run` sees it within half a second.
+what it has. A store that fails is treated like that as well: the connection is given up, and what it brought comes
+again. `stop` only sets a flag, so a signal handler may call it; `run` sees it within half a second.
+
+`run` is `step` again and again. Time, chance and the connection come from outside, so that a simulated world can
+stand in for the real one.
 """
 
 import logging
 import random
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
+from collector.asking import Asking
+from collector.clock import Clock, SystemClock
 from collector.config import Mqtt
 from collector.errors import CollectorError
-from collector.ingest import ingest
-from collector.store import Store, Tally
-from collector.subscription import Arrival, Ended, Subscribed, Subscription
+from collector.ingest import Answered, Received, Refusal, ingest, refuse
+from collector.store import Item, Store, Tally, UnstorableError
+from collector.subscription import Arrival, Connect, Ended, Link, Subscribed, Subscription
+from edge.delivery.report import RESEND, encode, topic_of
 
 _LOG = logging.getLogger(__name__)
 ANSWER_WAIT_S = 15.0  # for the broker to accept the connection and the subscription
 LOOK_UP_S = 0.5  # how often the flag of `stop` is looked at
 RETRY_WAIT_S_MAX = 30.0
+ASK_EVERY_S = 5.0
+SPOKE_S = 900.0
+"""A device that has not reported for longer is not asked for anything."""
+DUE_MAX = 2_000
+"""Ranges looked at in one round of asking."""
 
 
 class Subscriber:
@@ -33,14 +44,29 @@ class Subscriber:
         *,
         batch_max: int = 500,
         on_commit: Callable[[Tally], None] = lambda _: None,
+        clock: Clock | None = None,
+        chance: random.Random | None = None,
+        connect: Connect = Subscription,
     ) -> None:
         self.tally = Tally()
+        self.subscriptions = 0
+        """How often the broker has taken our subscription."""
         self._mqtt = mqtt
         self._store = store
         self._batch_max = batch_max
         self._on_commit = on_commit
+        self._clock: Clock = clock or SystemClock()
+        self._chance = chance or random.Random()  # noqa: S311  # spreads load, guards nothing
+        self._connect = connect
+        self._asking = Asking(self._chance)
         self._stopping = False
-        self._subscriptions = 0
+        self._link: Link | None = None
+        self._answer_by_ms: int | None = None
+        self._retry_at_ms = 0
+        self._retry_wait_s = 1.0
+        self._ask_at_ms = 0
+        self._store_failed = False
+        self._store_wait_s = 1.0
 
     def stop(self) -> None:
         """Make `run` commit what it has in hand and return."""
@@ -50,67 +76,133 @@ class Subscriber:
         """Subscribe and store until `stop`.
 
         The first subscription must succeed, else CollectorError: a person is watching, or systemd tries
-        again. After that a broker that goes away is waited for.
+        again. After that a broker or a store that goes away is waited for.
         """
-        retry_wait_s = 1.0
-        while not self._stopping:
-            before = self._subscriptions
-            reason = self._connect_and_serve()
-            if self._stopping:
-                return
-            if self._subscriptions == 0:
-                raise CollectorError(reason)
-            retry_wait_s = 1.0 if self._subscriptions > before else min(RETRY_WAIT_S_MAX, 2 * retry_wait_s)
-            _LOG.warning("%s; trying again", reason)
-            self._pause(retry_wait_s * random.uniform(0.5, 1.0))  # noqa: S311  # spreads load, guards nothing
-
-    def _connect_and_serve(self) -> str:
-        """One connection from beginning to end; why it ended."""
         try:
-            subscription = Subscription(self._mqtt, unacknowledged_max=self._batch_max)
-        except CollectorError as error:
-            if self._subscriptions == 0:
-                raise
-            return str(error)
-        try:
-            return self._serve(subscription)
+            while not self._stopping:
+                self.step(LOOK_UP_S)
         finally:
-            subscription.close()
-            if subscription.dropped:
-                _LOG.warning("%d messages of QoS 0 beyond the bound were dropped", subscription.dropped)
+            self.close()
 
-    def _serve(self, subscription: Subscription) -> str:
-        deadline: float | None = time.monotonic() + ANSWER_WAIT_S
-        while not self._stopping:
-            arrivals = []
-            ended = ""
-            for event in subscription.events(LOOK_UP_S, self._batch_max):
-                match event:
-                    case Arrival():
-                        arrivals.append(event)
-                    case Subscribed(resumed):
-                        self._subscriptions += 1
-                        deadline = None
-                        _LOG.info("subscribed at %s%s", self._mqtt, ", session resumed" if resumed else "")
-                    case Ended(reason):
-                        ended = reason
+    def step(self, wait_s: float) -> None:
+        """One round: connect if it is time, take what came within `wait_s`, ask for what is missing."""
+        link = self._link or self._open(wait_s)
+        if link is None:
+            return
+        arrivals: list[Arrival] = []
+        ended: Ended | None = None
+        for event in link.events(wait_s, self._batch_max):
+            match event:
+                case Arrival():
+                    arrivals.append(event)
+                case Subscribed(resumed):
+                    self.subscriptions += 1
+                    self._answer_by_ms = None
+                    self._retry_wait_s = 1.0
+                    self._ask_at_ms = self._clock.monotonic_ms() + int(ASK_EVERY_S * 1000)
+                    _LOG.info("subscribed at %s%s", self._mqtt, ", session resumed" if resumed else "")
+                case Ended():
+                    ended = event
+        try:
             if arrivals:
-                self._take(subscription, arrivals)
-            if ended:
-                return ended
-            if deadline is not None and time.monotonic() >= deadline:
-                return f"{self._mqtt} gave no answer within {ANSWER_WAIT_S:g} s"
-        return ""
+                self._take(link, arrivals)
+            if ended is None and self._answer_by_ms is None and self._clock.monotonic_ms() >= self._ask_at_ms:
+                self._ask(link)
+        except CollectorError as error:
+            self._rest(str(error))
+            return
+        if ended is not None:
+            self._lost(ended)
+        elif self._answer_by_ms is not None and self._clock.monotonic_ms() >= self._answer_by_ms:
+            self._lost(Ended(f"{self._mqtt} gave no answer within {ANSWER_WAIT_S:g} s"))
 
-    def _take(self, subscription: Subscription, arrivals: list[Arrival]) -> None:
-        batch = [ingest(arrival.topic, arrival.payload, root=self._mqtt.root) for arrival in arrivals]
-        tally = self._store.commit(batch, now_ms=time.time_ns() // 1_000_000)
+    def close(self) -> None:
+        """End the connection; the broker keeps the session. The store stays open."""
+        if self._link is not None:
+            link, self._link = self._link, None
+            link.close()
+
+    def _open(self, wait_s: float) -> Link | None:
+        """Connect if it is time for it; else wait."""
+        left_ms = self._retry_at_ms - self._clock.monotonic_ms()
+        if left_ms > 0:
+            self._clock.sleep(min(wait_s, left_ms / 1000))
+            return None
+        try:
+            # twice a batch: the broker sends the next one while this one is committed
+            self._link = self._connect(self._mqtt, unacknowledged_max=2 * self._batch_max)
+        except CollectorError as error:
+            if self.subscriptions == 0:
+                raise
+            self._lost(Ended(str(error)))
+            return None
+        self._answer_by_ms = self._clock.monotonic_ms() + int(ANSWER_WAIT_S * 1000)
+        return self._link
+
+    def _take(self, link: Link, arrivals: Sequence[Arrival]) -> None:
+        root = self._mqtt.root
+        items: list[Item] = []
         for arrival in arrivals:
-            subscription.acknowledge(arrival)
+            item = ingest(arrival.topic, arrival.payload, root=root)
+            if not isinstance(item, Answered):
+                items.append(item)
+            elif (gone := self._asking.answered(item.site, item.device, item.response)) is not None:
+                items.append(gone)
+        tally = self._commit(items) if items else Tally()
+        link.acknowledge(arrivals)
         self.tally += tally
         self._on_commit(tally)
 
-    def _pause(self, seconds: float) -> None:
-        until = time.monotonic() + seconds
-        while not self._stopping and (left_s := until - time.monotonic()) > 0:
-            time.sleep(min(LOOK_UP_S, left_s))
+    def _commit(self, items: Sequence[Item]) -> Tally:
+        """Into the store, all of it; what the store cannot hold becomes a refusal and holds up nothing else."""
+        try:
+            tally = self._store.commit(items, now_ms=self._clock.real_ms())
+        except UnstorableError as error:
+            tally = Tally()
+            if len(items) > 1:
+                for item in items:
+                    tally += self._commit([item])
+            elif isinstance(item := items[0], Received | Refusal):
+                refusal = refuse(item.topic, item.payload, f"the store cannot hold it: {error}")
+                tally = self._store.commit([refusal], now_ms=self._clock.real_ms())
+            else:
+                _LOG.warning("a %s was not taken: %s", type(items[0]).__name__.lower(), error)
+        if self._store_failed:
+            self._store_failed = False
+            self._store_wait_s = 1.0
+            _LOG.info("the store works again")
+        return tally
+
+    def _ask(self, link: Link) -> None:
+        """Ask for what is missing. Noted first: whoever dies in between asks later, not at once again."""
+        self._ask_at_ms = self._clock.monotonic_ms() + int(ASK_EVERY_S * 1000)
+        now_ms = self._clock.real_ms()
+        due = self._store.due(now_ms=now_ms, heard_after_ms=now_ms - int(SPOKE_S * 1000), limit=DUE_MAX)
+        for request in self._asking.update(due, now_ms=self._clock.monotonic_ms()) if due else ():
+            asked = request.asked
+            if self._commit([asked]).asked:  # else another collector was quicker
+                topic = topic_of(asked.site, asked.device, RESEND, root=self._mqtt.root)
+                link.publish(topic, encode(request.resend))
+
+    def _lost(self, ended: Ended) -> None:
+        """Give up the connection and try again, later each time: two of one id would take over from each other."""
+        self.close()
+        if self.subscriptions == 0:
+            raise CollectorError(ended.reason)
+        wait_s = RETRY_WAIT_S_MAX if ended.taken_over else self._retry_wait_s
+        self._retry_wait_s = min(RETRY_WAIT_S_MAX, 2 * self._retry_wait_s)
+        _LOG.warning("%s; trying again", ended.reason)
+        self._retry_in(wait_s)
+
+    def _rest(self, reason: str) -> None:
+        """The store failed: nothing was acknowledged, so what is in hand comes again on the next connection."""
+        self.close()
+        if not self._store_failed:
+            _LOG.error("%s; nothing is lost, trying again", reason)
+        self._store_failed = True
+        self._retry_in(self._store_wait_s)
+        self._store_wait_s = min(RETRY_WAIT_S_MAX, 2 * self._store_wait_s)
+
+    def _retry_in(self, wait_s: float) -> None:
+        wait_ms = int(1000 * wait_s * self._chance.uniform(0.5, 1.0))
+        self._retry_at_ms = self._clock.monotonic_ms() + wait_ms

@@ -1,16 +1,17 @@
-"""One MQTT 5 connection that receives reports, from its first byte to its end; the next one is a new object.
+"""One MQTT 5 connection that hears the devices, from its first byte to its end; the next one is a new object.
 
-Paho's network thread only puts what happens on a queue. Nothing is acknowledged by itself: `acknowledge`
-goes to this very connection, so it can never hit a message of another one that has the same number.
+All of it runs in the thread that calls it: paho's own network thread would cost a switch of threads per message and
+one more per acknowledgement. Nothing is acknowledged by itself: `acknowledge` goes to this very connection, so it can
+never hit a message of another one that has the same number. What nobody takes with `events` stays in the socket.
 """
 
-import queue
-import socket
+import select
 import ssl
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
@@ -24,6 +25,10 @@ from collector.errors import CollectorError, InputError
 KEEPALIVE_S = 30
 CONNECT_WAIT_S = 10.0
 POLITE_WAIT_S = 2.0  # for the last acknowledgements to leave
+HANDFUL = 20
+GATHER_S = 0.05
+"""Fewer messages than a handful wait this long for more: a commit costs the same for one as for many."""
+TAKEN_OVER = 142
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +53,37 @@ class Ended:
     """The connection is over, or was never made; the sentence says why."""
 
     reason: str
+    taken_over: bool = False
+    """Another client came with our client id."""
 
 
 Event = Arrival | Subscribed | Ended
 
 
+class Link(Protocol):
+    """A connection as the subscriber sees it."""
+
+    def events(self, wait_s: float, at_most: int) -> Sequence[Event]:
+        """What happened since the last call; waits up to `wait_s` for the first event."""
+
+    def acknowledge(self, arrivals: Sequence[Arrival]) -> None:
+        """Tell the broker that it need not keep these; on a connection that ended, nothing happens."""
+
+    def publish(self, topic: str, payload: bytes) -> None:
+        """Send a command (QoS 1, not retained); whether it arrives is not promised."""
+
+    def close(self) -> None:
+        """End it; the broker keeps the session."""
+
+
+class Connect(Protocol):
+    """Makes a connection and subscribes. CollectorError where nobody answers."""
+
+    def __call__(self, mqtt: Mqtt, *, unacknowledged_max: int) -> Link: ...  # noqa: D102
+
+
 class Subscription:
-    """Connects at once and subscribes to the reports of all devices.
+    """Connects at once and subscribes to what all devices say.
 
     CollectorError where nobody answers, InputError where the credentials cannot be read. At most
     `unacknowledged_max` messages wait for their acknowledgement; the broker keeps the others.
@@ -62,13 +91,10 @@ class Subscription:
 
     def __init__(self, mqtt: Mqtt, *, unacknowledged_max: int) -> None:
         self._mqtt = mqtt
-        self._backlog_max = 2 * unacknowledged_max
-        self._filter = f"{mqtt.root}/v1/+/+/report"
-        self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
+        self._found: list[Event] = []
         self._accepted = False
         self._resumed = False
-        self.dropped = 0
-        """Messages sent at QoS 0 beyond the bound: no device of ours does that."""
+        self._misc_at = 0.0
         client = Client(
             CallbackAPIVersion.VERSION2,
             client_id=mqtt.client_id,
@@ -76,7 +102,7 @@ class Subscription:
             reconnect_on_failure=False,
             manual_ack=True,
         )
-        client.suppress_exceptions = True  # else a bug in a callback quietly ends paho's thread
+        client.suppress_exceptions = True  # a bug in a callback must not leave paho's state half-changed
         client.connect_timeout = CONNECT_WAIT_S
         client.on_connect = self._on_connect
         client.on_disconnect = self._on_disconnect
@@ -93,69 +119,127 @@ class Subscription:
             raise CollectorError(f"{mqtt} failed the TLS handshake: {error.reason or error}") from error
         except OSError as error:
             raise CollectorError(f"{mqtt} cannot be reached: {error.strerror or error}") from error
-        client.loop_start()
 
     def events(self, wait_s: float, at_most: int) -> list[Event]:
-        """What happened since the last call; waits up to `wait_s` for the first event."""
-        found: list[Event] = []
-        with suppress(queue.Empty):
-            found.append(self._events.get(timeout=wait_s))
-            while len(found) < at_most:
-                found.append(self._events.get_nowait())
-        return found
+        """What happened since the last call; waits up to `wait_s` for the first event, and a little for company."""
+        found = self._found
+        now = time.monotonic()
+        if now >= self._misc_at:  # keeps the connection alive, and ends one that is dead
+            self._misc_at = now + 1.0
+            self._client.loop_misc()
+        deadline = now + wait_s
+        gathering = False
+        while True:
+            self._read(at_most)
+            if found and not gathering:
+                gathering = True
+                deadline = time.monotonic() + GATHER_S
+            wait_s = deadline - time.monotonic()
+            over = any(not isinstance(event, Arrival) for event in found[:1]) or self._client.socket() is None
+            if len(found) >= min(HANDFUL, at_most) or over or wait_s <= 0:
+                break
+            self._wait(wait_s)
+        self._found = found[at_most:]
+        return found[:at_most]
 
-    def acknowledge(self, arrival: Arrival) -> None:
-        """Tell the broker that it need not keep this one; on a connection that ended, nothing happens."""
-        if arrival.qos > 0:
-            self._client.ack(arrival.number, arrival.qos)
+    def acknowledge(self, arrivals: Sequence[Arrival]) -> None:
+        """Tell the broker that it need not keep these; on a connection that ended, nothing happens."""
+        acknowledge = self._client.ack
+        for arrival in arrivals:
+            if arrival.qos > 0:
+                acknowledge(arrival.number, arrival.qos)
+
+    def publish(self, topic: str, payload: bytes) -> None:
+        """Send a command (QoS 1, not retained); whether it arrives is not promised."""
+        self._client.publish(topic, payload, qos=1)
 
     def close(self) -> None:
         """End it; the broker keeps the session."""
-        if self._client.disconnect() is MQTTErrorCode.MQTT_ERR_SUCCESS:
-            deadline = time.monotonic() + POLITE_WAIT_S
-            while (wait_s := deadline - time.monotonic()) > 0:
-                if any(isinstance(event, Ended) for event in self.events(wait_s, at_most=1)):
-                    break
-        network = self._client.socket()
-        if isinstance(network, socket.socket):  # the broker does not read: paho's thread would wait for it
+        deadline = time.monotonic() + POLITE_WAIT_S
+        while self._client.want_write() and (wait_s := deadline - time.monotonic()) > 0:
+            if self._client.socket() is None:
+                break
+            self._wait(wait_s)
+        self._client.disconnect()
+        if self._client.socket() is not None and self._client.want_write():
+            self._wait(max(0.0, deadline - time.monotonic()))
+        network: Any = self._client.socket()
+        if network is not None:  # the broker does not read
             with suppress(OSError):
-                network.shutdown(socket.SHUT_RDWR)
-        self._client.loop_stop()
+                network.close()
+
+    def _read(self, at_most: int) -> None:
+        """Take in whole packets, as far as they are there."""
+        client, found = self._client, self._found
+        while len(found) < at_most:
+            before = len(found)
+            if client.loop_read() is not MQTTErrorCode.MQTT_ERR_SUCCESS:
+                return
+            if len(found) == before and not self._is_readable():
+                return
+
+    def _is_readable(self) -> bool:
+        network: Any = self._client.socket()
+        if network is None:
+            return False
+        return _pending(network) > 0 or bool(select.select([network], [], [], 0)[0])
+
+    def _wait(self, wait_s: float) -> None:
+        """For something to read, or for room to write."""
+        network: Any = self._client.socket()
+        if network is None or _pending(network) > 0:
+            return
+        writing = [network] if self._client.want_write() else []
+        _, writable, _ = select.select([network], writing, [], wait_s)
+        if writable:
+            self._client.loop_write()
 
     def _on_connect(
         self, client: Client, _data: Any, flags: ConnectFlags, code: ReasonCode, _more: Properties | None
     ) -> None:
         if code.is_failure:
-            self._events.put(Ended(f"{self._mqtt} refused the connection: {code}"))
+            self._found.append(Ended(f"{self._mqtt} refused the connection: {code}"))
             return
         self._accepted = True
         self._resumed = flags.session_present
-        client.subscribe(self._filter, qos=1)
+        if self._mqtt.share is not None:  # a session from before it was shared would get everything twice
+            client.unsubscribe(self._mqtt.filter_of("report", shared=False))
+        client.subscribe([(topic_filter, 1) for topic_filter in self._mqtt.filters])
 
     def _on_subscribe(
         self, _: Client, _data: Any, _number: int, codes: list[ReasonCode], _more: Properties | None
     ) -> None:
-        if any(code.is_failure for code in codes):
-            self._events.put(Ended(f"{self._mqtt} refused the subscription to {self._filter}: {codes[0]}"))
-        else:
-            self._events.put(Subscribed(self._resumed))
+        for topic_filter, code in zip(self._mqtt.filters, codes, strict=False):
+            if code.is_failure:
+                self._found.append(Ended(f"{self._mqtt} refused the subscription to {topic_filter}: {code}"))
+                return
+        self._found.append(Subscribed(self._resumed))
 
     def _on_message(self, _: Client, _data: Any, message: MQTTMessage) -> None:
-        if message.qos == 0 and self._events.qsize() >= self._backlog_max:
-            self.dropped += 1
-            return
-        self._events.put(Arrival(message.topic, bytes(message.payload), message.qos, message.mid))
+        try:
+            topic = message.topic
+        except UnicodeDecodeError:  # no broker lets that through
+            topic = ""
+        self._found.append(Arrival(topic, bytes(message.payload), message.qos, message.mid))
 
     def _on_disconnect(
         self, _: Client, _data: Any, flags: DisconnectFlags, code: ReasonCode, _more: Properties | None
     ) -> None:
+        taken_over = flags.is_disconnect_packet_from_server and code.value == TAKEN_OVER
         if not self._accepted:
             how = "closed the connection without accepting it; are the user name and the password right?"
+        elif taken_over:
+            how = f"gave our session to another client with the id {self._mqtt.client_id}; does a second collector run?"
         elif flags.is_disconnect_packet_from_server:
             how = f"ended the connection: {code}"
         else:
             how = f"lost the connection: {code}"
-        self._events.put(Ended(f"{self._mqtt} {how}"))
+        self._found.append(Ended(f"{self._mqtt} {how}", taken_over=taken_over))
+
+
+def _pending(network: Any) -> int:
+    """Bytes that TLS has read from the socket and nobody has taken: select does not see them."""
+    return int(network.pending()) if isinstance(network, ssl.SSLSocket) else 0
 
 
 def _identify(client: Client, mqtt: Mqtt) -> None:

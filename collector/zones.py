@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from collector.store import Store
+from collector.store import CHOSEN, Store
 from edge.delivery.report import Report, ZoneReport, decode
 
 
@@ -23,14 +23,15 @@ class ZoneState:
 
 def last_zones(store: Store, *, site: str | None = None, device: str | None = None) -> list[ZoneState]:
     """The zones of every device that has some, sorted by name."""
-    with store.reading() as database:
-        rows = database.execute(
-            "SELECT payload, max(start_ms) FROM device JOIN report ON report.device_id = device.id"
-            " WHERE (:site IS NULL OR site = :site) AND (:device IS NULL OR device = :device)"
-            " GROUP BY device.id ORDER BY site, device",
+    newest = "SELECT max(start_ms) FROM report WHERE device_id = device.id"
+    with store.reading() as reading:
+        rows = reading.rows(
+            "SELECT device.id, payload FROM device JOIN report ON report.device_id = device.id"
+            f" WHERE report.start_ms = ({newest}) AND {CHOSEN} ORDER BY site, device, received_ms, seq",
             {"site": site, "device": device},
-        ).fetchall()
-    return [state for payload, _ in rows for state in _states_of(decode(payload))]
+        )
+    last = dict(rows)  # of two runs in one bucket, the one that came last
+    return [state for payload in last.values() for state in _states_of(decode(payload))]
 
 
 def _states_of(report: Report) -> list[ZoneState]:

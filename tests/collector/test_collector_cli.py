@@ -8,7 +8,7 @@ from messages import NOON_MS, a_report, blind, received
 
 from collector.cli import main
 from collector.demo_broker import demo_broker
-from collector.store import Store
+from collector.sqlite_store import SqliteStore as Store
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ def test_the_least_configuration_has_safe_defaults(tmp_path: Path) -> None:
     path = tmp_path / "collector.yaml"
     path.write_text("store: counts.sqlite\nmqtt: {host: broker.example, password_file: /run/password}\n")
     assert load(path) == Configuration(
-        store=tmp_path / "counts.sqlite",
+        store=str(tmp_path / "counts.sqlite"),
         mqtt=Mqtt(host="broker.example", port=8883, tls=True, password_file=Path("/run/password")),
     )
 
@@ -26,7 +26,7 @@ def test_the_least_configuration_has_safe_defaults(tmp_path: Path) -> None:
         ("store: a\nmqtt: {host: b, port: 0}\n", "Expected `int` >= 1 - at `mqtt.port`"),
         ("store: a\nmqtt: b\n", "Expected `object`, got `str` - at `mqtt`"),
         ("store: a\nmqtt: {}\n", "missing required field `host`"),
-        ("store: 3\nmqtt: {host: b}\n", "Expected the path of a file - at `store`"),
+        ("store: 3\nmqtt: {host: b}\n", "Expected `str`, got `int` - at `store`"),
         ("store: a\n", "missing required field `mqtt`"),
         ("- store\n", "must hold keys and values"),
         ("", "must hold keys and values"),

@@ -1,129 +1,228 @@
-"""Every report once: twice, out of order and contradicting changes nothing that was stored."""
+"""What every kind of store promises: twice, out of order and contradicting changes nothing that was stored."""
 
-import random
-import sqlite3
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from messages import NOON_MS, a_report, received
+from messages import MINUTE_MS, NOON_MS, a_report, blind, received
 
-from collector.errors import CollectorError, InputError
-from collector.ingest import Refusal
-from collector.store import Store, Tally
-from collector.totals import Selection, Total, totals
+from collector.errors import CollectorError
+from collector.gaps import WAIT_MS_FIRST, WAIT_MS_MAX, YOUNG_MS, Missing
+from collector.ingest import Refusal, Said
+from collector.intake import JOURNALS_MAX
+from collector.store import Asked, Gap, Gone, Item, Store, Tally, UnstorableError
+from collector.totals import Selection, totals
+
+OpenStore = Callable[..., Store]
+LATER_MS = NOON_MS + YOUNG_MS
+
+
+def put(store: Store, *items: Item, now_ms: int = NOON_MS) -> Tally:
+    return store.commit(items, now_ms=now_ms)
 
 
 def sums(store: Store) -> list[tuple[str, dict[str, int] | None, int]]:
     return [(total.direction, total.counts, total.watched_ms) for total in totals(store, Selection())]
 
 
-def test_the_same_report_twice_counts_once(tmp_path: Path) -> None:
-    with Store(tmp_path / "store.sqlite") as store:
-        assert store.commit([received(a_report(3))] * 2, now_ms=NOON_MS) == Tally(stored=1, duplicates=1)
-        assert store.commit([received(a_report(3))], now_ms=NOON_MS) == Tally(duplicates=1)
-        assert sums(store) == [
-            ("outbound", {"car": 3, "truck": 0}, 60_000),
-            ("return", {"car": 0, "truck": 1}, 60_000),
-        ]
+def due(store: Store, *, now_ms: int = LATER_MS, heard_after_ms: int = 0, limit: int = 100) -> list[Gap]:
+    return store.due(now_ms=now_ms, heard_after_ms=heard_after_ms, limit=limit)
 
 
-def test_the_same_report_in_other_bytes_is_the_same_report(tmp_path: Path) -> None:
+def gap(first: int, last: int, *, journal: str = "", **fields: int | bool) -> Gap:
+    given = {"since_ms": NOON_MS, "due_ms": LATER_MS}
+    return Gap("bridge", "mast-1", journal, Missing(first, last, **(given | fields)))
+
+
+def test_the_same_report_twice_counts_once(store: Store) -> None:
+    assert put(store, *[received(a_report(3))] * 2) == Tally(stored=1, duplicates=1)
+    assert put(store, received(a_report(3))) == Tally(duplicates=1)
+    assert sums(store) == [("outbound", {"car": 3, "truck": 0}, 60_000), ("return", {"car": 0, "truck": 1}, 60_000)]
+
+
+def test_the_same_report_in_other_bytes_is_the_same_report(store: Store) -> None:
     message = received(a_report(3))
     spaced = type(message)(message.topic, message.payload + b" ", message.report)
-    with Store(tmp_path / "store.sqlite") as store:
-        assert store.commit([message, spaced], now_ms=NOON_MS) == Tally(stored=1, duplicates=1)
+    assert put(store, message, spaced) == Tally(stored=1, duplicates=1)
+    assert put(store, spaced) == Tally(duplicates=1)
 
 
-def test_another_report_under_the_same_key_is_refused_and_the_first_stays(tmp_path: Path) -> None:
-    other = a_report(1, watched_ms=59_000)
-    with Store(tmp_path / "store.sqlite") as store:
-        store.commit([received(a_report(1))], now_ms=NOON_MS)
-        before = sums(store)
-        assert store.commit([received(other)], now_ms=NOON_MS) == Tally(refused=1)
-        assert sums(store) == before
-        (refusal,) = store.refusals()
-        assert refusal.reason == "another report of run run-1 has the number 1; the first one stays"
+def test_another_report_under_the_same_key_is_refused_and_the_first_stays(store: Store) -> None:
+    other = received(a_report(1, watched_ms=59_000))
+    assert put(store, received(a_report(1)), other) == Tally(stored=1, refused=1)
+    before = sums(store)
+    assert put(store, other) == Tally(refused=1)
+    assert sums(store) == before
+    (_, refusal) = store.refusals()
+    assert refusal.reason == "another report of run run-1 has the number 1; the first one stays"
 
 
-def test_halves_of_two_runs_add_up(tmp_path: Path) -> None:
+def test_halves_of_two_runs_add_up(store: Store) -> None:
     halves = [
         a_report(2, watched_ms=30_000),
         a_report(3, run="run-2", watched_ms=30_000, start=a_report(2).start),
     ]
-    with Store(tmp_path / "store.sqlite") as store:
-        assert store.commit([received(half) for half in halves], now_ms=NOON_MS) == Tally(stored=2)
-        assert sums(store)[0] == ("outbound", {"car": 2 + 3, "truck": 0}, 60_000)
+    assert put(store, *map(received, halves)) == Tally(stored=2)
+    assert sums(store)[0] == ("outbound", {"car": 2 + 3, "truck": 0}, 60_000)
 
 
-def test_the_same_number_of_another_device_or_site_is_another_report(tmp_path: Path) -> None:
-    reports = [a_report(), a_report(device="mast-2"), a_report(site="tunnel")]
-    with Store(tmp_path / "store.sqlite") as store:
-        assert store.commit([received(report) for report in reports], now_ms=NOON_MS) == Tally(stored=3)
+def test_the_same_number_of_another_run_device_or_site_is_another_report(store: Store) -> None:
+    reports = [a_report(), a_report(device="mast-2"), a_report(site="tunnel"), a_report(run="run-2")]
+    assert put(store, *map(received, reports)) == Tally(stored=4)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30, deadline=None)
+def test_the_same_key_at_another_time_is_another_report_and_is_refused(store: Store) -> None:
+    put(store, received(a_report(1)))
+    assert put(store, received(a_report(1, start="2031-01-01T00:00:00Z"))) == Tally(refused=1)
+
+
+@pytest.mark.parametrize("start", ["0001-01-01T00:00:00Z", "1970-01-01T00:00:00Z", "9999-12-31T23:59:00Z"])
+def test_a_clock_that_was_never_set_loses_no_report(store: Store, start: str) -> None:
+    assert put(store, received(a_report(1, start=start)), received(a_report(2))) == Tally(stored=2)
+    assert put(store, received(a_report(1, start=start))) == Tally(duplicates=1)
+    assert sums(store)[0][1] == {"car": 3, "truck": 0}
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=20, deadline=None)
 @given(order=st.lists(st.integers(1, 6), max_size=30), batch=st.integers(1, 5))
-def test_order_batches_and_repetition_change_nothing(tmp_path: Path, order: list[int], batch: int) -> None:
-    name = f"{random.getrandbits(64):x}.sqlite"
-    with Store(tmp_path / name) as store, Store(tmp_path / f"plain-{name}") as plain:
-        messages = [received(a_report(seq)) for seq in order]
-        for i in range(0, len(messages), batch):
-            store.commit(messages[i : i + batch], now_ms=NOON_MS)
-        plain.commit([received(a_report(seq)) for seq in sorted(set(order))], now_ms=NOON_MS)
-        assert totals(store, Selection()) == totals(plain, Selection())
+def test_order_batches_and_repetition_change_nothing(store: Store, order: list[int], batch: int) -> None:
+    site = f"s{put_sites[0]}"
+    put_sites[0] += 1
+    messages = [received(a_report(seq, site=site)) for seq in order]
+    for i in range(0, len(messages), batch):
+        put(store, *messages[i : i + batch])
+    found = totals(store, Selection(site=site))
+    cars = sum(set(order))
+    assert [total.counts for total in found[:1]] == ([{"car": cars, "truck": 0}] if order else [])
+    missing = set(range(1, max(order, default=0))) - set(order)
+    held = {n for g in due(store, limit=1_000) if g.site == site for n in range(g.missing.first, g.missing.last + 1)}
+    assert held == missing
 
 
-def test_a_batch_is_stored_whole_or_not_at_all(tmp_path: Path) -> None:
-    with Store(tmp_path / "store.sqlite") as store:
-        broken = received(a_report(2))
-        object.__setattr__(broken, "payload", object())  # SQLite cannot store it
-        with pytest.raises(CollectorError, match="cannot be used"):
-            store.commit([received(a_report(1)), broken], now_ms=NOON_MS)
-        assert totals(store, Selection()) == []
-        assert store.commit([received(a_report(1))], now_ms=NOON_MS) == Tally(stored=1)
+put_sites = [0]  # every example of the property above has a site of its own
 
 
-def test_the_last_refusals_are_kept_and_no_more(tmp_path: Path) -> None:
-    with Store(tmp_path / "store.sqlite", refusals_max=3) as store:
-        refusals = [Refusal("topic", b"payload", str(i)) for i in range(10)]
-        assert store.commit(refusals, now_ms=NOON_MS) == Tally(refused=10)
-        assert store.refusals() == refusals[-3:]
+def test_a_batch_is_stored_whole_or_not_at_all(store: Store) -> None:
+    broken = Said("bridge", "mast-1", "status", object())  # type: ignore[arg-type]  # no database can store it
+    with pytest.raises(UnstorableError, match="cannot be used"):
+        put(store, received(a_report(1)), broken)
+    assert totals(store, Selection()) == []
+    assert put(store, received(a_report(1))) == Tally(stored=1)
 
 
-def test_a_reader_sees_what_was_committed_while_the_writer_goes_on(tmp_path: Path) -> None:
-    with Store(tmp_path / "store.sqlite") as writer:
-        writer.commit([received(a_report(1))], now_ms=NOON_MS)
-        with Store(tmp_path / "store.sqlite", write=False) as reader:
-            assert totals(reader, Selection()) == totals(writer, Selection())
-            writer.commit([received(a_report(2))], now_ms=NOON_MS)
-            assert totals(reader, Selection()) == totals(writer, Selection())
+def test_the_last_refusals_are_kept_and_no_more(open_store: OpenStore) -> None:
+    store = open_store(refusals_max=3)
+    refusals = [Refusal("topic", b"pay\x00load", str(i)) for i in range(10)]
+    assert put(store, *refusals) == Tally(refused=10)
+    assert store.refusals() == refusals[-3:]
+    put(store, refusals[0])
+    assert store.refusals() == [*refusals[-2:], refusals[0]]
 
 
-def test_reading_a_store_that_does_not_exist_makes_none(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"store .*store\.sqlite does not exist"):
-        Store(tmp_path / "store.sqlite", write=False)
-    assert list(tmp_path.iterdir()) == []
+def test_a_reader_sees_what_was_committed_while_the_writer_goes_on(open_store: OpenStore) -> None:
+    writer = open_store()
+    put(writer, received(a_report(1)))
+    reader = open_store(write=False)
+    with reader.reading() as view:
+        before = view.rows("SELECT seq FROM report", {})
+        put(writer, received(a_report(2)))
+        assert view.rows("SELECT seq FROM report", {}) == before
+    assert totals(reader, Selection()) == totals(writer, Selection())
 
 
-def test_another_programs_database_is_left_alone(tmp_path: Path) -> None:
-    path = tmp_path / "other.sqlite"
-    database = sqlite3.connect(path)
-    database.execute("CREATE TABLE diary (day TEXT)")
-    database.close()
-    before = path.read_bytes()
-    with pytest.raises(InputError, match="is not a collector's store"):
-        Store(path)
-    assert path.read_bytes() == before
+def test_what_was_stored_is_there_when_it_is_opened_again(open_store: OpenStore) -> None:
+    with open_store() as store:
+        put(store, received(a_report(1)), received(a_report(4)))
+    again = open_store()
+    assert put(again, received(a_report(4)), received(a_report(5))) == Tally(stored=1, duplicates=1)
+    assert due(again) == [gap(2, 3)]
 
 
-def test_a_file_that_is_no_database_is_one_sentence(tmp_path: Path) -> None:
-    path = tmp_path / "notes.txt"
-    path.write_text("not a database, but long enough to be taken for one" * 50)
-    with pytest.raises(CollectorError, match=r"store .*notes\.txt cannot be used"):
-        Store(path)
+def test_what_lies_under_the_highest_number_and_is_not_here_is_missing(store: Store) -> None:
+    put(store, received(a_report(3)), received(a_report(7)))
+    assert due(store) == [gap(1, 2), gap(4, 6)]
+    put(store, received(a_report(5)))
+    assert due(store) == [gap(1, 2), gap(4, 4), gap(6, 6)]
+    put(store, *(received(a_report(seq)) for seq in (1, 2, 4, 6)))
+    assert due(store) == []
 
 
-def test_a_total_knows_its_share() -> None:
-    assert Total("s", "d", "l", "out", {"car": 1}, 30, 60).watched_share == 0.5
+def test_a_journal_counts_for_itself_and_runs_share_it(store: Store) -> None:
+    reports = [a_report(1), a_report(2, run="run-2"), a_report(2, run="run-3", journal="j2")]
+    put(store, *map(received, reports))
+    assert due(store) == [gap(1, 1, journal="j2")]
+
+
+def test_a_gap_is_due_once_it_is_old_enough_and_again_after_waiting_longer_each_time(store: Store) -> None:
+    put(store, received(a_report(3)))
+    assert due(store, now_ms=LATER_MS - 1) == []
+    now_ms = LATER_MS
+    for asked, wait_ms in enumerate((WAIT_MS_FIRST, 2 * WAIT_MS_FIRST, 4 * WAIT_MS_FIRST), 1):
+        request = Asked("bridge", "mast-1", "", ((1, 2),))
+        assert put(store, request, now_ms=now_ms) == Tally(asked=1)
+        assert put(store, request, now_ms=now_ms) == Tally()  # another collector was quicker
+        assert due(store, now_ms=now_ms + wait_ms - 1) == []
+        now_ms += wait_ms
+        assert due(store, now_ms=now_ms) == [gap(1, 2, due_ms=now_ms, asked=asked, asked_ms=now_ms - wait_ms)]
+
+
+def test_a_clock_that_was_put_back_keeps_nobody_from_asking(store: Store) -> None:
+    put(store, received(a_report(3)), now_ms=NOON_MS + 2 * WAIT_MS_MAX)
+    assert [one.missing.first for one in due(store, now_ms=NOON_MS)] == [1]
+
+
+def test_part_of_a_gap_can_be_asked_for(store: Store) -> None:
+    put(store, received(a_report(10)))
+    put(store, Asked("bridge", "mast-1", "", ((1, 4),)), now_ms=LATER_MS)
+    assert due(store) == [gap(5, 9)]
+
+
+def test_what_the_device_holds_no_more_is_not_asked_for_and_may_still_come(store: Store) -> None:
+    put(store, received(a_report(6)))
+    put(store, Gone("bridge", "mast-1", "", ((1, 3), (6, 9))))
+    assert due(store) == [gap(4, 5)]
+    assert put(store, received(a_report(2))) == Tally(stored=1)
+    with store.reading() as view:
+        rows = view.rows("SELECT first, last, gone FROM missing ORDER BY first", {})
+    assert [tuple(row) for row in rows] == [(1, 1, 1), (3, 3, 1), (4, 5, 0)]
+
+
+def test_only_who_spoke_lately_is_asked(store: Store) -> None:
+    put(store, received(a_report(3)))
+    assert due(store, heard_after_ms=NOON_MS - 1) == [gap(1, 2)]
+    assert due(store, heard_after_ms=NOON_MS) == []
+    put(store, received(a_report(3)), now_ms=NOON_MS + 1)  # a duplicate is a sign of life, too
+    assert due(store, heard_after_ms=NOON_MS) == [gap(1, 2)]
+
+
+def test_journals_beyond_the_bound_are_stored_without_looking_for_gaps(store: Store) -> None:
+    reports = [a_report(2, run=f"r{i}", journal=f"j{i:03}") for i in range(JOURNALS_MAX + 1)]
+    assert put(store, *map(received, reports)) == Tally(stored=JOURNALS_MAX + 1)
+    assert {one.journal for one in due(store)} == {f"j{i:03}" for i in range(JOURNALS_MAX)}
+
+
+def test_the_last_word_of_a_device_is_kept(store: Store) -> None:
+    said = [Said("bridge", "mast-9", "status", word) for word in (b"1", b"2", b"3")]
+    assert put(store, *said[:2]) == Tally(said=2)
+    put(store, said[2], now_ms=NOON_MS + 1)
+    with store.reading() as view:
+        rows = view.rows("SELECT channel, received_ms, payload FROM said", {})
+    assert [(channel, at, bytes(payload)) for channel, at, payload in rows] == [("status", NOON_MS + 1, b"3")]
+
+
+def test_the_largest_report_is_stored(store: Store) -> None:
+    labels = {f"{'ä' * 60}{i:04}": 1 for i in range(500)}
+    lines = {"d" * 64: {"ü" * 64: labels}}
+    assert put(store, received(a_report(1, lines=lines))) == Tally(stored=1)
+    assert sum(sums(store)[0][1].values()) == 500
+
+
+def test_blind_reports_take_their_number_too(store: Store) -> None:
+    put(store, received(a_report(1)), received(blind(2)), received(a_report(3)))
+    assert due(store) == []
+    assert sums(store)[0][2] == 2 * MINUTE_MS
+
+
+def test_errors_are_of_one_kind() -> None:
+    assert issubclass(UnstorableError, CollectorError)

@@ -7,7 +7,7 @@ import pytest
 from messages import MINUTE_MS, NOON_MS, a_report, blind, received
 
 from collector.show import as_json, as_table
-from collector.store import Store
+from collector.sqlite_store import SqliteStore as Store
 from collector.totals import Selection, Total, totals
 from edge.delivery.report import Report
 

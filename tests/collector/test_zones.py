@@ -8,7 +8,7 @@ import pytest
 from messages import MINUTE_MS, NOON_MS, a_report, blind, received
 
 from collector.cli import main
-from collector.store import Store
+from collector.sqlite_store import SqliteStore as Store
 from collector.totals import Selection, totals
 from collector.zones import ZoneState, last_zones
 from edge.delivery.report import LengthLevel, Level, Report, Waits, ZoneReport

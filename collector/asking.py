@@ -1,0 +1,80 @@
+"""What to ask which device for, and what its answer means. Pure: told what is missing, and the time.
+
+One request at a time per device: at most RANGES_MAX ranges and REPORTS_MAX reports of one journal, the longest due
+first. How long a range waits until it is asked for again is the business of `gaps`, and kept in the store.
+"""
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from collector.store import Asked, Gap, Gone
+from edge.delivery.report import RANGES_MAX, Resend, Response
+
+REPORTS_MAX = 1_000
+"""In one request; a device sends them beside what is new."""
+REQUESTS_MAX = 50
+"""In one round, over all devices."""
+ANSWER_WAIT_MS = 60_000
+"""A device that has not answered by then may be asked for something else."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What to note in the store, and then to publish."""
+
+    asked: Asked
+    resend: Resend
+
+
+class Asking:
+    """Remembers who has been asked and has not answered yet."""
+
+    def __init__(self, chance: random.Random) -> None:
+        self._chance = chance
+        self._waiting: dict[tuple[str, str], tuple[Request, int]] = {}
+
+    def update(self, due: Sequence[Gap], *, now_ms: int) -> list[Request]:
+        """The requests to send now, for gaps that are due, the longest due first. `now_ms` is monotonic."""
+        self._waiting = {who: waits for who, waits in self._waiting.items() if waits[1] > now_ms}
+        chosen: dict[tuple[str, str], list[Gap]] = {}
+        for gap in due:
+            who = (gap.site, gap.device)
+            if who in self._waiting or (who not in chosen and len(chosen) == REQUESTS_MAX):
+                continue
+            chosen.setdefault(who, []).append(gap)
+        requests = [self._request(gaps) for gaps in chosen.values()]
+        for request in requests:
+            self._waiting[request.asked.site, request.asked.device] = (request, now_ms + ANSWER_WAIT_MS)
+        return requests
+
+    def answered(self, site: str, device: str, response: Response) -> Gone | None:
+        """What the device holds no more, of what it was asked for; an answer to anything else means nothing."""
+        request, _ = self._waiting.get((site, device), (None, 0))
+        if request is None or (response.id, response.verb) != (request.resend.id, "resend"):
+            return None
+        del self._waiting[site, device]
+        asked = request.asked
+        if not response.ok or (response.journal or "") != asked.journal:
+            return None
+        gone = tuple(
+            (max(first, gone_first), min(last, gone_last))
+            for first, last in asked.ranges
+            for gone_first, gone_last in response.gone
+            if gone_first <= last and first <= gone_last
+        )
+        return Gone(site, device, asked.journal, gone) if gone else None
+
+    def _request(self, gaps: Sequence[Gap]) -> Request:
+        """The first of the gaps, and what fits beside it."""
+        site, device, journal = gaps[0].site, gaps[0].device, gaps[0].journal
+        ranges: list[tuple[int, int]] = []
+        room = REPORTS_MAX
+        for gap in gaps:
+            if gap.journal == journal and room > 0 and len(ranges) < RANGES_MAX:
+                last = min(gap.missing.last, gap.missing.first + room - 1)
+                ranges.append((gap.missing.first, last))
+                room -= last - gap.missing.first + 1
+        number = f"{self._chance.getrandbits(64):016x}"
+        resend = Resend(id=number, ranges=ranges, journal=journal) if journal else Resend(id=number, ranges=ranges)
+        return Request(Asked(site, device, journal, tuple(ranges)), resend)

@@ -1,0 +1,72 @@
+"""How the devices fare: what each last said of itself, when it last reported and how late, and what is missing."""
+
+from dataclasses import dataclass
+
+from collector.lateness import Lateness
+from collector.said import Info, Status, decode_said
+from collector.store import CHOSEN, Gap, Store
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceState:
+    """One device; `status` and `info` are None where it has said none, `missing` and `gone` count reports."""
+
+    site: str
+    device: str
+    status: Status | None
+    info: Info | None
+    lateness: Lateness
+    missing: int
+    gone: int
+
+    @property
+    def ahead_ms(self) -> int:
+        """By how much its newest report came before its bucket ended: its clock is ahead of ours by that or more."""
+        return max(0, -(self.lateness.late_ms or 0))
+
+
+def devices(store: Store, *, site: str | None = None, device: str | None = None) -> list[DeviceState]:
+    """All of them, sorted by name."""
+    chosen = {"site": site, "device": device}
+    with store.reading() as reading:
+        rows = reading.rows(
+            "SELECT id, site, device, heard_ms, newest_start_ms, newest_width_ms, late_ms, worst_ms, worst_at_ms,"
+            f" clock_synced FROM device WHERE {CHOSEN} ORDER BY site, device",
+            chosen,
+        )
+        said = reading.rows(
+            f"SELECT device_id, channel, payload FROM said JOIN device ON device.id = device_id WHERE {CHOSEN}",
+            chosen,
+        )
+        lacks = reading.rows(
+            "SELECT device_id, gone, CAST(sum(last - first + 1) AS BIGINT) FROM missing"
+            " JOIN journal ON journal.id = journal_id JOIN device ON device.id = device_id"
+            f" WHERE {CHOSEN} GROUP BY device_id, gone",
+            chosen,
+        )
+    words = {(device_id, channel): payload for device_id, channel, payload in said}
+    missing = {(device_id, gone): number for device_id, gone, number in lacks}
+    return [
+        DeviceState(
+            row[1],
+            row[2],
+            decode_said(words[row[0], "status"], Status) if (row[0], "status") in words else None,
+            decode_said(words[row[0], "info"], Info) if (row[0], "info") in words else None,
+            Lateness.of(row[3:]),
+            missing.get((row[0], 0), 0),
+            missing.get((row[0], 1), 0),
+        )
+        for row in rows
+    ]
+
+
+def gaps(store: Store, *, site: str | None = None, device: str | None = None) -> list[Gap]:
+    """Every range that is missing or gone, by device, journal and number."""
+    with store.reading() as reading:
+        rows = reading.rows(
+            "SELECT site, device, name, first, last, since_ms, due_ms, asked, asked_ms, gone FROM missing"
+            " JOIN journal ON journal.id = journal_id JOIN device ON device.id = device_id"
+            f" WHERE {CHOSEN} ORDER BY site, device, name, first",
+            {"site": site, "device": device},
+        )
+    return [Gap.of(row) for row in rows]

@@ -1,0 +1,126 @@
+"""The tables of the collector's store in PostgreSQL, version 1, in a schema of their own: `crossing`.
+
+`report` and `vehicles` are partitioned by the start of the bucket, a month each, made when first needed. A key that is
+unique over all partitions has to hold the partition's column, so the key of a report is a table of its own.
+"""
+
+from datetime import UTC, datetime
+
+VERSION = 1
+MONTHS_FROM = 2020
+MONTHS_UNTIL = 2100
+"""Years with partitions; a report of any other time (a clock that was never set) goes to the default partition."""
+MONTH_MS = 31 * 86_400_000
+
+TABLES = """
+CREATE SCHEMA IF NOT EXISTS crossing;
+SET search_path TO crossing;
+CREATE TABLE version (version INT NOT NULL);
+CREATE TABLE device (
+  id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  site TEXT NOT NULL, device TEXT NOT NULL,
+  heard_ms BIGINT, newest_start_ms BIGINT, newest_width_ms BIGINT, late_ms BIGINT,
+  worst_ms BIGINT, worst_at_ms BIGINT, clock_synced INT,
+  UNIQUE (site, device)
+);
+CREATE TABLE run (
+  id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  device_id BIGINT NOT NULL REFERENCES device, name TEXT NOT NULL,
+  UNIQUE (device_id, name)
+);
+CREATE TABLE series (
+  id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  device_id BIGINT NOT NULL REFERENCES device,
+  line TEXT NOT NULL, direction TEXT NOT NULL, class TEXT NOT NULL,
+  UNIQUE (device_id, line, direction, class)
+);
+CREATE TABLE layout (
+  id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  device_id BIGINT NOT NULL REFERENCES device,
+  digest TEXT NOT NULL,
+  UNIQUE (device_id, digest)
+);
+CREATE TABLE layout_series (
+  layout_id BIGINT NOT NULL REFERENCES layout,
+  series_id BIGINT NOT NULL REFERENCES series,
+  PRIMARY KEY (layout_id, series_id)
+);
+CREATE TABLE report_key (
+  run_id BIGINT NOT NULL, seq BIGINT NOT NULL, device_id BIGINT NOT NULL, start_ms BIGINT NOT NULL,
+  PRIMARY KEY (run_id, seq)
+);
+CREATE TABLE report (
+  device_id BIGINT NOT NULL, run_id BIGINT NOT NULL, seq BIGINT NOT NULL,
+  start_ms BIGINT NOT NULL, width_ms BIGINT NOT NULL, watched_ms BIGINT NOT NULL,
+  layout_id BIGINT, received_ms BIGINT NOT NULL, payload BYTEA NOT NULL
+) {partitioned};
+CREATE INDEX report_time ON report (device_id, start_ms);
+CREATE TABLE vehicles (
+  series_id BIGINT NOT NULL, start_ms BIGINT NOT NULL, number INT NOT NULL
+) {partitioned};
+CREATE INDEX vehicles_time ON vehicles (series_id, start_ms);
+CREATE TABLE journal (
+  id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  device_id BIGINT NOT NULL REFERENCES device,
+  name TEXT NOT NULL,
+  high BIGINT NOT NULL DEFAULT 0,
+  UNIQUE (device_id, name)
+);
+CREATE TABLE missing (
+  journal_id BIGINT NOT NULL REFERENCES journal,
+  first BIGINT NOT NULL, last BIGINT NOT NULL,
+  since_ms BIGINT NOT NULL, due_ms BIGINT NOT NULL,
+  asked INT NOT NULL, asked_ms BIGINT,
+  gone INT NOT NULL,
+  PRIMARY KEY (journal_id, first)
+);
+CREATE INDEX missing_due ON missing (gone, due_ms);
+CREATE TABLE said (
+  device_id BIGINT NOT NULL REFERENCES device,
+  channel TEXT NOT NULL,
+  received_ms BIGINT NOT NULL,
+  payload BYTEA NOT NULL,
+  PRIMARY KEY (device_id, channel)
+);
+CREATE TABLE refusal (
+  id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  received_ms BIGINT NOT NULL, topic TEXT NOT NULL, reason TEXT NOT NULL, payload BYTEA NOT NULL
+);
+INSERT INTO version VALUES ({version});
+"""
+DEFAULTS = """
+CREATE TABLE report_default PARTITION OF report DEFAULT;
+CREATE TABLE vehicles_default PARTITION OF vehicles DEFAULT;
+"""
+HYPERTABLES = """
+CREATE EXTENSION IF NOT EXISTS timescaledb;
+SELECT create_hypertable('crossing.report', 'start_ms', chunk_time_interval => {month_ms});
+SELECT create_hypertable('crossing.vehicles', 'start_ms', chunk_time_interval => {month_ms});
+"""
+
+
+def creation(*, timescale: bool) -> str:
+    """All of the statements that make the tables."""
+    partitioned = "" if timescale else "PARTITION BY RANGE (start_ms)"
+    tables = TABLES.format(partitioned=partitioned, version=VERSION)
+    return tables + (HYPERTABLES.format(month_ms=MONTH_MS) if timescale else DEFAULTS)
+
+
+def month_of(start_ms: int) -> tuple[int, int] | None:
+    """Year and month (from 1) of the partition; None: the default one."""
+    days = start_ms // 86_400_000
+    if not -25_000 < days < 100_000:
+        return None
+    day = datetime.fromtimestamp(days * 86_400, tz=UTC)
+    return (day.year, day.month) if MONTHS_FROM <= day.year < MONTHS_UNTIL else None
+
+
+def partition(table: str, month: tuple[int, int]) -> str:
+    """The statement that makes the partition of a month."""
+    year, number = month
+    first = datetime(year, number, 1, tzinfo=UTC)
+    after = datetime(year + number // 12, number % 12 + 1, 1, tzinfo=UTC)
+    return (
+        f"CREATE TABLE IF NOT EXISTS {table}_{year}_{number:02} PARTITION OF {table}"
+        f" FOR VALUES FROM ({int(first.timestamp())}000) TO ({int(after.timestamp())}000)"
+    )

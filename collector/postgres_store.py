@@ -1,0 +1,252 @@
+"""The store in PostgreSQL (15 or later): for several collectors at once, and for whoever reads it with SQL.
+
+Partitioned by month; where the TimescaleDB extension can be had, hypertables instead. A collector that works on a
+device holds its row until it commits, so collectors never work on one device at a time, and they take the rows in one
+order, so none waits for another in a circle. A connection that broke is made anew by the next call.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Self
+
+import psycopg
+from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from collector.errors import CollectorError, InputError
+from collector.ingest import Received, Refusal
+from collector.intake import Intake, ReportRow, start_ms_of
+from collector.postgres_schema import VERSION, creation, month_of, partition
+from collector.store import DUE, Gap, Item, Tally, UnstorableError, due_parameters
+
+CONNECT_WAIT_S = 10
+STATEMENT_WAIT_MS = 60_000
+"""For one statement, waiting for locks included: then the batch is rolled back and tried again."""
+_CREATING = 0x43524F53  # the advisory lock under which tables and partitions are made
+_UNSTORABLE = (
+    psycopg.DataError,
+    psycopg.IntegrityError,
+    psycopg.InterfaceError,
+    psycopg.NotSupportedError,
+    psycopg.ProgrammingError,
+)
+
+
+class PostgresStore:
+    """The store in the database at `url`, its tables made where there are none."""
+
+    def __init__(
+        self, url: str, *, write: bool = True, refusals_max: int = 1_000, password_file: Path | None = None
+    ) -> None:
+        self._connect_to, self._name = _connection_of(url, password_file)
+        self._write = write
+        self._refusals_max = refusals_max
+        self._database: psycopg.Connection[tuple[Any, ...]] | None = None
+        self._partitions: set[tuple[int, int]] = set()
+        with self._explained():
+            self._open()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        if self._database is not None:
+            self._database.close()
+            self._database = None
+
+    def commit(self, batch: Sequence[Item], *, now_ms: int) -> Tally:
+        """Store a batch in one transaction: all of it is on disk when this returns, none when it raises.
+
+        Where the connection breaks in the middle of the COMMIT nobody knows; then this raises, and the batch that
+        comes again is known if it is there.
+        """
+        with self._explained():
+            database = self._open()
+            self._make_partitions(database, batch)
+            try:
+                with database.transaction():
+                    return self._intake.put(batch, now_ms=now_ms)
+            except BaseException:
+                self._intake.forget()  # it may hold ids that are rolled back
+                raise
+
+    def due(self, *, now_ms: int, heard_after_ms: int, limit: int) -> list[Gap]:
+        """The ranges to ask for, longest due first, of devices that have reported since `heard_after_ms`."""
+        parameters = due_parameters(now_ms=now_ms, heard_after_ms=heard_after_ms, limit=limit)
+        with self._explained():
+            rows = self._open().execute(_named(DUE), parameters).fetchall()
+            return [Gap.of(row) for row in rows]
+
+    def refusals(self) -> list[Refusal]:
+        """The refusals kept, oldest first."""
+        with self._explained():
+            rows = self._open().execute("SELECT topic, payload, reason FROM refusal ORDER BY id").fetchall()
+            return [Refusal(topic, bytes(payload), reason) for topic, payload, reason in rows]
+
+    @contextmanager
+    def reading(self) -> Iterator["_Reading"]:
+        """One consistent view of the store, whatever is written meanwhile."""
+        with self._explained():
+            database = self._open()
+            with database.transaction():
+                database.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+                yield _Reading(database)
+
+    def _open(self) -> psycopg.Connection[tuple[Any, ...]]:
+        if self._database is not None and not self._database.closed:
+            return self._database
+        database = psycopg.connect(self._connect_to, autocommit=True)
+        try:
+            database.execute("SET search_path TO crossing")
+            database.execute(f"SET statement_timeout = {STATEMENT_WAIT_MS}")
+            self._prepare(database)
+        except BaseException:
+            database.close()
+            raise
+        self._intake = Intake(_Tables(database), refusals_max=self._refusals_max)
+        self._partitions.clear()
+        self._database = database
+        return database
+
+    def _prepare(self, database: psycopg.Connection[tuple[Any, ...]]) -> None:
+        with database.transaction():
+            if self._write:
+                database.execute("SELECT pg_advisory_xact_lock(%s)", (_CREATING,))
+            ((there,),) = database.execute("SELECT to_regclass('crossing.version') IS NOT NULL").fetchall()
+            if there:
+                found = database.execute("SELECT version FROM version").fetchall()
+                if found != [(VERSION,)]:
+                    raise InputError(f"store {self._name} is not a collector's store of version {VERSION}")
+            elif not self._write:
+                raise InputError(f"store {self._name} is empty")
+            else:
+                query = "SELECT 1 FROM pg_available_extensions WHERE name = 'timescaledb'"
+                timescale = bool(database.execute(query).fetchall())
+                database.execute(sql.SQL(creation(timescale=timescale)))
+        query = "SELECT relkind = 'p' FROM pg_class WHERE oid = 'crossing.report'::regclass"
+        self._partitioned = database.execute(query).fetchall() == [(True,)]
+
+    def _make_partitions(self, database: psycopg.Connection[tuple[Any, ...]], batch: Sequence[Item]) -> None:
+        """One statement at a time, outside of the batch's transaction: each locks one table, and nothing else."""
+        if not self._partitioned:
+            return
+        months = {month_of(start_ms_of(item.report.start)) for item in batch if isinstance(item, Received)}
+        for month in sorted(month for month in months if month is not None and month not in self._partitions):
+            for table in ("report", "vehicles"):
+                query = f"SELECT to_regclass('crossing.{table}_{month[0]}_{month[1]:02}') IS NOT NULL"
+                if database.execute(sql.SQL(query)).fetchall() != [(True,)]:
+                    with database.transaction():
+                        database.execute("SELECT pg_advisory_xact_lock(%s)", (_CREATING,))
+                        database.execute(sql.SQL(partition(table, month)))
+            self._partitions.add(month)
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except psycopg.Error as error:
+            broken = self._database is not None and self._database.closed
+            if isinstance(error, psycopg.OperationalError) and not isinstance(error, psycopg.errors.QueryCanceled):
+                with suppress(psycopg.Error):
+                    self.close()
+            said = " ".join(str(error).split())
+            kind = UnstorableError if isinstance(error, _UNSTORABLE) and not broken else CollectorError
+            raise kind(f"store {self._name} cannot be used: {said}") from error
+
+
+class _Reading:
+    def __init__(self, database: "psycopg.Connection[tuple[Any, ...]]") -> None:
+        self._database = database
+
+    def rows(self, query: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+        return self._database.execute(_named(query), parameters).fetchall()
+
+
+class _Tables:
+    """What the intake needs, in PostgreSQL's words."""
+
+    holding = "FOR UPDATE"
+
+    def __init__(self, database: "psycopg.Connection[tuple[Any, ...]]") -> None:
+        self._database = database
+
+    def rows(self, query: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        return self._database.execute(_numbered(query), parameters).fetchall()
+
+    def many(self, query: str, rows: Sequence[Sequence[Any]]) -> None:
+        with self._database.cursor() as cursor:
+            cursor.executemany(_numbered(query), rows)
+
+    def rows_of(self, query: str, numbers: Sequence[int]) -> list[tuple[Any, ...]]:
+        return self._database.execute(_in(query), (list(numbers),)).fetchall()
+
+    def known(self, wanted: dict[int, list[int]]) -> list[tuple[int, int, bytes]]:
+        runs = [run_id for run_id, numbers in wanted.items() for _ in numbers]
+        numbers = [seq for numbers in wanted.values() for seq in numbers]
+        return self._database.execute(
+            "SELECT run_id, seq, payload FROM unnest(%s::bigint[], %s::bigint[]) AS wanted (run_id, seq)"
+            " JOIN report_key USING (run_id, seq) JOIN report USING (device_id, start_ms, run_id, seq)",
+            (runs, numbers),
+        ).fetchall()
+
+    def add(self, reports: Sequence[ReportRow]) -> None:
+        with self._database.cursor() as cursor:
+            with cursor.copy("COPY report_key (run_id, seq, device_id, start_ms) FROM STDIN (FORMAT BINARY)") as copy:
+                copy.set_types(["int8"] * 4)
+                for report in reports:
+                    copy.write_row((report.run_id, report.seq, report.device_id, report.start_ms))
+            with cursor.copy(
+                "COPY report (device_id, run_id, seq, start_ms, width_ms, watched_ms, layout_id, received_ms, payload)"
+                " FROM STDIN (FORMAT BINARY)"
+            ) as copy:
+                copy.set_types(["int8"] * 8 + ["bytea"])
+                for report in reports:
+                    copy.write_row(report[:9])
+            with cursor.copy("COPY vehicles (series_id, start_ms, number) FROM STDIN (FORMAT BINARY)") as copy:
+                copy.set_types(["int8", "int8", "int4"])
+                for report in reports:
+                    for series, number in report.counts:
+                        copy.write_row((series, report.start_ms, number))
+
+
+def _connection_of(url: str, password_file: Path | None) -> tuple[str, str]:
+    """What to give to libpq, and what to call it; InputError for a URL that says what it should not."""
+    try:
+        given = conninfo_to_dict(url)
+    except psycopg.ProgrammingError as error:
+        raise InputError(f"store: not a PostgreSQL URL: {' '.join(str(error).split())}") from error
+    if "password" in given:
+        raise InputError(
+            "store: a URL is seen by others, so it must not hold the password; put that in a file and name it in"
+            " `store_password_file`, or use a PGPASSFILE"
+        )
+    more: dict[str, Any] = {"connect_timeout": CONNECT_WAIT_S, "application_name": "crossing-collector"}
+    if password_file is not None:
+        try:
+            more["password"] = password_file.read_text(encoding="utf-8").rstrip("\r\n")
+        except (OSError, UnicodeDecodeError) as error:
+            raise InputError(f"store_password_file {password_file} cannot be read: {error}") from error
+    name = f"postgresql://{given.get('host', '')}/{given.get('dbname', '')}"
+    return make_conninfo("", **(more | given)), name
+
+
+@lru_cache
+def _named(query: str) -> sql.SQL:
+    return sql.SQL(re.sub(r":(\w+)", r"%(\1)s", query))
+
+
+@lru_cache
+def _numbered(query: str) -> sql.SQL:
+    return sql.SQL(query.replace("?", "%s"))
+
+
+@lru_cache
+def _in(query: str) -> sql.SQL:
+    return sql.SQL(query.replace("IN {numbers}", "= ANY(%s)"))

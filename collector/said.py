@@ -1,0 +1,46 @@
+"""What a device says about itself on its retained topics, as far as the collector reads it.
+
+Fields of a newer device are passed over. The texts are for people: bounded, and without control characters.
+"""
+
+from typing import Annotated, Literal, TypeVar
+
+import msgspec
+
+from edge.delivery.report import SCHEMA, ReportError
+
+SAID_BYTES_MAX = 65_536
+
+_Line = Annotated[str, msgspec.Meta(max_length=500, pattern=r"^[^\x00-\x1f\x7f]*$(?!\n)")]
+
+
+class Status(msgspec.Struct, frozen=True, kw_only=True):
+    """`status`, and the last will: a broker that loses the device says `offline` in its place."""
+
+    schema: Literal[1]
+    state: Literal["online", "degraded", "offline"]
+    run: _Line
+    since: _Line
+    reason: _Line = ""
+
+
+class Info(msgspec.Struct, frozen=True, kw_only=True):
+    """`info`: with what the device counts."""
+
+    schema: Literal[1]
+    run: _Line
+    version: _Line
+    model: _Line = ""
+    time_zone: _Line = "UTC"
+
+
+_Said = TypeVar("_Said", Status, Info)
+
+
+def decode_said(payload: bytes, kind: type[_Said]) -> _Said:
+    """A status or a birth in `payload`, or ReportError."""
+    assert SCHEMA == 1, "the schema that these structs name is the one of the wire"
+    try:
+        return msgspec.json.decode(payload, type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise ReportError(f"not a {kind.__name__.lower()}: {error}") from error

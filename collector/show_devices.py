@@ -1,0 +1,127 @@
+"""Devices and gaps as a person or a program wants them."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from collector.devices import DeviceState
+from collector.show import aligned
+from collector.store import Gap
+from edge.delivery.report import rfc3339
+
+
+def devices_as_table(states: Sequence[DeviceState], *, now_ms: int) -> str:
+    """A line of text per device; why it is not well stands at the end."""
+    rows = [["site", "device", "state", "last report", "heard", "late", "worst", "clock", "missing", "gone", "reason"]]
+    for state in states:
+        lateness = state.lateness
+        rows.append(
+            [
+                state.site,
+                state.device,
+                state.status.state if state.status else "-",
+                _end_of(lateness.newest_start_ms, lateness.newest_width_ms) or "-",
+                "-" if lateness.heard_ms is None else f"{_span(now_ms - lateness.heard_ms)} ago",
+                _span(lateness.late_ms),
+                _span(lateness.worst_ms),
+                _clock(state),
+                str(state.missing),
+                str(state.gone),
+                (state.status.reason if state.status else "") or "-",
+            ]
+        )
+    return aligned(rows)
+
+
+def devices_as_json(states: Sequence[DeviceState], *, now_ms: int) -> dict[str, Any]:
+    """One object; null where a device has not said it."""
+    return {
+        "now": rfc3339(now_ms),
+        "devices": [
+            {
+                "site": state.site,
+                "device": state.device,
+                "state": state.status.state if state.status else None,
+                "since": state.status.since if state.status else None,
+                "reason": state.status.reason if state.status else None,
+                "version": state.info.version if state.info else None,
+                "last_report_end": _end_of(state.lateness.newest_start_ms, state.lateness.newest_width_ms),
+                "heard": _time(state.lateness.heard_ms),
+                "late_ms": state.lateness.late_ms,
+                "worst_late_ms": state.lateness.worst_ms,
+                "clock_ahead_ms": state.ahead_ms,
+                "clock_synced": None if state.lateness.clock_synced is None else bool(state.lateness.clock_synced),
+                "missing": state.missing,
+                "gone": state.gone,
+            }
+            for state in states
+        ],
+    }
+
+
+def gaps_as_table(found: Sequence[Gap]) -> str:
+    """A line of text per range."""
+    rows = [["site", "device", "journal", "state", "first", "last", "reports", "since", "asked", "last asked"]]
+    for gap in found:
+        one = gap.missing
+        rows.append(
+            [
+                gap.site,
+                gap.device,
+                gap.journal or "-",
+                "gone" if one.gone else "missing",
+                *map(str, (one.first, one.last, one.reports)),
+                rfc3339(one.since_ms),
+                str(one.asked),
+                _time(one.asked_ms) or "-",
+            ]
+        )
+    return aligned(rows)
+
+
+def gaps_as_json(found: Sequence[Gap]) -> dict[str, Any]:
+    """One object."""
+    return {
+        "gaps": [
+            {
+                "site": gap.site,
+                "device": gap.device,
+                "journal": gap.journal,
+                "gone": gap.missing.gone,
+                "first": gap.missing.first,
+                "last": gap.missing.last,
+                "reports": gap.missing.reports,
+                "since": rfc3339(gap.missing.since_ms),
+                "asked": gap.missing.asked,
+                "last_asked": _time(gap.missing.asked_ms),
+            }
+            for gap in found
+        ]
+    }
+
+
+def _clock(state: DeviceState) -> str:
+    if state.lateness.clock_synced == 0:
+        return "not set"
+    return f"{_span(state.ahead_ms)} ahead" if state.ahead_ms else "-"
+
+
+def _end_of(start_ms: int | None, width_ms: int | None) -> str | None:
+    return _time(None if start_ms is None else start_ms + (width_ms or 0))
+
+
+def _time(time_ms: int | None) -> str | None:
+    """None for none, and for a time that no calendar has."""
+    try:
+        return None if time_ms is None else rfc3339(time_ms)
+    except OverflowError:
+        return None
+
+
+def _span(span_ms: int | None) -> str:
+    """With one unit, as people say it."""
+    if span_ms is None or span_ms < 0:
+        return "-"
+    for unit, unit_ms in (("d", 86_400_000), ("h", 3_600_000), ("min", 60_000)):
+        if span_ms >= 2 * unit_ms:
+            return f"{span_ms / unit_ms:.0f} {unit}"
+    return f"{span_ms / 1000:.0f} s"

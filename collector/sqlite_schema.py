@@ -1,0 +1,83 @@
+"""The tables of the collector's store in SQLite, version 2."""
+
+APPLICATION_ID = 0x43524F53  # "CROS", in the header of the file
+VERSION = 2
+STATEMENTS = (
+    f"PRAGMA application_id = {APPLICATION_ID}",
+    f"PRAGMA user_version = {VERSION}",
+    """CREATE TABLE device (
+      id INTEGER PRIMARY KEY,
+      site TEXT NOT NULL, device TEXT NOT NULL,
+      heard_ms INTEGER,             -- when its last report came; null before the first
+      newest_start_ms INTEGER, newest_width_ms INTEGER, late_ms INTEGER,
+      worst_ms INTEGER, worst_at_ms INTEGER, clock_synced INTEGER,
+      UNIQUE (site, device)
+    )""",
+    """CREATE TABLE run (
+      id INTEGER PRIMARY KEY,
+      device_id INTEGER NOT NULL REFERENCES device, name TEXT NOT NULL,
+      UNIQUE (device_id, name)
+    )""",
+    """CREATE TABLE series (
+      id INTEGER PRIMARY KEY,
+      device_id INTEGER NOT NULL REFERENCES device,
+      line TEXT NOT NULL, direction TEXT NOT NULL, class TEXT NOT NULL,
+      UNIQUE (device_id, line, direction, class)
+    )""",
+    """CREATE TABLE layout (
+      id INTEGER PRIMARY KEY,
+      device_id INTEGER NOT NULL REFERENCES device,
+      digest TEXT NOT NULL,         -- of the ids of its series, sorted
+      UNIQUE (device_id, digest)
+    )""",
+    """CREATE TABLE layout_series (
+      layout_id INTEGER NOT NULL REFERENCES layout,
+      series_id INTEGER NOT NULL REFERENCES series,
+      PRIMARY KEY (layout_id, series_id)
+    ) WITHOUT ROWID""",
+    """CREATE TABLE report (
+      id INTEGER PRIMARY KEY,
+      device_id INTEGER NOT NULL REFERENCES device,
+      run_id INTEGER NOT NULL REFERENCES run, seq INTEGER NOT NULL,
+      start_ms INTEGER NOT NULL, width_ms INTEGER NOT NULL, watched_ms INTEGER NOT NULL,
+      layout_id INTEGER REFERENCES layout,    -- null: blind
+      received_ms INTEGER NOT NULL,
+      payload BLOB NOT NULL,
+      UNIQUE (run_id, seq)
+    )""",
+    "CREATE INDEX report_time ON report (device_id, start_ms, width_ms, watched_ms, layout_id)",
+    """CREATE TABLE vehicles (
+      series_id INTEGER NOT NULL REFERENCES series,
+      start_ms INTEGER NOT NULL,
+      report_id INTEGER NOT NULL REFERENCES report,
+      number INTEGER NOT NULL CHECK (number > 0),
+      PRIMARY KEY (series_id, start_ms, report_id)
+    ) WITHOUT ROWID""",
+    """CREATE TABLE journal (
+      id INTEGER PRIMARY KEY,
+      device_id INTEGER NOT NULL REFERENCES device,
+      name TEXT NOT NULL,                     -- empty: the device names none
+      high INTEGER NOT NULL DEFAULT 0,        -- the highest number that came
+      UNIQUE (device_id, name)
+    )""",
+    """CREATE TABLE missing (
+      journal_id INTEGER NOT NULL REFERENCES journal,
+      first INTEGER NOT NULL, last INTEGER NOT NULL,
+      since_ms INTEGER NOT NULL, due_ms INTEGER NOT NULL,
+      asked INTEGER NOT NULL, asked_ms INTEGER,
+      gone INTEGER NOT NULL,                  -- 1: the device holds them no more
+      PRIMARY KEY (journal_id, first)
+    ) WITHOUT ROWID""",
+    "CREATE INDEX missing_due ON missing (gone, due_ms)",
+    """CREATE TABLE said (
+      device_id INTEGER NOT NULL REFERENCES device,
+      channel TEXT NOT NULL,                  -- status, info: the last of each
+      received_ms INTEGER NOT NULL,
+      payload BLOB NOT NULL,
+      PRIMARY KEY (device_id, channel)
+    ) WITHOUT ROWID""",
+    """CREATE TABLE refusal (
+      id INTEGER PRIMARY KEY AUTOINCREMENT,
+      received_ms INTEGER NOT NULL, topic TEXT NOT NULL, reason TEXT NOT NULL, payload BLOB NOT NULL
+    )""",
+)

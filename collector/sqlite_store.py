@@ -1,0 +1,187 @@
+"""The store in one SQLite file: for one collector, which is the only one that writes.
+
+Readers open the same file with `write=False`. Everything is done by `execute` and `executemany` of the connection,
+which `factory` makes: a simulation can end the world before any statement.
+"""
+
+import json
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Self
+
+from collector.errors import CollectorError, InputError
+from collector.ingest import Refusal
+from collector.intake import Intake, ReportRow
+from collector.sqlite_schema import APPLICATION_ID, STATEMENTS, VERSION
+from collector.store import DUE, Gap, Item, Tally, UnstorableError, due_parameters
+
+CACHE_KIB = 65_536
+"""Pages of the file that are held in memory."""
+BUSY_WAIT_S = 5.0
+_UNSTORABLE = (sqlite3.DataError, sqlite3.IntegrityError, sqlite3.InterfaceError, sqlite3.ProgrammingError)
+
+
+class SqliteStore:
+    """The store in the file `path`, made where there is none. The last `refusals_max` refusals are kept."""
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        write: bool = True,
+        refusals_max: int = 1_000,
+        factory: type[sqlite3.Connection] = sqlite3.Connection,
+    ) -> None:
+        self.path = path
+        if not write and not path.is_file():
+            raise InputError(f"store {path} does not exist")
+        with self._explained():
+            self._database = sqlite3.connect(
+                f"{path.absolute().as_uri()}?mode={'rwc' if write else 'ro'}",
+                uri=True,
+                isolation_level=None,
+                timeout=BUSY_WAIT_S,
+                factory=factory,
+            )
+            self._intake = Intake(_Tables(self._database), refusals_max=refusals_max)
+            try:
+                self._prepare(write=write)
+            except BaseException:
+                self._database.close()
+                raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._database.close()
+
+    def commit(self, batch: Sequence[Item], *, now_ms: int) -> Tally:
+        """Store a batch in one transaction: all of it is on disk when this returns, none when it raises."""
+        with self._explained():
+            self._database.execute("BEGIN IMMEDIATE")
+            try:
+                tally = self._intake.put(batch, now_ms=now_ms)
+                self._database.execute("COMMIT")
+            except BaseException:
+                self._intake.forget()  # it may hold ids that are rolled back
+                if self._database.in_transaction:  # a full disk makes SQLite roll back by itself
+                    self._database.execute("ROLLBACK")
+                raise
+        return tally
+
+    def due(self, *, now_ms: int, heard_after_ms: int, limit: int) -> list[Gap]:
+        """The ranges to ask for, longest due first, of devices that have reported since `heard_after_ms`."""
+        parameters = due_parameters(now_ms=now_ms, heard_after_ms=heard_after_ms, limit=limit)
+        with self._explained():
+            return [Gap.of(row) for row in self._database.execute(DUE, parameters)]
+
+    def refusals(self) -> list[Refusal]:
+        """The refusals kept, oldest first."""
+        with self._explained():
+            rows = self._database.execute("SELECT topic, payload, reason FROM refusal ORDER BY id")
+            return [Refusal(*row) for row in rows]
+
+    @contextmanager
+    def reading(self) -> Iterator["_Reading"]:
+        """One consistent view of the store, whatever is written meanwhile."""
+        with self._explained():
+            self._database.execute("BEGIN")
+            try:
+                yield _Reading(self._database)
+            finally:
+                self._database.execute("ROLLBACK")
+
+    def _prepare(self, *, write: bool) -> None:
+        (application,) = self._database.execute("PRAGMA application_id").fetchone()
+        (version,) = self._database.execute("PRAGMA user_version").fetchone()
+        (tables,) = self._database.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+        if tables and (application, version) != (APPLICATION_ID, VERSION):
+            raise InputError(f"store {self.path} is not a collector's store of version {VERSION}")
+        if write:
+            self._database.execute("PRAGMA journal_mode = WAL")
+            self._database.execute("PRAGMA synchronous = FULL")
+            self._database.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
+            if not tables:
+                self._database.execute("BEGIN IMMEDIATE")
+                for statement in STATEMENTS:
+                    self._database.execute(statement)
+                self._database.execute("COMMIT")
+        elif not tables:
+            raise InputError(f"store {self.path} is empty")
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except _UNSTORABLE as error:
+            raise UnstorableError(f"store {self.path} cannot be used: {error}") from error
+        except sqlite3.Error as error:
+            raise CollectorError(f"store {self.path} cannot be used: {error}") from error
+
+
+class _Reading:
+    def __init__(self, database: sqlite3.Connection) -> None:
+        self._database = database
+
+    def rows(self, query: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+        return self._database.execute(query, parameters).fetchall()
+
+
+class _Tables:
+    """What the intake needs, in SQLite's words. BEGIN IMMEDIATE has locked everything."""
+
+    holding = ""
+
+    def __init__(self, database: sqlite3.Connection) -> None:
+        self._database = database
+
+    def rows(self, query: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        return self._database.execute(query, parameters).fetchall()
+
+    def many(self, query: str, rows: Sequence[Sequence[Any]]) -> None:
+        self._database.executemany(query, rows)
+
+    def rows_of(self, query: str, numbers: Sequence[int]) -> list[tuple[Any, ...]]:
+        if len(numbers) == 1:
+            return self.rows(query.format(numbers="(?)"), numbers)
+        return self.rows(query.format(numbers="(SELECT value FROM json_each(?))"), (json.dumps(numbers),))
+
+    def known(self, wanted: dict[int, list[int]]) -> list[tuple[int, int, bytes]]:
+        found: list[tuple[int, int, bytes]] = []
+        for run_id, numbers in wanted.items():
+            first, last = min(numbers), max(numbers)
+            if last - first < 2 * len(numbers):
+                rows = self.rows(
+                    "SELECT run_id, seq, payload FROM report WHERE run_id = ? AND seq BETWEEN ? AND ?",
+                    (run_id, first, last),
+                )
+            else:
+                rows = self.rows(
+                    "SELECT run_id, seq, payload FROM report WHERE run_id = ?"
+                    " AND seq IN (SELECT value FROM json_each(?))",
+                    (run_id, json.dumps(numbers)),
+                )
+            found += rows
+        return found
+
+    def add(self, reports: Sequence[ReportRow]) -> None:
+        ((next_id,),) = self.rows("SELECT coalesce(max(id), 0) + 1 FROM report")
+        self.many(
+            "INSERT INTO report VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            [(id_, *report[:9]) for id_, report in enumerate(reports, next_id)],
+        )
+        self.many(
+            "INSERT INTO vehicles VALUES (?, ?, ?, ?)",
+            [
+                (series, report.start_ms, id_, number)
+                for id_, report in enumerate(reports, next_id)
+                for series, number in report.counts
+            ],
+        )

@@ -1,0 +1,58 @@
+"""Stores for the tests: whatever one promises, both must keep."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from postgres import Server, binaries, server
+
+from collector.postgres_store import PostgresStore
+from collector.sqlite_store import SqliteStore
+from collector.store import Store
+
+OpenStore = Callable[..., Store]
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Server]:
+    """A private server for the whole session."""
+    if binaries() is None:
+        pytest.skip("PostgreSQL 15 is not installed (Debian: postgresql-15)")
+    with server() as running:
+        yield running
+
+
+@pytest.fixture
+def postgres_url(postgres: Server) -> str:
+    """The URL of an empty database."""
+    import psycopg  # noqa: PLC0415
+
+    with psycopg.connect(postgres.url, autocommit=True) as database:
+        database.execute("DROP SCHEMA IF EXISTS crossing CASCADE")
+    return postgres.url
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def open_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[OpenStore]:
+    """Opens one and the same store, again and again; all are closed at the end."""
+    opened: list[Store] = []
+    url = request.getfixturevalue("postgres_url") if request.param == "postgres" else ""
+
+    def opening(*, write: bool = True, refusals_max: int = 1_000) -> Store:
+        store: Store
+        if url:
+            store = PostgresStore(url, write=write, refusals_max=refusals_max)
+        else:
+            store = SqliteStore(tmp_path / "store.sqlite", write=write, refusals_max=refusals_max)
+        opened.append(store)
+        return store
+
+    yield opening
+    for store in opened:
+        store.close()
+
+
+@pytest.fixture
+def store(open_store: OpenStore) -> Store:
+    """An empty store."""
+    return open_store()

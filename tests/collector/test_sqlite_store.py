@@ -1,0 +1,64 @@
+"""The store in a file: what is not a store is left alone, and what the disk refuses loses nothing."""
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+from messages import NOON_MS, a_report, received
+
+from collector.errors import CollectorError, InputError
+from collector.sqlite_store import SqliteStore
+from collector.store import Tally, UnstorableError
+from collector.totals import Total
+
+
+def test_reading_a_store_that_does_not_exist_makes_none(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"store .*store\.sqlite does not exist"):
+        SqliteStore(tmp_path / "store.sqlite", write=False)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_another_programs_database_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "other.sqlite"
+    database = sqlite3.connect(path)
+    database.execute("CREATE TABLE diary (day TEXT)")
+    database.close()
+    before = path.read_bytes()
+    with pytest.raises(InputError, match="is not a collector's store"):
+        SqliteStore(path)
+    assert path.read_bytes() == before
+
+
+def test_a_file_that_is_no_database_is_one_sentence(tmp_path: Path) -> None:
+    path = tmp_path / "notes.txt"
+    path.write_text("not a database, but long enough to be taken for one" * 50)
+    with pytest.raises(CollectorError, match=r"store .*notes\.txt cannot be used"):
+        SqliteStore(path)
+
+
+class Refusing(sqlite3.Connection):
+    """Fails at the statement that begins with these words, as a full disk does."""
+
+    words = ""
+
+    def execute(self, sql: str, *parameters: object) -> sqlite3.Cursor:  # type: ignore[override]
+        if self.words and sql.startswith(self.words):
+            raise sqlite3.OperationalError("database or disk is full")
+        return super().execute(sql, *parameters)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("words", ["BEGIN", "SELECT", "COMMIT"])
+def test_a_full_disk_loses_nothing_and_what_comes_again_is_stored(
+    tmp_path: Path, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with SqliteStore(tmp_path / "store.sqlite", factory=Refusing) as store:
+        monkeypatch.setattr(Refusing, "words", words)
+        with pytest.raises(CollectorError, match="disk is full") as error:
+            store.commit([received(a_report(1))], now_ms=NOON_MS)
+        assert not isinstance(error.value, UnstorableError)
+        monkeypatch.setattr(Refusing, "words", "")
+        assert store.commit([received(a_report(1))], now_ms=NOON_MS) == Tally(stored=1)
+
+
+def test_a_total_knows_its_share() -> None:
+    assert Total("s", "d", "l", "out", {"car": 1}, 30, 60).watched_share == 0.5
