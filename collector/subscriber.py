@@ -19,8 +19,9 @@ from collector.clock import Clock, SystemClock
 from collector.config import Mqtt
 from collector.errors import CollectorError
 from collector.ingest import Answered, Received, Refusal, ingest, refuse
+from collector.mqtt5 import Arrival
 from collector.store import Item, Store, Tally, UnstorableError
-from collector.subscription import Arrival, Connect, Ended, Link, Subscribed, Subscription
+from collector.subscription import Connect, Ended, Link, Subscribed, Subscription
 from edge.delivery.report import RESEND, encode, topic_of
 
 _LOG = logging.getLogger(__name__)
