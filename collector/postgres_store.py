@@ -239,7 +239,7 @@ def _connection_of(url: str, password_file: Path | None) -> tuple[str, str]:
 
 @lru_cache
 def _named(query: str) -> sql.SQL:
-    return sql.SQL(re.sub(r":(\w+)", r"%(\1)s", query))
+    return sql.SQL(re.sub(r"(?<!:):(\w+)", r"%(\1)s", query))
 
 
 @lru_cache

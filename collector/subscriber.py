@@ -28,6 +28,9 @@ _LOG = logging.getLogger(__name__)
 ANSWER_WAIT_S = 15.0  # for the broker to accept the connection and the subscription
 LOOK_UP_S = 0.5  # how often the flag of `stop` is looked at
 RETRY_WAIT_S_MAX = 30.0
+STEADY_S = 60.0
+"""After a connection that lasted as long the next attempt comes soon; else two collectors of one id, which some brokers
+do not tell from a lost connection, would take the session from each other all the time."""
 ASK_EVERY_S = 5.0
 SPOKE_S = 900.0
 """A device that has not reported for longer is not asked for anything."""
@@ -63,6 +66,7 @@ class Subscriber:
         self._stopping = False
         self._link: Link | None = None
         self._answer_by_ms: int | None = None
+        self._subscribed_at_ms: int | None = None
         self._retry_at_ms = 0
         self._retry_wait_s = 1.0
         self._ask_at_ms = 0
@@ -99,8 +103,8 @@ class Subscriber:
                 case Subscribed(resumed):
                     self.subscriptions += 1
                     self._answer_by_ms = None
-                    self._retry_wait_s = 1.0
-                    self._ask_at_ms = self._clock.monotonic_ms() + int(ASK_EVERY_S * 1000)
+                    self._subscribed_at_ms = self._clock.monotonic_ms()
+                    self._ask_at_ms = self._subscribed_at_ms + int(ASK_EVERY_S * 1000)
                     _LOG.info("subscribed at %s%s", self._mqtt, ", session resumed" if resumed else "")
                 case Ended():
                     ended = event
@@ -190,10 +194,12 @@ class Subscriber:
         self.close()
         if self.subscriptions == 0:
             raise CollectorError(ended.reason)
-        wait_s = RETRY_WAIT_S_MAX if ended.taken_over else self._retry_wait_s
-        self._retry_wait_s = min(RETRY_WAIT_S_MAX, 2 * self._retry_wait_s)
+        at_ms, self._subscribed_at_ms = self._subscribed_at_ms, None
+        if at_ms is not None and self._clock.monotonic_ms() - at_ms >= 1000 * STEADY_S:
+            self._retry_wait_s = 1.0
         _LOG.warning("%s; trying again", ended.reason)
-        self._retry_in(wait_s)
+        self._retry_in(RETRY_WAIT_S_MAX if ended.taken_over else self._retry_wait_s)
+        self._retry_wait_s = min(RETRY_WAIT_S_MAX, 2 * self._retry_wait_s)
 
     def _rest(self, reason: str) -> None:
         """The store failed: nothing was acknowledged, so what is in hand comes again on the next connection."""

@@ -167,7 +167,8 @@ class Subscription:
             self._end(f"lost the connection: {error.strerror or error}")
             return
         if not received:
-            self._end("closed the connection")
+            hint = f"as some brokers do when another client comes with the id {self._mqtt.client_id}"
+            self._end(f"closed the connection without a word, {hint}")
             return
         self._heard_s = time.monotonic()
         try:

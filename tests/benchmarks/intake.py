@@ -1,3 +1,4 @@
+# ruff: noqa: T201 - a script prints
 """How fast one collector takes reports in, beside what a bare subscriber of the same broker receives.
 
     python -m tests.benchmarks.intake                              reports per second, SQLite and PostgreSQL
@@ -19,6 +20,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -64,14 +66,15 @@ def main() -> int:
 
 def speed(reports: int, senders: int, rounds: int) -> dict[str, Any]:
     kinds: dict[str, Callable[..., None]] = {"bare": bare, "bare, loop_start": bare_started, "sqlite": collect}
+    sizes = {"reports": reports, "senders": senders, "rounds": rounds}
     with tempfile.TemporaryDirectory() as folder, mosquitto.mosquitto() as broker:
         if postgres.binaries() is None:
             print("PostgreSQL is not installed: not measured", file=sys.stderr)
-            rates, cpu = _rounds(kinds, broker.port, Path(folder), "", reports, senders, rounds)
+            rates, cpu = _rounds(kinds, broker.port, Path(folder), "", **sizes)
         else:
             with postgres.server() as server:
                 kinds["postgres"] = collect
-                rates, cpu = _rounds(kinds, broker.port, Path(folder), server.url, reports, senders, rounds)
+                rates, cpu = _rounds(kinds, broker.port, Path(folder), server.url, **sizes)
     base = statistics.median(rates["bare"])
     print(f"{'':<18}{'per second':>12}{'lowest':>9}{'highest':>9}{'to bare':>9}{'CPU us each':>13}")
     for kind, of_kind in rates.items():
@@ -84,7 +87,7 @@ def speed(reports: int, senders: int, rounds: int) -> dict[str, Any]:
 
 
 def _rounds(
-    kinds: dict[str, Callable[..., None]], port: int, folder: Path, url: str, reports: int, senders: int, rounds: int
+    kinds: dict[str, Callable[..., None]], port: int, folder: Path, url: str, *, reports: int, senders: int, rounds: int
 ) -> tuple[dict[str, list[float]], dict[str, list[float]]]:
     rates: dict[str, list[float]] = {kind: [] for kind in kinds}
     cpu: dict[str, list[float]] = {kind: [] for kind in kinds}
@@ -106,7 +109,7 @@ def memory(reports: int, senders: int, store: str) -> dict[str, Any]:
     """Live: the publisher runs beside the collector."""
     held: list[tuple[int, int]] = []
     with tempfile.TemporaryDirectory() as folder, mosquitto.mosquitto() as broker, _a_store(store, folder) as where:
-        said, child = _start(collect, broker.port, "memory", where, reports, 100_000, 0.0)
+        said, child = _start(partial(collect, every=100_000), broker.port, "memory", where, reports)
         assert said.recv() == "subscribed"
         publisher = multiprocessing.get_context("spawn").Process(target=publish, args=(broker.port, reports, senders))
         publisher.start()
@@ -123,7 +126,7 @@ def paced(devices: int, minutes: float, store: str) -> dict[str, Any]:
     """Live: every device reports once a minute, evenly spread; processor seconds of the collector per second."""
     reports = int(devices * minutes)
     with tempfile.TemporaryDirectory() as folder, mosquitto.mosquitto() as broker, _a_store(store, folder) as where:
-        said, child = _start(collect, broker.port, "paced", where, reports, 0, 60 * minutes + 60)
+        said, child = _start(partial(collect, wait_s=60 * minutes + 60), broker.port, "paced", where, reports)
         assert said.recv() == "subscribed"
         started = time.monotonic()
         publish(broker.port, reports, devices, devices / 60)
@@ -181,7 +184,7 @@ def _publish(say: Send, port: int, reports: int, senders: int) -> None:
     say(None)
 
 
-def collect(say: Send, port: int, name: str, where: str, reports: int, every: int = 0, wait_s: float = 0.0) -> None:
+def collect(say: Send, port: int, name: str, where: str, reports: int, *, every: int = 0, wait_s: float = 0.0) -> None:
     """The collector, until it has stored so many, timed from before it connects; with 0 it subscribes and goes."""
     tally = Tally()
     mqtt = Mqtt(host="127.0.0.1", port=port, tls=False, client_id=name)
