@@ -60,6 +60,8 @@ class Arrival:
     payload: bytes
     qos: int
     number: int
+    retained: bool = False
+    """It was said before we subscribed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +183,7 @@ def _arrival(data: bytes, head: int, body: int, end: int) -> Arrival:
     length, at = (data[at], at + 1) if data[at] < 0x80 else _varint_at(data, at) or (end, end)
     if at + length > end:
         raise ProtocolError("a message that ends before it has begun")
-    return Arrival(topic, data[at + length : end], qos, number)
+    return Arrival(topic, data[at + length : end], qos, number, bool(head & 1))
 
 
 def _other(kind: int, body: bytes) -> Packet | None:

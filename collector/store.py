@@ -30,7 +30,7 @@ class Tally:
     duplicates: int = 0
     refused: int = 0
     said: int = 0
-    """Statuses and births taken."""
+    """Statuses, births and totals taken."""
     asked: int = 0
     """Requests noted, to be sent now."""
 
@@ -114,7 +114,7 @@ class Store(Protocol):
         """
 
     def due(self, *, now_ms: int, heard_after_ms: int, limit: int) -> list[Gap]:
-        """The ranges to ask for, longest due first, of devices that have reported since `heard_after_ms`."""
+        """The ranges to ask for, longest due first, of devices that were heard since `heard_after_ms`."""
 
     def refusals(self) -> list[Refusal]:
         """The refusals kept, oldest first."""

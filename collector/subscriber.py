@@ -33,7 +33,7 @@ STEADY_S = 60.0
 do not tell from a lost connection, would take the session from each other all the time."""
 ASK_EVERY_S = 5.0
 SPOKE_S = 900.0
-"""A device that has not reported for longer is not asked for anything."""
+"""A device that was not heard for longer is not asked for anything."""
 DUE_MAX = 2_000
 """Ranges looked at in one round of asking."""
 
@@ -148,7 +148,7 @@ class Subscriber:
         root = self._mqtt.root
         items: list[Item] = []
         for arrival in arrivals:
-            item = ingest(arrival.topic, arrival.payload, root=root)
+            item = ingest(arrival.topic, arrival.payload, root=root, retained=arrival.retained)
             if not isinstance(item, Answered):
                 items.append(item)
             elif (gone := self._asking.answered(item.site, item.device, item.response)) is not None:

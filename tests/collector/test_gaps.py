@@ -40,6 +40,18 @@ def test_missing_is_what_lies_under_the_highest_and_has_not_come(batches: list[l
     assert all(one.last < after.first for one, after in zip(journal.missing, journal.missing[1:], strict=False))
 
 
+def test_what_the_device_says_it_has_sent_is_expected_too() -> None:
+    journal = Journal()
+    journal.sent(3, now_ms=NOW_MS)
+    assert journal.missing == (missing(1, 3),)
+    journal.arrived([1, 2, 5], now_ms=NOW_MS)
+    journal.sent(4, now_ms=NOW_MS)  # the word was slower than a report
+    assert (journal.high, journal.missing) == (5, (missing(3, 3), missing(4, 4)))
+    journal.sent(5, now_ms=NOW_MS)
+    journal.arrived([3, 4], now_ms=NOW_MS)
+    assert (journal.high, journal.missing) == (5, ())
+
+
 @given(came=st.sets(numbers), gone=st.tuples(numbers, numbers), asked=st.tuples(numbers, numbers))
 def test_asking_and_answering_change_no_number(came: set[int], gone: tuple[int, int], asked: tuple[int, int]) -> None:
     journal = Journal()

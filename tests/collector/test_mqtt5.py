@@ -25,6 +25,7 @@ STREAM = (
     + publish(258, "a/b", b"x" * 200)
     + b"\x30\x07\x00\x01t\x00abc"  # QoS 0
     + b"\x32\x0b\x00\x01t\x00\x07\x03\x23\x00\x01xy"  # a property before the payload
+    + b"\x31\x04\x00\x01t\x00"  # retained
     + b"\xd0\x00"
     + b"\xe0\x02\x8e\x00"
 )
@@ -34,6 +35,7 @@ PACKETS = [
     Arrival("a/b", b"x" * 200, 1, 258),
     Arrival("t", b"abc", 0, 0),
     Arrival("t", b"xy", 1, 7),
+    Arrival("t", b"", 0, 0, retained=True),
     Goodbye(0x8E, "session taken over"),
 ]
 

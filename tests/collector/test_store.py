@@ -211,6 +211,20 @@ def test_the_last_word_of_a_device_is_kept(store: Store) -> None:
     assert [(channel, at, bytes(payload)) for channel, at, payload in rows] == [("status", NOON_MS + 1, b"3")]
 
 
+def test_what_a_total_says_was_sent_is_missing_until_it_comes(store: Store) -> None:
+    total = Said("bridge", "mast-1", "total", b"{}", live=True, journal="j1", sent_through=3)
+    put(store, received(a_report(1, journal="j1")), total)
+    assert due(store) == [gap(2, 3, journal="j1")]
+    put(store, received(a_report(2, journal="j1")), received(a_report(3, journal="j1")), total)
+    assert due(store) == []
+
+
+def test_a_device_whose_reports_were_all_lost_is_asked_once_it_says_that_it_sent_them(store: Store) -> None:
+    for live in (False, True):
+        put(store, Said("bridge", "mast-1", "total", b"{}", live=live, journal="j1", sent_through=2))
+        assert due(store) == ([gap(1, 2, journal="j1")] if live else [])
+
+
 def test_the_largest_report_is_stored(store: Store) -> None:
     labels = {f"{'ä' * 60}{i:04}": 1 for i in range(500)}
     lines = {"d" * 64: {"ü" * 64: labels}}

@@ -99,7 +99,7 @@ def test_retained_words_come_with_the_subscription(mqtt: Mqtt, open_link: Callab
     topic = topic_of("bridge", "mast-7", "status")
     say(mqtt, b"{}", topic=topic, retain=True)
     (found,) = arrivals(open_link(), 1)
-    assert (found.topic, found.payload) == (topic, b"{}")
+    assert (found.topic, found.payload, found.retained) == (topic, b"{}", True)
     say(mqtt, b"", topic=topic, retain=True)
 
 
@@ -128,7 +128,7 @@ def events_of(said: bytes, number: int) -> tuple[Mqtt, list[Event]]:
 
 
 def test_a_broker_that_says_that_our_session_was_taken_over_is_understood() -> None:
-    granted = b"\x90\x07\x00\x01\x00\x01\x01\x01\x01"
+    granted = b"\x90\x08\x00\x01\x00\x01\x01\x01\x01\x01"
     mqtt, found = events_of(b"\x20\x03\x00\x00\x00" + granted + b"\xe0\x02\x8e\x00", 2)
     reason = f"{mqtt} gave our session to another client with the id crossing-collector; does a second collector run?"
     assert found == [Subscribed(resumed=False), Ended(reason, taken_over=True)]
@@ -140,7 +140,7 @@ def test_a_refusal_says_why() -> None:
 
 
 def test_a_subscription_that_is_not_granted_is_named() -> None:
-    mqtt, found = events_of(b"\x20\x03\x00\x00\x00" + b"\x90\x07\x00\x01\x00\x01\x87\x01\x01", 1)
+    mqtt, found = events_of(b"\x20\x03\x00\x00\x00" + b"\x90\x08\x00\x01\x00\x01\x87\x01\x01\x01", 1)
     assert found == [Ended(f"{mqtt} refused the subscription to crossing/v1/+/+/status: not authorized")]
 
 
