@@ -53,4 +53,4 @@ def decode_said(payload: bytes, kind: type[_Said]) -> _Said:
     try:
         return msgspec.json.decode(payload, type=kind)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise ReportError(f"not a {kind.__name__.lower()}: {error}") from error
+        raise ReportError(f"not the {kind.__name__.lower()} of a device: {error}") from error
