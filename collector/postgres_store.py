@@ -41,6 +41,7 @@ class PostgresStore:
     def __init__(
         self, url: str, *, write: bool = True, refusals_max: int = 1_000, password_file: Path | None = None
     ) -> None:
+        self.url = url
         self._connect_to, self._name = _connection_of(url, password_file)
         self._write = write
         self._refusals_max = refusals_max
