@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-from collector.said import SAID_BYTES_MAX, Info, Status, decode_said
+from collector.said import SAID_BYTES_MAX, Info, Status, Total, decode_said
 from edge.delivery.report import (
     NAME_RULE,
     ROOT,
@@ -20,8 +20,10 @@ from edge.delivery.report import (
 PAYLOAD_BYTES_MAX = 65_536
 SERIES_MAX = 2_048  # of one report: lines x directions x classes
 KEPT_BYTES = 500  # of a refused payload, for a person to see what it was
-HEARD = ("report", "status", "info", "response")
+HEARD = ("report", "status", "info", "total", "response")
 """The channels that the collector subscribes to."""
+
+SPOKEN: dict[str, type[Status] | type[Info] | type[Total]] = {"status": Status, "info": Info, "total": Total}
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 
@@ -37,7 +39,7 @@ class Received:
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """The last word of a device about itself: its `status` or its `info`."""
+    """The last word of a device about itself: its `status`, its `info` or its `total`."""
 
     site: str
     device: str
@@ -78,10 +80,7 @@ def ingest(topic: str, payload: bytes, *, root: str = ROOT) -> Received | Said |
             return _report(topic, payload, address)
         if address.channel == "response":
             return Answered(address.site, address.device, decode_as(payload, Response))
-        if address.channel == "status":
-            decode_said(payload, Status)
-        else:
-            decode_said(payload, Info)
+        decode_said(payload, SPOKEN[address.channel])
     except ReportError as error:
         return refuse(topic, payload, str(error))
     return Said(address.site, address.device, address.channel, payload)

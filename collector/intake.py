@@ -21,7 +21,8 @@ from typing import Any, NamedTuple, Protocol
 from collector.gaps import Journal, Missing
 from collector.ingest import Received, Refusal, Said, refuse
 from collector.lateness import Lateness
-from collector.store import Asked, Gone, Item, Tally
+from collector.said import Total, decode_said
+from collector.store import Asked, Gone, Item, Sent, Tally
 from edge.delivery.report import Lines, Report, decode, milliseconds_of
 
 REMEMBERED_MAX = 500_000
@@ -112,7 +113,7 @@ class Intake:
         latenesses = self._hold(sorted(devices.values()))
         sifted = self._sift(reports, devices)
         self._add(sifted.new, now_ms)
-        noted = self._move_journals(devices, sifted.arrived, asked, gone, now_ms)
+        noted = self._move_journals(devices, sifted.arrived, [*_sent(said), *gone, *asked], now_ms)
         self._note_lateness(latenesses, sifted, now_ms)
         self._say(devices, said, now_ms)
         refusals += sifted.refusals
@@ -184,12 +185,10 @@ class Intake:
         self,
         devices: dict[tuple[str, str], int],
         arrived: dict[tuple[int, str], list[int]],
-        asked: Sequence[Asked],
-        gone: Sequence[Gone],
+        others: Sequence[Sent | Gone | Asked],
         now_ms: int,
     ) -> int:
         """Bring what is missing up to date; how many requests are noted."""
-        others: list[Asked | Gone] = [*asked, *gone]
         wanted = {*arrived, *((devices[one.site, one.device], one.journal) for one in others)}
         ids = {}
         for device_id, name in sorted(wanted):
@@ -202,17 +201,10 @@ class Intake:
         for of, numbers in arrived.items():
             if of in ids:
                 journals[ids[of]].arrived(numbers, now_ms=now_ms)
-        for answer in gone:
-            if (journal_id := ids.get((devices[answer.site, answer.device], answer.journal))) is not None:
-                for first, last in answer.ranges:
-                    journals[journal_id].gone(first, last)
         noted = 0
-        for request in asked:
-            journal_id = ids.get((devices[request.site, request.device], request.journal))
-            if journal_id is not None and journals[journal_id].are_due(request.ranges, now_ms=now_ms):
-                noted += 1
-                for first, last in request.ranges:
-                    journals[journal_id].asked(first, last, now_ms=now_ms)
+        for other in others:
+            if (journal_id := ids.get((devices[other.site, other.device], other.journal))) is not None:
+                noted += _move(journals[journal_id], other, now_ms)
         self._write_journals(journals, before)
         return noted
 
@@ -318,9 +310,8 @@ class Intake:
         return found
 
     def _layout_id(self, device_id: int, series: Sequence[int]) -> int:
-        digest = hashlib.sha256(",".join(map(str, series)).encode()).hexdigest()[
-            :32
-        ]  # 2,048 ids are too long for a key
+        # 2,048 ids are too long for a key
+        digest = hashlib.sha256(",".join(map(str, series)).encode()).hexdigest()[:32]
         layout_id = self._find("layout", ("device_id", "digest"), (device_id, digest))
         rows = [(layout_id, series_id) for series_id in series]
         self._many("INSERT INTO layout_series VALUES (?, ?) ON CONFLICT DO NOTHING", rows)
@@ -335,6 +326,28 @@ class _Sifted:
         self.duplicates = 0
         self.refusals: list[Refusal] = []
         self.arrived: dict[tuple[int, str], list[int]] = defaultdict(list)
+
+
+def _sent(said: Sequence[Said]) -> list[Sent]:
+    """Up to which numbers the totals say that all is sent."""
+    totals = [(one, decode_said(one.payload, Total)) for one in said if one.channel == "total"]
+    return [Sent(one.site, one.device, total.journal or "", total.sent_through) for one, total in totals]
+
+
+def _move(journal: Journal, other: Sent | Gone | Asked, now_ms: int) -> int:
+    """Note it; 1 if it is a request that is to be sent."""
+    match other:
+        case Sent():
+            journal.sent(other.through, now_ms=now_ms)
+        case Gone():
+            for first, last in other.ranges:
+                journal.gone(first, last)
+        case Asked():
+            if journal.are_due(other.ranges, now_ms=now_ms):
+                for first, last in other.ranges:
+                    journal.asked(first, last, now_ms=now_ms)
+                return 1
+    return 0
 
 
 def _same(received: Received, payload: bytes) -> bool:

@@ -7,7 +7,7 @@ from typing import Annotated, Literal, TypeVar
 
 import msgspec
 
-from edge.delivery.report import SCHEMA, ReportError
+from edge.delivery.report import SCHEMA, Amount, Name, ReportError
 
 SAID_BYTES_MAX = 65_536
 
@@ -34,11 +34,19 @@ class Info(msgspec.Struct, frozen=True, kw_only=True):
     time_zone: _Line = "UTC"
 
 
-_Said = TypeVar("_Said", Status, Info)
+class Total(msgspec.Struct, frozen=True, kw_only=True):
+    """`total`, as far as it tells what has been sent: all reports of `journal` up to `sent_through`."""
+
+    schema: Literal[1]
+    journal: Name | msgspec.UnsetType = msgspec.UNSET
+    sent_through: Amount = 0
+
+
+_Said = TypeVar("_Said", bound=Status | Info | Total)
 
 
 def decode_said(payload: bytes, kind: type[_Said]) -> _Said:
-    """A status or a birth in `payload`, or ReportError."""
+    """A status, a birth or a total in `payload`, or ReportError."""
     assert SCHEMA == 1, "the schema that these structs name is the one of the wire"
     try:
         return msgspec.json.decode(payload, type=kind)

@@ -71,6 +71,16 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
+class Sent:
+    """A device says that a broker has acknowledged all its reports up to this one."""
+
+    site: str
+    device: str
+    journal: str
+    through: int
+
+
+@dataclass(frozen=True, slots=True)
 class Gone:
     """A device has answered that it holds these no more."""
 
@@ -88,7 +98,9 @@ CHOSEN = "(CAST(:site AS TEXT) IS NULL OR site = :site) AND (CAST(:device AS TEX
 DUE = """
 SELECT site, device, name, first, last, since_ms, due_ms, asked, asked_ms, gone
 FROM missing JOIN journal ON journal.id = journal_id JOIN device ON device.id = device_id
-WHERE gone = 0 AND (due_ms <= :now OR due_ms > :far) AND heard_ms > :heard
+WHERE gone = 0 AND (due_ms <= :now OR due_ms > :far) AND (
+  heard_ms > :heard OR EXISTS (SELECT 1 FROM said WHERE said.device_id = device.id AND received_ms > :heard)
+)
 ORDER BY due_ms, journal_id, first LIMIT :limit
 """
 
@@ -114,7 +126,7 @@ class Store(Protocol):
         """
 
     def due(self, *, now_ms: int, heard_after_ms: int, limit: int) -> list[Gap]:
-        """The ranges to ask for, longest due first, of devices that have reported since `heard_after_ms`."""
+        """The ranges to ask for, longest due first, of devices that were heard of since `heard_after_ms`."""
 
     def refusals(self) -> list[Refusal]:
         """The refusals kept, oldest first."""

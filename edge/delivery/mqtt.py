@@ -35,7 +35,7 @@ from edge.delivery.status import Info, Status, encode_self
 from edge.errors import WorkError
 
 FAREWELL_WAIT_S = 2.0  # for the broker to take `offline` before the polite end
-TOTAL_EVERY_MS = 1_000
+TOTAL_EVERY_MS = 10_000  # it changes with every report; a broker that takes one message at a time has others to take
 ANSWERS_MAX = 20  # commands whose response waits; of more, the asker hears nothing and asks again
 
 Connect = Callable[..., Link]
@@ -187,6 +187,8 @@ class Publisher:
         """Say `offline` and end the connection. Letters still in flight stay pending in the outbox."""
         if self._connection is not None and self._accepted:
             self._presence.want(self._topic("status"), self._status("offline", "stopped"))
+            self._total_at_ms = 0
+            self._take_total(self._clock.monotonic_ms())
             deadline_ms = self._clock.monotonic_ms() + FAREWELL_WAIT_S * 1000
             while self._accepted and not self._presence.quiet:
                 wait_s = (deadline_ms - self._clock.monotonic_ms()) / 1000
@@ -283,7 +285,7 @@ class Publisher:
         self.failure = ""
         self.trouble("commands", "")
         self._courier.connected(now_ms, receive_max=receive_max)
-        self._revision = None
+        self._revision, self._total_at_ms = None, 0
         if self._info is not None:
             journal, commands = self._outbox.journal, sorted(self._obey)
             info = msgspec.structs.replace(self._info, journal=journal, commands=commands)
