@@ -1,4 +1,4 @@
-"""The invariant under 300 seeds of trouble; `make simulate` runs 10,000, `make mutants` shows that breaks are noticed."""
+"""The invariant under 300 seeds of trouble; `make simulate` runs 10,000, `make mutants` shows who notices breaks."""
 
 import os
 from concurrent.futures import ProcessPoolExecutor
