@@ -38,8 +38,11 @@ BY_CERTIFICATE = {"#require_certificate true": "require_certificate true"} | {
 class Mosquitto:
     """The broker's process, its files and who may talk to it. It does not run before `start`."""
 
-    def __init__(self, folder: Path, users: Sequence[str], replaced: Mapping[str, str]) -> None:
+    def __init__(
+        self, folder: Path, users: Sequence[str], replaced: Mapping[str, str], *, certificates: bool = False
+    ) -> None:
         self.folder = folder
+        self._certificates = certificates
         self.port = _free_port()
         self._process: subprocess.Popen[bytes] | None = None
         self._saved = folder / "saved"
@@ -117,20 +120,21 @@ class Mosquitto:
         return self.folder / "clients" / user / name
 
     def mqtt(self, user: str) -> dict[str, Any]:
-        """The block `mqtt:` of a configuration, the edge's or the collector's, with the user's password."""
-        return {
-            "host": "localhost",
-            "port": self.port,
-            "username": user,
-            "password_file": str(self.client_file(user, "password")),
-            "ca_file": str(self.client_file(user, "ca.crt")),
-        }
+        """The block `mqtt:` of a configuration, the edge's or the collector's, with the user's credentials."""
+        files = {"ca_file": "ca.crt"}
+        files |= (
+            {"certificate_file": "client.crt", "key_file": "client.key"}
+            if self._certificates
+            else {"password_file": "password"}
+        )
+        name = {} if self._certificates else {"username": user}
+        where = {"host": "localhost", "port": self.port}
+        return {**where, **name, **{key: str(self.client_file(user, file)) for key, file in files.items()}}
 
     def access(self, user: str) -> Broker:
         """The same for a `Publisher`."""
         mqtt = self.mqtt(user)
-        paths = {key: Path(mqtt.pop(key)) for key in ("password_file", "ca_file")}
-        return Broker(**mqtt, **paths)
+        return Broker(**{key: Path(value) if key.endswith("_file") else value for key, value in mqtt.items()})
 
     def _answers(self) -> bool:
         trusting = ssl.create_default_context(cafile=self.folder / "broker" / "ca.crt")
@@ -169,7 +173,7 @@ def broker(
     """
     _program()
     replaced = {**(settings or {}), **(BY_CERTIFICATE if certificates else {})}
-    mosquitto = Mosquitto(folder / "broker", users, replaced)
+    mosquitto = Mosquitto(folder / "broker", users, replaced, certificates=certificates)
     mosquitto.start()
     try:
         yield mosquitto
