@@ -58,7 +58,7 @@ class Channel:
 
 
 _COUNTS = {"deck": {"outbound": {"car": 3, "truck": 7}, "return": {"car": 1, "truck": 0}}}
-_JOURNAL, _RUN, _SCHEMA_ONE = "a3f1c2", "replay-512313aeb77bc03a", {"schema": {"const": SCHEMA}}
+_JOURNAL, _RUN = "a3f1c2", "replay-512313aeb77bc03a"
 CHANNELS = (
     Channel(
         "status",
@@ -118,6 +118,8 @@ CHANNELS = (
         Total,
         "All that was counted since the device was installed; never falls, never a 0 that nobody counted.",
         Total(
+            journal=_JOURNAL,
+            sent_through=1,
             since="2026-11-22T06:00:00Z",
             as_of="2026-11-22T06:01:00Z",
             reports=1,
@@ -175,7 +177,7 @@ def schema_of(channel: Channel) -> dict[str, Any]:
         if name in properties:
             properties[name] |= {"format": "date-time", "pattern": TIME}
     if "schema" in properties:
-        properties["schema"] |= _SCHEMA_ONE["schema"]
+        properties["schema"] |= {"const": SCHEMA}
     if channel.says is Report:
         found["allOf"] = _report_rules()
     return found
