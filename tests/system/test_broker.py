@@ -154,8 +154,8 @@ def test_nobody_takes_a_session_over_by_its_client_id(mosquitto: Mosquitto) -> N
 
 def test_a_packet_beyond_the_limit_ends_the_connection(mosquitto: Mosquitto) -> None:
     with let_in(mosquitto, A) as one:
-        assert one.publish(f"crossing/v1/{A}/alert/picture", bytes(262_000)) == NO_SUBSCRIBER
-        assert one.publish(f"crossing/v1/{A}/alert/picture", bytes(262_145)) is None
+        assert one.publish(f"crossing/v1/{A}/alert/picture", bytes(524_000)) == NO_SUBSCRIBER
+        assert one.publish(f"crossing/v1/{A}/alert/picture", bytes(524_289)) is None
 
 
 def test_a_refusal_leaves_the_connection_as_it_is(mosquitto: Mosquitto) -> None:
