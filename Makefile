@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: help demo test test-all simulate mutants golden check bench clean
+.PHONY: help demo test test-all simulate mutants golden wire check bench clean
 help:               ## list the chores
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 12
 
@@ -31,6 +31,9 @@ mutants: $(READY)   ## break delivery on purpose, again and again: each break mu
 
 golden: $(READY)    ## write the reviewed reports of the golden tapes anew
 	$(BIN)/python -m tests.golden.remake
+
+wire: $(READY)      ## write the wire contract as documents anew, from the structs
+	$(BIN)/python -m deploy.wire
 
 check: $(READY)     ## lint and types
 	$(BIN)/ruff check .
