@@ -33,16 +33,24 @@ class Peer:
 
     @property
     def accepted(self) -> int | None:
-        return self._answers.get(timeout=WAIT_S)
+        return self.answer()
 
     def publish(self, topic: str, payload: bytes = b"x", *, retain: bool = False) -> int | None:
         """Reason code of the PUBACK; None where the connection ended instead."""
+        self.send(topic, payload, retain=retain)
+        return self.answer()
+
+    def send(self, topic: str, payload: bytes = b"x", *, retain: bool = False) -> None:
+        """Publish and wait for nothing."""
         self._client.publish(topic, payload, 1, retain)
-        return self._answers.get(timeout=WAIT_S)
+
+    def answer(self, wait_s: float = WAIT_S) -> int | None:
+        """The next of the broker's answers, as `publish` gives it; queue.Empty where none comes."""
+        return self._answers.get(timeout=wait_s)
 
     def subscribe(self, topic: str) -> int | None:
         self._client.subscribe(topic, 1)
-        return self._answers.get(timeout=WAIT_S)
+        return self.answer()
 
     def hears(self) -> tuple[str, bytes]:
         return self.heard.get(timeout=WAIT_S)
@@ -76,6 +84,7 @@ def peer(
         protocol=MQTTProtocolVersion.MQTTv5,
         reconnect_on_failure=False,
     )
+    client.max_inflight_messages = 1_000  # as many as the broker that ships takes
     if certificate:
         files = (mosquitto.client_file(user, "client.crt"), mosquitto.client_file(user, "client.key"))
     elif user:

@@ -237,11 +237,11 @@ def test_a_broker_that_loses_its_file_starts_with_nothing(tmp_path: Path) -> Non
 def test_a_frozen_broker_answers_once_it_goes_on(tmp_path: Path) -> None:
     with broker(tmp_path, users=[A]) as mosquitto, let_in(mosquitto, A) as one:
         mosquitto.freeze()
-        one._client.publish(f"crossing/v1/{A}/report", b"x", 1)
+        one.send(f"crossing/v1/{A}/report")
         with pytest.raises(queue.Empty):
-            one._answers.get(timeout=0.3)
+            one.answer(wait_s=0.3)
         mosquitto.thaw()
-        assert one._answers.get(timeout=10) == NO_SUBSCRIBER
+        assert one.answer() == NO_SUBSCRIBER
 
 
 def test_at_its_memory_limit_the_broker_acknowledges_nothing_that_it_drops(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import msgspec
 import pytest
 from lxml import etree
 
-from deploy.wire import CHANNELS, payload_of
+from deploy.channels import CHANNELS, payload_of
 from edge.delivery.report import Report, encode, topic_of
 from tests.delivery.reports import a_report
 

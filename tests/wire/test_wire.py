@@ -10,7 +10,8 @@ import yaml
 from hypothesis import given
 from jsonschema import Draft7Validator, Draft202012Validator
 
-from deploy.wire import CHANNELS, FOLDER, Channel, asyncapi, documents, payload_of, schema_of
+from deploy.channels import CHANNELS, Channel, payload_of
+from deploy.wire import FOLDER, asyncapi, documents, schema_of
 from edge.cli import main
 from edge.delivery.mqtt import Publisher
 from edge.delivery.outbox import Outbox
