@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: help demo test test-all golden check bench clean
+.PHONY: help demo test test-all simulate mutants golden wire check bench clean
 help:               ## list the chores
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 12
 
@@ -23,8 +23,17 @@ test: $(READY)      ## the fast tests
 test-all: $(READY)  ## all tests, the slow ones too
 	$(BIN)/python -m pytest -m 'slow or not slow'
 
+simulate: $(READY)  ## delivery under 10,000 seeds of trouble (SEEDS=...)
+	$(BIN)/python -m tests.simulation --seeds $(or $(SEEDS),10000)
+
+mutants: $(READY)   ## break delivery on purpose, again and again: each break must be noticed
+	$(BIN)/python -m tests.simulation.mutants
+
 golden: $(READY)    ## write the reviewed reports of the golden tapes anew
 	$(BIN)/python -m tests.golden.remake
+
+wire: $(READY)      ## write the wire contract as documents anew, from the structs
+	$(BIN)/python -m deploy.wire
 
 check: $(READY)     ## lint and types
 	$(BIN)/ruff check .

@@ -14,6 +14,8 @@ RANGES_KEPT_MAX = 1_000
 asked for once more, come as duplicates, and are taken out again."""
 YOUNG_MS = 10_000
 """Nothing younger is asked for: messages overtake each other."""
+UNSEEN_YOUNG_MS = 120_000
+"""Nor what the device says it has sent, and nothing later has come: it may still queue in the broker."""
 WAIT_MS_FIRST = 60_000
 WAIT_MS_MAX = 6 * 3_600_000
 """From one request for a range to the next: the first wait, doubled each time up to this."""
@@ -74,9 +76,9 @@ class Journal:
                 self._replace(seq, seq, None)
 
     def sent(self, through: int, *, now_ms: int) -> None:
-        """The device says that it has sent all up to this number."""
+        """The device says that it has sent all up to here: what is beyond the highest that came is missing, too."""
         if through > self.high:
-            self._missing.append(Missing(self.high + 1, through, now_ms, now_ms + YOUNG_MS))
+            self._missing.append(Missing(self.high + 1, through, now_ms, now_ms + UNSEEN_YOUNG_MS))
             self.high = through
             self._keep_bound()
 

@@ -100,7 +100,7 @@ def refuse(topic: str, payload: bytes, reason: str) -> Refusal:
 def _said(payload: bytes, address: Address, *, live: bool) -> Said:
     if address.channel == "total":
         total = decode_said(payload, Total)
-        return Said(*address, payload, live, total.journal, total.sent_through)
+        return Said(*address, payload, live, total.journal or "", total.sent_through)
     if address.channel == "info":
         decode_said(payload, Info)
         return Said(*address, payload, live)

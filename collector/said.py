@@ -38,8 +38,8 @@ class Total(msgspec.Struct, frozen=True, kw_only=True):
     """`total`: of the reports that `journal` numbered, a broker has acknowledged all up to `sent_through`."""
 
     schema: Literal[1]
-    journal: Name
-    sent_through: Amount
+    journal: Name | msgspec.UnsetType = msgspec.UNSET
+    sent_through: Amount = 0
     dropped: Amount = 0
     """Reports that the device had no room to keep until they could be sent."""
 

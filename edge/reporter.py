@@ -64,6 +64,7 @@ class Reporter:
                         run=self._run,
                         root=mqtt.root,
                         info=info_of(self._config, self._run, self._model),
+                        home_assistant=mqtt.home_assistant or "",
                     )
                 )
                 if self._outbox.set_aside is not None:

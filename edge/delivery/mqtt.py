@@ -12,6 +12,7 @@ from typing import Literal, Self
 import msgspec
 
 from edge.clock import Clock, SystemClock
+from edge.delivery.announcing import Announcing
 from edge.delivery.commands import Obey, resend, unknown
 from edge.delivery.connection import (
     Accepted,
@@ -35,7 +36,7 @@ from edge.delivery.status import Info, Status, encode_self
 from edge.errors import WorkError
 
 FAREWELL_WAIT_S = 2.0  # for the broker to take `offline` before the polite end
-TOTAL_EVERY_MS = 1_000
+TOTAL_EVERY_MS = 10_000  # it changes with every report; a broker that takes one message at a time has others to take
 ANSWERS_MAX = 20  # commands whose response waits; of more, the asker hears nothing and asks again
 
 Connect = Callable[..., Link]
@@ -46,7 +47,8 @@ class Publisher:
     """Carries what is in `outbox`, for one run of one device; connects when first asked to do something.
 
     On every connection it says `info`, `total` and `status` (retained); `status` offline is its last will, and is
-    contradicted where it comes late. It obeys `command/resend`, and the verbs in `obey`.
+    contradicted where it comes late. It obeys `command/resend`, and the verbs in `obey`. With a prefix in
+    `home_assistant` it announces itself there.
     `failure` says why the last connection ended or the last letter was refused; empty while all is well.
     `acknowledged` counts letters since the start.
     """
@@ -61,6 +63,7 @@ class Publisher:
         run: str,
         root: str = ROOT,
         info: Info | None = None,
+        home_assistant: str = "",
         courier: Courier | None = None,
         obey: Mapping[str, Obey] | None = None,
         clock: Clock | None = None,
@@ -83,6 +86,7 @@ class Publisher:
         self._connect = connect
         self._since = rfc3339(self._clock.real_ms())
         self._presence = Presence()
+        self._announcing = Announcing(outbox, site=site, device=device, root=root, prefix=home_assistant)
         self._troubles: dict[str, str] = {}
         self._answers: deque[Message] = deque()
         self._answering: set[int] = set()  # tokens
@@ -187,6 +191,8 @@ class Publisher:
         """Say `offline` and end the connection. Letters still in flight stay pending in the outbox."""
         if self._connection is not None and self._accepted:
             self._presence.want(self._topic("status"), self._status("offline", "stopped"))
+            self._total_at_ms = 0
+            self._take_total(self._clock.monotonic_ms())
             deadline_ms = self._clock.monotonic_ms() + FAREWELL_WAIT_S * 1000
             while self._accepted and not self._presence.quiet:
                 wait_s = (deadline_ms - self._clock.monotonic_ms()) / 1000
@@ -265,8 +271,9 @@ class Publisher:
                 letter = self._courier.acknowledged(token, now_ms)
                 if letter is not None:
                     return letter.number
-                self._presence.settled(token)
                 self._answering.discard(token)
+                if (topic := self._presence.settled(token)) is not None:
+                    self._announced(topic)
             case Refused(token, reason):
                 self._refused(token, reason, now_ms)
             case Heard(topic, payload):
@@ -283,14 +290,24 @@ class Publisher:
         self.failure = ""
         self.trouble("commands", "")
         self._courier.connected(now_ms, receive_max=receive_max)
-        self._revision = None
+        self._revision, self._total_at_ms = None, 0
         if self._info is not None:
             journal, commands = self._outbox.journal, sorted(self._obey)
             info = msgspec.structs.replace(self._info, journal=journal, commands=commands)
             self._presence.want(self._topic("info"), encode_self(info))
+        try:
+            self._announcing.begin(self._info, self._presence)
+        except WorkError as error:
+            self.trouble("outbox", str(error))
         self._presence.connected()
         self._say_all(self._connection, now_ms)  # before listening: the retained `offline` is replaced by then
         self._connection.listen([self._topic("command/+"), self._topic("status")])
+
+    def _announced(self, topic: str) -> None:
+        try:
+            self._announcing.acknowledged(topic, self._info, self._presence)
+        except WorkError as error:
+            self.trouble("outbox", str(error))
 
     def _refused(self, token: int, reason: str, now_ms: int) -> None:
         topic = self._presence.settled(token)

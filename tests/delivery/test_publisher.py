@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
@@ -40,12 +41,12 @@ def publisher(port: int, outbox: Outbox, *, info: Info | None = None, **access: 
 
 
 @contextmanager
-def listener(port: int) -> Iterator["queue.SimpleQueue[tuple[str, bytes]]"]:
-    """All that is said under `crossing/`."""
+def listener(port: int, asked: str = "crossing/#") -> Iterator["queue.SimpleQueue[tuple[str, bytes]]"]:
+    """All that is said there."""
     heard: queue.SimpleQueue[tuple[str, bytes]] = queue.SimpleQueue()
     ready: queue.SimpleQueue[None] = queue.SimpleQueue()
     client = Client(CallbackAPIVersion.VERSION2, protocol=MQTTProtocolVersion.MQTTv5)
-    client.on_connect = lambda *_: client.subscribe("crossing/#", 1)
+    client.on_connect = lambda *_: client.subscribe(asked, 1)
     client.on_subscribe = lambda *_: ready.put(None)
     client.on_message = lambda _, __, message: heard.put((message.topic, message.payload))
     client.connect("127.0.0.1", port)
@@ -296,3 +297,38 @@ def test_two_devices_of_one_name_are_told_so_and_the_first_does_not_fight_back_a
                 if ours.failure:
                     break
             assert "lost the connection" in ours.failure or "second device" in ours.failure
+
+
+def test_home_assistant_hears_of_the_device_and_of_a_line_that_is_no_more(tmp_path: Path) -> None:
+    topic = "homeassistant/device/bridge/mast-1/config"
+
+    def announced(heard: "queue.SimpleQueue[tuple[str, bytes]]") -> list[bytes]:
+        found = []
+        while not heard.empty():
+            said = heard.get()
+            found += [said[1]] if said[0] == topic else []
+        return found
+
+    def connect(info: Info, prefix: str) -> list[bytes]:
+        broker = Broker("127.0.0.1", port, tls=False)
+        names = {"site": "bridge", "device": "mast-1", "run": "run-1"}
+        with Publisher(broker, outbox, **names, info=info, home_assistant=prefix) as ours:
+            ours.connect(timeout_s=5)
+            ours.step(wait_s=0.2)
+        return announced(heard)
+
+    both = msgspec.structs.replace(INFO, lines={"deck": LineInfo(), "ramp": LineInfo()})
+    with (
+        demo_broker() as port,
+        Outbox(tmp_path / "o.sqlite") as outbox,
+        listener(port, "homeassistant/#") as heard,
+    ):
+        [first] = connect(both, "homeassistant")
+        assert "ramp_a_to_b_car" in json.loads(first)["cmps"]
+        [removing, without] = connect(INFO, "homeassistant")
+        assert json.loads(removing)["cmps"]["ramp_a_to_b_car"] == {"p": "sensor"}
+        assert "ramp_a_to_b_car" not in json.loads(without)["cmps"]
+        [again] = connect(INFO, "homeassistant")
+        assert again == without
+        assert connect(INFO, "") == [b""]
+        assert connect(INFO, "") == []

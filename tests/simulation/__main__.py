@@ -6,6 +6,7 @@ python -m tests.simulation --seed 4711 --trace
 """
 
 import argparse
+import logging
 import os
 import sys
 import traceback
@@ -20,6 +21,7 @@ from tests.simulation.scenario import Ended, live
 
 def attempt(seed: int) -> tuple[int, Ended | None, str]:
     """One seed; the last sentence is why it failed."""
+    logging.disable(logging.CRITICAL)  # a collector in trouble has much to say
     try:
         ended, _ = live(seed)
     except Exception:  # whatever it is, it is reported

@@ -5,10 +5,9 @@ hands on in another order, publishes a last will late, and refuses at times. Wha
 MQTT 5, at QoS 0 and 1.
 """
 
-import copy
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from tests.simulation.network import Wire
 from tests.simulation.world import World
@@ -222,7 +221,8 @@ class SimulatedBroker:
 
     def save(self) -> None:
         """Write what is held to disk."""
-        self._saved = (dict(self.retained), copy.deepcopy({i: s for i, s in self._sessions.items() if s.lasting}))
+        if not self.world.calm:
+            self._saved = (dict(self.retained), _copied(self._sessions))
 
     def crash(self, *, down_ms: int) -> None:
         """All connections are gone, and all since the last save; it comes back later."""
@@ -232,8 +232,8 @@ class SimulatedBroker:
             end.gone = True
             end.wire.break_down(client_ms=self.world.chance.randrange(2_000), server_ms=0)
         self._ends.clear()
-        retained, sessions = copy.deepcopy(self._saved)
-        self.retained, self._sessions = retained, sessions
+        retained, sessions = self._saved
+        self.retained, self._sessions = dict(retained), _copied(sessions)
         self.world.after(down_ms, self._rise)
 
     def _rise(self) -> None:
@@ -243,6 +243,15 @@ class SimulatedBroker:
     def lose_everything(self) -> None:
         """Its disk is gone with it."""
         self._saved = ({}, {})
+
+
+def _copied(sessions: dict[str, Session]) -> dict[str, Session]:
+    """Those that last, as they are now."""
+    return {
+        name: replace(one, filters=list(one.filters), queue=deque(one.queue), flying=dict(one.flying))
+        for name, one in sessions.items()
+        if one.lasting
+    }
 
 
 _NOTHING = Said("", b"", 0)

@@ -1,132 +1,208 @@
-import json
+"""The collector of the simulated world: the real subscriber and the real store, on a fragile machine."""
 
-import msgspec
+import random
+import sqlite3
+from collections import deque
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
 
-from edge.delivery.report import decode
-from edge.delivery.status import Total
-from tests.simulation.broker import BrokerEnd, Client, Said
+from collector.config import Mqtt
+from collector.errors import CollectorError
+from collector.sqlite_store import SqliteStore
+from collector.store import Tally
+from collector.subscriber import Subscriber
+from collector.subscription import Arrival, Ended, Event, Subscribed
+from edge.delivery.report import Report, decode
+from tests.simulation.broker import TAKEN_OVER, BrokerEnd, Client, Said, SimulatedBroker
 from tests.simulation.disk import Disk
 from tests.simulation.network import Wire
+from tests.simulation.world import Killed, SimulatedClock, World
+
+EPOCH_MS = 1_795_600_000_000
+TURN_MS = (20, 200, 1_000)
 
 
-class Centre(Client):
-    def __init__(self, world, broker, folder):
-        self.world, self.broker = world, broker
+class SimulatedSubscription(Client):
+    """The collector's end of a connection; implements collector.subscription.Link."""
+
+    def __init__(self, world: World, broker: SimulatedBroker, mqtt: Mqtt, receive_max: int) -> None:
+        self._events: deque[Event] = deque()
+        self._filters = list(mqtt.filters)
+        self._resumed = False
+        self.over = False
+        self.dropped = 0
+        self.wire = Wire(world)
+        self.wire.client = self
+        self.wire.up.send(
+            lambda: broker.connect(self.wire, self, mqtt.client_id, None, lasting=True, receive_max=receive_max)
+        )
+
+    def events(self, wait_s: float, at_most: int) -> Sequence[Event]:
+        assert wait_s == 0, "time goes on outside"
+        return [self._events.popleft() for _ in range(min(at_most, len(self._events)))]
+
+    def acknowledge(self, arrivals: Sequence[Arrival]) -> None:
+        for arrival in arrivals:
+            if arrival.qos:
+                self._send("acknowledge", arrival.number)
+
+    def publish(self, topic: str, payload: bytes) -> None:
+        self._send("publish", Said(topic, payload, 1), 0)
+
+    def close(self) -> None:
+        self.over = True
+        self._send("disconnect")
+
+    def _send(self, what: str, *given: Any) -> None:
+        def arrive() -> None:
+            end = self.wire.server
+            if isinstance(end, BrokerEnd):
+                getattr(end, what)(*given)
+
+        self.wire.up.send(arrive)
+
+    def accepted(self, *, resumed: bool, receive_max: int | None) -> None:
+        assert receive_max is None or receive_max > 0, "the broker takes something"
+        self._resumed = resumed
+        self._send("subscribe", self._filters)
+
+    def acknowledged(self, token: int, refused: str) -> None:
+        assert token == 0 or refused, "of a command, which may be refused"
+
+    def subscribed(self) -> None:
+        self._events.append(Subscribed(self._resumed))
+
+    def arrived(self, number: int, said: Said) -> None:
+        if not self.over:
+            self._events.append(Arrival(said.topic, said.payload, said.qos, number))
+
+    def ended(self, reason: str) -> None:
+        if not self.over:
+            self._events.append(Ended(reason, taken_over=reason == TAKEN_OVER))
+
+    def broken(self) -> None:
+        self.ended("the wire is dead")
+
+
+class Centre:
+    """One machine with one collector: it boots, stores, is killed, boots again."""
+
+    def __init__(self, world: World, broker: SimulatedBroker, folder: Path) -> None:
+        self.world = world
         self.disk = Disk(world, folder)
-        self.have = {}
-        self._gone = {}
+        self.path = folder / "collector.sqlite"
+        self.clock = SimulatedClock(world, epoch_ms=EPOCH_MS)
         self.duplicates = 0
-        self.totals = {}
-        self.alive = False
-        self._w = None
-        self.asked = {}
-        self.n = 0
+        self._broker = broker
+        self._batch_max = world.chance.choice((1, 7, 500))
+        self._generation = 0
+        self._store: SqliteStore | None = None
+        self._subscriber: Subscriber | None = None
+        self._link: SimulatedSubscription | None = None
 
-    def boot(self):
-        if self.alive or not self.broker.up:
+    def boot(self) -> None:
+        """Start the process; it may die in the middle of that, or end where it cannot begin."""
+        if self._subscriber is not None or not self._broker.up:
             return
-        self.alive = True
-        self._w = Wire(self.world)
-        self._w.client = self
-        w = self._w
-        w.up.send(lambda: self.broker.connect(w, self, "collector", None, lasting=True, receive_max=20))
-        self.tick(w)
+        self.world.tell("collector boots")
+        self._generation += 1
+        self._guard(self._start)
+        self.world.after(1, self._live, self._generation)
 
-    def tick(self, w):
-        if self._w is not w or not self.alive:
+    def _start(self) -> None:
+        self._store = SqliteStore(self.path, factory=self.disk.connections())
+        self._subscriber = Subscriber(
+            Mqtt(host="simulated", tls=False),
+            self._store,
+            batch_max=self._batch_max,
+            on_commit=self._note,
+            clock=self.clock,
+            chance=random.Random(self.world.chance.random()),
+            connect=self._connect,
+        )
+
+    def _note(self, tally: Tally) -> None:
+        self.duplicates += tally.duplicates
+
+    def _connect(self, mqtt: Mqtt, *, unacknowledged_max: int) -> SimulatedSubscription:
+        if not self._broker.up or self.world.happens(0.1):
+            raise CollectorError("the broker cannot be reached")
+        self._link = SimulatedSubscription(self.world, self._broker, mqtt, unacknowledged_max)
+        return self._link
+
+    def _live(self, generation: int) -> None:
+        if self._subscriber is None or generation != self._generation:
             return
-        self.ask()
-        self.world.after(10_000, self.tick, w)
+        subscriber = self._subscriber
+        self._guard(lambda: subscriber.step(0.0))
+        if self._subscriber is not None:
+            self.world.after(1_000 if self.world.calm else self.world.chance.choice(TURN_MS), self._live, generation)
 
-    def ask(self):
-        for dev, gaps in self.missing().items():
-            for seqs in [gaps]:
-                if seqs:
-                    self.n += 1
-                    ranges = [[s, s] for s in sorted(seqs)[:100]]
-                    site, name, journal = dev
-                    self.send(
-                        "publish",
-                        Said(
-                            f"crossing/v1/{site}/{name}/command/resend",
-                            json.dumps({"id": f"{self.n}", "journal": journal, "ranges": ranges}).encode(),
-                            1,
-                        ),
-                        self.n,
-                    )
+    def _guard(self, action: Callable[[], object]) -> None:
+        try:
+            action()
+        except Killed:
+            self.kill(power=self.world.chance.random() < 0.5)
+        except CollectorError as error:  # at the start, where a person or systemd tries again
+            self.world.tell(f"collector ends: {error}")
+            self.kill(power=False)
 
-    def missing(self):
-        out = {}
-        for (s, d), t in self.totals.items():
-            k = (s, d, t.journal)
-            have = set(self.have.get(k, {}))
-            high = max(have, default=0)
-            miss = set(range(1, max(t.sent_through, high) + 1)) - have - self._gone.get(k, set())
-            if miss:
-                out[k] = miss
-        return out
+    def kill(self, *, power: bool = False) -> None:
+        """The process is gone; with `power` the machine too."""
+        self.world.tell("collector is gone")
+        if self._store is not None:
+            database: sqlite3.Connection = self._store._database
+            if power:
+                self.disk.lose_power(self.path, database, self.world.chance)
+            else:
+                database.close()
+        if self._link is not None:
+            self._link.over = True
+            self._link.wire.break_down(client_ms=0, server_ms=self.world.chance.choice((1, 30_000)))
+        self._store = self._subscriber = self._link = None
 
-    def settled(self):
-        return self.alive and not self.missing()
+    def kill_at(self, statements: int) -> None:
+        """It dies so many statements from now."""
+        self.disk.kill_in = statements
 
-    def kill(self):
-        if self._w:
-            self._w.break_down(client_ms=0, server_ms=1)
-        self.alive = False
-        self._w = None
+    def wire(self) -> Wire | None:
+        """Its connection, to be cut."""
+        return self._link.wire if self._link is not None else None
 
-    def kill_at(self, n):
-        self.kill()
+    def settled(self) -> bool:
+        """Nothing is missing but what is known to be gone."""
+        return self._subscriber is not None and not self.missing()
 
-    def wire(self):
-        return self._w
+    def missing(self) -> list[tuple[Any, ...]]:
+        """The ranges that a device may still have."""
+        return [row for row in self._gaps() if not row[-1]]
 
-    def send(self, what, *a):
-        w = self._w
+    def reports(self) -> list[Report]:
+        """All that is stored."""
+        return [decode(payload) for (payload,) in self._read("SELECT payload FROM report")]
 
-        def arrive():
-            if isinstance(w.server, BrokerEnd):
-                getattr(w.server, what)(*a)
+    def gone(self) -> dict[tuple[str, str, str], set[int]]:
+        """By site, device and journal, what the devices said they hold no more."""
+        gone: dict[tuple[str, str, str], set[int]] = {}
+        for site, device, journal, first, last, is_gone in self._gaps():
+            if is_gone:
+                gone.setdefault((site, device, journal), set()).update(range(first, last + 1))
+        return gone
 
-        w.up.send(arrive)
+    def _gaps(self) -> list[tuple[Any, ...]]:
+        return self._read(
+            "SELECT site, device, name, first, last, gone FROM missing JOIN journal ON journal.id = journal_id"
+            " JOIN device ON device.id = device_id ORDER BY 1, 2, 3, 4"
+        )
 
-    def accepted(self, *, resumed, receive_max):
-        self.send("subscribe", ["crossing/v1/+/+/report", "crossing/v1/+/+/response", "crossing/v1/+/+/total"])
-
-    def acknowledged(self, token, refused):
-        pass
-
-    def subscribed(self):
-        pass
-
-    def arrived(self, number, said):
-        if said.topic.endswith("/report"):
-            r = decode(said.payload)
-            k = (r.site, r.device, r.journal)
-            if r.seq in self.have.setdefault(k, {}):
-                self.duplicates += 1
-                assert self.have[k][r.seq] == r
-            self.have[k][r.seq] = r
-        elif said.topic.endswith("/total"):
-            t = msgspec.json.decode(said.payload, type=Total)
-            _, _, s, d, _ = said.topic.split("/")
-            self.totals[s, d] = t
-        else:
-            m = json.loads(said.payload)
-            _, _, s, d, _ = said.topic.split("/")
-            if m["ok"]:
-                for a, b in m["gone"]:
-                    self._gone.setdefault((s, d, m["journal"]), set()).update(range(a, b + 1))
-        self.send("acknowledge", number)
-
-    def ended(self, reason):
-        self.kill()
-
-    def broken(self):
-        self.kill()
-
-    def reports(self):
-        return [r for k in self.have.values() for r in k.values()]
-
-    def gone(self):
-        return {k: v - set(self.have.get(k, {})) for k, v in self._gone.items()}
+    def _read(self, query: str) -> list[tuple[Any, ...]]:
+        if not self.path.exists():
+            return []
+        database = sqlite3.connect(self.path)
+        try:
+            return database.execute(query).fetchall()
+        except sqlite3.OperationalError:  # killed before it made its tables
+            return []
+        finally:
+            database.close()

@@ -33,6 +33,7 @@ BUCKET_MS = 10_000
 GAP_MS = 2_000
 SETTLE_MS = 1_000
 EPOCH_MS = 1_795_600_000_000
+CALM_FRAME_MS = 3_000
 FRAME_MS = (300, 700, 1_000, 1_900, 2_500, 6_000)
 
 
@@ -196,7 +197,7 @@ class Device:
             return
         self._guard(self._turn)
         if self.alive:
-            wait_ms = self.world.chance.choice(FRAME_MS) if self.camera else 500
+            wait_ms = 1_000 if self.world.calm else self.world.chance.choice(FRAME_MS)
             self.world.after(wait_ms, self._live, generation)
 
     def _turn(self) -> None:
@@ -213,7 +214,7 @@ class Device:
         assert self._counter is not None, "it has booted"
         chance = self.world.chance
         captured_ms = self._anchor_ms + self.clock.monotonic_ms()
-        if captured_ms <= self._frame_ms:
+        if captured_ms <= self._frame_ms or (self.world.calm and captured_ms < self._frame_ms + CALM_FRAME_MS):
             return
         watching = chance.random() > 0.1
         crossings = []
@@ -303,10 +304,10 @@ class Device:
         return self._link.wire if self._link is not None else None
 
     def settled(self) -> bool:
-        """Nothing waits to be sent."""
+        """Nothing waits to be sent; or, while the camera goes on, no more than the newest."""
         if not self.alive or self._outbox is None or self._shelf is None:
             return False
-        return not self._shelf.waiting and not self._outbox.pending(1)
+        return not self._shelf.waiting and len(self._outbox.pending(4)) <= (3 if self.camera else 0)
 
     @property
     def run(self) -> str:

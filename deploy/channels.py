@@ -1,0 +1,136 @@
+"""The topics on which a device speaks and listens, with the struct that goes over each and an example of it."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from edge.delivery.report import Health, Level, Report, Resend, Response, Waits, ZoneReport, encode
+from edge.delivery.status import Info, LineInfo, Passage, Status, Total, encode_self
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """One topic of a device, and the struct that is said on it."""
+
+    name: str
+    says: type[msgspec.Struct]
+    what: str
+    example: msgspec.Struct
+    retained: bool = False
+    heard: bool = False
+    """The device hears it; else it says it."""
+
+    @property
+    def key(self) -> str:
+        """Its name in documents and of its schema file."""
+        return self.name.replace("/", "-")
+
+
+_COUNTS = {"deck": {"outbound": {"car": 3, "truck": 7}, "return": {"car": 1, "truck": 0}}}
+_JOURNAL, _RUN = "a3f1c2", "replay-512313aeb77bc03a"
+CHANNELS = (
+    Channel(
+        "status",
+        Status,
+        "Whether the device is there. Its last will says offline in its place.",
+        Status(state="online", run=_RUN, since="2026-11-22T06:00:00Z"),
+        retained=True,
+    ),
+    Channel(
+        "info",
+        Info,
+        "What the device watches and which versions it runs; said on every connection.",
+        Info(
+            run=_RUN,
+            journal=_JOURNAL,
+            version="0.1.0",
+            model="vehicle-nano 0.2 4f2a",
+            lines={"deck": LineInfo(a_to_b="outbound", b_to_a="return")},
+            zones=["queue"],
+            classes=["car", "truck"],
+            bucket_ms=60_000,
+            time_zone="Asia/Shanghai",
+            commands=["resend"],
+        ),
+        retained=True,
+    ),
+    Channel(
+        "report",
+        Report,
+        "A closed bucket: everything countable. The same key is the same report, however often it comes.",
+        Report(
+            site="friendship-bridge",
+            device="mast-1",
+            run=_RUN,
+            seq=1,
+            journal=_JOURNAL,
+            start="2026-11-22T06:00:00Z",
+            width_ms=60_000,
+            watched_ms=60_000,
+            state="ok",
+            lines=_COUNTS,
+            zones={
+                "queue": ZoneReport(
+                    inside=Level(mean=7.52, max=9, end=8),
+                    standing=Level(mean=5.1, max=7, end=6),
+                    by_class={"car": 2, "truck": 6},
+                    left=2,
+                    waited=2,
+                    wait_ms=Waits(p50=310_000, p90=342_000, max=342_000),
+                )
+            },
+            health=Health(frames=600),
+        ),
+    ),
+    Channel(
+        "total",
+        Total,
+        "All that was counted since the device was installed; never falls, never a 0 that nobody counted.",
+        Total(
+            journal=_JOURNAL,
+            sent_through=1,
+            since="2026-11-22T06:00:00Z",
+            as_of="2026-11-22T06:01:00Z",
+            reports=1,
+            watched_ms=60_000,
+            dropped=0,
+            lines=_COUNTS,
+        ),
+        retained=True,
+    ),
+    Channel(
+        "crossing",
+        Passage,
+        "One vehicle over one line, where the configuration asks for it (report.crossings).",
+        Passage(
+            run=_RUN,
+            at="2026-11-22T06:00:31.240Z",
+            line="deck",
+            direction="outbound",
+            label="truck",
+            share=0.91,
+            along=0.42,
+            track=17,
+        ),
+    ),
+    Channel(
+        "command/resend",
+        Resend,
+        "Send these reports again.",
+        Resend(id="gap-7", journal=_JOURNAL, ranges=[(20, 70)]),
+        heard=True,
+    ),
+    Channel(
+        "response",
+        Response,
+        "What became of a command, by its id.",
+        Response(id="gap-7", verb="resend", ok=True, journal=_JOURNAL, resent=51),
+    ),
+)
+
+
+def payload_of(channel: Channel) -> bytes:
+    """The example of a channel as it goes over the wire."""
+    said: Any = channel.example
+    return encode(said) if isinstance(said, Report | Resend | Response) else encode_self(said)

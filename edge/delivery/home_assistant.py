@@ -1,0 +1,183 @@
+"""What Home Assistant is told of a device, so that its counts appear there by themselves. Pure.
+
+One retained message on `<prefix>/device/<site>/<device>/config` (MQTT discovery in its device form; site is the node
+id, device the object id) describes every sensor. The rules of Home Assistant that decide what stands in it:
+
+1. A sensor of the class `total_increasing` takes its first state as zero point, and any fall as a new meter that began
+   at 0. So a 0 that nobody counted would count everything twice: the sensors read the retained `total`, which does not
+   exist before there is one, and where it holds no number for a sensor the template says None, which is `unknown`.
+   After a reset (a new disk) the total falls and counting goes on from 0; a fall of less than a tenth is passed over.
+2. A component is removed by announcing it once more with its platform alone, then by an announcement without it. What
+   is merely left out stays for ever.
+3. A device is removed by an empty retained message.
+4. What is unavailable when the device is offline says so by itself; the status stays readable, for it says why.
+
+Directions are keyed by `a_to_b` and `b_to_a`, so that another word for one renames a sensor and keeps its history.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+
+from edge.delivery.report import ROOT, topic_of
+from edge.delivery.status import Info
+
+PREFIX = "homeassistant"
+NAME = "Crossing monitor"
+ICONS = {
+    "bicycle": "mdi:bicycle",
+    "bus": "mdi:bus",
+    "car": "mdi:car",
+    "motorcycle": "mdi:motorbike",
+    "truck": "mdi:truck",
+    "van": "mdi:van-utility",
+}
+AVAILABLE = "{{ 'offline' if value_json.state == 'offline' else 'online' }}"
+REMOVED = {"p": "sensor"}
+"""All of a component that is no more."""
+
+Component = dict[str, Any]
+
+
+class Announcement(NamedTuple):
+    """A message to be retained; keep `keys` once it is acknowledged, and give them as `before` next time."""
+
+    topic: str
+    payload: bytes
+    keys: tuple[str, ...]
+
+
+def announcement(
+    info: Info,
+    site: str,
+    device: str,
+    *,
+    root: str = ROOT,
+    prefix: str = PREFIX,
+    before: Sequence[str] = (),
+) -> Announcement:
+    """Describe the device as it is now; components in `before` that it has no more are removed by this message."""
+    own = f"{root}_{site}_{device}"  # no name holds an underscore, so no two devices make the same
+    components = {
+        key: {"p": "sensor", "unique_id": f"{own}_{key}", **component}
+        for key, component in _components(info, lambda channel: topic_of(site, device, channel, root=root))
+    }
+    said = {
+        "dev": {
+            "ids": [own],
+            "name": f"{site} {device}",
+            "mf": NAME,
+            "mdl": info.model,
+            "sw": info.version,
+            "sa": site,
+        },
+        "o": {"name": NAME, "sw": info.version},
+        "qos": 1,
+        "cmps": {**dict.fromkeys(before, REMOVED), **components},
+    }
+    return Announcement(topic_for(site, device, prefix), msgspec.json.encode(said, order="sorted"), tuple(components))
+
+
+def farewell(site: str, device: str, *, prefix: str = PREFIX) -> Announcement:
+    """The device and all its sensors are no more."""
+    return Announcement(topic_for(site, device, prefix), b"", ())
+
+
+def topic_for(site: str, device: str, prefix: str = PREFIX) -> str:
+    """Where the device announces itself."""
+    return f"{prefix}/device/{site}/{device}/config"
+
+
+def _components(info: Info, topic: Callable[[str], str]) -> Iterator[tuple[str, Component]]:
+    """Every sensor of the device by its key; keys stay the same for as long as the thing does."""
+    there = {"availability_topic": topic("status"), "availability_template": AVAILABLE}
+    of_total, of_report = {"state_topic": topic("total"), **there}, {"state_topic": topic("report"), **there}
+    yield (
+        "status",
+        {
+            "name": "Status",
+            "state_topic": topic("status"),
+            "value_template": "{{ value_json.state }}",
+            "json_attributes_topic": topic("status"),
+            "device_class": "enum",
+            "options": ["online", "degraded", "offline"],
+            "entity_category": "diagnostic",
+        },
+    )
+    for line, words in info.lines.items():
+        for way, word in (("a_to_b", words.a_to_b), ("b_to_a", words.b_to_a)):
+            for label in info.classes:
+                yield (
+                    f"{line}_{way}_{label}",
+                    {
+                        "name": f"{line} {word} {label}",
+                        "value_template": _pick("lines", line, word, label),
+                        "state_class": "total_increasing",
+                        "unit_of_measurement": "vehicles",
+                        "icon": ICONS.get(label, "mdi:counter"),
+                        **of_total,
+                    },
+                )
+    for zone in info.zones:
+        yield (
+            f"{zone}_standing",
+            {
+                "name": f"{zone} standing",
+                "value_template": _pick("zones", zone, "standing", "end"),
+                "state_class": "measurement",
+                "unit_of_measurement": "vehicles",
+                "icon": "mdi:car-multiple",
+                **of_report,
+            },
+        )
+    yield (
+        "watched",
+        {
+            "name": "Watched",
+            "value_template": "{{ value_json.watched_ms // 1000 }}",
+            "state_class": "total_increasing",
+            "device_class": "duration",
+            "unit_of_measurement": "s",
+            **of_total,
+        },
+    )
+    yield (
+        "report_state",
+        {
+            "name": "Last report",
+            "value_template": "{{ value_json.state }}",
+            "device_class": "enum",
+            "options": ["ok", "partial", "blind"],
+            **of_report,
+        },
+    )
+    yield (
+        "counted_until",
+        {
+            "name": "Counted until",
+            "value_template": "{{ value_json.as_of }}",
+            "device_class": "timestamp",
+            "entity_category": "diagnostic",
+            **of_total,
+        },
+    )
+    yield (
+        "dropped",
+        {
+            "name": "Reports dropped",
+            "value_template": "{{ value_json.dropped }}",
+            "state_class": "total_increasing",
+            "unit_of_measurement": "reports",
+            "entity_category": "diagnostic",
+            **of_total,
+        },
+    )
+
+
+def _pick(first: str, *steps: str) -> str:
+    """A template that walks into the message, and says None where there is nothing (blind, or not counted yet)."""
+    *inner, last = (json.dumps(step, ensure_ascii=False) for step in steps)  # as Jinja reads text
+    walk = "".join(f".get({step}, {{}})" for step in inner)
+    return f"{{{{ (value_json.{first} or {{}}){walk}.get({last}) }}}}"

@@ -1,0 +1,398 @@
+# ruff: noqa: T201 - a command prints
+"""Real parts, killed at random: devices, broker and collectors as processes; and in the end all must be there.
+
+    python -m tests.system.chaos [--kills 100] [--store sqlite|postgresql] [--seed 1] [--minutes 25]
+
+Two devices replay tapes into outboxes that are kept (one of them on a small disk that is filled now and then), through
+Mosquitto with TLS and ACLs, to collectors. Meanwhile: SIGKILL for devices, broker (at times with its saved file lost)
+and collectors, PostgreSQL restarted, SIGSTOP of the broker and of a collector for longer than the keepalive. In the end
+every report of the collector must be, byte by byte, what the pure pipeline makes of the tape; each must be there, once.
+"""
+
+import argparse
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from collector.store import open_store
+from edge.cli import main as crossing_edge_here
+from edge.delivery.report import Report, decode, encode
+from tests.scenes.description import load_scene
+from tests.scenes.errors import Errors
+from tests.scenes.tapes import SCENES, write
+from tests.system.broker import Mosquitto, broker
+from tests.system.product import COLLECTOR, REPOSITORY, collector_configuration, crossing_edge, edge_configuration
+
+DEVICES = ("bridge/mast-1", "bridge/mast-2")
+COLLECTORS = ("collector", "collector-2")
+STARTS = tuple(f"2026-11-2{day}T06:00:00Z" for day in range(1, 8))
+SCENE, SCENE_S = "tape-free-portal.yaml", 900.0
+BUCKET_S = 5
+LONGER_THAN_KEEPALIVE_S = 50.0
+DISK_BYTES = 6_000_000
+
+
+@dataclass(slots=True)
+class Tally:
+    """What was done to them."""
+
+    kills: Counter[str] = field(default_factory=Counter)
+
+
+class Process:
+    """One command that is started again whenever it ends."""
+
+    def __init__(self, command: Sequence[str | Path], log: Path) -> None:
+        self._command = [str(word) for word in command]
+        self._log = log
+        self.child: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Run it, unless it runs."""
+        if not self.running:
+            with self._log.open("ab") as log:
+                environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "OMP_NUM_THREADS": "1"}
+                self.child = subprocess.Popen(
+                    self._command, stdout=subprocess.DEVNULL, stderr=log, env=environment, cwd=REPOSITORY
+                )
+
+    @property
+    def running(self) -> bool:
+        return self.child is not None and self.child.poll() is None
+
+    @property
+    def done(self) -> bool:
+        """It ended by itself, and well."""
+        return self.child is not None and self.child.poll() == 0
+
+    def signal(self, number: int) -> bool:
+        """Send it a signal; False where nothing runs."""
+        if not self.running or self.child is None:
+            return False
+        self.child.send_signal(number)
+        return True
+
+    def kill(self) -> bool:
+        """SIGKILL, and wait for its end."""
+        if not self.signal(signal.SIGKILL) or self.child is None:
+            return False
+        self.child.wait()
+        return True
+
+    def end(self) -> None:
+        """SIGTERM, and wait."""
+        if self.signal(signal.SIGTERM) and self.child is not None:
+            self.child.wait(timeout=30)
+
+
+class Device:
+    """Replays the tape once for each start, one run after another, into one outbox."""
+
+    def __init__(self, configuration: Path, tape: Path, outbox: Path, log: Path) -> None:
+        self.configuration = configuration
+        self.tape = tape
+        self.outbox = outbox
+        self._log = log
+        self._left = list(STARTS)
+        self._process = self._replay(self._left[0])
+        self.postman = Process([sys.executable, "-m", "tests.system.postman", configuration, outbox], log)
+
+    def _replay(self, start: str) -> Process:
+        words = ("replay", self.tape, "--config", self.configuration, "--start", start)
+        return Process(crossing_edge(*words, "--publish", "--outbox", self.outbox), self._log)
+
+    def go_on(self) -> None:
+        """Start what has ended, or the next run."""
+        if self._left and self._process.done:
+            self._left.pop(0)
+            if self._left:
+                self._process = self._replay(self._left[0])
+        if self._left:
+            self._process.start()
+
+    @property
+    def finished(self) -> bool:
+        return not self._left
+
+    def kill(self) -> bool:
+        """SIGKILL."""
+        return self._process.kill()
+
+
+class Postgres:
+    """A PostgreSQL of its own, on a socket in a folder; it keeps its data over restarts."""
+
+    def __init__(self, folder: Path) -> None:
+        found = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
+        assert found, "PostgreSQL is installed (apt-get install postgresql-15)"
+        self._bin = found[-1]
+        self._data = folder / "data"
+        self._folder = folder
+        folder.mkdir(mode=0o700)
+        if os.getuid() == 0:
+            shutil.chown(folder, "postgres", "postgres")
+        self._run("initdb", "--auth=trust", "--username=crossing", "--encoding=UTF8", "-D", self._data)
+        self.url = f"postgresql://crossing@/postgres?host={folder}"
+
+    def start(self) -> None:
+        """Answers when this returns."""
+        options = f"-c listen_addresses= -k {self._folder}"
+        self._run("pg_ctl", "-D", self._data, "-w", "-l", self._folder / "log", "-o", options, "start")
+
+    def stop(self, *, how: str) -> None:
+        """`fast`, or `immediate`: as if the power failed."""
+        self._run("pg_ctl", "-D", self._data, "-w", "-m", how, "stop")
+
+    def _run(self, program: str, *words: str | Path) -> None:
+        command = [str(self._bin / program), *map(str, words)]
+        user = {"user": "postgres"} if os.getuid() == 0 else {}
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd="/", **user)
+
+
+class Chaos:
+    """All of them, and what is done to them."""
+
+    def __init__(self, stack: ExitStack, folder: Path, *, store: str, seed: int) -> None:
+        self.chance = random.Random(seed)
+        self.tally = Tally()
+        self._folder = folder
+        self.mosquitto: Mosquitto = stack.enter_context(broker(folder))
+        self.postgres: Postgres | None = None
+        where: dict[str, Any] = {}
+        users = COLLECTORS[:1]
+        if store == "postgresql":
+            self.postgres = Postgres(folder / "postgres")
+            self.postgres.start()
+            stack.callback(self.postgres.stop, how="fast")
+            where = {"store": self.postgres.url}
+            users = COLLECTORS
+        self.disk = self._mount(stack, folder / "small-disk")
+        tape = folder / "scene.tape"
+        write(msgspec.structs.replace(load_scene(SCENES / SCENE), duration_s=SCENE_S), tape, None, Errors())
+        self.devices = [
+            Device(
+                edge_configuration(folder, self.mosquitto, user, report={"every_s": BUCKET_S}),
+                tape,
+                (self.disk if number == 0 else folder) / f"{user.split('/')[1]}.outbox",
+                folder / f"{user.split('/')[1]}.log",
+            )
+            for number, user in enumerate(DEVICES)
+        ]
+        self.stores = []
+        self.collectors = []
+        for user in users:
+            share = {"share": "collectors"} if len(users) > 1 else {}
+            client = {"client_id": user}
+            configuration = collector_configuration(folder, self.mosquitto, user, **where)
+            said = json.loads(configuration.read_text("utf-8"))
+            said["mqtt"] |= {**share, **client}
+            configuration.write_text(json.dumps(said), "utf-8")
+            self.stores.append(where.get("store") or str(folder / f"{user}.sqlite"))
+            command = [sys.executable, "-c", COLLECTOR, "run", "--config", configuration]
+            self.collectors.append(Process(command, folder / f"{user}.log"))
+        for process in (*self.collectors, *(device.postman for device in self.devices)):
+            stack.callback(process.kill)
+        for device in self.devices:
+            stack.callback(device.kill)
+
+    def _mount(self, stack: ExitStack, folder: Path) -> Path:
+        """A disk so small that it fills up; a plain folder where we may not mount one."""
+        folder.mkdir()
+        mount = ["mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES}", "tmpfs", str(folder)]
+        if subprocess.run(mount, check=False, stderr=subprocess.DEVNULL).returncode == 0:
+            stack.callback(subprocess.run, ["umount", "-l", str(folder)], check=False)
+        else:
+            print("no small disk may be mounted: none is filled")
+        return folder
+
+    def live(self, kills: int, until_s: float) -> None:
+        """Break them, until the devices have been killed so often."""
+        troubles = {
+            self._kill_device: 40,
+            self._kill_collector: 12,
+            self._kill_broker: 5,
+            self._fill_disk: 4,
+            self._freeze_broker: 0.4,
+            self._freeze_collector: 0.4,
+            **({self._restart_postgres: 4} if self.postgres else {}),
+        }
+        while self.tally.kills["devices"] < kills and time.monotonic() < until_s:
+            for device in self.devices:
+                device.go_on()
+            for collector in self.collectors:
+                collector.start()
+            [trouble] = self.chance.choices(list(troubles), list(troubles.values()))
+            trouble()
+            time.sleep(self.chance.choice((0.3, 1.0, 2.5, 4.0)))
+            if all(device.finished for device in self.devices):
+                break
+
+    def _kill_device(self) -> None:
+        if self.chance.choice(self.devices).kill():
+            self.tally.kills["devices"] += 1
+
+    def _kill_collector(self) -> None:
+        if self.chance.choice(self.collectors).kill():
+            self.tally.kills["collectors"] += 1
+
+    def _kill_broker(self) -> None:
+        self.mosquitto.kill()
+        self.tally.kills["broker"] += 1
+        if self.chance.random() < 0.4:
+            self.mosquitto.lose_what_was_saved()
+            self.tally.kills["broker's file lost"] += 1
+        time.sleep(self.chance.choice((0.0, 1.0, 5.0)))
+        self.mosquitto.start()
+
+    def _restart_postgres(self) -> None:
+        assert self.postgres is not None, "there is one"
+        self.postgres.stop(how=self.chance.choice(("fast", "immediate")))
+        self.tally.kills["postgresql"] += 1
+        time.sleep(self.chance.choice((0.0, 2.0)))
+        self.postgres.start()
+
+    def _freeze_broker(self) -> None:
+        self.mosquitto.freeze()
+        self.tally.kills["broker frozen"] += 1
+        time.sleep(LONGER_THAN_KEEPALIVE_S)
+        self.mosquitto.thaw()
+
+    def _freeze_collector(self) -> None:
+        collector = self.chance.choice(self.collectors)
+        if collector.signal(signal.SIGSTOP):
+            self.tally.kills["collector frozen"] += 1
+            time.sleep(LONGER_THAN_KEEPALIVE_S)
+            collector.signal(signal.SIGCONT)
+
+    def _fill_disk(self) -> None:
+        filler = self.disk / "filler"
+        with suppress(OSError), filler.open("wb") as file:
+            while True:
+                file.write(b"\0" * 65_536)
+                file.flush()
+        self.tally.kills["disk filled"] += 1
+        time.sleep(self.chance.choice((1.0, 4.0)))
+        filler.unlink(missing_ok=True)
+
+    def finish(self, until_s: float) -> None:
+        """No more harm: every run to its end, everything delivered, nothing missing."""
+        for collector in self.collectors:
+            collector.start()
+        while not all(device.finished for device in self.devices):
+            assert time.monotonic() < until_s, "the devices do not come to an end"
+            for device in self.devices:
+                device.go_on()
+            for collector in self.collectors:
+                collector.start()
+            time.sleep(0.5)
+        for device in self.devices:
+            device.postman.start()
+        expected = self.expected_reports()
+        while len(self.reports()) < expected or self.missing():
+            assert time.monotonic() < until_s, f"{len(self.reports())} of {expected} reports; missing {self.missing()}"
+            time.sleep(2.0)
+        for device in self.devices:
+            device.postman.end()
+        for collector in self.collectors:
+            collector.end()
+
+    def reports(self) -> list[bytes]:
+        """All that the collectors stored."""
+        return [payload for (payload,) in self._rows("SELECT payload FROM report")]
+
+    def missing(self) -> list[tuple[Any, ...]]:
+        """The ranges that nobody has, and the devices have not given up."""
+        return self._rows("SELECT first, last FROM missing WHERE gone = 0")
+
+    def _rows(self, query: str) -> list[tuple[Any, ...]]:
+        with open_store(self.stores[0], write=False) as store, store.reading() as reading:
+            return reading.rows(query, {})
+
+    def expected(self) -> dict[tuple[str, str, str], list[Report]]:
+        """What the pure pipeline makes of the tape, by device, run and in order."""
+        found = {}
+        for device in self.devices:
+            for start in STARTS:
+                out = self._folder / f"pure-{device.configuration.stem}-{start[:10]}"
+                if not out.exists():
+                    words = ["replay", device.tape, "--config", device.configuration, "--start", start, "--out", out]
+                    assert crossing_edge_here([*map(str, words), "--json"]) == 0
+                reports = [decode(line) for line in (out / "reports.jsonl").read_bytes().splitlines()]
+                found[reports[0].device, reports[0].run, start] = reports
+        return found
+
+    def expected_reports(self) -> int:
+        return sum(map(len, self.expected().values()))
+
+    def check(self) -> int:
+        """Every report, byte by byte but for the number that its outbox gave it; returns how many they are."""
+        stored: dict[tuple[str, str], dict[str, Report]] = {}
+        numbers: dict[tuple[str, Any], list[int]] = {}
+        for payload in self.reports():
+            report = decode(payload)
+            assert encode(report) == payload, "what is stored is what a device writes"
+            same = stored.setdefault((report.device, report.run), {})
+            assert report.start not in same, f"{report.device} {report.run} {report.start} is there twice"
+            same[report.start] = report
+            numbers.setdefault((report.device, report.journal), []).append(report.seq)
+        for (device, run, _), reports in self.expected().items():
+            theirs = stored.pop((device, run), {})
+            for pure in reports:
+                there = theirs.pop(pure.start)
+                numbered = msgspec.structs.replace(pure, seq=there.seq, journal=there.journal)
+                assert encode(there) == encode(numbered), f"{there} is not {numbered}"
+            assert not theirs, f"{device} {run}: nobody counted {sorted(theirs)}"
+        assert not stored, f"nobody ran {sorted(stored)}"
+        for (device, journal), seqs in numbers.items():
+            assert sorted(seqs) == list(range(1, len(seqs) + 1)), f"{device} {journal}: there are holes"
+        return sum(map(len, numbers.values()))
+
+
+def run(folder: Path, *, kills: int, store: str, seed: int, minutes: float) -> tuple[int, Counter[str]]:
+    """All of it; returns how many reports there are and what was done. AssertionError where something is wrong."""
+    with ExitStack() as stack:
+        chaos = Chaos(stack, folder, store=store, seed=seed)
+        until_s = time.monotonic() + 60 * minutes
+        chaos.live(kills, until_s)
+        chaos.finish(until_s + 600)
+        return chaos.check(), chaos.tally.kills
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run it, and print what was done and what is there."""
+    parser = argparse.ArgumentParser(prog="python -m tests.system.chaos", description=__doc__.split("\n", 1)[0])
+    parser.add_argument("--kills", type=int, default=100, help="of the devices")
+    parser.add_argument("--store", choices=("sqlite", "postgresql"), default="sqlite")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--minutes", type=float, default=25.0)
+    parser.add_argument("--keep", action="store_true", help="keep the folder with all logs")
+    given = parser.parse_args(arguments)
+    folder = Path(tempfile.mkdtemp(prefix="crossing-chaos-"))
+    folder.chmod(0o755)
+    print(folder, file=sys.stderr)
+    began_s = time.monotonic()
+    reports, kills = run(folder, kills=given.kills, store=given.store, seed=given.seed, minutes=given.minutes)
+    print(f"{reports} reports in {given.store}, 0 lost, 0 twice, each byte by byte the pure pipeline's")
+    print(", ".join(f"{what}: {times}" for what, times in sorted(kills.items())))
+    print(f"{time.monotonic() - began_s:.0f} s")
+    if not given.keep:
+        shutil.rmtree(folder, ignore_errors=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

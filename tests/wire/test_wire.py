@@ -1,0 +1,142 @@
+"""The documents of docs/wire say what the structs say, and what really goes over the wire is what they say."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+import yaml
+from hypothesis import given
+from jsonschema import Draft7Validator, Draft202012Validator
+
+from deploy.channels import CHANNELS, Channel, payload_of
+from deploy.wire import FOLDER, asyncapi, documents, schema_of
+from edge.cli import main
+from edge.delivery.mqtt import Publisher
+from edge.delivery.outbox import Outbox
+from edge.delivery.report import encode
+from tests.delivery.reports import reports
+from tests.system.broker import Mosquitto, broker
+from tests.system.peer import SUCCESS, Peer, peer
+from tests.system.product import TAPE, edge_configuration
+
+ASYNCAPI = Path(__file__).with_name("asyncapi-3.0.0.json")
+BY_NAME = {channel.name: channel for channel in CHANNELS}
+DEVICE = "crossing/v1/bridge/mast-1"
+WHO = {"site": "bridge", "device": "mast-1", "run": "run-2"}
+
+
+def validator(channel: str) -> Draft202012Validator:
+    return Draft202012Validator(schema_of(BY_NAME[channel]))
+
+
+def test_the_documents_are_what_make_wire_makes() -> None:
+    committed = {str(path.relative_to(FOLDER)): path.read_text("utf-8") for path in FOLDER.rglob("*") if path.is_file()}
+    assert committed.pop("README.md", None) is not None
+    assert committed == documents()
+
+
+def test_the_asyncapi_document_is_valid_asyncapi_3() -> None:
+    valid = Draft7Validator(json.loads(ASYNCAPI.read_text("utf-8")))
+    assert [error.message for error in valid.iter_errors(asyncapi())] == []
+    broken = asyncapi()
+    broken["channels"]["report"]["adress"] = "a slip of the pen"
+    assert not valid.is_valid(broken)
+
+
+def test_every_reference_in_the_asyncapi_document_leads_somewhere() -> None:
+    document = yaml.safe_load((FOLDER / "asyncapi.yaml").read_text("utf-8"))
+    found = list(references(document))
+    assert len(found) > 30
+    for reference in found:
+        path, _, pointer = reference.partition("#")
+        target: Any = json.loads((FOLDER / path).read_text("utf-8")) if path else document
+        for step in filter(None, pointer.split("/")):
+            target = target[step]
+
+
+@pytest.mark.parametrize("channel", CHANNELS, ids=lambda channel: channel.key)
+def test_a_schema_is_json_schema_2020_12_and_takes_its_example(channel: Channel) -> None:
+    Draft202012Validator.check_schema(schema_of(channel))
+    assert validator(channel.name).is_valid(json.loads(payload_of(channel)))
+
+
+@given(reports())
+def test_every_report_that_can_be_made_is_valid(report: msgspec.Struct) -> None:
+    validator("report").validate(json.loads(encode(report)))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"state": "blind"},
+        {"lines": None},
+        {"schema": 2},
+        {"seq": 0},
+        {"start": "2026-11-22 06:00"},
+        {"device": "Mast"},
+        {"zones": None},
+        {"lines": {"deck": {"outbound": {"car": -1}}}},
+    ],
+    ids=str,
+)
+def test_what_the_struct_refuses_the_schema_refuses(wrong: dict[str, Any]) -> None:
+    said = json.loads(payload_of(BY_NAME["report"])) | wrong
+    with pytest.raises(msgspec.ValidationError):
+        msgspec.convert(said, BY_NAME["report"].says)
+    assert not validator("report").is_valid(said)
+
+
+def test_a_field_of_a_newer_sender_is_valid() -> None:
+    for channel in CHANNELS:
+        assert validator(channel.name).is_valid(json.loads(payload_of(channel)) | {"of_the_future": 1})
+
+
+def test_all_that_a_device_really_says_is_described_and_valid(tmp_path: Path) -> None:
+    """A replay through the broker that ships, with a command; every message is held against its schema."""
+    with broker(tmp_path, users=["bridge/mast-1", "telegraf", "collector"]) as mosquitto:
+        heard = all_that_is_said(mosquitto, tmp_path)
+    assert {channel for channel, _ in heard} == {channel.name for channel in CHANNELS}
+    for channel, payload in heard:
+        validator(channel).validate(json.loads(payload))
+    states = [json.loads(payload)["state"] for channel, payload in heard if channel == "status"]
+    assert (states[0], states[-1]) == ("online", "offline")
+
+
+def all_that_is_said(mosquitto: Mosquitto, folder: Path) -> list[tuple[str, bytes]]:
+    """(channel, payload) in order; the device hears a command that was retained for it."""
+    edge = edge_configuration(folder, mosquitto, report={"every_s": 5, "crossings": True})
+    said: list[tuple[str, bytes]] = []
+    with peer(mosquitto, "telegraf") as reader, peer(mosquitto, "collector") as collector:
+        assert (reader.accepted, collector.accepted) == (SUCCESS, SUCCESS)
+        reader.subscribe(f"{DEVICE}/#")
+        command = b'{"id": "gap-1", "ranges": [[1, 3], [90, 99]]}'
+        assert collector.publish(f"{DEVICE}/command/resend", command, retain=True) == SUCCESS
+        outbox = folder / "outbox.sqlite"
+        assert main(["replay", str(TAPE), "--config", str(edge), "--publish", "--outbox", str(outbox)]) == 0
+        said += until_offline(reader)
+        with Outbox(outbox) as kept, Publisher(mosquitto.access("bridge/mast-1"), kept, **WHO) as again:
+            again.connect()  # a device that comes back says its total
+        said += until_offline(reader)
+    return said
+
+
+def until_offline(reader: Peer) -> list[tuple[str, bytes]]:
+    said: list[tuple[str, bytes]] = []
+    while not (said and said[-1][0] == "status" and json.loads(said[-1][1])["state"] == "offline"):
+        topic, payload = reader.hears()
+        said.append((topic.removeprefix(f"{DEVICE}/"), payload))
+    return said
+
+
+def references(part: Any) -> Any:
+    if isinstance(part, dict):
+        for key, value in part.items():
+            if key == "$ref":
+                yield value
+            else:
+                yield from references(value)
+    elif isinstance(part, list):
+        for value in part:
+            yield from references(value)
