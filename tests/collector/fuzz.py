@@ -9,7 +9,6 @@
 import argparse
 import json
 import random
-import resource
 import sys
 import tempfile
 import time
@@ -232,22 +231,18 @@ def main() -> int:
         started, base_kib, step = time.monotonic(), 0, max(1, given_.cases // 10)
         for upto in range(step, given_.cases + step, step):
             run(target, min(upto, given_.cases), number=given_.seed)
-            held_kib = _resident_kib()
+            held_kib, most_kib = _memory_kib("VmRSS"), _memory_kib("VmHWM")
             base_kib = base_kib or held_kib
-            seconds = time.monotonic() - started
-            print(
-                f"{target.cases:>9,} cases  {target.stored:>7,} stored  {held_kib / 1024:>7.1f} MiB  {seconds:>6.0f} s"
-            )
-            assert held_kib - base_kib < GROWTH_KIB_MAX, "memory is bounded"
-    print(
-        f"no crash, no foreign write; most memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.1f} MiB"
-    )
+            taken = f"{target.cases:>9,} cases  {target.stored:>7,} stored  {time.monotonic() - started:>5.0f} s"
+            print(f"{taken}  {held_kib / 1024:>7.1f} MiB, at most {most_kib / 1024:.1f}", flush=True)
+            assert most_kib - base_kib < GROWTH_KIB_MAX, "memory is bounded"
+    print("no crash, no foreign write, memory bounded")
     return 0
 
 
-def _resident_kib() -> int:
+def _memory_kib(which: str) -> int:
     for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
-        if line.startswith("VmRSS:"):
+        if line.startswith(f"{which}:"):
             return int(line.split()[1])
     return 0
 
