@@ -5,6 +5,7 @@ device holds its row until it commits, so collectors never work on one device at
 order, so none waits for another in a circle. A connection that broke is made anew by the next call.
 """
 
+import logging
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -22,6 +23,7 @@ from collector.intake import Intake, ReportRow, start_ms_of
 from collector.postgres_schema import VERSION, creation, month_of, partition
 from collector.store import DUE, Gap, Item, Tally, UnstorableError, due_parameters
 
+_LOG = logging.getLogger(__name__)
 CONNECT_WAIT_S = 10
 STATEMENT_WAIT_MS = 60_000
 """For one statement, waiting for locks included: then the batch is rolled back and tried again."""
@@ -128,9 +130,7 @@ class PostgresStore:
             elif not self._write:
                 raise InputError(f"store {self._name} is empty")
             else:
-                query = "SELECT 1 FROM pg_available_extensions WHERE name = 'timescaledb'"
-                timescale = bool(database.execute(query).fetchall())
-                database.execute(sql.SQL(creation(timescale=timescale)))
+                _create(database)
         query = "SELECT relkind = 'p' FROM pg_class WHERE oid = 'crossing.report'::regclass"
         self._partitioned = database.execute(query).fetchall() == [(True,)]
 
@@ -215,6 +215,20 @@ class _Tables:
                 for report in reports:
                     for series, number in report.counts:
                         copy.write_row((series, report.start_ms, number))
+
+
+def _create(database: "psycopg.Connection[tuple[Any, ...]]") -> None:
+    """The tables; as hypertables where TimescaleDB is there and we may use it (no test here has run that)."""
+    query = "SELECT 1 FROM pg_available_extensions WHERE name = 'timescaledb'"
+    if database.execute(query).fetchall():
+        try:
+            with database.transaction():
+                database.execute(sql.SQL(creation(timescale=True)))
+        except psycopg.Error as error:
+            _LOG.warning("TimescaleDB is there and cannot be used, so tables are partitioned: %s", error)
+        else:
+            return
+    database.execute(sql.SQL(creation(timescale=False)))
 
 
 def _connection_of(url: str, password_file: Path | None) -> tuple[str, str]:
