@@ -142,7 +142,7 @@ class Mqtt(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     key_file: str = ""
     root: Name = ROOT
     home_assistant: Name | None = None
-    """Prefix under which the device announces itself to Home Assistant (usually `homeassistant`); without one, not at all."""
+    """Prefix under which the device announces itself to Home Assistant, usually `homeassistant`; else not at all."""
 
 
 class Keep(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -124,7 +124,7 @@ class Reporter:
         if self._path is not None:
             return Outbox(self._path, keep_ms=keep.reports_days * 86_400_000, keep_bytes=keep.disk_mb * 1_000_000)
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="crossing-replay-"))
-        return Outbox(Path(folder) / "outbox.sqlite", journal=self._run)
+        return Outbox(Path(folder) / "outbox.sqlite", name_journal=lambda: self._run)
 
     def _made(self, bucket: Bucket, health: Health, seq: int, *, in_outbox: bool = True) -> Report:
         return report_of(

@@ -35,6 +35,7 @@ from edge.delivery.report import ROOT, encode, parse_topic, rfc3339, topic_of
 from edge.delivery.status import Info, Status, encode_self
 from edge.errors import WorkError
 
+ACCEPT_WAIT_MS = 30_000  # a broker that took our connection and says nothing is left
 FAREWELL_WAIT_S = 2.0  # for the broker to take `offline` before the polite end
 TOTAL_EVERY_MS = 10_000  # it changes with every report; a broker that takes one message at a time has others to take
 ANSWERS_MAX = 20  # commands whose response waits; of more, the asker hears nothing and asks again
@@ -94,6 +95,7 @@ class Publisher:
         self._revision: int | None = None  # of the outbox, when the total was last taken
         self._total_at_ms = 0
         self._connection: Link | None = None
+        self._opened_ms = 0
         self._accepted = False
         self._was_accepted = False
 
@@ -149,6 +151,7 @@ class Publisher:
             if pause_s > 0:
                 self._clock.sleep(min(pause_s, wait_s))
                 return 0
+            self._opened_ms = now_ms
             try:
                 self._connection = self._open(wait_s)
             except WorkError as error:
@@ -156,6 +159,9 @@ class Publisher:
                 return 0
         if self._courier.stalled(now_ms):
             self._lost(f"{self._broker} stopped acknowledging")
+            return 0
+        if not self._accepted and now_ms - self._opened_ms >= ACCEPT_WAIT_MS:
+            self._lost(f"{self._broker} took our connection and gave no answer")
             return 0
         if self._accepted:
             self._say_all(self._connection, now_ms)

@@ -109,9 +109,9 @@ class Resent:
 class Outbox:
     """The outbox in the file `path`, made where there is none.
 
-    A new one is called `journal`, or by chance. With `patient`, a disk that does not work yet raises only when
-    something is asked of it. `set_aside` is the corrupt file that this outbox replaced, if it did. `connection` makes
-    the connections to SQLite.
+    `name_journal` names the journal of a new one: never twice the same. With `patient`, a disk that does not work yet
+    raises only when something is asked of it. `set_aside` is the corrupt file that this outbox replaced, if it did.
+    `connection` makes the connections to SQLite.
     """
 
     def __init__(
@@ -120,7 +120,7 @@ class Outbox:
         *,
         keep_ms: int = 90 * 86_400_000,
         keep_bytes: int = 100_000_000,
-        journal: str | None = None,
+        name_journal: Callable[[], str] = lambda: f"j-{secrets.token_hex(6)}",
         patient: bool = False,
         connection: type[sqlite3.Connection] = sqlite3.Connection,
     ) -> None:
@@ -130,7 +130,7 @@ class Outbox:
         """Changes with what `total` says."""
         self._keep_ms = keep_ms
         self._keep_bytes = keep_bytes
-        self._name = journal
+        self._name_journal = name_journal
         self._connection = connection
         self._mutex = threading.Lock()
         self._lock_file: IO[str] | None = None
@@ -384,9 +384,8 @@ class Outbox:
         database.execute("PRAGMA synchronous = FULL")
         database.execute("PRAGMA journal_size_limit = 4000000")
         if not tables:
-            name = self._name or f"j-{secrets.token_hex(6)}"
             database.executescript(_SCHEMA)
-            database.execute("INSERT INTO ledger (one, journal) VALUES (1, ?)", (name,))
+            database.execute("INSERT INTO ledger (one, journal) VALUES (1, ?)", (self._name_journal(),))
             database.execute("COMMIT")
         (self._journal,) = database.execute("SELECT journal FROM ledger").fetchone()
 
@@ -412,7 +411,6 @@ class Outbox:
                 Path(f"{self.path}{suffix}").rename(f"{aside}{suffix}")
         self.path.rename(aside)  # last: a kill before it leaves a corrupt file, to be put aside at the next start
         self.set_aside = aside
-        self._name = None  # never two journals of one name
 
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:

@@ -86,7 +86,7 @@ def test_what_is_held_no_more_is_told_as_gone(tmp_path: Path) -> None:
 
 
 def test_of_another_journal_everything_is_gone(tmp_path: Path) -> None:
-    with Outbox(tmp_path / "outbox.sqlite", journal="j-1") as outbox:
+    with Outbox(tmp_path / "outbox.sqlite", name_journal=lambda: "j-1") as outbox:
         fill(outbox, 5)
         assert outbox.resend([(2, 3)], journal="j-0") == Resent(0, ((2, 3),))
         assert outbox.resend([(2, 3)], journal="j-1") == Resent(2, ())

@@ -332,3 +332,45 @@ def test_home_assistant_hears_of_the_device_and_of_a_line_that_is_no_more(tmp_pa
         assert again == without
         assert connect(INFO, "") == [b""]
         assert connect(INFO, "") == []
+
+
+def test_a_broker_that_takes_the_connection_and_says_nothing_is_left(tmp_path: Path) -> None:
+    class Mute:
+        """A link on which nothing ever happens."""
+
+        closed = False
+
+        def events(self, wait_s: float) -> list[Any]:
+            return []
+
+        def close(self, *, politely: bool) -> None:
+            self.closed = True
+
+    class Hurried:
+        """A clock that runs ten seconds at every look."""
+
+        now_ms = 0
+
+        def real_ms(self) -> int:
+            return NOON_MS
+
+        def monotonic_ms(self) -> int:
+            self.now_ms += 10_000
+            return self.now_ms
+
+        def sleep(self, seconds: float) -> None:
+            self.now_ms += int(seconds * 1000)
+
+    links: list[Mute] = []
+
+    def connect(*_: Any, **__: Any) -> Mute:
+        links.append(Mute())
+        return links[-1]
+
+    with Outbox(tmp_path / "o.sqlite") as outbox:
+        names = {"site": "bridge", "device": "mast-1", "run": "run-1"}
+        ours = Publisher(Broker("b"), outbox, **names, clock=Hurried(), connect=connect)
+        for _ in range(6):
+            ours.step(wait_s=0.0)
+        assert links[0].closed
+        assert ours.failure == "broker b:8883 took our connection and gave no answer"

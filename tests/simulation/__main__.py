@@ -6,27 +6,14 @@ python -m tests.simulation --seed 4711 --trace
 """
 
 import argparse
-import logging
 import os
 import sys
-import traceback
 from collections import Counter
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
 
 from tqdm import tqdm
 
-from tests.simulation.scenario import Ended, live
-
-
-def attempt(seed: int) -> tuple[int, Ended | None, str]:
-    """One seed; the last sentence is why it failed."""
-    logging.disable(logging.CRITICAL)  # a collector in trouble has much to say
-    try:
-        ended, _ = live(seed)
-    except Exception:  # whatever it is, it is reported
-        return seed, None, traceback.format_exc(limit=-4)
-    return seed, ended, ""
+from tests.simulation.attempts import attempt, workers
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -40,18 +27,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--trace", action="store_true", help="with --seed: print what happened")
     given = parser.parse_args(arguments)
     if given.seed is not None:
-        try:
-            ended, world = live(given.seed, trace=given.trace)
-        except Exception:
-            traceback.print_exc()
-            return 1
-        print("\n".join(world.said or []))
-        print(ended)
-        return 0
+        with workers(1) as pool:
+            ended, why = pool.submit(attempt, given.seed, trace=given.trace).result()[1:]
+        print(why or ended)
+        return 0 if ended else 1
     seeds = range(given.first, given.first + given.seeds)
     troubles: Counter[str] = Counter()
     reports = gone = duplicates = dropped = failed = 0
-    with ProcessPoolExecutor(given.jobs) as pool:
+    with workers(given.jobs) as pool:
         for seed, ended, why in tqdm(
             pool.map(attempt, seeds, chunksize=8), total=len(seeds), unit="seed", mininterval=1
         ):

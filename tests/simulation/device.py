@@ -123,8 +123,10 @@ class Device:
         self.alive = False
         self.camera = True
         self.kills = 0
+        self.rotted = 0
         self._broker = broker
         self._boots = 0
+        self._journals = 0
         self._generation = 0
         self._link: SimulatedLink | None = None
         self._outbox: Outbox | None = None
@@ -157,7 +159,7 @@ class Device:
             keep_bytes=self.keep_bytes,
             patient=True,
             connection=self.disk.connections(),
-            journal=f"{self.name}-j{self._boots}",
+            name_journal=self._name_journal,
         )
         self._shelf = Shelf(self._outbox, waiting_max=chance.choice((3, 1_000)) if not self.world.calm else 1_000)
         self._counter = BucketCounter(LINES, width_ms=BUCKET_MS, gap_ms=GAP_MS, settle_ms=SETTLE_MS)
@@ -183,6 +185,10 @@ class Device:
         self._anchor_ms = self.clock.real_ms() - self.clock.monotonic_ms()
         self._frame_ms = -1
         self.book.begin(self.site, self.name, self._run)
+
+    def _name_journal(self) -> str:
+        self._journals += 1
+        return f"{self.name}-j{self._journals}"
 
     def _connect(self, _: Broker, client_id: str, *, will: Message, timeout_s: float) -> SimulatedLink:
         assert timeout_s >= 1.0, "time enough to connect"

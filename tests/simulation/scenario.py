@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from edge.delivery.outbox import SET_ASIDE_MAX
 from tests.simulation.broker import SimulatedBroker
 from tests.simulation.centre import Centre
 from tests.simulation.device import Device
@@ -131,8 +132,11 @@ class Troubles:
 
     def _rot(self) -> None:
         device = self._device()
+        if device.rotted == SET_ASIDE_MAX:
+            return  # the next one would be refused
         device.kill(power=False)
         if device.path.exists():
+            device.rotted += 1
             device.disk.rot(device.path)
             self._book.rotten.add((device.site, device.name))
 

@@ -1,12 +1,11 @@
 """The invariant under 300 seeds of trouble; `make simulate` runs 10,000, `make mutants` shows who notices breaks."""
 
 import os
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from tests.simulation.__main__ import attempt
+from tests.simulation.attempts import attempt, workers
 from tests.simulation.mutants import ROOT, mutants
 from tests.simulation.scenario import live
 from tests.simulation.world import SimulatedClock, World
@@ -15,7 +14,7 @@ SEEDS = range(1, 301)
 
 
 def test_nothing_is_lost_and_nothing_counted_twice_whatever_the_seed() -> None:
-    with ProcessPoolExecutor(os.cpu_count() or 1) as pool:
+    with workers(os.cpu_count() or 1) as pool:
         failed = [why for _, ended, why in pool.map(attempt, SEEDS, chunksize=8) if ended is None]
     assert failed == []
 
