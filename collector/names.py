@@ -67,20 +67,32 @@ class Names:
         shape = (device_id, *((line, way, *labels) for line, ways in lines.items() for way, labels in ways.items()))
         found = self._shapes.get(shape)
         if found is None:
-            series = [
-                self._find("series", ("device_id", "line", "direction", "class"), (device_id, line, way, label))
-                for line, ways in lines.items()
-                for way, labels in ways.items()
-                for label in labels
+            names = [
+                (line, way, label) for line, ways in lines.items() for way, labels in ways.items() for label in labels
             ]
+            ids = self._series(device_id, names) if names else {}
+            series = [ids[name] for name in names]
             found = self._shapes[shape] = (self._layout_id(device_id, sorted(series)), series)
             self._remembered += len(series)
         return found
 
+    def _series(self, device_id: int, names: Sequence[tuple[str, str, str]]) -> dict[tuple[str, str, str], int]:
+        """The ids of lines, directions and classes; all at once, for a new device has many."""
+        marks = ", ".join(["(?, ?, ?)"] * len(names))
+        query = (
+            "SELECT line, direction, class, id FROM series"
+            f" WHERE device_id = ? AND (line, direction, class) IN (VALUES {marks})"
+        )
+        values = (device_id, *(word for name in names for word in name))
+        found = {(line, way, label): id_ for line, way, label, id_ in self._tables.rows(query, values)}
+        if new := [(device_id, *name) for name in names if name not in found]:
+            self._tables.many("INSERT INTO series (device_id, line, direction, class) VALUES (?, ?, ?, ?)", new)
+            found = {(line, way, label): id_ for line, way, label, id_ in self._tables.rows(query, values)}
+        return found
+
     def _layout_id(self, device_id: int, series: Sequence[int]) -> int:
-        digest = hashlib.sha256(",".join(map(str, series)).encode()).hexdigest()[
-            :32
-        ]  # 2,048 ids are too long for a key
+        # a digest, because 2,048 ids are too long for a key
+        digest = hashlib.sha256(",".join(map(str, series)).encode()).hexdigest()[:32]
         layout_id = self._find("layout", ("device_id", "digest"), (device_id, digest))
         rows = [(layout_id, series_id) for series_id in series]
         if rows:
