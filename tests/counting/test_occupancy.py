@@ -145,7 +145,7 @@ def test_one_that_appears_inside_and_drives_has_entered() -> None:
 def test_a_part_of_a_larger_vehicle_does_not_count() -> None:
     watcher = ZoneWatcher([ZONE])
     for at_ms in range(0, 20_000, 100):
-        [now] = watcher.update(NOON_MS + at_ms, [track(1, 500.0, at_ms), track(2, 505.0, at_ms, part=True)])
+        [now] = watcher.update(NOON_MS + at_ms, [track(1, 500.0, at_ms), track(2, 505.0, at_ms, part_of=1)])
     assert (now.inside, now.standing) == (1, 1)
 
 

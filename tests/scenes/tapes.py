@@ -44,6 +44,7 @@ from tests.scenes.truth import (
 
 SCENES = Path(__file__).parent / "scenes"
 STANDING_S = 5.0  # a vehicle whose ground point is as long as this within reach of the line stood on it
+OWNER_MS = 2_000  # a track may go over to another vehicle: whose it was when it crossed is asked of this time around
 OVERLAP_MIN = 0.3  # intersection over union from which a track's box is that of a true vehicle
 
 
@@ -109,7 +110,7 @@ def count(scene: Scene, trips: Sequence[Trip], errors: Errors) -> Outcome:
     """Count a scene with the product's pipeline, and judge the count."""
     crossings, true, stood = truth_events(scene, trips)
     pipeline = build_pipeline(config_of(scene), scene.view.width, scene.view.height)
-    owners: dict[int, Counter[int]] = {}
+    owners: dict[int, list[tuple[int, int]]] = {}
     found: list[tuple[Event, int]] = []
     line = line_in_picture(scene)
     for there, frame in detected(scene, trips, errors):
@@ -118,11 +119,11 @@ def count(scene: Scene, trips: Sequence[Trip], errors: Errors) -> Outcome:
             if track.seen_ms == frame.captured_ms and _is_near(track, line):
                 number = _whose(track, there.vehicles)
                 if number is not None:
-                    owners.setdefault(track.id, Counter())[number] += 1
+                    owners.setdefault(track.id, []).append((frame.captured_ms, number))
         found += [(Event(c.direction, c.label, c.crossed_ms), c.track) for c in step.crossings]
     found += [(Event(c.direction, c.label, c.crossed_ms), c.track) for c in pipeline.close().crossings]
     events = [event for event, _ in found]
-    whose = [owners[track].most_common(1)[0][0] if track in owners else None for _, track in found]
+    whose = [_owner(owners.get(track, []), event.at_ms) for event, track in found]
     asked = Counter((c.number, c.direction) for c in crossings)
     counted = Counter((n, event.direction) for event, n in zip(events, whose, strict=True) if n is not None)
     twice = [number for (number, way), times in counted.items() if times > max(asked[number, way], 1)]
@@ -145,6 +146,12 @@ def _is_near(track: Track, line: tuple[tuple[float, float], tuple[float, float]]
     x, y = track.ground
     across = (x2 - x1) * (y - y1) - (y2 - y1) * (x - x1)
     return bool(abs(across) < 1.5 * (track.box[3] - track.box[1]) * np.hypot(x2 - x1, y2 - y1))
+
+
+def _owner(sightings: Sequence[tuple[int, int]], at_ms: int) -> int | None:
+    """The true vehicle that a track showed most often about that time; each sighting is (ms, number)."""
+    about = Counter(number for seen_ms, number in sightings if abs(seen_ms - at_ms) <= OWNER_MS)
+    return about.most_common(1)[0][0] if about else None
 
 
 def _whose(track: Track, vehicles: Sequence[Seen]) -> int | None:
