@@ -57,7 +57,7 @@ class Passage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Live(msgspec.Struct, frozen=True, kw_only=True):
-    """The open bucket, a few seconds old: a look, no count. Where nothing is seen, `lines` is null, `blind` says why."""
+    """The open bucket, a few seconds old: a look, no count. Where nothing is seen `lines` is null, `blind` says why."""
 
     schema: int = SCHEMA
     run: Name
