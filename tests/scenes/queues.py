@@ -18,9 +18,10 @@ from edge.config import Zone
 from edge.evaluate import zone_summary_of
 from edge.scoring import ZoneScore, score_zone
 from edge.stages import build_pipeline
+from tests.scenes.counts import config_of
 from tests.scenes.description import Scene, load_scene
 from tests.scenes.errors import Errors
-from tests.scenes.tapes import SCENES, config_of, detected, errors_of
+from tests.scenes.tapes import SCENES, detected, errors_of
 from tests.scenes.traffic import drive, frame_times_ms
 from tests.scenes.truth import truth_of
 
