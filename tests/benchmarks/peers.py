@@ -56,13 +56,6 @@ HARD = ("caltrans_", "iacv_", "tfl_a13_625_201709042122")  # as ../shared/README
 ROUNDS = 3
 ONE_ROUND_SCORE_MIN = 0.25
 NORFAIR_DISTANCE_MAX = 0.7
-TUNED = {
-    "track_activation_threshold": 0.3,
-    "high_conf_det_threshold": 0.5,
-    "minimum_consecutive_frames": 2,
-    "minimum_crossing_threshold": 8,
-}
-"""The best of GRID for ByteTrack on all clips with the model that ships; see README.md."""
 GRID = {
     "track_activation_threshold": (0.3, 0.5),  # what is less than the next has no effect
     "high_conf_det_threshold": (0.3, 0.4, 0.5),
@@ -258,10 +251,10 @@ def norfair_detections(frame: DetectedFrame, score_min: float) -> list[NorfairDe
     ]
 
 
-def tune(clips: Sequence[Clip]) -> dict[str, Any]:
-    """The settings of `GRID` with which ByteTrack reaches its highest F1 over all clips."""
+def tune(clips: Sequence[Clip], grid: Mapping[str, Sequence[Any]] = GRID) -> dict[str, Any]:
+    """The settings of `grid` with which ByteTrack reaches its highest F1 over all clips."""
     best, best_f1 = {}, -1.0
-    choices = [dict(zip(GRID, values, strict=True)) for values in itertools.product(*GRID.values())]
+    choices = [dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values())]
     for settings in tqdm(choices, "tuning ByteTrack", unit="setting", leave=False):
         contender = Contender("ByteTrack", (), arrays_of, partial(start_bytetrack, settings=settings))
         f1 = total(score(clip.true, events_of(run(contender, clip)[0])) for clip in clips).f1
