@@ -54,7 +54,8 @@ def truth_events(scene: Scene, trips: Sequence[Trip]) -> tuple[list[TrueCrossing
     from_ms, to_ms = span_of(scene)
     line = line_in_picture(scene)
     (x1, y1), (x2, y2) = line
-    crossings, stood = [], set()
+    crossings: list[TrueCrossing] = []
+    stood: set[int] = set()
     for trip in trips:
         path = path_of(scene.view.camera, trip)
         crossings += crossings_of(path, line, from_ms, to_ms)
