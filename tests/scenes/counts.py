@@ -20,6 +20,7 @@ from tests.scenes.traffic import Trip
 from tests.scenes.truth import CLEAR_SHARE, TrueCrossing, crossings_of, line_in_picture, path_of, span_of
 
 STANDING_S = 5.0  # a vehicle whose ground point is as long as this within reach of the line stood on it
+OWNER_MS = 2_000  # a track may go over to another vehicle: whose it was when it crossed is asked of this time around
 OVERLAP_MIN = 0.3  # intersection over union from which a track's box is that of a true vehicle
 FIGURES = ("crossings", "found", "missed", "extra", "F1", "stood on the line", "counted twice", "of those that stood")
 
@@ -72,7 +73,7 @@ def truth_events(scene: Scene, trips: Sequence[Trip]) -> tuple[list[TrueCrossing
 def count(scene: Scene, trips: Sequence[Trip], frames: Iterable[tuple[SeenFrame, DetectedFrame]]) -> Outcome:
     """Count a scene with the product's pipeline, and judge the count."""
     pipeline = build_pipeline(config_of(scene), scene.view.width, scene.view.height)
-    owners: dict[int, Counter[int]] = {}
+    owners: dict[int, list[tuple[int, int]]] = {}
     found: list[tuple[Event, int]] = []
     line = line_in_picture(scene)
     for there, frame in frames:
@@ -81,10 +82,10 @@ def count(scene: Scene, trips: Sequence[Trip], frames: Iterable[tuple[SeenFrame,
             if track.seen_ms == frame.captured_ms and _is_near(track, line):
                 number = whose(track.box, there.vehicles)
                 if number is not None:
-                    owners.setdefault(track.id, Counter())[number] += 1
+                    owners.setdefault(track.id, []).append((frame.captured_ms, number))
         found += [(Event(c.direction, c.label, c.crossed_ms), c.track) for c in step.crossings]
     found += [(Event(c.direction, c.label, c.crossed_ms), c.track) for c in pipeline.close().crossings]
-    numbers = [owners[track].most_common(1)[0][0] if track in owners else None for _, track in found]
+    numbers = [_owner(owners.get(track, []), event.at_ms) for event, track in found]
     return judge(scene.name, truth_events(scene, trips), [event for event, _ in found], numbers)
 
 
@@ -115,6 +116,12 @@ def _is_near(track: Track, line: tuple[tuple[float, float], tuple[float, float]]
     x, y = track.ground
     across = (x2 - x1) * (y - y1) - (y2 - y1) * (x - x1)
     return bool(abs(across) < 1.5 * (track.box[3] - track.box[1]) * np.hypot(x2 - x1, y2 - y1))
+
+
+def _owner(sightings: Sequence[tuple[int, int]], at_ms: int) -> int | None:
+    """The true vehicle that a track showed most often about that time; each sighting is (ms, number)."""
+    about = Counter(number for seen_ms, number in sightings if abs(seen_ms - at_ms) <= OWNER_MS)
+    return about.most_common(1)[0][0] if about else None
 
 
 def whose(box: Box, vehicles: Sequence[Seen]) -> int | None:

@@ -2,8 +2,8 @@
 
 Everybody runs as there: what is fair about it, and what favours the others, stands at the top of benchmarks/peers.py.
 ByteTrack is tuned on the first `TUNING_S` of the very tapes that are scored. Whose a crossing of the peers is, is told
-by the vehicle that its box overlaps most at the frame at which it is counted, which may be none; of ours by the whole
-track near the line, so that more of its double counts are told.
+by the vehicle that its box overlaps most at the frame at which it is counted, which may be none; of ours by the track
+in the seconds around, so that more of its double counts are told.
 """
 
 import json
