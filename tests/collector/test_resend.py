@@ -40,7 +40,7 @@ def test_what_a_broker_acknowledged_and_lost_is_asked_for_and_what_the_device_ho
     with (
         mosquitto() as broker,
         SqliteStore(tmp_path / "store.sqlite") as store,
-        Outbox(tmp_path / "outbox.sqlite", keep_bytes=12_000, journal="j1") as outbox,
+        Outbox(tmp_path / "outbox.sqlite", keep_bytes=12_000, name_journal=lambda: "j1") as outbox,
     ):
 
         def make(seq: int) -> Report:
