@@ -178,6 +178,8 @@ class Response(msgspec.Struct, frozen=True, kw_only=True):
     journal: Name | msgspec.UnsetType = msgspec.UNSET
     resent: Amount = 0
     gone: Ranges = []
+    jpeg: str | msgspec.UnsetType = msgspec.UNSET
+    """A picture that was asked for, in base64."""
 
 
 _Said = TypeVar("_Said", Resend, Response)
