@@ -9,28 +9,14 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TypeVar
 
-import msgspec
-
 from edge.delivery.commands import UNREADABLE, Obey
-from edge.delivery.report import Name, Response, Transaction, milliseconds_of
+from edge.delivery.report import PlainCommand, ReportError, Response, StripCommand, decode_as, milliseconds_of
 from edge.strips import path_of
 
 JPEG_BYTES_MAX = 45_000
 """In base64 it still fits into what a collector takes."""
+_Command = TypeVar("_Command", PlainCommand, StripCommand)
 NOT_ALLOWED = "pictures stay on the device: keep.pictures_leave is false"
-
-
-class _Plain(msgspec.Struct, frozen=True):
-    id: Transaction
-
-
-class _Strip(msgspec.Struct, frozen=True):
-    id: Transaction
-    line: Name
-    start: str
-
-
-_Command = TypeVar("_Command", _Plain, _Strip)
 
 
 def obey(
@@ -39,7 +25,7 @@ def obey(
     """A function for each verb. `snapshot` gives the newest picture as JPEG, empty where there is none yet."""
 
     def strip(payload: bytes) -> Response:
-        command = _read(payload, _Strip)
+        command = _read(payload, StripCommand)
         if isinstance(command, str):
             return Response(id=UNREADABLE, verb="strip", ok=False, reason=command)
         try:
@@ -52,14 +38,14 @@ def obey(
         return _pictured("strip", command.id, picture, missing, allowed=pictures_leave)
 
     def snap(payload: bytes) -> Response:
-        command = _read(payload, _Plain)
+        command = _read(payload, PlainCommand)
         if isinstance(command, str):
             return Response(id=UNREADABLE, verb="snapshot", ok=False, reason=command)
         missing = "the camera has given no picture yet"
         return _pictured("snapshot", command.id, snapshot(), missing, allowed=pictures_leave)
 
     def again(payload: bytes) -> Response:
-        command = _read(payload, _Plain)
+        command = _read(payload, PlainCommand)
         if isinstance(command, str):
             return Response(id=UNREADABLE, verb="reload", ok=False, reason=command)
         reload()
@@ -85,6 +71,6 @@ def _pictured(verb: str, id_: str, picture: bytes, missing: str, *, allowed: boo
 
 def _read(payload: bytes, kind: type[_Command]) -> _Command | str:
     try:
-        return msgspec.json.decode(payload, type=kind)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        return f"not a command: {error}"[:200]
+        return decode_as(payload, kind)
+    except ReportError as error:
+        return str(error)[:200]

@@ -172,6 +172,10 @@ class Service:
         """Read the configuration again soon; only sets a flag."""
         self._reloading = True
 
+    def snapshot(self) -> bytes:
+        """The newest picture as a small JPEG; empty before there is one. Any thread may ask."""
+        return self._newsroom.snapshot()
+
     def work(self) -> None:
         """Until `stop`."""
         self._sender.start()
