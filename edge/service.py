@@ -39,6 +39,7 @@ from edge.reporter import passage_of
 from edge.sender import Sender
 from edge.stages import build_pipeline
 from edge.strips import StripKeeper
+from edge.vision.camera import CameraState
 from edge.vision.frame import Frame
 from edge.vitals import Vitals
 
@@ -57,16 +58,6 @@ class Detector(Protocol):
     """From a frame to what is in it."""
 
     def detect(self, frame: Frame) -> DetectedFrame: ...  # noqa: D102
-
-
-class CameraState(Protocol):
-    """What a camera says of itself; see edge.vision.camera."""
-
-    open: bool
-    reason: str
-    captured: int
-    dropped: int
-    reopened: int
 
 
 class Camera(Protocol):
