@@ -47,7 +47,7 @@ FIRST_START = datetime(2026, 1, 1, 6, tzinfo=UTC)
 SCENE, SCENE_S = "tape-free-portal.yaml", 900.0
 BUCKET_S = 5
 LONGER_THAN_KEEPALIVE_S = 50.0
-DISK_BYTES = 6_000_000
+DISK_BYTES = 60_000_000
 
 
 @dataclass(slots=True)
