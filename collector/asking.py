@@ -61,7 +61,7 @@ class Asking:
             (max(first, gone_first), min(last, gone_last))
             for first, last in asked.ranges
             for gone_first, gone_last in response.gone
-            if gone_first <= last and first <= gone_last
+            if max(first, gone_first) <= min(last, gone_last)
         )
         return Gone(site, device, asked.journal, gone) if gone else None
 

@@ -3,18 +3,19 @@
 from dataclasses import dataclass
 
 from collector.lateness import Lateness
-from collector.said import Info, Status, decode_said
+from collector.said import Info, Status, Total, decode_said
 from collector.store import CHOSEN, Gap, Store
 
 
 @dataclass(frozen=True, slots=True)
 class DeviceState:
-    """One device; `status` and `info` are None where it has said none, `missing` and `gone` count reports."""
+    """One device; `status`, `info` and `total` are None where it has said none, `missing` and `gone` count reports."""
 
     site: str
     device: str
     status: Status | None
     info: Info | None
+    total: Total | None
     lateness: Lateness
     missing: int
     gone: int
@@ -52,6 +53,7 @@ def devices(store: Store, *, site: str | None = None, device: str | None = None)
             row[2],
             decode_said(words[row[0], "status"], Status) if (row[0], "status") in words else None,
             decode_said(words[row[0], "info"], Info) if (row[0], "info") in words else None,
+            decode_said(words[row[0], "total"], Total) if (row[0], "total") in words else None,
             Lateness.of(row[3:]),
             missing.get((row[0], 0), 0),
             missing.get((row[0], 1), 0),

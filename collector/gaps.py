@@ -1,7 +1,7 @@
 """Which numbers of a journal have not come, since when, and when to ask for them. Pure, told the time.
 
-`seq` is contiguous from 1 within a journal, so whatever lies under the highest number that came and is not here is
-missing. A journal never seen before is expected from 1.
+`seq` is contiguous from 1 within a journal, so whatever lies under the highest number that came, or that the device
+says it has sent, and is not here is missing. A journal never seen before is expected from 1.
 """
 
 from bisect import bisect_right
@@ -50,7 +50,10 @@ class Missing:
 
 
 class Journal:
-    """What of one journal has come: all up to `high` but for the `missing` ranges, which are sorted and disjoint."""
+    """What of one journal has come: all up to `high` but for the `missing` ranges, which are sorted and disjoint.
+
+    `high` is the highest number that is known to have been sent.
+    """
 
     def __init__(self, high: int = 0, missing: Sequence[Missing] = ()) -> None:
         self.high = high
@@ -73,7 +76,7 @@ class Journal:
                 self._replace(seq, seq, None)
 
     def sent(self, through: int, *, now_ms: int) -> None:
-        """The device has sent all up to here, it says: what is beyond the highest that came is missing, too."""
+        """The device says that it has sent all up to here: what is beyond the highest that came is missing, too."""
         if through > self.high:
             self._missing.append(Missing(self.high + 1, through, now_ms, now_ms + UNSEEN_YOUNG_MS))
             self.high = through

@@ -23,8 +23,6 @@ KEPT_BYTES = 500  # of a refused payload, for a person to see what it was
 HEARD = ("report", "status", "info", "total", "response")
 """The channels that the collector subscribes to."""
 
-SPOKEN: dict[str, type[Status] | type[Info] | type[Total]] = {"status": Status, "info": Info, "total": Total}
-
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 
 
@@ -39,12 +37,19 @@ class Received:
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """The last word of a device about itself: its `status`, its `info` or its `total`."""
+    """The last word of a device about itself: its `status`, its `info` or its `total`.
+
+    `live` is false where it said it before we listened: then it is no sign of life. A total tells that all reports of
+    `journal` up to `sent_through` were sent.
+    """
 
     site: str
     device: str
     channel: str
     payload: bytes
+    live: bool = False
+    journal: str = ""
+    sent_through: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +70,9 @@ class Refusal:
     reason: str
 
 
-def ingest(topic: str, payload: bytes, *, root: str = ROOT) -> Received | Said | Answered | Refusal:
+def ingest(
+    topic: str, payload: bytes, *, root: str = ROOT, retained: bool = False
+) -> Received | Said | Answered | Refusal:
     """Judge one message. A device may speak for itself only: the topic must name the report's own device."""
     address = _address(topic, root)
     if address is None or address.channel not in HEARD:
@@ -80,15 +87,25 @@ def ingest(topic: str, payload: bytes, *, root: str = ROOT) -> Received | Said |
             return _report(topic, payload, address)
         if address.channel == "response":
             return Answered(address.site, address.device, decode_as(payload, Response))
-        decode_said(payload, SPOKEN[address.channel])
+        return _said(payload, address, live=not retained)
     except ReportError as error:
         return refuse(topic, payload, str(error))
-    return Said(address.site, address.device, address.channel, payload)
 
 
 def refuse(topic: str, payload: bytes, reason: str) -> Refusal:
     """A refusal that is bounded, and printable whatever came."""
     return Refusal(_printable(topic), payload[:KEPT_BYTES], _printable(reason))
+
+
+def _said(payload: bytes, address: Address, *, live: bool) -> Said:
+    if address.channel == "total":
+        total = decode_said(payload, Total)
+        return Said(*address, payload, live, total.journal or "", total.sent_through)
+    if address.channel == "info":
+        decode_said(payload, Info)
+        return Said(*address, payload, live)
+    status = decode_said(payload, Status)
+    return Said(*address, payload, live and status.state != "offline")  # that one the broker says in its place
 
 
 def _report(topic: str, payload: bytes, address: Address) -> Received | Refusal:

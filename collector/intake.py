@@ -21,8 +21,7 @@ from typing import Any, NamedTuple, Protocol
 from collector.gaps import Journal, Missing
 from collector.ingest import Received, Refusal, Said, refuse
 from collector.lateness import Lateness
-from collector.said import Total, decode_said
-from collector.store import Asked, Gone, Item, Sent, Tally
+from collector.store import Asked, Gone, Item, Tally
 from edge.delivery.report import Lines, Report, decode, milliseconds_of
 
 REMEMBERED_MAX = 500_000
@@ -31,6 +30,9 @@ JOURNALS_MAX = 64
 """Of one device. A device begins a new journal where its disk lost the old one; the reports of a further one are
 stored, and nobody looks for gaps in it."""
 
+_Devices = dict[tuple[str, str], int]
+_JournalKey = tuple[int, str]
+_Word = Said | Asked | Gone
 _LATENESS = "heard_ms, newest_start_ms, newest_width_ms, late_ms, worst_ms, worst_at_ms, clock_synced"
 _MISSING = "first, last, since_ms, due_ms, asked, asked_ms, gone"
 
@@ -113,8 +115,10 @@ class Intake:
         latenesses = self._hold(sorted(devices.values()))
         sifted = self._sift(reports, devices)
         self._add(sifted.new, now_ms)
-        noted = self._move_journals(devices, sifted.arrived, [*_sent(said), *gone, *asked], now_ms)
-        self._note_lateness(latenesses, sifted, now_ms)
+        totals = [one for one in said if one.channel == "total"]
+        noted = self._move_journals(devices, sifted.arrived, [*totals, *gone, *asked], now_ms)
+        alive = {devices[one.site, one.device] for one in said if one.live}
+        self._note_lateness(latenesses, sifted, alive, now_ms)
         self._say(devices, said, now_ms)
         refusals += sifted.refusals
         self._refuse(refusals, now_ms)
@@ -124,7 +128,7 @@ class Intake:
         query = f"SELECT id, {_LATENESS} FROM device WHERE id IN {{numbers}} ORDER BY id {self._tables.holding}"
         return {row[0]: Lateness.of(row[1:]) for row in self._tables.rows_of(query, device_ids)}
 
-    def _sift(self, reports: Sequence[Received], devices: dict[tuple[str, str], int]) -> "_Sifted":
+    def _sift(self, reports: Sequence[Received], devices: _Devices) -> "_Sifted":
         sifted = _Sifted()
         first: dict[tuple[int, int], Received] = {}
         again: list[tuple[tuple[int, int], Received]] = []
@@ -182,33 +186,26 @@ class Intake:
             self._tables.add(rows)
 
     def _move_journals(
-        self,
-        devices: dict[tuple[str, str], int],
-        arrived: dict[tuple[int, str], list[int]],
-        others: Sequence[Sent | Gone | Asked],
-        now_ms: int,
+        self, devices: _Devices, arrived: dict[_JournalKey, list[int]], words: Sequence[_Word], now_ms: int
     ) -> int:
         """Bring what is missing up to date; how many requests are noted."""
-        wanted = {*arrived, *((devices[one.site, one.device], one.journal) for one in others)}
-        ids = {}
-        for device_id, name in sorted(wanted):
-            if (journal_id := self._journal_id(device_id, name)) is not None:
-                ids[device_id, name] = journal_id
-        if not ids:
-            return 0
-        journals = self._journals(sorted(ids.values()))
-        before = {id_: (journal.high, journal.missing) for id_, journal in journals.items()}
-        for of, numbers in arrived.items():
-            if of in ids:
-                journals[ids[of]].arrived(numbers, now_ms=now_ms)
+        keys = [(devices[word.site, word.device], word.journal) for word in words]
+        ids = {key: self._journal_id(*key) for key in sorted({*arrived, *keys})}
+        journals = self._journals(sorted(journal_id for journal_id in ids.values() if journal_id is not None))
+        before = {journal_id: (journal.high, journal.missing) for journal_id, journal in journals.items()}
+        for key, numbers in arrived.items():
+            if (journal := journals.get(ids[key])) is not None:
+                journal.arrived(numbers, now_ms=now_ms)
         noted = 0
-        for other in others:
-            if (journal_id := ids.get((devices[other.site, other.device], other.journal))) is not None:
-                noted += _move(journals[journal_id], other, now_ms)
+        for key, word in zip(keys, words, strict=True):
+            if (journal := journals.get(ids[key])) is not None:
+                noted += _take_word(journal, word, now_ms)
         self._write_journals(journals, before)
         return noted
 
-    def _journals(self, ids: Sequence[int]) -> dict[int, Journal]:
+    def _journals(self, ids: Sequence[int]) -> dict[int | None, Journal]:
+        if not ids:
+            return {}
         missing: dict[int, list[Missing]] = defaultdict(list)
         for row in self._tables.rows_of(
             f"SELECT journal_id, {_MISSING} FROM missing WHERE journal_id IN {{numbers}} ORDER BY journal_id, first",
@@ -218,7 +215,9 @@ class Intake:
         highs = self._tables.rows_of("SELECT id, high FROM journal WHERE id IN {numbers}", ids)
         return {journal_id: Journal(high, missing[journal_id]) for journal_id, high in highs}
 
-    def _write_journals(self, journals: dict[int, Journal], before: dict[int, tuple[int, tuple[Missing, ...]]]) -> None:
+    def _write_journals(
+        self, journals: dict[int | None, Journal], before: dict[int | None, tuple[int, tuple[Missing, ...]]]
+    ) -> None:
         highs, deleted, inserted = [], [], []
         for journal_id, journal in journals.items():
             high, missing = before[journal_id]
@@ -235,12 +234,12 @@ class Intake:
         self._many("DELETE FROM missing WHERE journal_id = ? AND first = ?", deleted)
         self._many(f"INSERT INTO missing (journal_id, {_MISSING}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)", inserted)
 
-    def _note_lateness(self, latenesses: dict[int, Lateness], sifted: "_Sifted", now_ms: int) -> None:
+    def _note_lateness(self, latenesses: dict[int, Lateness], sifted: "_Sifted", alive: set[int], now_ms: int) -> None:
         by_device: dict[int, list[Report]] = defaultdict(list)
         for device_id, received in sifted.new.values():
             by_device[device_id].append(received.report)
         rows = []
-        for device_id in {device_id for device_id, _ in sifted.arrived}:
+        for device_id in alive | {device_id for device_id, _ in sifted.arrived}:
             spans = [
                 (start_ms_of(report.start), report.width_ms, report.clock_synced) for report in by_device[device_id]
             ]
@@ -248,7 +247,7 @@ class Intake:
         columns = " = ?, ".join(_LATENESS.split(", "))
         self._many(f"UPDATE device SET {columns} = ? WHERE id = ?", rows)
 
-    def _say(self, devices: dict[tuple[str, str], int], said: Sequence[Said], now_ms: int) -> None:
+    def _say(self, devices: _Devices, said: Sequence[Said], now_ms: int) -> None:
         last = {(devices[one.site, one.device], one.channel): one.payload for one in said}
         self._many(
             "INSERT INTO said (device_id, channel, received_ms, payload) VALUES (?, ?, ?, ?) ON CONFLICT"
@@ -310,8 +309,9 @@ class Intake:
         return found
 
     def _layout_id(self, device_id: int, series: Sequence[int]) -> int:
-        # 2,048 ids are too long for a key
-        digest = hashlib.sha256(",".join(map(str, series)).encode()).hexdigest()[:32]
+        digest = hashlib.sha256(",".join(map(str, series)).encode()).hexdigest()[
+            :32
+        ]  # 2,048 ids are too long for a key
         layout_id = self._find("layout", ("device_id", "digest"), (device_id, digest))
         rows = [(layout_id, series_id) for series_id in series]
         self._many("INSERT INTO layout_series VALUES (?, ?) ON CONFLICT DO NOTHING", rows)
@@ -328,25 +328,18 @@ class _Sifted:
         self.arrived: dict[tuple[int, str], list[int]] = defaultdict(list)
 
 
-def _sent(said: Sequence[Said]) -> list[Sent]:
-    """Up to which numbers the totals say that all is sent."""
-    totals = [(one, decode_said(one.payload, Total)) for one in said if one.channel == "total"]
-    return [Sent(one.site, one.device, total.journal or "", total.sent_through) for one, total in totals]
-
-
-def _move(journal: Journal, other: Sent | Gone | Asked, now_ms: int) -> int:
-    """Note it; 1 if it is a request that is to be sent."""
-    match other:
-        case Sent():
-            journal.sent(other.through, now_ms=now_ms)
-        case Gone():
-            for first, last in other.ranges:
+def _take_word(journal: Journal, word: _Word, now_ms: int) -> int:
+    """What was said of a journal; 1 if it is a request that may be sent now."""
+    match word:
+        case Said(sent_through=through):
+            journal.sent(through, now_ms=now_ms)
+        case Gone(ranges=ranges):
+            for first, last in ranges:
                 journal.gone(first, last)
-        case Asked():
-            if journal.are_due(other.ranges, now_ms=now_ms):
-                for first, last in other.ranges:
-                    journal.asked(first, last, now_ms=now_ms)
-                return 1
+        case Asked(ranges=ranges) if journal.are_due(ranges, now_ms=now_ms):
+            for first, last in ranges:
+                journal.asked(first, last, now_ms=now_ms)
+            return 1
     return 0
 
 

@@ -11,9 +11,9 @@ LATELY_MS = 24 * 3_600_000
 class Lateness:
     """Of one device; None before its first report.
 
-    `late_ms` is from the end of the newest bucket to when its report came: below zero, the device's clock is ahead
-    of ours by at least that. `worst_ms` is the greatest of about the last day: a later one that is worse takes its
-    place, or any after a day.
+    `heard_ms` is its last sign of life. `late_ms` is from the end of the newest bucket to when its report came: below
+    zero, the device's clock is ahead of ours by at least that. `worst_ms` is the greatest of about the last day: a
+    later one that is worse takes its place, or any after a day.
     """
 
     heard_ms: int | None = None

@@ -5,6 +5,7 @@ device holds its row until it commits, so collectors never work on one device at
 order, so none waits for another in a circle. A connection that broke is made anew by the next call.
 """
 
+import logging
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -22,6 +23,7 @@ from collector.intake import Intake, ReportRow, start_ms_of
 from collector.postgres_schema import VERSION, creation, month_of, partition
 from collector.store import DUE, Gap, Item, Tally, UnstorableError, due_parameters
 
+_LOG = logging.getLogger(__name__)
 CONNECT_WAIT_S = 10
 STATEMENT_WAIT_MS = 60_000
 """For one statement, waiting for locks included: then the batch is rolled back and tried again."""
@@ -41,6 +43,7 @@ class PostgresStore:
     def __init__(
         self, url: str, *, write: bool = True, refusals_max: int = 1_000, password_file: Path | None = None
     ) -> None:
+        self.url = url
         self._connect_to, self._name = _connection_of(url, password_file)
         self._write = write
         self._refusals_max = refusals_max
@@ -78,7 +81,7 @@ class PostgresStore:
                 raise
 
     def due(self, *, now_ms: int, heard_after_ms: int, limit: int) -> list[Gap]:
-        """The ranges to ask for, longest due first, of devices that were heard of since `heard_after_ms`."""
+        """The ranges to ask for, longest due first, of devices that were heard since `heard_after_ms`."""
         parameters = due_parameters(now_ms=now_ms, heard_after_ms=heard_after_ms, limit=limit)
         with self._explained():
             rows = self._open().execute(_named(DUE), parameters).fetchall()
@@ -127,9 +130,7 @@ class PostgresStore:
             elif not self._write:
                 raise InputError(f"store {self._name} is empty")
             else:
-                query = "SELECT 1 FROM pg_available_extensions WHERE name = 'timescaledb'"
-                timescale = bool(database.execute(query).fetchall())
-                database.execute(sql.SQL(creation(timescale=timescale)))
+                _create(database)
         query = "SELECT relkind = 'p' FROM pg_class WHERE oid = 'crossing.report'::regclass"
         self._partitioned = database.execute(query).fetchall() == [(True,)]
 
@@ -216,6 +217,20 @@ class _Tables:
                         copy.write_row((series, report.start_ms, number))
 
 
+def _create(database: "psycopg.Connection[tuple[Any, ...]]") -> None:
+    """The tables; as hypertables where TimescaleDB is there and we may use it (no test here has run that)."""
+    query = "SELECT 1 FROM pg_available_extensions WHERE name = 'timescaledb'"
+    if database.execute(query).fetchall():
+        try:
+            with database.transaction():
+                database.execute(sql.SQL(creation(timescale=True)))
+        except psycopg.Error as error:
+            _LOG.warning("TimescaleDB is there and cannot be used, so tables are partitioned: %s", error)
+        else:
+            return
+    database.execute(sql.SQL(creation(timescale=False)))
+
+
 def _connection_of(url: str, password_file: Path | None) -> tuple[str, str]:
     """What to give to libpq, and what to call it; InputError for a URL that says what it should not."""
     try:
@@ -239,7 +254,7 @@ def _connection_of(url: str, password_file: Path | None) -> tuple[str, str]:
 
 @lru_cache
 def _named(query: str) -> sql.SQL:
-    return sql.SQL(re.sub(r":(\w+)", r"%(\1)s", query))
+    return sql.SQL(re.sub(r"(?<!:):(\w+)", r"%(\1)s", query))
 
 
 @lru_cache

@@ -35,14 +35,16 @@ class Info(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Total(msgspec.Struct, frozen=True, kw_only=True):
-    """`total`, as far as it tells what has been sent: all reports of `journal` up to `sent_through`."""
+    """`total`: of the reports that `journal` numbered, a broker has acknowledged all up to `sent_through`."""
 
     schema: Literal[1]
     journal: Name | msgspec.UnsetType = msgspec.UNSET
     sent_through: Amount = 0
+    dropped: Amount = 0
+    """Reports that the device had no room to keep until they could be sent."""
 
 
-_Said = TypeVar("_Said", bound=Status | Info | Total)
+_Said = TypeVar("_Said", Status, Info, Total)
 
 
 def decode_said(payload: bytes, kind: type[_Said]) -> _Said:
@@ -51,4 +53,4 @@ def decode_said(payload: bytes, kind: type[_Said]) -> _Said:
     try:
         return msgspec.json.decode(payload, type=kind)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise ReportError(f"not a {kind.__name__.lower()}: {error}") from error
+        raise ReportError(f"not the {kind.__name__.lower()} of a device: {error}") from error

@@ -50,6 +50,7 @@ def devices_as_json(states: Sequence[DeviceState], *, now_ms: int) -> dict[str, 
                 "worst_late_ms": state.lateness.worst_ms,
                 "clock_ahead_ms": state.ahead_ms,
                 "clock_synced": None if state.lateness.clock_synced is None else bool(state.lateness.clock_synced),
+                "dropped": state.total.dropped if state.total else None,
                 "missing": state.missing,
                 "gone": state.gone,
             }

@@ -8,7 +8,7 @@ STATEMENTS = (
     """CREATE TABLE device (
       id INTEGER PRIMARY KEY,
       site TEXT NOT NULL, device TEXT NOT NULL,
-      heard_ms INTEGER,             -- when its last report came; null before the first
+      heard_ms INTEGER,             -- its last sign of life
       newest_start_ms INTEGER, newest_width_ms INTEGER, late_ms INTEGER,
       worst_ms INTEGER, worst_at_ms INTEGER, clock_synced INTEGER,
       UNIQUE (site, device)
@@ -57,7 +57,7 @@ STATEMENTS = (
       id INTEGER PRIMARY KEY,
       device_id INTEGER NOT NULL REFERENCES device,
       name TEXT NOT NULL,                     -- empty: the device names none
-      high INTEGER NOT NULL DEFAULT 0,        -- the highest number that came
+      high INTEGER NOT NULL DEFAULT 0,        -- the highest number known to have been sent
       UNIQUE (device_id, name)
     )""",
     """CREATE TABLE missing (
@@ -71,7 +71,7 @@ STATEMENTS = (
     "CREATE INDEX missing_due ON missing (gone, due_ms)",
     """CREATE TABLE said (
       device_id INTEGER NOT NULL REFERENCES device,
-      channel TEXT NOT NULL,                  -- status, info: the last of each
+      channel TEXT NOT NULL,                  -- status, info, total: the last of each
       received_ms INTEGER NOT NULL,
       payload BLOB NOT NULL,
       PRIMARY KEY (device_id, channel)

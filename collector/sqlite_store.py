@@ -77,7 +77,7 @@ class SqliteStore:
         return tally
 
     def due(self, *, now_ms: int, heard_after_ms: int, limit: int) -> list[Gap]:
-        """The ranges to ask for, longest due first, of devices that were heard of since `heard_after_ms`."""
+        """The ranges to ask for, longest due first, of devices that were heard since `heard_after_ms`."""
         parameters = due_parameters(now_ms=now_ms, heard_after_ms=heard_after_ms, limit=limit)
         with self._explained():
             return [Gap.of(row) for row in self._database.execute(DUE, parameters)]

@@ -30,7 +30,7 @@ class Tally:
     duplicates: int = 0
     refused: int = 0
     said: int = 0
-    """Statuses and births taken."""
+    """Statuses, births and totals taken."""
     asked: int = 0
     """Requests noted, to be sent now."""
 
@@ -71,16 +71,6 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
-    """A device says that a broker has acknowledged all its reports up to this one."""
-
-    site: str
-    device: str
-    journal: str
-    through: int
-
-
-@dataclass(frozen=True, slots=True)
 class Gone:
     """A device has answered that it holds these no more."""
 
@@ -98,9 +88,7 @@ CHOSEN = "(CAST(:site AS TEXT) IS NULL OR site = :site) AND (CAST(:device AS TEX
 DUE = """
 SELECT site, device, name, first, last, since_ms, due_ms, asked, asked_ms, gone
 FROM missing JOIN journal ON journal.id = journal_id JOIN device ON device.id = device_id
-WHERE gone = 0 AND (due_ms <= :now OR due_ms > :far) AND (
-  heard_ms > :heard OR EXISTS (SELECT 1 FROM said WHERE said.device_id = device.id AND received_ms > :heard)
-)
+WHERE gone = 0 AND (due_ms <= :now OR due_ms > :far) AND heard_ms > :heard
 ORDER BY due_ms, journal_id, first LIMIT :limit
 """
 
@@ -126,7 +114,7 @@ class Store(Protocol):
         """
 
     def due(self, *, now_ms: int, heard_after_ms: int, limit: int) -> list[Gap]:
-        """The ranges to ask for, longest due first, of devices that were heard of since `heard_after_ms`."""
+        """The ranges to ask for, longest due first, of devices that were heard since `heard_after_ms`."""
 
     def refusals(self) -> list[Refusal]:
         """The refusals kept, oldest first."""

@@ -19,17 +19,21 @@ from collector.clock import Clock, SystemClock
 from collector.config import Mqtt
 from collector.errors import CollectorError
 from collector.ingest import Answered, Received, Refusal, ingest, refuse
+from collector.mqtt5 import Arrival
 from collector.store import Item, Store, Tally, UnstorableError
-from collector.subscription import Arrival, Connect, Ended, Link, Subscribed, Subscription
+from collector.subscription import Connect, Ended, Link, Subscribed, Subscription
 from edge.delivery.report import RESEND, encode, topic_of
 
 _LOG = logging.getLogger(__name__)
 ANSWER_WAIT_S = 15.0  # for the broker to accept the connection and the subscription
 LOOK_UP_S = 0.5  # how often the flag of `stop` is looked at
 RETRY_WAIT_S_MAX = 30.0
+STEADY_S = 60.0
+"""After a connection that lasted as long the next attempt comes soon; else two collectors of one id, which some brokers
+do not tell from a lost connection, would take the session from each other all the time."""
 ASK_EVERY_S = 5.0
 SPOKE_S = 900.0
-"""A device that has not reported for longer is not asked for anything."""
+"""A device that was not heard for longer is not asked for anything."""
 DUE_MAX = 2_000
 """Ranges looked at in one round of asking."""
 
@@ -62,6 +66,7 @@ class Subscriber:
         self._stopping = False
         self._link: Link | None = None
         self._answer_by_ms: int | None = None
+        self._subscribed_at_ms: int | None = None
         self._retry_at_ms = 0
         self._retry_wait_s = 1.0
         self._ask_at_ms = 0
@@ -98,8 +103,8 @@ class Subscriber:
                 case Subscribed(resumed):
                     self.subscriptions += 1
                     self._answer_by_ms = None
-                    self._retry_wait_s = 1.0
-                    self._ask_at_ms = self._clock.monotonic_ms() + int(ASK_EVERY_S * 1000)
+                    self._subscribed_at_ms = self._clock.monotonic_ms()
+                    self._ask_at_ms = self._subscribed_at_ms + int(ASK_EVERY_S * 1000)
                     _LOG.info("subscribed at %s%s", self._mqtt, ", session resumed" if resumed else "")
                 case Ended():
                     ended = event
@@ -143,7 +148,7 @@ class Subscriber:
         root = self._mqtt.root
         items: list[Item] = []
         for arrival in arrivals:
-            item = ingest(arrival.topic, arrival.payload, root=root)
+            item = ingest(arrival.topic, arrival.payload, root=root, retained=arrival.retained)
             if not isinstance(item, Answered):
                 items.append(item)
             elif (gone := self._asking.answered(item.site, item.device, item.response)) is not None:
@@ -189,10 +194,12 @@ class Subscriber:
         self.close()
         if self.subscriptions == 0:
             raise CollectorError(ended.reason)
-        wait_s = RETRY_WAIT_S_MAX if ended.taken_over else self._retry_wait_s
-        self._retry_wait_s = min(RETRY_WAIT_S_MAX, 2 * self._retry_wait_s)
+        at_ms, self._subscribed_at_ms = self._subscribed_at_ms, None
+        if at_ms is not None and self._clock.monotonic_ms() - at_ms >= 1000 * STEADY_S:
+            self._retry_wait_s = 1.0
         _LOG.warning("%s; trying again", ended.reason)
-        self._retry_in(wait_s)
+        self._retry_in(RETRY_WAIT_S_MAX if ended.taken_over else self._retry_wait_s)
+        self._retry_wait_s = min(RETRY_WAIT_S_MAX, 2 * self._retry_wait_s)
 
     def _rest(self, reason: str) -> None:
         """The store failed: nothing was acknowledged, so what is in hand comes again on the next connection."""

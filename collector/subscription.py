@@ -1,44 +1,47 @@
 """One MQTT 5 connection that hears the devices, from its first byte to its end; the next one is a new object.
 
-All of it runs in the thread that calls it: paho's own network thread would cost a switch of threads per message and
-one more per acknowledgement. Nothing is acknowledged by itself: `acknowledge` goes to this very connection, so it can
-never hit a message of another one that has the same number. What nobody takes with `events` stays in the socket.
+All of it runs in the thread that calls it. Nothing is acknowledged by itself: `acknowledge` goes to this very
+connection, so it can never hit a message of another one that has the same number. What nobody takes with `events`
+stays in the socket, and the broker sends no more than it may have unacknowledged.
 """
 
 import select
+import socket
 import ssl
 import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Protocol
-
-from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
-from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
-from paho.mqtt.packettypes import PacketTypes
-from paho.mqtt.properties import Properties
-from paho.mqtt.reasoncodes import ReasonCode
+from typing import Protocol
 
 from collector.config import Mqtt
 from collector.errors import CollectorError, InputError
+from collector.mqtt5 import (
+    DISCONNECT,
+    PING,
+    TAKEN_OVER,
+    Accepted,
+    Arrival,
+    Decoder,
+    Goodbye,
+    Granted,
+    Packet,
+    ProtocolError,
+    acknowledgements,
+    connect,
+    publish,
+    subscribe,
+    unsubscribe,
+)
 
-KEEPALIVE_S = 30
+KEEP_ALIVE_S = 30
 CONNECT_WAIT_S = 10.0
 POLITE_WAIT_S = 2.0  # for the last acknowledgements to leave
 HANDFUL = 20
 GATHER_S = 0.05
 """Fewer messages than a handful wait this long for more: a commit costs the same for one as for many."""
-TAKEN_OVER = 142
-
-
-@dataclass(frozen=True, slots=True)
-class Arrival:
-    """A message, and the number by which to acknowledge it."""
-
-    topic: str
-    payload: bytes
-    qos: int
-    number: int
+RECEIVE_BYTES = 262_144
+NUMBERS = 65_535
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,170 +95,198 @@ class Subscription:
     def __init__(self, mqtt: Mqtt, *, unacknowledged_max: int) -> None:
         self._mqtt = mqtt
         self._found: list[Event] = []
-        self._accepted = False
-        self._resumed = False
-        self._misc_at = 0.0
-        client = Client(
-            CallbackAPIVersion.VERSION2,
-            client_id=mqtt.client_id,
-            protocol=MQTTProtocolVersion.MQTTv5,
-            reconnect_on_failure=False,
-            manual_ack=True,
+        self._decoder = Decoder()
+        self._out = bytearray()
+        self._accepted: Accepted | None = None
+        self._number = 0
+        self._keep_alive_s = KEEP_ALIVE_S
+        hello = connect(
+            mqtt.client_id,
+            keep_alive_s=KEEP_ALIVE_S,
+            session_s=mqtt.session_hours * 3_600,
+            receive_max=min(unacknowledged_max, 65_535),
+            username=mqtt.username,
+            password=_password_of(mqtt),
         )
-        client.suppress_exceptions = True  # a bug in a callback must not leave paho's state half-changed
-        client.connect_timeout = CONNECT_WAIT_S
-        client.on_connect = self._on_connect
-        client.on_disconnect = self._on_disconnect
-        client.on_subscribe = self._on_subscribe
-        client.on_message = self._on_message
-        _identify(client, mqtt)
-        session = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
-        session.SessionExpiryInterval = mqtt.session_hours * 3600
-        session.ReceiveMaximum = min(unacknowledged_max, 65_535)
-        self._client = client
-        try:
-            client.connect(mqtt.host, mqtt.port, KEEPALIVE_S, clean_start=False, properties=session)
-        except ssl.SSLError as error:
-            raise CollectorError(f"{mqtt} failed the TLS handshake: {error.reason or error}") from error
-        except OSError as error:
-            raise CollectorError(f"{mqtt} cannot be reached: {error.strerror or error}") from error
+        self._network: socket.socket | None = _network_of(mqtt)
+        self._heard_s = self._said_s = time.monotonic()
+        self._send(hello)
 
     def events(self, wait_s: float, at_most: int) -> list[Event]:
         """What happened since the last call; waits up to `wait_s` for the first event, and a little for company."""
-        found = self._found
-        now = time.monotonic()
-        if now >= self._misc_at:  # keeps the connection alive, and ends one that is dead
-            self._misc_at = now + 1.0
-            self._client.loop_misc()
-        deadline = now + wait_s
+        deadline_s = time.monotonic() + wait_s
         gathering = False
         while True:
-            self._read(at_most)
+            if len(self._found) < at_most:
+                self._receive()
+            found = self._found
             if found and not gathering:
                 gathering = True
-                deadline = time.monotonic() + GATHER_S
-            wait_s = deadline - time.monotonic()
-            over = any(not isinstance(event, Arrival) for event in found[:1]) or self._client.socket() is None
-            if len(found) >= min(HANDFUL, at_most) or over or wait_s <= 0:
+                deadline_s = min(deadline_s, time.monotonic() + GATHER_S)
+            now_s = time.monotonic()
+            self._keep_alive(now_s)
+            over = self._network is None or not all(isinstance(event, Arrival) for event in found[:1])
+            if over or len(found) >= min(HANDFUL, at_most) or now_s >= deadline_s:
                 break
-            self._wait(wait_s)
+            self._wait(deadline_s - now_s)
         self._found = found[at_most:]
         return found[:at_most]
 
     def acknowledge(self, arrivals: Sequence[Arrival]) -> None:
         """Tell the broker that it need not keep these; on a connection that ended, nothing happens."""
-        acknowledge = self._client.ack
-        for arrival in arrivals:
-            if arrival.qos > 0:
-                acknowledge(arrival.number, arrival.qos)
+        self._send(acknowledgements([arrival.number for arrival in arrivals if arrival.qos > 0]))
 
     def publish(self, topic: str, payload: bytes) -> None:
         """Send a command (QoS 1, not retained); whether it arrives is not promised."""
-        self._client.publish(topic, payload, qos=1)
+        self._send(publish(self._next_number(), topic, payload))
 
     def close(self) -> None:
         """End it; the broker keeps the session."""
-        deadline = time.monotonic() + POLITE_WAIT_S
-        while self._client.want_write() and (wait_s := deadline - time.monotonic()) > 0:
-            if self._client.socket() is None:
-                break
-            self._wait(wait_s)
-        self._client.disconnect()
-        if self._client.socket() is not None and self._client.want_write():
-            self._wait(max(0.0, deadline - time.monotonic()))
-        network: Any = self._client.socket()
-        if network is not None:  # the broker does not read
-            with suppress(OSError):
-                network.close()
+        self._send(DISCONNECT)
+        deadline_s = time.monotonic() + POLITE_WAIT_S
+        with suppress(OSError, ValueError):
+            while self._out and self._network is not None and (wait_s := deadline_s - time.monotonic()) > 0:
+                select.select([], [self._network], [], wait_s)
+                self._send(b"")
+            if self._network is not None:  # what is still on its way to us would make the broker lose our last words
+                self._network.shutdown(socket.SHUT_WR)
+                while deadline_s > time.monotonic() and select.select([self._network], [], [], 0.2)[0]:
+                    if not self._network.recv(RECEIVE_BYTES):
+                        break
+        self._hang_up()
 
-    def _read(self, at_most: int) -> None:
-        """Take in whole packets, as far as they are there."""
-        client, found = self._client, self._found
-        while len(found) < at_most:
-            before = len(found)
-            if client.loop_read() is not MQTTErrorCode.MQTT_ERR_SUCCESS:
-                return
-            if len(found) == before and not self._is_readable():
-                return
+    def _receive(self) -> None:
+        """Take what the network has, once; without waiting."""
+        if self._network is None:
+            return
+        try:
+            received = self._network.recv(RECEIVE_BYTES)
+        except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            return
+        except OSError as error:
+            self._end(f"lost the connection: {error.strerror or error}")
+            return
+        if not received:
+            hint = f"as some brokers do when another client comes with the id {self._mqtt.client_id}"
+            self._end(f"closed the connection without a word, {hint}")
+            return
+        self._heard_s = time.monotonic()
+        try:
+            packets = self._decoder.feed(received)
+        except ProtocolError as error:
+            self._end(f"sent {error}")
+            return
+        for packet in packets:
+            if type(packet) is Arrival:
+                self._found.append(packet)
+            else:
+                self._take(packet)
 
-    def _is_readable(self) -> bool:
-        network: Any = self._client.socket()
-        if network is None:
-            return False
-        return _pending(network) > 0 or bool(select.select([network], [], [], 0)[0])
+    def _take(self, packet: Packet) -> None:
+        match packet:
+            case Accepted(reason="") if self._accepted is None:
+                self._accepted = packet
+                if packet.keep_alive_s is not None:
+                    self._keep_alive_s = packet.keep_alive_s or 65_535
+                if self._mqtt.share is not None:  # a session from before it was shared would get everything twice
+                    self._send(unsubscribe(self._next_number(), self._mqtt.filter_of("report", shared=False)))
+                self._send(subscribe(self._next_number(), self._mqtt.filters))
+            case Accepted(reason=reason):
+                self._accepted = packet
+                self._end(f"refused the connection: {reason}")
+            case Granted(reasons):
+                refused = [one for one in zip(self._mqtt.filters, reasons, strict=False) if one[1]]
+                if refused:
+                    self._end("refused the subscription to {}: {}".format(*refused[0]))
+                else:
+                    self._found.append(Subscribed(self._accepted is not None and self._accepted.resumed))
+            case Goodbye(code) if code == TAKEN_OVER:
+                whose = f"another client with the id {self._mqtt.client_id}"
+                self._end(f"gave our session to {whose}; does a second collector run?", taken_over=True)
+            case Goodbye(reason=reason):
+                self._end(f"ended the connection: {reason}")
+
+    def _send(self, more: bytes) -> None:
+        """As far as the network takes it; the rest with the next call."""
+        if self._network is None:
+            return
+        self._out += more
+        try:
+            while self._out:
+                del self._out[: self._network.send(self._out)]
+                self._said_s = time.monotonic()
+        except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            return
+        except OSError as error:
+            self._end(f"lost the connection: {error.strerror or error}")
 
     def _wait(self, wait_s: float) -> None:
         """For something to read, or for room to write."""
-        network: Any = self._client.socket()
-        if network is None or _pending(network) > 0:
+        network = self._network
+        if network is None or (isinstance(network, ssl.SSLSocket) and network.pending()):
             return
-        writing = [network] if self._client.want_write() else []
-        _, writable, _ = select.select([network], writing, [], wait_s)
+        _, writable, _ = select.select([network], [network] if self._out else [], [], min(wait_s, 1.0))
         if writable:
-            self._client.loop_write()
+            self._send(b"")
 
-    def _on_connect(
-        self, client: Client, _data: Any, flags: ConnectFlags, code: ReasonCode, _more: Properties | None
-    ) -> None:
-        if code.is_failure:
-            self._found.append(Ended(f"{self._mqtt} refused the connection: {code}"))
+    def _keep_alive(self, now_s: float) -> None:
+        if self._network is None or self._accepted is None or self._found:
             return
-        self._accepted = True
-        self._resumed = flags.session_present
-        if self._mqtt.share is not None:  # a session from before it was shared would get everything twice
-            client.unsubscribe(self._mqtt.filter_of("report", shared=False))
-        client.subscribe([(topic_filter, 1) for topic_filter in self._mqtt.filters])
+        if now_s - self._heard_s >= 1.5 * self._keep_alive_s:
+            self._end(f"lost the connection: nothing heard for {now_s - self._heard_s:.0f} s")
+        elif now_s - self._said_s >= self._keep_alive_s / 2:
+            self._send(PING)
 
-    def _on_subscribe(
-        self, _: Client, _data: Any, _number: int, codes: list[ReasonCode], _more: Properties | None
-    ) -> None:
-        for topic_filter, code in zip(self._mqtt.filters, codes, strict=False):
-            if code.is_failure:
-                self._found.append(Ended(f"{self._mqtt} refused the subscription to {topic_filter}: {code}"))
-                return
-        self._found.append(Subscribed(self._resumed))
+    def _next_number(self) -> int:
+        self._number = self._number % NUMBERS + 1
+        return self._number
 
-    def _on_message(self, _: Client, _data: Any, message: MQTTMessage) -> None:
+    def _end(self, how: str, *, taken_over: bool = False) -> None:
+        if self._network is not None:
+            if self._accepted is None:
+                how = "closed the connection without accepting it; are the user name and the password right?"
+            self._found.append(Ended(f"{self._mqtt} {how}", taken_over))
+            self._hang_up()
+
+    def _hang_up(self) -> None:
+        if self._network is not None:
+            self._network.close()
+            self._network = None
+
+
+def _network_of(mqtt: Mqtt) -> socket.socket:
+    context = _tls_of(mqtt) if mqtt.tls else None
+    try:
+        network = socket.create_connection((mqtt.host, mqtt.port), timeout=CONNECT_WAIT_S)
         try:
-            topic = message.topic
-        except UnicodeDecodeError:  # no broker lets that through
-            topic = ""
-        self._found.append(Arrival(topic, bytes(message.payload), message.qos, message.mid))
-
-    def _on_disconnect(
-        self, _: Client, _data: Any, flags: DisconnectFlags, code: ReasonCode, _more: Properties | None
-    ) -> None:
-        taken_over = flags.is_disconnect_packet_from_server and code.value == TAKEN_OVER
-        if not self._accepted:
-            how = "closed the connection without accepting it; are the user name and the password right?"
-        elif taken_over:
-            how = f"gave our session to another client with the id {self._mqtt.client_id}; does a second collector run?"
-        elif flags.is_disconnect_packet_from_server:
-            how = f"ended the connection: {code}"
-        else:
-            how = f"lost the connection: {code}"
-        self._found.append(Ended(f"{self._mqtt} {how}", taken_over=taken_over))
+            network.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if context is not None:
+                network = context.wrap_socket(network, server_hostname=mqtt.host)
+            network.settimeout(0.0)
+        except BaseException:
+            network.close()
+            raise
+    except ssl.SSLError as error:
+        raise CollectorError(f"{mqtt} failed the TLS handshake: {error.reason or error}") from error
+    except OSError as error:
+        raise CollectorError(f"{mqtt} cannot be reached: {error.strerror or error}") from error
+    return network
 
 
-def _pending(network: Any) -> int:
-    """Bytes that TLS has read from the socket and nobody has taken: select does not see them."""
-    return int(network.pending()) if isinstance(network, ssl.SSLSocket) else 0
+def _tls_of(mqtt: Mqtt) -> ssl.SSLContext:
+    try:
+        context = ssl.create_default_context(cafile=mqtt.ca_file)
+        if mqtt.certificate_file:
+            context.load_cert_chain(mqtt.certificate_file, mqtt.key_file)
+    except OSError as error:
+        raise InputError(f"mqtt: the TLS files cannot be used: {error}") from error
+    return context
 
 
-def _identify(client: Client, mqtt: Mqtt) -> None:
-    if mqtt.username:
-        password = None
-        if mqtt.password_file is not None:
-            try:
-                password = mqtt.password_file.read_text(encoding="utf-8").rstrip("\r\n")
-            except (OSError, UnicodeDecodeError) as error:
-                raise InputError(f"mqtt.password_file {mqtt.password_file} cannot be read: {error}") from error
-        client.username_pw_set(mqtt.username, password)
-    if mqtt.tls:
-        try:
-            context = ssl.create_default_context(cafile=mqtt.ca_file)
-            if mqtt.certificate_file:
-                context.load_cert_chain(mqtt.certificate_file, mqtt.key_file)
-        except OSError as error:
-            raise InputError(f"mqtt: the TLS files cannot be used: {error}") from error
-        client.tls_set_context(context)
+def _password_of(mqtt: Mqtt) -> str | None:
+    if mqtt.password_file is None or not mqtt.username:
+        return None
+    try:
+        return mqtt.password_file.read_text(encoding="utf-8").rstrip("\r\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"mqtt.password_file {mqtt.password_file} cannot be read: {error}") from error

@@ -20,6 +20,7 @@ import msgspec
 import yaml
 
 from edge.counting.crossing import DIRECTIONS, CountingLine, Point
+from edge.counting.detection import CLASSES
 from edge.counting.ground import Plane as GroundPlane
 from edge.counting.ground import plane_through
 from edge.counting.occupancy import Zone as QueueZone
@@ -127,7 +128,11 @@ class Reporting(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """What is reported, and how often."""
 
     every_s: Annotated[int, msgspec.Meta(ge=5, le=86_400)] = 60
+    """Width of a bucket."""
     crossings: bool = False
+    """Whether each crossing is published by itself as well."""
+    live_s: Annotated[float, msgspec.Meta(ge=1, le=3_600)] = 5.0
+    """How often the open bucket is told on `live`."""
 
 
 class Mqtt(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -148,12 +153,26 @@ class Mqtt(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """Prefix under which the device announces itself to Home Assistant, usually `homeassistant`; else not at all."""
 
 
+class Alerts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the device itself calls out."""
+
+    classes: tuple[Literal[CLASSES], ...] = ("bus",)  # type: ignore[valid-type]  # a Literal of the detector's words
+    """A vehicle of one of these ..."""
+    quiet_days: Annotated[float, msgspec.Meta(ge=0, le=36_500)] = 30.0
+    """... is news when there was none for so long."""
+    blind_after_s: Annotated[float, msgspec.Meta(ge=1, le=86_400)] = 60.0
+    """Seeing nothing for so long is."""
+
+
 class Keep(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How much the device keeps."""
 
     reports_days: Annotated[int, msgspec.Meta(ge=1, le=3_650)] = 90
     strips_days: Annotated[int, msgspec.Meta(ge=0, le=3_650)] = 14
     disk_mb: Annotated[int, msgspec.Meta(ge=10, le=1_000_000)] = 500
+    """Half of it for reports, half for strips."""
+    pictures_leave: bool = False
+    """Whether strips and snapshots may be sent to who asks for them, and alerts bear a picture."""
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -171,7 +190,12 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     counting: Counting = Counting()
     report: Reporting = Reporting()
     mqtt: Mqtt | None = None
+    alerts: Alerts = Alerts()
     keep: Keep = Keep()
+    state: str = ""
+    """Folder of what outlives a restart; if empty, systemd's STATE_DIRECTORY, or `state` beside the configuration."""
+    metrics_port: Annotated[int, msgspec.Meta(ge=1, le=65_535)] | None = None
+    """On loopback, for Prometheus; without it, nowhere."""
 
     @property
     def sha256(self) -> str:

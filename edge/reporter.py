@@ -122,7 +122,7 @@ class Reporter:
     def _open_outbox(self, stack: ExitStack) -> Outbox:
         keep = self._config.keep
         if self._path is not None:
-            return Outbox(self._path, keep_ms=keep.reports_days * 86_400_000, keep_bytes=keep.disk_mb * 1_000_000)
+            return Outbox(self._path, keep_ms=keep.reports_days * 86_400_000, keep_bytes=keep.disk_mb * 500_000)
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="crossing-replay-"))
         return Outbox(Path(folder) / "outbox.sqlite", name_journal=lambda: self._run)
 

@@ -22,13 +22,13 @@ import msgspec
 from edge.charts import draw_summary
 from edge.config import Config, counting_lines
 from edge.counting.buckets import COUNTED_CLASSES, Bucket
-from edge.counting.crossing import Crossing
 from edge.delivery.report import Report, encode, rfc3339
 from edge.errors import InputError, WorkError
 from edge.replay import Outcome
+from edge.strips import marks_of, path_of
 from edge.vision.drawing import moment
 from edge.vision.frame import Frame
-from edge.vision.strip import Mark, Strip, write_jpeg
+from edge.vision.strip import Strip, write_jpeg
 
 log = logging.getLogger(__name__)
 
@@ -138,12 +138,11 @@ class ResultFolder:
         """Write the strips of a bucket and mark the crossings that it counts; a late one stands at the upper edge."""
         for line, strip in self._strips.items():
             done = strip.take(bucket.start_ms + bucket.width_ms)
-            marks = [_mark(self._config, c, bucket) for c in bucket.crossings if c.line == line]
+            marks = marks_of(bucket, line, self._config.direction_words)
             if not len(done) and not marks:
                 continue
-            stamp = rfc3339(bucket.start_ms).replace(":", "")
             picture = done.render(marks, title=f"{line}, from {moment(bucket.start_ms)}")
-            write_jpeg(self._part / "strips" / f"{line}-{stamp}.jpg", picture)
+            write_jpeg(path_of(self._part / "strips", line, bucket.start_ms), picture)
 
     def finish(self, outcome: Outcome, reports: Iterable[Report], summary: dict[str, Any], title: str) -> None:
         """Write the tables and the summary, as numbers and as a picture."""
@@ -245,13 +244,6 @@ def zone_rows(buckets: Iterable[Bucket], zones: Iterable[str]) -> list[dict[str,
                     row |= {"wait_ms_p50": waits.p50, "wait_ms_p90": waits.p90, "wait_ms_max": waits.max}
             rows.append(row)
     return rows
-
-
-def _mark(config: Config, crossing: Crossing, bucket: Bucket) -> Mark:
-    text = f"{config.direction_words[crossing.line][crossing.direction]} {crossing.label}"
-    if crossing.crossed_ms < bucket.start_ms:
-        return Mark(bucket.start_ms, "counted", crossing.along, f"{text}, late")
-    return Mark(crossing.crossed_ms, "counted", crossing.along, text)
 
 
 def _write_csv(path: Path, rows: list[dict[str, Any]], columns: tuple[str, ...]) -> None:

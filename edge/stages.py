@@ -37,7 +37,13 @@ def build_pipeline(config: Config, width: int, height: int) -> Pipeline:
             width_ms=config.report.every_s * 1000,
             gap_ms=counting.gap_ms,
         ),
-        ZoneWatcher(zones, share_min=counting.class_share_min, ground=counting.ground, gap_ms=counting.gap_ms)
+        ZoneWatcher(
+            zones,
+            share_min=counting.class_share_min,
+            ground=counting.ground,
+            gap_ms=counting.gap_ms,
+            picture=(width, height),
+        )
         if zones
         else None,
         Masks(masks_of(config, width, height), ground=counting.ground) if config.masks else None,

@@ -123,6 +123,18 @@ class BucketCounter:
         while self._settled(captured_ms):
             yield self._close_oldest()
 
+    def peek(self) -> Bucket | None:
+        """The newest open bucket as it stands, without its zones; it goes on. None before the first frame."""
+        if not self._open:
+            return None
+        newest = self._open[-1]
+        counts = {
+            line: {way: dict(classes) for way, classes in directions.items()}
+            for line, directions in newest.counts.items()
+        }
+        blind = newest.watched_ms == 0 and not newest.crossings
+        return Bucket(newest.start_ms, self._width_ms, newest.watched_ms, None if blind else counts)
+
     def close(self, crossings: Sequence[Crossing] = ()) -> Iterator[Bucket]:
         """Book the last crossings and yield the buckets still open, oldest first; then the counter is as new."""
         assert self._open or not crossings, "a crossing needs a frame before it"

@@ -9,12 +9,16 @@ The rules:
 3. It counts once it has left the line behind by `reach_share` of its box height, having been as far away on the side it
    came from. Until then it may stand on the line or tremble across it for any time. A vehicle first seen nearer to the
    line than that counts when both distances together make up for it, and the nearer one is not too small to be true.
+   Of its passes over the line meanwhile, the one counts that leaves least time on the wrong sides.
 4. A vehicle that was far enough away on the side it came from, and is lost between the line and that distance, or is
-   there when the run ends, counts if its speed would have carried it on within `carry_ms`. One that stood does not.
-5. Having counted, it is armed for the way back, which counts in the other direction.
-6. A part of a larger vehicle (a cab, a load) is not counted, nor is a vehicle that stands where another stands that
-   counted just now: on one piece of ground there is one vehicle, however many boxes it has.
-7. What is remembered of a vehicle goes with its track.
+   there when the run ends, counts if its speed would have carried it on within `carry_ms`. One that stood does not, nor
+   one that goes on under another number: a vehicle first seen since then stands where it was lost.
+5. Having counted, it is armed for the way back, which counts in the other direction; to have come back it must be
+   farther away, by RETURN_REACHES, than a box that loses a part of itself.
+6. A part of a larger vehicle (a cab, a load) is not counted when that one crosses with it, within PART_MS; until that
+   is known it is held. Nor is a vehicle that stands where another stands that counted just now, or that crossed where
+   another crossed in the same moment: on one piece of ground there is one vehicle, however many boxes it has.
+7. What is remembered of a vehicle goes with its track, or REMEMBERED_MS after it crossed.
 """
 
 from collections.abc import Sequence
@@ -32,6 +36,15 @@ SAME_GROUND_WIDTHS = 0.5  # of the narrower box: two vehicles side by side are a
 SAME_GROUND_HEIGHTS = 0.3  # of the lower box: two vehicles in a row are most of a height apart, seen from a mast
 SAME_GROUND_MS = 500  # how lately the other must have been seen, for where it is now to be known
 
+FIRST_PASS = 1 << 62  # ms, more than any time spent
+
+STANDING_HEIGHTS = 0.3  # per second: slower than this is standing, or nearly
+RETURN_REACHES = 1.5  # to be back is to be farther away than a box is short by when a part of it is not seen
+SAME_PLACE_WIDTHS = 0.35  # of the narrower box, along the line
+SAME_PLACE_MS = 300  # in one lane nobody follows so closely
+REMEMBERED_MS = 2_000  # for so long a crossing is known after its track is gone
+PART_MS = 1_800  # a part crosses with its whole within this, and less than buckets wait for late crossings
+
 Point = tuple[float, float]
 
 
@@ -45,6 +58,11 @@ class CountingLine:
     def __post_init__(self) -> None:
         assert len(self.points) >= 2, "a line has two points at least"
         assert all(p != q for p, q in zip(self.points, self.points[1:], strict=False)), "a segment has a length"
+
+    @property
+    def length(self) -> float:
+        """In pixels."""
+        return sum(hypot(q[0] - p[0], q[1] - p[1]) for p, q in zip(self.points, self.points[1:], strict=False))
 
     def distance(self, q: Point) -> float:
         """Pixels from `q` to the nearest segment; negative on the left-hand side of it, positive on the right."""
@@ -128,7 +146,21 @@ def in_order(crossing: Crossing) -> tuple[int, str, int]:
 class _Passage:
     """One vehicle at one line."""
 
-    __slots__ = ("along", "armed", "behind", "clear", "crossed_ms", "net", "point", "seen_ms", "track")
+    __slots__ = (
+        "along",
+        "armed",
+        "behind",
+        "beyond_ms",
+        "beyond_ms_least",
+        "clear",
+        "counted",
+        "crossed_ms",
+        "net",
+        "passed_ms",
+        "point",
+        "seen_ms",
+        "track",
+    )
 
     def __init__(self, track: Track, point: Point, seen_ms: int) -> None:
         self.track = track  # as last seen
@@ -138,8 +170,22 @@ class _Passage:
         self.clear = False  # far enough from the line on the side where it is armed, at the last sighting
         self.behind = 0.0  # while not armed: the farthest it was on the side it came from, px
         self.net = 0  # passes of the line since then: +1 for each to the right, -1 for each to the left
+        self.counted = False  # it has crossed before
         self.crossed_ms = seen_ms
         self.along = 0.0
+        self.passed_ms = seen_ms  # the last pass, whichever way
+        self.beyond_ms = 0  # time beyond the line less time before it, up to that pass
+        self.beyond_ms_least = FIRST_PASS  # the same at the pass that counts
+
+    def set_out(self, passed_ms: int, turn: int, along: float) -> None:
+        """Note a pass. Trembling on the line, the one counts that leaves least time on its wrong sides."""
+        spent_ms = passed_ms - self.passed_ms
+        self.beyond_ms += spent_ms if self.net else -spent_ms
+        self.passed_ms = passed_ms
+        self.net += turn
+        if self.net == turn and (self.beyond_ms_least == FIRST_PASS or self.beyond_ms <= self.beyond_ms_least):
+            self.beyond_ms_least = self.beyond_ms
+            self.crossed_ms, self.along = passed_ms, along
 
 
 class LineWatcher:
@@ -170,7 +216,8 @@ class LineWatcher:
         self._share_min = share_min
         self._carry_s = carry_ms / 1000.0
         self._passages: dict[int, list[_Passage]] = {}
-        self._counted: dict[tuple[int, str], str] = {}  # (track, line) -> the direction in which it counted last
+        self._counted: dict[tuple[int, str], tuple[Crossing, float]] = {}  # (track, line) -> last, and its width, px
+        self._held: list[tuple[int, CountingLine, Crossing, float]] = []  # of parts, with the track of the whole
 
     def update(self, captured_ms: int, tracks: Sequence[Track]) -> list[Crossing]:
         """The crossings that became certain at this frame, by time, line and track."""
@@ -185,40 +232,103 @@ class LineWatcher:
                 for line, passage in zip(self._lines, known, strict=True):
                     crossing = self._follow(line, passage, track)
                     if crossing is not None and not self._repeats(crossing, track, tracks):
-                        crossings.append(crossing)
-                        self._counted[track.id, crossing.line] = crossing.direction
-        crossings.extend(self.close())
+                        self._take(line, crossing, track, crossings)
+        gone = self._passages
         self._passages = passages
-        self._counted = {key: direction for key, direction in self._counted.items() if key[0] in passages}
+        self._end(gone, crossings)
+        self._settle_parts(captured_ms, crossings)
+        if self._counted:
+            since_ms = captured_ms - REMEMBERED_MS
+            self._counted = {
+                key: counted
+                for key, counted in self._counted.items()
+                if key[0] in passages or counted[0].crossed_ms >= since_ms
+            }
         crossings.sort(key=in_order)
         return crossings
 
     def close(self) -> list[Crossing]:
         """End the run: the crossings of vehicles that were about to be certain. Nothing is remembered after."""
-        crossings = []
-        for passages in self._passages.values():
+        crossings: list[Crossing] = []
+        gone, self._passages = self._passages, {}
+        self._end(gone, crossings)
+        self._settle_parts(None, crossings)
+        self._counted = {}
+        return sorted(crossings, key=in_order)
+
+    def _end(self, gone: dict[int, list[_Passage]], crossings: list[Crossing]) -> None:
+        """Carry on the vehicles whose tracks are gone."""
+        for passages in gone.values():
             for line, passage in zip(self._lines, passages, strict=True):
                 crossing = self._carry_on(line, passage)
-                if crossing is not None:
-                    crossings.append(crossing)
-        self._passages = {}
-        return sorted(crossings, key=in_order)
+                if crossing is not None and not self._goes_on(passage):
+                    self._take(line, crossing, passage.track, crossings)
+
+    def _take(self, line: CountingLine, crossing: Crossing, track: Track, crossings: list[Crossing]) -> None:
+        """Count it, or hold it until it is known whether the whole of which this is a part has crossed with it."""
+        width = track.box[2] - track.box[0]
+        if track.part_of is not None:
+            self._held.append((track.part_of, line, crossing, width))
+        else:
+            self._count(line, crossing, width, crossings)
+
+    def _count(self, line: CountingLine, crossing: Crossing, width: float, crossings: list[Crossing]) -> None:
+        """Count it, unless another crossed at the same place just then."""
+        for other, other_width in self._counted.values():
+            if (
+                other.line == crossing.line
+                and other.direction == crossing.direction
+                and other.track != crossing.track
+                and abs(other.crossed_ms - crossing.crossed_ms) < SAME_PLACE_MS
+                and abs(other.along - crossing.along) * line.length < SAME_PLACE_WIDTHS * min(width, other_width)
+            ):
+                return
+        crossings.append(crossing)
+        self._counted[crossing.track, crossing.line] = crossing, width
+
+    def _settle_parts(self, now_ms: int | None, crossings: list[Crossing]) -> None:
+        """Of the parts held, drop those whose whole crossed with them, and count those whose whole did not in time."""
+        held, self._held = self._held, []
+        for whole, line, crossing, width in held:
+            counted, _ = self._counted.get((whole, crossing.line), (None, 0.0))
+            if (
+                counted is not None
+                and counted.direction == crossing.direction
+                and abs(counted.crossed_ms - crossing.crossed_ms) <= PART_MS
+            ):
+                continue
+            if now_ms is not None and now_ms <= crossing.crossed_ms + PART_MS and whole in self._passages:
+                self._held.append((whole, line, crossing, width))
+            else:
+                self._count(line, crossing, width, crossings)
 
     def _repeats(self, crossing: Crossing, track: Track, tracks: Sequence[Track]) -> bool:
         """Whether a vehicle on the very same ground was counted here already: no two can stand there."""
-        x1, y1, x2, y2 = track.box
-        x, y = self._ground(track.box)
+        point = self._ground(track.box)
         for other in tracks:
+            counted, _ = self._counted.get((other.id, crossing.line), (None, 0.0))
             if (
-                self._counted.get((other.id, crossing.line)) == crossing.direction
+                counted is not None
+                and counted.direction == crossing.direction
                 and other.id != track.id
                 and track.seen_ms - other.seen_ms <= SAME_GROUND_MS
+                and _on_one_ground(track.box, point, other.box, self._ground(other.box))
             ):
-                u1, v1, u2, v2 = other.box
-                u, v = self._ground(other.box)
-                near_across = abs(x - u) < SAME_GROUND_WIDTHS * min(x2 - x1, u2 - u1)
-                if near_across and abs(y - v) < SAME_GROUND_HEIGHTS * min(y2 - y1, v2 - v1):
-                    return True
+                return True
+        return False
+
+    def _goes_on(self, lost: _Passage) -> bool:
+        """Whether a vehicle first seen since then stands where that one was lost: it will be, under another number."""
+        for passages in self._passages.values():
+            other = passages[0]
+            born_ms, _ = other.track.born or (lost.seen_ms, other.track.box)
+            stands = hypot(*other.track.speed) < STANDING_HEIGHTS * (other.track.box[3] - other.track.box[1])
+            if (
+                stands
+                and born_ms > lost.seen_ms
+                and _on_one_ground(lost.track.box, lost.point, other.track.box, other.point)
+            ):
+                return True
         return False
 
     def _begin(self, line: CountingLine, track: Track) -> _Passage:
@@ -245,10 +355,8 @@ class LineWatcher:
             passage.track, passage.point, passage.seen_ms = track, point, track.seen_ms
             return None
         for share, turn, along in line.meets(earlier, point):
-            passage.net += turn
-            if passage.net == turn:  # back and forth on the line, the last time it set out counts
-                passage.along = along
-                passage.crossed_ms = passage.seen_ms + round(share * (track.seen_ms - passage.seen_ms))
+            passed_ms = passage.seen_ms + round(share * (track.seen_ms - passage.seen_ms))
+            passage.set_out(passed_ms, turn, along)
         passage.track, passage.point, passage.seen_ms = track, point, track.seen_ms
         return self._judge(line, passage, point)
 
@@ -276,9 +384,22 @@ class LineWatcher:
             crossed = passage.behind >= self._first_share * reach
         else:
             crossed = passage.net * side > 0
-        passage.armed, passage.net = side, 0
-        if not crossed or track.part:
+            if crossed and passage.counted and away < RETURN_REACHES * reach:
+                return None
+        passage.armed, passage.net, passage.beyond_ms_least = side, 0, FIRST_PASS
+        if not crossed:
             return None
+        passage.counted = True
         label, share = track.label(self._share_min)
         direction = DIRECTIONS[0] if side > 0 else DIRECTIONS[1]
         return Crossing(line.name, direction, label, share, passage.crossed_ms, passage.along, track.id)
+
+
+def _on_one_ground(box: Box, point: Point, other: Box, other_point: Point) -> bool:
+    """Whether two boxes whose vehicles stand at those points can only be one vehicle."""
+    wide = min(box[2] - box[0], other[2] - other[0])
+    high = min(box[3] - box[1], other[3] - other[1])
+    return (
+        abs(point[0] - other_point[0]) < SAME_GROUND_WIDTHS * wide
+        and abs(point[1] - other_point[1]) < SAME_GROUND_HEIGHTS * high
+    )

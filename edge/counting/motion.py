@@ -17,6 +17,7 @@ SPEED_AT_BIRTH = 4.0  # standard deviation of an unknown speed, in box sizes per
 GROWTH_AT_BIRTH = 0.5
 JERK_POSITION = 1.5  # density of white acceleration noise, in box sizes squared per second cubed
 JERK_SIZE = 0.15
+GROWTH_MAX = 0.4  # of the distance to the camera, at once
 
 
 class Axis:
@@ -33,9 +34,10 @@ class Axis:
         self.noise = self.pxx
         self.weight = 0.0  # 1 / variance of the next innovation
 
-    def predict(self, elapsed_s: float, density: float, noise: float) -> float:
-        """Move on by `elapsed_s`; returns the variance that the next measurement's innovation will have."""
-        self.value += self.speed * elapsed_s
+    def predict(self, elapsed_s: float, density: float, noise: float, growth: float) -> float:
+        """Move on by `elapsed_s`, coming near by `growth`; returns the variance of the next innovation."""
+        self.value += self.speed * growth * elapsed_s
+        self.speed *= growth * growth
         spread = density * elapsed_s
         self.pxx += elapsed_s * (2.0 * self.pxv + elapsed_s * (self.pvv + spread / 3.0))
         self.pxv += elapsed_s * (self.pvv + spread / 2.0)
@@ -44,6 +46,12 @@ class Axis:
         variance = self.pxx + self.noise
         self.weight = 1.0 / variance
         return variance
+
+    @property
+    def sure_speed(self) -> float:
+        """The speed, nearer to none the less is known of it."""
+        square = self.speed * self.speed
+        return self.speed * square / (square + self.pvv) if square > 0.0 else 0.0
 
     def correct(self, measured: float) -> None:
         """Take in a measurement made at the predicted moment."""
@@ -77,17 +85,29 @@ class BoxMotion:
         width = max(self.width.value, 2.0)
         height = max(self.height.value, 2.0)
         density = JERK_POSITION * width * height
+        growth = self._growth(elapsed_s)
         self.spread = log(
-            self.across.predict(elapsed_s, density, NOISE_POSITION * width)
-            * self.bottom.predict(elapsed_s, density, NOISE_POSITION * height)
-            * self.width.predict(elapsed_s, JERK_SIZE * width * width, NOISE_SIZE * width)
-            * self.height.predict(elapsed_s, JERK_SIZE * height * height, NOISE_SIZE * height)
+            self.across.predict(elapsed_s, density, NOISE_POSITION * width, growth)
+            * self.bottom.predict(elapsed_s, density, NOISE_POSITION * height, growth)
+            * self.width.predict(elapsed_s, JERK_SIZE * width * width, NOISE_SIZE * width, growth)
+            * self.height.predict(elapsed_s, JERK_SIZE * height * height, NOISE_SIZE * height, growth)
             / (width * height) ** 4
         )
         if self.width.value < 2.0:
             self.width.value, self.width.speed = 2.0, 0.0
         if self.height.value < 2.0:
             self.height.value, self.height.speed = 2.0, 0.0
+
+    def _growth(self, elapsed_s: float) -> float:
+        """By how much it comes near meanwhile: at a steady speed on the road, sizes go with 1 / distance.
+
+        What moves towards the camera grows ever faster, and its speed in the picture with the square of its size.
+        """
+        width, height = self.width, self.height
+        if width.speed * height.speed <= 0.0:  # it would grow one way and shrink the other: it turns, or trembles
+            return 1.0
+        rate = min(width.sure_speed / max(width.value, 2.0), height.sure_speed / max(height.value, 2.0), key=abs)
+        return 1.0 / (1.0 - max(-GROWTH_MAX, min(GROWTH_MAX, rate * elapsed_s)))
 
     def surprise(self, across: float, bottom: float, width: float, height: float, enough: float) -> float:
         """Squared Mahalanobis distance of a box from the prediction, 4 degrees of freedom; a part of it if `enough`."""

@@ -6,9 +6,8 @@ The rules:
    `CLEAR_SHARE` of its box height, or it is outside when its track ends; it left when it passed the border. Entered,
    left or been lost has only who was inside by as much, or stood: not who trembles along the border in another lane.
 2. It stands once its ground point has stayed within `stand_share` of its box height of one place for
-   `standing_after_ms`, until it moves away farther than that; the stand began when it came to the place. The place is
-   the mean of where it was seen since, and no trembling of its box takes it away from there (staying.py). Unseen, it
-   stays where it is.
+   `standing_after_ms`, until it moves away farther than that; the stand began when it came to the place. No trembling
+   of its box takes it away from there (staying.py). Unseen, it stays where it is.
 3. Its wait runs from the beginning of its first stand in the zone until it leaves. A vehicle that never stood waited
    nothing and is in no percentile.
 4. The wait is unknown, and in no percentile, of a vehicle that was inside when watching began or after a gap longer
@@ -21,7 +20,8 @@ The rules:
 6. A standing vehicle is parked when it has stood for `parked_after_ms` and since it came there
    `parked_after_passed` vehicles that came into the zone after it have left it: in a queue those behind leave after
    those before. A parked vehicle is inside, but neither stands in the queue nor waits, then or ever on this visit.
-7. A part of a larger vehicle does not count. What is remembered of a vehicle goes with its track, or `found_ms` later.
+7. A part of a larger vehicle does not count; one that was inside as itself before is none, but stands behind the
+   larger one. What is remembered of a vehicle goes with its track, or `found_ms` later.
 """
 
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
@@ -108,7 +108,8 @@ class ZoneWatcher:
 
     `stand_share` is how far a standing vehicle may seem to move, in box heights; `ground` where a vehicle stands: the
     bottom centre of its box, or the centre if the camera looks straight down; `share_min` the share of the vote under
-    which a vehicle is `unclassified`. A time without frames longer than `gap_ms` was not watched.
+    which a vehicle is `unclassified`. A time without frames longer than `gap_ms` was not watched. `picture` is its
+    width and height in pixels, if known (hiding.py).
     """
 
     def __init__(
@@ -120,6 +121,7 @@ class ZoneWatcher:
         ground: Literal["bottom", "centre"] = "bottom",
         gap_ms: int = 2_000,
         found_ms: int = 60_000,
+        picture: tuple[int, int] | None = None,
     ) -> None:
         self._centre = ground == "centre"
         self._stand_share = stand_share
@@ -127,7 +129,7 @@ class ZoneWatcher:
         self._watches = [_Watch(zone, share_min, found_ms, self._ground) for zone in zones]
         self._stays: dict[int, Stay] = {}
         self._watched_ms: int | None = None
-        self._whole = None if self._centre else WholeBoxes()
+        self._whole = None if self._centre else WholeBoxes(picture)
 
     def update(self, captured_ms: int, tracks: Sequence[Track], *, watching: bool = True) -> list[Occupancy]:
         """The occupancy of every zone, in their order; `watching` is False for a frame that shows nothing."""
@@ -254,7 +256,7 @@ class _Watch:
         standing = parked = 0
         present = [(t, self._visit(now_ms, t, stays[t.id], is_new=t.id not in before)) for t in tracks]
         for track, visit in present:
-            if visit is None or track.part or track.id in self._ghosts:
+            if visit is None or visit.part or track.id in self._ghosts:
                 continue
             label = track.label(self._share_min)[0]
             labels.append(label)
@@ -290,7 +292,7 @@ class _Watch:
             if not inside or not seen:
                 return None
             visit = self._begin(now_ms, track, stay, is_new=is_new)
-        visit.part = track.part
+        visit.part = track.part and (visit.part or not visit.real)
         if seen:
             visit.box, visit.seen_ms = track.box, now_ms
         if inside:

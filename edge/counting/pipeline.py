@@ -68,6 +68,10 @@ class Pipeline:
             tuple(occupancies),
         )
 
+    def peek(self) -> Bucket | None:
+        """The bucket that is open now."""
+        return self._counter.peek()
+
     def close(self) -> Step:
         """End the run: the crossings that were about to be certain, and the buckets still open."""
         crossings = self._watcher.close()

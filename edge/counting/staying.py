@@ -3,6 +3,7 @@
 A vehicle comes to a place (the *mark*) where it is when it has moved away from the one before, and it has moved when it
 is farther from the mark than the reach. It may roll on within the reach before it rests; so where it *rests* is known
 apart, as the mean of where it was seen, and to have moved it must be clear of its rest, too, or its trembling would do.
+Where it is, for the border of a zone, is the mean over the last second: on one that rolls on, the rest lags behind.
 Every second counts as many times as it is reaches too far away, and STRAYED_S of them are a move; closer than that the
 sum goes down again. A vehicle that is back at its rest within RETURN_MS was never away: its box was another's.
 """
@@ -22,7 +23,8 @@ CALM_HEIGHTS = 3.0
 REACH_PX_MIN = 2.0
 MARK_S = 1.0  # the mark is the mean over so long
 REST_S = 30.0  # and the rest over so long, at most
-SETTLED_MS = 1_000  # after so long a stay, the rest is better known than the point
+LATELY_S = 1.0  # and where it is now, over so long
+SETTLED_MS = 1_000  # after so long a stay, a mean tells better where it is than the point
 RETURN_MS = 2_000
 
 
@@ -32,13 +34,13 @@ class Stay:
     `began_ms` is when it came to its place; `from_birth` says that it was first seen there.
     """
 
-    __slots__ = ("_former", "_mark", "_rest", "_seen_ms", "_strayed_s", "began_ms", "from_birth", "point")
+    __slots__ = ("_former", "_lately", "_mark", "_rest", "_seen_ms", "_strayed_s", "began_ms", "from_birth", "point")
 
     def __init__(self, point: Point, born_ms: int) -> None:
         self.point = point
         self.began_ms = born_ms
         self.from_birth = True
-        self._mark = self._rest = point
+        self._mark = self._rest = self._lately = point
         self._seen_ms = born_ms
         self._strayed_s = 0.0
         self._former: _Former | None = None
@@ -50,8 +52,8 @@ class Stay:
 
     @property
     def where(self) -> Point:
-        """Where one that stays rests, else the point where it is."""
-        return self._rest if self.settled else self.point
+        """Where one that stays was lately, on average; else the point where it is."""
+        return self._lately if self.settled else self.point
 
     def see(self, point: Point, box: Box, seen_ms: int, reach_share: float) -> None:
         """Take in a sighting: its ground point now. `reach_share` is the reach in box heights."""
@@ -62,6 +64,7 @@ class Stay:
         x1, y1, x2, y2 = box
         calm_s = CALM_S * min(max((x2 - x1) / (y2 - y1) - 1.0, 0.0), CALM_HEIGHTS)
         self.point = _between(self.point, point, elapsed_s / (elapsed_s + calm_s))
+        self._lately = _between(self._lately, self.point, elapsed_s / (elapsed_s + LATELY_S))
         reach = max(reach_share * (y2 - y1), REACH_PX_MIN)
         clear = CLEAR_SHARE * reach
         if self._former is not None and self._returns(seen_ms, clear):
@@ -87,7 +90,7 @@ class Stay:
         if self.settled:
             self._former = _Former(now_ms, self.began_ms, self.from_birth, self._mark, self._rest)
         self._strayed_s = 0.0
-        self._mark = self._rest = self.point
+        self._mark = self._rest = self._lately = self.point
         self.began_ms, self.from_birth = now_ms, False
 
     def _returns(self, now_ms: int, clear: float) -> bool:

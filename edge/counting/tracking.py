@@ -12,8 +12,9 @@ The rules, in the order in which a frame goes through them:
 4. Detections of high score left over are offered to tracks that lapsed and were well seen before, in larger doubt but
    with less surprise: a vehicle reappears where its motion says, and no picture of it is needed.
 5. What is left of them founds tracks, unless it repeats a vehicle already seen in this frame.
-6. A vehicle seen inside a larger one most of the time is a part of it (a cab, a load) and is handed out as such.
-7. A track is known (handed out) once the scores of its sightings add up to enough, over long enough. It is released
+6. A vehicle seen inside the same larger one most of the time is a part of it (a cab, a load), handed out as such.
+7. A track is known (handed out) once the scores of its sightings add up to enough, over long enough. If by then it
+   turns out to begin where a track lost lately must have come to, by the speeds of both, it is that one. It is released
    when it is in so much doubt that no box could be assigned to it any more, or unseen for too long: soon when it was
    hardly seen, late when it was standing, for then something hides it.
 
@@ -22,7 +23,8 @@ Lifetimes are milliseconds, so a camera of 3 frames/s and one of 30 see the same
 
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
-from math import sqrt
+from math import hypot, sqrt
+from operator import add
 
 from edge.counting.assignment import Pair, assign
 from edge.counting.detection import CLASSES, UNCLASSIFIED, DetectedFrame, Detection
@@ -38,7 +40,8 @@ class Track:
     """One vehicle as believed at one frame.
 
     `box` is filtered, in pixels; `seen_ms` is its last sighting (equal to the frame's time if it was seen now);
-    `votes` weigh each of CLASSES by score and size over all sightings so far. A `part` belongs to a larger vehicle.
+    `votes` weigh each of CLASSES by score and size over all sightings so far. `part_of` is the larger vehicle that it
+    belongs to, if it is a part of one.
     `speed` is that of the ground point, in pixels per second; `born` is the time and box of the first sighting.
     """
 
@@ -46,9 +49,14 @@ class Track:
     box: Box
     seen_ms: int
     votes: tuple[float, ...] = NO_VOTES
-    part: bool = False
+    part_of: int | None = None
     speed: tuple[float, float] = (0.0, 0.0)
     born: tuple[int, Box] | None = None
+
+    @property
+    def part(self) -> bool:
+        """Whether it belongs to a larger vehicle."""
+        return self.part_of is not None
 
     @property
     def ground(self) -> tuple[float, float]:
@@ -69,22 +77,57 @@ class Track:
 class _Vehicle:
     """What the tracker remembers of one track."""
 
-    __slots__ = ("born", "box", "id", "inside", "motion", "score", "seen_ms", "votes", "weight")
+    __slots__ = (
+        "born",
+        "box",
+        "id",
+        "inside",
+        "known",
+        "last",
+        "motion",
+        "score",
+        "seen_ms",
+        "votes",
+        "weight",
+        "whole",
+    )
 
     def __init__(self, id_: int, box: Box, now_ms: int) -> None:
         self.id = id_
         self.born = (now_ms, box)
         self.box = box  # as believed at this frame
         self.motion = BoxMotion(box)
+        self.last = (box, (0.0, 0.0))  # box and speed of the ground point at its last sighting
         self.seen_ms = 0
+        self.known = False  # handed out
         self.score = 0.0  # of the last sighting
         self.weight = 0.0  # sum of the scores of all sightings
-        self.inside = 0.0  # of these, the ones inside a larger vehicle
+        self.whole = 0  # the larger vehicle inside which it was seen most
+        self.inside = 0.0  # of these, the ones inside that one, less those inside others since
         self.votes = NO_VOTES
 
+    def lie_in(self, whole: "_Vehicle") -> None:
+        """Note that it is inside a larger one now. Of several, only the one that has the majority counts."""
+        if self.whole == whole.id:
+            self.inside += self.score
+        elif self.inside >= self.score:
+            self.inside -= self.score
+        else:
+            self.whole, self.inside = whole.id, self.score
+
+    def go_on_with(self, other: "_Vehicle") -> None:
+        """Be the one that was taken for another since this one was lost."""
+        self.box, self.motion, self.last = other.box, other.motion, other.last
+        self.seen_ms, self.score = other.seen_ms, other.score
+        self.weight += other.weight
+        self.inside += other.inside
+        self.votes = tuple(map(add, self.votes, other.votes))
+
     def see(self, detection: Detection, now_ms: int) -> None:
-        """Note a sighting; the motion is corrected apart."""
+        """Note a sighting; the motion is corrected before."""
         self.seen_ms = now_ms
+        self.box = self.motion.box
+        self.last = (self.box, (self.motion.across.speed, self.motion.bottom.speed))
         self.score = detection.score
         self.weight += detection.score
         area = (detection.x2 - detection.x1) * (detection.y2 - detection.y1)
@@ -101,7 +144,9 @@ class Tracker:
     a sighting (squared Mahalanobis distance, 4 degrees of freedom), `gate_low` that of one of low score; `gate_again`
     and `doubt_again` are for lapsed tracks whose scores add up to `weight_again`. Lately is within `lately_ms`. Unseen,
     a track lives `lapse_tentative_ms` if it was never known, `lapse_ms` if it moved, and `lapse_standing_ms` if it was
-    slower than `standing_speed` (box sizes per second).
+    slower than `standing_speed` (box sizes per second). A track lost for up to `lost_ms` is found again in one that
+    becomes known where it must be: with no more surprise than `gate_lost`, and no more than `astray_lost` box sizes
+    from where both speeds lead.
     `repeat_overlap` is the intersection over union from which a new box repeats a vehicle; a part lies by `part_inside`
     of its area in a vehicle that is larger by 1 / `part_area` and was seen at least `part_weight` as much, in
     `part_share` of its sightings. At most `tracks_max` tracks live; beyond it the longest unseen go, and `released`
@@ -131,6 +176,9 @@ class Tracker:
         part_area: float = 0.7,
         part_share: float = 0.5,
         part_weight: float = 0.3,
+        lost_ms: int = 1_000,
+        gate_lost: float = 25.0,
+        astray_lost: float = 0.7,
         tracks_max: int = 500,
     ) -> None:
         self.released = 0
@@ -154,6 +202,9 @@ class Tracker:
         self._part_area = part_area
         self._part_share = part_share
         self._part_weight = part_weight
+        self._lost_ms = lost_ms
+        self._gate_lost = gate_lost
+        self._astray_lost = astray_lost
         self._tracks_max = tracks_max
         self._vehicles: list[_Vehicle] = []
         self._now_ms: int | None = None
@@ -184,6 +235,7 @@ class Tracker:
         for vehicle in self._vehicles:
             if vehicle.seen_ms != now_ms:
                 vehicle.box = vehicle.motion.box
+        self._find_again(now_ms)
         self._find_parts(lately_ms)
         self._release(now_ms, newborn)
         return [
@@ -192,13 +244,40 @@ class Tracker:
                 v.box,
                 v.seen_ms,
                 v.votes,
-                v.inside > self._part_share * v.weight,
+                v.whole if v.inside > self._part_share * v.weight else None,
                 (v.motion.across.speed, v.motion.bottom.speed),
                 v.born,
             )
             for v in self._vehicles
-            if v.weight >= self._weight_known and v.seen_ms - v.born[0] >= self._age_known_ms
+            if v.known
         ]
+
+    def _find_again(self, now_ms: int) -> None:
+        """Know the vehicles seen well enough by now; one that begins where a lost one must be is that one."""
+        for vehicle in list(self._vehicles):
+            if (
+                vehicle.known
+                or vehicle.weight < self._weight_known
+                or vehicle.seen_ms - vehicle.born[0] < self._age_known_ms
+            ):
+                continue
+            x1, y1, x2, y2 = vehicle.box
+            least, lost = self._gate_lost, None
+            for other in self._vehicles:
+                if (
+                    other.known
+                    and other.seen_ms < vehicle.born[0]
+                    and now_ms - other.seen_ms <= self._lost_ms
+                    and _astray(other, vehicle) < self._astray_lost
+                ):
+                    surprise = other.motion.surprise((x1 + x2) / 2.0, y2, x2 - x1, y2 - y1, least)
+                    if surprise < least:
+                        least, lost = surprise, other
+            if lost is None:
+                vehicle.known = True
+            else:
+                lost.go_on_with(vehicle)
+                self._vehicles.remove(vehicle)
 
     def _associate(
         self, vehicles: list[_Vehicle], detections: list[Detection], gate: float, doubt: float
@@ -227,7 +306,6 @@ class Tracker:
         for row, column in made:
             vehicle = vehicles[row]
             vehicle.motion.correct(*measured[column])
-            vehicle.box = vehicle.motion.box
             vehicle.see(detections[column], self._now_ms)
         rows, columns = {row for row, _ in made}, {column for _, column in made}
         return (
@@ -275,7 +353,7 @@ class Tracker:
                 if u1 < x < u2 and v1 < y < v2:
                     shared = (min(x2, u2) - max(x1, u1)) * (min(y2, v2) - max(y1, v1))
                     if shared > self._part_inside * area and whole.weight > self._part_weight * part.weight:
-                        part.inside += part.score
+                        part.lie_in(whole)
                         break
 
     def _release(self, now_ms: int, newborn: float) -> None:
@@ -293,10 +371,22 @@ class Tracker:
                     patience_ms = self._lapse_ms
                 again = vehicle.weight >= self._weight_again
                 doubt = newborn + (self._doubt_again if again else self._doubt)
-                if unseen_ms <= patience_ms and vehicle.motion.spread < doubt:  # no box could be assigned to it
+                sure = vehicle.motion.spread < doubt  # else no box could be assigned to it
+                if unseen_ms <= (patience_ms if sure else self._lost_ms):
                     living.append(vehicle)
         if len(living) > self._tracks_max:
             self.released += len(living) - self._tracks_max
             living.sort(key=lambda v: (-v.seen_ms, v.id))
             living = sorted(living[: self._tracks_max], key=lambda v: v.id)
         self._vehicles = living
+
+
+def _astray(lost: _Vehicle, found: _Vehicle) -> float:
+    """How far from where both speeds lead the one begins that may be the lost one, in box sizes."""
+    (u1, v1, u2, v2), (speed_x, speed_y) = lost.last
+    at_ms, (x1, y1, x2, y2) = found.born
+    half_s = (at_ms - lost.seen_ms) / 2000.0
+    motion = found.motion
+    across = (x1 + x2 - u1 - u2) / 2.0 - half_s * (speed_x + motion.across.speed)
+    down = y2 - v2 - half_s * (speed_y + motion.bottom.speed)
+    return hypot(across, down) / sqrt(sqrt((u2 - u1) * (v2 - v1) * (x2 - x1) * (y2 - y1)))

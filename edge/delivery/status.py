@@ -1,11 +1,11 @@
 """What a device says beside its reports: `status` (alive or not), `info` (its birth), `total` (all it counted), which
-are retained, and `crossing`."""
+are retained, and `crossing`, `live`, `alert`, `health`."""
 
 from typing import Annotated, Literal
 
 import msgspec
 
-from edge.delivery.report import SCHEMA, Amount, Name, Word
+from edge.delivery.report import SCHEMA, Amount, Lines, Milliseconds, Name, Word
 
 
 class Status(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,6 +56,79 @@ class Passage(msgspec.Struct, frozen=True, kw_only=True):
     track: Amount
 
 
+class Live(msgspec.Struct, frozen=True, kw_only=True):
+    """The open bucket, a few seconds old: a look, no count. Where nothing is seen `lines` is null, `blind` says why."""
+
+    schema: int = SCHEMA
+    run: Name
+    start: str
+    width_ms: Milliseconds
+    as_of: str
+    watched_ms: Milliseconds
+    lines: Lines | None
+    in_view: Amount
+    standing: dict[Name, Amount] = {}
+    """Vehicles that stand in each zone."""
+    blind: str = ""
+
+
+class Alert(msgspec.Struct, frozen=True, kw_only=True):
+    """News. `kind` is `rare-class`, `blind` or `seeing`; what a kind has nothing to say of is empty or null."""
+
+    schema: int = SCHEMA
+    run: Name
+    at: str
+    kind: Literal["rare-class", "blind", "seeing"]
+    reason: str
+    line: str = ""
+    direction: str = ""
+    label: str = msgspec.field(default="", name="class")
+    before: str | None = None
+    """When a vehicle of this class crossed before; null: never, as far as the device knows."""
+    jpeg: str = ""
+    """A small picture in base64, if pictures may leave the device."""
+
+
+class DeviceHealth(msgspec.Struct, frozen=True, kw_only=True):
+    """How the device fares; rates are of the time since the one before. What the board does not tell is null."""
+
+    schema: int = SCHEMA
+    run: Name
+    as_of: str
+    uptime_s: float
+    frames_captured: Amount
+    frames_handled: Amount
+    frames_dropped: Amount
+    """Never looked at, because a newer one was there."""
+    frames_per_second: float
+    inference_ms_p50: float | None
+    inference_ms_p95: float | None
+    cpu_share: float
+    """Of one core."""
+    memory_mb: float
+    threads: Amount
+    files: Amount
+    temperature_c: float | None
+    throttling: list[str] | None
+    disk_free_mb: float | None
+    outbox_unsent: Amount | None
+    outbox_held: Amount | None
+    outbox_bytes: Amount | None
+    outbox_dropped: Amount | None
+    shelf_waiting: Amount
+    clock_synced: bool
+    clock_offset_ms: int
+    """How far the system's clock is ahead of that of the frames."""
+    camera: str
+    """Empty while it gives frames; else why not."""
+    camera_reopened: Amount
+    blind: str
+    """Empty while something can be seen; else why not."""
+    strips: Amount
+    failure: str
+    """Why the last connection ended or the last letter was refused."""
+
+
 class LineInfo(msgspec.Struct, frozen=True, kw_only=True):
     """The user's words for the two directions over a line."""
 
@@ -82,6 +155,6 @@ class Info(msgspec.Struct, frozen=True, kw_only=True):
     """The verbs that it obeys on `command/<verb>`."""
 
 
-def encode_self(said: Status | Info | Total | Passage) -> bytes:
+def encode_self(said: Status | Info | Total | Passage | Live | Alert | DeviceHealth) -> bytes:
     """JSON with sorted keys, as everything on the wire."""
     return msgspec.json.encode(said, order="sorted")

@@ -27,7 +27,7 @@ import itertools
 import json
 import statistics
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
@@ -46,6 +46,7 @@ from edge import evaluate as evaluation
 from edge.config import Config, Line, Model
 from edge.counting.crossing import CountingLine
 from edge.counting.detection import CLASSES, DetectedFrame
+from edge.counting.motion import Box
 from edge.scoring import Event, Score, score, total
 from edge.stages import build_pipeline
 from edge.vision.recording import Recording
@@ -63,7 +64,17 @@ GRID = {
 }
 
 Settings = Mapping[str, Any]
-Step = Callable[[int, Any], list[Event]]
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """A crossing, and for peers where the tracker believes the vehicle to be at the frame at which it is counted."""
+
+    event: Event
+    box: Box | None = None
+
+
+Step = Callable[[int, Any], list[Counted]]
 """Counts one frame: its time in ms and its detections in the contender's own type."""
 
 
@@ -158,11 +169,11 @@ def start_ours(clip: Clip) -> Step:
     """The pipeline of the device, as configured by default."""
     pipeline = build_pipeline(clip.config, clip.width, clip.height)
 
-    def step(captured_ms: int, frame: DetectedFrame) -> list[Event]:
+    def step(captured_ms: int, frame: DetectedFrame) -> list[Counted]:
         crossings = pipeline.update(frame).crossings
         if captured_ms == clip.frames[-1].captured_ms:
             crossings = [*crossings, *pipeline.close().crossings]  # the end of the run is a part of the rule
-        return [Event(c.direction, c.label, c.crossed_ms) for c in crossings]
+        return [Counted(Event(c.direction, c.label, c.crossed_ms)) for c in crossings]
 
     return step
 
@@ -184,15 +195,17 @@ def _with_line_zone(clip: Clip, track: Callable[[sv.Detections], sv.Detections],
     start, end = (sv.Point(x, y) for x, y in clip.line.points)
     zone = sv.LineZone(start, end, triggering_anchors=[sv.Position.BOTTOM_CENTER], **settings)
 
-    def step(captured_ms: int, detections: sv.Detections) -> list[Event]:
+    def step(captured_ms: int, detections: sv.Detections) -> list[Counted]:
         tracked = track(detections)
         class_ids = tracked.class_id
         assert class_ids is not None, "what had classes comes back with classes"
         crossed_in, crossed_out = zone.trigger(tracked)
-        found = []
+        found: list[Counted] = []
         # "In" is LineZone's word for the left-hand side of the line, as seen in the picture: our a.
         for direction, crossed in (("b_to_a", crossed_in), ("a_to_b", crossed_out)):
-            found += [Event(direction, CLASSES[class_ids[i]], captured_ms) for i in np.flatnonzero(crossed)]
+            for i in np.flatnonzero(crossed):
+                x1, y1, x2, y2 = tracked.xyxy[i].tolist()
+                found.append(Counted(Event(direction, CLASSES[class_ids[i]], captured_ms), (x1, y1, x2, y2)))
         return found
 
     return step
@@ -203,15 +216,16 @@ def start_norfair(clip: Clip) -> Step:
     tracker = NorfairTracker(distance_function="iou", distance_threshold=NORFAIR_DISTANCE_MAX)
     places: dict[int | None, tuple[float, float]] = {}
 
-    def step(captured_ms: int, detections: list[NorfairDetection]) -> list[Event]:
+    def step(captured_ms: int, detections: list[NorfairDetection]) -> list[Counted]:
         nonlocal places
-        found: list[Event] = []
+        found: list[Counted] = []
         now: dict[int | None, tuple[float, float]] = {}
         for vehicle in tracker.update(detections):
-            (x1, _), (x2, y2) = vehicle.estimate
+            (x1, y1), (x2, y2) = vehicle.estimate.tolist()
             place = now[vehicle.id] = ((x1 + x2) / 2.0, y2)
             for _, turn, _ in clip.line.meets(places.get(vehicle.id, place), place):
-                found.append(Event("a_to_b" if turn > 0 else "b_to_a", vehicle.last_detection.data, captured_ms))
+                event = Event("a_to_b" if turn > 0 else "b_to_a", vehicle.last_detection.data, captured_ms)
+                found.append(Counted(event, (x1, y1, x2, y2)))
         places = now
         return found
 
@@ -237,27 +251,32 @@ def norfair_detections(frame: DetectedFrame, score_min: float) -> list[NorfairDe
     ]
 
 
-def tune(clips: Sequence[Clip]) -> dict[str, Any]:
-    """The settings of `GRID` with which ByteTrack reaches its highest F1 over all clips."""
+def tune(clips: Sequence[Clip], grid: Mapping[str, Sequence[Any]] = GRID) -> dict[str, Any]:
+    """The settings of `grid` with which ByteTrack reaches its highest F1 over all clips."""
     best, best_f1 = {}, -1.0
-    choices = [dict(zip(GRID, values, strict=True)) for values in itertools.product(*GRID.values())]
+    choices = [dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values())]
     for settings in tqdm(choices, "tuning ByteTrack", unit="setting", leave=False):
         contender = Contender("ByteTrack", (), arrays_of, partial(start_bytetrack, settings=settings))
-        f1 = total(score(clip.true, run(contender, clip)[0]) for clip in clips).f1
+        f1 = total(score(clip.true, events_of(run(contender, clip)[0])) for clip in clips).f1
         if f1 > best_f1:
             best, best_f1 = settings, f1
     return best
 
 
-def run(contender: Contender, clip: Clip) -> tuple[list[Event], float]:
+def run(contender: Contender, clip: Clip) -> tuple[list[Counted], float]:
     """Count one clip: the crossings, and the CPU seconds that tracking and counting took."""
     prepared = [(frame.captured_ms, contender.prepare(frame)) for frame in clip.frames]
     step = contender.start(clip)
-    found: list[Event] = []
+    found: list[Counted] = []
     start_s = time.process_time()
     for captured_ms, detections in prepared:
         found += step(captured_ms, detections)
     return found, time.process_time() - start_s
+
+
+def events_of(found: Iterable[Counted]) -> list[Event]:
+    """The crossings alone, as they are scored."""
+    return [one.event for one in found]
 
 
 def compare(clips: Sequence[Clip], field: Sequence[Contender]) -> list[Standing]:
@@ -269,7 +288,7 @@ def compare(clips: Sequence[Clip], field: Sequence[Contender]) -> list[Standing]
     for turn, clip, contender in tqdm(turns, "rounds", unit="run", leave=False):
         found, cpu_s = run(contender, clip)
         spent_s[contender.name][turn] += cpu_s
-        scored = score(clip.true, found)
+        scored = score(clip.true, events_of(found))
         assert scores[contender.name].setdefault(clip.name, scored) == scored, "a round repeats the one before"
     return [
         Standing(contender, scores[contender.name], 1000 * statistics.median(spent_s[contender.name]) / frames)

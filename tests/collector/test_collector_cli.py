@@ -1,20 +1,23 @@
 """The command: answers on standard output, one sentence on standard error, and the exit code that fits."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from messages import NOON_MS, a_report, blind, received
+from messages import MINUTE_MS, NOON_MS, a_report, blind, received
 
 from collector.cli import main
 from collector.demo_broker import demo_broker
-from collector.sqlite_store import SqliteStore as Store
+from collector.ingest import Said, ingest
+from collector.sqlite_store import SqliteStore
+from collector.store import Asked, Gone, Store
 
 
 @pytest.fixture
 def store(tmp_path: Path) -> Path:
     path = tmp_path / "store.sqlite"
-    with Store(path) as store:
+    with SqliteStore(path) as store:
         reports = [a_report(1), a_report(2), blind(1, device="mast-2")]
         store.commit([received(report) for report in reports], now_ms=NOON_MS)
     return path
@@ -50,6 +53,73 @@ def test_the_configuration_names_the_store(store: Path, capsys: pytest.CaptureFi
 def test_an_empty_selection_is_said_and_is_no_failure(store: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["totals", "--store", str(store), "--site", "elsewhere"]) == 0
     assert capsys.readouterr() == ("", "no reports in this selection\n")
+
+
+DAY_MS = 86_400_000
+
+
+@pytest.fixture
+def fleet(open_store: Callable[..., Store]) -> list[str]:
+    """Words that name the store: mast-1 is well, mast-2 is late, ahead and lacks reports, mast-3 has not reported."""
+
+    def said(device: str, channel: str, **fields: object) -> Said:
+        payload = json.dumps({"schema": 1, **fields}).encode()
+        message = ingest(f"crossing/v1/bridge/{device}/{channel}", payload, retained=True)
+        assert isinstance(message, Said)
+        return message
+
+    store = open_store()
+    until_ms = NOON_MS + 2 * MINUTE_MS
+    store.commit([received(a_report(1)), said("mast-1", "info", run="r", version="0.1.0")], now_ms=until_ms + 1_500)
+    store.commit([received(a_report(4, device="mast-2", clock_synced=False))], now_ms=until_ms)
+    store.commit([received(a_report(2, device="mast-2"))], now_ms=until_ms + DAY_MS // 2)
+    store.commit([Asked("bridge", "mast-2", "", ((3, 3),))], now_ms=until_ms + DAY_MS // 2 + 60_000)
+    store.commit([Gone("bridge", "mast-2", "", ((1, 1),))], now_ms=until_ms + DAY_MS)
+    word = {"run": "r", "since": "2026-11-25T11:00:00Z"}
+    store.commit([said("mast-1", "status", state="online", **word)], now_ms=until_ms)
+    store.commit([said("mast-3", "status", state="degraded", reason="disk is full", **word)], now_ms=until_ms)
+    store.close()
+    return ["--store", getattr(store, "url", "") or str(getattr(store, "path", ""))]
+
+
+def test_devices_tells_who_is_well_who_is_late_and_whose_clock_is_off(
+    fleet: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["devices", *fleet, "--json"]) == 0
+    well, late, silent = json.loads(capsys.readouterr().out)["devices"]
+    assert (well["state"], well["version"], well["late_ms"], well["clock_ahead_ms"]) == ("online", "0.1.0", 1_500, 0)
+    assert (well["last_report_end"], well["heard"]) == ("2026-11-25T12:02:00Z", "2026-11-25T12:02:01.500Z")
+    assert (late["state"], late["clock_ahead_ms"], late["clock_synced"]) == (None, 3 * MINUTE_MS, False)
+    assert late["worst_late_ms"] == DAY_MS // 2 - MINUTE_MS
+    assert (late["missing"], late["gone"]) == (1, 1)
+    assert (silent["state"], silent["reason"], silent["heard"]) == ("degraded", "disk is full", None)
+    assert main(["devices", *fleet, "--device", "mast-3"]) == 0
+    row = capsys.readouterr().out.splitlines()[1]
+    assert row.split() == ["bridge", "mast-3", "degraded", "-", "-", "-", "-", "-", "0", "0", "disk", "is", "full"]
+
+
+def test_gaps_lists_what_is_missing_and_what_is_gone(fleet: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["gaps", *fleet]) == 0
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()[1:]]
+    assert rows == [
+        ["bridge", "mast-2", "-", "gone", "1", "1", "1", "2026-11-25T12:02:00Z", "0", "-"],
+        ["bridge", "mast-2", "-", "missing", "3", "3", "1", "2026-11-25T12:02:00Z", "1", "2026-11-26T00:03:00Z"],
+    ]
+    assert main(["gaps", *fleet, "--json", "--site", "bridge"]) == 0
+    (_, missing) = json.loads(capsys.readouterr().out)["gaps"]
+    assert missing == {
+        "site": "bridge", "device": "mast-2", "journal": "", "gone": False, "first": 3, "last": 3, "reports": 1,
+        "since": "2026-11-25T12:02:00Z", "asked": 1, "last_asked": "2026-11-26T00:03:00Z",
+    }  # fmt: skip
+
+
+def test_that_nothing_is_missing_is_said_and_is_no_failure(
+    fleet: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["gaps", *fleet, "--device", "mast-1"]) == 0
+    assert capsys.readouterr() == ("", "nothing is missing\n")
+    assert main(["devices", *fleet, "--site", "elsewhere"]) == 0
+    assert capsys.readouterr() == ("", "no device has said anything yet\n")
 
 
 @pytest.mark.parametrize(

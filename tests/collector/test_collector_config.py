@@ -17,9 +17,40 @@ def test_the_least_configuration_has_safe_defaults(tmp_path: Path) -> None:
     )
 
 
+def test_a_url_stays_as_it_is_and_files_lie_beside_the_configuration(tmp_path: Path) -> None:
+    path = tmp_path / "collector.yaml"
+    path.write_text(
+        "store: postgresql://collector@db.example/crossing\nstore_password_file: secret\n"
+        "mqtt: {host: broker.example, share: centre, client_id: collector-1, ca_file: ca.pem}\n"
+    )
+    assert load(path) == Configuration(
+        store="postgresql://collector@db.example/crossing",
+        store_password_file=tmp_path / "secret",
+        mqtt=Mqtt(host="broker.example", share="centre", client_id="collector-1", ca_file=tmp_path / "ca.pem"),
+    )
+
+
+def test_only_reports_are_shared() -> None:
+    assert Mqtt(host="b").filters == [
+        f"crossing/v1/+/+/{of}" for of in ("report", "status", "info", "total", "response")
+    ]
+    assert Mqtt(host="b", share="centre").filters == [
+        "$share/centre/crossing/v1/+/+/report",
+        *Mqtt(host="b").filters[1:],
+    ]
+
+
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
+        (
+            "store: a\nmqtt: {host: b, share: c, client_id: d}\n",
+            "`mqtt.share` needs one common `store`, postgresql://...; with a file each collector would hold a part",
+        ),
+        (
+            "store: postgresql://c@d/e\nmqtt: {host: b, share: c}\n",
+            "`mqtt.share` needs a `mqtt.client_id` of this collector alone",
+        ),
         ("stor: a\nmqtt: {host: b}\n", "there is no key `stor`; did you mean `store`?"),
         ("store: a\nmqtt: {hots: b}\n", "there is no key `mqtt.hots`; did you mean `mqtt.host`?"),
         ("store: a\nmqtt: {host: b, port: eighty}\n", "Expected `int`, got `str` - at `mqtt.port`"),

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from messages import MINUTE_MS, NOON_MS, a_report, blind, received
 
 from collector.errors import CollectorError
-from collector.gaps import WAIT_MS_FIRST, WAIT_MS_MAX, YOUNG_MS, Missing
+from collector.gaps import UNSEEN_YOUNG_MS, WAIT_MS_FIRST, WAIT_MS_MAX, YOUNG_MS, Missing
 from collector.ingest import Refusal, Said
 from collector.intake import JOURNALS_MAX
 from collector.store import Asked, Gap, Gone, Item, Store, Tally, UnstorableError
@@ -209,6 +209,22 @@ def test_the_last_word_of_a_device_is_kept(store: Store) -> None:
     with store.reading() as view:
         rows = view.rows("SELECT channel, received_ms, payload FROM said", {})
     assert [(channel, at, bytes(payload)) for channel, at, payload in rows] == [("status", NOON_MS + 1, b"3")]
+
+
+def test_what_a_total_says_was_sent_is_missing_until_it_comes(store: Store) -> None:
+    total = Said("bridge", "mast-1", "total", b"{}", live=True, journal="j1", sent_through=3)
+    put(store, received(a_report(1, journal="j1")), total)
+    assert due(store) == []  # it may be on its way
+    unseen_ms = NOON_MS + UNSEEN_YOUNG_MS
+    assert due(store, now_ms=unseen_ms) == [gap(2, 3, journal="j1", due_ms=unseen_ms)]
+    put(store, received(a_report(2, journal="j1")), received(a_report(3, journal="j1")), total)
+    assert due(store, now_ms=unseen_ms) == []
+
+
+def test_a_device_whose_reports_were_all_lost_is_asked_once_it_says_that_it_sent_them(store: Store) -> None:
+    for live in (False, True):
+        put(store, Said("bridge", "mast-1", "total", b"{}", live=live, journal="j1", sent_through=2))
+        assert len(due(store, now_ms=NOON_MS + UNSEEN_YOUNG_MS)) == int(live)
 
 
 def test_the_largest_report_is_stored(store: Store) -> None:

@@ -1,23 +1,13 @@
 """Sums per line and direction: zero is told from blind, and what nobody watched lowers the share."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
 from messages import MINUTE_MS, NOON_MS, a_report, blind, received
 
 from collector.show import as_json, as_table
-from collector.sqlite_store import SqliteStore as Store
+from collector.store import Store
 from collector.totals import Selection, Total, totals
 from edge.delivery.report import Report
 
 ALL = Selection()
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with Store(tmp_path / "store.sqlite") as store:
-        yield store
 
 
 def put(store: Store, *reports: Report) -> None:

@@ -8,7 +8,7 @@ import pytest
 from messages import MINUTE_MS, NOON_MS, a_report, blind, received
 
 from collector.cli import main
-from collector.sqlite_store import SqliteStore as Store
+from collector.sqlite_store import SqliteStore
 from collector.totals import Selection, totals
 from collector.zones import ZoneState, last_zones
 from edge.delivery.report import LengthLevel, Level, Report, Waits, ZoneReport
@@ -28,7 +28,7 @@ def zone(standing: int) -> ZoneReport:
 
 
 def a_store(path: Path, *reports: Report) -> Path:
-    with Store(path / "store.sqlite") as store:
+    with SqliteStore(path / "store.sqlite") as store:
         store.commit([received(report) for report in reports], now_ms=NOON_MS)
     return path / "store.sqlite"
 
@@ -41,7 +41,7 @@ def test_every_zone_is_as_in_the_last_report_of_its_device(tmp_path: Path) -> No
         a_report(1, device="mast-2"),
         blind(3, device="mast-3", zones=None),
     )
-    with Store(path, write=False) as store:
+    with SqliteStore(path, write=False) as store:
         assert last_zones(store) == [
             ZoneState("bridge", "mast-1", "bay", NOON_MS + 2 * MINUTE_MS, MINUTE_MS, zone(2)),
             ZoneState("bridge", "mast-1", "queue", NOON_MS + 2 * MINUTE_MS, MINUTE_MS, zone(8)),
@@ -54,7 +54,7 @@ def test_zones_change_no_total(tmp_path: Path) -> None:
     found = []
     for name, more in (("with", {"zones": {"queue": zone(8)}}), ("without", {})):
         (tmp_path / name).mkdir()
-        with Store(a_store(tmp_path / name, a_report(1, **more)), write=False) as store:
+        with SqliteStore(a_store(tmp_path / name, a_report(1, **more)), write=False) as store:
             found.append(totals(store, Selection()))
     assert found[0] == found[1]
 

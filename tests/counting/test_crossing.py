@@ -1,6 +1,7 @@
 """When a vehicle crosses a line: the path decides, distance arms, and nothing else does."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from math import cos, pi, sin
 from random import Random
 
@@ -19,9 +20,11 @@ CAR = (1.0, 0.0, 0.0, 0.0, 0.0, 0.0)
 ELBOW = CountingLine("elbow", ((300.0, 500.0), (500.0, 300.0), (300.0, 100.0)))
 
 
-def sighting(point: Point, at_ms: int, *, number: int = 1, votes: Sequence[float] = CAR, part: bool = False) -> Track:
+def sighting(
+    point: Point, at_ms: int, *, number: int = 1, votes: Sequence[float] = CAR, part_of: int | None = None
+) -> Track:
     x, y = point
-    return Track(number, (x - 40.0, y - HEIGHT, x + 40.0, y), NOON_MS + at_ms, tuple(votes), part)
+    return Track(number, (x - 40.0, y - HEIGHT, x + 40.0, y), NOON_MS + at_ms, tuple(votes), part_of)
 
 
 def walk(
@@ -283,10 +286,82 @@ def test_below_the_stated_share_a_crossing_is_unclassified() -> None:
     assert (crossing.label, crossing.share) == ("unclassified", 0.6)
 
 
-def test_a_part_of_a_vehicle_counts_nothing_of_its_own() -> None:
+def beside(whole_from: float, whole_to: float, *, until_ms: int = 2_400) -> list[tuple[int, int]]:
+    """Track and time (after noon) of what counts when a part (2) crosses after a second and its whole (1) as told."""
     watcher = LineWatcher([DECK])
-    watcher.update(NOON_MS, [sighting((440, 300), 0, part=True)])
-    assert watcher.update(NOON_MS + 40, [sighting((540, 300), 40, part=True)]) == []
+    found = []
+    for at_ms in range(0, until_ms, 200):
+        whole = sighting((whole_from if at_ms < 1_400 else whole_to, 300), at_ms)
+        part = sighting((440 if at_ms < 1_000 else 540, 300), at_ms, number=2, part_of=1)
+        found += [(one.track, at_ms) for one in watcher.update(NOON_MS + at_ms, [whole, part])]
+        found += [(one.track, at_ms) for one in watcher.close()] if at_ms + 200 == until_ms else []
+    return found
+
+
+def test_a_part_that_crosses_with_its_whole_counts_nothing_of_its_own() -> None:
+    assert beside(420, 560) == [(1, 1_400)]
+
+
+def test_a_part_whose_whole_does_not_cross_is_a_vehicle_and_counts_after_a_while() -> None:
+    assert beside(420, 430, until_ms=4_000) == [(2, 2_800)]
+
+
+def test_a_part_whose_whole_crosses_the_other_way_is_a_vehicle() -> None:
+    assert sorted(number for number, _ in beside(560, 420, until_ms=4_000)) == [1, 2]
+
+
+def test_a_part_still_held_when_the_run_ends_counts() -> None:
+    assert beside(420, 430) == [(2, 2_200)]
+
+
+def test_two_boxes_that_cross_at_one_place_in_one_moment_are_one_vehicle() -> None:
+    """They part before either counts: a halo goes astray after the lamp that it came with has crossed."""
+    watcher = LineWatcher([DECK])
+    found = []
+    for at_ms, first, second in (
+        (0, (420, 300), (440, 306)),
+        (100, (504, 300), (502, 306)),
+        (200, (540, 300), (560, 380)),
+    ):
+        tracks = [sighting(first, at_ms), sighting(second, at_ms, number=2)]
+        found += watcher.update(NOON_MS + at_ms, tracks)
+    assert [one.track for one in found] == [1]
+
+
+def test_of_the_passes_of_a_vehicle_that_trembles_on_the_line_the_likeliest_counts() -> None:
+    """It stops just beyond the line; now and then its box seems to be before it. It crossed when it came."""
+    stand = [503, 503, 499, 503, 503, 503, 498, 503, 503, 503]
+    [crossing] = walk([(x, 300) for x in (400, 460, *stand, 560, 640)])
+    assert crossing.crossed_ms < NOON_MS + 2_000
+
+
+def test_a_vehicle_that_stands_before_the_line_crosses_when_it_drives_on() -> None:
+    stand = [497, 497, 501, 497, 497, 497, 502, 497, 497, 497]
+    [crossing] = walk([(x, 300) for x in (400, 460, *stand, 560, 640)])
+    assert crossing.crossed_ms > NOON_MS + 11_000
+
+
+def test_a_box_that_loses_a_third_of_itself_on_the_line_does_not_come_back() -> None:
+    """A vehicle that counted and stands just beyond: its lower third is not seen for some time."""
+    level = CountingLine("level", ((0.0, 300.0), (1000.0, 300.0)))
+    boxes = [(0, 200, 240), (1, 220, 260), (2, 280, 318), (3, 270, 308), (4, 270, 296), (5, 270, 296), (6, 270, 308)]
+    watcher = LineWatcher([level])
+    found = []
+    for second, top, bottom in boxes:
+        track = Track(1, (460.0, float(top), 540.0, float(bottom)), second * 1_000)
+        found += watcher.update(second * 1_000, [track])
+    assert [one.direction for one in found] == ["a_to_b"]
+
+
+def test_who_is_lost_on_the_line_while_it_stops_and_seen_there_again_does_not_count_as_gone_on() -> None:
+    watcher = LineWatcher([DECK])
+    fast = replace(sighting((504, 300), 100), speed=(200.0, 0.0))
+    watcher.update(NOON_MS, [replace(sighting((440, 300), 0), speed=(200.0, 0.0))])
+    watcher.update(NOON_MS + 100, [fast])
+    stands = sighting((506, 300), 900, number=2)
+    stands = replace(stands, born=(NOON_MS + 600, stands.box))
+    assert watcher.update(NOON_MS + 900, [fast, stands]) == []
+    assert watcher.update(NOON_MS + 1_000, [stands]) == []
 
 
 def test_an_unseen_track_crosses_only_when_it_is_seen_again() -> None:

@@ -5,7 +5,7 @@ from random import Random
 import pytest
 
 from edge.counting.detection import CLASSES
-from edge.counting.hiding import CUT_MS, WholeBoxes
+from edge.counting.hiding import CUT_MS, MISSING_SHARE, UNUSUAL, WholeBoxes
 from edge.counting.motion import Box
 from edge.counting.tracking import Track
 
@@ -38,7 +38,8 @@ def test_a_vehicle_that_was_seen_whole_keeps_its_height_when_another_cuts_it() -
         bottom = 120.0 + at_ms / 20.0  # comes nearer, until half of it is hidden
         [box, near] = whole.update(at_ms, [a_track(1, shown(bottom, 200.0), at_ms), a_track(2, NEAR, at_ms)])
         assert near == NEAR
-        assert box == pytest.approx(shown(bottom), abs=0.01)
+        missing = bottom - 200.0 > MISSING_SHARE * (300.0 - bottom)  # of what shows of 100 pixels
+        assert box == pytest.approx(shown(bottom) if missing else shown(bottom, 200.0), abs=0.01)
 
 
 def test_one_that_was_never_seen_whole_is_as_high_as_others_of_its_class() -> None:
@@ -47,6 +48,28 @@ def test_one_that_was_never_seen_whole_is_as_high_as_others_of_its_class() -> No
         whole.update(at_ms, [a_track(7, (10.0, 0.0, 90.0, 120.0), at_ms)])
     [box, _] = whole.update(1_000, [a_track(1, shown(250.0, 200.0), 1_000), a_track(2, NEAR, 1_000)])
     assert box == pytest.approx((310.0, 150.0, 390.0, 270.0))
+
+
+def test_what_ends_at_the_edge_of_the_picture_teaches_no_height() -> None:
+    whole = WholeBoxes((640, 360))
+    for at_ms in range(0, 1_000, 100):
+        whole.update(at_ms, [a_track(7, (10.0, 110.0, 90.0, 230.0), at_ms)])
+    for at_ms in range(1_000, 5_000, 100):
+        whole.update(at_ms, [a_track(8, (500.0, 300.0, 580.0, 360.0), at_ms)])  # leaves below
+        whole.update(at_ms, [a_track(9, (0.0, 110.0, 20.0, 230.0), at_ms)])  # comes from the left
+    [box, _] = whole.update(5_000, [a_track(1, shown(250.0, 200.0), 5_000), a_track(2, NEAR, 5_000)])
+    assert box == pytest.approx((310.0, 150.0, 390.0, 270.0))
+
+
+def test_a_height_seen_while_nobody_knew_what_hid_it_is_not_believed() -> None:
+    whole = WholeBoxes()
+    for at_ms in range(0, 5_000, 100):
+        whole.update(at_ms, [a_track(7, (10.0, 10.0, 90.0, 110.0), at_ms)])
+    for at_ms in range(5_000, 6_000, 100):
+        whole.update(at_ms, [a_track(1, shown(250.0, 182.0), at_ms)])  # 32 of 100 pixels show
+    [box, _] = whole.update(6_000, [a_track(1, shown(250.0, 182.0), 6_000), a_track(2, NEAR, 6_000)])
+    usual = 80.0 * (50 * 1.25 + 10 * 0.4) / 60  # of all sightings of its class
+    assert box == pytest.approx((310.0, 150.0, 390.0, 150.0 + usual / UNUSUAL), abs=0.1)
 
 
 def test_who_is_farther_away_cuts_nobody() -> None:

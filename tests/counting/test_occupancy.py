@@ -142,10 +142,23 @@ def test_one_that_appears_inside_and_drives_has_entered() -> None:
     assert scene.waits_s == pytest.approx([34.0], abs=0.7)
 
 
+def test_who_came_in_as_itself_is_no_part_of_the_truck_that_it_stands_behind() -> None:
+    watcher = ZoneWatcher([ZONE])
+    counted = []
+    for at_ms in range(0, 30_000, 100):
+        x = min(280.0 + at_ms / 20.0, 400.0)  # seen clear of the border before it is taken for a part
+        [now] = watcher.update(
+            NOON_MS + at_ms,
+            [track(1, 500.0, at_ms), track(2, x, at_ms, part_of=1 if at_ms > 5_000 else None)] if at_ms else [],
+        )
+        counted.append((now.inside, now.standing))
+    assert counted[-1] == (2, 2)
+
+
 def test_a_part_of_a_larger_vehicle_does_not_count() -> None:
     watcher = ZoneWatcher([ZONE])
     for at_ms in range(0, 20_000, 100):
-        [now] = watcher.update(NOON_MS + at_ms, [track(1, 500.0, at_ms), track(2, 505.0, at_ms, part=True)])
+        [now] = watcher.update(NOON_MS + at_ms, [track(1, 500.0, at_ms), track(2, 505.0, at_ms, part_of=1)])
     assert (now.inside, now.standing) == (1, 1)
 
 

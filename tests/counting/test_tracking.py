@@ -175,6 +175,35 @@ def test_a_car_that_a_truck_overtakes_is_no_part() -> None:
     assert [track.part for track in tracks(film([car, truck]))[-1]] == [False, False]
 
 
+def test_a_vehicle_inside_one_and_then_another_larger_one_is_no_part() -> None:
+    """In a queue beside trucks that pass: each hides in its box what stands behind it for a while."""
+    car = Detection(100.0, 100.0, 140.0, 130.0, 0.9, "car")
+    one, other = Detection(50.0, 50.0, 200.0, 150.0, 0.9, "truck"), Detection(90.0, 0.0, 600.0, 500.0, 0.9, "truck")
+    around = [()] * 2 + [(one,)] * 10 + [()] * 2 + [(other,)] * 10
+    frames = [DetectedFrame(NOON_MS + 200 * number, (car, *some)) for number, some in enumerate(around)]
+    assert [track.part_of for track in tracks(frames)[-1] if track.id == 1] == [None]
+    always = [DetectedFrame(NOON_MS + 200 * number, (car, one)) for number in range(20)]
+    assert [track.part_of for track in tracks(always)[-1] if track.id == 1] == [2]
+
+
+# Lost and found
+
+
+def lost(gone_on_px: float) -> list[int]:
+    """The tracks of a vehicle that brakes unseen for 0.8 s, and is seen so far from where it was lost."""
+    before = [boxes((100 + 20 * number, 100), at_ms=100 * number) for number in range(6)]
+    after = [boxes((200 + gone_on_px + 2 * number, 100), at_ms=1_300 + 100 * number) for number in range(6)]
+    return [track.id for track in tracks([*before, *after])[-1]]
+
+
+def test_a_vehicle_lost_is_found_again_where_the_speeds_before_and_after_lead() -> None:
+    assert lost(80) == [1]
+
+
+def test_a_vehicle_that_begins_behind_where_one_was_lost_is_another() -> None:
+    assert lost(-60) == [2]
+
+
 # Bounds
 
 

@@ -52,6 +52,10 @@ class Errors:
     height_px_min: float = 10.0
     """Nor is one whose visible part is lower than this."""
 
+    def may_find(self, one: "Seen") -> bool:
+        """Whether so much of it shows that it can be found."""
+        return one.shown >= self.shown_min and one.visible[3] - one.visible[1] >= self.height_px_min
+
 
 @dataclass(frozen=True, slots=True)
 class Seen:
@@ -93,11 +97,7 @@ class Detecting:
 
     def _frame(self, frame: SeenFrame) -> DetectedFrame:
         errors = self._errors
-        seen = [
-            one
-            for one in frame.vehicles
-            if one.shown >= errors.shown_min and one.visible[3] - one.visible[1] >= errors.height_px_min
-        ]
+        seen = [one for one in frame.vehicles if errors.may_find(one)]
         missing = self._miss(seen, frame.at_ms)
         self._lately = [*self._lately, *(one.whole for one in seen)][-50:]
         found: list[tuple[Box, str]] = []

@@ -82,6 +82,14 @@ class Stay:
             return None
         return 0 if self.stood_ms is None else self.left_ms - self.stood_ms
 
+    def is_inside(self, at_ms: int) -> bool:
+        """Whether it is in the zone then."""
+        return self.first_ms <= at_ms < self.last_ms + STEP_MS
+
+    def is_standing(self, at_ms: int) -> bool:
+        """Whether it counts as standing there then."""
+        return any(begun_ms <= at_ms < until_ms for begun_ms, until_ms in self.stands)
+
 
 def path_of(camera: Camera, trip: Trip) -> TruePath:
     """The ground points of a trip."""
@@ -229,13 +237,19 @@ def truth_of(scene: Scene, trips: Sequence[Trip], video: str, notes: Sequence[st
         "notes": [scene.about, "exact, from the simulation", *notes],
     }
     if scene.zone:
-        stays = [
-            stay
-            for path in paths
-            for stay in stays_of(path, zone_in_picture(scene), scene.standing_after_s, from_ms, to_ms)
-        ]
-        found["zones"] = {scene.zone_name: _zone(scene, stays, times_ms)}
+        found["zones"] = {scene.zone_name: _zone(scene, stays_in(scene, trips), times_ms)}
     return found
+
+
+def stays_in(scene: Scene, trips: Sequence[Trip]) -> list[Stay]:
+    """All stays in the scene's zone while it is watched."""
+    polygon = zone_in_picture(scene)
+    from_ms, to_ms = span_of(scene)
+    return [
+        stay
+        for trip in trips
+        for stay in stays_of(path_of(scene.view.camera, trip), polygon, scene.standing_after_s, from_ms, to_ms)
+    ]
 
 
 def _zone(scene: Scene, stays: Sequence[Stay], times_ms: Sequence[int]) -> dict[str, Any]:

@@ -219,6 +219,11 @@ class SimulatedBroker:
         if end is not None:
             end.flow()
 
+    @property
+    def idle(self) -> bool:
+        """Nothing waits for anybody."""
+        return not any(session.queue or session.flying for session in self._sessions.values())
+
     def save(self) -> None:
         """Write what is held to disk."""
         if not self.world.calm:

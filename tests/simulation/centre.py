@@ -137,7 +137,8 @@ class Centre:
         subscriber = self._subscriber
         self._guard(lambda: subscriber.step(0.0))
         if self._subscriber is not None:
-            self.world.after(1_000 if self.world.calm else self.world.chance.choice(TURN_MS), self._live, generation)
+            calm_ms = 1_000 if self._batch_max > 1 else 200  # to keep up with three devices
+            self.world.after(calm_ms if self.world.calm else self.world.chance.choice(TURN_MS), self._live, generation)
 
     def _guard(self, action: Callable[[], object]) -> None:
         try:

@@ -172,7 +172,7 @@ def _live(world: World, folder: Path) -> Ended:
     _every(world, 2_000, lambda: centre.boot() if world.calm or chance.random() < 0.5 else None)
     troubles.begin()
     world.run_until(chance.choice((60_000, 180_000, 400_000)))
-    _calm_down(world, devices, centre)
+    _calm_down(world, broker, devices, centre)
     _check_presence(broker, devices)
     for device in devices:
         device.end()
@@ -183,24 +183,24 @@ def _live(world: World, folder: Path) -> Ended:
     )
 
 
-def _calm_down(world: World, devices: list[Device], centre: Centre) -> None:
+def _calm_down(world: World, broker: SimulatedBroker, devices: list[Device], centre: Centre) -> None:
     """No more troubles, and in the end no more frames: everything must arrive, or be declared gone."""
     world.calm = True
     for disk in (*(device.disk for device in devices), centre.disk):
         disk.failing, disk.kill_in = "", None
-    _settle(world, devices, centre)
+    _settle(world, broker, devices, centre)
     for device in devices:
         device.stop()
         device.camera = False
     world.run_until(world.now_ms + 10_000)
-    _settle(world, devices, centre)
+    _settle(world, broker, devices, centre)
 
 
-def _settle(world: World, devices: list[Device], centre: Centre) -> None:
+def _settle(world: World, broker: SimulatedBroker, devices: list[Device], centre: Centre) -> None:
     until_ms = world.now_ms + CALM_MS_MAX
     world.run_until(world.now_ms + 180_000)
     while world.now_ms < until_ms:
-        if all(device.settled() for device in devices) and centre.settled():
+        if (broker.idle or devices[0].camera) and all(device.settled() for device in devices) and centre.settled():
             return
         world.run_until(world.now_ms + 30_000)
     unsettled = [device.name for device in devices if not device.settled()]

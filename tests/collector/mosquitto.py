@@ -1,0 +1,73 @@
+"""A real mosquitto of one's own on the loopback, for tests and benchmarks: no accounts, nothing on disk."""
+
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+_CONFIGURATION = """
+listener {port} 127.0.0.1
+allow_anonymous true
+persistence false
+max_queued_messages 0
+max_queued_bytes 0
+max_inflight_messages 0
+log_type error
+log_dest stderr
+"""
+
+
+def binary() -> str | None:
+    """None where it is not installed (Debian: mosquitto)."""
+    return shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin:/opt/homebrew/sbin")
+
+
+class Mosquitto:
+    """A running broker, which can be killed and started again."""
+
+    def __init__(self, configuration: Path, port: int) -> None:
+        self.port = port
+        self._configuration = configuration
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        there = binary()
+        assert there is not None, "ask `binary` first"
+        self._process = subprocess.Popen([there, "-c", str(self._configuration)])
+        deadline = time.monotonic() + 10
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
+            except OSError:
+                assert self._process.poll() is None, "mosquitto ended at once"
+                assert time.monotonic() < deadline, "mosquitto does not listen"
+                time.sleep(0.02)
+            else:
+                return
+
+    def kill(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+
+@contextmanager
+def mosquitto() -> Iterator[Mosquitto]:
+    """Started on a free port; gone at the end."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    with tempfile.TemporaryDirectory(prefix="crossing-mosquitto-") as folder:
+        configuration = Path(folder) / "mosquitto.conf"
+        configuration.write_text(_CONFIGURATION.format(port=port), encoding="utf-8")
+        broker = Mosquitto(configuration, port)
+        broker.start()
+        try:
+            yield broker
+        finally:
+            broker.kill()

@@ -1,0 +1,263 @@
+"""Over a simulated broker, clock and disk: the subscriber acknowledges what is stored, asks, and does not give up."""
+
+import random
+import sqlite3
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+from messages import MINUTE_MS, NOON_MS, a_report
+
+from collector.config import Mqtt
+from collector.devices import gaps
+from collector.errors import CollectorError
+from collector.mqtt5 import Arrival
+from collector.sqlite_store import SqliteStore
+from collector.store import Tally
+from collector.subscriber import ANSWER_WAIT_S, RETRY_WAIT_S_MAX, Subscriber
+from collector.subscription import Ended, Event, Subscribed
+from edge.delivery.report import RESEND, Resend, Response, decode_as, encode, topic_of
+
+MQTT = Mqtt(host="broker.example", tls=False)
+
+
+class SimulatedClock:
+    def __init__(self) -> None:
+        self.now_ms = 0
+
+    def real_ms(self) -> int:
+        return NOON_MS + self.now_ms
+
+    def monotonic_ms(self) -> int:
+        return self.now_ms
+
+    def sleep(self, seconds: float) -> None:
+        self.now_ms += round(1000 * seconds)
+
+
+class SimulatedBroker:
+    """One session. What is not acknowledged comes again on the next connection; `happens` comes at once."""
+
+    def __init__(self, clock: SimulatedClock) -> None:
+        self.clock = clock
+        self.held: dict[int, tuple[str, bytes]] = {}
+        self.happens: list[Event] = []
+        self.published: list[tuple[str, bytes]] = []
+        self.connections = 0
+        self.answers = True
+        self.lasts = True
+        self.refuses = ""
+        self._number = 0
+
+    def receive(self, topic: str, payload: bytes) -> None:
+        self._number += 1
+        self.held[self._number] = (topic, payload)
+
+    def report(self, *numbers: int, **fields: object) -> None:
+        for seq in numbers:
+            self.receive(topic_of("bridge", "mast-1", "report"), encode(a_report(seq, **fields)))
+
+    def connect(self, mqtt: Mqtt, *, unacknowledged_max: int) -> "SimulatedLink":
+        if self.refuses:
+            raise CollectorError(self.refuses)
+        self.connections += 1
+        if self.answers:
+            self.happens.append(Subscribed(resumed=self.connections > 1))
+        if not self.lasts:
+            self.happens.append(Ended("closed the connection without a word"))
+        return SimulatedLink(self)
+
+
+class SimulatedLink:
+    def __init__(self, broker: SimulatedBroker) -> None:
+        self._broker = broker
+        self._sent: set[int] = set()
+
+    def events(self, wait_s: float, at_most: int) -> list[Event]:
+        found, self._broker.happens = self._broker.happens, []
+        for number, (topic, payload) in self._broker.held.items():
+            if number not in self._sent and len(found) < at_most:
+                self._sent.add(number)
+                found.append(Arrival(topic, payload, 1, number))
+        if not found:
+            self._broker.clock.sleep(wait_s)
+        return found
+
+    def acknowledge(self, arrivals: Sequence[Arrival]) -> None:
+        for arrival in arrivals:
+            del self._broker.held[arrival.number]
+
+    def publish(self, topic: str, payload: bytes) -> None:
+        self._broker.published.append((topic, payload))
+
+    def close(self) -> None:
+        self._broker.happens.clear()
+
+
+class Disk(sqlite3.Connection):
+    """Refuses to commit while it is full."""
+
+    is_full = False
+
+    def execute(self, sql: str, *parameters: object) -> sqlite3.Cursor:  # type: ignore[override]
+        if sql == "COMMIT" and Disk.is_full:
+            raise sqlite3.OperationalError("database or disk is full")
+        return super().execute(sql, *parameters)  # type: ignore[arg-type]
+
+
+class World:
+    """A subscriber and all around it."""
+
+    def __init__(self, store: SqliteStore) -> None:
+        self.clock = SimulatedClock()
+        self.broker = SimulatedBroker(self.clock)
+        self.store = store
+        self.subscriber = Subscriber(
+            MQTT, store, batch_max=10, clock=self.clock, chance=random.Random(1), connect=self.broker.connect
+        )
+
+    def run(self, seconds: float) -> None:
+        until_ms = self.clock.now_ms + 1000 * seconds
+        while self.clock.now_ms < until_ms:
+            self.subscriber.step(0.5)
+
+    def requests(self) -> list[tuple[str, Resend]]:
+        return [(topic, decode_as(payload, Resend)) for topic, payload in self.broker.published]
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    Disk.is_full = False
+    with SqliteStore(tmp_path / "store.sqlite", factory=Disk) as store:
+        yield World(store)
+    Disk.is_full = False
+
+
+def test_what_is_stored_is_acknowledged_and_what_is_refused_too(world: World) -> None:
+    world.broker.report(*range(1, 26))
+    world.broker.receive("crossing/v1/bridge/mast-2/report", encode(a_report(1)))
+    world.run(5)
+    assert world.broker.held == {}
+    assert world.subscriber.tally == Tally(stored=25, refused=1)
+
+
+def test_a_full_disk_loses_nothing_and_is_said_once(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    world.run(1)
+    Disk.is_full = True
+    world.broker.report(1, 2, 3)
+    world.run(300)
+    assert len(world.broker.held) == 3
+    assert 5 < world.broker.connections < 40  # it tries again, later each time, up to 30 s apart
+    Disk.is_full = False
+    world.run(60)
+    assert world.broker.held == {}
+    assert world.subscriber.tally == Tally(stored=3)
+    said = [record.message for record in caplog.records if "disk is full" in record.message]
+    assert len(said) == 1
+
+
+def test_what_the_store_cannot_hold_becomes_a_refusal_and_holds_up_nothing(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = world.store._intake.put
+
+    def put(batch: Sequence[object], *, now_ms: int) -> Tally:
+        if any(getattr(getattr(item, "report", None), "seq", 0) == 2 for item in batch):
+            raise sqlite3.IntegrityError("a rule that nobody foresaw")
+        return real(batch, now_ms=now_ms)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(world.store._intake, "put", put)
+    world.broker.report(1, 2, 3)
+    world.run(5)
+    assert world.broker.held == {}
+    assert world.subscriber.tally == Tally(stored=2, refused=1)
+    (refusal,) = world.store.refusals()
+    assert refusal.reason.startswith("the store cannot hold it: ")
+
+
+def test_a_gap_is_asked_for_once_it_is_old_enough_and_then_less_and_less_often(world: World) -> None:
+    world.broker.report(1, 5)
+    world.run(8)
+    assert world.requests() == []
+    world.run(10)
+    ((topic, resend),) = world.requests()
+    assert topic == f"crossing/v1/bridge/mast-1/{RESEND}"
+    assert resend.ranges == [(2, 4)]
+    for _ in range(14):
+        world.broker.report(5)  # a duplicate: the device lives
+        world.run(60)
+    assert 3 <= len(world.requests()) <= 5
+    world.broker.report(2, 3, 4)
+    before = len(world.requests())
+    for _ in range(20):
+        world.broker.report(5)
+        world.run(60)
+    assert len(world.requests()) == before
+
+
+def test_what_the_device_says_is_gone_is_not_asked_for_again(world: World) -> None:
+    world.broker.report(1, 5)
+    world.run(20)
+    ((_, resend),) = world.requests()
+    response = Response(id=resend.id, verb="resend", ok=True, resent=1, gone=[(2, 3)])
+    for device in ("mast-2", "mast-1"):  # the first one answers for another device
+        world.broker.receive(topic_of("bridge", device, "response"), encode(response))
+        world.run(1)
+        found = [(gap.missing.first, gap.missing.last, gap.missing.gone) for gap in gaps(world.store)]
+        assert found == ([(2, 4, False)] if device == "mast-2" else [(2, 3, True), (4, 4, False)])
+
+
+def test_who_has_not_spoken_lately_is_not_asked(world: World) -> None:
+    world.broker.report(5)
+    world.run(1)
+    world.clock.now_ms += 60 * MINUTE_MS
+    world.run(60)
+    assert world.requests() == []
+    world.broker.report(6)
+    world.run(10)
+    assert len(world.requests()) == 1
+
+
+def test_the_first_connection_must_succeed(world: World) -> None:
+    world.broker.refuses = "broker broker.example:8883 cannot be reached: Connection refused"
+    with pytest.raises(CollectorError, match="Connection refused"):
+        world.subscriber.step(0.5)
+
+
+def test_a_broker_that_says_nothing_at_first_is_an_error(world: World) -> None:
+    world.broker.answers = False
+    with pytest.raises(CollectorError, match="gave no answer within 15 s"):
+        world.run(2 * ANSWER_WAIT_S)
+
+
+def test_a_broker_that_goes_away_later_is_waited_for(world: World) -> None:
+    world.run(1)
+    world.broker.refuses = "broker broker.example:8883 cannot be reached: Connection refused"
+    world.broker.happens.append(Ended("lost the connection"))
+    world.run(600)
+    world.broker.refuses = ""
+    world.broker.report(1)
+    world.run(RETRY_WAIT_S_MAX + 1)
+    assert world.subscriber.tally == Tally(stored=1)
+
+
+def test_connections_that_do_not_last_are_made_less_and_less_often(world: World) -> None:
+    world.broker.lasts = False
+    world.run(600)
+    assert world.broker.connections < 50
+
+
+def test_two_of_one_id_do_not_take_over_from_each_other_all_the_time(world: World) -> None:
+    world.run(1)
+    for _ in range(10):
+        world.broker.happens.append(Ended("gave our session to another client", taken_over=True))
+        world.run(60)
+    assert world.broker.connections == 11  # each time only after half a minute or so
+
+
+def test_after_stop_the_connection_is_closed_and_the_rest_stays_with_the_broker(world: World) -> None:
+    world.run(1)
+    world.subscriber.stop()
+    world.broker.report(1)
+    world.subscriber.run()
+    assert len(world.broker.held) == 1
