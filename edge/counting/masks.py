@@ -15,7 +15,9 @@ from edge.counting.occupancy import Zone
 class Masks:
     """Polygons in pixels; `ground` as for lines: the bottom centre of a box, or its centre."""
 
-    def __init__(self, polygons: Sequence[tuple[Point, ...]], *, ground: Literal["bottom", "centre"] = "bottom") -> None:
+    def __init__(
+        self, polygons: Sequence[tuple[Point, ...]], *, ground: Literal["bottom", "centre"] = "bottom"
+    ) -> None:
         self._areas = [Zone("mask", polygon) for polygon in polygons]
         self._centre = ground == "centre"
 

@@ -4,7 +4,7 @@ from edge.config import parse_config
 from edge.counting.detection import DetectedFrame, Detection
 from edge.counting.masks import Masks
 from edge.stages import build_pipeline
-from tests.counting.scenes import HEIGHT, NOON_MS, WIDTH, Vehicle, film
+from tests.counting.scenes import HEIGHT, WIDTH, Vehicle, film
 
 LOWER = ((0.0, 100.0), (200.0, 100.0), (200.0, 200.0), (0.0, 200.0))
 
