@@ -1,10 +1,12 @@
 """Whether a counting line lies well, judged by where vehicles went: rules, and what to do, in plain words. Pure.
 
-The rules; each needs `VEHICLES_MIN` vehicles before it says anything. Near is within a box height of the line.
+The rules; each needs `VEHICLES_MIN` vehicles before it says anything. Near is within a box height of the line. Whatever
+moves by less than a box height while it is watched (a parked car, a false alarm) has no part in rules 2 to 5.
 
 1. Too small: the median box height near the line, as the detector sees it, is under `HEIGHT_PX_MIN` pixels.
 2. At the edge: the box of `CUT_SHARE` of the vehicles that are near touches the edge of the picture there.
-3. Where they come and go: `BROKEN_SHARE` of the vehicles that come near are first or last seen near.
+3. Where they come and go: `BROKEN_SHARE` of the vehicles that come near are first or last seen at it, within
+   `AT_HEIGHTS` of it. (A quarter is what counting asks for.)
 4. Along it: the median angle between the ways of vehicles that come near and the line is under `ANGLE_MIN_DEGREES`.
 5. Beside it: `BESIDE_SHARE` of the vehicles that come to the line pass an end of it.
 6. Outside: a point of the line lies outside the region that the detector looks at. (Needs no vehicle.)
@@ -24,6 +26,7 @@ HEIGHT_PX_MIN = 14.0
 CUT_SHARE = 0.3
 BROKEN_SHARE = 0.3
 BESIDE_SHARE = 0.2
+AT_HEIGHTS = 0.4
 ANGLE_MIN_DEGREES = 20.0
 EDGE_PX = 2.0
 BESIDE_HEIGHTS = 2.0  # how far from an end a vehicle is still beside the line, in box heights
@@ -43,10 +46,15 @@ def advice_on(
     """
     said = _outside(line, region)
     near = [trail for trail in trails if any(_is_near(line, box) for box in trail.boxes)]
-    said += _beside(line, trails)
+    moving = [trail for trail in trails if _moves(trail)]
+    said += _beside(line, moving)
     if len(near) < VEHICLES_MIN:
         return said
-    return [*said, *_small(line, near, zoom), *_cut(line, near, size), *_broken(line, near), *_along(line, near)]
+    said += _small(line, near, zoom)
+    near = [trail for trail in near if _moves(trail)]
+    if len(near) < VEHICLES_MIN:
+        return said
+    return [*said, *_cut(line, near, size), *_broken(line, near), *_along(line, near)]
 
 
 def _outside(line: CountingLine, region: tuple[int, int, int, int] | None) -> list[str]:
@@ -80,7 +88,8 @@ def _cut(line: CountingLine, near: Sequence[Trail], size: tuple[int, int]) -> li
 
 def _broken(line: CountingLine, near: Sequence[Trail]) -> list[str]:
     broken = sum(
-        (trail.begins and _is_near(line, trail.boxes[0])) or (trail.ends and _is_near(line, trail.boxes[-1]))
+        (trail.begins and _is_near(line, trail.boxes[0], AT_HEIGHTS))
+        or (trail.ends and _is_near(line, trail.boxes[-1], AT_HEIGHTS))
         for trail in near
     )
     if broken < BROKEN_SHARE * len(near):
@@ -144,8 +153,13 @@ def _angle(line: CountingLine, trail: Trail) -> float | None:
     return degrees(asin(min(across, 1.0)))
 
 
-def _is_near(line: CountingLine, box: Box) -> bool:
-    return abs(line.distance(_ground(box))) <= _height(box)
+def _moves(trail: Trail) -> bool:
+    (x1, y1), (x2, y2) = _ground(trail.boxes[0]), _ground(trail.boxes[-1])
+    return hypot(x2 - x1, y2 - y1) > max(_height(trail.boxes[0]), _height(trail.boxes[-1]))
+
+
+def _is_near(line: CountingLine, box: Box, heights: float = 1.0) -> bool:
+    return abs(line.distance(_ground(box))) <= heights * _height(box)
 
 
 def _touches(box: Box, size: tuple[int, int]) -> bool:

@@ -13,6 +13,7 @@ from edge.pages.known_file import KnownFile
 from edge.pages.server import Answer, Query, Route, answer_json, number_in
 from edge.pages.watching import Watching
 from edge.stages import check_files
+from edge.vision.drawing import CLASS_COLOURS
 
 SIGHT_WAIT_S = 2.0
 DRAWN = ("lines.", "zones.", "masks.")
@@ -51,6 +52,7 @@ class SetupRoutes:
                 "new": not self._file.exists,
                 "plays": self._plays,
                 "draft": shown(draft_of(config)),
+                "colours": CLASS_COLOURS,
                 **self._judged(self._file.text, config),
             }
         )

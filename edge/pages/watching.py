@@ -66,7 +66,8 @@ class Watching:
     def look_at(self, config: Config) -> None:
         """Count with this from the next frame on."""
         with self._changed:
-            self._wanted = config
+            if config != self._wanted:  # or the counts would begin anew for nothing
+                self._wanted = config
 
     def sight(self, after: int, wait_s: float) -> dict[str, Any]:
         """What the newest frame shows, as soon as its number is above `after`; else only why there is none."""
