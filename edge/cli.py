@@ -19,7 +19,7 @@ from pathlib import Path
 import msgspec
 import yaml
 
-from edge.errors import CrossingError
+from edge.errors import CrossingError, InputError
 
 EXAMPLES = """examples:
   crossing-edge replay bridge.mp4 --line 0.1,0.6,0.9,0.6 --out result
@@ -224,7 +224,12 @@ def _bench(given: argparse.Namespace) -> None:
 
 
 def _setup(given: argparse.Namespace) -> None:
-    from edge.setup_command import SetupRequest, run_setup
+    try:
+        from edge.setup_command import SetupRequest, run_setup
+    except ModuleNotFoundError as error:
+        if not str(error.name).startswith("ruamel"):
+            raise
+        raise InputError("setup needs more than is installed: pip install 'crossing-monitor[setup]'") from error
 
     run_setup(SetupRequest(config=given.config, camera=given.camera, video=given.video, port=given.port, lan=given.lan))
 

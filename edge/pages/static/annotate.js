@@ -48,12 +48,11 @@ function render() {
   view.show(strip.frame ?? 0, mark);
   const own = mark && !mark.suggested;
   byId("chosen-title").textContent = mark ? `${mark.suggested ? "Counted" : "Crossing"} at ${clock(mark.frame / state.fps)}, frame ${mark.frame}` : "Nothing chosen";
-  for (const id of ["move", "turn", "doubt"]) byId(id).disabled = !own;
-  byId("remove").disabled = !mark;
+  for (const id of ["move", "turn", "doubt", "remove"]) byId(id).disabled = !mark;
   byId("doubt").setAttribute("aria-pressed", String(Boolean(own && mark.uncertain)));
   byId("way").textContent = mark ? view.ways[mark.direction] : "";
   for (const button of byId("classes").children) {
-    button.disabled = !own;
+    button.disabled = !mark;
     button.setAttribute("aria-pressed", String(Boolean(mark && mark.class === button.dataset.class)));
   }
   byId("accept").disabled = !mark?.suggested;
@@ -100,9 +99,14 @@ function place(frame, along) {
   history.change(placed(history.value, crossing));
 }
 
+// What the count suggests is accepted by being corrected.
 function edit(changes) {
   const mark = chosenMark();
-  if (mark && !mark.suggested) history.change(changed(history.value, selected, changes));
+  if (!mark) return;
+  if (!mark.suggested) return history.change(changed(history.value, selected, changes));
+  const crossing = { ...taken(mark), ...changes };
+  selected = crossing.id;
+  history.change(placed(history.value, crossing));
 }
 
 const turn = () => edit({ direction: chosenMark()?.direction === "a_to_b" ? "b_to_a" : "a_to_b" });
