@@ -1,14 +1,19 @@
 // The list beside the picture: of every line, zone and mask its name, its words, its counts and what is wrong with it.
+//
+// Cards are made when shapes come or go, and else only brought up to date: nobody who types loses the field.
 
 import { GROUPS, changed, turned } from "./draft.js";
 import { byId, html } from "./elements.js";
 import { glyph, headingOf, opposite } from "./geometry.js";
+
+const WAYS = ["a_to_b", "b_to_a"];
 
 export class Cards {
   #root;
   #history;
   #stage;
   #sight = null;
+  #made = "";
 
   constructor(root, history, stage) {
     this.#root = root;
@@ -17,33 +22,34 @@ export class Cards {
   }
 
   render() {
-    const focused = document.activeElement?.id;
     const draft = this.#history.value;
-    const cards = Object.keys(GROUPS).flatMap((group) => draft[group].map((shape, index) => this.#card(group, index, shape)));
-    if (!cards.length) cards.push(html("p", { class: "soft card" }, "Nothing is drawn yet. Draw a counting line across the road, where vehicles are in sight well before and after it."));
-    this.#root.replaceChildren(...cards);
-    if (focused) byId(focused)?.focus({ preventScroll: true });
+    const wanted = JSON.stringify(Object.keys(GROUPS).map((group) => draft[group].length));
+    if (wanted !== this.#made) this.#make(draft);
+    this.#made = wanted;
+    this.#update(draft);
     if (this.#sight) this.show(this.#sight);
   }
 
-  #card(group, index, shape) {
-    const { title } = GROUPS[group];
-    const selection = this.#stage.selection;
-    const selected = selection?.group === group && selection.index === index;
+  #make(draft) {
+    const cards = Object.keys(GROUPS).flatMap((group) => draft[group].map((_, index) => this.#card(group, index)));
+    if (!cards.length) cards.push(html("p", { class: "soft card" }, "Nothing is drawn yet. Draw a counting line across the road, where vehicles are in sight well before and after it."));
+    this.#root.replaceChildren(...cards);
+  }
+
+  #card(group, index) {
     const id = `${group}-${index}`;
-    const card = html("section", { class: `card${selected ? " selected" : ""}`, "data-card": `${group} ${index}`, "aria-label": `${title} ${shape.name}` });
-    card.addEventListener("focusin", () => selected || this.#stage.select({ group, index }));
+    const card = html("section", { class: "card", id: `${id}-card` });
+    card.addEventListener("focusin", () => card.classList.contains("selected") || this.#stage.select({ group, index }));
     card.append(html("div", { class: "row" },
-      html("label", { for: `${id}-name` }, title),
-      html("div", { class: "grow" }, this.#input(`${id}-name`, shape.name, (name) => changed(this.#history.value, group, index, { name }))),
-      html("button", { class: "small", "aria-label": `Remove ${shape.name}`, title: "Remove", onclick: () => this.#stage.remove(group, index) }, "✕")));
+      html("label", { for: `${id}-name` }, GROUPS[group].title),
+      html("div", { class: "grow" }, this.#input(group, index, "name")),
+      html("button", { class: "small", id: `${id}-remove`, title: "Remove", onclick: () => this.#stage.remove(group, index) }, "✕")));
     if (group === "lines") {
-      const heading = headingOf(shape.points);
-      for (const [way, to] of [["a_to_b", heading], ["b_to_a", opposite(heading)]]) {
+      for (const way of WAYS) {
         card.append(html("div", { class: "row" },
-          html("span", { class: "heading", "aria-hidden": "true" }, glyph(to)),
-          html("div", { class: "grow" }, this.#input(`${id}-${way}`, shape[way], (word) => changed(this.#history.value, group, index, { [way]: word }), `What you call the direction ${glyph(to)} over ${shape.name}`)),
-          html("output", { class: "count", id: `${id}-${way}-count`, "aria-label": `Counted ${shape[way]}` }, "0")));
+          html("span", { class: "heading", id: `${id}-${way}-heading`, "aria-hidden": "true" }),
+          html("div", { class: "grow" }, this.#input(group, index, way)),
+          html("output", { class: "count", id: `${id}-${way}-count` }, "0")));
       }
       card.append(html("div", { class: "row" },
         html("p", { class: "soft grow", id: `${id}-classes` }),
@@ -57,10 +63,33 @@ export class Cards {
     return card;
   }
 
-  #input(id, value, change, label) {
-    const input = html("input", { type: "text", id, value, maxlength: 64, autocomplete: "off", spellcheck: "false", "aria-label": label });
-    input.addEventListener("change", () => this.#history.change(change(input.value.trim())));
+  #input(group, index, key) {
+    const id = `${group}-${index}-${key}`;
+    const input = html("input", { type: "text", id, maxlength: 64, autocomplete: "off", spellcheck: "false" });
+    input.addEventListener("input", () => this.#history.change(changed(this.#history.value, group, index, { [key]: input.value.trim() }), id));
     return input;
+  }
+
+  #update(draft) {
+    const selection = this.#stage.selection;
+    for (const group of Object.keys(GROUPS)) {
+      draft[group].forEach((shape, index) => {
+        const id = `${group}-${index}`;
+        const card = byId(`${id}-card`);
+        card.classList.toggle("selected", selection?.group === group && selection.index === index);
+        card.setAttribute("aria-label", `${GROUPS[group].title} ${shape.name}`);
+        byId(`${id}-remove`).setAttribute("aria-label", `Remove ${shape.name}`);
+        fill(`${id}-name`, shape.name);
+        if (group !== "lines") return;
+        const heading = headingOf(shape.points);
+        for (const [way, to] of [["a_to_b", heading], ["b_to_a", opposite(heading)]]) {
+          put(`${id}-${way}-heading`, glyph(to));
+          fill(`${id}-${way}`, shape[way]);
+          byId(`${id}-${way}`).setAttribute("aria-label", `What you call the direction ${glyph(to)} over ${shape.name}`);
+          byId(`${id}-${way}-count`).setAttribute("aria-label", `Counted ${shape[way]}`);
+        }
+      });
+    }
   }
 
   // What is counted and advised now.
@@ -70,7 +99,7 @@ export class Cards {
     draft.lines.forEach((line, index) => {
       const counts = sight.counts[line.name];
       const classes = {};
-      for (const way of ["a_to_b", "b_to_a"]) {
+      for (const way of WAYS) {
         const labels = counts?.[way] ?? {};
         put(`lines-${index}-${way}-count`, String(Object.values(labels).reduce((sum, n) => sum + n, 0)));
         for (const [label, n] of Object.entries(labels)) classes[label] = (classes[label] ?? 0) + n;
@@ -94,4 +123,10 @@ export class Cards {
 function put(id, text) {
   const element = byId(id);
   if (element && element.textContent !== text) element.textContent = text;
+}
+
+// What somebody types is ours already, but for the spaces at its end.
+function fill(id, value) {
+  const input = byId(id);
+  if (input.value.trim() !== value) input.value = value;
 }

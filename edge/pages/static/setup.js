@@ -39,7 +39,7 @@ function showVerdict() {
 function render() {
   stage.render();
   cards.render();
-  for (const name of ["site", "device"]) byId(name).value = history.value[name];
+  for (const name of ["site", "device"]) if (byId(name).value.trim() !== history.value[name]) byId(name).value = history.value[name];
   byId("undo").disabled = !history.canUndo;
   byId("redo").disabled = !history.canRedo;
   byId("save").disabled = !history.dirty && !state.new;
@@ -70,7 +70,6 @@ history.changed = () => {
 };
 
 async function save(over = false) {
-  document.activeElement?.blur?.(); // what is being typed counts
   const draft = history.value;
   try {
     const answer = await postJson("/save", { draft, over });
@@ -108,7 +107,7 @@ byId("save").addEventListener("click", () => save());
 byId("conflict-leave").addEventListener("click", () => byId("conflict").close());
 byId("conflict-reload").addEventListener("click", () => (byId("conflict").close(), reload()));
 byId("conflict-over").addEventListener("click", () => (byId("conflict").close(), save(true)));
-for (const name of ["site", "device"]) byId(name).addEventListener("change", () => history.change({ ...history.value, [name]: byId(name).value.trim() }));
+for (const name of ["site", "device"]) byId(name).addEventListener("input", () => history.change({ ...history.value, [name]: byId(name).value.trim() }, name));
 document.addEventListener("keydown", (event) => {
   if (stage.drawing && event.key === "Escape") return stage.cancel();
   if (stage.drawing && event.key === "Enter" && event.target.tagName !== "BUTTON") return stage.finish();
@@ -137,6 +136,7 @@ async function watch() {
       pen.drawImage(picture, 0, 0);
       picture.close();
       stage.setSize(sight.width, sight.height);
+      for (const group of ["lines", "zones", "masks"]) byId(`draw-${group}`).disabled = false; // there is something to draw on
       stage.showVehicles(sight, state.colours);
       cards.show(sight);
     } catch (error) {
