@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 CHROMIUM = shutil.which("chromium")
 FLAGS = (
@@ -25,12 +26,10 @@ WAIT_MS = 30_000  # a busy machine is slow, not wrong
 
 
 @contextmanager
-def chromium() -> Iterator[Any]:
+def chromium() -> Iterator[Browser]:
     """The browser; skips the test where there is none."""
     if CHROMIUM is None:
         pytest.skip("chromium is not installed")
-    from playwright.sync_api import expect, sync_playwright
-
     expect.set_options(timeout=WAIT_MS)
     with sync_playwright() as play:
         browser = play.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
@@ -57,7 +56,7 @@ def served(*arguments: str | Path) -> Iterator[str]:
 
 
 @contextmanager
-def opened(browser: Any, address: str, **looks: Any) -> Iterator[Any]:
+def opened(browser: Browser, address: str, **looks: Any) -> Iterator[Page]:
     """A page; whatever it complains of in the console fails the test."""
     context = browser.new_context(**{"viewport": {"width": 1280, "height": 800}, **looks})
     page = context.new_page()
@@ -73,3 +72,8 @@ def opened(browser: Any, address: str, **looks: Any) -> Iterator[Any]:
         context.close()
     # A request that is refused on purpose is told in the page; the browser's own line on it is no fault.
     assert [one for one in complaints if "Failed to load resource" not in one] == []
+
+
+def says(page: Page, where: str, what: str) -> None:
+    """Wait until a part of the page says this."""
+    expect(page.locator(where)).to_contain_text(what)

@@ -11,17 +11,18 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from playwright.sync_api import Browser, Page
 
 from edge.cli import main
 from edge.config import load_config
 from tests.bright_squares import Square, write_clip, write_model
-from tests.pages.browser import chromium, opened, served
+from tests.pages.browser import chromium, opened, says, served
 
 SQUARES = [Square(2, 10, 4), Square(6, 60, -4), Square(20, 10, 3), Square(30, 110, -3), Square(34, 60, -5)]
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
+def browser() -> Iterator[Browser]:
     with chromium() as one:
         yield one
 
@@ -44,12 +45,12 @@ def config(tmp_path: Path, model: Path) -> Path:
     return path
 
 
-def at(page: Any, x: float, y: float) -> tuple[float, float]:
+def at(page: Page, x: float, y: float) -> tuple[float, float]:
     box = page.locator("#frame").bounding_box()
     return box["x"] + x * box["width"], box["y"] + y * box["height"]
 
 
-def drag(page: Any, *places: tuple[float, float]) -> None:
+def drag(page: Page, *places: tuple[float, float]) -> None:
     page.mouse.move(*at(page, *places[0]))
     page.mouse.down()
     for place in places[1:]:
@@ -57,15 +58,9 @@ def drag(page: Any, *places: tuple[float, float]) -> None:
     page.mouse.up()
 
 
-def save(page: Any) -> None:
+def save(page: Page) -> None:
     page.click("#save")
     says(page, "#verdict", "Saved to")
-
-
-def says(page: Any, where: str, what: str) -> None:
-    from playwright.sync_api import expect
-
-    expect(page.locator(where)).to_contain_text(what)
 
 
 def about(*points: tuple[float, float]) -> Any:
@@ -77,7 +72,7 @@ def points_of(path: Path, line: str) -> list[tuple[float, float]]:
     return list(found.points or (found.start, found.end))  # type: ignore[arg-type]
 
 
-def test_a_mouse_draws_a_line_sees_it_count_and_saves_it(browser: Any, clip: Path, config: Path) -> None:
+def test_a_mouse_draws_a_line_sees_it_count_and_saves_it(browser: Browser, clip: Path, config: Path) -> None:
     with served("setup", "--config", config, "--video", clip) as address, opened(browser, address) as page:
         says(page, "#verdict", "draw one counting line")
         page.click("#draw-lines")
@@ -97,7 +92,7 @@ def test_a_mouse_draws_a_line_sees_it_count_and_saves_it(browser: Any, clip: Pat
     assert main(["check", str(config)]) == 0
 
 
-def test_a_keyboard_draws_a_line_and_saves_it(browser: Any, clip: Path, config: Path) -> None:
+def test_a_keyboard_draws_a_line_and_saves_it(browser: Browser, clip: Path, config: Path) -> None:
     with served("setup", "--config", config, "--video", clip) as address, opened(browser, address) as page:
         page.locator("#draw-lines:enabled").wait_for()
         page.keyboard.press("Tab")
@@ -123,7 +118,7 @@ def test_a_keyboard_draws_a_line_and_saves_it(browser: Any, clip: Path, config: 
     assert points_of(config, "line-1") == about((0.25, 0.55), (0.7, 0.571))
 
 
-def test_a_finger_draws_a_bent_line_and_a_mask_and_saves_them(browser: Any, clip: Path, config: Path) -> None:
+def test_a_finger_draws_a_bent_line_and_a_mask_and_saves_them(browser: Browser, clip: Path, config: Path) -> None:
     touch = {"has_touch": True, "is_mobile": True, "viewport": {"width": 420, "height": 860}}
     with served("setup", "--config", config, "--video", clip) as address, opened(browser, address, **touch) as page:
         page.tap("#draw-lines")
@@ -132,7 +127,7 @@ def test_a_finger_draws_a_bent_line_and_a_mask_and_saves_them(browser: Any, clip
         page.tap("#finish")
         page.tap("#draw-masks")
         for x, y in ((0.0, 0.0), (1.0, 0.0), (1.0, 0.2), (0.0, 0.2)):
-            page.touchscreen.tap(*at(page, min(x, 0.99), y + 0.01))
+            page.touchscreen.tap(*at(page, min(max(x, 0.005), 0.99), y + 0.01))
         page.tap("#finish")
         page.tap("#save")
         says(page, "#verdict", "Saved to")
@@ -142,7 +137,7 @@ def test_a_finger_draws_a_bent_line_and_a_mask_and_saves_them(browser: Any, clip
     assert list(load_config(config).masks["mask-1"]) == about((0.0, 0.01), (0.99, 0.01), (0.99, 0.21), (0.0, 0.21))
 
 
-def test_a_mask_hides_what_stands_in_it_while_one_watches(browser: Any, clip: Path, config: Path) -> None:
+def test_a_mask_hides_what_stands_in_it_while_one_watches(browser: Browser, clip: Path, config: Path) -> None:
     whole = "{all: [[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]]}"
     line = "lines: {deck: {from: [0.0, 0.4], to: [1.0, 0.4]}}\n"
     config.write_text(config.read_text() + line + f"masks: {whole}\n")
@@ -156,7 +151,7 @@ def test_a_mask_hides_what_stands_in_it_while_one_watches(browser: Any, clip: Pa
     assert load_config(config).masks == {}
 
 
-def test_what_check_refuses_is_not_saved_and_told_in_its_words(browser: Any, clip: Path, config: Path) -> None:
+def test_what_check_refuses_is_not_saved_and_told_in_its_words(browser: Browser, clip: Path, config: Path) -> None:
     config.write_text(config.read_text() + "lines: {deck: {from: [0.0, 0.4], to: [1.0, 0.4]}}\n")
     before = config.read_text()
     with served("setup", "--config", config, "--video", clip) as address, opened(browser, address) as page:
@@ -166,7 +161,7 @@ def test_what_check_refuses_is_not_saved_and_told_in_its_words(browser: Any, cli
     assert config.read_text() == before
 
 
-def test_a_file_changed_meanwhile_is_not_saved_over_unasked(browser: Any, clip: Path, config: Path) -> None:
+def test_a_file_changed_meanwhile_is_not_saved_over_unasked(browser: Browser, clip: Path, config: Path) -> None:
     config.write_text(config.read_text() + "lines: {deck: {from: [0.0, 0.4], to: [1.0, 0.4]}}\n")
     with served("setup", "--config", config, "--video", clip) as address, opened(browser, address) as page:
         config.write_text(config.read_text() + "keep: {disk_mb: 300}\n")
@@ -179,7 +174,7 @@ def test_a_file_changed_meanwhile_is_not_saved_over_unasked(browser: Any, clip: 
     assert "a_to_b" not in config.with_name("edge.yaml.bak").read_text()
 
 
-def test_a_new_configuration_is_begun(browser: Any, clip: Path, tmp_path: Path) -> None:
+def test_a_new_configuration_is_begun(browser: Browser, clip: Path, tmp_path: Path) -> None:
     path = tmp_path / "new.yaml"
     with served("setup", "--config", path, "--video", clip) as address, opened(browser, address) as page:
         page.click("#draw-zones")
@@ -197,7 +192,7 @@ def test_a_new_configuration_is_begun(browser: Any, clip: Path, tmp_path: Path) 
     assert (said.site, list(said.lines), list(said.zones)) == ("friendship-bridge", ["line-1"], ["zone-1"])
 
 
-def test_nobody_without_the_token_learns_or_changes_anything(browser: Any, clip: Path, config: Path) -> None:
+def test_nobody_without_the_token_learns_or_changes_anything(browser: Browser, clip: Path, config: Path) -> None:
     before = config.read_text()
     with served("setup", "--config", config, "--video", clip) as address:
         port = urlsplit(address).port
@@ -236,10 +231,10 @@ def test_either_signal_ends_it_well(number: int, clip: Path, config: Path) -> No
     ],
 )
 def test_what_cannot_be_set_up_is_told_in_one_sentence(
-    arguments: list[str], word: str, clip: Path, config: Path, capsys: pytest.CaptureFixture[str], monkeypatch: Any
+    arguments: list[str], word: str, clip: Path, config: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.chdir(config.parent)
     (config.parent / "broken.yaml").write_text("siet: a\n")
-    assert main(["setup", *(str(clip) if one == "clip" else one for one in arguments)]) == 2
+    places = {one: str(config.with_name(one)) for one in ("none/edge.yaml", "edge.yaml", "nothing.mp4", "broken.yaml")}
+    assert main(["setup", *((places | {"clip": str(clip)}).get(one, one) for one in arguments)]) == 2
     (sentence,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("crossing-edge: ")]
     assert word in sentence
