@@ -19,9 +19,10 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from collector.errors import CollectorError, InputError
 from collector.ingest import Received, Refusal
-from collector.intake import Intake, ReportRow, start_ms_of
+from collector.intake import Intake, start_ms_of
 from collector.postgres_schema import VERSION, creation, month_of, partition
 from collector.store import DUE, Gap, Item, Tally, UnstorableError, due_parameters
+from collector.tables import ReportRow
 
 _LOG = logging.getLogger(__name__)
 CONNECT_WAIT_S = 10

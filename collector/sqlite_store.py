@@ -13,9 +13,10 @@ from typing import Any, Self
 
 from collector.errors import CollectorError, InputError
 from collector.ingest import Refusal
-from collector.intake import Intake, ReportRow
+from collector.intake import Intake
 from collector.sqlite_schema import APPLICATION_ID, STATEMENTS, VERSION
 from collector.store import DUE, Gap, Item, Tally, UnstorableError, due_parameters
+from collector.tables import ReportRow
 
 CACHE_KIB = 65_536
 """Pages of the file that are held in memory."""

@@ -5,8 +5,19 @@ from typing import Any
 
 import msgspec
 
-from edge.delivery.report import Health, Level, Report, Resend, Response, Waits, ZoneReport, encode
-from edge.delivery.status import Info, LineInfo, Passage, Status, Total, encode_self
+from edge.delivery.report import (
+    Health,
+    Level,
+    PlainCommand,
+    Report,
+    Resend,
+    Response,
+    StripCommand,
+    Waits,
+    ZoneReport,
+    encode,
+)
+from edge.delivery.status import Alert, DeviceHealth, Info, LineInfo, Live, Passage, Status, Total, encode_self
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +31,9 @@ class Channel:
     retained: bool = False
     heard: bool = False
     """The device hears it; else it says it."""
+    service: bool = False
+    """Only a live service says or hears it, and no replay."""
+    qos: int = 1
 
     @property
     def key(self) -> str:
@@ -115,11 +129,105 @@ CHANNELS = (
         ),
     ),
     Channel(
+        "live",
+        Live,
+        "The open bucket, a few seconds old: a look, and no count.",
+        Live(
+            run=_RUN,
+            start="2026-11-22T06:01:00Z",
+            width_ms=60_000,
+            as_of="2026-11-22T06:01:25Z",
+            watched_ms=25_000,
+            lines=_COUNTS,
+            in_view=4,
+            standing={"queue": 6},
+        ),
+        service=True,
+        qos=0,
+    ),
+    Channel(
+        "alert",
+        Alert,
+        "News: a vehicle of a class that was not there for long, a camera that sees nothing or sees again.",
+        Alert(
+            run=_RUN,
+            at="2026-11-22T06:00:31.240Z",
+            kind="rare-class",
+            reason="the first bus since 2022-10-30T08:12:00Z",
+            line="deck",
+            direction="outbound",
+            label="bus",
+            before="2022-10-30T08:12:00Z",
+        ),
+        service=True,
+    ),
+    Channel(
+        "health",
+        DeviceHealth,
+        "How the device fares, once a minute.",
+        DeviceHealth(
+            run=_RUN,
+            as_of="2026-11-22T06:01:00Z",
+            uptime_s=86_400.0,
+            frames_captured=864_000,
+            frames_handled=863_000,
+            frames_dropped=1_000,
+            frames_per_second=9.98,
+            inference_ms_p50=61.2,
+            inference_ms_p95=74.0,
+            cpu_share=1.31,
+            memory_mb=142.0,
+            threads=9,
+            files=24,
+            temperature_c=61.5,
+            throttling=[],
+            disk_free_mb=21_000.0,
+            outbox_unsent=0,
+            outbox_held=1_440,
+            outbox_bytes=953_000,
+            outbox_dropped=0,
+            shelf_waiting=0,
+            clock_synced=True,
+            clock_offset_ms=3,
+            camera="",
+            camera_reopened=0,
+            blind="",
+            strips=1_440,
+            failure="",
+        ),
+        service=True,
+        qos=0,
+    ),
+    Channel(
         "command/resend",
         Resend,
         "Send these reports again.",
         Resend(id="gap-7", journal=_JOURNAL, ranges=[(20, 70)]),
         heard=True,
+    ),
+    Channel(
+        "command/strip",
+        StripCommand,
+        "Send the strip of a line and bucket, if pictures may leave the device.",
+        StripCommand(id="look-1", line="deck", start="2026-11-22T06:00:00Z"),
+        heard=True,
+        service=True,
+    ),
+    Channel(
+        "command/snapshot",
+        PlainCommand,
+        "Send the newest picture, if pictures may leave the device.",
+        PlainCommand(id="look-2"),
+        heard=True,
+        service=True,
+    ),
+    Channel(
+        "command/reload",
+        PlainCommand,
+        "Read the configuration again.",
+        PlainCommand(id="again-1"),
+        heard=True,
+        service=True,
     ),
     Channel(
         "response",
@@ -133,4 +241,8 @@ CHANNELS = (
 def payload_of(channel: Channel) -> bytes:
     """The example of a channel as it goes over the wire."""
     said: Any = channel.example
-    return encode(said) if isinstance(said, Report | Resend | Response) else encode_self(said)
+    return (
+        encode(said)
+        if isinstance(said, Report | Resend | Response | PlainCommand | StripCommand)
+        else encode_self(said)
+    )

@@ -136,7 +136,7 @@ def _operation(channel: Channel) -> dict[str, Any]:
         "action": "receive" if channel.heard else "send",
         "channel": {"$ref": f"#/channels/{channel.key}"},
         "messages": [{"$ref": f"#/channels/{channel.key}/messages/{channel.key}"}],
-        "bindings": {"mqtt": {"qos": 1, "retain": channel.retained, "bindingVersion": "0.2.0"}},
+        "bindings": {"mqtt": {"qos": channel.qos, "retain": channel.retained, "bindingVersion": "0.2.0"}},
     }
     if channel.heard:
         operation["reply"] = {

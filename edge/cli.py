@@ -64,6 +64,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"%(prog)s {version('crossing-monitor')}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
+    run = commands.add_parser("run", help="the service: count what a camera sees, and send it")
+    run.add_argument("--config", type=Path, required=True, metavar="edge.yaml")
+    run.set_defaults(run=_run)
+
     replay = commands.add_parser("replay", help="count a recorded video or a tape")
     replay.add_argument("video", type=Path, metavar="VIDEO", help="a video, or a tape (.tape, .jsonl)")
     replay.add_argument(
@@ -167,6 +171,12 @@ def _threads(text: str) -> int:
     if number > 64:
         raise argparse.ArgumentTypeError(f"{text!r}: allowed are 1 to 64")
     return number
+
+
+def _run(given: argparse.Namespace) -> None:
+    from edge.run_command import run_service
+
+    run_service(given.config)
 
 
 def _replay(given: argparse.Namespace) -> None:

@@ -36,7 +36,7 @@ Word = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
 
 
 AREA_MIN = 1e-5  # of the picture: some nine pixels of one of 1280x720
-CHOICES = {"region": ("lines", "picture"), "ground": ("bottom", "centre")}
+CHOICES = {"region": ("lines", "picture"), "ground": ("bottom", "centre"), "transport": ("tcp", "udp")}
 WORDS = (
     ("Expected ", "allowed is "),
     ("`int`", "a whole number"),
@@ -56,7 +56,25 @@ class Camera(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Where frames come from."""
 
     url: Annotated[str, msgspec.Meta(min_length=1)]
+    """rtsp://, rtsps://, http:// (MJPEG), /dev/video0, csi:0, or the path of a video that is played as if live."""
     frames_per_second: Annotated[float, msgspec.Meta(gt=0, le=60)] = 10.0
+    """So many are decoded and looked at, at most."""
+    username: str = ""
+    """Of a stream, instead of in its url; with it password_file or password_credential."""
+    password_file: str = ""
+    password_credential: str = ""
+    """Name of a systemd credential (LoadCredential=) that holds the password, instead of a file."""
+    transport: Literal["tcp", "udp"] = "tcp"
+    """Of RTSP."""
+    width: Annotated[int, msgspec.Meta(ge=0, le=7_680)] = 0
+    height: Annotated[int, msgspec.Meta(ge=0, le=4_320)] = 0
+    """Asked of a USB or CSI camera, in pixels; 0: what it gives."""
+    open_timeout_s: Annotated[float, msgspec.Meta(ge=1, le=60)] = 5.0
+    """So long a stream may take to open."""
+    stall_s: Annotated[float, msgspec.Meta(ge=1, le=60)] = 5.0
+    """A camera that gives no frame for so long is opened anew."""
+    loop: bool = True
+    """Whether a video begins again at its end."""
 
 
 class Model(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -406,11 +424,22 @@ def warnings_of(config: Config) -> list[str]:
             found.append(
                 f"zones.{name} reaches the edge of the picture: vehicles are lost from sight there, not seen to leave"
             )
-    unused = {
-        "camera": config.camera is not None,
-        "keep.strips_days": config.keep.strips_days != Keep().strips_days,
-    }
-    found += [f"{key} is checked, but has no effect in this version" for key, given in unused.items() if given]
+    if config.camera is not None:
+        found += _camera_warnings(config.camera)
+    return found
+
+
+def _camera_warnings(camera: Camera) -> list[str]:
+    found = []
+    if re.search(r"://[^/@]*:[^/@]*@", camera.url):
+        found.append("camera.url holds a password: say username and password_file or password_credential instead")
+    if camera.url.startswith("http://") and camera.username:
+        found.append("camera.url is http: anybody on the way can read the password and the picture")
+    if re.search(r"stream1\b|/101\b|subtype=0\b|main", camera.url):
+        found.append(
+            "camera.url looks like a main stream: 4K costs a small board its processor to decode and counts no better; "
+            "take the second stream, some 640 to 1280 pixels wide"
+        )
     return found
 
 

@@ -145,7 +145,7 @@ def broker_of(mqtt: Mqtt) -> Broker:
         host=mqtt.host,
         port=mqtt.port,
         username=mqtt.username,
-        password_file=_password_file(mqtt),
+        password_file=credential("mqtt", mqtt.password_credential) or _path(mqtt.password_file),
         tls=mqtt.tls,
         ca_file=_path(mqtt.ca_file),
         certificate_file=_path(mqtt.certificate_file),
@@ -182,17 +182,17 @@ def passage_of(crossing: Crossing, run: str, config: Config) -> Passage:
     )
 
 
-def _password_file(mqtt: Mqtt) -> Path | None:
-    """The file that holds the password; a credential's is in the folder that systemd names."""
-    if not mqtt.password_credential:
-        return _path(mqtt.password_file)
+def credential(where: str, name: str) -> Path | None:
+    """The file of a systemd credential (LoadCredential=); None if none is named."""
+    if not name:
+        return None
     folder = os.environ.get("CREDENTIALS_DIRECTORY")
     if not folder:
         raise InputError(
-            f"mqtt.password_credential {mqtt.password_credential}: systemd hands no credentials to this process; "
-            "say LoadCredential= in the unit, or use mqtt.password_file"
+            f"{where}.password_credential {name}: systemd hands no credentials to this process; "
+            "say LoadCredential= in the unit, or use password_file"
         )
-    return Path(folder) / mqtt.password_credential
+    return Path(folder) / name
 
 
 def _path(text: str) -> Path | None:

@@ -91,7 +91,11 @@ def test_the_fingerprint_tells_configurations_apart() -> None:
     [
         (config(devise="x"), "devise is not known; did you mean 'device'?"),
         (config(report={"evry_s": 60}), "report.evry_s is not known; did you mean 'every_s'?"),
-        (config(camera={"url": "a", "xyz": 3}), "camera.xyz is not known; allowed are url, frames_per_second"),
+        (
+            config(camera={"url": "a", "xyz": 3}),
+            "camera.xyz is not known; allowed are url, frames_per_second, username, password_file, "
+            "password_credential, transport, width, height, open_timeout_s, stall_s, loop",
+        ),
         (
             {"lines": {"deck": {**DECK, "a_to_c": "out"}}},
             "lines.deck.a_to_c is not known; did you mean 'a_to_b'?",

@@ -77,15 +77,17 @@ def test_the_chores_of_the_readme_and_of_the_makefile_are_the_same() -> None:
 
 
 def test_the_configuration_shown_is_valid_and_its_keys_are_all_there_are(tmp_path: Path) -> None:
-    collector_yaml, zone_yaml, edge_yaml = (block("yaml", word) for word in ("store:", "plane:", "site:"))
-    assert len(blocks("yaml")) == 3
+    words = ("store:", "plane:", "site:", "metrics_port:")
+    collector_yaml, zone_yaml, edge_yaml, service_yaml = (block("yaml", word) for word in words)
+    assert len(blocks("yaml")) == 4
     config = parse_config(yaml.safe_load(edge_yaml))
     assert config.site == "friendship-bridge"
     zone = yaml.safe_load(zone_yaml)["zones"]["queue"]
     parse_config(yaml.safe_load(edge_yaml) | {"zones": {"queue": zone}})
     assert set(zone) == {f.name for f in msgspec.structs.fields(Zone)}
-    untold = {"camera", "alerts", "state", "metrics_port"}  # of the live service, which is not there yet
-    assert set(yaml.safe_load(edge_yaml)) == {f.name for f in msgspec.structs.fields(Config)} - untold
+    both = yaml.safe_load(edge_yaml) | yaml.safe_load(service_yaml)
+    parse_config(both)
+    assert set(both) == {f.name for f in msgspec.structs.fields(Config)}
     path = tmp_path / "collector.yaml"
     path.write_text(collector_yaml, encoding="utf-8")
     assert collector_config.load(path).mqtt.host == "broker.example"

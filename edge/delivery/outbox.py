@@ -25,8 +25,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Self
 
+import msgspec
+
 from edge.delivery.letter import Letter
-from edge.delivery.report import Report, encode, rfc3339
+from edge.delivery.report import Report, decode, encode, rfc3339
 from edge.delivery.status import Total
 from edge.errors import WorkError
 
@@ -238,6 +240,32 @@ class Outbox:
                 if resent >= limit:
                     break
             return Resent(resent, tuple(gone))
+
+    def correct(self, run: str, offset_ms: int) -> int:
+        """Move the reports of a run that are not sent yet by `offset_ms`, for its clock was wrong; how many they were.
+
+        One that is on its way at this moment may have arrived as it was: marked, under the same number, counted once.
+        """
+        with self._transaction() as database:
+            rows = database.execute("SELECT number, payload FROM letter WHERE sent = 0 AND seq IS NOT NULL").fetchall()
+            (since_ms,) = database.execute("SELECT since_ms FROM ledger").fetchone()
+            corrected = 0
+            for number, payload in rows:
+                report = decode(payload)
+                if report.run != run:
+                    continue
+                corrected += 1
+                moved_ms = max(report.start_ms + offset_ms, 0)
+                right = encode(msgspec.structs.replace(report, start=rfc3339(moved_ms), clock_synced=True))
+                database.execute("UPDATE letter SET payload = ? WHERE number = ?", (right, number))
+                database.execute(
+                    "UPDATE ledger SET bytes_held = bytes_held + ?, as_of_ms = max(as_of_ms, ?)",
+                    (len(right) - len(payload), moved_ms + report.width_ms),
+                )
+                if report.start_ms == since_ms:
+                    database.execute("UPDATE ledger SET since_ms = ?", (moved_ms,))
+        self.revision += 1
+        return corrected
 
     def progress(self, run: str) -> Progress:
         """How far a run was ever committed here: one that is taken up again goes on from there."""

@@ -164,6 +164,20 @@ class Resend(msgspec.Struct, frozen=True, kw_only=True):
     journal: Name | msgspec.UnsetType = msgspec.UNSET
 
 
+class PlainCommand(msgspec.Struct, frozen=True, kw_only=True):
+    """`command/snapshot`, `command/reload`: nothing but to do it."""
+
+    id: Transaction
+
+
+class StripCommand(msgspec.Struct, frozen=True, kw_only=True):
+    """`command/strip`: the strip of a line and of the bucket that starts then."""
+
+    id: Transaction
+    line: Name
+    start: str
+
+
 class Response(msgspec.Struct, frozen=True, kw_only=True):
     """What became of a command, by its `id`. `ok` is false where it was not done, and `reason` says why.
 
@@ -178,9 +192,11 @@ class Response(msgspec.Struct, frozen=True, kw_only=True):
     journal: Name | msgspec.UnsetType = msgspec.UNSET
     resent: Amount = 0
     gone: Ranges = []
+    jpeg: str | msgspec.UnsetType = msgspec.UNSET
+    """A picture that was asked for, in base64."""
 
 
-_Said = TypeVar("_Said", Resend, Response)
+_Said = TypeVar("_Said", Resend, Response, PlainCommand, StripCommand)
 
 
 class Address(NamedTuple):
@@ -191,7 +207,7 @@ class Address(NamedTuple):
     channel: str
 
 
-def encode(said: Report | Resend | Response) -> bytes:
+def encode(said: Report | Resend | Response | PlainCommand | StripCommand) -> bytes:
     """JSON with sorted keys: equal reports are equal bytes."""
     return msgspec.json.encode(said, order="sorted")
 

@@ -10,7 +10,7 @@ from messages import MINUTE_MS, NOON_MS, a_report, blind, received
 from collector.errors import CollectorError
 from collector.gaps import UNSEEN_YOUNG_MS, WAIT_MS_FIRST, WAIT_MS_MAX, YOUNG_MS, Missing
 from collector.ingest import Refusal, Said
-from collector.intake import JOURNALS_MAX
+from collector.names import JOURNALS_MAX
 from collector.store import Asked, Gap, Gone, Item, Store, Tally, UnstorableError
 from collector.totals import Selection, totals
 

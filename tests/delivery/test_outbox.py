@@ -8,12 +8,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from reports import MINUTE_MS, NOON_MS, a_report
 
 from edge.delivery.letter import Letter
 from edge.delivery.outbox import SET_ASIDE_MAX, Outbox, OutboxState, Progress, Resent
-from edge.delivery.report import encode, rfc3339
+from edge.delivery.report import Report, decode, encode, rfc3339
 from edge.errors import WorkError
 
 REPOSITORY = Path(__file__).parents[2]
@@ -342,3 +343,21 @@ def test_the_file_is_synchronous_and_has_a_write_ahead_log(tmp_path: Path) -> No
     with sqlite3.connect(tmp_path / "outbox.sqlite") as database:
         assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     database.close()
+
+
+def test_reports_of_a_run_whose_clock_was_wrong_are_moved_while_they_wait(tmp_path: Path) -> None:
+    def in_1970(seq: int) -> Report:
+        report = msgspec.structs.replace(a_report(seq, run="run-0"), clock_synced=False)
+        return msgspec.structs.replace(report, start=rfc3339(seq * MINUTE_MS))
+
+    with Outbox(tmp_path / "outbox.sqlite") as outbox:
+        for _ in range(3):
+            outbox.append(in_1970, now_ms=NOON_MS)
+        outbox.sent([1])
+        fill(outbox, 1)
+        assert outbox.correct("run-0", NOON_MS) == 2
+        moved = [decode(letter.payload) for letter in outbox.pending(10)]
+        assert moved == [a_report(2, run="run-0"), a_report(3, run="run-0"), a_report(4)]
+        assert outbox.state().bytes_held == sum(len(letter.payload) for letter in outbox.pending(10)) + len(
+            encode(in_1970(1))
+        )

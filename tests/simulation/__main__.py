@@ -36,7 +36,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     reports = gone = duplicates = dropped = failed = 0
     with workers(given.jobs) as pool:
         for seed, ended, why in tqdm(
-            pool.map(attempt, seeds, chunksize=8), total=len(seeds), unit="seed", mininterval=1
+            pool.map(attempt, seeds, chunksize=1 if given.until_failure else 8),
+            total=len(seeds),
+            unit="seed",
+            mininterval=1,
         ):
             if ended is None:
                 failed += 1

@@ -14,7 +14,7 @@ from tests.simulation.device import Device
 from tests.simulation.oracle import Book, WrongError
 from tests.simulation.world import World
 
-CALM_MS_MAX = 2 * 3_600_000  # time enough for every wait between two requests for what was missed in minutes
+CALM_MS_MAX = 3_600_000  # time enough for every wait between two requests for what was missed in minutes
 MEMORY = Path("/dev/shm")  # where there is one: what is synced here costs nothing
 
 

@@ -23,6 +23,7 @@ from collections import Counter
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,7 @@ from tests.system.product import COLLECTOR, REPOSITORY, collector_configuration,
 
 DEVICES = ("bridge/mast-1", "bridge/mast-2")
 COLLECTORS = ("collector", "collector-2")
-STARTS = tuple(f"2026-11-2{day}T06:00:00Z" for day in range(1, 8))
+FIRST_START = datetime(2026, 1, 1, 6, tzinfo=UTC)
 SCENE, SCENE_S = "tape-free-portal.yaml", 900.0
 BUCKET_S = 5
 LONGER_THAN_KEEPALIVE_S = 50.0
@@ -100,33 +101,35 @@ class Process:
 
 
 class Device:
-    """Replays the tape once for each start, one run after another, into one outbox."""
+    """Replays the tape again and again, each time as another day and so as another run, into one outbox."""
 
     def __init__(self, configuration: Path, tape: Path, outbox: Path, log: Path) -> None:
         self.configuration = configuration
         self.tape = tape
         self.outbox = outbox
+        self.starts: list[str] = []
+        """Of the runs that have begun."""
         self._log = log
-        self._left = list(STARTS)
-        self._process = self._replay(self._left[0])
+        self._process = self._replay()
         self.postman = Process([sys.executable, "-m", "tests.system.postman", configuration, outbox], log)
 
-    def _replay(self, start: str) -> Process:
+    def _replay(self) -> Process:
+        start = f"{FIRST_START + timedelta(days=len(self.starts)):%Y-%m-%dT%H:%M:%SZ}"
+        self.starts.append(start)
         words = ("replay", self.tape, "--config", self.configuration, "--start", start)
         return Process(crossing_edge(*words, "--publish", "--outbox", self.outbox), self._log)
 
-    def go_on(self) -> None:
-        """Start what has ended, or the next run."""
-        if self._left and self._process.done:
-            self._left.pop(0)
-            if self._left:
-                self._process = self._replay(self._left[0])
-        if self._left:
+    def go_on(self, *, more: bool) -> None:
+        """Start what was killed again, and after a run, if there are to be more, the next."""
+        if self._process.done and more:
+            self._process = self._replay()
+        if not self._process.done:
             self._process.start()
 
     @property
     def finished(self) -> bool:
-        return not self._left
+        """The last run has come to its end."""
+        return self._process.done
 
     def kill(self) -> bool:
         """SIGKILL."""
@@ -232,14 +235,12 @@ class Chaos:
         }
         while self.tally.kills["devices"] < kills and time.monotonic() < until_s:
             for device in self.devices:
-                device.go_on()
+                device.go_on(more=True)
             for collector in self.collectors:
                 collector.start()
             [trouble] = self.chance.choices(list(troubles), list(troubles.values()))
             trouble()
             time.sleep(self.chance.choice((0.3, 1.0, 2.5, 4.0)))
-            if all(device.finished for device in self.devices):
-                break
 
     def _kill_device(self) -> None:
         if self.chance.choice(self.devices).kill():
@@ -295,7 +296,7 @@ class Chaos:
         while not all(device.finished for device in self.devices):
             assert time.monotonic() < until_s, "the devices do not come to an end"
             for device in self.devices:
-                device.go_on()
+                device.go_on(more=False)
             for collector in self.collectors:
                 collector.start()
             time.sleep(0.5)
@@ -326,7 +327,7 @@ class Chaos:
         """What the pure pipeline makes of the tape, by device, run and in order."""
         found = {}
         for device in self.devices:
-            for start in STARTS:
+            for start in device.starts:
                 out = self._folder / f"pure-{device.configuration.stem}-{start[:10]}"
                 if not out.exists():
                     words = ["replay", device.tape, "--config", device.configuration, "--start", start, "--out", out]

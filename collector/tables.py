@@ -1,0 +1,38 @@
+"""What the intake needs of the tables, and what differs between the kinds of store."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple, Protocol
+
+
+class ReportRow(NamedTuple):
+    """A report that is new, with its counts above zero as (series, vehicles)."""
+
+    device_id: int
+    run_id: int
+    seq: int
+    start_ms: int
+    width_ms: int
+    watched_ms: int
+    layout_id: int | None
+    received_ms: int
+    payload: bytes
+    counts: list[tuple[int, int]]
+
+
+class Tables(Protocol):
+    """What differs between the kinds of store. In a query `?` is a parameter."""
+
+    holding: str
+    """The clause that locks the rows of a SELECT until the end of the transaction."""
+
+    def rows(self, query: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]: ...  # noqa: D102
+    def many(self, query: str, rows: Sequence[Sequence[Any]]) -> None: ...  # noqa: D102
+
+    def rows_of(self, query: str, numbers: Sequence[int]) -> list[tuple[Any, ...]]:
+        """A query with one `{numbers}`, the set in which a column must be."""
+
+    def known(self, wanted: dict[int, list[int]]) -> list[tuple[int, int, bytes]]:
+        """Run id, seq and payload of the reports that are stored of these runs and numbers."""
+
+    def add(self, reports: Sequence[ReportRow]) -> None:
+        """Insert them and their counts."""

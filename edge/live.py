@@ -1,0 +1,105 @@
+"""From the configuration to the parts of a live run: the camera, the detector, the watch over the scene."""
+
+import hashlib
+import logging
+import os
+from contextlib import suppress
+from pathlib import Path
+
+import cv2
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.clock import Clock
+from edge.config import Camera as CameraConfig
+from edge.config import Config
+from edge.errors import InputError
+from edge.reporter import credential
+from edge.stages import build_detector
+from edge.vision.camera import Camera
+from edge.vision.capture import Source
+from edge.vision.clock import FrameClock
+from edge.vision.detector import OnnxDetector
+from edge.vision.frame import Frame
+from edge.vision.scene import SceneWatcher
+
+log = logging.getLogger(__name__)
+
+REFERENCE_AFTER_MS = 30_000  # of a picture in which something can be seen
+
+
+def open_camera(config: CameraConfig, clock: Clock) -> tuple[Camera, FrameClock]:
+    """The camera, not yet begun, and the clock of its frames. InputError where its password cannot be read."""
+    password = ""
+    if config.password_credential or config.password_file:
+        path = credential("camera", config.password_credential) or Path(config.password_file)
+        try:
+            password = path.read_text(encoding="utf-8").rstrip("\r\n")
+        except (OSError, UnicodeDecodeError) as error:
+            raise InputError(f"camera.password_file {path} cannot be read: {error}") from error
+    source = Source(
+        config.url,
+        username=config.username,
+        password=password,
+        transport=config.transport,
+        width=config.width,
+        height=config.height,
+        frames_per_second=config.frames_per_second,
+        open_timeout_s=config.open_timeout_s,
+        stall_s=config.stall_s,
+        loop=config.loop,
+    )
+    frame_clock = FrameClock(clock)
+    return Camera(source, clock, frame_clock), frame_clock
+
+
+class LiveParts:
+    """Makes what a run looks with. Reference pictures lie in `folder`, one for each way in which lines were drawn."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def detector(self, config: Config, width: int, height: int) -> OnnxDetector:
+        """The detector for a picture of that size."""
+        return build_detector(config, width, height)
+
+    def scene(self, config: Config, width: int, height: int) -> "LiveScene":
+        """The watch over a picture of that size; without a reference yet, it takes one."""
+        drawn = hashlib.sha256(msgspec.json.encode((config.lines, config.zones, width, height), order="sorted"))
+        return LiveScene(self._folder / f"reference-{drawn.hexdigest()[:12]}.jpg")
+
+
+class LiveScene:
+    """Whether something can be seen, against the reference in `path`, which is taken where there is none."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._seeing_since_ms: int | None = None
+        reference: NDArray[np.uint8] | None = None
+        if path.is_file():
+            image = cv2.imread(str(path))
+            reference = None if image is None else np.asarray(image, np.uint8)
+        self._has_reference = reference is not None
+        self._watcher = SceneWatcher(reference)
+
+    def update(self, frame: Frame) -> str:
+        """Why nothing can be seen; empty while something can."""
+        blind = self._watcher.update(frame).blind
+        if not self._has_reference:
+            self._wait_for_reference(frame, blind)
+        return blind
+
+    def _wait_for_reference(self, frame: Frame, blind: str) -> None:
+        if blind:
+            self._seeing_since_ms = None
+        elif self._seeing_since_ms is None:
+            self._seeing_since_ms = frame.captured_ms
+        elif frame.captured_ms - self._seeing_since_ms >= REFERENCE_AFTER_MS:
+            self._has_reference = True
+            self._watcher = SceneWatcher(frame.image)
+            part = self._path.with_suffix(".part.jpg")
+            with suppress(OSError):  # a disk that fails costs the reference after a restart, and no count
+                if cv2.imwrite(str(part), frame.image, [cv2.IMWRITE_JPEG_QUALITY, 90]):
+                    os.replace(part, self._path)  # noqa: PTH105  # the one that is atomic by name
+                    log.info("this picture is the reference from now on: %s", self._path)

@@ -1,0 +1,78 @@
+"""The last `health` as text for Prometheus, on loopback only: one small server in a thread of its own."""
+
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import msgspec
+
+from edge.delivery.status import DeviceHealth
+from edge.errors import InputError
+
+HELP = {
+    "uptime_s": "counter",
+    "frames_captured": "counter",
+    "frames_handled": "counter",
+    "frames_dropped": "counter",
+    "outbox_dropped": "counter",
+    "camera_reopened": "counter",
+    "strips": "counter",
+}
+"""What only grows; all else is a gauge."""
+
+
+class Metrics:
+    """Serves `http://127.0.0.1:PORT/metrics` until closed; `show` puts a new health in place."""
+
+    def __init__(self, port: int) -> None:
+        self._text = b""
+        metrics = self
+
+        class Page(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                found = self.path == "/metrics"
+                self.send_response(200 if found else 404)
+                self.send_header("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
+                self.end_headers()
+                self.wfile.write(metrics._text if found else b"/metrics is here\n")
+
+            def log_message(self, *_: Any) -> None:
+                """Nobody needs to know who looked."""
+
+        try:
+            self._server = ThreadingHTTPServer(("127.0.0.1", port), Page)
+        except OSError as error:
+            raise InputError(f"metrics_port {port} cannot be used: {error.strerror}") from error
+        self._server.daemon_threads = True
+        self._thread = threading.Thread(target=self._server.serve_forever, name="metrics", daemon=True)
+        self._thread.start()
+
+    def show(self, health: DeviceHealth) -> None:
+        """This is how the device fares now."""
+        self._text = text_of(health).encode()
+
+    def close(self) -> None:
+        """Serve no more."""
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
+def text_of(health: DeviceHealth) -> str:
+    """Every number by its name; a sentence becomes 1 where there is one."""
+    lines = []
+    for name, value in msgspec.to_builtins(health).items():
+        match value:
+            case bool():
+                number: float = int(value)
+            case int() | float():
+                number = value
+            case str() if name in ("camera", "blind", "failure"):
+                name, number = f"{name}_trouble", int(bool(value))  # noqa: PLW2901  # 1: see `health` for what it is
+            case list():
+                number = len(value)
+            case _:
+                continue
+        full = f"crossing_{name}"
+        lines += [f"# TYPE {full} {HELP.get(name, 'gauge')}", f"{full} {number}"]
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,96 @@
+"""Alerts, from the rules to the outbox: what is news, with its reason, and a picture if pictures may leave.
+
+When a class was last seen is noted in the outbox, so that a restart is no news.
+"""
+
+import base64
+from collections.abc import Sequence
+
+import cv2
+
+from edge.alerts import DAY_MS, RareClasses
+from edge.clock import Clock
+from edge.config import Config
+from edge.counting.crossing import Crossing
+from edge.delivery.outbox import Outbox
+from edge.delivery.report import rfc3339
+from edge.delivery.status import Alert, encode_self
+from edge.errors import WorkError
+from edge.obeying import JPEG_BYTES_MAX
+from edge.vision.frame import Frame
+
+NOTE = "seen-"
+WIDTH_PX = (640, 480, 320)
+
+
+class Newsroom:
+    """Posts alerts of one device. All but `see` raise WorkError where the outbox fails."""
+
+    def __init__(self, config: Config, outbox: Outbox, clock: Clock) -> None:
+        self._config = config
+        self._outbox = outbox
+        self._clock = clock
+        self._rare: RareClasses | None = None  # until the outbox tells what was seen before
+        self._frame: Frame | None = None
+
+    def see(self, frame: Frame) -> None:
+        """The newest picture."""
+        self._frame = frame
+
+    def snapshot(self) -> bytes:
+        """It as a JPEG small enough to be sent; empty before there is one."""
+        frame = self._frame
+        if frame is None:
+            return b""
+        for width in WIDTH_PX:
+            scale = min(1.0, width / frame.image.shape[1])
+            small = cv2.resize(frame.image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+            _, jpeg = cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, 70])
+            if jpeg.nbytes <= JPEG_BYTES_MAX:
+                break
+        return jpeg.tobytes()
+
+    def crossed(self, crossings: Sequence[Crossing], run: str) -> None:
+        """Call out what is rare among them."""
+        alerts = self._config.alerts
+        if not alerts.classes:
+            return
+        if self._rare is None:
+            noted = {label: self._outbox.noted(NOTE + label) for label in alerts.classes}
+            seen_ms = {label: int(text) for label, text in noted.items() if text}
+            self._rare = RareClasses(alerts.classes, quiet_ms=round(alerts.quiet_days * DAY_MS), seen_ms=seen_ms)
+        for crossing, before_ms in self._rare.update(crossings):
+            direction = self._config.direction_words[crossing.line][crossing.direction]
+            since = "as far as this device knows" if before_ms is None else f"since {rfc3339(before_ms)}"
+            alert = Alert(
+                run=run,
+                at=rfc3339(crossing.crossed_ms),
+                kind="rare-class",
+                reason=f"the first {crossing.label} {since}",
+                line=crossing.line,
+                direction=direction,
+                label=crossing.label,
+                before=None if before_ms is None else rfc3339(before_ms),
+                jpeg=base64.b64encode(self.snapshot()).decode("ascii") if self._config.keep.pictures_leave else "",
+            )
+            self._post(alert)
+        for label in {crossing.label for crossing in crossings} & set(alerts.classes):
+            self._outbox.note(NOTE + label, str(self._rare.seen_ms[label]))
+
+    def blind(self, kind: str, reason: str, run: str) -> None:
+        """Call out that nothing is seen any more, or something again; `kind` is empty where neither is news."""
+        if kind == "blind":
+            self._post(Alert(run=run, at=rfc3339(self._clock.real_ms()), kind="blind", reason=reason))
+        elif kind == "seeing":
+            self._post(Alert(run=run, at=rfc3339(self._clock.real_ms()), kind="seeing", reason="the camera sees again"))
+
+    def _post(self, alert: Alert) -> None:
+        try:
+            self._outbox.post(
+                f"{self._config.site}/{self._config.device}/alert",
+                encode_self(alert),
+                run=alert.run,
+                now_ms=self._clock.real_ms(),
+            )
+        except WorkError as error:
+            raise WorkError(f"an alert ({alert.reason}) could not be kept: {error}") from error

@@ -1,0 +1,85 @@
+"""The thread that sends: it owns the publisher and all that is said to the broker, so that no link holds up a frame.
+
+The thread that counts hands over what is to be said (`say`, `trouble`, `renew`) by a queue and never waits; reports go
+by way of the outbox, whose calls are transactions under a lock of its own. `stop` lets the thread say goodbye and ends
+it.
+"""
+
+import logging
+import queue
+import threading
+from collections.abc import Callable
+
+from edge.delivery.mqtt import Publisher
+
+log = logging.getLogger(__name__)
+
+STEP_S = 0.25
+WAITING_MAX = 1_000
+"""Things to say that wait; of more, the newest are not taken: `live` and `health` are looks, and soon told again."""
+FAREWELL_S = 4.0
+
+
+class Sender:
+    """Steps a publisher until `stop`; `make_publisher` is called anew for every run. Without one nothing is sent."""
+
+    def __init__(self, make_publisher: Callable[[], Publisher] | None) -> None:
+        self.failure = ""
+        self.unsaid = 0
+        """Looks that were not taken."""
+        self._make_publisher = make_publisher
+        self._tasks: queue.Queue[Callable[[Publisher], object]] = queue.Queue(WAITING_MAX)
+        self._renewed = threading.Event()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="sender", daemon=True)
+
+    def start(self) -> None:
+        """Begin to send."""
+        if self._make_publisher is not None:
+            self._thread.start()
+
+    def say(self, channel: str, payload: bytes) -> None:
+        """Say what may be missed."""
+        self._put(lambda publisher: publisher.say(channel, payload))
+
+    def trouble(self, what: str, sentence: str) -> None:
+        """Be degraded, or with an empty sentence no more."""
+        self._put(lambda publisher: publisher.trouble(what, sentence))
+
+    def renew(self) -> None:
+        """A new run began: what is retained, and the last will, must name it."""
+        self._renewed.set()
+
+    def stop(self) -> None:
+        """Say `offline` and end, within FAREWELL_S."""
+        self._stopping.set()
+        if self._thread.is_alive():
+            self._thread.join(FAREWELL_S)
+
+    def _put(self, task: Callable[[Publisher], object]) -> None:
+        if self._make_publisher is None:
+            return
+        try:
+            self._tasks.put_nowait(task)
+        except queue.Full:
+            self.unsaid += 1
+
+    def _run(self) -> None:
+        assert self._make_publisher is not None, "only a sender with a broker runs"
+        while not self._stopping.is_set():
+            self._renewed.clear()
+            try:
+                with self._make_publisher() as publisher:
+                    while not self._stopping.is_set() and not self._renewed.is_set():
+                        self._do_tasks(publisher)
+                        publisher.step(wait_s=STEP_S)
+                        self.failure = publisher.failure
+                    self._do_tasks(publisher)
+            except Exception as error:  # the thread's outermost loop: counting goes on, and people are told
+                self.failure = f"sending failed: {error}"
+                log.exception("sending failed; trying again")
+                self._stopping.wait(10.0)
+
+    def _do_tasks(self, publisher: Publisher) -> None:
+        while not self._tasks.empty():
+            self._tasks.get_nowait()(publisher)

@@ -1,0 +1,416 @@
+"""The service: from the camera to the outbox, for years. Counting and sending are two threads; the camera has its own.
+
+This thread takes the newest frame, looks at the scene, detects, counts, and commits what a bucket closed; nothing
+here waits for a network. Once a second it minds everything else: what is live, health, alerts, the clock, a new
+configuration.
+
+A *run* is one anchor of the clock, one size of the picture and one configuration. When one of them changes the run
+ends with its open buckets as they are, and the next begins: halves of a bucket under two runs add up.
+
+Where no frame comes, time goes on: after `gap_ms` a blind frame a second says that nobody looks, so blind buckets are
+reported, and a zero never is.
+"""
+
+import logging
+import secrets
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Protocol
+
+from edge.alerts import Blindness
+from edge.clock import Clock
+from edge.config import Config, counting_lines, queue_zones
+from edge.counting.buckets import Bucket
+from edge.counting.crossing import Crossing
+from edge.counting.detection import DetectedFrame
+from edge.counting.pipeline import Pipeline, Step
+from edge.delivery.outbox import Outbox
+from edge.delivery.report import Health, Report, report_of, rfc3339
+from edge.delivery.shelf import Shelf
+from edge.delivery.status import Live, encode_self
+from edge.errors import CrossingError, WorkError
+from edge.metrics import Metrics
+from edge.newsroom import Newsroom
+from edge.notify import notify
+from edge.reload import reloaded
+from edge.reporter import passage_of
+from edge.sender import Sender
+from edge.stages import build_pipeline
+from edge.strips import StripKeeper
+from edge.vision.camera import CameraState
+from edge.vision.frame import Frame
+from edge.vitals import Vitals
+
+log = logging.getLogger(__name__)
+
+TAKE_S = 0.25
+MIND_MS = 1_000
+HEALTH_MS = 60_000
+STEPPED_MS = 1_000
+"""So far the system's clock may be from that of the frames before a new run follows it."""
+NOMINAL_SIZE = (1280, 720)
+"""Of the picture, until there is one: blind buckets need none, lines are fractions."""
+
+
+class Detector(Protocol):
+    """From a frame to what is in it."""
+
+    def detect(self, frame: Frame) -> DetectedFrame: ...  # noqa: D102
+
+
+class Camera(Protocol):
+    """The newest frame, and how the camera is."""
+
+    @property
+    def state(self) -> CameraState: ...  # noqa: D102
+
+    def take(self, wait_s: float) -> Frame | None: ...  # noqa: D102
+
+
+class FrameClock(Protocol):
+    """The time of frames, and how far the system's clock is from it."""
+
+    def captured_ms(self) -> int: ...  # noqa: D102
+    def offset_ms(self) -> int: ...  # noqa: D102
+    def synced(self) -> bool: ...  # noqa: D102
+
+
+class Scene(Protocol):
+    """Why nothing can be seen; empty while something can."""
+
+    def update(self, frame: Frame) -> str: ...  # noqa: D102
+
+
+class Parts(Protocol):
+    """What a run is made of, for a picture of that size; may raise InputError, WorkError."""
+
+    def detector(self, config: Config, width: int, height: int) -> Detector: ...  # noqa: D102
+    def scene(self, config: Config, width: int, height: int) -> Scene: ...  # noqa: D102
+
+
+class _Run:
+    """What lives as long as a run."""
+
+    def __init__(self, config: Config, size: tuple[int, int], shift_ms: int, strips: Path) -> None:
+        self.name = f"r-{secrets.token_hex(6)}"
+        self.config = config
+        self.size = size
+        self.shift_ms = shift_ms  # from the time of the camera's frames to the run's
+        self.pipeline: Pipeline = build_pipeline(config, *size)
+        self.strips = StripKeeper(
+            strips,
+            counting_lines(config, *size),
+            keep_ms=config.keep.strips_days * 86_400_000,
+            keep_bytes=config.keep.disk_mb * 500_000,
+        )
+        self.detector: Detector | None = None
+        self.scene: Scene | None = None
+        self.frames = self.frames_blind = 0
+        self.reported = (0, 0)
+        self.last_ms: int | None = None  # of the last frame, blind ones included
+        self.step: Step | None = None
+
+
+class Service:
+    """Counts what `camera` gives until `stop`; `reload` reads the configuration again."""
+
+    def __init__(
+        self,
+        config: Config,
+        *,
+        read_config: Callable[[], Config],
+        camera: Camera,
+        frame_clock: FrameClock,
+        parts: Parts,
+        clock: Clock,
+        outbox: Outbox,
+        sender: Sender,
+        state: Path,
+        metrics: Metrics | None = None,
+    ) -> None:
+        self.config = config
+        self.run = ""
+        self._read_config = read_config
+        self._camera = camera
+        self._frame_clock = frame_clock
+        self._parts = parts
+        self._clock = clock
+        self._outbox = outbox
+        self._sender = sender
+        self._state = state
+        self._metrics = metrics
+        self._shelf = Shelf(outbox)
+        self._vitals = Vitals(clock, state)
+        self._blindness = Blindness(after_ms=round(config.alerts.blind_after_s * 1000))
+        self._newsroom = Newsroom(config, outbox, clock)
+        self._synced = frame_clock.synced()
+        self._blind = "no frame yet"
+        self._trouble = ""
+        self._said: dict[str, str] = {}
+        self._mind_at_ms = self._live_at_ms = 0
+        self._health_at_ms = clock.monotonic_ms() + HEALTH_MS
+        self._progress_ms = clock.monotonic_ms()
+        self._stopping = self._reloading = False
+        self._now = self._begin(NOMINAL_SIZE)
+
+    def stop(self) -> None:
+        """End soon; only sets a flag, so a signal handler may call it."""
+        self._stopping = True
+
+    def reload(self) -> None:
+        """Read the configuration again soon; only sets a flag."""
+        self._reloading = True
+
+    def snapshot(self) -> bytes:
+        """The newest picture as a small JPEG; empty before there is one. Any thread may ask."""
+        return self._newsroom.snapshot()
+
+    def work(self) -> None:
+        """Until `stop`."""
+        self._sender.start()
+        notify(f"READY=1\nSTATUS=counting for {self.config.site}/{self.config.device}")
+        try:
+            while not self._stopping:
+                frame = self._camera.take(TAKE_S)
+                if frame is not None:
+                    self._handle(frame)
+                now_ms = self._clock.monotonic_ms()
+                if now_ms >= self._mind_at_ms:
+                    self._mind_at_ms = now_ms + MIND_MS
+                    self._mind(now_ms)
+        finally:
+            notify("STOPPING=1")
+            self._end()
+            self._sender.stop()
+
+    # A frame
+
+    def _handle(self, frame: Frame) -> None:
+        height, width = frame.image.shape[:2]
+        if (width, height) != self._now.size or self._now.scene is None:
+            self._renew((width, height))
+        run = self._now
+        frame = replace(frame, captured_ms=frame.captured_ms + run.shift_ms)
+        if run.last_ms is not None and frame.captured_ms <= run.last_ms:
+            return  # taken before the blind frame that stands for the gap it ends
+        began = time.perf_counter()
+        detected = self._look(run, frame)
+        if not detected.blind:
+            self._vitals.handled_frame(1000 * (time.perf_counter() - began))
+        run.strips.see(frame)
+        self._newsroom.see(frame)
+        self._progress_ms = self._clock.monotonic_ms()
+        self._count(run, detected)
+
+    def _look(self, run: _Run, frame: Frame) -> DetectedFrame:
+        """What is in the frame; nothing and blind, where nothing can be seen."""
+        try:
+            if run.scene is None or run.detector is None:
+                run.scene = self._parts.scene(run.config, *run.size)
+                run.detector = self._parts.detector(run.config, *run.size)
+            self._blind = run.scene.update(frame)
+            self._trouble = ""
+            if not self._blind:
+                return run.detector.detect(frame)
+        except CrossingError as error:
+            self._blind, self._trouble = "the detector fails", str(error)
+        return DetectedFrame(frame.captured_ms, (), blind=self._blind)
+
+    def _count(self, run: _Run, detected: DetectedFrame) -> None:
+        run.last_ms = detected.captured_ms
+        run.frames += 1
+        run.frames_blind += bool(detected.blind)
+        run.step = run.pipeline.update(detected)
+        self._book(run, run.step)
+
+    def _book(self, run: _Run, step: Step) -> None:
+        """Everything that a step brought goes to where it outlives us."""
+        self._tell_crossings(run, step.crossings)
+        for bucket in step.buckets:
+            health = Health(
+                frames=run.frames - run.reported[0],
+                frames_blind=run.frames_blind - run.reported[1],
+                crossings_late=step.late,
+                tracks_released=step.released,
+            )
+            run.reported = (run.frames, run.frames_blind)
+            self._shelve(run, bucket, health)
+            run.strips.close_bucket(bucket, run.config.direction_words, now_ms=self._clock.real_ms())
+
+    def _shelve(self, run: _Run, bucket: Bucket, health: Health) -> None:
+        config, synced = run.config, self._synced
+
+        def made(seq: int) -> Report:
+            return report_of(
+                bucket,
+                site=config.site,
+                device=config.device,
+                run=run.name,
+                seq=seq,
+                journal=self._outbox.journal,
+                direction_words=config.direction_words,
+                health=health,
+                clock_synced=synced,
+            )
+
+        self._shelf.add(made, now_ms=self._clock.real_ms())
+
+    def _tell_crossings(self, run: _Run, crossings: Sequence[Crossing]) -> None:
+        if not crossings:
+            return
+        now_ms = self._clock.real_ms()
+        try:
+            if run.config.report.crossings:
+                address = f"{run.config.site}/{run.config.device}/crossing"
+                for crossing in crossings:
+                    passage = encode_self(passage_of(crossing, run.name, run.config))
+                    self._outbox.post(address, passage, run=run.name, now_ms=now_ms)
+            self._newsroom.crossed(crossings, run.name)
+        except WorkError as error:
+            self._trouble = str(error)
+
+    # Once a second
+
+    def _mind(self, now_ms: int) -> None:
+        self._see_nothing()
+        self._shelf.hand_on(now_ms=self._clock.real_ms())
+        self._mind_clock()
+        if self._reloading:
+            self._reloading = False
+            self._reload()
+        camera = self._camera.state
+        blind = self._blind if camera.open else camera.reason or "the camera gives no frames"
+        try:
+            self._newsroom.blind(self._blindness.update(now_ms, blind), blind, self._now.name)
+        except WorkError as error:
+            self._trouble = str(error)
+        self._tell("disk", self._shelf.failure)
+        self._tell("blind", blind)
+        self._tell("service", self._trouble)
+        self._tell("strips", self._now.strips.failure)
+        aside = self._outbox.set_aside
+        self._tell("outbox-corrupt", f"a corrupt outbox was set aside: {aside}" if aside else "")
+        if now_ms >= self._live_at_ms:
+            self._live_at_ms = now_ms + round(self.config.report.live_s * 1000)
+            self._say_live(blind)
+        if now_ms >= self._health_at_ms:
+            self._health_at_ms = now_ms + HEALTH_MS
+            self._say_health(blind)
+        if not camera.open or now_ms - self._progress_ms < 10 * MIND_MS:
+            notify("WATCHDOG=1")  # frames are handled, or there are none to handle
+
+    def _see_nothing(self) -> None:
+        """Where no frame came for longer than one vouches, nobody looks."""
+        run = self._now
+        now_ms = self._frame_clock.captured_ms() + run.shift_ms
+        if run.last_ms is None or now_ms - run.last_ms > run.config.counting.gap_ms:
+            if not self._blind:
+                self._blind = "no frames"
+            self._count(run, DetectedFrame(now_ms, (), blind=self._blind))
+
+    def _mind_clock(self) -> None:
+        """A clock that steps, or becomes right, begins a new run; what it explains of the old one is corrected."""
+        off_ms = self._frame_clock.offset_ms() - self._now.shift_ms
+        synced = self._frame_clock.synced()
+        if synced and not self._synced:
+            old = self._now.name
+            log.info("the clock is synchronised now, it was off by %d ms", off_ms)
+            self._renew(self._now.size)
+            self._synced = True
+            try:
+                corrected = self._outbox.correct(old, off_ms)
+                log.info("%d reports that were not sent yet are corrected", corrected)
+            except WorkError as error:
+                log.warning("reports of %s stay marked as of a clock that was wrong: %s", old, error)
+        elif abs(off_ms) >= STEPPED_MS:
+            log.info("the clock was stepped by %d ms: a new run begins", off_ms)
+            self._renew(self._now.size)
+
+    def _reload(self) -> None:
+        try:
+            config, refused = reloaded(self.config, self._read_config())
+        except CrossingError as error:
+            log.error("the configuration stays as it was: %s", error)
+            self._tell("configuration", f"the configuration stays as it was: {error}")
+            return
+        sentence = f"a restart is needed for {', '.join(refused)}" if refused else ""
+        self._tell("configuration", sentence)
+        if config != self.config:
+            self.config = config
+            self._renew(self._now.size)
+        log.info("the configuration was read again%s", f"; {sentence}" if sentence else "")
+
+    def _tell(self, what: str, sentence: str) -> None:
+        if sentence and self._said.get(what) != sentence:
+            log.warning("%s: %s", what, sentence)
+        self._said[what] = sentence
+        self._sender.trouble(what, sentence)
+
+    def _say_live(self, blind: str) -> None:
+        run = self._now
+        bucket = run.pipeline.peek()
+        if bucket is None:
+            return
+        words = run.config.direction_words
+        live = Live(
+            run=run.name,
+            start=rfc3339(bucket.start_ms),
+            width_ms=bucket.width_ms,
+            as_of=rfc3339(run.last_ms or bucket.start_ms),
+            watched_ms=bucket.watched_ms,
+            lines=None
+            if bucket.counts is None
+            else {line: {words[line][way]: of for way, of in ways.items()} for line, ways in bucket.counts.items()},
+            in_view=len(run.step.tracks) if run.step else 0,
+            standing={one.zone: one.standing for one in run.step.occupancies} if run.step else {},
+            blind=blind,
+        )
+        self._sender.say("live", encode_self(live))
+
+    def _say_health(self, blind: str) -> None:
+        camera = self._camera.state
+        health = self._vitals.take(
+            run=self._now.name,
+            captured=camera.captured,
+            dropped=camera.dropped,
+            reopened=camera.reopened,
+            camera="" if camera.open else camera.reason,
+            blind=blind,
+            outbox=self._outbox,
+            shelf_waiting=self._shelf.waiting,
+            clock_synced=self._synced,
+            clock_offset_ms=self._frame_clock.offset_ms() - self._now.shift_ms,
+            strips=self._now.strips.written,
+            failure=self._sender.failure,
+        )
+        self._sender.say("health", encode_self(health))
+        if self._metrics is not None:
+            self._metrics.show(health)
+
+    # Runs
+
+    def _begin(self, size: tuple[int, int]) -> _Run:
+        run = _Run(self.config, size, self._frame_clock.offset_ms(), self._state / "strips")
+        self.run = run.name
+        log.info("run %s begins, picture %d x %d, %d zones", run.name, *size, len(queue_zones(self.config, *size)))
+        return run
+
+    def _renew(self, size: tuple[int, int]) -> None:
+        """End the run and begin the next; one that has counted nothing yet leaves nothing behind."""
+        before = self._now
+        self._end()
+        self._now = self._begin(size)
+        if (
+            before.size == size
+            and before.config.model == self.config.model
+            and before.config.lines == self.config.lines
+        ):
+            self._now.detector, self._now.scene = before.detector, before.scene
+        self._sender.renew()
+
+    def _end(self) -> None:
+        run = self._now
+        if run.last_ms is not None:
+            self._book(run, run.pipeline.close())

@@ -1,0 +1,197 @@
+"""The camera: the newest frame, whatever the source does. Frames that nobody took in time are dropped and counted.
+
+Threads. A capture thread owns the opened source: it opens, grabs, decodes what is wanted, and opens anew after a
+failure, with waits that double up to a ceiling, jittered. The thread that takes frames watches it: where no picture
+came for `stall_s` and more, the capture thread hangs in the source, is abandoned (it ends by itself once the source
+lets go of it, and nothing of it is believed any more), and another one begins. At most ABANDONED_MAX such threads are
+waited for; beyond it no new one begins until one has ended. Everything that both sides touch is under one lock.
+"""
+
+import logging
+import random
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Self
+
+from edge.clock import Clock
+from edge.errors import WorkError
+from edge.vision.capture import Capture, Source, open_capture
+from edge.vision.clock import FrameClock
+from edge.vision.frame import Frame
+
+log = logging.getLogger(__name__)
+
+RETRY_S_MIN = 0.5
+RETRY_S_MAX = 4.0
+HANG_S = 3.0  # beyond the source's own time-outs
+ABANDONED_MAX = 4
+END_S = 1.5
+
+
+@dataclass(frozen=True, slots=True)
+class CameraState:
+    """How the camera is. `since_ms` is monotonic; `reason` says why it is not open, and never holds a password."""
+
+    open: bool
+    reason: str
+    since_ms: int
+    width: int
+    height: int
+    captured: int
+    dropped: int
+    reopened: int
+    abandoned: int
+
+
+class Camera:
+    """Use it in a `with` block. `take` and `state` belong to one thread."""
+
+    def __init__(
+        self,
+        source: Source,
+        clock: Clock,
+        frame_clock: FrameClock,
+        *,
+        opening: Callable[[Source], Capture] = open_capture,
+    ) -> None:
+        self._source = source
+        self._clock = clock
+        self._frame_clock = frame_clock
+        self._opening = opening
+        self._changed = threading.Condition()
+        self._generation = 0
+        self._frame: Frame | None = None
+        self._open = False
+        self._reason = "not opened yet"
+        self._since_ms = self._sign_ms = clock.monotonic_ms()
+        self._size = (0, 0)
+        self._captured = self._dropped = self._reopened = 0
+        self._abandoned: list[threading.Thread] = []
+        self._thread: threading.Thread | None = None
+        self._ended = threading.Event()
+
+    def __enter__(self) -> Self:
+        self._begin()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        with self._changed:
+            self._generation += 1
+        if self._thread is not None:
+            self._thread.join(END_S)  # one that hangs in its source dies with the process
+
+    @property
+    def state(self) -> CameraState:
+        """How it is at this moment."""
+        self._mind()
+        with self._changed:
+            return CameraState(
+                self._open,
+                self._reason,
+                self._since_ms,
+                *self._size,
+                self._captured,
+                self._dropped,
+                self._reopened,
+                len(self._abandoned),
+            )
+
+    def take(self, wait_s: float) -> Frame | None:
+        """The newest frame that was not taken yet; None if there is none within `wait_s`."""
+        with self._changed:
+            if self._frame is None:
+                self._changed.wait(wait_s)
+            frame, self._frame = self._frame, None
+        if frame is None:
+            self._mind()
+        return frame
+
+    def _begin(self) -> None:
+        self._sign_ms = self._clock.monotonic_ms()
+        self._thread = threading.Thread(target=self._capture, args=(self._generation,), name="camera", daemon=True)
+        self._thread.start()
+
+    def _mind(self) -> None:
+        """Leave a capture thread that hangs."""
+        patience_s = self._source.open_timeout_s + HANG_S if not self._open else self._source.stall_s + HANG_S
+        self._abandoned = [thread for thread in self._abandoned if thread.is_alive()]
+        with self._changed:
+            hung = self._clock.monotonic_ms() - self._sign_ms > 1000 * patience_s
+            if not hung or len(self._abandoned) >= ABANDONED_MAX:
+                return
+            self._generation += 1
+            self._close(f"camera {self._source.name} gives no sign for {patience_s:g} s")
+        assert self._thread is not None, "it has begun"
+        self._abandoned.append(self._thread)
+        self._begin()
+
+    def _capture(self, generation: int) -> None:
+        """The capture thread."""
+        wait_s = RETRY_S_MIN
+        while self._is_current(generation):
+            self._sign(generation)
+            try:
+                capture = self._opening(self._source)
+            except WorkError as error:
+                self._failed(generation, str(error))
+            else:
+                began = self._captured
+                try:
+                    self._drain(generation, capture)
+                finally:
+                    capture.release()
+                if self._captured > began:
+                    wait_s = RETRY_S_MIN
+                self._failed(generation, f"camera {self._source.name} gives no frames")
+            # Spreads the cameras of a site over time, guards nothing.
+            self._ended.wait(wait_s * random.uniform(0.5, 1.0))  # noqa: S311
+            wait_s = min(2 * wait_s, RETRY_S_MAX)
+
+    def _drain(self, generation: int, capture: Capture) -> None:
+        """Grab everything, so that nothing queues, and decode as many as are wanted, until the source is dead."""
+        every_ms = 1000 / self._source.frames_per_second
+        due_ms = float(self._clock.monotonic_ms())
+        while self._is_current(generation) and capture.grab():
+            now_ms, captured_ms = self._clock.monotonic_ms(), self._frame_clock.captured_ms()
+            self._sign(generation)
+            if now_ms < due_ms - every_ms / 4:  # a camera at just that rate comes a little early at times
+                continue
+            due_ms = max(due_ms + every_ms, now_ms)
+            image = capture.retrieve()
+            if image is None:
+                return
+            height, width = image.shape[:2]
+            with self._changed:
+                if generation != self._generation:
+                    return
+                self._captured += 1
+                if self._frame is not None:
+                    self._dropped += 1
+                self._frame = Frame(captured_ms, image)
+                self._size = (width, height)
+                if not self._open:
+                    self._open, self._reason, self._since_ms = True, "", now_ms
+                    log.info("camera %s gives frames of %d x %d", self._source.name, width, height)
+                self._changed.notify()
+
+    def _is_current(self, generation: int) -> bool:
+        return generation == self._generation and not self._ended.is_set()
+
+    def _sign(self, generation: int) -> None:
+        if generation == self._generation:
+            self._sign_ms = self._clock.monotonic_ms()
+
+    def _failed(self, generation: int, reason: str) -> None:
+        with self._changed:
+            if generation == self._generation and not self._ended.is_set():
+                self._close(reason)
+
+    def _close(self, reason: str) -> None:
+        """Under the lock."""
+        if self._open:
+            self._reopened += 1
+            self._since_ms = self._clock.monotonic_ms()
+            log.warning("%s; opening it again", reason)
+        self._open, self._reason = False, reason

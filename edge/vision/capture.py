@@ -1,0 +1,211 @@
+"""Where pictures come from, one opened source at a time: RTSP and HTTP streams, V4L2, CSI, a file as if live.
+
+A source blocks; it belongs to the thread that opened it. After any failure it is dead and is opened anew. What it says
+of a failure never holds its address: that may hold a password.
+"""
+
+import os
+import re
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+from urllib.parse import quote, urlsplit, urlunsplit
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.errors import WorkError
+
+Picture = NDArray[np.uint8]
+
+os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # FFmpeg's own messages name the address, password and all
+
+STREAMS = ("rtsp://", "rtsps://", "http://", "https://")
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What to open. `address` is a stream's URL, `/dev/video0`, `csi:0`, or the path of a file, played as if live."""
+
+    address: str
+    username: str = ""
+    password: str = field(default="", repr=False)
+    transport: str = "tcp"
+    width: int = 0  # asked of a USB or CSI camera; 0: whatever it gives
+    height: int = 0
+    frames_per_second: float = 10.0
+    open_timeout_s: float = 5.0
+    stall_s: float = 5.0
+    loop: bool = True
+
+    @property
+    def kind(self) -> str:
+        """`stream`, `v4l2`, `csi` or `file`."""
+        if self.address.startswith(STREAMS):
+            return "stream"
+        if re.fullmatch(r"/dev/video\d+", self.address):
+            return "v4l2"
+        return "csi" if re.fullmatch(r"csi:\d", self.address) else "file"
+
+    @property
+    def name(self) -> str:
+        """For people and logs: without user name, password and query."""
+        if self.kind != "stream":
+            return self.address
+        parts = urlsplit(self.address)
+        return urlunsplit((parts.scheme, parts.hostname or "", parts.path, "", ""))
+
+
+class Capture(Protocol):
+    """An opened source."""
+
+    def grab(self) -> bool:
+        """Wait for the next picture, without decoding it; False where the source is dead."""
+        ...
+
+    def retrieve(self) -> Picture | None:
+        """The picture that was grabbed, (H, W, 3) uint8 BGR; None where it cannot be decoded."""
+        ...
+
+    def release(self) -> None:
+        """Let go of it."""
+        ...
+
+
+def open_capture(source: Source) -> Capture:
+    """Open it, within `open_timeout_s` where that is in our hands; WorkError with a sentence where it cannot be."""
+    if source.kind == "csi":
+        return _Csi(source)
+    if source.kind == "file":
+        return _File(source)
+    video = _open_stream(source) if source.kind == "stream" else _open_v4l2(source)
+    if not video.isOpened():
+        video.release()
+        raise WorkError(f"camera {source.name} cannot be opened")
+    return _Video(video)
+
+
+class _Video:
+    """OpenCV's capture."""
+
+    def __init__(self, video: cv2.VideoCapture) -> None:
+        self._video = video
+
+    def grab(self) -> bool:
+        return bool(self._video.grab())
+
+    def retrieve(self) -> Picture | None:
+        decoded, image = self._video.retrieve()
+        return np.asarray(image, np.uint8) if decoded and image is not None else None
+
+    def release(self) -> None:
+        self._video.release()
+
+
+class _File:
+    """A recording at its own pace, again and again if asked to."""
+
+    def __init__(self, source: Source) -> None:
+        self._path = Path(source.address)
+        self._loop = source.loop
+        self._video = self._opened()
+        self._began_s = time.monotonic()
+        self._grabbed = 0
+
+    def _opened(self) -> cv2.VideoCapture:
+        if not self._path.is_file():
+            raise WorkError(f"camera {self._path} is no file")
+        video = cv2.VideoCapture(str(self._path))
+        if not video.isOpened():
+            raise WorkError(f"camera {self._path} cannot be read as a video")
+        return video
+
+    def grab(self) -> bool:
+        if not self._video.grab():
+            if not self._loop or self._grabbed == 0:
+                return False
+            self._video.release()
+            self._video = self._opened()
+            self._began_s, self._grabbed = time.monotonic(), 0
+            if not self._video.grab():
+                return False
+        self._grabbed += 1
+        due_s = self._began_s + self._video.get(cv2.CAP_PROP_POS_MSEC) / 1000
+        time.sleep(max(0.0, min(due_s - time.monotonic(), 5.0)))
+        return True
+
+    def retrieve(self) -> Picture | None:
+        decoded, image = self._video.retrieve()
+        return np.asarray(image, np.uint8) if decoded else None
+
+    def release(self) -> None:
+        self._video.release()
+
+
+class _Csi:
+    """The Raspberry Pi's own camera, through picamera2 (Debian's python3-picamera2; no package of ours brings it)."""
+
+    def __init__(self, source: Source) -> None:
+        try:
+            from picamera2 import Picamera2  # noqa: PLC0415  # only there on a Raspberry Pi
+        except ImportError as error:
+            raise WorkError("camera csi needs picamera2: apt-get install python3-picamera2") from error
+        try:
+            self._camera: Any = Picamera2(int(source.address.removeprefix("csi:")))
+            size = (source.width or 1280, source.height or 720)
+            # libcamera's RGB888 lies in memory as blue, green, red
+            self._camera.configure(self._camera.create_video_configuration({"size": size, "format": "RGB888"}))
+            self._camera.start()
+        except (RuntimeError, IndexError) as error:
+            raise WorkError(f"camera {source.address} cannot be opened: {error}") from error
+        self._request: Any = None
+
+    def grab(self) -> bool:
+        self._give_back()
+        self._request = self._camera.capture_request()
+        return self._request is not None
+
+    def retrieve(self) -> Picture | None:
+        return np.array(self._request.make_array("main"), np.uint8)
+
+    def release(self) -> None:
+        self._give_back()
+        self._camera.close()
+
+    def _give_back(self) -> None:
+        if self._request is not None:
+            self._request.release()
+            self._request = None
+
+
+def _open_stream(source: Source) -> cv2.VideoCapture:
+    os.environ["OPENCV_FFMPEG_CAPTURE_OPTIONS"] = f"rtsp_transport;{source.transport}|fflags;nobuffer"
+    timeouts = [
+        cv2.CAP_PROP_OPEN_TIMEOUT_MSEC,
+        round(1000 * source.open_timeout_s),
+        cv2.CAP_PROP_READ_TIMEOUT_MSEC,
+        round(1000 * source.stall_s),
+    ]
+    address = _with_password(source)
+    hardware = [cv2.CAP_PROP_HW_ACCELERATION, cv2.VIDEO_ACCELERATION_ANY]  # falls back to software by itself
+    return cv2.VideoCapture(address, cv2.CAP_FFMPEG, [*timeouts, *hardware])
+
+
+def _open_v4l2(source: Source) -> cv2.VideoCapture:
+    video = cv2.VideoCapture(int(source.address.removeprefix("/dev/video")), cv2.CAP_V4L2)
+    if source.width and source.height:
+        video.set(cv2.CAP_PROP_FRAME_WIDTH, source.width)
+        video.set(cv2.CAP_PROP_FRAME_HEIGHT, source.height)
+    video.set(cv2.CAP_PROP_FPS, source.frames_per_second)
+    video.set(cv2.CAP_PROP_BUFFERSIZE, 2)
+    return video
+
+
+def _with_password(source: Source) -> str:
+    if not source.username:
+        return source.address
+    parts = urlsplit(source.address)
+    host = parts.netloc.rpartition("@")[2]
+    return urlunsplit(parts._replace(netloc=f"{quote(source.username, '')}:{quote(source.password, '')}@{host}"))

@@ -1,0 +1,41 @@
+"""The time of frames: the real clock is read once, the monotonic one for every frame, so frame time never steps.
+
+A later correction of the real clock (NTP, a person, a suspend, for the monotonic clock stands still in it) shows in
+`offset_ms`; what is done about it is not decided here. A Pi has no clock battery: `synced` says whether the system's
+clock can be believed yet.
+"""
+
+import ctypes
+from collections.abc import Callable
+
+from edge.clock import Clock
+
+TIME_ERROR = 5  # adjtimex(2): the clock is not synchronised
+_TIMEX_BYTES = 512  # more than any kernel's struct timex; all zero: only asks
+
+
+class FrameClock:
+    """Anchored when it is made; any thread may ask."""
+
+    def __init__(self, clock: Clock, *, synced: Callable[[], bool] | None = None) -> None:
+        self._clock = clock
+        self._synced = synced or kernel_synced
+        self._anchor_ms = clock.real_ms() - clock.monotonic_ms()
+
+    def captured_ms(self) -> int:
+        """Milliseconds UTC, as anchored."""
+        return self._anchor_ms + self._clock.monotonic_ms()
+
+    def offset_ms(self) -> int:
+        """How far the system's clock is ahead of ours."""
+        return self._clock.real_ms() - self.captured_ms()
+
+    def synced(self) -> bool:
+        """Whether the system's clock is right."""
+        return self._synced()
+
+
+def kernel_synced() -> bool:
+    """What the kernel was told by whoever keeps the time (chrony, ntpd, systemd-timesyncd): adjtimex(2)."""
+    answer: int = ctypes.CDLL(None).adjtimex(ctypes.create_string_buffer(_TIMEX_BYTES))
+    return answer not in (-1, TIME_ERROR)

@@ -1,0 +1,306 @@
+"""The service's loop over a film and a virtual clock: what is counted, when nobody looks, and what begins a new run."""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+
+from edge.config import Alerts, Config, Line, Model
+from edge.delivery.outbox import Outbox
+from edge.delivery.report import Report, decode
+from edge.delivery.status import Total
+from edge.errors import WorkError
+from edge.sender import Sender
+from edge.service import Service
+from edge.stages import build_detector
+from edge.vision.detector import OnnxDetector
+from edge.vision.frame import Frame
+from tests.bright_squares import HEIGHT, SIDE, WIDTH, write_model
+
+EPOCH_MS = 1_795_600_020_000
+FRAME_MS = 100
+LINES = {"deck": Line(start=(0.0, 0.5), end=(1.0, 0.5), a_to_b="down", b_to_a="up")}
+
+
+@pytest.fixture(scope="module")
+def manifest(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_model(tmp_path_factory.mktemp("model"))
+
+
+@dataclass
+class FilmState:
+    open: bool = True
+    reason: str = ""
+    captured: int = 0
+    dropped: int = 0
+    reopened: int = 0
+
+
+@dataclass
+class Film:
+    """A camera, and the clocks with it: every `take` lets time go on. `script` says what each moment brings."""
+
+    script: Iterator[Any]
+    state: FilmState = field(default_factory=FilmState)
+    monotonic: int = 5_000
+    off_ms: int = 0
+    is_synced: bool = True
+    anchor_ms: int = EPOCH_MS
+    service: Service | None = None
+
+    def take(self, wait_s: float) -> Frame | None:
+        given = next(self.script, None)
+        if given is None:
+            assert self.service is not None
+            self.service.stop()
+            return None
+        if callable(given):
+            given(self)
+            return None
+        if isinstance(given, str):
+            self.monotonic += round(1000 * wait_s)
+            return None
+        self.monotonic += FRAME_MS
+        self.state.captured += 1
+        return Frame(self.captured_ms(), given)
+
+    # The clock of the machine.
+    def real_ms(self) -> int:
+        return self.anchor_ms + self.monotonic + self.off_ms
+
+    def monotonic_ms(self) -> int:
+        return self.monotonic
+
+    def sleep(self, seconds: float) -> None:
+        raise AssertionError("the service never sleeps")
+
+    # The clock of the frames.
+    def captured_ms(self) -> int:
+        return self.anchor_ms + self.monotonic
+
+    def offset_ms(self) -> int:
+        return self.off_ms
+
+    def synced(self) -> bool:
+        return self.is_synced
+
+
+class Parts:
+    """The real detector; a scene that is dark when it is."""
+
+    def detector(self, config: Config, width: int, height: int) -> OnnxDetector:
+        return build_detector(config, width, height)
+
+    def scene(self, config: Config, width: int, height: int) -> "Parts":
+        return self
+
+    def update(self, frame: Frame) -> str:
+        return "dark" if frame.image.max() < 5 else ""
+
+
+def passing(frames: int = 40, *, size: tuple[int, int] = (WIDTH, HEIGHT)) -> list[Any]:
+    """A square drives down over the line and out of the picture."""
+    pictures = []
+    for number in range(frames):
+        picture = np.full((size[1], size[0], 3), 30, np.uint8)
+        y = number * 4
+        picture[y : y + SIDE, 60 : 60 + SIDE] = 255
+        pictures.append(picture)
+    return pictures
+
+
+def empty(frames: int) -> list[Any]:
+    return [np.full((HEIGHT, WIDTH, 3), 30, np.uint8)] * frames
+
+
+def dark(frames: int) -> list[Any]:
+    return [np.zeros((HEIGHT, WIDTH, 3), np.uint8)] * frames
+
+
+def ask_to_reload(film: Film) -> None:
+    assert film.service is not None
+    film.service.reload()
+
+
+def nothing(seconds: int) -> list[Any]:
+    return ["nothing"] * (4 * seconds)
+
+
+@dataclass
+class Ended:
+    """What a service left in its outbox."""
+
+    reports: list[Report]
+    others: list[tuple[str, Any]]
+    service: Service
+    total: Total | None
+
+    def counted(self) -> int:
+        return sum(
+            n for r in self.reports for ways in (r.lines or {}).values() for of in ways.values() for n in of.values()
+        )
+
+
+def run(
+    tmp_path: Path,
+    manifest: Path,
+    script: Sequence[Any],
+    *,
+    read: Any = None,
+    outbox: Outbox | None = None,
+    anchor_ms: int = EPOCH_MS,
+    is_synced: bool = True,
+    **changes: Any,
+) -> Ended:
+    config = Config(
+        site="bridge", device="mast-1", lines=LINES, model=Model(name=str(manifest), threads=1, region="picture")
+    )
+    config = msgspec.structs.replace(config, **changes)
+    film = Film(iter(script), anchor_ms=anchor_ms, is_synced=is_synced)
+    kept = outbox or Outbox(tmp_path / "outbox.sqlite")
+    with kept:
+        service = Service(
+            config,
+            read_config=read or (lambda: config),
+            camera=film,
+            frame_clock=film,
+            parts=Parts(),
+            clock=film,
+            outbox=kept,
+            sender=Sender(None),
+            state=tmp_path,
+        )
+        film.service = service
+        service.work()
+        letters, total = kept.pending(10_000), kept.total()
+    reports = [decode(letter.payload) for letter in letters if letter.address.endswith("/report")]
+    others = [
+        (letter.address.rsplit("/", 1)[-1], json.loads(letter.payload))
+        for letter in letters
+        if not letter.address.endswith("/report")
+    ]
+    return Ended(reports, others, service, total)
+
+
+def test_a_vehicle_is_counted_and_the_open_bucket_goes_out_at_the_end(tmp_path: Path, manifest: Path) -> None:
+    ended = run(tmp_path, manifest, [*empty(20), *passing(), *empty(10)])
+    assert ended.counted() == 1
+    assert ended.reports[-1].lines["deck"]["down"]["truck"] == 1
+    assert {report.state for report in ended.reports} == {"partial"}
+    assert 6_500 <= sum(report.watched_ms for report in ended.reports) <= 7_000
+
+
+def test_where_the_camera_gives_nothing_the_buckets_are_blind_and_never_zero(tmp_path: Path, manifest: Path) -> None:
+    ended = run(tmp_path, manifest, nothing(300))
+    assert len(ended.reports) >= 5
+    assert all(report.state == "blind" and report.lines is None for report in ended.reports)
+    assert [said["kind"] for channel, said in ended.others if channel == "alert"] == ["blind"]
+
+
+def test_a_camera_that_comes_back_is_watched_again(tmp_path: Path, manifest: Path) -> None:
+    ended = run(tmp_path, manifest, [*empty(30), *nothing(120), *empty(10), *passing(), *empty(1_300)])
+    assert ended.counted() == 1
+    states = [report.state for report in ended.reports]
+    assert "blind" in states
+    assert "ok" in states
+    watched_ms = sum(report.watched_ms for report in ended.reports)
+    assert abs(watched_ms - (3_000 + 2_000 + 135_000)) <= 2_000
+    assert [said["kind"] for channel, said in ended.others if channel == "alert"] == ["blind", "seeing"]
+
+
+def test_a_dark_lens_sees_nothing(tmp_path: Path, manifest: Path) -> None:
+    ended = run(tmp_path, manifest, dark(1_300))
+    assert {report.state for report in ended.reports} == {"blind"}
+    assert ended.others[0][1]["reason"] == "dark"
+
+
+@pytest.mark.parametrize("step_ms", [3_600_000, -3_600_000])
+def test_a_clock_that_steps_begins_a_new_run_and_loses_no_vehicle(tmp_path: Path, manifest: Path, step_ms: int) -> None:
+    def step(film: Film) -> None:
+        film.off_ms += step_ms
+
+    ended = run(tmp_path, manifest, [*passing(), *empty(20), step, *empty(20), *passing(), *empty(20)])
+    assert ended.counted() == 2
+    assert len({report.run for report in ended.reports if report.lines}) == 2
+    starts = [report.start_ms for report in ended.reports if report.lines]
+    assert abs(max(starts) - min(starts)) >= 3_500_000
+
+
+def test_a_boot_in_1970_that_synchronises_is_corrected_before_it_is_sent(tmp_path: Path, manifest: Path) -> None:
+    def synchronise(film: Film) -> None:
+        film.off_ms, film.is_synced = EPOCH_MS, True
+
+    script = [*passing(), *empty(600), synchronise, *empty(20), *passing(), *empty(20)]
+    ended = run(tmp_path, manifest, script, anchor_ms=0, is_synced=False)
+    assert all(report.clock_synced and report.start_ms >= EPOCH_MS for report in ended.reports)
+    assert ended.counted() == 2
+    assert ended.total is not None
+    assert ended.total.since >= "2026"
+
+
+def test_another_resolution_begins_a_new_run_and_goes_on_counting(tmp_path: Path, manifest: Path) -> None:
+    larger = passing(40, size=(WIDTH * 2, HEIGHT * 2))
+    ended = run(tmp_path, manifest, [*passing(), *empty(20), *larger])
+    assert len({report.run for report in ended.reports}) >= 2
+    assert ended.counted() >= 1
+
+
+def test_a_new_line_is_taken_and_another_camera_is_not(tmp_path: Path, manifest: Path) -> None:
+    def read() -> Config:
+        config = Config(site="bridge", device="mast-2", lines={"ramp": LINES["deck"]})
+        return msgspec.structs.replace(config, model=Model(name=str(manifest), threads=1, region="picture"))
+
+    script = [*passing(), *empty(20), ask_to_reload, *empty(20), *passing(), *empty(10)]
+    ended = run(tmp_path, manifest, script, read=read)
+    lines = [name for report in ended.reports for name in (report.lines or {})]
+    assert set(lines) == {"deck", "ramp"}
+    assert {report.device for report in ended.reports} == {"mast-1"}
+    assert ended.service._said["configuration"] == "a restart is needed for device"
+
+
+def test_a_configuration_that_is_wrong_leaves_everything_as_it_was(tmp_path: Path, manifest: Path) -> None:
+    def read() -> Config:
+        raise WorkError("edge.yaml: lines is missing")
+
+    ended = run(tmp_path, manifest, [*empty(10), ask_to_reload, *empty(20), *passing()], read=read)
+    assert ended.counted() == 1
+    assert "stays as it was: edge.yaml: lines is missing" in ended.service._said["configuration"]
+
+
+def test_the_first_of_a_rare_class_is_news_once(tmp_path: Path, manifest: Path) -> None:
+    alerts = Alerts(classes=("truck",), quiet_days=1)
+    script = [*passing(), *empty(20), *passing(), *empty(20)]
+    ended = run(tmp_path, manifest, script, alerts=alerts)
+    assert ended.counted() == 2
+    [(channel, said)] = ended.others
+    assert (channel, said["kind"], said["class"], said["before"], said["jpeg"]) == (
+        "alert",
+        "rare-class",
+        "truck",
+        None,
+        "",
+    )
+    again = run(tmp_path, manifest, script, alerts=alerts)
+    assert len(again.others) == 1, "the one of the first start; a restart is no news"
+
+
+def test_while_the_disk_fails_counting_goes_on_and_all_is_reported_when_it_works(
+    tmp_path: Path, manifest: Path
+) -> None:
+    folder = tmp_path / "disk"
+    outbox = Outbox(folder / "outbox.sqlite", patient=True)
+    script = [*passing(), *empty(1_300), lambda _: folder.mkdir(), *empty(30)]
+    ended = run(tmp_path, manifest, script, outbox=outbox)
+    assert ended.counted() == 1
+    assert [report.seq for report in ended.reports] == list(range(1, len(ended.reports) + 1))
+
+
+def test_strips_are_kept_for_every_bucket_that_had_pictures(tmp_path: Path, manifest: Path) -> None:
+    ended = run(tmp_path, manifest, [*passing(), *empty(700)])
+    strips = sorted(path.name for path in (tmp_path / "strips").glob("deck-*.jpg"))
+    assert len(strips) == len(ended.reports)
