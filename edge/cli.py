@@ -114,6 +114,24 @@ def _parser() -> argparse.ArgumentParser:
     _add_common(bench)
     bench.set_defaults(run=_bench)
 
+    _add_pages(commands)
+
+    check = commands.add_parser("check", help="validate a configuration and print what is in force")
+    check.add_argument("config", type=Path, metavar="edge.yaml")
+    check.add_argument("--json", action="store_true", help="print one JSON object")
+    check.set_defaults(run=_check)
+    return parser
+
+
+def _add_common(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--model", metavar="M", help="name of a model that ships, or path of a manifest")
+    parser.add_argument("--threads", type=_threads, metavar="N", help="threads of the detector")
+    parser.add_argument("--every", type=_positive, default=1, metavar="N", help="handle each N-th frame only")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def _add_pages(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """The commands that are used in a browser."""
     setup = commands.add_parser("setup", help="draw lines, zones and masks in a browser, and see it count")
     setup.add_argument(
         "--config", type=Path, required=True, metavar="edge.yaml", help="configuration to draw into; begun if absent"
@@ -134,19 +152,6 @@ def _parser() -> argparse.ArgumentParser:
     annotate.add_argument("--every", type=_positive, default=1, metavar="N", help="look at each N-th frame only")
     _add_page(annotate)
     annotate.set_defaults(run=_annotate)
-
-    check = commands.add_parser("check", help="validate a configuration and print what is in force")
-    check.add_argument("config", type=Path, metavar="edge.yaml")
-    check.add_argument("--json", action="store_true", help="print one JSON object")
-    check.set_defaults(run=_check)
-    return parser
-
-
-def _add_common(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--model", metavar="M", help="name of a model that ships, or path of a manifest")
-    parser.add_argument("--threads", type=_threads, metavar="N", help="threads of the detector")
-    parser.add_argument("--every", type=_positive, default=1, metavar="N", help="handle each N-th frame only")
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
 
 
 def _add_page(parser: argparse.ArgumentParser) -> None:

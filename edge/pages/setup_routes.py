@@ -25,13 +25,12 @@ class _Save(msgspec.Struct, frozen=True):
 
 
 class SetupRoutes:
-    """`camera` is the URL of the command line, to be saved with the drawing; `plays` names what is shown instead."""
+    """`camera` is the URL of the command line, to be saved with the drawing."""
 
-    def __init__(self, file: KnownFile, watching: Watching, *, camera: str | None, plays: str) -> None:
+    def __init__(self, file: KnownFile, watching: Watching, *, camera: str | None) -> None:
         self._file = file
         self._watching = watching
         self._camera = camera
-        self._plays = plays
 
     def all(self) -> dict[tuple[str, str], Route]:
         """By method and path."""
@@ -50,7 +49,6 @@ class SetupRoutes:
             {
                 "file": self._file.path.name,
                 "new": not self._file.exists,
-                "plays": self._plays,
                 "draft": shown(draft_of(config)),
                 "colours": CLASS_COLOURS,
                 **self._judged(self._file.text, config),

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 import cv2
 
@@ -22,7 +22,6 @@ from edge.counting.crossing import DIRECTIONS
 from edge.counting.detection import DetectedFrame
 from edge.counting.pipeline import Pipeline, Step
 from edge.errors import CrossingError
-from edge.pages.live import LiveSource
 from edge.pages.placement import advice_on
 from edge.pages.trails import Trails
 from edge.stages import build_detector, build_pipeline, region_of
@@ -39,6 +38,29 @@ JPEG_QUALITY = 72
 PICTURES_MAX = 6
 ADVICE_EVERY_S = 2.0
 TAKE_S = 0.5
+
+
+class CameraState(Protocol):
+    """How a camera is; `reason` says why it is not open."""
+
+    @property
+    def open(self) -> bool: ...  # noqa: D102  # as it says
+
+    @property
+    def reason(self) -> str: ...  # noqa: D102
+
+
+class LiveSource(Protocol):
+    """The camera as the lines are drawn for it; see edge.vision.camera. One thread uses it."""
+
+    @property
+    def state(self) -> CameraState:
+        """How it is now."""
+        ...
+
+    def take(self, wait_s: float) -> Frame | None:
+        """The newest frame that was not taken yet; None if none came within `wait_s`."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

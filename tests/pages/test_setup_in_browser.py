@@ -20,6 +20,8 @@ from tests.pages.browser import chromium, opened, says, served
 
 SQUARES = [Square(2, 10, 4), Square(6, 60, -4), Square(20, 10, 3), Square(30, 110, -3), Square(34, 60, -5)]
 
+NONE = "none/edge.yaml"
+
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
@@ -224,7 +226,7 @@ def test_either_signal_ends_it_well(number: int, clip: Path, config: Path) -> No
 @pytest.mark.parametrize(
     ("arguments", "word"),
     [
-        (["--config", "none/edge.yaml", "--video", "clip"], "does not exist"),
+        (["--config", NONE, "--video", "clip"], "does not exist"),
         (["--config", "edge.yaml"], "names no camera"),
         (["--config", "edge.yaml", "--video", "nothing.mp4"], "nothing.mp4 does not exist"),
         (["--config", "broken.yaml", "--video", "clip"], "broken.yaml: siet is not known"),
@@ -234,7 +236,26 @@ def test_what_cannot_be_set_up_is_told_in_one_sentence(
     arguments: list[str], word: str, clip: Path, config: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (config.parent / "broken.yaml").write_text("siet: a\n")
-    places = {one: str(config.with_name(one)) for one in ("none/edge.yaml", "edge.yaml", "nothing.mp4", "broken.yaml")}
+    places = {one: str(config.parent / one) for one in (NONE, "edge.yaml", "nothing.mp4", "broken.yaml")}
     assert main(["setup", *((places | {"clip": str(clip)}).get(one, one) for one in arguments)]) == 2
     (sentence,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("crossing-edge: ")]
     assert word in sentence
+
+
+def test_the_camera_of_the_command_line_is_looked_at_and_saved(browser: Browser, clip: Path, config: Path) -> None:
+    with served("setup", "--config", config, "--camera", clip) as address, opened(browser, address) as page:
+        page.click("#draw-lines")
+        drag(page, (0.1, 0.5), (0.9, 0.5))
+        save(page)
+    camera = load_config(config).camera
+    assert camera is not None
+    assert camera.url == str(clip)
+    with served("setup", "--config", config) as address, opened(browser, address) as page:
+        says(page, "#lines-0-classes", "truck, in")
+
+
+def test_a_camera_that_is_not_there_is_told_on_the_page(browser: Browser, config: Path) -> None:
+    arguments = ("setup", "--config", config, "--camera", "rtsp://127.0.0.1:9/none")
+    with served(*arguments) as address, opened(browser, address) as page:
+        page.locator("#trouble:visible").wait_for()
+        assert page.locator("#draw-lines").is_disabled()
