@@ -1,12 +1,12 @@
 """Whether a counting line lies well, judged by where vehicles went: rules, and what to do, in plain words. Pure.
 
-The rules; each needs `VEHICLES_MIN` vehicles before it says anything. Near is within a box height of the line. Whatever
+The rules; each needs `VEHICLES_MIN` vehicles before it says anything. Near is within a box height of the line, at it
+within `AT_HEIGHTS` (counting asks for a quarter on either side, unless configured otherwise). Whatever
 moves by less than a box height while it is watched (a parked car, a false alarm) has no part in rules 2 to 5.
 
 1. Too small: the median box height near the line, as the detector sees it, is under `HEIGHT_PX_MIN` pixels.
-2. At the edge: the box of `CUT_SHARE` of the vehicles that are near touches the edge of the picture there.
-3. Where they come and go: `BROKEN_SHARE` of the vehicles that come near are first or last seen at it, within
-   `AT_HEIGHTS` of it. (A quarter is what counting asks for.)
+2. At the edge: of `CUT_SHARE` of the vehicles that come near, the box touches the edge of the picture at the line.
+3. Where they come and go: `BROKEN_SHARE` of the vehicles that come near are first or last seen at the line.
 4. Along it: the median angle between the ways of vehicles that come near and the line is under `ANGLE_MIN_DEGREES`.
 5. Beside it: `BESIDE_SHARE` of the vehicles that come to the line pass an end of it.
 6. Outside: a point of the line lies outside the region that the detector looks at. (Needs no vehicle.)
@@ -77,7 +77,7 @@ def _small(line: CountingLine, near: Sequence[Trail], zoom: float) -> list[str]:
 
 
 def _cut(line: CountingLine, near: Sequence[Trail], size: tuple[int, int]) -> list[str]:
-    cut = sum(any(_is_near(line, box) and _touches(box, size) for box in trail.boxes) for trail in near)
+    cut = sum(any(_is_near(line, box, AT_HEIGHTS) and _touches(box, size) for box in trail.boxes) for trail in near)
     if cut < CUT_SHARE * len(near):
         return []
     return [
