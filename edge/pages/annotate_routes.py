@@ -98,7 +98,9 @@ class AnnotateRoutes:
         return answer_json({"saved": str(self.file.path), "truth": read_annotations(text)})
 
     def _reload(self, query: Query, body: bytes) -> Answer:
-        self.file.read_again()
+        text = self.file.look()
+        read_annotations(text)  # or InputError, and all stays as it was
+        self.file.take_up(text)
         return self._state(query, body)
 
 

@@ -30,11 +30,14 @@ class KnownFile:
         """Whether there is such a file."""
         return self._real.exists()
 
-    def read_again(self) -> str:
-        """Take up what others wrote."""
+    def look(self) -> str:
+        """What stands there now."""
+        return self._read()
+
+    def take_up(self, text: str) -> None:
+        """Go on with what was found there; whoever writes it meanwhile is noticed at the next save."""
         with self._lock:
-            self.text = self._read()
-            return self.text
+            self.text = text
 
     def has_changed(self) -> bool:
         """Whether somebody else wrote it since it was read here."""

@@ -72,7 +72,7 @@ class SetupRoutes:
                 return answer_json(
                     {"error": f"{self._file.path} was changed by somebody else meanwhile."}, HTTPStatus.CONFLICT
                 )
-            self._check(self._file.read_again())  # the drawing goes into what stands there now
+            self._take_up()  # the drawing goes into what stands there now
         draft = read_draft(bytes(asked.draft))
         text = self._text_with(draft)
         config = parse_finished(text)
@@ -81,12 +81,15 @@ class SetupRoutes:
         return answer_json({"saved": str(self._file.path), "draft": shown(draft_of(config))})
 
     def _reload(self, query: Query, body: bytes) -> Answer:
-        text = self._file.read_again()
-        self._watching.look_at(self._check(text))
+        self._watching.look_at(self._take_up())
         return self._state(query, body)
 
-    def _check(self, text: str) -> Config:
-        return parse_unfinished(text or EMPTY)
+    def _take_up(self) -> Config:
+        """What others wrote; InputError, and all stays as it was, if that is no configuration."""
+        text = self._file.look()
+        config = parse_unfinished(text or EMPTY)
+        self._file.take_up(text)
+        return config
 
     def _text_with(self, draft: Draft) -> str:
         return written(self._file.text or EMPTY, draft, self._camera)

@@ -47,7 +47,7 @@ def read_annotations(text: str) -> dict[str, Any]:
             {"uncertain": False, "along": None} | {k: v for k, v in one.items() if k in known} | {"kept": number}
             for number, one in enumerate(document["crossings"])
         ],
-        "notes": document.get("notes", ""),
+        "notes": _notes_of(document),
     }
 
 
@@ -58,7 +58,7 @@ def written_truth(text: str, given: Annotations, *, video: str, line: Sequence[P
     document |= {"video": video, "fps": fps, "frames": frames}
     document.setdefault("line", [[round(x, 2), round(y, 2)] for x, y in line])
     document["crossings"] = [_crossing(olds, one) for one in sorted(given.crossings, key=lambda one: one.frame)]
-    if given.notes or "notes" in document:
+    if given.notes != _notes_of(document):
         document["notes"] = given.notes
     written = _laid_out(document)
     try:
@@ -66,6 +66,12 @@ def written_truth(text: str, given: Annotations, *, video: str, line: Sequence[P
     except InputError as error:
         raise InputError(f"this cannot be saved: {error}") from error
     return written
+
+
+def _notes_of(document: dict[str, Any]) -> str:
+    """Notes of another shape than text are not for the page."""
+    notes = document.get("notes", "")
+    return notes if isinstance(notes, str) else ""
 
 
 def _crossing(olds: Sequence[dict[str, Any]], one: Annotation) -> dict[str, Any]:

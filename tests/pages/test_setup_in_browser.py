@@ -259,3 +259,39 @@ def test_a_camera_that_is_not_there_is_told_on_the_page(browser: Browser, config
     with served(*arguments) as address, opened(browser, address) as page:
         page.locator("#trouble:visible").wait_for()
         assert page.locator("#draw-lines").is_disabled()
+
+
+def test_what_another_wrote_is_taken_up_if_it_is_a_configuration(browser: Browser, clip: Path, config: Path) -> None:
+    before = config.read_text()
+    config.write_text(before + "lines: {deck: {from: [0.0, 0.4], to: [1.0, 0.4]}}\n")
+    with served("setup", "--config", config, "--video", clip) as address, opened(browser, address) as page:
+        config.write_text(before + "lines: {deck: {from: [0.0, 0.4], to: 3}}\n")
+        page.fill("#lines-0-a_to_b", "north")
+        page.click("#save")
+        page.click("#conflict-reload")
+        says(page, "#verdict", "lines.deck.to is 3")
+        assert page.input_value("#lines-0-a_to_b") == "north"  # nothing that was drawn is lost
+        config.write_text(before + "lines: {ramp: {from: [0.0, 0.4], to: [1.0, 0.4]}}\n")
+        page.click("#save")
+        page.click("#conflict-reload")
+        says(page, "#verdict", "nothing to save")
+        assert page.input_value("#lines-0-name") == "ramp"
+
+
+def test_a_finger_drags_a_point(browser: Browser, clip: Path, config: Path) -> None:
+    config.write_text(config.read_text() + "lines: {deck: {from: [0.1, 0.4], to: [0.9, 0.4]}}\n")
+    touch = {"has_touch": True, "is_mobile": True, "viewport": {"width": 420, "height": 860}}
+    with served("setup", "--config", config, "--video", clip) as address, opened(browser, address, **touch) as page:
+        page.locator("#draw-lines:enabled").wait_for()
+        finger = page.context.new_cdp_session(page)
+        for kind, place in (
+            ("touchStart", (0.12, 0.41)),
+            ("touchMove", (0.2, 0.5)),
+            ("touchMove", (0.3, 0.7)),
+            ("touchEnd", None),
+        ):
+            x, y = at(page, *place) if place else (0, 0)
+            points = [{"x": x, "y": y}] if place else []
+            finger.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+        save(page)
+    assert points_of(config, "deck") == about((0.3, 0.7), (0.9, 0.4))

@@ -7,7 +7,7 @@ import { Refused, getJson, pause, postJson, visible } from "./requests.js";
 import { StripView, clock } from "./strip_view.js";
 import { begun, changed, dismissed, keyOf, likely, open, placed, removed, withId } from "./truth.js";
 
-const LIGHT = new Set(["car", "truck", "bus"]); // colours that need white letters
+const LIGHT = new Set(["car"]); // the one colour on which white letters read better than dark ones
 
 const state = await getJson("/state");
 const colours = Object.fromEntries(state.classes.map((one) => [one.name, one.colour]));
@@ -177,7 +177,13 @@ async function save(over = false) {
 }
 
 async function reload() {
-  const now = await postJson("/reload", {});
+  let now;
+  try {
+    now = await postJson("/reload", {});
+  } catch (error) {
+    verdict = { sentence: error.message, kind: "note bad" };
+    return render();
+  }
   kept.clear();
   const truth = begun(now.truth);
   remember(truth, now.truth.crossings);

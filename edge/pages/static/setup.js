@@ -86,7 +86,13 @@ async function save(over = false) {
 }
 
 async function reload() {
-  const now = await postJson("/reload", {});
+  let now;
+  try {
+    now = await postJson("/reload", {});
+  } catch (error) {
+    verdict = { ...verdict, error: error.message };
+    return showVerdict();
+  }
   verdict = { error: now.error, warnings: now.warnings, saved: "" };
   history.begin(now.draft);
 }
