@@ -9,6 +9,7 @@ import { distance, headingOf, middle, opposite, rounded, walk, within } from "./
 const TAP_PX = 10; // what a finger or hand trembles
 const STEP = 0.005;
 const FINE_STEP = 0.001;
+const TRAIL = 40; // the frames that a vehicle's trail goes back
 
 export class Stage {
   #frame;
@@ -19,6 +20,7 @@ export class Stage {
   #drag = null;
   #drawing = null;
   #flashes = new Map();
+  #trails = new Map();
 
   // `said` is told what to do next while something is drawn, and null when nothing is.
   constructor(frame, root, history, { selected, said }) {
@@ -324,10 +326,12 @@ export class Stage {
     const whole = left === 0 && top === 0 && right === 1 && bottom === 1;
     this.#layers.region.replaceChildren(...(whole ? [] : [svg("rect", { class: "region", x: left * width, y: top * height, width: (right - left) * width, height: (bottom - top) * height })]));
     const parts = [];
-    for (const { box: [x1, y1, x2, y2], label, seen } of sight.tracks) {
+    this.#trails = new Map(sight.tracks.map(({ id, box: [x1, , x2, y2] }) => [id, [...(this.#trails.get(id) ?? []), [((x1 + x2) / 2) * width, y2 * height]].slice(-TRAIL)]));
+    for (const { id, box: [x1, y1, x2, y2], label, seen } of sight.tracks) {
       const [x, y, wide, high] = [x1 * width, y1 * height, (x2 - x1) * width, (y2 - y1) * height];
       parts.push(svg("rect", { class: `vehicle${seen ? "" : " unseen-now"}`, x, y, width: wide, height: high, rx: 2 * this.#unit, stroke: colours[label] }));
-      if (high > 26 * this.#unit) parts.push(svg("text", { class: "word", x, y: y - 3 * this.#unit, "font-size": 11 * this.#unit, "stroke-width": 3 * this.#unit }, label));
+      parts.push(svg("polyline", { class: "trail", points: this.#trails.get(id).map((place) => place.map((value) => value.toFixed(1)).join(",")).join(" "), stroke: colours[label] }));
+      if (high > 26 * this.#unit) parts.push(svg("text", { class: "word", x, y: y - 3 * this.#unit, "font-size": 11 * this.#unit, "stroke-width": 3 * this.#unit }, `${id} ${label}`));
     }
     this.#layers.vehicles.replaceChildren(...parts);
     if (!sight.crossings.length) return;
