@@ -58,7 +58,9 @@ def main() -> int:
         print("dpkg-deb is missing; on other systems than Debian it is in the package dpkg", file=sys.stderr)
         return 1
     try:
-        package = build(arguments.architecture, arguments.debian, arguments.wheelhouse, arguments.out, fast=arguments.fast)
+        package = build(
+            arguments.architecture, arguments.debian, arguments.wheelhouse, arguments.out, fast=arguments.fast
+        )
     except subprocess.CalledProcessError as error:
         print(f"{error.cmd[0]} failed; what it said stands above", file=sys.stderr)
         return 1
@@ -68,7 +70,7 @@ def main() -> int:
 
 
 def build(architecture: str, debian: str, wheelhouse: Path | None, out: Path, *, fast: bool = False) -> Path:
-    """Return the path of the package, a larger one if it shall be `fast`; CalledProcessError if pip or dpkg-deb fails."""
+    """Return the path of the package, larger if `fast`; CalledProcessError if pip or dpkg-deb fails."""
     out.mkdir(parents=True, exist_ok=True)
     version = f"{version_of_the_project()}-1+deb{debian}"
     with tempfile.TemporaryDirectory(prefix="crossing-deb-") as folder:
@@ -165,7 +167,7 @@ def put_control(tree: Path, architecture: str, debian: str, version: str) -> Non
     for script in ("preinst", "postinst", "prerm", "postrm"):
         copy(ROOT / "deploy/debian" / script, tree / "DEBIAN" / script, 0o755)
     shipped = sorted(path for path in tree.rglob("*") if path.is_file() and "DEBIAN" not in path.parts)
-    sums = subprocess.run(  # noqa: S603
+    sums = subprocess.run(
         ["md5sum", *(str(path.relative_to(tree)) for path in shipped)],  # noqa: S607
         cwd=tree,
         check=True,

@@ -101,7 +101,11 @@ install_version() {
     version=$("$new/trial/bin/crossing-edge" --version | sed 's/.* //')
     case $version in *[!0-9A-Za-z.+-]* | "") fail "the program calls its version '$version'" ;; esac
 
-    # An environment does not survive being renamed, so it is made once more in its place, from what was just tried.
+    # What was just tried moves to its place; its commands name their interpreter by its path.
+    sed -i "s#$new/trial#$BASE/$version#g" "$new/trial/pyvenv.cfg"
+    for script in "$new"/trial/bin/*; do
+        [ -L "$script" ] || sed -i "s#$new/trial#$BASE/$version#g" "$script"
+    done
     target=$BASE/$version
     running=$(readlink "$BASE/current" || true)
     if [ "$running" = "$version" ]; then
@@ -110,10 +114,6 @@ install_version() {
     fi
     rm -rf "$target"
     mv "$new/trial" "$target"
-    "$python" -m venv --upgrade ${csi:+--system-site-packages} "$target"
-    for script in "$target"/bin/*; do
-        if [ -f "$script" ] && [ ! -L "$script" ]; then sed -i "1s#^\#!$new/trial/#\#!$BASE/$version/#" "$script"; fi
-    done
     mkdir "$target/units"
     install -m 0644 "$DEPLOY"/systemd/* "$target/units/"
     install -m 0644 "$DEPLOY"/*.example.yaml "$target/units/"

@@ -1,9 +1,9 @@
 """An emulated ARM board with the Debian package in it, reporting to a broker of this machine: `make arm-board`.
 
-QEMU plays a 64-bit board with two Cortex-A72 in software, so the seconds printed say nothing of a Raspberry Pi. It has no
-way out but one: its 10.0.2.100:1883 is a Mosquitto on loopback here. The board installs the package, counts a looped
-video, is hung, is restarted by its watchdog, and counts what the kernel's virtual camera (`vivid`) shows. The transcript
-goes to standard output, the summary ends it; exit 0 if everything that is looked for was seen.
+QEMU plays a 64-bit board with two Cortex-A72 in software, so the seconds printed say nothing of a Raspberry Pi. It has
+no way out but one: its 10.0.2.100:1883 is a Mosquitto on loopback here. The board installs the package, counts a looped
+video, is hung, is restarted by its watchdog, and counts what the kernel's virtual camera (`vivid`) shows. The
+transcript goes to standard output, the summary ends it; exit 0 if everything that is looked for was seen.
 """
 
 import argparse
@@ -143,7 +143,9 @@ def make_initrd(folder: Path, kernel: Path, version: str) -> Path:
     tree = folder / "initrd"
     for name in ("bin", "proc", "sys", "dev", "root"):
         (tree / name).mkdir(parents=True)
-    shutil.copy(next(path for path in (kernel / "bin/busybox", kernel / "usr/bin/busybox") if path.exists()), tree / "bin")
+    shutil.copy(
+        next(path for path in (kernel / "bin/busybox", kernel / "usr/bin/busybox") if path.exists()), tree / "bin"
+    )
     put_modules(kernel, version, tree, MODULES_AT_BOOT)
     (tree / "init").write_text(INIT.replace("MODULES", " ".join(MODULES_AT_BOOT)), encoding="utf-8")
     (tree / "init").chmod(0o755)

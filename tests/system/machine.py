@@ -1,4 +1,4 @@
-"""Root file systems of Debian for the proofs with a whole machine: made once with mmdebstrap, kept outside the repository."""
+"""Debian root file systems for the proofs with a whole machine: made once by mmdebstrap, kept out of the repository."""
 
 import os
 import shutil

@@ -7,7 +7,9 @@ so it also shows that the service needs none to run.
 import platform
 import shutil
 import subprocess
+import sys
 import time
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -30,6 +32,7 @@ lines: {deck: {from: [0.331, 0.630], to: [0.638, 0.634], a_to_b: outbound, b_to_
 report: {every_s: 5}
 mqtt: {host: 127.0.0.1, port: 1883, tls: false, username: bridge/mast-1, password_credential: mqtt-password}
 """
+NEXT = "99.0"
 WATCHDOG_S = 15
 """Shorter than the unit's 30, to wait less; the service adds its own 10 s of patience."""
 
@@ -55,7 +58,9 @@ class Container:
     def run(self, *command: str, check: bool = False) -> str:
         """What it said, on both channels; AssertionError if `check` and it failed."""
         entered = ["nsenter", "--target", self._leader, "--all", "env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin"]
-        done = subprocess.run([*entered, *command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=300)
+        done = subprocess.run(
+            [*entered, *command], check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=300
+        )
         text = done.stdout.decode(errors="replace")
         assert done.returncode == 0 or not check, (command, done.returncode, text)
         return text
@@ -245,3 +250,81 @@ def test_removing_the_package_keeps_configuration_and_outbox_and_purging_does_no
     assert not (device.root / "etc/crossing").exists()
     assert not (device.root / "var/lib/crossing").exists()
     assert not list((device.root / "usr/lib").glob("crossing-monitor"))
+
+
+@pytest.fixture(scope="module")
+def wheelhouse(folder: Path) -> Path:
+    """All wheels of the device for Python 3.11, and ours twice: as it is, and as if it were the next version."""
+    wheels = folder / "wheels"
+    pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
+    subprocess.run([*pip, "wheel", "--no-deps", "--wheel-dir", str(wheels), str(ROOT)], check=True)
+    (ours,) = wheels.glob("crossing_monitor-*.whl")
+    target = ["--only-binary=:all:", "--platform", deb.PLATFORMS[ARCHITECTURE], "--python-version", "3.11"]
+    subprocess.run([*pip, "download", *target, "--dest", str(wheels), str(ours)], check=True)
+    old = deb.version_of_the_project()
+    with zipfile.ZipFile(ours) as source, zipfile.ZipFile(wheels / ours.name.replace(old, NEXT), "w") as next_one:
+        for name in source.namelist():
+            content = source.read(name)
+            if name.endswith(("/METADATA", "/RECORD")):
+                content = content.replace(old.encode(), NEXT.encode())
+            if name.endswith("/METADATA"):
+                assert f"Version: {NEXT}".encode() in content
+            next_one.writestr(name.replace(f"-{old}.", f"-{NEXT}."), content)
+    return wheels
+
+
+@pytest.fixture(scope="module")
+def bare(folder: Path, wheelhouse: Path) -> Iterator[Container]:
+    """Without the package, with the wheels and what install.sh needs of the checkout."""
+    container = booted(folder / "bare")
+    try:
+        shutil.copytree(wheelhouse, container.root / "root/wheels")
+        shutil.copytree(ROOT / "deploy", container.root / "root/deploy")
+        yield container
+    finally:
+        container.stop()
+
+
+def install(container: Container, version: str) -> str:
+    wheel = f"/root/wheels/crossing_monitor-{version}-py3-none-any.whl"
+    return container.run("/root/deploy/install.sh", "install", wheel, "--wheelhouse", "/root/wheels", check=True)
+
+
+def test_without_a_package_it_is_installed_updated_rolled_back_and_removed(bare: Container) -> None:
+    old = deb.version_of_the_project()
+
+    def link(name: str) -> str:
+        return str((bare.root / "opt/crossing-monitor" / name).readlink())
+
+    assert f"crossing-monitor {old} is installed" in install(bare, old)
+    bare.start()
+    assert f"crossing-monitor {old} is installed" in install(bare, old)  # again
+    assert (link("current"), bare.show("ActiveState")) == (old, "active")
+    assert bare.run("systemd-analyze", "verify", EDGE, "crossing-collector.service") == ""
+    before = bare.show("MainPID")
+
+    install(bare, NEXT)
+    assert (link("current"), link("previous")) == (NEXT, old)
+    assert bare.run("crossing-edge", "--version", check=True).split()[-1] == NEXT
+    assert (bare.show("ActiveState"), bare.show("MainPID") != before) == ("active", True)
+
+    bare.run("/root/deploy/install.sh", "rollback", check=True)
+    assert (link("current"), link("previous")) == (old, NEXT)
+    assert bare.run("crossing-edge", "--version", check=True).split()[-1] == old
+    assert bare.show("ActiveState") == "active"
+
+    said = bare.run("/root/deploy/install.sh", "install", "/root/nothing.whl")
+    assert "/root/nothing.whl does not exist" in said
+    assert link("current") == old
+    assert not list((bare.root / "opt/crossing-monitor").glob(".new*"))
+
+    bare.run("/root/deploy/install.sh", "remove", check=True)
+    assert not (bare.root / "opt/crossing-monitor").exists()
+    assert not bare.run("systemctl", "list-unit-files", "--no-legend", "crossing-*").strip()
+    assert (bare.root / "etc/crossing/edge.yaml").exists()
+    assert list((bare.root / "var/lib/crossing").iterdir())
+    install(bare, old)
+    assert bare.show("ActiveState") == "active"  # with what was kept
+    bare.run("/root/deploy/install.sh", "remove", "--purge", check=True)
+    assert not (bare.root / "etc/crossing").exists()
+    assert not (bare.root / "var/lib/crossing").exists()
