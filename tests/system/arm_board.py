@@ -14,6 +14,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,8 @@ PROGRAMS = ("qemu-system-aarch64", "mkfs.ext4", "cpio", "depmod", "mosquitto", "
 MODULES_OF_THE_DISK = ("vivid", "virtio_net", "virtio_rng")
 MODULES_AT_BOOT = ("virtio_pci", "virtio_blk", "virtio_net", "crc32c_generic", "ext4")
 DISK_MB = 2_000
-SEEN_S = 25
+SEEN_S = 60
+"""Of which loading the detector takes 20."""
 WATCHDOG_S = 60
 """More than the unit's, for a processor that is played by another one."""
 SEEN = (
@@ -241,7 +243,8 @@ def summary(transcript: list[str], messages: list[tuple[str, Any]], package: Pat
     sequence = [report["seq"] for report in reports]
     print(f"\nSummary, after {took_s:.0f} s; {package.name}, {package.stat().st_size / 1e6:.1f} MB")
     print("\n".join(f"  {line}" for line in said))
-    print(f"  broker: {len(messages)} messages, {len(reports)} reports of {len(runs)} runs")
+    channels = Counter(channel for channel, _ in messages)
+    print(f"  broker: {', '.join(f'{count} {channel}' for channel, count in channels.most_common())}; {len(runs)} runs")
     for run in runs:
         states = [report["state"] for report in reports if report["run"] == run]
         print(f"  {run}: {len(states)} reports, {sorted(set(states))}, watched {watched[run]:.1f} s")

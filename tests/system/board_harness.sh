@@ -35,6 +35,7 @@ sleep "$SEEN_S"
 date_before=$(date +%s)
 systemctl stop crossing-edge
 say "service stopped in $(($(date +%s) - date_before)) s: $(systemctl show -P Result crossing-edge)"
+ls -l /var/lib/crossing
 journalctl -b -u crossing-edge --no-pager -o short-monotonic | tail -40
 say "end"
 sync

@@ -97,10 +97,10 @@ class Container:
     def stop(self) -> None:
         self.run("systemctl", "poweroff", "--no-block")
         try:
-            self._nspawn.wait(30)
+            self._nspawn.wait(15)
         except subprocess.TimeoutExpired:
-            self._nspawn.terminate()
-            self._nspawn.wait(30)
+            self._nspawn.kill()
+            self._nspawn.wait()
         self._log.close()
 
 
