@@ -57,7 +57,15 @@ class Container:
 
     def run(self, *command: str, check: bool = False) -> str:
         """What it said, on both channels; AssertionError if `check` and it failed."""
-        entered = ["nsenter", "--target", self._leader, "--all", "env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin"]
+        entered = [
+            "nsenter",
+            "--target",
+            self._leader,
+            "--all",
+            "env",
+            "-i",
+            "PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+        ]
         done = subprocess.run(
             [*entered, *command], check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=300
         )
