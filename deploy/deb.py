@@ -107,7 +107,7 @@ def put_packages(library: Path, folder: Path, architecture: str, debian: str, wh
     major, minor = PYTHONS[debian]
     target = ["--target", str(library), "--platform", PLATFORMS[architecture], "--implementation", "cp"]
     python = ["--python-version", f"{major}.{minor}", "--only-binary=:all:", "--no-compile"]
-    subprocess.run([*pip, "install", *source, *target, *python, str(ours)], check=True)
+    subprocess.run([*pip, "install", *source, *target, *python, f"{ours}[setup]"], check=True)
     for pattern in UNNEEDED:
         for path in list(library.glob(pattern)):
             if path.is_dir():

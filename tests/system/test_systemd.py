@@ -268,7 +268,7 @@ def wheelhouse(folder: Path) -> Path:
     subprocess.run([*pip, "wheel", "--no-deps", "--wheel-dir", str(wheels), str(ROOT)], check=True)
     (ours,) = wheels.glob("crossing_monitor-*.whl")
     target = ["--only-binary=:all:", "--platform", deb.PLATFORMS[ARCHITECTURE], "--python-version", "3.11"]
-    subprocess.run([*pip, "download", *target, "--dest", str(wheels), str(ours)], check=True)
+    subprocess.run([*pip, "download", *target, "--dest", str(wheels), f"{ours}[setup]"], check=True)
     old = deb.version_of_the_project()
     with zipfile.ZipFile(ours) as source, zipfile.ZipFile(wheels / ours.name.replace(old, NEXT), "w") as next_one:
         for name in source.namelist():
