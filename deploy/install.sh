@@ -97,7 +97,7 @@ install_version() {
     set -- --quiet --disable-pip-version-check
     [ -z "$wheelhouse" ] || set -- "$@" --no-index --find-links "$wheelhouse"
     "$python" -m venv ${csi:+--system-site-packages} "$new/trial"
-    "$new/trial/bin/python" -m pip install "$@" "$source[setup]"
+    "$new/trial/bin/python" -m pip install "$@" "${source}[setup]"
     version=$("$new/trial/bin/crossing-edge" --version | sed 's/.* //')
     case $version in *[!0-9A-Za-z.+-]* | "") fail "the program calls its version '$version'" ;; esac
 
