@@ -76,7 +76,9 @@ TTYPath=/dev/ttyAMA0
 TimeoutStartSec=infinity
 """
 FORWARD = """\
-import socket, sys, threading
+import os, socket, sys, threading
+os.set_blocking(0, True)  # else "nothing yet" reads as the end
+os.set_blocking(1, True)
 broker = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
 def up():
     while part := sys.stdin.buffer.raw.read(4096):
