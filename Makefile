@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: help demo test test-all simulate mutants golden wire check bench clean
+.PHONY: help demo test test-all simulate mutants golden wire deb arm-board check bench clean
 help:               ## list the chores
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 12
 
@@ -34,6 +34,13 @@ golden: $(READY)    ## write the reviewed reports of the golden tapes anew
 
 wire: $(READY)      ## write the wire contract as documents anew, from the structs
 	$(BIN)/python -m deploy.wire
+
+deb: $(READY)       ## the Debian package, in dist (ARCHITECTURE=arm64|amd64 DEBIAN=12|13 WHEELHOUSE=...)
+	$(BIN)/python -m deploy.deb --architecture $(or $(ARCHITECTURE),arm64) --debian $(or $(DEBIAN),12) \
+	  $(if $(WHEELHOUSE),--wheelhouse "$(WHEELHOUSE)")
+
+arm-board: $(READY) ## boot an emulated ARM board with that package, hang it, and hear its reports (as root; DEB=...)
+	$(BIN)/python -m tests.system.arm_board $(if $(DEB),--deb "$(DEB)")
 
 check: $(READY)     ## lint and types
 	$(BIN)/ruff check .
