@@ -24,6 +24,7 @@ os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # FFmpeg's own messages n
 
 _OPTIONS = "OPENCV_FFMPEG_CAPTURE_OPTIONS"
 STREAMS = ("rtsp://", "rtsps://", "http://", "https://")
+ANALYSIS_US = 1_000_000  # FFmpeg looks at a stream for so long before it gives pictures; left alone, for seconds
 
 
 class Ended(WorkError):  # noqa: N818  # it is no fault
@@ -89,17 +90,21 @@ def open_capture(source: Source) -> Capture:
     if not video.isOpened():
         video.release()
         raise WorkError(f"camera {source.name} cannot be opened")
-    return _Video(video)
+    return _Video(video, source.stall_s)
 
 
 class _Video:
     """OpenCV's capture."""
 
-    def __init__(self, video: cv2.VideoCapture) -> None:
+    def __init__(self, video: cv2.VideoCapture, stall_s: float) -> None:
         self._video = video
+        self._stall_s = stall_s
 
     def grab(self) -> bool:
-        return bool(self._video.grab())
+        began_s = time.monotonic()
+        grabbed = bool(self._video.grab())
+        # After its time-out FFmpeg hands out what its decoder still held, and calls that a new picture.
+        return grabbed and time.monotonic() - began_s < self._stall_s
 
     def retrieve(self) -> Picture | None:
         decoded, image = self._video.retrieve()
@@ -196,7 +201,7 @@ def _open_stream(source: Source) -> cv2.VideoCapture:
     ]
     address = _with_password(source)
     hardware = [cv2.CAP_PROP_HW_ACCELERATION, cv2.VIDEO_ACCELERATION_ANY]  # falls back to software by itself
-    os.environ[_OPTIONS] = f"rtsp_transport;{source.transport}|fflags;nobuffer"
+    os.environ[_OPTIONS] = f"rtsp_transport;{source.transport}|analyzeduration;{ANALYSIS_US}"
     try:
         return cv2.VideoCapture(address, cv2.CAP_FFMPEG, [*timeouts, *hardware])
     finally:

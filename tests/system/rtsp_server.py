@@ -24,7 +24,8 @@ def coded(file, width, height, rate):
     """The access units, the first one with a key picture, and one a second."""
     pipeline = Gst.parse_launch(
         f"filesrc location={file} ! rawvideoparse format=bgr width={width} height={height} framerate={rate}/1 ! "
-        f"videoconvert ! video/x-raw,format=I420 ! x264enc tune=zerolatency speed-preset=ultrafast key-int-max={rate} ! "
+        "videoconvert ! video/x-raw,format=I420 ! "
+        f"x264enc tune=zerolatency speed-preset=ultrafast key-int-max={rate} ! "
         f"h264parse config-interval=-1 ! {H264} ! appsink name=sink sync=false"
     )
     pipeline.set_state(Gst.State.PLAYING)
