@@ -1,6 +1,7 @@
 """The camera gives the newest frame whatever its source does: hang, die, not open, change its size, be slow or fast."""
 
 import logging
+import os
 import queue
 import socket
 import threading
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 from edge.clock import SystemClock
 from edge.errors import WorkError
 from edge.vision.camera import ABANDONED_MAX, HANG_S, Camera
-from edge.vision.capture import Capture, Source, open_capture
+from edge.vision.capture import Capture, Source, _Video, open_capture
 from edge.vision.clock import FrameClock
 
 Picture = NDArray[np.uint8]
@@ -332,6 +333,25 @@ def test_a_password_shows_nowhere(caplog: pytest.LogCaptureFixture, capfd: pytes
             assert "s3cr3t" not in said
     assert "s3cr3t" not in caplog.text
     assert "s3cr3t" not in "".join(capfd.readouterr())
+
+
+class Decoder:
+    """OpenCV's capture, which after a time-out calls a picture new that its decoder still held."""
+
+    def grab(self) -> bool:
+        return True
+
+
+def test_a_picture_that_comes_only_with_the_time_out_is_none() -> None:
+    assert not _Video(Decoder(), stall_s=0.0).grab()  # type: ignore[arg-type]
+    assert _Video(Decoder(), stall_s=60.0).grab()  # type: ignore[arg-type]
+
+
+def test_what_is_asked_of_a_stream_is_not_asked_of_the_files_after_it() -> None:
+    before = dict(os.environ)
+    with pytest.raises(WorkError):
+        open_capture(Source("rtsp://127.0.0.1:1/closed", open_timeout_s=1))
+    assert dict(os.environ) == before
 
 
 def test_a_recording_is_played_at_its_own_pace() -> None:
