@@ -19,12 +19,14 @@ from pathlib import Path
 import msgspec
 import yaml
 
-from edge.errors import CrossingError
+from edge.errors import CrossingError, InputError
 
 EXAMPLES = """examples:
   crossing-edge replay bridge.mp4 --line 0.1,0.6,0.9,0.6 --out result
   crossing-edge evaluate truth/*.json --pictures errors
   crossing-edge bench bridge.mp4 --threads 1
+  crossing-edge setup --config edge.yaml --video bridge.mp4
+  crossing-edge annotate bridge.mp4 --line 0.1,0.6,0.9,0.6
   crossing-edge check edge.yaml"""
 
 
@@ -112,6 +114,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_common(bench)
     bench.set_defaults(run=_bench)
 
+    _add_pages(commands)
+
     check = commands.add_parser("check", help="validate a configuration and print what is in force")
     check.add_argument("config", type=Path, metavar="edge.yaml")
     check.add_argument("--json", action="store_true", help="print one JSON object")
@@ -124,6 +128,41 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--threads", type=_threads, metavar="N", help="threads of the detector")
     parser.add_argument("--every", type=_positive, default=1, metavar="N", help="handle each N-th frame only")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def _add_pages(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """The commands that are used in a browser."""
+    setup = commands.add_parser("setup", help="draw lines, zones and masks in a browser, and see it count")
+    setup.add_argument(
+        "--config", type=Path, required=True, metavar="edge.yaml", help="configuration to draw into; begun if absent"
+    )
+    setup.add_argument("--camera", metavar="URL", help="camera of a new configuration; saved with the drawing")
+    setup.add_argument("--video", type=Path, metavar="FILE", help="play a recording as if it were the camera")
+    _add_page(setup)
+    setup.set_defaults(run=_setup)
+
+    annotate = commands.add_parser("annotate", help="make a truth file of a video in a browser")
+    annotate.add_argument("video", type=Path, metavar="VIDEO")
+    annotate.add_argument("--line", metavar="X1,Y1,X2,Y2", help="the line; not needed to go on with a truth file")
+    annotate.add_argument(
+        "--out", type=Path, metavar="TRUTH.json", help="truth file, opened again if there (default: beside the video)"
+    )
+    annotate.add_argument("--model", metavar="M", help="whose count is suggested: a model that ships, or a manifest")
+    annotate.add_argument("--threads", type=_threads, metavar="N", help="threads of the detector")
+    annotate.add_argument("--every", type=_positive, default=1, metavar="N", help="look at each N-th frame only")
+    _add_page(annotate)
+    annotate.set_defaults(run=_annotate)
+
+
+def _add_page(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--port", type=_port, default=0, metavar="N", help="port of the page (default: a free one)")
+    parser.add_argument("--lan", action="store_true", help="let other computers of the network open the page, too")
+
+
+def _port(text: str) -> int:
+    if not re.fullmatch("[0-9]{1,5}", text) or int(text) > 65_535:
+        raise argparse.ArgumentTypeError(f"{text!r}: allowed are 0 (a free one) to 65535")
+    return int(text)
 
 
 def _positive(text: str) -> int:
@@ -197,6 +236,34 @@ def _bench(given: argparse.Namespace) -> None:
     config = config_of(given.video, given.config, given.line or across, given.model, given.threads)
     said = bench.bench(recording, config)
     print(json.dumps(said, sort_keys=True) if given.json else bench.table_of(said))
+
+
+def _setup(given: argparse.Namespace) -> None:
+    try:
+        from edge.setup_command import SetupRequest, run_setup
+    except ModuleNotFoundError as error:
+        if not str(error.name).startswith("ruamel"):
+            raise
+        raise InputError("setup needs more than is installed: pip install 'crossing-monitor[setup]'") from error
+
+    run_setup(SetupRequest(config=given.config, camera=given.camera, video=given.video, port=given.port, lan=given.lan))
+
+
+def _annotate(given: argparse.Namespace) -> None:
+    from edge.annotate_command import AnnotateRequest, run_annotate
+
+    run_annotate(
+        AnnotateRequest(
+            video=given.video,
+            line=given.line,
+            out=given.out,
+            model=given.model,
+            threads=given.threads,
+            every=given.every,
+            port=given.port,
+            lan=given.lan,
+        )
+    )
 
 
 def _check(given: argparse.Namespace) -> None:

@@ -126,6 +126,9 @@ class Zone(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """With it, the length of the queue is known in metres."""
 
 
+Polygon = Annotated[tuple[Place, ...], msgspec.Meta(min_length=3, max_length=64)]
+
+
 class Counting(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The counting rules; the defaults serve every camera that we know."""
 
@@ -200,6 +203,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     model: Model = Model()
     lines: Annotated[dict[Name, Line], msgspec.Meta(min_length=1, max_length=16)]
     zones: Annotated[dict[Name, Zone], msgspec.Meta(max_length=16)] = {}
+    masks: Annotated[dict[Name, Polygon], msgspec.Meta(max_length=16)] = {}
+    """Parts of the picture where nothing is a vehicle: what stands inside is ignored."""
     counting: Counting = Counting()
     report: Reporting = Reporting()
     mqtt: Mqtt | None = None
@@ -240,17 +245,26 @@ def load_config(path: str | Path) -> Config:
     """Read and check a configuration; InputError with one sentence if anything is wrong."""
     path = Path(path)
     try:
-        raw = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506  # a SafeLoader that is stricter
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from error
+        text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}; a configuration (YAML) is expected") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path} is not YAML: {error}") from error
+    raw = read_yaml(text, str(path))
     try:
         return parse_config(raw)
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
+
+
+def read_yaml(text: str, name: str) -> Any:
+    """What a YAML text says; InputError, beginning with `name`, if it is none or says a key twice."""
+    try:
+        return yaml.load(text, _Loader)  # noqa: S506  # a SafeLoader that is stricter
+    except InputError as error:
+        raise InputError(f"{name}: {error}") from error
+    except yaml.YAMLError as error:
+        raise InputError(f"{name} is not YAML: {' '.join(str(error).split())}") from error
 
 
 def parse_config(raw: Any) -> Config:
@@ -258,7 +272,7 @@ def parse_config(raw: Any) -> Config:
     if not isinstance(raw, dict):
         raise InputError(f"keys and values are expected, not {_shown(raw)}")
     _refuse_unknown(raw, Config, "")
-    for group, kind in (("lines", Line), ("zones", Zone)):
+    for group, kind in (("lines", Line), ("zones", Zone), ("masks", Polygon)):
         entries = raw.get(group, {})
         for name, entry in entries.items() if isinstance(entries, dict) else ():
             if not isinstance(name, str) or not re.fullmatch(NAME, name):
@@ -275,6 +289,9 @@ def parse_config(raw: Any) -> Config:
             raise InputError(f"lines.{name}: a_to_b and b_to_a are both {line.a_to_b!r}; two words are needed")
     for name, zone in config.zones.items():
         _check_zone(name, zone)
+    for name, mask in config.masks.items():
+        if abs(_area(mask)) < AREA_MIN:
+            raise InputError(f"masks.{name} has next to no area; the corners of a region, in order, are expected")
     return config
 
 
@@ -337,6 +354,11 @@ def queue_zones(config: Config, width: int, height: int) -> tuple[QueueZone, ...
     )
 
 
+def masks_of(config: Config, width: int, height: int) -> tuple[tuple[Point, ...], ...]:
+    """The masks in pixels of a picture of that size."""
+    return tuple(tuple((x * width, y * height) for x, y in mask) for mask in config.masks.values())
+
+
 def _plane(plane: Plane | None, width: int, height: int) -> GroundPlane | None:
     if plane is None:
         return None
@@ -394,6 +416,9 @@ def warnings_of(config: Config) -> list[str]:
             found.append(
                 f"lines.{name} runs within 5% of the edge of the picture: vehicles are cut off there and counts suffer"
             )
+        for mask, polygon in config.masks.items():
+            if any(QueueZone(mask, polygon).holds(place) for place in _between(points_of(name, line))):
+                found.append(f"lines.{name} runs through masks.{mask}: what stands in a mask is not counted")
     for name, zone in config.zones.items():
         if min(min(x, y, 1 - x, 1 - y) for x, y in zone.polygon) < 0.02:
             found.append(

@@ -95,9 +95,16 @@ class ClipResult:
 def load_truth(path: Path) -> Truth:
     """Read and check a truth file; InputError if it is none."""
     try:
-        truth = msgspec.json.decode(path.read_bytes(), type=Truth)
+        text = path.read_bytes()
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}; a truth file (JSON) is expected") from error
+    return parse_truth(text, str(path))
+
+
+def parse_truth(text: bytes, path: str) -> Truth:
+    """Check the text of a truth file; InputError, beginning with `path`, if it is none."""
+    try:
+        truth = msgspec.json.decode(text, type=Truth)
     except msgspec.DecodeError as error:
         raise InputError(f"{path} is not a truth file: {error}") from error
     late = [crossing.frame for crossing in truth.crossings if crossing.frame >= truth.frames]

@@ -199,7 +199,8 @@ def note(outcome: Outcome, step: Step, detected: DetectedFrame | None) -> None:
 def run_of(path: Path, config: Config, start_ms: int | None, every: int) -> str:
     """The name of a replay's run: a fingerprint of the file and of everything that shapes its reports, and no more."""
     said = (config.site, config.device, config.lines, config.counting, config.report.every_s)
-    shapes = msgspec.to_builtins((*said, config.zones) if config.zones else said)
+    drawn = tuple(shapes for shapes in (config.zones, config.masks) if shapes)  # so that a run without keeps its name
+    shapes = msgspec.to_builtins((*said, *drawn))
     looks = "" if is_tape(path) else looks_of(config)
     fingerprint = hashlib.sha256(repr((shapes, looks, start_ms, every)).encode())
     with path.open("rb") as file:

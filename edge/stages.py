@@ -5,9 +5,10 @@ from pathlib import Path
 
 import msgspec
 
-from edge.config import Config, counting_lines, queue_zones
+from edge.config import Config, counting_lines, masks_of, queue_zones
 from edge.counting.buckets import BucketCounter
 from edge.counting.crossing import LineWatcher, Point
+from edge.counting.masks import Masks
 from edge.counting.occupancy import ZoneWatcher
 from edge.counting.pipeline import Pipeline
 from edge.counting.tracking import Tracker
@@ -18,7 +19,7 @@ from edge.vision.region import Region, region_around
 
 
 def build_pipeline(config: Config, width: int, height: int) -> Pipeline:
-    """Tracker, watchers and bucket counter for a picture of that size."""
+    """Masks, tracker, watchers and bucket counter for a picture of that size."""
     lines = counting_lines(config, width, height)
     zones = queue_zones(config, width, height)
     counting = config.counting
@@ -45,22 +46,26 @@ def build_pipeline(config: Config, width: int, height: int) -> Pipeline:
         )
         if zones
         else None,
+        Masks(masks_of(config, width, height), ground=counting.ground) if config.masks else None,
     )
 
 
 def build_detector(config: Config, width: int, height: int) -> OnnxDetector:
     """The detector for a picture of that size."""
     manifest = load_manifest(config.model.name)
-    region = _region(config, manifest, width, height)
+    region = region_of(config, manifest, width, height)
     return OnnxDetector(manifest, threads=config.model.threads, score_min=config.model.score_min, region=region)
 
 
-def _region(config: Config, manifest: Manifest, width: int, height: int) -> Region | None:
+def region_of(config: Config, manifest: Manifest, width: int, height: int) -> Region | None:
+    """The part of the picture that the detector looks at; None for all of it."""
     if config.model.region == "picture":
         return None
     aspect = manifest.input.width / manifest.input.height
     points: list[Point] = [point for line in counting_lines(config, width, height) for point in line.points]
     points += [corner for zone in queue_zones(config, width, height) for corner in zone.polygon]
+    if not points:  # a configuration that is being drawn
+        return None
     return region_around(points, width, height, aspect)
 
 

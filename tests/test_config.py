@@ -295,6 +295,10 @@ ONE_LINE = "lines: {deck: {from: [0.1,0.6], to: [0.9,0.6]}}\n"
         ("lines: {Deck: {from: [0.1, 0.6], to: [0.9, 0.6]}}", ["lines", "'Deck'", "a-z, 0-9 and -"]),
         ("lines: {5: {from: [0.1, 0.6], to: [0.9, 0.6]}}", ["lines", "5"]),
         (ONE_LINE + "zones: {q: {polygon: [[0,0],[1,1]]}}", ["zones.q.polygon", "3"]),
+        (ONE_LINE + "masks: {sky: [[0,0],[1,1]]}", ["masks.sky", "3"]),
+        (ONE_LINE + "masks: {sky: [[0,0],[1,1],[2,0]]}", ["masks.sky[2][0]", "2"]),
+        (ONE_LINE + "masks: {sky: [[0,0],[1,1],[1,1]]}", ["masks.sky", "next to no area"]),
+        (ONE_LINE + "masks: {The Sky: [[0,0],[1,1],[1,0]]}", ["masks", "'The Sky'", "a-z, 0-9 and -"]),
         (ONE_LINE + "counting: {ground: top}", ["counting.ground", "'top'", "bottom", "centre"]),
         (ONE_LINE + "model: {region: sky}", ["model.region", "'sky'", "lines", "picture"]),
         ("site: a", ["lines"]),
@@ -317,3 +321,10 @@ def test_a_key_that_stands_twice_is_refused(tmp_path: Path) -> None:
     path.write_text("lines:\n  deck: {from: [0, 0.5], to: [1, 0.5]}\n  deck: {from: [0, 0.6], to: [1, 0.6]}\n")
     with pytest.raises(InputError, match="'deck' stands twice"):
         load_config(path)
+
+
+def test_a_line_through_a_mask_is_warned_of() -> None:
+    masks = {"car-park": [[0.4, 0.5], [0.6, 0.5], [0.6, 0.7], [0.4, 0.7]], "sky": [[0, 0], [1, 0], [1, 0.3]]}
+    assert warnings_of(parse_config(config(masks=masks))) == [
+        "lines.deck runs through masks.car-park: what stands in a mask is not counted"
+    ]

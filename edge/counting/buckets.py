@@ -73,7 +73,7 @@ class BucketCounter:
         zones: Sequence[str] = (),
         width_ms: int = 60_000,
         gap_ms: int = 2_000,
-        settle_ms: int = 2_000,
+        settle_ms: int = 3_000,
     ) -> None:
         assert width_ms > 0, "a bucket has a width"
         assert gap_ms > 0, "a frame vouches for some time"

@@ -27,7 +27,7 @@ from math import hypot
 from typing import Literal
 
 from edge.counting.motion import Box
-from edge.counting.tracking import Track
+from edge.counting.tracking import SOMEBODY, Track
 
 DIRECTIONS = ("a_to_b", "b_to_a")
 """`a_to_b`: from the left-hand side of the arrow p1 -> p2, as seen in the picture, to its right-hand side."""
@@ -43,7 +43,8 @@ RETURN_REACHES = 1.5  # to be back is to be farther away than a box is short by 
 SAME_PLACE_WIDTHS = 0.35  # of the narrower box, along the line
 SAME_PLACE_MS = 300  # in one lane nobody follows so closely
 REMEMBERED_MS = 2_000  # for so long a crossing is known after its track is gone
-PART_MS = 1_800  # a part crosses with its whole within this, and less than buckets wait for late crossings
+WHOLE_WIDTHS = 1.5  # so much wider than its part a whole is at least, where it is not known to be it
+PART_MS = 2_500  # a part crosses with its whole within this, and less than buckets wait for late crossings
 
 Point = tuple[float, float]
 
@@ -290,17 +291,44 @@ class LineWatcher:
         """Of the parts held, drop those whose whole crossed with them, and count those whose whole did not in time."""
         held, self._held = self._held, []
         for whole, line, crossing, width in held:
-            counted, _ = self._counted.get((whole, crossing.line), (None, 0.0))
-            if (
-                counted is not None
-                and counted.direction == crossing.direction
-                and abs(counted.crossed_ms - crossing.crossed_ms) <= PART_MS
-            ):
+            if self._whole_crossed(whole, line, crossing, width):
                 continue
-            if now_ms is not None and now_ms <= crossing.crossed_ms + PART_MS and whole in self._passages:
+            waits = whole == SOMEBODY or whole in self._passages
+            if now_ms is not None and now_ms <= crossing.crossed_ms + PART_MS and waits:
                 self._held.append((whole, line, crossing, width))
             else:
                 self._count(line, crossing, width, crossings)
+
+    def _whole_crossed(self, whole: int, line: CountingLine, part: Crossing, width: float) -> bool:
+        """Whether the whole of a part has crossed with it: if it is not known which it is, a larger one around it.
+
+        Of that one it is enough to have passed the line; being long, it takes its time to leave it behind.
+        """
+        if whole != SOMEBODY:
+            counted, _ = self._counted.get((whole, part.line), (None, 0.0))
+            return (
+                counted is not None
+                and counted.direction == part.direction
+                and abs(counted.crossed_ms - part.crossed_ms) <= PART_MS
+            )
+        passed = [
+            (counted.direction, counted.crossed_ms, counted.along, counted_width)
+            for counted, counted_width in self._counted.values()
+            if counted.line == part.line and counted.track != part.track
+        ]
+        place = self._lines.index(line)
+        for track, passages in self._passages.items():
+            passage = passages[place]
+            if passage.net != 0 and passage.armed * passage.net <= 0 and track != part.track:
+                x1, _, x2, _ = passage.track.box
+                passed.append((DIRECTIONS[passage.net < 0], passage.crossed_ms, passage.along, x2 - x1))
+        return any(
+            direction == part.direction
+            and abs(crossed_ms - part.crossed_ms) <= PART_MS
+            and passed_width >= WHOLE_WIDTHS * width
+            and abs(along - part.along) * line.length < passed_width / 2.0
+            for direction, crossed_ms, along, passed_width in passed
+        )
 
     def _repeats(self, crossing: Crossing, track: Track, tracks: Sequence[Track]) -> bool:
         """Whether a vehicle on the very same ground was counted here already: no two can stand there."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from edge.counting.buckets import Bucket, BucketCounter
 from edge.counting.crossing import Crossing, LineWatcher
 from edge.counting.detection import DetectedFrame
+from edge.counting.masks import Masks
 from edge.counting.occupancy import Occupancy, ZoneWatcher
 from edge.counting.tracking import Track, Tracker
 
@@ -33,18 +34,24 @@ class Pipeline:
     """Counts frame by frame; `close` at the end of a run."""
 
     def __init__(
-        self, tracker: Tracker, watcher: LineWatcher, counter: BucketCounter, zones: ZoneWatcher | None = None
+        self,
+        tracker: Tracker,
+        watcher: LineWatcher,
+        counter: BucketCounter,
+        zones: ZoneWatcher | None = None,
+        masks: Masks | None = None,
     ) -> None:
         self._tracker = tracker
         self._watcher = watcher
         self._zones = zones
+        self._masks = masks
         self._counter = counter
         self._now_ms = 0
 
     def update(self, frame: DetectedFrame) -> Step:
         """Count one frame; frames come in order of time."""
         self._now_ms = frame.captured_ms
-        tracks = self._tracker.update(frame)
+        tracks = self._tracker.update(self._masks.apply(frame) if self._masks is not None else frame)
         crossings = self._watcher.update(frame.captured_ms, tracks)
         watching = not frame.blind
         occupancies: list[Occupancy] = []

@@ -22,6 +22,7 @@ Lifetimes are milliseconds, so a camera of 3 frames/s and one of 30 see the same
 """
 
 from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import hypot, sqrt
 from operator import add
@@ -31,6 +32,7 @@ from edge.counting.detection import CLASSES, UNCLASSIFIED, DetectedFrame, Detect
 from edge.counting.motion import Box, BoxMotion, spread_of_newborn
 
 NEWBORN_S_MAX = 0.5  # what is known of a vehicle half a second after its only sighting is next to nothing
+SOMEBODY = 0  # as whole of a part: a larger box that is no vehicle yet
 CLASS_AT = {label: place for place, label in enumerate(CLASSES)}
 NO_VOTES = (0.0,) * len(CLASSES)
 
@@ -41,7 +43,7 @@ class Track:
 
     `box` is filtered, in pixels; `seen_ms` is its last sighting (equal to the frame's time if it was seen now);
     `votes` weigh each of CLASSES by score and size over all sightings so far. `part_of` is the larger vehicle that it
-    belongs to, if it is a part of one.
+    belongs to, if it is a part of one; SOMEBODY where that is not known as a vehicle yet.
     `speed` is that of the ground point, in pixels per second; `born` is the time and box of the first sighting.
     """
 
@@ -80,6 +82,7 @@ class _Vehicle:
     __slots__ = (
         "born",
         "box",
+        "covered",
         "id",
         "inside",
         "known",
@@ -104,6 +107,7 @@ class _Vehicle:
         self.weight = 0.0  # sum of the scores of all sightings
         self.whole = 0  # the larger vehicle inside which it was seen most
         self.inside = 0.0  # of these, the ones inside that one, less those inside others since
+        self.covered = 0.0  # of the sightings, the ones inside a larger box that is no vehicle yet
         self.votes = NO_VOTES
 
     def lie_in(self, whole: "_Vehicle") -> None:
@@ -121,6 +125,7 @@ class _Vehicle:
         self.seen_ms, self.score = other.seen_ms, other.score
         self.weight += other.weight
         self.inside += other.inside
+        self.covered += other.covered
         self.votes = tuple(map(add, self.votes, other.votes))
 
     def see(self, detection: Detection, now_ms: int) -> None:
@@ -236,7 +241,7 @@ class Tracker:
             if vehicle.seen_ms != now_ms:
                 vehicle.box = vehicle.motion.box
         self._find_again(now_ms)
-        self._find_parts(lately_ms)
+        self._find_parts(lately_ms, low)
         self._release(now_ms, newborn)
         return [
             Track(
@@ -244,7 +249,7 @@ class Tracker:
                 v.box,
                 v.seen_ms,
                 v.votes,
-                v.whole if v.inside > self._part_share * v.weight else None,
+                self._part_of(v),
                 (v.motion.across.speed, v.motion.bottom.speed),
                 v.born,
             )
@@ -335,8 +340,13 @@ class Tracker:
         self._next_id += 1
         self._vehicles.append(vehicle)
 
-    def _find_parts(self, lately_ms: int) -> None:
-        """Note which vehicles seen now lie inside a larger one that was seen lately."""
+    def _part_of(self, vehicle: _Vehicle) -> int | None:
+        if vehicle.inside > self._part_share * vehicle.weight:
+            return vehicle.whole
+        return SOMEBODY if vehicle.inside + vehicle.covered > self._part_share * vehicle.weight else None
+
+    def _find_parts(self, lately_ms: int, weak: Sequence[Detection]) -> None:
+        """Note which vehicles seen now lie inside a larger one that was seen lately, or inside a larger weak box."""
         wholes = []
         for vehicle in self._vehicles:
             if vehicle.seen_ms >= lately_ms:
@@ -347,6 +357,7 @@ class Tracker:
             if part.seen_ms != self._now_ms:
                 continue
             area, x, y = scaled_area / self._part_area, (x1 + x2) / 2.0, (y1 + y2) / 2.0
+            lies = False
             for larger_area, u1, v1, u2, v2, whole in wholes:
                 if larger_area <= area:
                     break
@@ -354,7 +365,18 @@ class Tracker:
                     shared = (min(x2, u2) - max(x1, u1)) * (min(y2, v2) - max(y1, v1))
                     if shared > self._part_inside * area and whole.weight > self._part_weight * part.weight:
                         part.lie_in(whole)
+                        lies = True
                         break
+            if not lies and any(self._covers(box, part.box, area) for box in weak):
+                part.covered += part.score
+
+    def _covers(self, larger: Detection, box: Box, area: float) -> bool:
+        """Whether a box lies in one that is larger than it by as much as a whole is."""
+        x1, y1, x2, y2 = box
+        if (larger.x2 - larger.x1) * (larger.y2 - larger.y1) * self._part_area <= area:
+            return False
+        across, down = min(x2, larger.x2) - max(x1, larger.x1), min(y2, larger.y2) - max(y1, larger.y1)
+        return across > 0.0 and down > 0.0 and across * down > self._part_inside * area
 
     def _release(self, now_ms: int, newborn: float) -> None:
         """Let go of tracks unseen for too long or in too much doubt, and of the longest unseen beyond the bound."""

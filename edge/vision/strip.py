@@ -115,6 +115,11 @@ class Strip:
         """(n, columns, 3) uint8 BGR, oldest first."""
         return np.stack(self._rows) if self._rows else np.zeros((0, self.columns, 3), np.uint8)
 
+    def rows_between(self, first: int, last: int) -> Picture:
+        """The rows from `first` to before `last`, as far as there are any."""
+        rows = self._rows[first:last]
+        return np.stack(rows) if rows else np.zeros((0, self.columns, 3), np.uint8)
+
     @property
     def times_ms(self) -> tuple[int, ...]:
         """When each row was captured."""

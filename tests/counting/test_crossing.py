@@ -12,7 +12,7 @@ from scenes import DECK, NOON_MS
 
 from edge.counting.crossing import CountingLine, Crossing, LineWatcher, Point
 from edge.counting.motion import Box
-from edge.counting.tracking import Track
+from edge.counting.tracking import SOMEBODY, Track
 
 HEIGHT = 40.0  # a box of this height is armed 10 px from the line
 CAR = (1.0, 0.0, 0.0, 0.0, 0.0, 0.0)
@@ -21,10 +21,16 @@ ELBOW = CountingLine("elbow", ((300.0, 500.0), (500.0, 300.0), (300.0, 100.0)))
 
 
 def sighting(
-    point: Point, at_ms: int, *, number: int = 1, votes: Sequence[float] = CAR, part_of: int | None = None
+    point: Point,
+    at_ms: int,
+    *,
+    number: int = 1,
+    votes: Sequence[float] = CAR,
+    part_of: int | None = None,
+    width: float = 80.0,
 ) -> Track:
     x, y = point
-    return Track(number, (x - 40.0, y - HEIGHT, x + 40.0, y), NOON_MS + at_ms, tuple(votes), part_of)
+    return Track(number, (x - width / 2, y - HEIGHT, x + width / 2, y), NOON_MS + at_ms, tuple(votes), part_of)
 
 
 def walk(
@@ -303,7 +309,32 @@ def test_a_part_that_crosses_with_its_whole_counts_nothing_of_its_own() -> None:
 
 
 def test_a_part_whose_whole_does_not_cross_is_a_vehicle_and_counts_after_a_while() -> None:
-    assert beside(420, 430, until_ms=4_000) == [(2, 2_800)]
+    assert beside(420, 430, until_ms=4_000) == [(2, 3_600)]
+
+
+def around(whole_to: float, *, wide: float) -> list[tuple[int, int]]:
+    """As `beside`, of a part of somebody whose track begins later, ahead of the line or not."""
+    watcher = LineWatcher([DECK])
+    found = []
+    for at_ms in range(0, 4_200, 200):
+        tracks = [sighting((440 if at_ms < 1_000 else 540, 300), at_ms, number=2, part_of=SOMEBODY)]
+        if at_ms >= 1_800:
+            tracks.append(sighting((420 if at_ms < 3_000 else whole_to, 300), at_ms, number=1, width=wide))
+        found += [(one.track, at_ms) for one in watcher.update(NOON_MS + at_ms, tracks)]
+    return found
+
+
+def test_a_part_of_what_is_seen_as_a_vehicle_only_later_counts_nothing_once_that_one_passes_the_line() -> None:
+    assert around(560, wide=160.0) == [(1, 3_000)]
+    assert around(505, wide=160.0) == [], "it has passed, and takes its time to leave the line behind"
+
+
+def test_a_part_of_what_never_comes_is_a_vehicle_and_counts_after_a_while() -> None:
+    assert around(430, wide=160.0) == [(2, 3_600)]
+
+
+def test_a_vehicle_of_the_same_size_is_not_the_whole_of_a_part() -> None:
+    assert around(560, wide=80.0) == [(1, 3_000), (2, 3_600)]
 
 
 def test_a_part_whose_whole_crosses_the_other_way_is_a_vehicle() -> None:

@@ -364,8 +364,8 @@ def test_another_resolution_changes_nothing(frames: list[DetectedFrame], factor:
 @given(scenes(), st.lists(st.integers(0, 100), max_size=3))
 def test_splitting_a_stream_anywhere_changes_nothing(frames: list[DetectedFrame], cuts: list[int]) -> None:
     """Even when what counting remembers is put away and fetched again in between."""
-    whole = list(count(frames, pipeline(width_ms=3_000)))
-    counting = pipeline(width_ms=3_000)
+    whole = list(count(frames, pipeline(width_ms=5_000)))
+    counting = pipeline(width_ms=5_000)
     found = []
     for number, frame in enumerate(frames):
         if number in cuts:
@@ -399,7 +399,7 @@ def test_shifting_time_by_whole_buckets_shifts_only_the_starts(frames: list[Dete
 @few
 @given(scenes())
 def test_buckets_hold_exactly_the_crossings(frames: list[DetectedFrame]) -> None:
-    counting = pipeline(width_ms=3_000)
+    counting = pipeline(width_ms=5_000)
     steps = [*(counting.update(frame) for frame in frames), counting.close()]
     buckets = list(chain.from_iterable(step.buckets for step in steps))
     counted = sum(

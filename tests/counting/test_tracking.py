@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scenes import NOON_MS, USUAL_ERRORS, Errors, Vehicle, film
 
 from edge.counting.detection import CLASSES, DetectedFrame, Detection
-from edge.counting.tracking import Track, Tracker
+from edge.counting.tracking import SOMEBODY, Track, Tracker
 
 CAR = Vehicle(((0, 100, 400), (4_000, 900, 400)))
 OTHER = Vehicle(((0, 900, 250), (4_000, 100, 250)), label="truck", width=160)
@@ -225,3 +225,20 @@ def test_memory_does_not_grow_over_thousands_of_vehicles() -> None:
         tracker.update(DetectedFrame(NOON_MS + hour * 3_600_000 + 3_000_000, ()))
         sizes.append(len(pickle.dumps(tracker)))
     assert max(sizes) - min(sizes) < 50
+
+
+def test_what_lies_in_larger_weak_boxes_most_of_the_time_is_a_part_of_somebody() -> None:
+    """A fan on the roof of a coach that comes into the picture and is not known yet."""
+    frames = [
+        DetectedFrame(
+            NOON_MS + at_ms,
+            (
+                Detection(100, 100 - at_ms / 20, 125, 125 - at_ms / 20, 0.7, "car"),
+                Detection(70, 80 - at_ms / 20 + 20 * (at_ms % 300 == 0), 170, 190 - at_ms / 20, 0.25, "truck"),
+            ),
+        )
+        for at_ms in range(0, 600, 100)
+    ]
+    assert [track.part_of for track in tracks(frames)[-1]] == [SOMEBODY]
+    alone = [replace(frame, detections=frame.detections[:1]) for frame in frames]
+    assert [track.part_of for track in tracks(alone)[-1]] == [None]

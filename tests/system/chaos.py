@@ -10,6 +10,7 @@ every report of the collector must be, byte by byte, what the pure pipeline make
 """
 
 import argparse
+import hashlib
 import json
 import os
 import random
@@ -28,6 +29,8 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from paho.mqtt.client import Client
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
 from collector.store import open_store
 from edge.cli import main as crossing_edge_here
@@ -44,7 +47,7 @@ FIRST_START = datetime(2026, 1, 1, 6, tzinfo=UTC)
 SCENE, SCENE_S = "tape-free-portal.yaml", 900.0
 BUCKET_S = 5
 LONGER_THAN_KEEPALIVE_S = 50.0
-DISK_BYTES = 6_000_000
+DISK_BYTES = 60_000_000
 
 
 @dataclass(slots=True)
@@ -166,6 +169,39 @@ class Postgres:
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd="/", **user)
 
 
+class Listener:
+    """Somebody else who hears the reports, as far as the broker is there: how many, and how many again."""
+
+    def __init__(self, mosquitto: Mosquitto) -> None:
+        self.messages = 0
+        self._seen: set[bytes] = set()
+        mqtt = mosquitto.mqtt("telegraf")
+        client = Client(CallbackAPIVersion.VERSION2, protocol=MQTTProtocolVersion.MQTTv5)
+        client.username_pw_set(mqtt["username"], Path(mqtt["password_file"]).read_text("utf-8").strip())
+        client.tls_set(mqtt["ca_file"])
+        client.reconnect_delay_set(1, 2)
+        client.suppress_exceptions = True
+        client.on_connect = lambda *_: client.subscribe("crossing/v1/+/+/report", 1)
+        client.on_message = lambda _, __, message: self._hear(message.payload)
+        client.connect_async(mqtt["host"], mqtt["port"], 30)
+        client.loop_start()
+        self._client = client
+
+    @property
+    def again(self) -> int:
+        """Messages that were heard before."""
+        return self.messages - len(self._seen)
+
+    def _hear(self, payload: bytes) -> None:
+        self.messages += 1
+        self._seen.add(hashlib.sha256(payload).digest())
+
+    def close(self) -> None:
+        """Hear no more."""
+        self._client.disconnect()
+        self._client.loop_stop()
+
+
 class Chaos:
     """All of them, and what is done to them."""
 
@@ -211,6 +247,8 @@ class Chaos:
             stack.callback(process.kill)
         for device in self.devices:
             stack.callback(device.kill)
+        self.listener = Listener(self.mosquitto)
+        stack.callback(self.listener.close)
 
     def _mount(self, stack: ExitStack, folder: Path) -> Path:
         """A disk so small that it fills up; a plain folder where we may not mount one."""
@@ -363,14 +401,14 @@ class Chaos:
         return sum(map(len, numbers.values()))
 
 
-def run(folder: Path, *, kills: int, store: str, seed: int, minutes: float) -> tuple[int, Counter[str]]:
-    """All of it; returns how many reports there are and what was done. AssertionError where something is wrong."""
+def run(folder: Path, *, kills: int, store: str, seed: int, minutes: float) -> tuple[int, Chaos]:
+    """All of it; returns how many reports there are, and what was done. AssertionError where something is wrong."""
     with ExitStack() as stack:
         chaos = Chaos(stack, folder, store=store, seed=seed)
         until_s = time.monotonic() + 60 * minutes
         chaos.live(kills, until_s)
         chaos.finish(until_s + 600)
-        return chaos.check(), chaos.tally.kills
+        return chaos.check(), chaos
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -386,9 +424,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     folder.chmod(0o755)
     print(folder, file=sys.stderr)
     began_s = time.monotonic()
-    reports, kills = run(folder, kills=given.kills, store=given.store, seed=given.seed, minutes=given.minutes)
+    reports, chaos = run(folder, kills=given.kills, store=given.store, seed=given.seed, minutes=given.minutes)
     print(f"{reports} reports in {given.store}, 0 lost, 0 twice, each byte by byte the pure pipeline's")
-    print(", ".join(f"{what}: {times}" for what, times in sorted(kills.items())))
+    print(f"another subscriber heard {chaos.listener.messages} messages, {chaos.listener.again} of them again")
+    print(", ".join(f"{what}: {times}" for what, times in sorted(chaos.tally.kills.items())))
     print(f"{time.monotonic() - began_s:.0f} s")
     if not given.keep:
         shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,81 @@
+"""`crossing-edge annotate`: a person says in a browser which vehicles crossed, and a truth file is made of it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from edge.config import Config, Line, lines_of, points_of
+from edge.counting.crossing import Point
+from edge.errors import InputError
+from edge.evaluate import Truth, parse_truth
+from edge.pages.annotate_routes import AnnotateRoutes
+from edge.pages.invitation import serve_until_told
+from edge.pages.known_file import KnownFile
+from edge.pages.reel import Reel
+from edge.pages.server import PageServer
+from edge.pages.suggestions import Suggestions
+from edge.vision.manifest import load_manifest
+from edge.vision.recording import Recording
+
+
+@dataclass(frozen=True, slots=True)
+class AnnotateRequest:
+    """What the command line asks for."""
+
+    video: Path
+    line: str | None
+    out: Path | None
+    model: str | None
+    threads: int | None
+    every: int
+    port: int
+    lan: bool
+
+
+def run_annotate(request: AnnotateRequest) -> None:
+    """Serve the page until told to end; raises InputError before that if anything does not fit."""
+    recording = Recording(request.video)
+    file = KnownFile(request.out or request.video.with_suffix(".truth.json"))
+    truth = parse_truth(file.text.encode(), str(file.path)) if file.text else None
+    if truth is not None and (file.path.resolve().parent / truth.video).resolve() != request.video.resolve():
+        raise InputError(f"{file.path} is the truth of {truth.video}, not of {request.video}; --out names another file")
+    points = _line(request, recording, truth)
+    line = Line(points=tuple((x / recording.width, y / recording.height) for x, y in points))
+    points_of("line", line)
+    model = msgspec.structs.replace(Config(lines={"line": line}).model, threads=request.threads or 1)
+    model = msgspec.structs.replace(model, name=request.model or model.name)
+    load_manifest(model.name)
+    with (
+        Reel(recording, points) as reel,
+        Suggestions(reel, Config(lines={"line": line}, model=model), every=request.every) as suggestions,
+    ):
+        routes = AnnotateRoutes(file, reel, suggestions, points)
+        server = PageServer("annotate.html", routes.all(), port=request.port, lan=request.lan)
+        serve_until_told(server, lan=request.lan)
+
+
+def _line(request: AnnotateRequest, recording: Recording, truth: Truth | None) -> Sequence[Point]:
+    """The line in pixels: of the command line, or of a truth file that there is; both must say the same."""
+    width, height = recording.width, recording.height
+    if truth is not None and any(x > width or y > height for x, y in truth.line):
+        raise InputError(f"the line of the truth file leaves the picture, which is {width}x{height} pixels")
+    if request.line is None:
+        if truth is None:
+            raise InputError("no counting line: --line x1,y1,x2,y2, in pixels or in fractions of the picture")
+        return truth.line
+    (line,) = lines_of([request.line], width, height).values()
+    points = tuple((x * width, y * height) for x, y in points_of("line", line))
+    if truth is None:
+        return points
+    same = len(points) == len(truth.line) and all(
+        abs(a - b) <= 1.0 for p, q in zip(points, truth.line, strict=True) for a, b in zip(p, q, strict=True)
+    )
+    if not same:
+        raise InputError(
+            f"--line {request.line}: the truth file that there is has the line "
+            f"{','.join(f'{value:g}' for point in truth.line for value in point)}; leave --line out to go on with it, "
+            "or name another file with --out"
+        )
+    return truth.line

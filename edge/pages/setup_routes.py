@@ -1,0 +1,113 @@
+"""What the page of `crossing-edge setup` asks for: the drawing, the live picture, and saving."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+
+from edge.config import Config, warnings_of
+from edge.errors import InputError
+from edge.pages.draft import EMPTY, Draft, draft_of, parse_finished, parse_unfinished, read_draft, shown, written
+from edge.pages.known_file import KnownFile
+from edge.pages.server import Answer, Query, Route, answer_json, number_in
+from edge.pages.watching import Watching
+from edge.stages import check_files
+from edge.vision.drawing import CLASS_COLOURS
+
+SIGHT_WAIT_S = 2.0
+DRAWN = ("lines.", "zones.", "masks.")
+
+
+class _Save(msgspec.Struct, frozen=True):
+    draft: msgspec.Raw
+    over: bool = False
+
+
+class SetupRoutes:
+    """`camera` is the URL of the command line, to be saved with the drawing."""
+
+    def __init__(self, file: KnownFile, watching: Watching, *, camera: str | None) -> None:
+        self._file = file
+        self._watching = watching
+        self._camera = camera
+
+    def all(self) -> dict[tuple[str, str], Route]:
+        """By method and path."""
+        return {
+            ("GET", "/state"): self._state,
+            ("POST", "/draft"): self._draft,
+            ("POST", "/save"): self._save,
+            ("POST", "/reload"): self._reload,
+            ("GET", "/sight"): self._sight,
+            ("GET", "/picture"): self._picture,
+        }
+
+    def _state(self, query: Query, body: bytes) -> Answer:
+        config = parse_unfinished(self._file.text or EMPTY)
+        return answer_json(
+            {
+                "file": self._file.path.name,
+                "new": not self._file.exists,
+                "draft": shown(draft_of(config)),
+                "colours": CLASS_COLOURS,
+                **self._judged(self._file.text, config),
+            }
+        )
+
+    def _draft(self, query: Query, body: bytes) -> Answer:
+        """Count with the drawing from now on, if that is possible, and say what `check` says of it."""
+        text = self._text_with(read_draft(body))
+        config = parse_unfinished(text)
+        self._watching.look_at(config)
+        return answer_json(self._judged(text, config))
+
+    def _save(self, query: Query, body: bytes) -> Answer:
+        try:
+            asked = msgspec.json.decode(body, type=_Save)
+        except msgspec.DecodeError as error:
+            raise InputError(f"nothing to save: {error}") from error
+        if self._file.has_changed():
+            if not asked.over:
+                return answer_json(
+                    {"error": f"{self._file.path} was changed by somebody else meanwhile."}, HTTPStatus.CONFLICT
+                )
+            self._take_up()  # the drawing goes into what stands there now
+        draft = read_draft(bytes(asked.draft))
+        text = self._text_with(draft)
+        config = parse_finished(text)
+        check_files(config)
+        self._file.save(text, over=asked.over)
+        return answer_json({"saved": str(self._file.path), "draft": shown(draft_of(config))})
+
+    def _reload(self, query: Query, body: bytes) -> Answer:
+        self._watching.look_at(self._take_up())
+        return self._state(query, body)
+
+    def _take_up(self) -> Config:
+        """What others wrote; InputError, and all stays as it was, if that is no configuration."""
+        text = self._file.look()
+        config = parse_unfinished(text or EMPTY)
+        self._file.take_up(text)
+        return config
+
+    def _text_with(self, draft: Draft) -> str:
+        return written(self._file.text or EMPTY, draft, self._camera)
+
+    def _judged(self, text: str, config: Config) -> Mapping[str, Any]:
+        """What stands in the way of saving, and what `check` warns of."""
+        try:
+            check_files(parse_finished(text or EMPTY))
+            error = ""
+        except InputError as wrong:
+            error = str(wrong)
+        return {"error": error, "warnings": [one for one in warnings_of(config) if one.startswith(DRAWN)]}
+
+    def _sight(self, query: Query, body: bytes) -> Answer:
+        return answer_json(self._watching.sight(number_in(query, "after"), SIGHT_WAIT_S))
+
+    def _picture(self, query: Query, body: bytes) -> Answer:
+        jpeg = self._watching.picture(number_in(query, "number"))
+        if jpeg is None:
+            return answer_json({"error": "that picture is gone"}, HTTPStatus.NOT_FOUND)
+        return Answer(jpeg, "image/jpeg")

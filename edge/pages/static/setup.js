@@ -1,0 +1,158 @@
+// The page of `crossing-edge setup`: the live picture, the drawing over it, and saving.
+
+import { Cards } from "./cards.js";
+import { byId, html } from "./elements.js";
+import { History, historyKey } from "./history.js";
+import { Refused, getBitmap, getJson, pause, postJson, visible } from "./requests.js";
+import { Stage } from "./stage.js";
+
+const JUDGE_AFTER_MS = 300;
+const HINT = "Drag points to move them; the small dots between them add one. With the keyboard: Tab to a point, then arrow keys, Insert, Delete.";
+
+const state = await getJson("/state");
+const history = new History(state.draft);
+const stage = new Stage(byId("frame"), byId("drawing"), history, { selected: () => cards?.render(), said: showHint });
+const cards = new Cards(byId("cards"), history, stage);
+let verdict = { error: state.error, warnings: state.warnings, saved: "" };
+let judging = 0;
+
+byId("file").textContent = state.new ? `${state.file} (new)` : state.file;
+
+function showHint(said) {
+  byId("hint-text").textContent = said?.text ?? HINT;
+  byId("finish").hidden = byId("cancel").hidden = !said;
+  byId("finish").disabled = !said?.ready;
+  for (const group of ["lines", "zones", "masks"]) byId(`draw-${group}`).setAttribute("aria-pressed", String(stage?.drawing === group));
+}
+
+function showVerdict() {
+  const parts = [];
+  const { error, warnings, saved } = verdict;
+  if (error) parts.push(html("p", { class: "note bad" }, error));
+  else if (history.dirty) parts.push(html("p", { class: "soft" }, "Ready to save."));
+  else if (saved) parts.push(html("p", { class: "good soft" }, `Saved to ${saved}.`));
+  else parts.push(html("p", { class: "soft" }, state.new && !history.value.lines.length ? "A new configuration: draw a counting line." : "In order, and nothing to save."));
+  parts.push(...warnings.map((warning) => html("p", { class: "note" }, warning)));
+  byId("verdict").replaceChildren(...parts);
+}
+
+function render() {
+  stage.render();
+  cards.render();
+  for (const name of ["site", "device"]) if (byId(name).value.trim() !== history.value[name]) byId(name).value = history.value[name];
+  byId("undo").disabled = !history.canUndo;
+  byId("redo").disabled = !history.canRedo;
+  byId("save").disabled = !history.dirty && !state.new;
+  showVerdict();
+}
+
+// Everything drawn is counted with at once, and judged as `check` would.
+async function judge() {
+  const mine = ++judging;
+  let said;
+  try {
+    said = await postJson("/draft", history.value);
+  } catch (error) {
+    said = { error: error.message, warnings: [] };
+  }
+  if (mine !== judging) return;
+  verdict = { ...said, saved: verdict.saved };
+  showVerdict();
+}
+
+let judgeTimer;
+history.changed = () => {
+  const { group, index } = stage.selection ?? {};
+  if (group && !history.value[group][index]) stage.selection = null;
+  render();
+  clearTimeout(judgeTimer);
+  judgeTimer = setTimeout(judge, JUDGE_AFTER_MS);
+};
+
+async function save(over = false) {
+  const draft = history.value;
+  try {
+    const answer = await postJson("/save", { draft, over });
+    state.new = false;
+    byId("file").textContent = state.file;
+    verdict = { error: "", warnings: verdict.warnings, saved: answer.saved };
+    // Names are now those of the file; what can be undone keeps the old ones, which the next save takes for new.
+    if (history.value === draft) history.begin(answer.draft);
+  } catch (error) {
+    if (error instanceof Refused && error.status === 409) byId("conflict").showModal();
+    else verdict = { ...verdict, error: error.message };
+    render();
+  }
+}
+
+async function reload() {
+  let now;
+  try {
+    now = await postJson("/reload", {});
+  } catch (error) {
+    verdict = { ...verdict, error: error.message };
+    return showVerdict();
+  }
+  verdict = { error: now.error, warnings: now.warnings, saved: "" };
+  history.begin(now.draft);
+}
+
+function draw(group, event) {
+  if (stage.drawing === group) return stage.cancel();
+  if (stage.drawing) stage.cancel();
+  if (event.detail === 0) stage.place(group); // pressed with a key
+  else stage.begin(group);
+}
+
+for (const group of ["lines", "zones", "masks"]) byId(`draw-${group}`).addEventListener("click", (event) => draw(group, event));
+byId("finish").addEventListener("click", () => stage.finish());
+byId("cancel").addEventListener("click", () => stage.cancel());
+byId("undo").addEventListener("click", () => history.undo());
+byId("redo").addEventListener("click", () => history.redo());
+byId("save").addEventListener("click", () => save());
+byId("conflict-leave").addEventListener("click", () => byId("conflict").close());
+byId("conflict-reload").addEventListener("click", () => (byId("conflict").close(), reload()));
+byId("conflict-over").addEventListener("click", () => (byId("conflict").close(), save(true)));
+for (const name of ["site", "device"]) byId(name).addEventListener("input", () => history.change({ ...history.value, [name]: byId(name).value.trim() }, name));
+document.addEventListener("keydown", (event) => {
+  if (stage.drawing && event.key === "Escape") return stage.cancel();
+  if (stage.drawing && event.key === "Enter" && event.target.tagName !== "BUTTON") return stage.finish();
+  if (event.target.tagName === "INPUT" && event.key.toLowerCase() !== "s") return; // the field undoes its own typing
+  historyKey(event, history, () => save());
+});
+addEventListener("beforeunload", (event) => history.dirty && event.preventDefault());
+
+function showTrouble(sentence) {
+  byId("trouble").textContent = sentence;
+  byId("trouble").hidden = !sentence;
+}
+
+async function watch() {
+  const canvas = byId("picture");
+  const pen = canvas.getContext("2d");
+  for (let after = 0; ; ) {
+    await visible();
+    try {
+      const sight = await getJson(`/sight?after=${after}`);
+      showTrouble(sight.trouble);
+      if (!sight.number) continue;
+      after = sight.number;
+      const picture = await getBitmap(`/picture?number=${after}`);
+      if (canvas.width !== picture.width || canvas.height !== picture.height) [canvas.width, canvas.height] = [picture.width, picture.height];
+      pen.drawImage(picture, 0, 0);
+      picture.close();
+      stage.setSize(sight.width, sight.height);
+      for (const group of ["lines", "zones", "masks"]) byId(`draw-${group}`).disabled = false; // there is something to draw on
+      stage.showVehicles(sight, state.colours);
+      cards.show(sight);
+    } catch (error) {
+      if (error instanceof Refused && error.status === 404) continue; // that picture has gone already
+      showTrouble("The command that serves this page has ended, or cannot be reached.");
+      await pause(2000);
+    }
+  }
+}
+
+showHint(null);
+render();
+watch();

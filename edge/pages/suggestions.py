@@ -1,0 +1,90 @@
+"""The product's own count of a recording as it finds it, crossing by crossing: suggestions for a truth file.
+
+Threads: one thread of its own runs the replay, after the strip is finished; others read what was found so far.
+"""
+
+import logging
+import threading
+from bisect import bisect_left
+from types import TracebackType
+from typing import Any, Self
+
+from edge.config import Config
+from edge.errors import CrossingError
+from edge.pages.reel import Reel
+from edge.replay import VideoSource, replay
+from edge.stages import build_detector
+from edge.vision.recording import Recording
+
+log = logging.getLogger(__name__)
+
+
+class Suggestions:
+    """Begins in `with`. `every` = n looks at each n-th frame only."""
+
+    def __init__(self, reel: Reel, config: Config, *, every: int = 1) -> None:
+        self._reel = reel
+        self._config = config
+        self._recording = Recording(reel.recording.path, every=every)
+        self._every = every
+        self._lock = threading.Lock()
+        self._found: list[dict[str, Any]] = []
+        self._frames = 0
+        self._done = False
+        self._trouble = ""
+        self._told = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="suggestions", daemon=True)
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """How many frames were looked at, and what was found, ready for JSON."""
+        with self._lock:
+            return {
+                "frames": self._frames,
+                "done": self._done,
+                "trouble": self._trouble,
+                "crossings": list(self._found),
+            }
+
+    def _run(self) -> None:
+        """The outermost loop."""
+        while not self._reel.finished.wait(0.2):
+            if self._told.is_set():
+                return
+        times_ms = self._reel.times_ms
+        trouble = ""
+        try:
+            recording = self._recording
+            detector = build_detector(self._config, recording.width, recording.height)
+            for step, detected, _ in replay(VideoSource(recording, detector), self._config):
+                if self._told.is_set():
+                    return
+                found = [
+                    {
+                        "frame": min(bisect_left(times_ms, one.crossed_ms), len(times_ms) - 1),
+                        "class": one.label,
+                        "direction": one.direction,
+                        "along": round(one.along, 4),
+                    }
+                    for one in step.crossings
+                ]
+                with self._lock:
+                    self._found += found
+                    self._frames += self._every if detected is not None else 0
+        except CrossingError as error:
+            trouble = str(error)
+        except Exception:
+            log.exception("no suggestions")
+            trouble = "Counting failed; the log has more."
+        with self._lock:
+            self._done, self._trouble = True, trouble
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._told.set()
+        self._thread.join(10)

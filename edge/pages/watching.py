@@ -1,0 +1,247 @@
+"""The real detector and pipeline over a live source, at a bounded rate, for somebody who draws lines meanwhile.
+
+Threads: one thread of its own takes frames, detects and counts; it alone touches source, detector and pipeline. Others
+hand it a configuration (`look_at`, the newest wins) and wait for what it sees (`sight`, `picture`); these share one
+condition. `__exit__` asks the thread to end and waits for the frame in hand.
+"""
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Protocol, Self
+
+import cv2
+
+from edge.config import Config, counting_lines
+from edge.counting.crossing import DIRECTIONS
+from edge.counting.detection import DetectedFrame
+from edge.counting.pipeline import Pipeline, Step
+from edge.errors import CrossingError
+from edge.pages.placement import advice_on
+from edge.pages.trails import Trails
+from edge.stages import build_detector, build_pipeline, region_of
+from edge.vision.detector import OnnxDetector
+from edge.vision.drawing import Picture
+from edge.vision.frame import Frame
+
+log = logging.getLogger(__name__)
+
+FRAMES_PER_SECOND_MAX = 8.0
+BUSY_SHARE_MAX = 0.7  # of one thread: the machine may be counting in earnest beside this
+WIDTH_MAX = 960
+JPEG_QUALITY = 72
+PICTURES_MAX = 6
+ADVICE_EVERY_S = 2.0
+TAKE_S = 0.5
+
+
+class CameraState(Protocol):
+    """How a camera is; `reason` says why it is not open."""
+
+    @property
+    def open(self) -> bool: ...  # noqa: D102  # as it says
+
+    @property
+    def reason(self) -> str: ...  # noqa: D102
+
+
+class LiveSource(Protocol):
+    """The camera as the lines are drawn for it; see edge.vision.camera. One thread uses it."""
+
+    @property
+    def state(self) -> CameraState:
+        """How it is now."""
+        ...
+
+    def take(self, wait_s: float) -> Frame | None:
+        """The newest frame that was not taken yet; None if none came within `wait_s`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """One frame as the page shows it; `seen` is ready for JSON, in fractions of the picture."""
+
+    number: int
+    jpeg: bytes
+    seen: dict[str, Any]
+
+
+class Watching:
+    """Begins in `with`; `config` may be changed at any time, and counting then begins anew."""
+
+    def __init__(self, open_source: Callable[[], AbstractContextManager[LiveSource]], config: Config) -> None:
+        self._open_source = open_source
+        self._changed = threading.Condition()
+        self._wanted = config
+        self._sights: deque[Sight] = deque(maxlen=PICTURES_MAX)
+        self._trouble = "Waiting for the first picture ..."
+        self._told = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="watching", daemon=True)
+        self._counter = _Counter(config)
+
+    def look_at(self, config: Config) -> None:
+        """Count with this from the next frame on."""
+        with self._changed:
+            if config != self._wanted:  # or the counts would begin anew for nothing
+                self._wanted = config
+
+    def sight(self, after: int, wait_s: float) -> dict[str, Any]:
+        """What the newest frame shows, as soon as its number is above `after`; else only why there is none."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._newest > after or self._told.is_set(), wait_s)
+            trouble = {"trouble": self._trouble}
+            return trouble | (self._sights[-1].seen if self._newest > after else {})
+
+    def picture(self, number: int) -> bytes | None:
+        """The JPEG of a frame, None once it is gone."""
+        with self._changed:
+            return next((sight.jpeg for sight in self._sights if sight.number == number), None)
+
+    @property
+    def _newest(self) -> int:
+        return self._sights[-1].number if self._sights else 0
+
+    def _run(self) -> None:
+        """The outermost loop: whatever fails is told on the page, and tried again."""
+        while not self._told.is_set():
+            try:
+                with self._open_source() as source:
+                    self._watch(source)
+            except CrossingError as error:
+                self._tell(str(error))
+            except Exception:
+                log.exception("watching failed")
+                self._tell("Watching failed; the log has more.")
+            self._told.wait(2.0)
+
+    def _watch(self, source: LiveSource) -> None:
+        number = self._newest
+        while not self._told.is_set():
+            frame = source.take(TAKE_S)
+            began_s = time.monotonic()
+            if frame is None:
+                self._tell(source.state.reason or ("" if source.state.open else "The camera is not open."))
+                continue
+            with self._changed:
+                config = self._wanted
+            number += 1
+            seen = self._counter.count(frame, config)
+            sight = Sight(number, _jpeg(frame.image), seen | {"number": number})
+            with self._changed:
+                self._sights.append(sight)
+                self._trouble = source.state.reason
+                self._changed.notify_all()
+            busy_s = time.monotonic() - began_s
+            self._told.wait(max(1 / FRAMES_PER_SECOND_MAX - busy_s, busy_s / BUSY_SHARE_MAX - busy_s))
+
+    def _tell(self, trouble: str) -> None:
+        with self._changed:
+            self._trouble = trouble
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._told.set()
+        with self._changed:
+            self._changed.notify_all()
+        self._thread.join(10)
+
+
+class _Counter:
+    """Detector and pipeline for the configuration of the moment; used by one thread."""
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._size = (0, 0)
+        self._detector: OnnxDetector | None = None
+        self._pipeline: Pipeline | None = None
+        self._totals: dict[str, dict[str, dict[str, int]]] = {}
+        self._trails = Trails()
+        self._advice: dict[str, list[str]] = {}
+        self._advised_s = 0.0
+        self._began_ms = 0
+
+    def count(self, frame: Frame, config: Config) -> dict[str, Any]:
+        """Handle one frame; what it shows, ready for JSON."""
+        height, width = frame.image.shape[:2]
+        if self._pipeline is None or config is not self._config or (width, height) != self._size:
+            self._begin(frame.captured_ms, config, width, height)
+        assert self._detector is not None, "begun"
+        assert self._pipeline is not None, "begun"
+        detected = self._detector.detect(frame)
+        step = self._pipeline.update(detected)
+        for crossing in step.crossings:
+            labels = self._totals[crossing.line][crossing.direction]
+            labels[crossing.label] = labels.get(crossing.label, 0) + 1
+        self._trails.update(frame.captured_ms, step.tracks)
+        if time.monotonic() - self._advised_s > ADVICE_EVERY_S:
+            self._advise(width, height)
+        return self._shown(detected, step, width, height)
+
+    def _begin(self, now_ms: int, config: Config, width: int, height: int) -> None:
+        if self._detector is None or config.model != self._config.model:
+            self._detector = build_detector(config, width, height)
+        if (width, height) != self._size:
+            self._trails = Trails()
+        self._detector.region = region_of(config, self._detector.manifest, width, height)
+        self._pipeline = build_pipeline(config, width, height)
+        self._totals = {name: {way: {} for way in DIRECTIONS} for name in config.lines}
+        self._config, self._size, self._began_ms, self._advised_s, self._advice = config, (width, height), now_ms, 0, {}
+
+    def _advise(self, width: int, height: int) -> None:
+        assert self._detector is not None, "begun"
+        region, spec = self._detector.region, self._detector.manifest.input
+        x1, y1, x2, y2 = region or (0, 0, width, height)
+        zoom = min(spec.width / (x2 - x1), spec.height / (y2 - y1))
+        trails = self._trails.all()
+        self._advice = {
+            line.name: advice_on(line, trails, (width, height), region, zoom)
+            for line in counting_lines(self._config, width, height)
+        }
+        self._advised_s = time.monotonic()
+
+    def _shown(self, detected: DetectedFrame, step: Step, width: int, height: int) -> dict[str, Any]:
+        def fractions(x1: float, y1: float, x2: float, y2: float) -> list[float]:
+            return [round(value, 4) for value in (x1 / width, y1 / height, x2 / width, y2 / height)]
+
+        assert self._detector is not None, "begun"
+        return {
+            "width": width,
+            "height": height,
+            "region": fractions(*self._detector.region) if self._detector.region else [0, 0, 1, 1],
+            "tracks": [
+                {
+                    "id": track.id,
+                    "box": fractions(*track.box),
+                    "label": track.label(0.0)[0],
+                    "seen": track.seen_ms == step.captured_ms,
+                }
+                for track in step.tracks
+            ],
+            "detections": len(detected.detections),
+            "crossings": [{"line": one.line, "direction": one.direction} for one in step.crossings],
+            "counts": self._totals,
+            "zones": {one.zone: {"inside": one.inside, "standing": one.standing} for one in step.occupancies},
+            "counted_s": round((step.captured_ms - self._began_ms) / 1000),
+            "advice": self._advice,
+        }
+
+
+def _jpeg(image: Picture) -> bytes:
+    height, width = image.shape[:2]
+    if width > WIDTH_MAX:
+        size = WIDTH_MAX, round(height * WIDTH_MAX / width)
+        image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
+    encoded, jpeg = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+    assert encoded, "a uint8 picture can be encoded"
+    return jpeg.tobytes()

@@ -1,0 +1,58 @@
+"""`crossing-edge setup`: draw lines, zones and masks in a browser, over the live picture, and see it count."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+
+from edge.clock import SystemClock
+from edge.config import Camera, Config
+from edge.errors import InputError
+from edge.live import open_camera
+from edge.pages.draft import EMPTY, draft_of, parse_unfinished, written
+from edge.pages.invitation import serve_until_told
+from edge.pages.known_file import KnownFile
+from edge.pages.server import PageServer
+from edge.pages.setup_routes import SetupRoutes
+from edge.pages.watching import LiveSource, Watching
+from edge.vision.manifest import load_manifest
+from edge.vision.recording import Recording
+
+
+@dataclass(frozen=True, slots=True)
+class SetupRequest:
+    """What the command line asks for."""
+
+    config: Path
+    camera: str | None
+    video: Path | None
+    port: int
+    lan: bool
+
+
+def run_setup(request: SetupRequest) -> None:
+    """Serve the page until told to end; raises InputError before that if there is nothing to show."""
+    file = KnownFile(request.config)
+    try:
+        config = parse_unfinished(file.text or EMPTY)
+        if request.camera is not None:
+            config = parse_unfinished(written(file.text or EMPTY, draft_of(config), request.camera))
+    except InputError as error:
+        raise InputError(f"{request.config}: {error}") from error
+    load_manifest(config.model.name)
+    with Watching(_opener(request, config), config) as watching:
+        routes = SetupRoutes(file, watching, camera=request.camera)
+        serve_until_told(PageServer("setup.html", routes.all(), port=request.port, lan=request.lan), lan=request.lan)
+
+
+def _opener(request: SetupRequest, config: Config) -> Callable[[], AbstractContextManager[LiveSource]]:
+    """How to open what is looked at; InputError if there is nothing, or it is none."""
+    camera = config.camera
+    if request.video is not None:
+        Recording(request.video)  # which says better than a camera what is wrong with a file
+        camera = Camera(url=str(request.video.resolve()))
+    if camera is None:
+        raise InputError(f"{request.config} names no camera; --camera URL, or --video FILE to draw over a recording")
+    chosen = camera
+    open_camera(chosen, SystemClock())  # not begun: only to see whether its password can be read
+    return lambda: open_camera(chosen, SystemClock())[0]
