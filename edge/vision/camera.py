@@ -1,13 +1,15 @@
 """The camera: the newest frame, whatever the source does. Frames that nobody took in time are dropped and counted.
 
 Threads. A capture thread owns the opened source: it opens, grabs, decodes what is wanted, and opens anew after a
-failure, with waits that double up to a ceiling, jittered. The thread that takes frames watches it: where no picture
-came for `stall_s` and more, the capture thread hangs in the source, is abandoned (it ends by itself once the source
-lets go of it, and nothing of it is believed any more), and another one begins. At most ABANDONED_MAX such threads are
-waited for; beyond it no new one begins until one has ended. Everything that both sides touch is under one lock.
+failure, with waits that double up to a ceiling, jittered. Before each step it says by when it will give a sign again;
+the thread that takes frames watches that. One that gives none hangs in the source: it is abandoned (it ends by itself
+once the source lets go of it, and nothing of it is believed any more), and another one begins. At most ABANDONED_MAX
+such threads are waited for; beyond it no new one begins until one has ended. Everything that both sides touch is under
+one lock.
 """
 
 import logging
+import math
 import random
 import threading
 from collections.abc import Callable
@@ -16,7 +18,7 @@ from typing import Self
 
 from edge.clock import Clock
 from edge.errors import WorkError
-from edge.vision.capture import Capture, Source, open_capture
+from edge.vision.capture import Capture, Ended, Source, open_capture
 from edge.vision.clock import FrameClock
 from edge.vision.frame import Frame
 
@@ -64,7 +66,8 @@ class Camera:
         self._frame: Frame | None = None
         self._open = False
         self._reason = "not opened yet"
-        self._since_ms = self._sign_ms = clock.monotonic_ms()
+        self._since_ms = clock.monotonic_ms()
+        self._sign_due_ms = math.inf
         self._size = (0, 0)
         self._captured = self._dropped = self._reopened = 0
         self._abandoned: list[threading.Thread] = []
@@ -109,20 +112,20 @@ class Camera:
         return frame
 
     def _begin(self) -> None:
-        self._sign_ms = self._clock.monotonic_ms()
+        self._sign(self._generation, self._source.open_timeout_s)
         self._thread = threading.Thread(target=self._capture, args=(self._generation,), name="camera", daemon=True)
         self._thread.start()
 
     def _mind(self) -> None:
         """Leave a capture thread that hangs."""
-        patience_s = self._source.open_timeout_s + HANG_S if not self._open else self._source.stall_s + HANG_S
         self._abandoned = [thread for thread in self._abandoned if thread.is_alive()]
         with self._changed:
-            hung = self._clock.monotonic_ms() - self._sign_ms > 1000 * patience_s
-            if not hung or len(self._abandoned) >= ABANDONED_MAX:
+            if self._clock.monotonic_ms() <= self._sign_due_ms:
+                return
+            self._close(f"camera {self._source.name} hangs")
+            if len(self._abandoned) >= ABANDONED_MAX:
                 return
             self._generation += 1
-            self._close(f"camera {self._source.name} gives no sign for {patience_s:g} s")
         assert self._thread is not None, "it has begun"
         self._abandoned.append(self._thread)
         self._begin()
@@ -131,20 +134,23 @@ class Camera:
         """The capture thread."""
         wait_s = RETRY_S_MIN
         while self._is_current(generation):
-            self._sign(generation)
+            captured = self._captured
             try:
-                capture = self._opening(self._source)
-            except WorkError as error:
+                self._sign(generation, self._source.open_timeout_s)
+                self._drain(generation, self._opening(self._source))
+                reason = f"camera {self._source.name} gives no frames"
+            except Ended as error:
                 self._failed(generation, str(error))
-            else:
-                began = self._captured
-                try:
-                    self._drain(generation, capture)
-                finally:
-                    capture.release()
-                if self._captured > began:
-                    wait_s = RETRY_S_MIN
-                self._failed(generation, f"camera {self._source.name} gives no frames")
+                self._sign(generation, math.inf)
+                return
+            except WorkError as error:
+                reason = str(error)
+            except Exception as error:  # outermost loop; its text may hold the address, and with it the password
+                reason = f"camera {self._source.name} failed: {type(error).__name__}"
+            self._failed(generation, reason)
+            if self._captured > captured:
+                wait_s = RETRY_S_MIN
+            self._sign(generation, wait_s)
             # Spreads the cameras of a site over time, guards nothing.
             self._ended.wait(wait_s * random.uniform(0.5, 1.0))  # noqa: S311
             wait_s = min(2 * wait_s, RETRY_S_MAX)
@@ -153,35 +159,45 @@ class Camera:
         """Grab everything, so that nothing queues, and decode as many as are wanted, until the source is dead."""
         every_ms = 1000 / self._source.frames_per_second
         due_ms = float(self._clock.monotonic_ms())
-        while self._is_current(generation) and capture.grab():
-            now_ms, captured_ms = self._clock.monotonic_ms(), self._frame_clock.captured_ms()
-            self._sign(generation)
-            if now_ms < due_ms - every_ms / 4:  # a camera at just that rate comes a little early at times
-                continue
-            due_ms = max(due_ms + every_ms, now_ms)
-            image = capture.retrieve()
-            if image is None:
-                return
-            height, width = image.shape[:2]
-            with self._changed:
-                if generation != self._generation:
+        try:
+            while self._is_current(generation):
+                self._sign(generation, self._source.stall_s)
+                if not capture.grab():
                     return
-                self._captured += 1
-                if self._frame is not None:
-                    self._dropped += 1
-                self._frame = Frame(captured_ms, image)
-                self._size = (width, height)
-                if not self._open:
-                    self._open, self._reason, self._since_ms = True, "", now_ms
-                    log.info("camera %s gives frames of %d x %d", self._source.name, width, height)
-                self._changed.notify()
+                now_ms, captured_ms = self._clock.monotonic_ms(), self._frame_clock.captured_ms()
+                if now_ms < due_ms - every_ms / 4:  # a camera at just that rate comes a little early at times
+                    continue
+                due_ms = max(due_ms + every_ms, now_ms)
+                image = capture.retrieve()
+                if image is None:
+                    return
+                self._give(generation, Frame(captured_ms, image))
+        finally:
+            capture.release()
+
+    def _give(self, generation: int, frame: Frame) -> None:
+        height, width = frame.image.shape[:2]
+        with self._changed:
+            if generation != self._generation:
+                return
+            self._captured += 1
+            if self._frame is not None:
+                self._dropped += 1
+            self._frame = frame
+            self._size = (width, height)
+            if not self._open:
+                self._open, self._reason, self._since_ms = True, "", self._clock.monotonic_ms()
+                log.info("camera %s gives frames of %d x %d", self._source.name, width, height)
+            self._changed.notify()
 
     def _is_current(self, generation: int) -> bool:
         return generation == self._generation and not self._ended.is_set()
 
-    def _sign(self, generation: int) -> None:
-        if generation == self._generation:
-            self._sign_ms = self._clock.monotonic_ms()
+    def _sign(self, generation: int, within_s: float) -> None:
+        """All is well, and what is done now takes `within_s` at most."""
+        with self._changed:
+            if generation == self._generation:
+                self._sign_due_ms = self._clock.monotonic_ms() + 1000 * (within_s + HANG_S)
 
     def _failed(self, generation: int, reason: str) -> None:
         with self._changed:

@@ -22,14 +22,20 @@ Picture = NDArray[np.uint8]
 
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # FFmpeg's own messages name the address, password and all
 
+_OPTIONS = "OPENCV_FFMPEG_CAPTURE_OPTIONS"
 STREAMS = ("rtsp://", "rtsps://", "http://", "https://")
+ANALYSIS_US = 1_000_000  # FFmpeg looks at a stream for so long before it gives pictures; left alone, for seconds
+
+
+class Ended(WorkError):  # noqa: N818  # it is no fault
+    """A recording that is not to begin again is over."""
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
     """What to open. `address` is a stream's URL, `/dev/video0`, `csi:0`, or the path of a file, played as if live."""
 
-    address: str
+    address: str = field(repr=False)  # its user part and query may hold secrets
     username: str = ""
     password: str = field(default="", repr=False)
     transport: str = "tcp"
@@ -43,7 +49,7 @@ class Source:
     @property
     def kind(self) -> str:
         """`stream`, `v4l2`, `csi` or `file`."""
-        if self.address.startswith(STREAMS):
+        if self.address.lower().startswith(STREAMS):
             return "stream"
         if re.fullmatch(r"/dev/video\d+", self.address):
             return "v4l2"
@@ -62,7 +68,7 @@ class Capture(Protocol):
     """An opened source."""
 
     def grab(self) -> bool:
-        """Wait for the next picture, without decoding it; False where the source is dead."""
+        """Wait for the next picture, without decoding it; False where the source is dead, Ended where it is over."""
         ...
 
     def retrieve(self) -> Picture | None:
@@ -84,17 +90,21 @@ def open_capture(source: Source) -> Capture:
     if not video.isOpened():
         video.release()
         raise WorkError(f"camera {source.name} cannot be opened")
-    return _Video(video)
+    return _Video(video, source.stall_s)
 
 
 class _Video:
     """OpenCV's capture."""
 
-    def __init__(self, video: cv2.VideoCapture) -> None:
+    def __init__(self, video: cv2.VideoCapture, stall_s: float) -> None:
         self._video = video
+        self._stall_s = stall_s
 
     def grab(self) -> bool:
-        return bool(self._video.grab())
+        began_s = time.monotonic()
+        grabbed = bool(self._video.grab())
+        # After its time-out FFmpeg hands out what its decoder still held, and calls that a new picture.
+        return grabbed and time.monotonic() - began_s < self._stall_s
 
     def retrieve(self) -> Picture | None:
         decoded, image = self._video.retrieve()
@@ -124,8 +134,10 @@ class _File:
 
     def grab(self) -> bool:
         if not self._video.grab():
-            if not self._loop or self._grabbed == 0:
+            if self._grabbed == 0:
                 return False
+            if not self._loop:
+                raise Ended(f"camera {self._path} has ended")
             self._video.release()
             self._video = self._opened()
             self._began_s, self._grabbed = time.monotonic(), 0
@@ -181,7 +193,6 @@ class _Csi:
 
 
 def _open_stream(source: Source) -> cv2.VideoCapture:
-    os.environ["OPENCV_FFMPEG_CAPTURE_OPTIONS"] = f"rtsp_transport;{source.transport}|fflags;nobuffer"
     timeouts = [
         cv2.CAP_PROP_OPEN_TIMEOUT_MSEC,
         round(1000 * source.open_timeout_s),
@@ -190,7 +201,11 @@ def _open_stream(source: Source) -> cv2.VideoCapture:
     ]
     address = _with_password(source)
     hardware = [cv2.CAP_PROP_HW_ACCELERATION, cv2.VIDEO_ACCELERATION_ANY]  # falls back to software by itself
-    return cv2.VideoCapture(address, cv2.CAP_FFMPEG, [*timeouts, *hardware])
+    os.environ[_OPTIONS] = f"rtsp_transport;{source.transport}|analyzeduration;{ANALYSIS_US}"
+    try:
+        return cv2.VideoCapture(address, cv2.CAP_FFMPEG, [*timeouts, *hardware])
+    finally:
+        os.environ.pop(_OPTIONS, None)  # OpenCV would open files with them too, and lose frames
 
 
 def _open_v4l2(source: Source) -> cv2.VideoCapture:

@@ -4,6 +4,7 @@ Twice a second the picture is looked at in grey at SIZE. A symptom counts once i
 and is over once it was absent for a while (hysteresis). The rules:
 
 1. *frozen*: the picture is the same to the last bit, but for its upper and lower border, where cameras paint a clock.
+   One new picture ends it, without hysteresis: a camera may repeat each of its pictures for some seconds.
 2. *dark*: not even a lamp shows: the brightest hundredth is below DARK.
 3. *over-exposed*: all but the darkest tenth is white.
 4. *covered*: the picture is even: hardly any difference between its brightest and darkest hundredths.
@@ -107,7 +108,7 @@ class SceneWatcher:
             since_ms, last_ms = self._symptoms.get(symptom, (now_ms, now_ms))
             if seen[symptom]:
                 self._symptoms[symptom] = (since_ms, now_ms)
-            elif now_ms - last_ms >= CLEAR_MS:
+            elif now_ms - last_ms >= CLEAR_MS or symptom == "frozen":  # one new picture proves that it is not
                 self._symptoms.pop(symptom, None)
             if symptom in self._symptoms and not blind and self._symptoms[symptom][1] - since_ms >= after_ms:
                 blind = symptom
