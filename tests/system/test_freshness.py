@@ -12,7 +12,8 @@ from tests.system.stamp_soak import LAG_S, Watch, complaints, suffer, watching
 from tests.system.stamps import StampingServer, absent, lossy_network
 
 MISSING = absent()
-pytestmark = [pytest.mark.slow, pytest.mark.skipif(bool(MISSING), reason=MISSING)]  # measures times: no machine is so quiet
+# It measures times, and no machine of a test is so quiet.
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(bool(MISSING), reason=MISSING)]
 
 
 @pytest.fixture(scope="module")
