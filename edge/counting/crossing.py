@@ -23,7 +23,7 @@ The rules:
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import hypot
+from math import hypot, sqrt
 from typing import Literal
 
 from edge.counting.motion import Box
@@ -44,6 +44,9 @@ SAME_PLACE_WIDTHS = 0.35  # of the narrower box, along the line
 SAME_PLACE_MS = 300  # in one lane nobody follows so closely
 REMEMBERED_MS = 2_000  # for so long a crossing is known after its track is gone
 WHOLE_WIDTHS = 1.5  # so much wider than its part a whole is at least, where it is not known to be it
+LEAP_HEIGHTS = 0.4  # from one sighting to the next; who starts from rest does not get so far
+STOOD_SPEED = 0.3  # box sizes per second,
+STOOD_MS = 1_000  # of a track so old: a younger one's speed is not known yet
 PART_MS = 2_500  # a part crosses with its whole within this, and less than buckets wait for late crossings
 
 Point = tuple[float, float]
@@ -385,8 +388,9 @@ class LineWatcher:
         for share, turn, along in line.meets(earlier, point):
             passed_ms = passage.seen_ms + round(share * (track.seen_ms - passage.seen_ms))
             passage.set_out(passed_ms, turn, along)
+        leaps = _leaps(passage.track, earlier, point)
         passage.track, passage.point, passage.seen_ms = track, point, track.seen_ms
-        return self._judge(line, passage, point)
+        return None if leaps else self._judge(line, passage, point)
 
     def _carry_on(self, line: CountingLine, passage: _Passage) -> Crossing | None:
         """Where a vehicle that is gone would have come to."""
@@ -421,6 +425,15 @@ class LineWatcher:
         label, share = track.label(self._share_min)
         direction = DIRECTIONS[0] if side > 0 else DIRECTIONS[1]
         return Crossing(line.name, direction, label, share, passage.crossed_ms, passage.along, track.id)
+
+
+def _leaps(stood: Track, earlier: Point, point: Point) -> bool:
+    """Whether a vehicle that stood is suddenly elsewhere: perhaps it took another's box. The next sighting tells."""
+    if stood.born is None or stood.seen_ms - stood.born[0] < STOOD_MS:
+        return False
+    x1, y1, x2, y2 = stood.box
+    away = hypot(point[0] - earlier[0], point[1] - earlier[1])
+    return away > LEAP_HEIGHTS * (y2 - y1) and hypot(*stood.speed) < STOOD_SPEED * sqrt((x2 - x1) * (y2 - y1))
 
 
 def _on_one_ground(box: Box, point: Point, other: Box, other_point: Point) -> bool:

@@ -273,6 +273,24 @@ def test_directions_of_an_endless_line_take_turns(path: list[Point]) -> None:
     assert found == ["a_to_b", "b_to_a"] * (len(found) // 2) + ["a_to_b"]
 
 
+def stood(*xs: float, speed: float = 0.0) -> list[int]:
+    """At which sighting after a second of standing it counts; one each 200 ms at these places."""
+    watcher = LineWatcher([DECK])
+    born = (NOON_MS - 2_000, (400.0, 200.0, 480.0, 300.0))
+    found = []
+    for number, x in enumerate((440, 440, *xs)):
+        track = replace(sighting((x, 300), 200 * number), born=born, speed=(speed, 0.0))
+        found += [number - 2 for _ in watcher.update(track.seen_ms, [track])]
+    return found
+
+
+def test_a_vehicle_that_stood_is_not_believed_to_be_elsewhere_until_it_is_sighted_there_again() -> None:
+    assert stood(560) == []
+    assert stood(560, 440, 440) == [], "it had taken another's box"
+    assert stood(560, 570) == [1]
+    assert stood(560, speed=300.0) == [0], "it was driving"
+
+
 # The class, parts, and memory
 
 
