@@ -23,7 +23,7 @@ The rules:
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import hypot, sqrt
+from math import hypot
 from typing import Literal
 
 from edge.counting.motion import Box
@@ -45,8 +45,8 @@ SAME_PLACE_MS = 300  # in one lane nobody follows so closely
 REMEMBERED_MS = 2_000  # for so long a crossing is known after its track is gone
 WHOLE_WIDTHS = 1.5  # so much wider than its part a whole is at least, where it is not known to be it
 LEAP_HEIGHTS = 0.4  # from one sighting to the next; who starts from rest does not get so far
-STOOD_SPEED = 0.3  # box sizes per second,
-STOOD_MS = 1_000  # of a track so old: a younger one's speed is not known yet
+LEAP_TIMES = 3.0  # what its speed explains
+LEAP_AGE_MS = 1_000  # of a track so old: a younger one's speed is not known yet
 PART_MS = 2_500  # a part crosses with its whole within this, and less than buckets wait for late crossings
 
 Point = tuple[float, float]
@@ -159,6 +159,7 @@ class _Passage:
         "clear",
         "counted",
         "crossed_ms",
+        "leapt",
         "net",
         "passed_ms",
         "point",
@@ -177,6 +178,7 @@ class _Passage:
         self.counted = False  # it has crossed before
         self.crossed_ms = seen_ms
         self.along = 0.0
+        self.leapt = False  # the last sighting is not to be believed yet
         self.passed_ms = seen_ms  # the last pass, whichever way
         self.beyond_ms = 0  # time beyond the line less time before it, up to that pass
         self.beyond_ms_least = FIRST_PASS  # the same at the pass that counts
@@ -388,13 +390,13 @@ class LineWatcher:
         for share, turn, along in line.meets(earlier, point):
             passed_ms = passage.seen_ms + round(share * (track.seen_ms - passage.seen_ms))
             passage.set_out(passed_ms, turn, along)
-        leaps = _leaps(passage.track, earlier, point)
+        passage.leapt = _leaps(passage.track, earlier, track, point)
         passage.track, passage.point, passage.seen_ms = track, point, track.seen_ms
-        return None if leaps else self._judge(line, passage, point)
+        return None if passage.leapt else self._judge(line, passage, point)
 
     def _carry_on(self, line: CountingLine, passage: _Passage) -> Crossing | None:
         """Where a vehicle that is gone would have come to."""
-        if passage.net * passage.armed >= 0:
+        if passage.net * passage.armed >= 0 or passage.leapt:
             return None
         (x, y), (speed_x, speed_y) = passage.point, passage.track.speed
         return self._judge(line, passage, (x + speed_x * self._carry_s, y + speed_y * self._carry_s))
@@ -427,13 +429,13 @@ class LineWatcher:
         return Crossing(line.name, direction, label, share, passage.crossed_ms, passage.along, track.id)
 
 
-def _leaps(stood: Track, earlier: Point, point: Point) -> bool:
-    """Whether a vehicle that stood is suddenly elsewhere: perhaps it took another's box. The next sighting tells."""
-    if stood.born is None or stood.seen_ms - stood.born[0] < STOOD_MS:
+def _leaps(before: Track, earlier: Point, now: Track, point: Point) -> bool:
+    """Whether it is suddenly where its speed does not lead: perhaps it took another's box. The next sighting tells."""
+    if before.born is None or before.seen_ms - before.born[0] < LEAP_AGE_MS:
         return False
-    x1, y1, x2, y2 = stood.box
     away = hypot(point[0] - earlier[0], point[1] - earlier[1])
-    return away > LEAP_HEIGHTS * (y2 - y1) and hypot(*stood.speed) < STOOD_SPEED * sqrt((x2 - x1) * (y2 - y1))
+    led = hypot(*before.speed) * (now.seen_ms - before.seen_ms) / 1000.0
+    return away > LEAP_HEIGHTS * (before.box[3] - before.box[1]) and away > LEAP_TIMES * led
 
 
 def _on_one_ground(box: Box, point: Point, other: Box, other_point: Point) -> bool:

@@ -281,7 +281,7 @@ def stood(*xs: float, speed: float = 0.0) -> list[int]:
     for number, x in enumerate((440, 440, *xs)):
         track = replace(sighting((x, 300), 200 * number), born=born, speed=(speed, 0.0))
         found += [number - 2 for _ in watcher.update(track.seen_ms, [track])]
-    return found
+    return found + [len(xs) for _ in watcher.close()]
 
 
 def test_a_vehicle_that_stood_is_not_believed_to_be_elsewhere_until_it_is_sighted_there_again() -> None:
