@@ -189,7 +189,7 @@ class _Passage:
         self.beyond_ms += spent_ms if self.net else -spent_ms
         self.passed_ms = passed_ms
         self.net += turn
-        if self.net == turn and (self.beyond_ms_least == FIRST_PASS or self.beyond_ms <= self.beyond_ms_least):
+        if self.net == turn and self.beyond_ms <= self.beyond_ms_least:
             self.beyond_ms_least = self.beyond_ms
             self.crossed_ms, self.along = passed_ms, along
 
