@@ -27,7 +27,7 @@ from edge.counting.occupancy import Zone as QueueZone
 from edge.delivery.report import NAME, NAME_RULE, ROOT
 from edge.errors import InputError
 
-Fraction = Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]
+Fraction = Annotated[float, msgspec.Meta(ge=0, le=1)]
 Place = tuple[Fraction, Fraction]
 Metre = Annotated[float, msgspec.Meta(ge=-100_000, le=100_000)]
 Position = tuple[Metre, Metre]
@@ -134,7 +134,7 @@ class Counting(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     reach_share: Annotated[float, msgspec.Meta(gt=0, le=2)] = 0.25
     """How far from the line a vehicle must have been on either side to count, in box heights."""
-    class_share_min: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.4
+    class_share_min: Fraction = 0.4
     """The share of the vote under which a crossing is unclassified."""
     gap_ms: Annotated[int, msgspec.Meta(ge=1, le=60_000)] = 2_000
     """How long a frame vouches for the time after it."""
