@@ -11,7 +11,7 @@ from contextlib import ExitStack
 from importlib.metadata import version
 from pathlib import Path
 
-from edge.config import Config, Mqtt
+from edge.config import Config, Keep, Mqtt
 from edge.counting.buckets import COUNTED_CLASSES, Bucket
 from edge.counting.crossing import Crossing
 from edge.delivery.connection import Broker
@@ -122,7 +122,7 @@ class Reporter:
     def _open_outbox(self, stack: ExitStack) -> Outbox:
         keep = self._config.keep
         if self._path is not None:
-            return Outbox(self._path, keep_ms=keep.reports_days * 86_400_000, keep_bytes=keep.disk_mb * 500_000)
+            return outbox_of(keep, self._path)
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="crossing-replay-"))
         return Outbox(Path(folder) / "outbox.sqlite", name_journal=lambda: self._run)
 
@@ -137,6 +137,11 @@ class Reporter:
             direction_words=self._config.direction_words,
             health=health,
         )
+
+
+def outbox_of(keep: Keep, path: Path, *, patient: bool = False) -> Outbox:
+    """The outbox in a file, within what may be kept; strips have the other half of the disk's share."""
+    return Outbox(path, keep_ms=keep.reports_days * 86_400_000, keep_bytes=keep.disk_mb * 500_000, patient=patient)
 
 
 def broker_of(mqtt: Mqtt) -> Broker:

@@ -9,12 +9,11 @@ from pathlib import Path
 from edge.clock import SystemClock
 from edge.config import Config, load_config
 from edge.delivery.mqtt import Publisher
-from edge.delivery.outbox import Outbox
 from edge.errors import InputError
 from edge.live import LiveParts, open_camera
 from edge.metrics import Metrics
 from edge.obeying import obey
-from edge.reporter import broker_of, info_of
+from edge.reporter import broker_of, info_of, outbox_of
 from edge.sender import Sender
 from edge.service import Service
 from edge.stages import check_files
@@ -33,14 +32,7 @@ def run_service(path: Path) -> None:
     model = f"{manifest.name} {manifest.version} {manifest.sha256[:12]}"
     with ExitStack() as stack:
         keep = config.keep
-        outbox = stack.enter_context(
-            Outbox(
-                state / "outbox.sqlite",
-                keep_ms=keep.reports_days * 86_400_000,
-                keep_bytes=keep.disk_mb * 500_000,
-                patient=True,
-            )
-        )
+        outbox = stack.enter_context(outbox_of(keep, state / "outbox.sqlite", patient=True))
         metrics = None
         if config.metrics_port is not None:
             metrics = Metrics(config.metrics_port)
