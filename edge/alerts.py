@@ -34,19 +34,18 @@ class RareClasses:
 class Blindness:
     """Seeing nothing for `after_ms` is told once, and seeing again once."""
 
-    def __init__(self, *, after_ms: int) -> None:
-        self._after_ms = after_ms
+    def __init__(self) -> None:
         self._since_ms: int | None = None
         self._told = False
 
-    def update(self, now_ms: int, reason: str) -> str:
+    def update(self, now_ms: int, reason: str, *, after_ms: int) -> str:
         """`blind` or `seeing` where that is news, else empty; `reason` is empty while the camera sees."""
         if not reason:
             told, self._told, self._since_ms = self._told, False, None
             return "seeing" if told else ""
         if self._since_ms is None:
             self._since_ms = now_ms
-        if self._told or now_ms - self._since_ms < self._after_ms:
+        if self._told or now_ms - self._since_ms < after_ms:
             return ""
         self._told = True
         return "blind"

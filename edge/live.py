@@ -26,6 +26,7 @@ from edge.vision.scene import SceneWatcher
 
 log = logging.getLogger(__name__)
 
+REFERENCES_MAX = 8  # kept, so that going back to an earlier drawing finds its picture
 REFERENCE_AFTER_MS = 30_000  # of a picture in which something can be seen
 
 
@@ -103,3 +104,8 @@ class LiveScene:
                 if cv2.imwrite(str(part), frame.image, [cv2.IMWRITE_JPEG_QUALITY, 90]):
                     os.replace(part, self._path)  # noqa: PTH105  # the one that is atomic by name
                     log.info("this picture is the reference from now on: %s", self._path)
+                kept = sorted(
+                    self._path.parent.glob("reference-????????????.jpg"), key=lambda one: one.stat().st_mtime_ns
+                )
+                for old in kept[:-REFERENCES_MAX]:
+                    old.unlink()

@@ -16,6 +16,8 @@ HELP = {
     "frames_dropped": "counter",
     "outbox_dropped": "counter",
     "camera_reopened": "counter",
+    "shelf_lost": "counter",
+    "unsaid": "counter",
     "strips": "counter",
 }
 """What only grows; all else is a gauge."""

@@ -10,7 +10,7 @@ import cv2
 
 from edge.alerts import DAY_MS, RareClasses
 from edge.clock import Clock
-from edge.config import Config
+from edge.config import Alerts, Config
 from edge.counting.crossing import Crossing
 from edge.delivery.outbox import Outbox
 from edge.delivery.report import rfc3339
@@ -24,12 +24,16 @@ WIDTH_PX = (640, 480, 320)
 
 
 class Newsroom:
-    """Posts alerts of one device. All but `see` raise WorkError where the outbox fails."""
+    """Posts alerts of one device. All but `see` raise WorkError where the outbox fails.
 
-    def __init__(self, config: Config, outbox: Outbox, clock: Clock) -> None:
-        self._config = config
+    Whoever asks says by which configuration: after a reload the run that ends has its own words and rules still.
+    """
+
+    def __init__(self, address: str, outbox: Outbox, clock: Clock) -> None:
+        self._address = address
         self._outbox = outbox
         self._clock = clock
+        self._rules = Alerts()
         self._rare: RareClasses | None = None  # until the outbox tells what was seen before
         self._frame: Frame | None = None
 
@@ -50,17 +54,14 @@ class Newsroom:
                 break
         return jpeg.tobytes()
 
-    def crossed(self, crossings: Sequence[Crossing], run: str) -> None:
+    def crossed(self, crossings: Sequence[Crossing], run: str, config: Config) -> None:
         """Call out what is rare among them."""
-        alerts = self._config.alerts
+        alerts = config.alerts
         if not alerts.classes:
             return
-        if self._rare is None:
-            noted = {label: self._outbox.noted(NOTE + label) for label in alerts.classes}
-            seen_ms = {label: int(text) for label, text in noted.items() if text}
-            self._rare = RareClasses(alerts.classes, quiet_ms=round(alerts.quiet_days * DAY_MS), seen_ms=seen_ms)
-        for crossing, before_ms in self._rare.update(crossings):
-            direction = self._config.direction_words[crossing.line][crossing.direction]
+        rare = self._rare_by(alerts)
+        for crossing, before_ms in rare.update(crossings):
+            direction = config.direction_words[crossing.line][crossing.direction]
             since = "as far as this device knows" if before_ms is None else f"since {rfc3339(before_ms)}"
             alert = Alert(
                 run=run,
@@ -71,11 +72,11 @@ class Newsroom:
                 direction=direction,
                 label=crossing.label,
                 before=None if before_ms is None else rfc3339(before_ms),
-                jpeg=base64.b64encode(self.snapshot()).decode("ascii") if self._config.keep.pictures_leave else "",
+                jpeg=base64.b64encode(self.snapshot()).decode("ascii") if config.keep.pictures_leave else "",
             )
             self._post(alert)
         for label in {crossing.label for crossing in crossings} & set(alerts.classes):
-            self._outbox.note(NOTE + label, str(self._rare.seen_ms[label]))
+            self._outbox.note(NOTE + label, str(rare.seen_ms[label]))
 
     def blind(self, kind: str, reason: str, run: str) -> None:
         """Call out that nothing is seen any more, or something again; `kind` is empty where neither is news."""
@@ -84,13 +85,18 @@ class Newsroom:
         elif kind == "seeing":
             self._post(Alert(run=run, at=rfc3339(self._clock.real_ms()), kind="seeing", reason="the camera sees again"))
 
+    def _rare_by(self, rules: Alerts) -> RareClasses:
+        if self._rare is None or rules != self._rules:
+            seen_ms = dict(self._rare.seen_ms) if self._rare else {}
+            for label in rules.classes:
+                if label not in seen_ms and (text := self._outbox.noted(NOTE + label)):
+                    seen_ms[label] = int(text)
+            self._rare = RareClasses(rules.classes, quiet_ms=round(rules.quiet_days * DAY_MS), seen_ms=seen_ms)
+            self._rules = rules
+        return self._rare
+
     def _post(self, alert: Alert) -> None:
         try:
-            self._outbox.post(
-                f"{self._config.site}/{self._config.device}/alert",
-                encode_self(alert),
-                run=alert.run,
-                now_ms=self._clock.real_ms(),
-            )
+            self._outbox.post(self._address, encode_self(alert), run=alert.run, now_ms=self._clock.real_ms())
         except WorkError as error:
             raise WorkError(f"an alert ({alert.reason}) could not be kept: {error}") from error

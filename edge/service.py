@@ -48,8 +48,11 @@ log = logging.getLogger(__name__)
 TAKE_S = 0.25
 MIND_MS = 1_000
 HEALTH_MS = 60_000
+PARTS_EVERY_MS = 10_000  # a model that cannot be read is not read for every frame
 STEPPED_MS = 1_000
 """So far the system's clock may be from that of the frames before a new run follows it."""
+LOOKS = ("model", "lines", "zones")
+"""Keys of the configuration on which it depends how the picture is looked at; with others a run keeps its detector."""
 NOMINAL_SIZE = (1280, 720)
 """Of the picture, until there is one: blind buckets need none, lines are fractions."""
 
@@ -107,6 +110,7 @@ class _Run:
         )
         self.detector: Detector | None = None
         self.scene: Scene | None = None
+        self.parts_at_ms = 0  # no earlier is it tried to make them
         self.frames = self.frames_blind = 0
         self.reported = (0, 0)
         self.last_ms: int | None = None  # of the last frame, blind ones included
@@ -143,11 +147,12 @@ class Service:
         self._metrics = metrics
         self._shelf = Shelf(outbox)
         self._vitals = Vitals(clock, state)
-        self._blindness = Blindness(after_ms=round(config.alerts.blind_after_s * 1000))
-        self._newsroom = Newsroom(config, outbox, clock)
+        self._blindness = Blindness()
+        self._newsroom = Newsroom(f"{config.site}/{config.device}/alert", outbox, clock)
         self._synced = frame_clock.synced()
         self._blind = "no frame yet"
-        self._trouble = ""
+        self._detector_failure = ""
+        self._letters_lost = ""  # why the last alert or crossing could not be kept
         self._said: dict[str, str] = {}
         self._mind_at_ms = self._live_at_ms = 0
         self._health_at_ms = clock.monotonic_ms() + HEALTH_MS
@@ -189,7 +194,7 @@ class Service:
 
     def _handle(self, frame: Frame) -> None:
         height, width = frame.image.shape[:2]
-        if (width, height) != self._now.size or self._now.scene is None:
+        if (width, height) != self._now.size:
             self._renew((width, height))
         run = self._now
         frame = replace(frame, captured_ms=frame.captured_ms + run.shift_ms)
@@ -208,14 +213,18 @@ class Service:
         """What is in the frame; nothing and blind, where nothing can be seen."""
         try:
             if run.scene is None or run.detector is None:
+                if self._clock.monotonic_ms() < run.parts_at_ms:
+                    return DetectedFrame(frame.captured_ms, (), blind=self._blind)
                 run.scene = self._parts.scene(run.config, *run.size)
                 run.detector = self._parts.detector(run.config, *run.size)
             self._blind = run.scene.update(frame)
-            self._trouble = ""
-            if not self._blind:
-                return run.detector.detect(frame)
+            detected = None if self._blind else run.detector.detect(frame)
+            self._detector_failure = ""
+            if detected is not None:
+                return detected
         except CrossingError as error:
-            self._blind, self._trouble = "the detector fails", str(error)
+            self._blind, self._detector_failure = "the detector fails", str(error)
+            run.parts_at_ms = self._clock.monotonic_ms() + PARTS_EVERY_MS
         return DetectedFrame(frame.captured_ms, (), blind=self._blind)
 
     def _count(self, run: _Run, detected: DetectedFrame) -> None:
@@ -267,9 +276,10 @@ class Service:
                 for crossing in crossings:
                     passage = encode_self(passage_of(crossing, run.name, run.config))
                     self._outbox.post(address, passage, run=run.name, now_ms=now_ms)
-            self._newsroom.crossed(crossings, run.name)
+            self._newsroom.crossed(crossings, run.name, run.config)
+            self._letters_lost = ""
         except WorkError as error:
-            self._trouble = str(error)
+            self._letters_lost = str(error)
 
     # Once a second
 
@@ -282,13 +292,11 @@ class Service:
             self._reload()
         camera = self._camera.state
         blind = self._blind if camera.open else camera.reason or "the camera gives no frames"
-        try:
-            self._newsroom.blind(self._blindness.update(now_ms, blind), blind, self._now.name)
-        except WorkError as error:
-            self._trouble = str(error)
+        self._tell_blindness(now_ms, blind)
         self._tell("disk", self._shelf.failure)
         self._tell("blind", blind)
-        self._tell("service", self._trouble)
+        self._tell("detector", self._detector_failure)
+        self._tell("letters", self._letters_lost)
         self._tell("strips", self._now.strips.failure)
         aside = self._outbox.set_aside
         self._tell("outbox-corrupt", f"a corrupt outbox was set aside: {aside}" if aside else "")
@@ -300,6 +308,16 @@ class Service:
             self._say_health(blind)
         if not camera.open or now_ms - self._progress_ms < 10 * MIND_MS:
             notify("WATCHDOG=1")  # frames are handled, or there are none to handle
+
+    def _tell_blindness(self, now_ms: int, blind: str) -> None:
+        kind = self._blindness.update(now_ms, blind, after_ms=round(self.config.alerts.blind_after_s * 1000))
+        if not kind:
+            return
+        try:
+            self._newsroom.blind(kind, blind, self._now.name)
+            self._letters_lost = ""
+        except WorkError as error:
+            self._letters_lost = str(error)
 
     def _see_nothing(self) -> None:
         """Where no frame came for longer than one vouches, nobody looks."""
@@ -376,10 +394,13 @@ class Service:
             captured=camera.captured,
             dropped=camera.dropped,
             reopened=camera.reopened,
+            abandoned=camera.abandoned,
             camera="" if camera.open else camera.reason,
             blind=blind,
             outbox=self._outbox,
             shelf_waiting=self._shelf.waiting,
+            shelf_lost=self._shelf.lost,
+            unsaid=self._sender.unsaid,
             clock_synced=self._synced,
             clock_offset_ms=self._frame_clock.offset_ms() - self._now.shift_ms,
             strips=self._now.strips.written,
@@ -402,11 +423,7 @@ class Service:
         before = self._now
         self._end()
         self._now = self._begin(size)
-        if (
-            before.size == size
-            and before.config.model == self.config.model
-            and before.config.lines == self.config.lines
-        ):
+        if before.size == size and all(getattr(before.config, key) == getattr(self.config, key) for key in LOOKS):
             self._now.detector, self._now.scene = before.detector, before.scene
         self._sender.renew()
 

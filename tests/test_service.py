@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from edge.config import Alerts, Config, Line, Model
+from edge.config import Alerts, Config, Line, Model, Zone
 from edge.delivery.outbox import Outbox
 from edge.delivery.report import Report, decode
 from edge.delivery.status import Total
@@ -39,6 +39,7 @@ class FilmState:
     captured: int = 0
     dropped: int = 0
     reopened: int = 0
+    abandoned: int = 0
 
 
 @dataclass
@@ -155,6 +156,7 @@ def run(
     outbox: Outbox | None = None,
     anchor_ms: int = EPOCH_MS,
     is_synced: bool = True,
+    parts: "Parts | None" = None,
     **changes: Any,
 ) -> Ended:
     config = Config(
@@ -169,7 +171,7 @@ def run(
             read_config=read or (lambda: config),
             camera=film,
             frame_clock=film,
-            parts=Parts(),
+            parts=parts or Parts(),
             clock=film,
             outbox=kept,
             sender=Sender(None),
@@ -304,3 +306,80 @@ def test_strips_are_kept_for_every_bucket_that_had_pictures(tmp_path: Path, mani
     ended = run(tmp_path, manifest, [*passing(), *empty(700)])
     strips = sorted(path.name for path in (tmp_path / "strips").glob("deck-*.jpg"))
     assert len(strips) == len(ended.reports)
+
+
+def test_a_rare_vehicle_over_a_line_that_was_drawn_since_is_news_in_its_words(tmp_path: Path, manifest: Path) -> None:
+    def read() -> Config:
+        ramp = Line(start=(0.0, 0.5), end=(1.0, 0.5), a_to_b="onto", b_to_a="off")
+        config = Config(site="bridge", device="mast-1", lines={"ramp": ramp}, alerts=Alerts(classes=("truck",)))
+        return msgspec.structs.replace(config, model=Model(name=str(manifest), threads=1, region="picture"))
+
+    ended = run(tmp_path, manifest, [*empty(20), ask_to_reload, *empty(20), *passing(), *empty(10)], read=read)
+    [(_, said)] = ended.others
+    assert (said["kind"], said["line"], said["direction"]) == ("rare-class", "ramp", "onto")
+
+
+def test_a_reload_begins_one_run_and_no_more(tmp_path: Path, manifest: Path) -> None:
+    def read() -> Config:
+        config = Config(site="bridge", device="mast-1", lines={"ramp": LINES["deck"]})
+        return msgspec.structs.replace(config, model=Model(name=str(manifest), threads=1, region="picture"))
+
+    ended = run(tmp_path, manifest, [*empty(30), ask_to_reload, *empty(30)], read=read)
+    seeing = [report for report in ended.reports if report.lines is not None]
+    assert len({report.run for report in seeing}) == len(seeing) == 2
+
+
+def test_another_zone_is_looked_at_with_another_region(tmp_path: Path, manifest: Path) -> None:
+    zone = Zone(polygon=((0.1, 0.1), (0.9, 0.1), (0.9, 0.9)))
+
+    def read() -> Config:
+        config = Config(site="bridge", device="mast-1", lines=LINES, zones={"queue": zone})
+        return msgspec.structs.replace(config, model=Model(name=str(manifest), threads=1, region="picture"))
+
+    detectors: list[object] = []
+
+    def note(film: Film) -> None:
+        assert film.service is not None
+        detectors.append(film.service._now.detector)
+
+    run(tmp_path, manifest, [*empty(20), note, ask_to_reload, *empty(20), note], read=read)
+    assert detectors[0] is not detectors[1]
+
+
+def test_what_could_not_be_kept_is_told_until_the_disk_works(tmp_path: Path, manifest: Path) -> None:
+    folder = tmp_path / "disk"
+    said: list[str] = []
+
+    def note(film: Film) -> None:
+        assert film.service is not None
+        said.append(film.service._said.get("letters", ""))
+
+    script = [*passing(), *empty(20), note, lambda _: folder.mkdir(), *passing(), *empty(20), note]
+    run(
+        tmp_path, manifest, script, outbox=Outbox(folder / "outbox.sqlite", patient=True),
+        alerts=Alerts(classes=("truck",), quiet_days=0),
+    )  # fmt: skip
+    assert "the folder must exist" in said[0]
+    assert said[1] == ""
+
+
+def test_a_model_that_cannot_be_read_is_told_and_not_read_for_every_frame(tmp_path: Path, manifest: Path) -> None:
+    tried: list[int] = []
+
+    class Broken(Parts):
+        def detector(self, config: Config, width: int, height: int) -> OnnxDetector:
+            tried.append(width)
+            if len(tried) < 3:
+                raise WorkError("the model cannot be read")
+            return super().detector(config, width, height)
+
+    said: list[str] = []
+
+    def note(film: Film) -> None:
+        assert film.service is not None
+        said.append(film.service._said.get("detector", ""))
+
+    ended = run(tmp_path, manifest, [*empty(150), note, *empty(150), note], parts=Broken())
+    assert len(tried) == 3
+    assert said == ["the model cannot be read", ""]
+    assert 9_000 <= sum(report.watched_ms for report in ended.reports) <= 11_000

@@ -116,12 +116,18 @@ class DeviceHealth(msgspec.Struct, frozen=True, kw_only=True):
     outbox_bytes: Amount | None
     outbox_dropped: Amount | None
     shelf_waiting: Amount
+    shelf_lost: Amount
+    """Closed buckets that no disk took; each is declared in the totals."""
+    unsaid: Amount
+    """Looks that were not said, because the link was too slow for them."""
     clock_synced: bool
     clock_offset_ms: int
     """How far the system's clock is ahead of that of the frames."""
     camera: str
     """Empty while it gives frames; else why not."""
     camera_reopened: Amount
+    camera_abandoned: Amount
+    """Threads that hang in the camera's source now."""
     blind: str
     """Empty while something can be seen; else why not."""
     strips: Amount
