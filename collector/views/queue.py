@@ -31,7 +31,10 @@ def queues(reading: Reading, scope: Scope, axis: Axis) -> Queues:
                 device = names[device_id]
                 i = index_of(axis.edges_ms, start_ms)
                 for zone, said in zones.items():
-                    sums = found.setdefault((device.site, device.device, zone), _Sums(len(axis)))
+                    name = (device.site, device.device, zone)
+                    sums = found.get(name)
+                    if sums is None:
+                        sums = found[name] = _Sums(len(axis))
                     sums.add(i, said, watched_ms)
     return Queues(axis=axis, queues=tuple(sums.queue(*name) for name, sums in sorted(found.items())))
 
