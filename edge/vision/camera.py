@@ -25,7 +25,7 @@ from edge.vision.frame import Frame
 log = logging.getLogger(__name__)
 
 RETRY_S_MIN = 0.5
-RETRY_S_MAX = 4.0
+RETRY_S_MAX = 1.0
 HANG_S = 3.0  # beyond the source's own time-outs
 ABANDONED_MAX = 4
 END_S = 1.5
