@@ -14,6 +14,7 @@ import random
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Self
 
 from edge.clock import Clock
@@ -55,12 +56,12 @@ class Camera:
         clock: Clock,
         frame_clock: FrameClock,
         *,
-        opening: Callable[[Source], Capture] = open_capture,
+        opening: Callable[[Source], Capture] | None = None,
     ) -> None:
         self._source = source
         self._clock = clock
         self._frame_clock = frame_clock
-        self._opening = opening
+        self._opening = opening or partial(open_capture, clock=clock)
         self._changed = threading.Condition()
         self._generation = 0
         self._frame: Frame | None = None
