@@ -90,10 +90,15 @@ def open_capture(source: Source, clock: Clock | None = None) -> Capture:
         return _Csi(source)
     if source.kind == "file":
         return _File(source, clock or SystemClock())
+    began_s = time.monotonic()
     video = _open_stream(source) if source.kind == "stream" else _open_v4l2(source)
     if not video.isOpened():
         video.release()
         raise WorkError(f"camera {source.name} cannot be opened")
+    if source.kind == "stream" and time.monotonic() - began_s >= source.open_timeout_s:
+        # It answered and sent nothing. FFmpeg calls that open, and its first picture would be waited for once more.
+        video.release()
+        raise WorkError(f"camera {source.name} sent no picture within {source.open_timeout_s:g} s of being opened")
     return _Video(video, source.stall_s)
 
 
