@@ -5,7 +5,7 @@
             device.wait_seeing(after_ms)
         complaints(device.passages(), ...)
 
-Times are milliseconds of the machine's monotonic clock, by which the road drives, unless a name says `utc`.
+Times are milliseconds of the monotonic clock that the device has, by which the road drives, unless a name says `utc`.
 """
 
 import json
@@ -16,7 +16,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -24,6 +24,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
 
+from edge.clock import Clock, SystemClock
 from edge.delivery.report import Report, decode
 from tests.bright_squares import write_model
 from tests.system.broker import Mosquitto
@@ -74,7 +75,8 @@ class Live:
 class Passage:
     """A crossing as the device told it, and the square of the road that it was."""
 
-    at_ms: int
+    run: str
+    at_utc_ms: int
     lane: int
     number: int
     off_ms: int
@@ -92,6 +94,7 @@ class LiveDevice:
         *,
         command: Sequence[str] = (sys.executable, "-c", EDGE),
         environment: Mapping[str, str] | None = None,
+        clock: Clock | None = None,
         **more: Any,
     ) -> None:
         self.configuration = folder / "edge.yaml"
@@ -102,7 +105,10 @@ class LiveDevice:
         self.health: list[dict[str, Any]] = []
         self.exit_code: int | None = None
         self.end_s = 0.0
-        self._passages: dict[tuple[Any, ...], dict[str, Any]] = {}
+        self.utc_from_ms: set[int] = set()
+        """What was ever to be added to the monotonic clock to have UTC, as the device knew it."""
+        self._clock = clock or SystemClock()
+        self._passages: dict[tuple[Any, ...], tuple[int, dict[str, Any]]] = {}
         self._mosquitto = mosquitto
         self._command = [*command, "run", "--config", str(self.configuration)]
         self._environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), **(environment or {})}
@@ -123,11 +129,12 @@ class LiveDevice:
         self._peer = self._stack.enter_context(peer(self._mosquitto, "collector"))
         assert self._peer.accepted == 0, "the broker takes us"
         self._peer.subscribe("crossing/v1/bridge/mast-1/#")
-        self._utc_from_ms = time.time_ns() // 1_000_000 - now_ms()
+        self.note_time()
         self._process = subprocess.Popen(
             self._command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=self._environment
         )
-        threading.Thread(target=self._read, daemon=True).start()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -143,17 +150,27 @@ class LiveDevice:
         self.end_s = (now_ms() - began_ms) / 1000
         self.listen(1.0)
         self._stack.close()
+        self._reader.join()
 
     @property
     def pid(self) -> int:
         return self._process.pid
 
     @property
+    def now_ms(self) -> int:
+        """Of the last frame that it told of; 0 before."""
+        return self.lives[-1].as_of_ms if self.lives else 0
+
+    @property
     def runs(self) -> bool:
         return self._process.poll() is None
 
+    def note_time(self) -> None:
+        """The clock was changed: what the device tells from now on may be in other times."""
+        self.utc_from_ms.add(self._clock.real_ms() - self._clock.monotonic_ms())
+
     def listen(self, seconds: float, until: Callable[[], bool] = lambda: False) -> bool:
-        """Take what is said for so long; whether `until` came true."""
+        """Take what is said for so long, in real seconds; whether `until` came true."""
         end_ms = now_ms() + round(1000 * seconds)
         while not until():
             left_ms = end_ms - now_ms()
@@ -180,7 +197,11 @@ class LiveDevice:
 
     def passages(self) -> list[Passage]:
         """Every crossing that was told, once however often it came."""
-        return [self._recognised(one) for one in self._passages.values()]
+        return [self._recognised(*one) for one in self._passages.values()]
+
+    def heard_passages(self) -> list[tuple[int, dict[str, Any]]]:
+        """The same as they were told, each with its moment."""
+        return [(self._monotonic(_utc_ms(one["at"]), heard_ms), one) for heard_ms, one in list(self._passages.values())]
 
     def watched_ms(self, until: Live) -> int:
         """Of all time up to that look; to be asked once every report is there."""
@@ -196,19 +217,11 @@ class LiveDevice:
         )
         return sum(before) + until.watched_ms
 
-    def counted(self) -> Counter[str]:
-        """By direction, as the reports say."""
-        counts: Counter[str] = Counter()
-        for report in self.reports:
-            for ways in (report.lines or {}).values():
-                for direction, classes in ways.items():
-                    counts[direction] += sum(classes.values())
-        return counts
-
     def _read(self) -> None:
         assert self._process.stderr is not None, "it is a pipe"
-        for line in self._process.stderr:
-            self.said.append((now_ms(), line.rstrip("\n")))
+        with self._process.stderr as said:
+            for line in said:
+                self.said.append((self._clock.monotonic_ms(), line.rstrip("\n")))
 
     def _take(self, channel: str, payload: bytes) -> None:
         if channel == "report":
@@ -220,7 +233,7 @@ class LiveDevice:
             self.lives.append(
                 Live(
                     live["run"],
-                    _utc_ms(live["as_of"]) - self._utc_from_ms,
+                    self._monotonic(_utc_ms(live["as_of"]), self._clock.monotonic_ms()),
                     _utc_ms(live["start"]),
                     live["watched_ms"],
                     live["blind"],
@@ -228,16 +241,23 @@ class LiveDevice:
             )
         elif channel == "crossing":
             one = json.loads(payload)
-            self._passages[one["run"], one["track"], one["line"], one["at"]] = one
+            name = (one["run"], one["track"], one["line"], one["at"])
+            self._passages.setdefault(name, (self._clock.monotonic_ms(), one))
         elif channel == "health":
             self.health.append(json.loads(payload))
 
-    def _recognised(self, passage: dict[str, Any]) -> Passage:
-        at_ms = _utc_ms(passage["at"]) - self._utc_from_ms
+    def _monotonic(self, utc_ms: int, heard_ms: int) -> int:
+        """The moment that was meant: of those possible, the one nearest to when we heard of it."""
+        return min((utc_ms - from_ms for from_ms in self.utc_from_ms), key=lambda at_ms: abs(at_ms - heard_ms))
+
+    def _recognised(self, heard_ms: int, passage: dict[str, Any]) -> Passage:
+        at_utc_ms = _utc_ms(passage["at"])
+        at_ms = self._monotonic(at_utc_ms, heard_ms)
         places = [(lane.x + SIDE / 2) / WIDTH for lane in LANES]
         lane = min(range(len(LANES)), key=lambda i: abs(places[i] - passage["along"]))
         number = round(at_ms / LANES[lane].every_ms)
-        return Passage(at_ms, lane, number, at_ms - number * LANES[lane].every_ms, passage["direction"])
+        off_ms = at_ms - number * LANES[lane].every_ms
+        return Passage(passage["run"], at_utc_ms, lane, number, off_ms, passage["direction"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,8 +273,9 @@ class Seen:
         return self.from_ms <= number * lane.every_ms - before_ms and number * lane.every_ms + after_ms <= self.to_ms
 
 
-def complaints(passages: Sequence[Passage], seen: Sequence[Seen]) -> Iterator[str]:
-    """What was counted twice, counted where nobody crossed, or not counted though nothing kept it from being seen."""
+def complaints(passages: Sequence[Passage], seen: Sequence[Seen], reports: Sequence[Report]) -> Iterator[str]:
+    """What was counted twice, counted where nobody crossed, or not counted though nothing kept it from being seen; and
+    `disagreements`."""
     times = Counter((passage.lane, passage.number) for passage in passages)
     for (lane, number), count in times.items():
         if count > 1:
@@ -263,9 +284,30 @@ def complaints(passages: Sequence[Passage], seen: Sequence[Seen]) -> Iterator[st
         lane = LANES[passage.lane]
         if abs(passage.off_ms) > CROSSING_OFF_MS or passage.direction != lane.direction:
             yield f"a crossing {passage.direction} in lane {passage.lane} is {passage.off_ms} ms from any"
-    for place, number in due(seen):
-        if (place, number) not in times:
-            yield f"square {number} of lane {place} was not counted"
+    for span in seen:
+        for place, number in due([span]):
+            if (place, number) not in times:
+                at_ms = number * LANES[place].every_ms
+                where = f"{at_ms - span.from_ms} ms after seeing began, {span.to_ms - at_ms} ms before it ended"
+                yield f"square {number} of lane {place} was not counted, {where}"
+    yield from disagreements(passages, reports)
+
+
+def disagreements(passages: Sequence[Passage], reports: Sequence[Report]) -> Iterator[str]:
+    """Where reports say another thing than the crossings told one by one, or one is missing."""
+    told: defaultdict[str, Counter[int]] = defaultdict(Counter)
+    for passage in passages:
+        told[passage.run][passage.at_utc_ms // reports[0].width_ms] += 1
+    for report in reports:
+        counted = sum(sum(of.values()) for ways in (report.lines or {}).values() for of in ways.values())
+        if counted != (crossed := told[report.run].pop(report.start_ms // report.width_ms, 0)):
+            yield f"the bucket {report.start} of {report.run} counts {counted}, and {crossed} crossed in it"
+    for run, left in told.items():
+        if left:
+            yield f"no bucket of {run} counts {left.total()} crossings"
+    numbers = [report.seq for report in reports]
+    if numbers != list(range(numbers[0], numbers[0] + len(numbers))):
+        yield f"reports are numbered {numbers}"
 
 
 def due(seen: Sequence[Seen]) -> list[tuple[int, int]]:

@@ -20,7 +20,7 @@ DARK, BRIGHT = 0x10, 0xEB  # in the luma of video
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """Squares with their left edge at `x`; one every `every_ms`; down where `speed`, in pixels a second, is positive."""
+    """Squares with their left edge at `x`, one every `every_ms`; `speed` in pixels a second, downwards positive."""
 
     x: int
     speed: int
@@ -44,12 +44,7 @@ LANES = (Lane(16, 40, 6_000), Lane(68, -40, 7_000), Lane(120, 10, 17_000))
 """The number of a square in its lane is its crossing's time by the monotonic clock, in units of `every_ms`."""
 
 
-def crossings(lane: Lane, from_ms: int, to_ms: int) -> range:
-    """The numbers of the squares that cross the line in that time; the last moment is not in it."""
-    return range(-(-from_ms // lane.every_ms), -(-to_ms // lane.every_ms))
-
-
-def picture(width: int, height: int, now_ms: int) -> bytes:
+def picture(width: int, height: int, now_ms: int, lanes: tuple[Lane, ...] = LANES) -> bytes:
     """The road at that moment, in I420.
 
     Its upper rows are BITS black or white blocks, the clock's milliseconds, and below them the same inverted, so that a
@@ -57,7 +52,7 @@ def picture(width: int, height: int, now_ms: int) -> bytes:
     """
     luma = bytearray(_empty_road(width, height))
     scale = width / WIDTH
-    for lane in LANES:
+    for lane in lanes:
         left, right = round(lane.x * scale), round((lane.x + SIDE) * scale)
         for bottom in lane.bottoms(now_ms):
             for row in range(max(round((bottom - SIDE) * scale), 0), min(round(bottom * scale), height)):
