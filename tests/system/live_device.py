@@ -273,9 +273,8 @@ class Seen:
         return self.from_ms <= number * lane.every_ms - before_ms and number * lane.every_ms + after_ms <= self.to_ms
 
 
-def complaints(passages: Sequence[Passage], seen: Sequence[Seen], reports: Sequence[Report]) -> Iterator[str]:
-    """What was counted twice, counted where nobody crossed, or not counted though nothing kept it from being seen; and
-    `disagreements`."""
+def complaints(passages: Sequence[Passage], reports: Sequence[Report]) -> Iterator[str]:
+    """What was counted twice, or where nobody crossed; and `disagreements`."""
     times = Counter((passage.lane, passage.number) for passage in passages)
     for (lane, number), count in times.items():
         if count > 1:
@@ -284,30 +283,41 @@ def complaints(passages: Sequence[Passage], seen: Sequence[Seen], reports: Seque
         lane = LANES[passage.lane]
         if abs(passage.off_ms) > CROSSING_OFF_MS or passage.direction != lane.direction:
             yield f"a crossing {passage.direction} in lane {passage.lane} is {passage.off_ms} ms from any"
-    for span in seen:
-        for place, number in due([span]):
-            if (place, number) not in times:
-                at_ms = number * LANES[place].every_ms
-                where = f"{at_ms - span.from_ms} ms after seeing began, {span.to_ms - at_ms} ms before it ended"
-                yield f"square {number} of lane {place} was not counted, {where}"
     yield from disagreements(passages, reports)
 
 
 def disagreements(passages: Sequence[Passage], reports: Sequence[Report]) -> Iterator[str]:
-    """Where reports say another thing than the crossings told one by one, or one is missing."""
+    """Where reports say another thing than the crossings told one by one, or one is missing.
+
+    A run may have booked as many crossings in a later bucket as it says: those that took place while no frame came.
+    """
     told: defaultdict[str, Counter[int]] = defaultdict(Counter)
     for passage in passages:
         told[passage.run][passage.at_utc_ms // reports[0].width_ms] += 1
+    late = {report.run: report.health.crossings_late for report in reports}
     for report in reports:
         counted = sum(sum(of.values()) for ways in (report.lines or {}).values() for of in ways.values())
-        if counted != (crossed := told[report.run].pop(report.start_ms // report.width_ms, 0)):
-            yield f"the bucket {report.start} of {report.run} counts {counted}, and {crossed} crossed in it"
+        told[report.run][report.start_ms // report.width_ms] -= counted
     for run, left in told.items():
-        if left:
-            yield f"no bucket of {run} counts {left.total()} crossings"
+        moved = sum(map(abs, left.values()))
+        if left.total() or moved > 2 * late.get(run, 0):
+            yield f"of {run}, {moved} crossings are not in the bucket of their time, {left.total()} in none"
     numbers = [report.seq for report in reports]
     if numbers != list(range(numbers[0], numbers[0] + len(numbers))):
         yield f"reports are numbered {numbers}"
+
+
+def missed(passages: Sequence[Passage], seen: Sequence[Seen]) -> list[str]:
+    """What was not counted though it was due. On a machine so busy that frames come seconds apart there are some."""
+    counted = {(passage.lane, passage.number) for passage in passages}
+    found = []
+    for span in seen:
+        for place, number in due([span]):
+            if (place, number) not in counted:
+                at_ms = number * LANES[place].every_ms
+                where = f"{at_ms - span.from_ms} ms after seeing began, {span.to_ms - at_ms} ms before it ended"
+                found.append(f"square {number} of lane {place} was not counted, {where}")
+    return found
 
 
 def due(seen: Sequence[Seen]) -> list[tuple[int, int]]:

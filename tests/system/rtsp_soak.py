@@ -10,7 +10,8 @@ ended and started again between them, on the same state; every third is over UDP
 
 1. The device sees again within RETURN_S of the server's return.
 2. The time watched since the fault before is within WATCHED_S of the time in which the server showed the road.
-3. Each square that crosses the line is counted at most once, and exactly once where no fault is near.
+3. No square that crosses the line is counted twice, nothing is counted that did not cross, and MISSED_SHARE at most of
+   those that crossed with no fault near is not counted: frames of a busy machine come late at times.
 4. Reports and crossings told one by one agree; reports are numbered without a gap; the device ends with 0.
 5. Threads and files at the end of a life are those after its beginning.
 """
@@ -27,7 +28,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.system.broker import broker
-from tests.system.live_device import Live, LiveDevice, Passage, Seen, complaints, due, held, now_ms
+from tests.system.live_device import Live, LiveDevice, Passage, Seen, complaints, due, held, missed, now_ms
 from tests.system.rtsp import SIZES, Network, RtspServer, network, why_not
 
 RETURN_S = 10.0
@@ -35,6 +36,7 @@ WATCHED_S = 2.0
 DELAY_S = 0.5
 """Of the camera, FFmpeg and a busy machine; what vouches is a frame's arrival."""
 LOSS_PERCENT = 5
+MISSED_SHARE = 0.01
 FAULTS = ("killed", "restarted", "another resolution", "frozen", "lossy")
 FAULTS_A_LIFE = 20
 CALM_S = (4.0, 14.0)  # between a recovery and the next fault: a square crosses every three seconds
@@ -49,6 +51,7 @@ class Tally:
     watched_off_s: list[float] = field(default_factory=list)
     """Watched beyond what was shown, between two recoveries."""
     crossings_due: int = 0
+    missed: list[str] = field(default_factory=list)
     passages: list[Passage] = field(default_factory=list)
     held: list[str] = field(default_factory=list)
     ends_s: list[float] = field(default_factory=list)
@@ -167,7 +170,8 @@ class Life:
         passages = device.passages()
         tally.passages += passages
         tally.crossings_due += len(due(self._seen))
-        for complaint in complaints(passages, self._seen, device.reports):
+        tally.missed += missed(passages, self._seen)
+        for complaint in complaints(passages, device.reports):
             self._wrong(complaint)
 
     def _wrong(self, sentence: str) -> None:
@@ -196,6 +200,8 @@ def run(folder: Path, *, faults: int, seed: int, minutes: float, transport: str 
             over = transport or ("tcp" if life % 3 else "udp")
             device = LiveDevice(folder, mosquitto, {"url": server.address, "transport": over})
             Life(server, cable, chance, tally).live(device, over, min(left, FAULTS_A_LIFE), until_s)
+    if len(tally.missed) > MISSED_SHARE * tally.crossings_due:
+        tally.wrong += tally.missed
     return tally
 
 
@@ -223,8 +229,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         f"{tally.faults.total()} faults, {len(tally.wrong)} wrong; frames again after "
         f"{returns[len(returns) // 2]:.1f} s (median), {returns[-1]:.1f} s (most); watched beyond shown "
         f"{min(tally.watched_off_s):+.1f} to {max(tally.watched_off_s):+.1f} s; {len(tally.passages)} crossings "
-        f"counted, {tally.crossings_due} of them due, told {off_ms[0]} to {off_ms[-1]} ms late; ended within "
-        f"{max(tally.ends_s):.1f} s; seed {given.seed}, "
+        f"counted, {len(tally.missed)} of {tally.crossings_due} due missed, told {off_ms[0]} to {off_ms[-1]} ms "
+        f"late; ended within {max(tally.ends_s):.1f} s; seed {given.seed}, "
         f"{time.monotonic() - began_s:.0f} s"
     )
     return 1 if tally.wrong else 0

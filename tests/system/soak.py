@@ -19,13 +19,15 @@ from pathlib import Path
 
 from tests.system import film
 from tests.system.broker import broker
-from tests.system.live_device import Held, LiveDevice, Seen, complaints, disagreements, due, held, now_ms
+from tests.system.live_device import Held, LiveDevice, Seen, complaints, disagreements, due, held, missed, now_ms
 from tests.system.rtsp import RtspServer, why_not
 from tests.system.steering import SteeredClock, command
 
 WARM_SHARE = 0.1
 """Of the time: so long it may still grow, for caches fill and the reference picture is taken."""
 GROWTH_MB = 5.0
+MISSED_SHARE = 0.01
+"""Of the crossings in real time: frames of a busy machine come late at times."""
 SEEING_S = 30.0
 DAY_MS = 1_780_272_000_000  # 2026-06-01
 
@@ -71,16 +73,19 @@ def over_rtsp(folder: Path, *, minutes: float, rate: int, sample_s: float = 60.0
             runs, last = device.runs, device.lives[-1]
     seen = [Seen(first.as_of_ms, last.as_of_ms)]
     passages = device.passages()
-    wrong = [*complaints(passages, seen, device.reports), *grown(samples)]
+    wrong = [*complaints(passages, device.reports), *grown(samples)]
+    not_counted = missed(passages, seen)
+    if len(not_counted) > MISSED_SHARE * len(due(seen)):
+        wrong += not_counted
     if not runs or device.exit_code != 0:
         wrong.append(f"it ended with {device.exit_code}: {[line for _, line in device.said[-5:]]}")
     watched_s, elapsed_s = device.watched_ms(last) / 1000, (last.as_of_ms - first.as_of_ms) / 1000
     off_ms = sorted(passage.off_ms for passage in passages)
     print(
         f"{elapsed_s:.0f} s at {rate} frames/s: {watched_s:.0f} s watched, {len(due(seen))} crossings due, "
-        f"{len(passages)} counted, {off_ms[0]} to {off_ms[-1]} ms late; ended in {device.end_s:.1f} s; "
-        f"{len(device.reports)} reports; "
-        f"{samples[0]} at first, {samples[-1]} at last; {device.health[-1] if device.health else 'no health'}"
+        f"{len(not_counted)} of them missed, {len(passages)} counted, {off_ms[0]} to {off_ms[-1]} ms late; "
+        f"ended in {device.end_s:.1f} s; {len(device.reports)} reports; {samples[0]} at first, "
+        f"{samples[-1]} at last; {device.health[-1] if device.health else 'no health'}"
     )
     return wrong
 
