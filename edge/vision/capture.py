@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.errors import WorkError
+from edge.secrecy import masked
 
 Picture = NDArray[np.uint8]
 
@@ -60,7 +61,7 @@ class Source:
         """For people and logs: without user name, password and query."""
         if self.kind != "stream":
             return self.address
-        parts = urlsplit(self.address)
+        parts = urlsplit(masked(self.address))
         return urlunsplit((parts.scheme, parts.hostname or "", parts.path, "", ""))
 
 
