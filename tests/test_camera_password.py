@@ -5,7 +5,6 @@ import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import cv2
@@ -19,38 +18,18 @@ from edge.errors import InputError
 from edge.live import open_camera
 from edge.secrecy import masked
 from edge.vision.capture import Source
+from tests.guarded_camera import guarded_camera
 
 SECRET = "p@ss/w:rd 1"  # all that an address cannot hold as it is
 LINES = {"deck": {"from": [0.2, 0.5], "to": [0.8, 0.5]}}
 
 
 @contextmanager
-def guarded_camera() -> Iterator[tuple[int, list[str]]]:
-    """A camera (MJPEG over HTTP) that wants a password: its port, and what it was told."""
+def serving() -> Iterator[tuple[int, list[str]]]:
+    """A guarded camera: its port, and what it was told."""
     told: list[str] = []
     _, picture = cv2.imencode(".jpg", np.full((36, 64, 3), 90, np.uint8))
-
-    class Guard(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            told.append(self.headers.get("Authorization", ""))
-            if not told[-1]:
-                self.send_response(401)
-                self.send_header("WWW-Authenticate", 'Basic realm="camera"')
-                self.end_headers()
-                return
-            self.send_response(200)
-            self.send_header("Content-Type", "multipart/x-mixed-replace; boundary=next")
-            self.end_headers()
-            try:
-                while True:
-                    self.wfile.write(b"--next\r\nContent-Type: image/jpeg\r\n\r\n" + picture.tobytes() + b"\r\n")
-            except OSError:
-                return
-
-        def log_message(self, *_: object) -> None:
-            return
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Guard)
+    server = guarded_camera(0, picture.tobytes(), told.append)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:
@@ -69,7 +48,7 @@ def test_it_reaches_the_camera_and_no_log(
     (tmp_path / "camera-password").write_text(f"{SECRET}\n", encoding="utf-8")
     monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
     value = {"password_file": str(tmp_path / "camera-password"), "password_credential": "camera-password"}[way]
-    with guarded_camera() as (port, told):
+    with serving() as (port, told):
         raw = {"url": f"http://127.0.0.1:{port}/live", "username": "viewer", way: value}
         config = parse_config({"camera": raw, "lines": LINES})
         assert config.camera is not None
