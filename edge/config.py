@@ -206,6 +206,9 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     zones: Annotated[dict[Name, Zone], msgspec.Meta(max_length=16)] = {}
     masks: Annotated[dict[Name, Polygon], msgspec.Meta(max_length=16)] = {}
     """Parts of the picture where nothing is a vehicle: what stands inside is ignored."""
+    reference: Annotated[int, msgspec.Meta(ge=0)] = 0
+    """With another number the picture from now on is the one that a moved camera is told by: a person saw that what is
+    drawn lies right in it."""
     counting: Counting = Counting()
     report: Reporting = Reporting()
     mqtt: Mqtt | None = None

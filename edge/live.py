@@ -69,8 +69,9 @@ class LiveParts:
 
     def scene(self, config: Config, width: int, height: int) -> "LiveScene":
         """The watch over a picture of that size; without a reference yet, it takes one."""
-        drawn = hashlib.sha256(msgspec.json.encode((config.lines, config.zones, width, height), order="sorted"))
-        return LiveScene(self._folder / f"reference-{drawn.hexdigest()[:12]}.jpg")
+        drawn = (config.lines, config.zones, config.reference, width, height)
+        name = hashlib.sha256(msgspec.json.encode(drawn, order="sorted")).hexdigest()[:12]
+        return LiveScene(self._folder / f"reference-{name}.jpg")
 
 
 class LiveScene:
