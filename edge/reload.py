@@ -4,7 +4,7 @@ import msgspec
 
 from edge.config import Config
 
-RELOADABLE = frozenset({"lines", "zones", "counting", "alerts", "masks"})
+RELOADABLE = frozenset({"lines", "zones", "counting", "alerts", "masks", "reference"})
 """All else is who we are, where frames come from, where reports go, or shapes what is on disk."""
 
 

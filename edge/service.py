@@ -51,7 +51,7 @@ HEALTH_MS = 60_000
 PARTS_EVERY_MS = 10_000  # a model that cannot be read is not read for every frame
 STEPPED_MS = 1_000
 """So far the system's clock may be from that of the frames before a new run follows it."""
-LOOKS = ("model", "lines", "zones")
+LOOKS = ("model", "lines", "zones", "reference")
 """Keys of the configuration on which it depends how the picture is looked at; with others a run keeps its detector."""
 NOMINAL_SIZE = (1280, 720)
 """Of the picture, until there is one: blind buckets need none, lines are fractions."""

@@ -95,9 +95,10 @@ def read_draft(body: bytes) -> Draft:
     return draft
 
 
-def written(text: str, draft: Draft, camera: str | None = None) -> str:
+def written(text: str, draft: Draft, camera: str | None = None, *, lies_right: bool = False) -> str:
     """The configuration's text with the draft in it, and `camera` as its camera's URL if there is one.
 
+    `lies_right` asks for a new reference picture, in which everything lies as it is drawn.
     InputError if the text is none that can be changed.
     """
     editor = YAML()
@@ -118,6 +119,8 @@ def written(text: str, draft: Draft, camera: str | None = None) -> str:
     _put_group(tree, "lines", draft.lines, _line)
     _put_group(tree, "zones", draft.zones, _zone)
     _put_group(tree, "masks", draft.masks, lambda old, one: _points(old, one.points))
+    if lies_right:
+        tree["reference"] = tree.get("reference", 0) + 1
     out = io.StringIO()
     editor.dump(tree, out)
     return out.getvalue()

@@ -11,12 +11,12 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Self
 
 import cv2
 
 from edge.counting.crossing import Point
 from edge.errors import CrossingError, InputError
+from edge.pages.worker import Worker
 from edge.vision.drawing import Picture
 from edge.vision.frame import Frame
 from edge.vision.recording import Recording
@@ -41,7 +41,7 @@ class Progress:
     trouble: str
 
 
-class Reel:
+class Reel(Worker):
     """Begins to read in `with`. Raises InputError for a recording that is too long."""
 
     def __init__(self, recording: Recording, line: Sequence[Point]) -> None:
@@ -50,6 +50,7 @@ class Reel:
                 f"{recording.path} has {recording.frame_count} frames; at most {FRAMES_MAX} can be annotated at a "
                 "time, so cut it into parts"
             )
+        super().__init__("reel")
         self.recording = recording
         self._every = -(-(recording.frame_count or FRAMES_MAX) // PICTURES_MAX)
         self._strip = Strip(line, columns=COLUMNS, rows_max=FRAMES_MAX + 1)
@@ -57,9 +58,7 @@ class Reel:
         self._pictures = tempfile.TemporaryFile()  # noqa: SIM115  # closed in __exit__
         self._places: list[tuple[int, int]] = []
         self._progress = Progress(0, done=False, trouble="")
-        self._told = threading.Event()
         self.finished = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="reel", daemon=True)
 
     @property
     def progress(self) -> Progress:
@@ -118,15 +117,10 @@ class Reel:
                 self._places.append((at, len(picture)))
         self._progress = Progress(number + 1, done=False, trouble="")
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._told.set()
-        self._thread.join(10)
+        super().__exit__(kind, error, trace)
         with self._lock:
             self._pictures.close()
 

@@ -22,6 +22,7 @@ DRAWN = ("lines.", "zones.", "masks.")
 class _Save(msgspec.Struct, frozen=True):
     draft: msgspec.Raw
     over: bool = False
+    lies_right: bool = False
 
 
 class SetupRoutes:
@@ -74,7 +75,7 @@ class SetupRoutes:
                 )
             self._take_up()  # the drawing goes into what stands there now
         draft = read_draft(bytes(asked.draft))
-        text = self._text_with(draft)
+        text = written(self._file.text or EMPTY, draft, self._camera, lies_right=asked.lies_right)
         config = parse_finished(text)
         check_files(config)
         self._file.save(text, over=asked.over)

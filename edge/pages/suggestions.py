@@ -6,12 +6,12 @@ Threads: one thread of its own runs the replay, after the strip is finished; oth
 import logging
 import threading
 from bisect import bisect_left
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from edge.config import Config
 from edge.errors import CrossingError
 from edge.pages.reel import Reel
+from edge.pages.worker import Worker
 from edge.replay import VideoSource, replay
 from edge.stages import build_detector
 from edge.vision.recording import Recording
@@ -19,10 +19,11 @@ from edge.vision.recording import Recording
 log = logging.getLogger(__name__)
 
 
-class Suggestions:
+class Suggestions(Worker):
     """Begins in `with`. `every` = n looks at each n-th frame only."""
 
     def __init__(self, reel: Reel, config: Config, *, every: int = 1) -> None:
+        super().__init__("suggestions")
         self._reel = reel
         self._config = config
         self._recording = Recording(reel.recording.path, every=every)
@@ -32,8 +33,6 @@ class Suggestions:
         self._frames = 0
         self._done = False
         self._trouble = ""
-        self._told = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="suggestions", daemon=True)
 
     @property
     def state(self) -> dict[str, Any]:
@@ -78,13 +77,3 @@ class Suggestions:
             trouble = "Counting failed; the log has more."
         with self._lock:
             self._done, self._trouble = True, trouble
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._told.set()
-        self._thread.join(10)

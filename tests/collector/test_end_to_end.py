@@ -1,14 +1,10 @@
 """From outbox to totals through a real broker, with a collector that is killed and one that is stopped."""
 
 import json
-import os
 import signal
 import sqlite3
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -19,35 +15,7 @@ from collector.demo_broker import demo_broker
 from edge.delivery.connection import Broker
 from edge.delivery.mqtt import Publisher
 from edge.delivery.outbox import Outbox
-
-REPOSITORY = Path(__file__).parents[2]
-RUN = "import sys; from collector.cli import main; sys.exit(main(sys.argv[1:]))"
-
-
-@contextmanager
-def collector(configuration: Path) -> Iterator["subprocess.Popen[str]"]:
-    """The real command in a process of its own, subscribed; killed at the end if it still runs."""
-    with subprocess.Popen(
-        [sys.executable, "-c", RUN, "run", "--config", str(configuration)],
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
-    ) as child:
-        try:
-            said = wait_for(child, "subscribed at")
-            assert "subscribed at" in said, said
-            yield child
-        finally:
-            child.kill()
-
-
-def wait_for(child: "subprocess.Popen[str]", words: str) -> str:
-    """Read what the child says until it says `words` or ends."""
-    assert child.stderr is not None
-    said = ""
-    while words not in said and (line := child.stderr.readline()):
-        said += line
-    return said
+from tests.system.product import collecting, wait_for
 
 
 def wait_until_stored(path: Path, reports: int, *, deadline_s: float = 10.0) -> None:
@@ -69,14 +37,14 @@ def test_totals_are_exact_through_kill_and_restart(tmp_path: Path, capsys: pytes
             with Publisher(broker, outbox, site="bridge", device="mast-1", run="run-1") as publisher:
                 assert publisher.deliver(timeout_s=10) == reports
 
-        with collector(configuration) as child:
+        with collecting(configuration) as child:
             deliver(60)
             child.send_signal(signal.SIGKILL)  # whatever it holds at this moment is not acknowledged
             child.wait()
         deliver(60)  # nobody is there; the broker keeps them for the session
         outbox.resend([(20, 70)])
         deliver_again = outbox.state().unsent
-        with collector(configuration) as child:
+        with collecting(configuration) as child:
             with Publisher(broker, outbox, site="bridge", device="mast-1", run="run-1") as publisher:
                 assert publisher.deliver(timeout_s=10) == deliver_again == 51
             wait_until_stored(tmp_path / "store.sqlite", outbox.state().held)

@@ -49,6 +49,12 @@ def test_a_drawing_that_changes_nothing_changes_no_byte() -> None:
     assert written(TEXT, DRAFT) == TEXT
 
 
+def test_that_all_lies_right_raises_the_reference_and_nothing_else() -> None:
+    once = written(TEXT, DRAFT, lies_right=True)
+    assert once == f"{TEXT}reference: 1\n"
+    assert parse_finished(written(once, DRAFT, lies_right=True)).reference == 2
+
+
 def test_a_moved_point_changes_its_numbers_and_nothing_else() -> None:
     moved = changed(DRAFT, "lines", 0, points=((0.2, 0.7), (0.88, 0.63)))
     said = TEXT.replace("[0.120, 0.61]", "[0.2, 0.7]").replace("return}   #", "return}      #")  # in its old column

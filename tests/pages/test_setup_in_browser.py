@@ -139,6 +139,15 @@ def test_a_finger_draws_a_bent_line_and_a_mask_and_saves_them(browser: Browser, 
     assert list(load_config(config).masks["mask-1"]) == about((0.0, 0.01), (0.99, 0.01), (0.99, 0.21), (0.0, 0.21))
 
 
+def test_a_person_says_that_all_lies_right_and_is_believed(browser: Browser, clip: Path, config: Path) -> None:
+    config.write_text(f"{config.read_text()}lines:\n  deck: {{from: [0.0, 0.5], to: [1.0, 0.5]}}  # by hand\n")
+    with served("setup", "--config", config, "--video", clip) as address, opened(browser, address) as page:
+        page.click("#lies-right")
+        says(page, "#verdict", "Saved to")
+    assert load_config(config).reference == 1
+    assert "# by hand" in config.read_text()
+
+
 def test_a_mask_hides_what_stands_in_it_while_one_watches(browser: Browser, clip: Path, config: Path) -> None:
     whole = "{all: [[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]]}"
     line = "lines: {deck: {from: [0.0, 0.4], to: [1.0, 0.4]}}\n"

@@ -8,6 +8,7 @@ MQTT 5, at QoS 0 and 1.
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from tests.simulation.network import Wire
 from tests.simulation.world import World
@@ -40,6 +41,18 @@ class Session:
 
 class Client:
     """What a client of the broker hears; the two kinds of clients of ours implement it."""
+
+    wire: Wire
+
+    def _send(self, what: str, *given: Any) -> None:
+        """Up the wire, to whom the broker has there when it arrives."""
+
+        def arrive() -> None:
+            end = self.wire.server
+            if isinstance(end, BrokerEnd):
+                getattr(end, what)(*given)
+
+        self.wire.up.send(arrive)
 
     def accepted(self, *, resumed: bool, receive_max: int | None) -> None:
         """CONNACK."""

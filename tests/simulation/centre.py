@@ -14,7 +14,7 @@ from collector.store import Tally
 from collector.subscriber import Subscriber
 from collector.subscription import Arrival, Ended, Event, Subscribed
 from edge.delivery.report import Report, decode
-from tests.simulation.broker import TAKEN_OVER, BrokerEnd, Client, Said, SimulatedBroker
+from tests.simulation.broker import TAKEN_OVER, Client, Said, SimulatedBroker
 from tests.simulation.disk import Disk
 from tests.simulation.network import Wire
 from tests.simulation.world import Killed, SimulatedClock, World
@@ -53,14 +53,6 @@ class SimulatedSubscription(Client):
     def close(self) -> None:
         self.over = True
         self._send("disconnect")
-
-    def _send(self, what: str, *given: Any) -> None:
-        def arrive() -> None:
-            end = self.wire.server
-            if isinstance(end, BrokerEnd):
-                getattr(end, what)(*given)
-
-        self.wire.up.send(arrive)
 
     def accepted(self, *, resumed: bool, receive_max: int | None) -> None:
         assert receive_max is None or receive_max > 0, "the broker takes something"

@@ -21,7 +21,7 @@ from edge.delivery.report import Report, encode, report_of
 from edge.delivery.shelf import Shelf
 from edge.delivery.status import Info, LineInfo
 from edge.errors import WorkError
-from tests.simulation.broker import TAKEN_OVER, BrokerEnd, Client, Said, SimulatedBroker
+from tests.simulation.broker import TAKEN_OVER, Client, Said, SimulatedBroker
 from tests.simulation.disk import Disk
 from tests.simulation.network import Wire
 from tests.simulation.oracle import Book
@@ -78,14 +78,6 @@ class SimulatedLink(Client):
             self.wire.client = None
         else:
             self.wire.break_down(client_ms=0, server_ms=self._world.chance.choice((5, 30_000, 45_000)))
-
-    def _send(self, what: str, *given: Any) -> None:
-        def arrive() -> None:
-            end = self.wire.server
-            if isinstance(end, BrokerEnd):
-                getattr(end, what)(*given)
-
-        self.wire.up.send(arrive)
 
     def accepted(self, *, resumed: bool, receive_max: int | None) -> None:
         assert not resumed, "a device's session ends with its connection"

@@ -43,6 +43,7 @@ function render() {
   byId("undo").disabled = !history.canUndo;
   byId("redo").disabled = !history.canRedo;
   byId("save").disabled = !history.dirty && !state.new;
+  byId("lies-right").disabled = history.dirty || state.new || Boolean(verdict.error);
   showVerdict();
 }
 
@@ -69,10 +70,10 @@ history.changed = () => {
   judgeTimer = setTimeout(judge, JUDGE_AFTER_MS);
 };
 
-async function save(over = false) {
+async function save(over = false, lies_right = false) {
   const draft = history.value;
   try {
-    const answer = await postJson("/save", { draft, over });
+    const answer = await postJson("/save", { draft, over, lies_right });
     state.new = false;
     byId("file").textContent = state.file;
     verdict = { error: "", warnings: verdict.warnings, saved: answer.saved };
@@ -110,6 +111,7 @@ byId("cancel").addEventListener("click", () => stage.cancel());
 byId("undo").addEventListener("click", () => history.undo());
 byId("redo").addEventListener("click", () => history.redo());
 byId("save").addEventListener("click", () => save());
+byId("lies-right").addEventListener("click", () => save(false, true));
 byId("conflict-leave").addEventListener("click", () => byId("conflict").close());
 byId("conflict-reload").addEventListener("click", () => (byId("conflict").close(), reload()));
 byId("conflict-over").addEventListener("click", () => (byId("conflict").close(), save(true)));
