@@ -1,4 +1,4 @@
-"""The tables of the collector's store in PostgreSQL, version 1, in a schema of their own: `crossing`.
+"""The tables of the collector's store in PostgreSQL, version 2, in a schema of their own: `crossing`.
 
 `report` and `vehicles` are partitioned by the start of the bucket, a month each, made when first needed. A key that is
 unique over all partitions has to hold the partition's column, so the key of a report is a table of its own.
@@ -6,7 +6,9 @@ unique over all partitions has to hold the partition's column, so the key of a r
 
 from datetime import UTC, datetime
 
-VERSION = 1
+from collector.alerts import schema as alerts
+
+VERSION = 2
 MONTHS_FROM = 2020
 MONTHS_UNTIL = 2100
 """Years with partitions; a report of any other time (a clock that was never set) goes to the default partition."""
@@ -103,6 +105,7 @@ def creation(*, timescale: bool) -> str:
     """All of the statements that make the tables."""
     partitioned = "" if timescale else "PARTITION BY RANGE (start_ms)"
     tables = TABLES.format(partitioned=partitioned, version=VERSION)
+    tables += alerts.POSTGRES
     return tables + (HYPERTABLES.format(month_ms=MONTH_MS) if timescale else DEFAULTS)
 
 

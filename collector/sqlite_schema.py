@@ -1,7 +1,9 @@
-"""The tables of the collector's store in SQLite, version 2."""
+"""The tables of the collector's store in SQLite, version 3."""
+
+from collector.alerts import schema as alerts
 
 APPLICATION_ID = 0x43524F53  # "CROS", in the header of the file
-VERSION = 2
+VERSION = 3
 STATEMENTS = (
     f"PRAGMA application_id = {APPLICATION_ID}",
     f"PRAGMA user_version = {VERSION}",
@@ -71,7 +73,7 @@ STATEMENTS = (
     "CREATE INDEX missing_due ON missing (gone, due_ms)",
     """CREATE TABLE said (
       device_id INTEGER NOT NULL REFERENCES device,
-      channel TEXT NOT NULL,                  -- status, info, total: the last of each
+      channel TEXT NOT NULL,                  -- status, info, total, health: the last of each
       received_ms INTEGER NOT NULL,
       payload BLOB NOT NULL,
       PRIMARY KEY (device_id, channel)
@@ -80,4 +82,5 @@ STATEMENTS = (
       id INTEGER PRIMARY KEY AUTOINCREMENT,
       received_ms INTEGER NOT NULL, topic TEXT NOT NULL, reason TEXT NOT NULL, payload BLOB NOT NULL
     )""",
+    *alerts.SQLITE,
 )

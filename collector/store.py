@@ -13,7 +13,8 @@ from typing import Any, Protocol, Self
 
 from collector.errors import CollectorError, InputError
 from collector.gaps import WAIT_MS_MAX, Missing
-from collector.ingest import Received, Refusal, Said
+from collector.ingest import Called, Received, Refusal, Said
+from collector.tables import Tables
 
 POSTGRES = re.compile(r"postgres(ql)?://")
 
@@ -30,7 +31,7 @@ class Tally:
     duplicates: int = 0
     refused: int = 0
     said: int = 0
-    """Statuses, births and totals taken."""
+    """Statuses, births, totals, healths and alerts taken."""
     asked: int = 0
     """Requests noted, to be sent now."""
 
@@ -80,7 +81,7 @@ class Gone:
     ranges: tuple[tuple[int, int], ...]
 
 
-Item = Received | Said | Asked | Gone | Refusal
+Item = Received | Said | Called | Asked | Gone | Refusal
 
 CHOSEN = "(CAST(:site AS TEXT) IS NULL OR site = :site) AND (CAST(:device AS TEXT) IS NULL OR device = :device)"
 """The condition of a query that may be about one site or device only."""
@@ -121,6 +122,12 @@ class Store(Protocol):
 
     def reading(self) -> AbstractContextManager[Reading]:
         """Whatever is written meanwhile is not seen in it."""
+
+    def writing(self) -> AbstractContextManager[Tables]:
+        """One transaction that may write: committed when it is left, rolled back where an error leaves it.
+
+        For what is kept beside the reports; reports come in by `commit` only.
+        """
 
     def close(self) -> None:
         """Let go of it; everything that was committed stays."""
