@@ -48,8 +48,8 @@ def keep(tables: Tables, devices: Mapping[tuple[str, str], int], called: Sequenc
     rows.sort(key=lambda row: row[0])
     for device_id, of_device in groupby(rows, key=lambda row: row[0]):
         tables.many(
-            "INSERT INTO device_alert (device_id, run, at_ms, kind, line, direction, class, before_ms, reason, received_ms,"
-            " jpeg) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+            "INSERT INTO device_alert (device_id, run, at_ms, kind, line, direction, class, before_ms, reason,"
+            " received_ms, jpeg) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
             list(of_device),
         )
         newest = "SELECT id FROM device_alert WHERE device_id = ? {} ORDER BY id DESC LIMIT 1 OFFSET ?"
@@ -74,10 +74,10 @@ def calls(
     after_id: int = 0,
     limit: int = 100,
 ) -> list[Call]:
-    """Those that happened in the span, in the order in which they came, at most `limit` after the one of `after_id`."""
+    """Those that happened in the span, in the order in which they came, at most `limit` after that of `after_id`."""
     rows = reading.rows(
-        "SELECT device_alert.id, site, device, run, at_ms, kind, reason, line, direction, class, before_ms, received_ms,"
-        " jpeg IS NOT NULL FROM device_alert JOIN device ON device.id = device_id"
+        "SELECT device_alert.id, site, device, run, at_ms, kind, reason, line, direction, class, before_ms,"
+        " received_ms, jpeg IS NOT NULL FROM device_alert JOIN device ON device.id = device_id"
         f" WHERE {CHOSEN} AND device_alert.id > :after AND at_ms >= :from AND at_ms < :to"
         " ORDER BY device_alert.id LIMIT :limit",
         {"site": site, "device": device, "after": after_id, "from": from_ms, "to": to_ms, "limit": limit},

@@ -94,11 +94,7 @@ def ingest(
     try:
         if address.channel == "report":
             return _report(topic, payload, address)
-        if address.channel == "response":
-            return Answered(address.site, address.device, decode_as(payload, Response))
-        if address.channel == "alert":
-            return Called(address.site, address.device, decode_said(payload, DeviceAlert))
-        return _said(payload, address, live=not retained)
+        return _word(payload, address, live=not retained)
     except ReportError as error:
         return refuse(topic, payload, str(error))
 
@@ -106,6 +102,14 @@ def ingest(
 def refuse(topic: str, payload: bytes, reason: str) -> Refusal:
     """A refusal that is bounded, and printable whatever came."""
     return Refusal(_printable(topic), payload[:KEPT_BYTES], _printable(reason))
+
+
+def _word(payload: bytes, address: Address, *, live: bool) -> Said | Called | Answered:
+    if address.channel == "response":
+        return Answered(address.site, address.device, decode_as(payload, Response))
+    if address.channel == "alert":
+        return Called(address.site, address.device, decode_said(payload, DeviceAlert))
+    return _said(payload, address, live=live)
 
 
 def _said(payload: bytes, address: Address, *, live: bool) -> Said:
