@@ -33,8 +33,10 @@ _TABLES = (
       jpeg {bytes} NOT NULL
     )""",
     """CREATE TABLE alert_state (
-      name TEXT PRIMARY KEY,        -- of a site, or of the whole
-      state TEXT NOT NULL
+      site TEXT NOT NULL,           -- empty: of the whole
+      name TEXT NOT NULL,
+      state TEXT NOT NULL,
+      PRIMARY KEY (site, name)
     )""",
     """CREATE TABLE telling (
       id {key},
