@@ -62,6 +62,8 @@ class FlowState(msgspec.Struct, kw_only=True):
     drop_ms: int | None = None
     denied: int = 0
     """Windows in a row that could have told of it and did not."""
+    strongest: float = 0.0
+    """The score of the window that told most of it: its figures are those of the alert."""
     confirmed_ms: int = 0
     """The end of the last window that told of it."""
     ceased: bool = False
@@ -87,9 +89,9 @@ def judge(state: FlowState, hour: Hour, about: About) -> list[Finding]:
     found = _pause(state, hour, about)
     keep = max(rules.surge.hours, rules.drop.hours)
     state.recent = [one for one in [*state.recent, hour] if one.end_ms > hour.end_ms - keep * HOUR_MS]
-    if rules.surge.on:
+    if rules.surge.enabled:
         found += _surge(state, hour, about)
-    if rules.drop.on and not state.ceased:
+    if rules.drop.enabled and not state.ceased:
         found += _drop(state, hour, about)
     elif state.drop_ms is not None and state.ceased and not ceased_before:
         state.drop_ms = None
@@ -170,9 +172,9 @@ def _surge(state: FlowState, hour: Hour, about: About) -> list[Finding]:
         could = (rule.factor - 1) * seen.usual >= rule.score * seen.spread
         back = seen.number < (1 + (rule.factor - 1) / 2) * seen.usual
         if told:
-            state.surge_ms = state.surge_ms if state.surge_ms is not None else seen.from_ms
-            state.denied, state.confirmed_ms = 0, hour.end_ms
-            found.append(_unusual("surge", seen, state.surge_ms, about))
+            if state.surge_ms is None:
+                state.surge_ms, state.strongest = seen.from_ms, 0.0
+            found += _told("surge", state, seen, state.surge_ms, about)
         elif state.surge_ms is not None:
             state.denied = state.denied + 1 if could and back else 0 if could else state.denied
     if state.surge_ms is not None and _ended(state, hour):
@@ -193,15 +195,24 @@ def _drop(state: FlowState, hour: Hour, about: About) -> list[Finding]:
         could = (1 - rule.share_max) * seen.usual >= rule.score * seen.spread
         back = seen.number > (1 + rule.share_max) / 2 * seen.usual
         if told:
-            state.drop_ms = state.drop_ms if state.drop_ms is not None else seen.from_ms
-            state.denied, state.confirmed_ms = 0, hour.end_ms
-            found.append(_unusual("drop", seen, state.drop_ms, about))
+            if state.drop_ms is None:
+                state.drop_ms, state.strongest = seen.from_ms, 0.0
+            found += _told("drop", state, seen, state.drop_ms, about)
         elif state.drop_ms is not None:
             state.denied = state.denied + 1 if could and back else 0 if could else state.denied
     if state.drop_ms is not None and _ended(state, hour):
         state.drop_ms = None
         found.append(_over("drop", about.subject, hour.end_ms, _back(seen, about)))
     return found
+
+
+def _told(kind: str, state: FlowState, seen: Window, at_ms: int, about: About) -> list[Finding]:
+    """Another window that tells of it: news only if it tells more than those before."""
+    state.denied, state.confirmed_ms = 0, seen.to_ms
+    if abs(seen.score) <= state.strongest:
+        return []
+    state.strongest = abs(seen.score)
+    return [_unusual(kind, seen, at_ms, about)]
 
 
 def _ended(state: FlowState, hour: Hour) -> bool:
@@ -229,9 +240,9 @@ def _pause(state: FlowState, hour: Hour, about: About) -> list[Finding]:
     rule = rules.cessation
     expected_min = max(float(rule.expected_min), 2 * state.longest)
     if state.expected >= expected_min and state.quiet_ms >= rule.hours_min * HOUR_MS:
-        state.ceased, state.told, state.after = True, rule.on, []
+        state.ceased, state.told, state.after = True, rule.enabled, []
         since_ms = state.last_ms if state.last_ms is not None else state.begun_ms
-        if rule.on:
+        if rule.enabled:
             return [_ceased(state, since_ms, hour.end_ms, about)]
     elif state.quiet_ms >= rules.resumption.days * DAY_MS:
         state.ceased, state.told, state.after = True, False, []
@@ -275,7 +286,7 @@ def _after_cessation(state: FlowState, hour: Hour, about: About) -> list[Finding
     from_ms = state.after[0][0]
     since_ms = state.last_ms if state.last_ms is not None else state.begun_ms or from_ms
     share = min(1.0, state.quiet_ms / max(1, from_ms - since_ms))
-    if rules.resumption.on:
+    if rules.resumption.enabled:
         found.append(
             Finding(
                 kind="resumption",
@@ -298,6 +309,7 @@ def _after_cessation(state: FlowState, hour: Hour, about: About) -> list[Finding
     if state.told:
         found.append(_over("cessation", subject, from_ms, f"{number(came)} {many(subject.label, came)} came again."))
     state.ceased, state.told, state.after = False, False, []
+    state.recent = []  # the hours without are no drop of what came back
     state.expected, state.quiet_ms, state.last_ms = 0.0, 0, hour.end_ms
     return found
 
