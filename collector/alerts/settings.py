@@ -49,8 +49,8 @@ class Surge(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     enabled: bool = True
     hours: Hours = 3
-    factor: Factor = 1.6
-    score: Score = 5.0
+    factor: Factor = 1.75
+    score: Score = 7.0
     """How many times the usual spread."""
     vehicles_min: Vehicles = 20
     """How many more than usual at least."""

@@ -84,7 +84,7 @@ def test_a_drop_is_told_with_its_figures_and_its_reports_and_is_over_when_it_is(
     assert drop.figures["vehicles"] == 15
     assert drop.reason == (
         "15 vehicles outbound over deck (mast-1) from 2026-11-25 12:00 to 15:00 (100% watched), 90% fewer than the"
-        " usual 150 of these hours in 6 past weeks (median; 7.0 times the usual spread of 19)."
+        " usual 150 of these hours in 6 past weeks (median; 5.3 times the usual spread of 26)."
     )
     assert not drop.open
     assert drop.ending.startswith("150 vehicles from")
