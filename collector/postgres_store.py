@@ -116,6 +116,14 @@ class PostgresStore:
             return [Refusal(topic, bytes(payload), reason) for topic, payload, reason in rows]
 
     @contextmanager
+    def writing(self) -> Iterator["_Tables"]:
+        """One transaction that may write: committed when it is left, rolled back where an error leaves it."""
+        with self._explained():
+            database = self._open()
+            with database.transaction():
+                yield _Tables(database)
+
+    @contextmanager
     def reading(self) -> Iterator["_Reading"]:
         """One consistent view of the store, whatever is written meanwhile."""
         with self._explained():

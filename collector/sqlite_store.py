@@ -93,6 +93,19 @@ class SqliteStore:
             return [Refusal(*row) for row in rows]
 
     @contextmanager
+    def writing(self) -> Iterator["_Tables"]:
+        """One transaction that may write: committed when it is left, rolled back where an error leaves it."""
+        with self._explained():
+            self._database.execute("BEGIN IMMEDIATE")
+            try:
+                yield _Tables(self._database)
+                self._database.execute("COMMIT")
+            except BaseException:
+                if self._database.in_transaction:
+                    self._database.execute("ROLLBACK")
+                raise
+
+    @contextmanager
     def reading(self) -> Iterator["_Reading"]:
         """One consistent view of the store, whatever is written meanwhile."""
         with self._explained():

@@ -14,7 +14,8 @@ from typing import Any, Protocol, Self
 
 from collector.errors import CollectorError, InputError
 from collector.gaps import WAIT_MS_MAX, Missing
-from collector.ingest import Received, Refusal, Said
+from collector.ingest import Called, Received, Refusal, Said
+from collector.tables import Tables
 
 POSTGRES = re.compile(r"postgres(ql)?://")
 
@@ -31,7 +32,7 @@ class Tally:
     duplicates: int = 0
     refused: int = 0
     said: int = 0
-    """Statuses, births and totals taken."""
+    """Statuses, births, totals, healths and alerts taken."""
     asked: int = 0
     """Requests noted, to be sent now."""
 
@@ -94,7 +95,7 @@ class RollupState:
     """False for a device of an older store whose reports were never summed up."""
 
 
-Item = Received | Said | Asked | Gone | Refusal
+Item = Received | Said | Called | Asked | Gone | Refusal
 
 CHOSEN = "(CAST(:site AS TEXT) IS NULL OR site = :site) AND (CAST(:device AS TEXT) IS NULL OR device = :device)"
 """The condition of a query that may be about one site or device only."""
@@ -135,6 +136,12 @@ class Store(Protocol):
 
     def reading(self) -> AbstractContextManager[Reading]:
         """Whatever is written meanwhile is not seen in it."""
+
+    def writing(self) -> AbstractContextManager[Tables]:
+        """One transaction that may write: committed when it is left, rolled back where an error leaves it.
+
+        For what is kept beside the reports; reports come in by `commit` only.
+        """
 
     def rollups(self) -> list[RollupState]:
         """How far the roll-ups of every device go, and in which zone, sorted by name."""
