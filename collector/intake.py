@@ -19,7 +19,7 @@ from collector.accounts import Accounts, Devices
 from collector.ingest import Received, Refusal, Said, refuse
 from collector.lateness import Lateness
 from collector.names import Names
-from collector.store import Asked, Gone, Item, Tally
+from collector.store import Asked, Gone, Hurried, Item, Tally
 from collector.tables import ReportRow, Tables
 from edge.delivery.report import Report, decode, milliseconds_of
 
@@ -44,7 +44,7 @@ class Intake:
         self._names.keep_bound()
         reports: list[Received] = []
         said: list[Said] = []
-        asked: list[Asked] = []
+        asked: list[Asked | Hurried] = []
         gone: list[Gone] = []
         refusals: list[Refusal] = []
         for item in batch:
@@ -53,14 +53,14 @@ class Intake:
                     reports.append(item)
                 case Said():
                     said.append(item)
-                case Asked():
+                case Asked() | Hurried():
                     asked.append(item)
                 case Gone():
                     gone.append(item)
                 case Refusal():
                     refusals.append(item)
         names = {(one.report.site, one.report.device) for one in reports}
-        others: list[Said | Asked | Gone] = [*said, *asked, *gone]
+        others: list[Said | Asked | Gone | Hurried] = [*said, *asked, *gone]
         names.update((one.site, one.device) for one in others)
         devices = {name: self._names.id_of("device", ("site", "device"), name) for name in sorted(names)}
         latenesses = self._hold(sorted(devices.values()))

@@ -7,7 +7,7 @@ from typing import Annotated, Literal, TypeVar
 
 import msgspec
 
-from edge.delivery.report import SCHEMA, Amount, Name, ReportError
+from edge.delivery.report import SCHEMA, Amount, Lines, Milliseconds, Name, ReportError, milliseconds_of
 
 SAID_BYTES_MAX = 65_536
 
@@ -44,11 +44,30 @@ class Total(msgspec.Struct, frozen=True, kw_only=True):
     """Reports that the device had no room to keep until they could be sent."""
 
 
-_Said = TypeVar("_Said", Status, Info, Total)
+class Live(msgspec.Struct, frozen=True, kw_only=True):
+    """`live`: the open bucket, a few seconds old: a look, no count. Where nothing is seen `lines` is null."""
+
+    schema: Literal[1]
+    start: str
+    width_ms: Milliseconds
+    as_of: str
+    watched_ms: Milliseconds
+    lines: Lines | None
+    in_view: Amount
+    standing: dict[Name, Amount] = {}
+    blind: _Line = ""
+
+    def __post_init__(self) -> None:
+        """Hold what no single field can say."""
+        milliseconds_of(self.start)
+        milliseconds_of(self.as_of)
+
+
+_Said = TypeVar("_Said", Status, Info, Total, Live)
 
 
 def decode_said(payload: bytes, kind: type[_Said]) -> _Said:
-    """A status, a birth or a total in `payload`, or ReportError."""
+    """A status, a birth, a total or an open bucket in `payload`, or ReportError."""
     assert SCHEMA == 1, "the schema that these structs name is the one of the wire"
     try:
         return msgspec.json.decode(payload, type=kind)

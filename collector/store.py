@@ -15,11 +15,16 @@ from collector.errors import CollectorError, InputError
 from collector.gaps import WAIT_MS_MAX, Missing
 from collector.ingest import Received, Refusal, Said
 
+TOO_LONG = "the question takes too long; ask for a shorter span or for longer intervals"
 POSTGRES = re.compile(r"postgres(ql)?://")
 
 
 class UnstorableError(CollectorError):
     """The store works, and cannot hold what it was given: to try the same again is of no use."""
+
+
+class TooLongError(CollectorError):
+    """A question was given up because its time was over; the store is well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +85,17 @@ class Gone:
     ranges: tuple[tuple[int, int], ...]
 
 
-Item = Received | Said | Asked | Gone | Refusal
+@dataclass(frozen=True, slots=True)
+class Hurried:
+    """Somebody wants these asked for at once, whenever they would be due; ranges that are not missing mean nothing."""
+
+    site: str
+    device: str
+    journal: str
+    ranges: tuple[tuple[int, int], ...]
+
+
+Item = Received | Said | Asked | Gone | Hurried | Refusal
 
 CHOSEN = "(CAST(:site AS TEXT) IS NULL OR site = :site) AND (CAST(:device AS TEXT) IS NULL OR device = :device)"
 """The condition of a query that may be about one site or device only."""
@@ -119,8 +134,8 @@ class Store(Protocol):
     def refusals(self) -> list[Refusal]:
         """The refusals kept, oldest first."""
 
-    def reading(self) -> AbstractContextManager[Reading]:
-        """Whatever is written meanwhile is not seen in it."""
+    def reading(self, *, seconds_max: float | None = None) -> AbstractContextManager[Reading]:
+        """Whatever is written meanwhile is not seen in it. TooLongError for a query that is not done by `seconds_max`."""
 
     def close(self) -> None:
         """Let go of it; everything that was committed stays."""
