@@ -2,13 +2,15 @@
 
 import difflib
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, TypeVar, get_args, get_origin
 
 import msgspec
 import yaml
 
 from collector.errors import InputError
 from collector.ingest import HEARD, LIVE
+from collector.ingest import HEARD
+from collector.sites import Site, fault_of
 from collector.store import POSTGRES
 from edge.delivery.report import ROOT, SCHEMA, Name
 
@@ -95,6 +97,8 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     refusals_max: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = 1_000
     http: Http | None = None
     """None: nothing is served."""
+    sites: dict[Name, Site] = {}
+    """What the views need to know of a site and no device tells."""
 
 
 def load(path: Path) -> Configuration:
@@ -113,6 +117,9 @@ def load(path: Path) -> Configuration:
     except msgspec.ValidationError as error:
         raise InputError(f"configuration {path}: {str(error).replace('$.', '')}") from error
     _check_share(configuration, path)
+    for name, site in configuration.sites.items():
+        if fault := fault_of(site):
+            raise InputError(f"configuration {path}: sites.{name}: {fault}")
     folder = path.absolute().parent
     mqtt = _beside(folder, configuration.mqtt, "ca_file", "certificate_file", "key_file", "password_file")
     configuration = _beside(folder, configuration, "store_password_file")
@@ -157,5 +164,12 @@ def _check_keys(raw: dict[Any, Any], struct: type[msgspec.Struct], path: Path, p
             near = difflib.get_close_matches(str(key), fields, n=1, cutoff=0.0)[0]
             raise InputError(f"configuration {path}: there is no key `{parent}{key}`; did you mean `{parent}{near}`?")
         nested = fields[key]
-        if isinstance(value, dict) and isinstance(nested, type) and issubclass(nested, msgspec.Struct):
-            _check_keys(value, nested, path, f"{parent}{key}.")
+        if get_origin(nested) is dict and isinstance(value, dict):  # many by name
+            nested = get_args(nested)[1]
+            named = [(f"{parent}{key}.{name}.", one) for name, one in value.items()]
+        else:
+            named = [(f"{parent}{key}.", value)]
+        if isinstance(nested, type) and issubclass(nested, msgspec.Struct):
+            for prefix, one in named:
+                if isinstance(one, dict):
+                    _check_keys(one, nested, path, prefix)

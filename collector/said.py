@@ -24,6 +24,13 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     reason: _Line = ""
 
 
+class LineWords(msgspec.Struct, frozen=True, kw_only=True):
+    """What people call the two directions over a line."""
+
+    a_to_b: _Line = "a_to_b"
+    b_to_a: _Line = "b_to_a"
+
+
 class Info(msgspec.Struct, frozen=True, kw_only=True):
     """`info`: with what the device counts."""
 
@@ -32,6 +39,7 @@ class Info(msgspec.Struct, frozen=True, kw_only=True):
     version: _Line
     model: _Line = ""
     time_zone: _Line = "UTC"
+    lines: dict[str, LineWords] = {}
 
 
 class Total(msgspec.Struct, frozen=True, kw_only=True):
