@@ -7,22 +7,28 @@ standard error.
 import argparse
 import json
 import logging
+import re
 import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from collector.api.live_board import LiveBoard
+from collector.api.tokens import LINK_MINUTES, SCOPES, TokenBook
 from collector.clock import SystemClock
-from collector.config import load
+from collector.config import Configuration, load
 from collector.devices import devices, gaps
 from collector.errors import CollectorError, InputError
-from collector.show import as_json, as_table, zones_as_json, zones_as_table
+from collector.show import aligned, as_json, as_table, zones_as_json, zones_as_table
 from collector.show_devices import devices_as_json, devices_as_table, gaps_as_json, gaps_as_table
 from collector.store import Store, open_store
 from collector.subscriber import Subscriber
 from collector.totals import Selection, totals
 from collector.zones import last_zones
+from edge.delivery.report import NAME, NAME_RULE, rfc3339
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -48,15 +54,69 @@ def _run(arguments: argparse.Namespace) -> None:
         refusals_max=configuration.refusals_max,
         password_file=configuration.store_password_file,
     ) as store:
-        subscriber = Subscriber(configuration.mqtt, store, batch_max=configuration.batch_max)
+        board = LiveBoard(SystemClock().real_ms)
+        subscriber = Subscriber(
+            configuration.mqtt,
+            store,
+            batch_max=configuration.batch_max,
+            on_commit=board.committed,
+            on_glimpse=board.take,
+        )
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: subscriber.stop())
-        subscriber.run()
+        with _serving(configuration, board, subscriber):
+            subscriber.run()
         tally = subscriber.tally
         logging.getLogger(__name__).info(
             "stopped: %d reports stored, %d came twice, %d messages refused",
             *(tally.stored, tally.duplicates, tally.refused),
         )
+
+
+@contextmanager
+def _serving(configuration: Configuration, board: LiveBoard, subscriber: Subscriber) -> Iterator[None]:
+    """The API and the dashboard, while this lasts, where the configuration asks for them."""
+    if configuration.http is None:
+        yield
+        return
+    try:
+        from collector.api.server import Api
+    except ModuleNotFoundError as error:
+        raise InputError(f"`http` needs more: pip install 'crossing-monitor[collector]' ({error})") from error
+    with Api(
+        configuration.http,
+        open_reader=lambda: open_store(
+            configuration.store, write=False, password_file=configuration.store_password_file
+        ),
+        board=board,
+        sites=configuration.sites,
+        clock=SystemClock(),
+        wish=subscriber.wish,
+    ):
+        yield
+
+
+def _token(arguments: argparse.Namespace) -> None:
+    configuration = load(arguments.config)
+    if configuration.http is None:
+        raise InputError(f"configuration {arguments.config}: tokens are for `http`, and there is none")
+    http = configuration.http
+    book = TokenBook(http.tokens_file)
+    now_ms = SystemClock().real_ms()
+    if arguments.action == "list":
+        rows = [["name", "scopes", "since"]]
+        rows += [[token.name, ", ".join(token.scopes), rfc3339(token.created_ms)] for token in book.tokens()]
+        print(aligned(rows) if len(rows) > 1 else "no tokens yet")
+    elif arguments.action == "remove":
+        book.remove(arguments.name)
+    elif arguments.action == "link":
+        code = book.link(arguments.name, now_ms=now_ms)
+        scheme = "https" if http.certificate_file or http.behind_tls else "http"
+        print(f"{scheme}://{(http.names or [http.host])[0]}:{http.port}/#code={code}")
+        print(f"good once, within {LINK_MINUTES} minutes", file=sys.stderr)
+    else:
+        print(book.add(arguments.name, arguments.scope or ["read"], now_ms=now_ms))
+        print("keep it: it is not shown again, and only what it is known by is stored", file=sys.stderr)
 
 
 def _totals(arguments: argparse.Namespace) -> None:
@@ -113,7 +173,7 @@ def _gaps(arguments: argparse.Namespace) -> None:
         print("nothing is missing", file=sys.stderr)
 
 
-_COMMANDS = {"run": _run, "totals": _totals, "zones": _zones, "devices": _devices, "gaps": _gaps}
+_COMMANDS = {"run": _run, "totals": _totals, "zones": _zones, "devices": _devices, "gaps": _gaps, "token": _token}
 
 
 def _store_of(arguments: argparse.Namespace) -> Store:
@@ -141,7 +201,24 @@ def _parser() -> argparse.ArgumentParser:
     _add_common(fleet)
     lacks = commands.add_parser("gaps", help="which reports are missing, and which are gone for good")
     _add_common(lacks)
+    tokens = commands.add_parser("token", help="who may use the API and the dashboard")
+    actions = tokens.add_subparsers(dest="action", required=True, metavar="ACTION")
+    add = actions.add_parser("add", help="make a token, and print it once")
+    add.add_argument("--scope", action="append", choices=SCOPES, help="what it allows; again for more; default: read")
+    link = actions.add_parser("link", help="print an address that lets one browser in, once, as the bearer of a token")
+    remove = actions.add_parser("remove", help="let its bearer in no more")
+    show = actions.add_parser("list", help="the tokens there are")
+    for action in (add, link, remove):
+        action.add_argument("name", metavar="NAME", type=_name, help="what the token is called")
+    for action in (add, link, remove, show):
+        action.add_argument("--config", type=Path, required=True, help="the collector's YAML file")
     return parser
+
+
+def _name(text: str) -> str:
+    if not re.fullmatch(NAME, text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a name of {NAME_RULE}")
+    return text
 
 
 def _add_common(command: argparse.ArgumentParser) -> None:

@@ -9,7 +9,6 @@ import yaml
 
 from collector.errors import InputError
 from collector.ingest import HEARD, LIVE
-from collector.ingest import HEARD
 from collector.sites import Site, fault_of
 from collector.store import POSTGRES
 from edge.delivery.report import ROOT, SCHEMA, Name

@@ -98,8 +98,6 @@ def ingest(
             return _report(topic, payload, address)
         if address.channel == "response":
             return Answered(address.site, address.device, decode_as(payload, Response))
-        if address.channel == LIVE:
-            return Glimpse(address.site, address.device, decode_said(payload, Live))
         return _said(payload, address, live=not retained)
     except ReportError as error:
         return refuse(topic, payload, str(error))
@@ -110,7 +108,9 @@ def refuse(topic: str, payload: bytes, reason: str) -> Refusal:
     return Refusal(_printable(topic), payload[:KEPT_BYTES], _printable(reason))
 
 
-def _said(payload: bytes, address: Address, *, live: bool) -> Said:
+def _said(payload: bytes, address: Address, *, live: bool) -> Said | Glimpse:
+    if address.channel == LIVE:
+        return Glimpse(address.site, address.device, decode_said(payload, Live))
     if address.channel == "total":
         total = decode_said(payload, Total)
         return Said(*address, payload, live, total.journal or "", total.sent_through)

@@ -135,7 +135,7 @@ class Store(Protocol):
         """The refusals kept, oldest first."""
 
     def reading(self, *, seconds_max: float | None = None) -> AbstractContextManager[Reading]:
-        """Whatever is written meanwhile is not seen in it. TooLongError for a query that is not done by `seconds_max`."""
+        """Whatever is written meanwhile is not seen in it. TooLongError for a query not done by `seconds_max`."""
 
     def close(self) -> None:
         """Let go of it; everything that was committed stays."""

@@ -2,8 +2,8 @@
 
 A token is 256 random bits, so a plain SHA-256 of it tells nothing and needs no salt. The file is for its owner alone
 (mode 600), written whole or not at all, and changes are made by one process at a time. A *link* is good for one use and
-a few minutes: it lets a browser in without anybody typing a token. A cookie is signed with what its token is known by, so
-it outlives a restart and ends with the token.
+a few minutes: it lets a browser in without anybody typing a token. A cookie is signed with what its token is known by,
+so it outlives a restart and ends with the token.
 """
 
 import fcntl
