@@ -30,6 +30,8 @@ class Me(Model):
     scopes: list[str]
     public: bool
     version: str
+    charts: str
+    """Where the chart library is."""
 
 
 class Credential(Model):

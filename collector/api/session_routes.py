@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends, HTTPException, Request, Response
 from collector.api.access import Needs, is_from_here, visitor_of
 from collector.api.context import Context
 from collector.api.models import Credential, Me
+from collector.api.pages import charts_address
 from collector.api.tokens import COOKIE_DAYS, SCOPES
 
 
@@ -60,5 +61,9 @@ def _me(context: Context, name: str, scopes: frozenset[str]) -> Me:
     except PackageNotFoundError:
         ours = ""
     return Me(
-        name=name, scopes=[scope for scope in SCOPES if scope in scopes], public=context.http.public, version=ours
+        name=name,
+        scopes=[scope for scope in SCOPES if scope in scopes],
+        public=context.http.public,
+        version=ours,
+        charts=charts_address(),
     )
