@@ -85,8 +85,8 @@ def _serving(configuration: Configuration, board: LiveBoard, subscriber: Subscri
         raise InputError(f"`http` needs more: pip install 'crossing-monitor[collector]' ({error})") from error
     with Api(
         configuration.http,
-        open_reader=lambda: open_store(
-            configuration.store, write=False, password_file=configuration.store_password_file
+        open_store=lambda write: open_store(
+            configuration.store, write=write, password_file=configuration.store_password_file
         ),
         board=board,
         sites=configuration.sites,

@@ -1,7 +1,7 @@
 """Who asks, and whether they may. Every route names the scope that it needs; a test walks through all of them.
 
-1. A program shows its token: `Authorization: Bearer crossing-...`. A browser shows the cookie that it got for a token or
-   a link; the cookie is HttpOnly and SameSite=Strict.
+1. A program shows its token: `Authorization: Bearer crossing-...`. A browser shows the cookie that it got for a token
+   or a link; the cookie is HttpOnly and SameSite=Strict.
 2. With a cookie, what changes anything must come from a page of ours: `Origin` is the `Host`, and `Sec-Fetch-Site`,
    where it is sent, says the same. A token in a header no foreign page can send.
 3. In public mode whoever asks may do what is marked `public`, and nothing else.

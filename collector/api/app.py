@@ -9,6 +9,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from collector.api import (
+    alert_routes,
     counting_routes,
     device_routes,
     evidence_routes,
@@ -73,6 +74,7 @@ def build(context: Context) -> FastAPI:
         counting_routes,
         evidence_routes,
         device_routes,
+        alert_routes,
         live_routes,
         export_routes,
     ):

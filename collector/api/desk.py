@@ -1,7 +1,8 @@
 """Questions to the store, answered by a few threads of which each has opened it for itself: a store is of one thread.
 
-`ask` may be awaited by as many as like; beyond WAITING_MAX that wait, a question is refused at once. A question that takes
-longer than `seconds_max` is given up. `close` waits for the questions in hand.
+`ask` may be awaited by as many as like; beyond WAITING_MAX that wait, a question is refused at once. A question that
+takes longer than `seconds_max` is given up. `tell` writes, in a thread of its own that has opened the store for it.
+`close` waits for what is in hand.
 """
 
 import asyncio
@@ -11,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import TypeVar
 
-from collector.errors import CollectorError
+from collector.errors import CollectorError, InputError
 from collector.store import Reading, Store
 
 WAITING_MAX = 200
@@ -24,10 +25,11 @@ class BusyError(CollectorError):
 
 
 class Desk:
-    """`open_reader` opens the store to read from; each of the `workers` threads calls it once it is asked something."""
+    """`open_store` opens the store, to write or not; each of the `workers` threads calls it once it is asked something."""
 
-    def __init__(self, open_reader: Callable[[], Store], *, workers: int, seconds_max: float) -> None:
-        self._open_reader = open_reader
+    def __init__(self, open_store: Callable[[bool], Store], *, workers: int, seconds_max: float) -> None:
+        self._open_store = open_store
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="note")
         self._workers = workers
         self._seconds_max = seconds_max
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="question")
@@ -37,15 +39,11 @@ class Desk:
 
     async def ask(self, question: Callable[[Reading], _Answer]) -> _Answer:
         """The answer of `question` over one consistent view of the store."""
-        with self._lock:
-            if self._waiting >= WAITING_MAX:
-                raise BusyError("too many questions at once; try again in a moment")
-            self._waiting += 1
-        try:
-            return await asyncio.get_running_loop().run_in_executor(self._pool, self._answer, question)
-        finally:
-            with self._lock:
-                self._waiting -= 1
+        return await self._in(self._pool, self._answer, question)
+
+    async def tell(self, note: Callable[[Store], _Answer]) -> _Answer:
+        """What `note` answers, which may write into the store."""
+        return await self._in(self._writer, self._note, note)
 
     def close(self) -> None:
         """Let every thread close its own store."""
@@ -58,18 +56,47 @@ class Desk:
 
         for _ in range(self._workers):
             self._pool.submit(let_go)
+        self._writer.submit(self._close_mine)
         self._pool.shutdown(wait=True)
+        self._writer.shutdown(wait=True)
+
+    async def _in(
+        self, pool: ThreadPoolExecutor, act: Callable[[Callable[..., _Answer]], _Answer], what: Callable[..., _Answer]
+    ) -> _Answer:
+        with self._lock:
+            if self._waiting >= WAITING_MAX:
+                raise BusyError("too many questions at once; try again in a moment")
+            self._waiting += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(pool, act, what)
+        finally:
+            with self._lock:
+                self._waiting -= 1
 
     def _answer(self, question: Callable[[Reading], _Answer]) -> _Answer:
-        store: Store | None = getattr(self._mine, "store", None)
-        if store is None:
-            store = self._mine.store = self._open_reader()
         try:
-            with store.reading(seconds_max=self._seconds_max) as reading:
+            with self._opened(write=False).reading(seconds_max=self._seconds_max) as reading:
                 return question(reading)
+        except InputError:
+            raise
         except CollectorError:
             self._close_mine()  # a database that restarts is opened anew
             raise
+
+    def _note(self, note: Callable[[Store], _Answer]) -> _Answer:
+        try:
+            return note(self._opened(write=True))
+        except InputError:
+            raise
+        except CollectorError:
+            self._close_mine()
+            raise
+
+    def _opened(self, *, write: bool) -> Store:
+        store: Store | None = getattr(self._mine, "store", None)
+        if store is None:
+            store = self._mine.store = self._open_store(write)
+        return store
 
     def _close_mine(self) -> None:
         store: Store | None = getattr(self._mine, "store", None)

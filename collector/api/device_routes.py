@@ -1,7 +1,8 @@
 """Routes of the devices: how they fare, which reports are missing, and to have them sent again."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
+import msgspec
 from fastapi import APIRouter, Depends, HTTPException, Query
 
 from collector.api.access import Needs
@@ -11,7 +12,7 @@ from collector.api.models import DeviceInfo, Devices, GapInfo, Gaps, Wish, Wishe
 from collector.api.spans import Name, NameQuery
 from collector.devices import DeviceState, devices_in, gaps_in
 from collector.errors import InputError
-from collector.store import Gap, Hurried, Reading
+from collector.store import CHOSEN, Gap, Hurried, Reading
 from collector.subscriber import SPOKE_S
 from collector.views.places import time_zone_of
 
@@ -39,10 +40,11 @@ def routes(context: Context) -> APIRouter:
                 for one in devices_in(reading, site=site, device=device)
                 if after is None or f"{one.site}/{one.device}" > after
             ]
+            words = _health(reading, site, device)
             zones = {name: time_zone_of(reading, name, context.sites) for name in {one.site for one in found[:limit]}}
             return Devices(
                 now_ms=context.clock.real_ms(),
-                devices=[_device(one, zones[one.site]) for one in found[:limit]],
+                devices=[_device(one, zones[one.site], words.get((one.site, one.device))) for one in found[:limit]],
                 next=f"{found[limit - 1].site}/{found[limit - 1].device}" if len(found) > limit else None,
             )
 
@@ -97,7 +99,17 @@ def routes(context: Context) -> APIRouter:
     return router
 
 
-def _device(state: DeviceState, time_zone: str) -> DeviceInfo:
+def _health(reading: Reading, site: str | None, device: str | None) -> dict[tuple[str, str], tuple[int, Any]]:
+    """What each device last said of how it fares, and when that came."""
+    rows = reading.rows(
+        "SELECT site, device, received_ms, payload FROM said JOIN device ON device.id = device_id"
+        f" WHERE channel = 'health' AND {CHOSEN}",
+        {"site": site, "device": device},
+    )
+    return {(row[0], row[1]): (row[2], msgspec.json.decode(bytes(row[3]))) for row in rows}
+
+
+def _device(state: DeviceState, time_zone: str, health: tuple[int, Any] | None) -> DeviceInfo:
     lateness = state.lateness
     return DeviceInfo(
         site=state.site,
@@ -121,6 +133,8 @@ def _device(state: DeviceState, time_zone: str) -> DeviceInfo:
         dropped=state.total.dropped if state.total else None,
         missing=state.missing,
         gone=state.gone,
+        health=None if health is None else health[1],
+        health_ms=None if health is None else health[0],
     )
 
 

@@ -41,7 +41,7 @@ def routes(context: Context) -> APIRouter:
         after: Annotated[int, Query(ge=0, le=2**31)] = 0,
         limit: Annotated[int, Query(ge=1, le=PAGE_MAX)] = 100,
     ) -> EvidenceOf:
-        """Which reports stand behind the numbers of a span: ranges of them, and a page of them with what each counted."""
+        """Which reports stand behind the numbers of a span: ranges, and a page of them with what each counted."""
         now_ms = context.clock.real_ms()
 
         def question(reading: Reading) -> EvidenceOf:

@@ -1,7 +1,7 @@
 """Counts as rows, in JSON, CSV, Parquet or Arrow, a piece at a time: a year of minutes needs no more memory than a day.
 
-A row is one interval of one direction and class. `vehicles` is empty where nobody watched. pyarrow is imported only where
-Parquet or Arrow is asked for.
+A row is one interval of one direction and class. `vehicles` is empty where nobody watched. pyarrow is imported only
+where Parquet or Arrow is asked for.
 """
 
 import csv

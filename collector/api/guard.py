@@ -28,7 +28,7 @@ HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self';"
         " style-src 'self' 'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU='; style-src-attr 'unsafe-inline';"
-        " img-src 'self' data:; connect-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+        " img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
     ),
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
@@ -98,6 +98,9 @@ class Guard:
             self._told(route, scope["method"], status, self._monotonic_s() - began_s)
 
     def _refusal(self, scope: _Scope, headers: dict[bytes, bytes], now_s: float) -> tuple[int, str] | None:
+        return self._malformed(scope, headers) or self._hasty(scope, headers, now_s)
+
+    def _malformed(self, scope: _Scope, headers: dict[bytes, bytes]) -> tuple[int, str] | None:
         if not self._is_ours(headers.get(b"host", b"").decode("latin-1")):
             return 403, "this page is not known under that name; see `http.names`"
         if len(scope.get("query_string", b"")) > QUERY_BYTES_MAX:
@@ -109,6 +112,9 @@ class Guard:
         has_body = int(length[:16]) > 0 or b"transfer-encoding" in headers
         if has_body and kind != b"application/json":
             return 415, "only JSON is taken, and nothing is uploaded"
+        return None
+
+    def _hasty(self, scope: _Scope, headers: dict[bytes, bytes], now_s: float) -> tuple[int, str] | None:
         client = scope.get("client") or ("", 0)
         if scope["method"] != "GET" and scope["path"] == LOGIN and not self._login_pace.take(client[0], now_s):
             return 429, "too many attempts; wait a minute"

@@ -16,7 +16,7 @@ from collector.api.spans import NameQuery
 LOOK_EVERY_S = 0.5
 """How often a stream looks for news: of many looks at one device in between only the last goes out."""
 WORD_EVERY_S = 15.0
-"""A stream that has nothing to say says so, so that a connection that died is noticed, and looks whether it still may."""
+"""A stream with nothing to say says so, so that a connection that died is noticed, and looks whether it still may."""
 
 
 def routes(context: Context) -> APIRouter:

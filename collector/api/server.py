@@ -33,20 +33,20 @@ IDLE_S = 30
 
 
 class Api:
-    """`open_reader` opens the store to read from; the board is told by the subscriber, and `wish` tells it."""
+    """`open_store` opens the store, to write or only to read; the board is told by the subscriber, and `wish` tells it."""
 
     def __init__(
         self,
         http: Http,
         *,
-        open_reader: Callable[[], Store],
+        open_store: Callable[[bool], Store],
         board: LiveBoard,
         sites: Mapping[str, Site],
         clock: Clock,
         wish: Callable[[Hurried], None],
     ) -> None:
         self._http = http
-        self._desk = Desk(open_reader, workers=http.workers, seconds_max=http.question_s_max)
+        self._desk = Desk(open_store, workers=http.workers, seconds_max=http.question_s_max)
         self._board = board
         self._sites = sites
         self._clock = clock

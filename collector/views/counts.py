@@ -9,7 +9,7 @@ from collector.sites import NOWHERE, Site
 from collector.store import Reading
 from collector.views.results import Axis, Cover, Coverage, Flow, Flows, Numbers, Scope
 from collector.views.schemes import OWN, mapped
-from collector.views.tallies import Device, Tally, devices_of, layouts_of, series_of, tallies
+from collector.views.tallies import Device, devices_of, layouts_of, series_of, tallies
 
 Sites = Mapping[str, Site]
 
@@ -22,8 +22,7 @@ def counts(reading: Reading, scope: Scope, axis: Axis, *, scheme: str = OWN, est
     that would need classes finer than the device's.
     """
     devices = devices_of(reading, scope)
-    found = tallies(reading, devices, axis)
-    flows = _flows(reading, devices, found, axis, scope.line)
+    flows = _flows(reading, devices, axis, scope.line)
     flows = [mapped(flow, scheme) for flow in flows]
     if estimate:
         flows = [with_estimates(flow, axis) for flow in flows]
@@ -88,7 +87,7 @@ def site_total(flows: Flows, site: str) -> list[Flow]:
 def coverage(reading: Reading, scope: Scope, axis: Axis) -> Coverage:
     """How every device in the scope watched, and how many reports are missing and gone."""
     devices = devices_of(reading, scope)
-    found = tallies(reading, devices, axis)
+    found = tallies(reading, devices, axis, {})
     lacks = _lacks(reading)
     covers = []
     for device in devices:
@@ -132,10 +131,10 @@ def with_tonnes(flow: Flow, site: Site = NOWHERE) -> Flow:
     return _replaced(flow, tonnes=tuple(loads))
 
 
-def _flows(
-    reading: Reading, devices: Sequence[Device], found: Mapping[int, Tally], axis: Axis, line: str | None
-) -> list[Flow]:
+def _flows(reading: Reading, devices: Sequence[Device], axis: Axis, line: str | None) -> list[Flow]:
     series = series_of(reading, [device.id for device in devices])
+    of_line = {series_id: of for series_id, of in series.items() if line in (None, of[1][0])}
+    found = tallies(reading, devices, axis, of_line)
     ids = {layout_id for tally in found.values() for layout_id in tally.watched if layout_id is not None}
     layouts = layouts_of(reading, sorted(ids))
     n = len(axis)

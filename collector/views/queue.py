@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from collector.store import Reading
 from collector.views.axis import index_of
 from collector.views.results import Axis, Queue, Queues, Scope
-from collector.views.tallies import devices_of, numbers
+from collector.views.tallies import devices_of
 from edge.delivery.report import ReportError, ZoneReport, decode
 
 
@@ -19,8 +19,9 @@ def queues(reading: Reading, scope: Scope, axis: Axis) -> Queues:
     names = {device.id: device for device in devices}
     found: dict[tuple[str, str, str], _Sums] = {}
     if devices:
+        ids = ", ".join(map(str, names))
         rows = reading.rows(
-            f"SELECT device_id, payload FROM report WHERE device_id IN ({numbers(list(names))})"
+            f"SELECT device_id, payload FROM report WHERE device_id IN ({', '.join(map(str, names))})"
             " AND layout_id IS NOT NULL AND start_ms >= :from AND start_ms < :to ORDER BY start_ms, received_ms, seq",
             {"from": axis.edges_ms[0], "to": axis.edges_ms[-1]},
         )
