@@ -32,6 +32,8 @@ class Me(Model):
     version: str
     charts: str
     """Where the chart library is."""
+    charts_marks: list[str]
+    """Ids of style elements that it would make, and does not where there are such."""
 
 
 class Credential(Model):

@@ -15,6 +15,7 @@ from typing import Self
 
 import uvicorn
 
+from collector.api import pages
 from collector.api.app import build, guarded
 from collector.api.context import Context
 from collector.api.desk import Desk
@@ -101,6 +102,7 @@ class Api:
         )
         self._thread = threading.Thread(target=self._serve, args=(listener,), name="api", daemon=True)
         self._thread.start()
+        threading.Thread(target=pages.warm, name="warm", daemon=True).start()
         _LOG.info("dashboard and API at %s%s", self.address, ", public" if http.public else "")
         if not known and not http.public:
             _LOG.warning("there is no token yet; `crossing-collector token add NAME --scope read` makes one")

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, HTTPException, Request, Response
 from collector.api.access import Needs, is_from_here, visitor_of
 from collector.api.context import Context
 from collector.api.models import Credential, Me
-from collector.api.pages import charts_address
+from collector.api.pages import charts_address, charts_marks
 from collector.api.tokens import COOKIE_DAYS, SCOPES
 
 
@@ -66,4 +66,5 @@ def _me(context: Context, name: str, scopes: frozenset[str]) -> Me:
         public=context.http.public,
         version=ours,
         charts=charts_address(),
+        charts_marks=list(charts_marks()),
     )

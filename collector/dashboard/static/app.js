@@ -105,6 +105,7 @@ function enter() {
   } },
   el("h1", {}, "Crossing monitor"),
   el("p", { class: "soft" }, "Counts of what crosses, and how much of the time somebody watched."),
+  el("input", { type: "text", autocomplete: "username", value: "token", hidden: true }),
   el("label", { for: "token" }, "Token"), field, problem,
   el("button", { class: "primary" }, "Enter"),
   el("p", { class: "soft" }, "Whoever runs the collector makes one: ", el("code", {}, "crossing-collector token add"), ", or an address that lets a browser in: ", el("code", {}, "crossing-collector token link"), "."));
@@ -118,7 +119,7 @@ function enter() {
 
 function begin(who) {
   me = who;
-  chartsAt(me.charts);
+  chartsAt(me.charts, me.charts_marks);
   for (const scope of Object.keys(may)) may[scope] = me.scopes.includes(scope);
   byId("leave").hidden = me.name === "";
   byId("leave").textContent = `Leave (${me.name})`;

@@ -7,8 +7,11 @@ import { intervalOf, ticksOf } from "./words.js";
 
 let loading = null;
 let where = "";
-export function chartsAt(address) {
+// `marks`: ids of style elements that the library makes for maps, unless there is such an element; we show no maps, and the
+// policy of this page allows no such styles.
+export function chartsAt(address, marks) {
   where = address;
+  for (const id of marks) if (!document.getElementById(id)) document.head.append(el("meta", { id }));
 }
 export function library() {
   loading ??= new Promise((done, failed) => {
@@ -117,6 +120,9 @@ export const countAxis = (more = {}) => ({
   fixedrange: true, gridcolor: colour("grid"), zerolinecolor: colour("axis"), zerolinewidth: 1.5, rangemode: "tozero", ...more,
 });
 
+// Whether an interval was watched as far as it has come; the last bucket may still be open, or on its way.
+export const isWhole = (from, to, share, now) => share > 0.98 || (to > now && (1 - share) * (now - from) < 10 * 60_000);
+
 const middles = (edges) => edges.slice(0, -1).map((edge, i) => (edge + edges[i + 1]) / 2);
 const widths = (edges, part = 1) => edges.slice(0, -1).map((edge, i) => part * (edges[i + 1] - edge));
 
@@ -132,7 +138,7 @@ export function bars(name, edges, values, fill, { part = 0.86, sign = 1, texts =
 export function hatched(edges, shares, now) {
   const unseen = edges.slice(0, -1).map((edge, i) => {
     const share = Math.min(1, shares[i]);
-    return edge >= now || share > 0.98 ? null : 1 - share;
+    return edge >= now || isWhole(edge, edges[i + 1], share, now) ? null : 1 - share;
   });
   return {
     type: "bar", name: "not watched", x: middles(edges), width: widths(edges), y: unseen,

@@ -1,7 +1,7 @@
 // The devices: how they fare, when they watched, which reports are missing, and to have them sent again.
 
 import { get, post } from "./api.js";
-import { el, notice, table } from "./dom.js";
+import { el, fill, notice, table } from "./dom.js";
 import { evidence, may } from "./numbers.js";
 import { ago, count, dayOf, percent, span, titled, whenOf, zoneOf } from "./words.js";
 
@@ -35,7 +35,7 @@ class Devices {
   fillAll() {
     const now = this.now;
     const state = (one) => el("span", { class: `chip ${{ online: "good", degraded: "warn", offline: "bad" }[one.state] ?? ""}`, title: one.reason }, one.state ?? "unknown");
-    this.all.replaceChildren(el("h2", {}, "How they fare"), table("Devices",
+    fill(this.all, el("h2", {}, "How they fare"), table("Devices",
       ["Device", "State", "Last report", "Heard", { text: "Late", class: "right" }, { text: "Worst", class: "right" }, "Clock", { text: "Missing", class: "right" }, { text: "Gone", class: "right" }, "Says"],
       this.found.map((one) => [
         el("span", {}, el("span", { class: "soft" }, `${titled(one.site)} `), el("strong", {}, one.device)),
@@ -46,7 +46,7 @@ class Devices {
         one.clock_synced === false ? el("span", { class: "warn" }, "not set") : one.clock_ahead_ms > 0 ? el("span", { class: "warn" }, `${span(one.clock_ahead_ms)} ahead`) : "right",
         { class: "right", content: one.missing ? el("strong", {}, count(one.missing)) : "0" }, { class: "right", content: count(one.gone) },
         one.reason || [one.model, one.version].filter(Boolean).join(", ") || "–",
-      ])),
+      ]), { class: "full" }),
     this.health());
   }
 
@@ -65,7 +65,7 @@ class Devices {
     const sites = [...new Set(this.found.map((one) => one.site))];
     const from = this.now - WEEKS * 7 * 86_400_000;
     const parts = await Promise.all(sites.map((site) => get(`/sites/${site}/coverage`, { from, interval: "day" })));
-    this.calendars.replaceChildren(el("h2", {}, "When they watched"),
+    fill(this.calendars, el("h2", {}, "When they watched"),
       el("p", { class: "soft legend" }, "A cell is a day of the site. ", key("full", "watched"), key("half", "in part"), key("blind-day", "blind"), key("silent-day", "no report")),
       parts.flatMap((found) => found.covers.map((one) => this.calendar(one, found))));
   }
@@ -118,7 +118,7 @@ class Devices {
       whenOf(one.since_ms, zones.get(one.site) ?? "UTC"),
       one.gone ? "the device holds them no more" : one.asked === 0 ? "not asked for yet" : `asked ${one.asked}×, last ${ago(one.asked_ms, this.now)}`,
       one.gone ? "" : again(one)]);
-    this.gaps.replaceChildren(el("h2", {}, "Missing reports"), rows.length ? table("Missing reports", ["Device", "Numbers", { text: "Reports", class: "right" }, "Missed since", "Asked", ""], rows)
+    fill(this.gaps, el("h2", {}, "Missing reports"), rows.length ? table("Missing reports", ["Device", "Numbers", { text: "Reports", class: "right" }, "Missed since", "Asked", ""], rows)
       : el("p", { class: "soft" }, "Nothing is missing: every report that a device numbered is here."));
   }
 }

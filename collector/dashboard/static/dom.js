@@ -11,6 +11,11 @@ export function el(name, attributes = {}, ...children) {
   return element;
 }
 
+// Put these in the place of what an element holds; nothing stands for what is null or false.
+export function fill(element, ...children) {
+  element.replaceChildren(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false));
+}
+
 export const byId = (id) => document.getElementById(id);
 
 // A table with a caption for whoever does not see it; cells are texts or elements, the first of a row is its head.

@@ -2,7 +2,7 @@
 
 import { address, get } from "./api.js";
 import { bars, Chart, colour, countAxis, faint, hatchAxis, hatched, headings, timeAxis } from "./charts.js";
-import { el, select, table } from "./dom.js";
+import { el, fill, select, table } from "./dom.js";
 import { number } from "./numbers.js";
 import { mirrored } from "./site.js";
 import { count, decimal, intervalOf, isoDay, percent, signed, titled, whenOf, zoneOf } from "./words.js";
@@ -73,7 +73,7 @@ class History {
     const query = new URLSearchParams({ from: this.from ?? "", to: this.to ?? "", interval: this.every, scheme: this.scheme, compare: this.compare, class: this.label, line: this.line });
     for (const [key, value] of [...query]) if (value === "" || value === "auto" || value === "own" || value === "all") query.delete(key);
     window.history.replaceState(null, "", `#/history/${this.name}?${query}`);
-    this.refresh().catch((error) => this.sums.replaceChildren(el("p", { class: "bad" }, error.message)));
+    this.refresh().catch((error) => fill(this.sums, el("p", { class: "bad" }, error.message)));
   }
 
   get interval() {
@@ -147,7 +147,7 @@ class History {
       return el("label", { class: "field" }, el("span", {}, text), field);
     };
     const formats = [["csv", "CSV"], ["json", "JSON"], ["parquet", "Parquet"], ["arrow", "Arrow"]];
-    this.controls.replaceChildren(
+    fill(this.controls, 
       select("Site", this.sites.sites.map((one) => [one.site, titled(one.site)]), this.name, (value) => { location.hash = `#/history/${value}`; }),
       el("div", { class: "choice", role: "group", "aria-label": "Span" }, PRESETS.map(([of, text]) => el("button", { type: "button", "aria-pressed": String(this.preset === of), onclick: () => this.change({ preset: of, every: "auto" }) }, text))),
       dates("from", "From"), dates("to", "Through"),
@@ -174,7 +174,7 @@ class History {
     const out = this.role(this.whole, "out"), back = this.role(this.whole, "back");
     const both = this.total(out) !== null && this.total(back) !== null;
     const estimates = this.label === "all" && out?.estimates ? Object.values(out.estimates).map((of) => of[0]).filter((x) => x !== null).reduce((a, b) => a + b, 0) : null;
-    this.sums.replaceChildren(figure("Out", "out"), figure("Back", "back"),
+    fill(this.sums, figure("Out", "out"), figure("Back", "back"),
       el("div", { class: "figure" }, el("span", { class: "name" }, "Over there"), number(both ? this.total(out) - this.total(back) : null, Math.min(out?.total_share ?? 0, back?.total_share ?? 0), this.behind("Out minus back", null, this.from, this.to, null), { big: true, text: both ? signed(this.total(out) - this.total(back)) : null }), el("span", { class: "under soft" }, "out minus back")),
       estimates !== null && out.total_share < 0.98 ? el("div", { class: "figure" }, el("span", { class: "name" }, "Out, estimated"), el("span", { class: "num big estimate" }, el("span", { class: "value" }, `≈ ${count(Math.round(estimates))}`)), el("span", { class: "under soft" }, "scaled to unseen time: no count")) : null,
       out?.tonnes?.[0] != null && this.label === "all" ? el("div", { class: "figure" }, el("span", { class: "name" }, "Load out"), el("span", { class: "num big estimate" }, el("span", { class: "value" }, `≈ ${count(Math.round(out.tonnes[0]))} t`)), el("span", { class: "under soft" }, "an estimate by class")) : null);
@@ -232,7 +232,7 @@ class History {
     const out = this.role(this.found, "out"), back = this.role(this.found, "back");
     const come = edges.slice(0, -1).map((edge, i) => [i, edge]).filter(([, edge]) => edge < this.now).reverse();
     const cell = (one, role, i) => ({ class: "right", content: number(one === null ? null : this.values(one)[i], one?.share[i], this.behind(role, role, edges[i], edges[i + 1])) });
-    this.rows.replaceChildren(el("h2", {}, "The numbers"),
+    fill(this.rows, el("h2", {}, "The numbers"),
       table("Counts over time", [titled(this.interval), { text: "Out", class: "right" }, { text: "Back", class: "right" }, { text: "Out minus back", class: "right" }, { text: "Watched", class: "right" }],
         come.slice(0, shown).map(([i, edge]) => {
           const [o, b] = [this.values(out)[i] ?? null, this.values(back)[i] ?? null];

@@ -2,7 +2,7 @@
 // one as it came. Where nobody watched there is no number.
 
 import { get } from "./api.js";
-import { byId, el, table } from "./dom.js";
+import { byId, el, fill, table } from "./dom.js";
 import { count, intervalOf, percent, timeOf, whenOf, zoneOf } from "./words.js";
 
 // `of`: { site, device, line, direction, class, from, to, zone, interval, what } for the evidence; null: no way to it.
@@ -26,7 +26,7 @@ export async function evidence(of, shown, share) {
   const panel = byId("panel");
   const body = el("div", { class: "panel-body" }, el("p", { class: "soft wait" }, "Looking for the reports …"));
   const where = [of.site, of.device, of.line, of.direction, of.class].filter(Boolean).join(" · ");
-  panel.replaceChildren(
+  fill(panel, 
     el("div", { class: "panel-head" },
       el("div", {},
         el("h2", { id: "panel-title", tabindex: "-1" }, `${of.what ?? "Reports"}: ${shown}`),
@@ -39,7 +39,7 @@ export async function evidence(of, shown, share) {
   try {
     await page(body, of, share, 0);
   } catch (error) {
-    body.replaceChildren(el("p", { class: "bad" }, error.message));
+    fill(body, el("p", { class: "bad" }, error.message));
   }
 }
 
@@ -56,7 +56,7 @@ async function page(body, of, share, after) {
     { class: one.state, content: one.state },
     { class: "right", content: one.counted === null ? "blind" : count(one.counted) },
   ]);
-  body.replaceChildren(
+  fill(body, 
     el("p", {}, found.reports === 0
       ? "No report says anything about this time: the camera was off, or its reports have not come."
       : `${count(found.reports)} report${found.reports === 1 ? "" : "s"} of ${[...devices].join(" and ")}. Open one to see it as it came.`),
@@ -69,17 +69,17 @@ async function page(body, of, share, after) {
 }
 
 async function show(event, raw, one, zone) {
-  raw.replaceChildren(el("p", { class: "soft wait" }, "Reading …"));
+  fill(raw, el("p", { class: "soft wait" }, "Reading …"));
   for (const button of raw.parentElement.querySelectorAll("button.link")) button.removeAttribute("aria-current");
   event.currentTarget.setAttribute("aria-current", "true");
   try {
     const found = await get(`/reports/${one.site}/${one.device}/${one.run}/${one.seq}`);
-    raw.replaceChildren(
+    fill(raw, 
       el("h3", {}, `Report ${one.run} ${one.seq}`),
       el("p", { class: "soft" }, `came ${whenOf(found.received_ms, zone)}:${String(Math.floor(found.received_ms / 1000) % 60).padStart(2, "0")}; bucket from ${timeOf(one.start_ms, zone)}`),
       el("pre", { tabindex: "0" }, JSON.stringify(found.report, null, 2)));
     raw.scrollIntoView({ block: "nearest" });
   } catch (error) {
-    raw.replaceChildren(el("p", { class: "bad" }, error.message));
+    fill(raw, el("p", { class: "bad" }, error.message));
   }
 }

@@ -1,7 +1,8 @@
 // All sites on one screen: today out and back, what is over there, the queues, and whether the cameras watch.
 
 import { get, live } from "./api.js";
-import { el } from "./dom.js";
+import { isWhole } from "./charts.js";
+import { el, fill } from "./dom.js";
 import { number } from "./numbers.js";
 import { ago, count, decimal, intervalOf, percent, signed, span, timeOf, titled, zoneOf } from "./words.js";
 
@@ -23,10 +24,10 @@ export async function overview() {
         cards.set(one.site, card);
         grid.append(card);
       }
-      fill(cards.get(one.site), one, now, usual.get(one.site));
+      fillCard(cards.get(one.site), one, now, usual.get(one.site));
     }
     if (found.sites.length === 0) {
-      grid.replaceChildren(el("p", { class: "card soft" }, "No device has reported yet. What they say arrives here by itself."));
+      fill(grid, el("p", { class: "card soft" }, "No device has reported yet. What they say arrives here by itself."));
     }
     return found;
   }
@@ -50,20 +51,20 @@ export async function overview() {
         } catch {
           continue;
         }
-        fill(cards.get(one.site), one, now, usual.get(one.site));
+        fillCard(cards.get(one.site), one, now, usual.get(one.site));
       }
     },
   };
 }
 
-function fill(card, one, now, usual) {
+function fillCard(card, one, now, usual) {
   const zone = one.time_zone;
   const of = (role) => one.series.find((series) => series.role === role) ?? null;
   const out = of("out"), back = of("back");
   const behind = (series, what) => (series === null ? null
     : { site: one.site, from: one.from_ms, to: Math.min(now, one.to_ms), zone, interval: "day", what });
   const both = out !== null && back !== null && out.total !== null && back.total !== null;
-  card.replaceChildren(
+  fill(card, 
     el("div", { class: "card-head" },
       el("h2", { id: `site-${one.site}` }, el("a", { href: `#/site/${one.site}` }, titled(one.site))),
       el("span", { class: "soft" }, `${timeOf(now, zone)} ${zoneOf(now, zone)}`)),
@@ -110,7 +111,7 @@ function strip(one, out, back, now) {
       const n = series?.all[i] ?? null, share = series?.share[i] ?? 0;
       const come = edge < now;
       const words = `${intervalOf(edge, one.edges_ms[i + 1], zone)}: ${!come ? "to come" : n === null ? "blind" : `${count(n)} ${name}, watched ${percent(Math.min(1, share))}`}`;
-      const cell = el("td", { class: `cell ${role}${!come ? " later" : n === null ? " unseen-hour" : share < 0.98 ? " part" : ""}`, title: words },
+      const cell = el("td", { class: `cell ${role}${!come ? " later" : n === null ? " unseen-hour" : isWhole(edge, one.edges_ms[i + 1], share, now) ? "" : " part"}`, title: words },
         el("span", { class: "unseen" }, !come ? "–" : n === null ? "blind" : count(n)));
       cell.style.setProperty("--level", String(n === null ? 0 : n / most));
       return cell;

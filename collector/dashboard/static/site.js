@@ -2,7 +2,7 @@
 
 import { get, live } from "./api.js";
 import { band, bars, Chart, classColour, colour, countAxis, hatchAxis, hatched, headings, timeAxis } from "./charts.js";
-import { choice, el, select, table } from "./dom.js";
+import { choice, el, fill, select, table } from "./dom.js";
 import { number } from "./numbers.js";
 import { count, dayOf, decimal, intervalOf, percent, signed, span, timeOf, titled, whenOf, zoneOf } from "./words.js";
 
@@ -37,12 +37,12 @@ class Site {
     this.heads = el("section", { class: "card", hidden: true });
     this.element = el("div", { class: "page" }, this.top, this.figures,
       el("div", { class: "columns" },
-        el("section", { class: "card broad" }, this.todayHead, this.today.element),
-        this.nowBox,
-        el("section", { class: "card" }, el("h2", {}, "Classes today"), this.classes),
-        el("section", { class: "card" }, this.balanceHead, this.balanceTable, this.balance.element),
-        this.queueCard,
-        this.heads));
+        el("div", { class: "stack" },
+          el("section", { class: "card" }, this.todayHead, this.today.element),
+          el("section", { class: "card" }, this.balanceHead, el("div", { class: "halves" }, this.balanceTable, this.balance.element))),
+        el("div", { class: "stack" }, this.nowBox,
+          el("section", { class: "card" }, el("h2", {}, "Classes today"), this.classes),
+          this.queueCard, this.heads)));
     this.said = () => this.glance();
     document.addEventListener("live", this.said);
     this.clock = setInterval(this.said, 5_000);
@@ -85,7 +85,7 @@ class Site {
 
   fill() {
     const { zone } = this;
-    this.top.replaceChildren(
+    fill(this.top, 
       el("div", {}, el("h1", {}, titled(this.name)), el("p", { class: "soft" }, `${whenOf(this.now, zone)}, ${zoneOf(this.now, zone)}`)),
       el("nav", { class: "row", "aria-label": "More of this site" }, el("a", { class: "button", href: `#/history/${this.name}` }, "History"), el("a", { class: "button", href: `#/devices/${this.name}` }, "Devices")));
     this.fillFigures();
@@ -104,7 +104,7 @@ class Site {
     const queue = this.queues.queues[0];
     const at = queue ? this.lastKnown(queue.standing_end) : -1;
     const trucks = out?.total_counts.truck;
-    this.figures.replaceChildren(
+    fill(this.figures, 
       figure(`Out today`, number(out?.total ?? null, share(out), this.behind("Out today", { direction: this.word("out") }), { big: true }), this.word("out") ?? ""),
       figure(`Back today`, number(back?.total ?? null, share(back), this.behind("Back today", { direction: this.word("back") }), { big: true }), this.word("back") ?? ""),
       figure("Over there", number(both ? out.total - back.total : null, Math.min(share(out), share(back)), this.behind("Out minus back today"), { big: true, text: both ? signed(out.total - back.total) : null }), "since midnight"),
@@ -122,7 +122,7 @@ class Site {
 
   fillToday() {
     const labels = [...new Set(this.hours.series.flatMap((one) => Object.keys(one.counts)))];
-    this.todayHead.replaceChildren(
+    fill(this.todayHead, 
       el("div", {}, el("h2", {}, "Today"), el("p", { class: "soft" }, this.label === "all"
         ? `Shaded: p10 to p90 of the last ${this.usual.days} days, dotted: the median.` : `Only ${this.label}.`)),
       select("Class", [["all", "all classes"], ["classes", "each class"], ...labels.map((label) => [label, label])], this.label, (value) => {
@@ -137,7 +137,7 @@ class Site {
     const draw = () => {
       const tones = { out: colour("out"), back: colour("back") };
       const data = [headings(edges, this.zone, "hour")];
-      for (const one of bands) data.push(...band(`usual ${one.role}`, this.usual.edges_ms, one.p10, one.p50, one.p90, tones[one.role], one.role === "out" ? 1 : -1));
+      for (const one of bands) data.push(...band("usual", this.usual.edges_ms, one.p10, one.p50, one.p90, tones[one.role], one.role === "out" ? 1 : -1));
       for (const [one, sign, name, role] of [[out, 1, this.word("out") ?? "out", "out"], [back, -1, this.word("back") ?? "back", "back"]]) {
         if (one === null) continue;
         if (this.label === "classes") {
@@ -178,7 +178,7 @@ class Site {
       return [bar, el("span", { class: "soft" }, percent(sum(label) / all))];
     };
     const cell = (one, role, label) => ({ class: "right", content: number(one?.total_counts[label] ?? null, one?.total_share, this.behind(`${label}, ${role}`, { direction: this.word(role), class: label })) });
-    this.classes.replaceChildren(table("Classes today", ["Class", { text: "Out", class: "right" }, { text: "Back", class: "right" }, { text: "Over there", class: "right" }, "Part of all"],
+    fill(this.classes, table("Classes today", ["Class", { text: "Out", class: "right" }, { text: "Back", class: "right" }, { text: "Over there", class: "right" }, "Part of all"],
       labels.map((label) => {
         const [o, b] = [out?.total_counts[label], back?.total_counts[label]];
         return [label, cell(out, "out", label), cell(back, "back", label), { class: "right", content: o == null || b == null ? "–" : signed(o - b) }, { content: mix(label), class: "mixed" }];
@@ -187,13 +187,13 @@ class Site {
 
   fillBalance() {
     const lines = this.balances.balances;
-    this.balanceHead.replaceChildren(
+    fill(this.balanceHead, 
       el("div", { class: "card-head" }, el("div", {}, el("h2", {}, "Over there"), el("p", { class: "soft" }, "Out minus back: who went and has not come back.")),
         choice("Since", SINCE, this.since, async (value) => {
           this.since = value;
           await this.refresh();
         })));
-    this.balanceTable.replaceChildren(...lines.map((one) => {
+    fill(this.balanceTable, lines.map((one) => {
       const words = (of) => (of.low === null ? "unknown: too little was watched" : `${signed(Math.round(of.low))} to ${signed(Math.round(of.high))}`);
       const behind = (what, more) => ({ site: this.name, device: one.device, line: one.line, from: one.from_ms, to: one.to_ms, zone: this.zone, what, ...more });
       const labels = Object.keys(one.classes).filter((label) => one.classes[label].out || one.classes[label].back);
@@ -228,7 +228,7 @@ class Site {
     this.queueCard.hidden = zones.length === 0;
     if (zones.length === 0) return;
     const { edges_ms: edges } = this.queues;
-    this.queueHead.replaceChildren(el("h2", {}, "Queue today"), el("p", { class: "soft" }, "Vehicles standing, the mean of each quarter of an hour; the whisker is the most."));
+    fill(this.queueHead, el("h2", {}, "Queue today"), el("p", { class: "soft" }, "Vehicles standing, the mean of each quarter of an hour; the whisker is the most."));
     const draw = () => ({
       data: [headings(edges, this.zone, "15min"),
         ...zones.map((zone, k) => bars(zone.zone, edges, zone.standing_mean, colour(k === 0 ? "queue" : "c-van"), {
@@ -262,7 +262,7 @@ class Site {
           }),
           [el("dt", {}, "in view"), el("dd", {}, el("strong", {}, String(one.in_view)))],
           Object.entries(one.standing).map(([zone, n]) => [el("dt", {}, `standing in ${zone}`), el("dd", {}, el("strong", {}, String(n)))])))));
-    this.nowBox.replaceChildren(el("div", { class: "card-head" }, el("h2", {}, "Now"), el("span", { class: "soft" }, "the minute that is open")),
+    fill(this.nowBox, el("div", { class: "card-head" }, el("h2", {}, "Now"), el("span", { class: "soft" }, "the minute that is open")),
       rows.length ? el("div", { class: "live-all" }, rows) : el("p", { class: "soft" }, "No device says what it sees at this moment."));
   }
 
@@ -286,7 +286,7 @@ class Site {
       return;
     }
     this.heads.hidden = found.pairs.length === 0;
-    this.heads.replaceChildren(el("h2", {}, "Devices head to head"), el("p", { class: "soft" }, "The last 7 days, by the hour, where both watched."),
+    fill(this.heads, el("h2", {}, "Devices head to head"), el("p", { class: "soft" }, "The last 7 days, by the hour, where both watched."),
       table("Devices head to head", ["Place", "Direction", { text: "First", class: "right" }, { text: "Second", class: "right" }, { text: "Ratio", class: "right" }, { text: "Hours equal", class: "right" }],
         found.pairs.map((one) => {
           const behind = (which) => ({ site: this.name, device: which.split("/")[0], line: which.split("/")[1], direction: one.direction, from: found.from_ms ?? this.from - 7 * DAY, to: this.now, zone: this.zone, what: `${which}, ${one.direction}` });
