@@ -90,7 +90,8 @@ class Devices {
       cells[to].tabIndex = 0;
       cells[to].focus();
     } }, cells);
-    const mean = cover.watched.reduce((a, b) => a + Math.min(1, b), 0) / Math.max(1, cover.watched.length);
+    const since = cover.watched.slice(Math.max(0, cover.reports.findIndex((n) => n > 0))); // it may be newer than these weeks
+    const mean = since.reduce((a, b) => a + Math.min(1, b), 0) / Math.max(1, since.length);
     return el("div", { class: "calendar" }, el("div", { class: "who" }, el("span", { class: "soft" }, `${titled(cover.site)} `), el("strong", {}, cover.device), el("span", { class: "soft" }, ` watched ${percent(mean)}`)), row,
       el("div", { class: "soft ends" }, el("span", {}, dayOf(found.edges_ms[0], zone)), el("span", {}, `${dayOf(found.edges_ms.at(-2), zone)}, ${zone}`)));
   }

@@ -188,7 +188,7 @@ class Site {
   fillBalance() {
     const lines = this.balances.balances;
     fill(this.balanceHead, 
-      el("div", { class: "card-head" }, el("div", {}, el("h2", {}, "Over there"), el("p", { class: "soft" }, "Out minus back: who went and has not come back.")),
+      el("div", { class: "card-head" }, el("div", {}, el("h2", {}, "Over there"), el("p", { class: "soft" }, "Out minus back: who went and has not come back. The interval says how far unseen time may have moved it.")),
         choice("Since", SINCE, this.since, async (value) => {
           this.since = value;
           await this.refresh();
@@ -202,7 +202,7 @@ class Site {
         { class: "right", content: number(of.back, one.share, behind(`${name} ${one.back}`, { direction: one.back, ...more })) },
         { class: "right strong", content: of.balance === null ? "blind" : signed(of.balance) }, { class: "right", content: words(of) }];
       return el("div", {}, lines.length > 1 ? el("h3", {}, [one.device, one.line].filter(Boolean).join(" · ")) : null,
-        table(`Balance over ${one.line}`, ["Class", { text: one.out, class: "right" }, { text: one.back, class: "right" }, { text: "Over there", class: "right" }, { text: "95 %, with unseen time", class: "right" }],
+        table(`Balance over ${one.line}`, ["Class", { text: one.out, class: "right" }, { text: one.back, class: "right" }, { text: "Over there", class: "right" }, { text: "95 % interval", class: "right" }],
           [row("all", one.all, {}), ...labels.map((label) => row(label, one.classes[label], { class: label }))]));
     }));
     const { edges_ms: edges } = this.past;
@@ -286,14 +286,17 @@ class Site {
       return;
     }
     this.heads.hidden = found.pairs.length === 0;
+    const behind = (one, which) => {
+      const [device, line] = which.split("/");
+      return { site: this.name, device, line, direction: one.direction, from: this.from - 7 * DAY, to: this.now, zone: this.zone, what: `${which}, ${one.direction}` };
+    };
+    const pairs = Map.groupBy(found.pairs, (one) => `${one.first} and ${one.second}`);
     fill(this.heads, el("h2", {}, "Devices head to head"), el("p", { class: "soft" }, "The last 7 days, by the hour, where both watched."),
-      table("Devices head to head", ["Place", "Direction", { text: "First", class: "right" }, { text: "Second", class: "right" }, { text: "Ratio", class: "right" }, { text: "Hours equal", class: "right" }],
-        found.pairs.map((one) => {
-          const behind = (which) => ({ site: this.name, device: which.split("/")[0], line: which.split("/")[1], direction: one.direction, from: found.from_ms ?? this.from - 7 * DAY, to: this.now, zone: this.zone, what: `${which}, ${one.direction}` });
-          return [one.place, one.direction, { class: "right", content: [number(one.first_total, null, behind(one.first)), el("span", { class: "soft" }, ` ${one.first}`)] },
-            { class: "right", content: [number(one.second_total, null, behind(one.second)), el("span", { class: "soft" }, ` ${one.second}`)] },
-            { class: "right", content: one.ratio === null ? "–" : percent(one.ratio) }, { class: "right", content: `${count(one.intervals_equal)} of ${count(one.intervals)}` }];
-        })));
+      [...pairs].map(([names, of]) => [el("h3", {}, `${of[0].place}: ${names}`),
+        table(`${names}, head to head`, ["Direction", { text: "First", class: "right" }, { text: "Second", class: "right" }, { text: "Ratio", class: "right" }, { text: "Equal hours", class: "right" }],
+          of.map((one) => [one.direction, { class: "right", content: number(one.first_total, null, behind(one, one.first)) },
+            { class: "right", content: number(one.second_total, null, behind(one, one.second)) },
+            { class: "right", content: one.ratio === null ? "–" : percent(one.ratio) }, { class: "right", content: `${count(one.intervals_equal)} of ${count(one.intervals)}` }]))]));
   }
 }
 
