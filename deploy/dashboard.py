@@ -1,8 +1,8 @@
 """`make dashboard`: the collector's pages over some weeks of made-up traffic, with devices that go on reporting.
 
 Starts a broker and a collector on the loopback, fills the store with `deploy.weeks` and lets its devices speak: open
-buckets every two seconds, reports every minute, and an answer to whoever asks them to send again. Prints an address that
-lets one browser in. Everything it starts ends with it, and nothing is left behind.
+buckets every two seconds, reports every minute, and an answer to whoever asks them to send again. Prints an address
+that lets one browser in. Everything it starts ends with it, and nothing is left behind.
 """
 
 import argparse

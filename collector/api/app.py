@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-from fastapi import APIRouter, Depends, FastAPI, Request, Response
+from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
@@ -16,16 +16,15 @@ from collector.api import (
     export_routes,
     live_routes,
     pages,
+    service_routes,
     session_routes,
 )
-from collector.api.access import Needs
 from collector.api.answers import UnknownError
 from collector.api.context import Context
 from collector.api.desk import BusyError
 from collector.api.guard import Guard
-from collector.api.metrics import KIND, Metrics
-from collector.api.models import Health, Problem
-from collector.devices import devices_in
+from collector.api.metrics import Metrics
+from collector.api.models import Problem
 from collector.errors import CollectorError, InputError
 from collector.store import TooLongError
 
@@ -54,22 +53,12 @@ _PROBLEMS: dict[int | str, dict[str, Any]] = {
 }
 
 
-def build(context: Context) -> FastAPI:
-    """All routes, without the guard."""
-    app = FastAPI(
-        title="Crossing monitor",
-        description="Counts, coverage, queues, devices and evidence of the collector. In a count, null is not 0:"
-        " null means that nobody watched.",
-        version="1",
-        openapi_url="/api/v1/openapi.json",
-        docs_url=None,  # the usual page of documentation loads scripts from elsewhere
-        redoc_url=None,
-        responses=_PROBLEMS,
-    )
-    metrics = Metrics(context.board)
-    app.state.told = metrics.told
-    api = APIRouter(prefix="/api/v1")
-    for part in (
+PREFIX = "/api/v1"
+
+
+def routers(context: Context, metrics: Metrics) -> list[tuple[str, APIRouter]]:
+    """All routes there are, in routers with the prefixes that they get."""
+    parts = (
         session_routes,
         counting_routes,
         evidence_routes,
@@ -77,28 +66,27 @@ def build(context: Context) -> FastAPI:
         alert_routes,
         live_routes,
         export_routes,
-    ):
-        api.include_router(part.routes(context))
-    app.include_router(api)
-    app.include_router(pages.routes())
-
-    @app.get("/healthz", tags=["service"])
-    async def healthz() -> Health:
-        """Whether we answer."""
-        return Health(ok=True)
-
-    @app.get(
-        "/metrics",
-        tags=["service"],
-        dependencies=[Depends(Needs(context, "read"))],
-        response_class=Response,
-        responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
     )
-    async def prometheus() -> Response:
-        """For Prometheus: of the intake, the devices and the API."""
-        states = await context.desk.ask(devices_in)
-        return Response(metrics.page(states), media_type=KIND)
+    inner = [(PREFIX, part.routes(context)) for part in parts]
+    return [*inner, ("", service_routes.routes(context, metrics)), ("", pages.routes())]
 
+
+def build(context: Context) -> FastAPI:
+    """All routes, without the guard."""
+    app = FastAPI(
+        title="Crossing monitor",
+        description="Counts, coverage, queues, devices and evidence of the collector. In a count, null is not 0:"
+        " null means that nobody watched.",
+        version="1",
+        openapi_url=f"{PREFIX}/openapi.json",
+        docs_url=None,  # the usual page of documentation loads scripts from elsewhere
+        redoc_url=None,
+        responses=_PROBLEMS,
+    )
+    metrics = Metrics(context.board)
+    app.state.told = metrics.told
+    for prefix, router in routers(context, metrics):
+        app.include_router(router, prefix=prefix)
     app.add_exception_handler(HTTPException, _http_problem)
     app.add_exception_handler(RequestValidationError, _validation_problem)
     app.add_exception_handler(CollectorError, _our_problem)

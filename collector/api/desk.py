@@ -25,7 +25,7 @@ class BusyError(CollectorError):
 
 
 class Desk:
-    """`open_store` opens the store, to write or not; each of the `workers` threads calls it once it is asked something."""
+    """`open_store` opens the store, to write or not; each of the `workers` threads calls it once it is asked."""
 
     def __init__(self, open_store: Callable[[bool], Store], *, workers: int, seconds_max: float) -> None:
         self._open_store = open_store

@@ -13,6 +13,7 @@ import json
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Collection, MutableMapping
+from contextlib import suppress
 from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
@@ -74,9 +75,12 @@ class Guard:
             return
         began_s = self._monotonic_s()
         status = 500
+        body = _Body(receive)
 
         async def answer(message: MutableMapping[str, Any]) -> None:
             nonlocal status
+            if body.is_too_large:
+                return  # whatever was made of it
             if message["type"] == "http.response.start":
                 status = message["status"]
                 given = {name.lower() for name, _ in message["headers"]}
@@ -90,9 +94,11 @@ class Guard:
             if refusal is not None:
                 await _refuse(answer, *refusal)
             else:
-                await self._app(scope, _bounded(receive), answer)
-        except _TooLargeError:
-            await _refuse(answer, 413, f"at most {BODY_BYTES_MAX} bytes are taken")
+                with suppress(_TooLargeError):
+                    await self._app(scope, body.receive, answer)
+                if body.is_too_large and status == 500:
+                    body.is_too_large = False
+                    await _refuse(answer, 413, f"at most {BODY_BYTES_MAX} bytes are taken")
         finally:
             route = getattr(scope.get("route"), "path", "other")
             self._told(route, scope["method"], status, self._monotonic_s() - began_s)
@@ -160,19 +166,21 @@ class _TooLargeError(Exception):
     pass
 
 
-def _bounded(receive: _Receive) -> _Receive:
+class _Body:
     """A body whose length was not told ends at the bound, too."""
-    left = BODY_BYTES_MAX
 
-    async def bounded() -> MutableMapping[str, Any]:
-        nonlocal left
-        message = await receive()
-        left -= len(message.get("body", b""))
-        if left < 0:
+    def __init__(self, receive: _Receive) -> None:
+        self._receive = receive
+        self._left = BODY_BYTES_MAX
+        self.is_too_large = False
+
+    async def receive(self) -> MutableMapping[str, Any]:
+        message = await self._receive()
+        self._left -= len(message.get("body", b""))
+        if self._left < 0:
+            self.is_too_large = True
             raise _TooLargeError
         return message
-
-    return bounded
 
 
 async def _refuse(send: _Send, status: int, sentence: str) -> None:

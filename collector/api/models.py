@@ -77,9 +77,9 @@ class Sites(Model):
 class Series(Model):
     """What crossed one line in one direction; n values for the n intervals. Empty names: several were added up.
 
-    `role` says whether the direction means out or back. `share` is the watched part of each interval; `all` the sum over
-    the classes. `estimates` are scaled to the whole interval, and `tonnes` are about what the vehicles carry: neither is
-    a count, and both are null unless asked for.
+    `role` says whether the direction means out or back. `share` is the watched part of each interval; `all` the sum
+    over the classes. `estimates` are scaled to the whole interval, and `tonnes` are about what the vehicles carry:
+    neither is a count, and both are null unless asked for.
     """
 
     site: str
@@ -116,7 +116,7 @@ class Counts(Model):
 
 
 class UsualBand(Model):
-    """Of one direction, per interval: the tenth, the half and nine tenths of past days; null where too few were watched."""
+    """Of one direction, per interval, over past days; null where too few of them were watched."""
 
     role: Role
     days: list[int]
@@ -136,7 +136,7 @@ class Usual(Model):
 
 
 class OneBalance(Model):
-    """See the README of the views: `low` to `high` is where the true balance lies, as far as unseen time is concerned."""
+    """See the README of the views: the true balance lies from `low` to `high`, as far as unseen time is concerned."""
 
     out: int | None
     back: int | None
@@ -203,7 +203,7 @@ class Queues(Model):
 
 
 class CoverSeries(Model):
-    """How one device watched: of each interval, the part watched, the part it was blind, and the part with no report."""
+    """How one device watched: of each interval the part watched, the part it was blind, and that without a report."""
 
     site: str
     device: str

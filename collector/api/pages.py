@@ -1,7 +1,7 @@
 """The files of the dashboard, ours and those of the chart library, read once, and compressed once.
 
-Ours may be kept by a browser if it asks each time whether they are new. The library's address holds its version, so it is
-asked for once.
+Ours may be kept by a browser if it asks each time whether they are new. The library's address holds its version, so it
+is asked for once.
 """
 
 import gzip

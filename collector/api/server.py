@@ -1,8 +1,8 @@
 """Serves the API and the dashboard beside the subscriber, and never in its way.
 
-Threads: uvicorn's loop runs in one of its own, questions to the store in those of the `Desk`. `start` binds the port in the
-thread that calls it, so an address that is taken is told at once. `stop` ends streams, waits for answers in hand for a few
-seconds, and closes the stores. Whatever fails in here is logged, and the intake goes on.
+Threads: uvicorn's loop runs in one of its own, questions to the store in those of the `Desk`. `start` binds the port in
+the thread that calls it, so an address that is taken is told at once. `stop` ends streams, waits a few seconds for what is
+being answered, and closes the stores. Whatever fails in here is logged, and the intake goes on.
 """
 
 import asyncio
@@ -34,7 +34,7 @@ IDLE_S = 30
 
 
 class Api:
-    """`open_store` opens the store, to write or only to read; the board is told by the subscriber, and `wish` tells it."""
+    """`open_store` opens the store, to write or not; the board is told by the subscriber, and `wish` tells it."""
 
     def __init__(
         self,
@@ -65,7 +65,13 @@ class Api:
         return f"{scheme}://{host}:{self.port}"
 
     def start(self) -> None:
-        """Listen, and serve in a thread. InputError where the address cannot be had."""
+        """Listen, and serve in a thread. What stands in the way is logged, and the intake goes on without us."""
+        try:
+            self._listen()
+        except CollectorError as error:
+            _LOG.error("%s; reports are taken in without the dashboard and the API", error)
+
+    def _listen(self) -> None:
         http = self._http
         try:
             family = socket.AF_INET6 if ":" in http.host else socket.AF_INET
