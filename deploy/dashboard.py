@@ -18,7 +18,7 @@ from typing import Any
 
 import msgspec
 from paho.mqtt.client import Client, MQTTMessage
-from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
 from collector.demo_broker import demo_broker
 from collector.sqlite_store import SqliteStore
@@ -48,7 +48,7 @@ class Fleet:
     def __init__(self, port: int, traffics: list[Traffic], from_ms: int) -> None:
         self._traffics = {(one.post.site, one.post.device): one for one in traffics}
         self._told_ms = dict.fromkeys(self._traffics, from_ms)
-        self._client = Client(CallbackAPIVersion.VERSION2, client_id="demo-fleet")
+        self._client = Client(CallbackAPIVersion.VERSION2, client_id="demo-fleet", protocol=MQTTProtocolVersion.MQTTv5)
         self._client.on_message = self._asked
         self._client.connect("127.0.0.1", port)
         self._client.subscribe(f"crossing/v1/+/+/{RESEND}", qos=1)

@@ -1,8 +1,8 @@
 """Serves the API and the dashboard beside the subscriber, and never in its way.
 
 Threads: uvicorn's loop runs in one of its own, questions to the store in those of the `Desk`. `start` binds the port in
-the thread that calls it, so an address that is taken is told at once. `stop` ends streams, waits a few seconds for what is
-being answered, and closes the stores. Whatever fails in here is logged, and the intake goes on.
+the thread that calls it, so an address that is taken is told at once. `stop` ends streams, waits a few seconds for
+answers in hand, and closes the stores. Whatever fails in here is logged, and the intake goes on.
 """
 
 import asyncio

@@ -81,10 +81,8 @@ def page(interval: Interval | None, time_zone: str, from_ms: int, to_ms: int, *,
 def earlier(axis_: Axis, kind: Earlier, to_ms: int) -> tuple[int, int]:
     """The span of `axis_` so long before, at the same local times: `before` is as many days before as it has."""
     from_ms, zone = axis_.edges_ms[0], zone_of(axis_.time_zone)
-    if kind == "before":
-        days = max(1, day_of(to_ms - 1, zone) - day_of(from_ms, zone) + 1)
-    else:
-        days = EARLIER_DAYS[kind]
+    as_many = max(1, day_of(to_ms - 1, zone) - day_of(from_ms, zone) + 1)
+    days = as_many if kind == "before" else EARLIER_DAYS[kind]
 
     def moved(time_ms: int) -> int:
         day = day_of(time_ms, zone)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from paho.mqtt.enums import MQTTProtocolVersion
 from paho.mqtt.publish import single
 
 from collector.api.live_board import LiveBoard
@@ -59,7 +60,7 @@ def test_an_open_bucket_arrives_as_an_event_and_sigterm_ends_it_cleanly(tmp_path
         asked = urllib.request.Request(f"{address}/api/v1/live/events", headers={"Authorization": f"Bearer {token}"})
         with urllib.request.urlopen(asked, timeout=20) as stream:
             assert stream.headers["Content-Type"].startswith("text/event-stream")
-            single("crossing/v1/bridge/mast-1/live", LIVE, qos=1, port=broker)
+            single("crossing/v1/bridge/mast-1/live", LIVE, qos=1, port=broker, protocol=MQTTProtocolVersion.MQTTv5)
             lines = (line.decode() for line in stream)
             said = next(line for line in lines if line.startswith("data:") and "mast-1" in line)
             assert json.loads(said[5:])["lines"] == {"deck": {"outbound": {"car": 2}}}
