@@ -99,6 +99,11 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     sites: dict[Name, Site] = {}
     """What the views need to know of a site and no device tells."""
 
+    @property
+    def time_zones(self) -> dict[str, str]:
+        """By site, where one is told."""
+        return {name: site.time_zone for name, site in self.sites.items() if site.time_zone is not None}
+
 
 def load(path: Path) -> Configuration:
     """Read and check a configuration; InputError with the key, the value's fault and what is allowed."""

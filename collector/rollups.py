@@ -59,23 +59,29 @@ class Rollups:
         for device_id, of_device in by_device.items():
             mark = marks[device_id]
             zone = mark.time_zone = mark.time_zone or self._time_zones.get(sites[device_id], "UTC")
-            newest_ms = hour_of(zone, max(report.start_ms for report in of_device))[0]
+            starts = [report.start_ms for report in of_device]
+            newest_ms = max(starts)
             if mark.hours_ms is None or mark.days_ms is None:
-                fresh[device_id] = newest_ms
+                fresh[device_id] = hour_of(zone, newest_ms)[0]
                 continue
-            late += [(report, zone, mark.days_ms) for report in of_device if report.start_ms < mark.hours_ms]
-            if newest_ms > mark.hours_ms:
-                ended = {hour_of(zone, report.start_ms) for report in of_device if report.start_ms >= mark.hours_ms}
-                ended = {span for span in {*ended, hour_of(zone, mark.hours_ms)} if span[0] < newest_ms}
-                for span in ended:
-                    hours[span].append(device_id)
-                mark.hours_ms, newest_day_ms = newest_ms, day_of(zone, newest_ms)[0]
-                if newest_day_ms > mark.days_ms:
-                    for span in {day_of(zone, start_ms) for start_ms in (mark.days_ms, *(hour[0] for hour in ended))}:
-                        if span[0] < newest_day_ms:
-                            days[span].append(device_id)
-                    mark.days_ms = newest_day_ms
-                moved.append(device_id)
+            if min(starts) < mark.hours_ms:
+                late += [(report, zone, mark.days_ms) for report in of_device if report.start_ms < mark.hours_ms]
+            open_hour = hour_of(zone, mark.hours_ms)
+            if newest_ms < open_hour[1]:
+                continue  # as nearly always
+            hour_ms = hour_of(zone, newest_ms)[0]
+            ended = {hour_of(zone, start_ms) for start_ms in starts if mark.hours_ms <= start_ms < hour_ms} | {
+                open_hour
+            }
+            for span in ended:
+                hours[span].append(device_id)
+            mark.hours_ms, day_ms = hour_ms, day_of(zone, hour_ms)[0]
+            if day_ms > mark.days_ms:
+                for span in {day_of(zone, start_ms) for start_ms in (mark.days_ms, *(hour[0] for hour in ended))}:
+                    if span[0] < day_ms:
+                        days[span].append(device_id)
+                mark.days_ms = day_ms
+            moved.append(device_id)
         self._add_late(late)
         self._sum_up(hours, days)
         self._fill(fresh, marks)
@@ -145,7 +151,7 @@ class Rollups:
     def _sum_hours_of_day(self, device_id: int, day: Span, to_ms: int) -> None:
         day_ms = f"CAST({day[0]} AS BIGINT)"
         hour = f"{day_ms} + (start_ms - {day_ms}) / {HOUR_MS} * {HOUR_MS}"
-        self._insert([device_id], (day[0], to_ms), HOUR, hour)
+        self._insert([device_id], (day[0], to_ms), HOUR, hour, ", 3")
 
     def _sum_up(self, hours: Mapping[Span, list[int]], days: Mapping[Span, list[int]]) -> None:
         for span, device_ids in hours.items():
@@ -153,7 +159,8 @@ class Rollups:
         for span, device_ids in days.items():
             self._insert(device_ids, span, DAY, f"CAST({span[0]} AS BIGINT)")
 
-    def _insert(self, device_ids: Sequence[int], span: Span, level: int, start: str) -> None:
+    def _insert(self, device_ids: Sequence[int], span: Span, level: int, start: str, by_start: str = "") -> None:
+        """Sum up what starts in a span; a constant among what is grouped by would cost a sort."""
         within = f"start_ms >= {span[0]} AND start_ms < {span[1]}"
         if level == HOUR:
             watched = f"coalesce(layout_id, {BLIND}), sum(watched_ms), sum(width_ms), count(*) FROM report WHERE"
@@ -164,13 +171,15 @@ class Rollups:
             vehicles = f"FROM rollup_vehicles WHERE level = {HOUR} AND"
         self._tables.fill(
             "INSERT INTO rollup_watched (level, device_id, start_ms, layout_id, watched_ms, reported_ms, reports)"
-            f" SELECT {level}, device_id, {start}, {watched} device_id IN {{numbers}} AND {within} GROUP BY 1, 2, 3, 4",
+            f" SELECT {level}, device_id, {start}, {watched} device_id IN {{numbers}} AND {within}"
+            f" GROUP BY device_id{by_start}, layout_id",
             device_ids,
         )
         self._tables.fill(
             "INSERT INTO rollup_vehicles (level, series_id, start_ms, number)"
             f" SELECT {level}, series_id, {start}, sum(number) {vehicles}"
-            f" series_id IN (SELECT id FROM series WHERE device_id IN {{numbers}}) AND {within} GROUP BY 1, 2, 3",
+            f" series_id IN (SELECT id FROM series WHERE device_id IN {{numbers}}) AND {within}"
+            f" GROUP BY series_id{by_start}",
             device_ids,
         )
 

@@ -29,7 +29,7 @@ def counts(reading: Reading, scope: Scope, axis: Axis, *, scheme: str = OWN, est
     return Flows(axis=axis, flows=tuple(flows), scheme=scheme)
 
 
-def places(flows: Flows, sites: Sites) -> Flows:
+def places(flows: Flows, sites: Sites, *, estimate: bool = False) -> Flows:
     """One flow per place where several devices watch the same line (`same_lines` of the site); the rest as it is.
 
     Per interval it is the flow of the device that watched it most, of equals the one named first, so nothing is counted
@@ -54,6 +54,8 @@ def places(flows: Flows, sites: Sites) -> Flows:
         of_place.sort(key=lambda flow: ranks[flow.site, flow.device, flow.line])
         alone.append(_best(site, place_name, direction, of_place, len(flows.axis)))
     alone.sort(key=lambda flow: (flow.site, flow.device, flow.line, flow.direction))
+    if estimate:
+        alone = [with_estimates(flow, flows.axis) for flow in alone]
     return Flows(axis=flows.axis, flows=tuple(alone), scheme=flows.scheme)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 
+import msgspec
 from astral import Observer
 from astral.sun import elevation, sunrise, sunset
 
@@ -10,7 +11,7 @@ from collector.errors import InputError
 from collector.sites import Site
 from collector.store import Reading
 from collector.views.axis import index_of
-from collector.views.counts import counts
+from collector.views.counts import counts, with_estimates
 from collector.views.results import Axis, Daylight, DaySplit, Flow, Flows, Numbers, Scope
 from collector.views.schemes import OWN
 
@@ -41,7 +42,9 @@ def daylight(site: Site, axis: Axis) -> Daylight:
     return Daylight(axis=cut, by_day=tuple(states))
 
 
-def day_split(reading: Reading, scope: Scope, axis: Axis, site: Site, *, scheme: str = OWN) -> DaySplit:
+def day_split(
+    reading: Reading, scope: Scope, axis: Axis, site: Site, *, scheme: str = OWN, estimate: bool = False
+) -> DaySplit:
     """The counts of `counts.counts` over the axis, by day and by night apart.
 
     An interval that is all night has no day: there `day` is None and `day_ms` 0, as where nobody watched.
@@ -49,18 +52,21 @@ def day_split(reading: Reading, scope: Scope, axis: Axis, site: Site, *, scheme:
     cut = daylight(site, axis)
     found = counts(reading, scope, cut.axis, scheme=scheme)
     spans = [cut.axis.span_ms(i) for i in range(len(cut.axis))]
-    parts = {}
+    parts: dict[bool, Flows] = {}
     for by_day in (True, False):
         pieces: list[list[int]] = [[] for _ in range(len(axis))]
         for i, start_ms in enumerate(cut.axis.edges_ms[:-1]):
             if cut.by_day[i] is by_day:
                 pieces[index_of(axis.edges_ms, start_ms)].append(i)
-        flows = tuple(_joined(flow, pieces) for flow in found.flows)
-        parts[by_day] = (
-            Flows(axis=axis, flows=flows, scheme=scheme),
-            tuple(sum(spans[i] for i in of) for of in pieces),
-        )
-    return DaySplit(day=parts[True][0], night=parts[False][0], day_ms=parts[True][1], night_ms=parts[False][1])
+        of_part = msgspec.structs.replace(axis, spans_ms=tuple(sum(spans[i] for i in of) for of in pieces))
+        flows = [_joined(flow, pieces) for flow in found.flows]
+        if estimate:
+            flows = [with_estimates(flow, of_part) for flow in flows]
+        parts[by_day] = Flows(axis=of_part, flows=tuple(flows), scheme=scheme)
+    day_ms, night_ms = parts[True].axis.spans_ms, parts[False].axis.spans_ms
+    assert day_ms is not None
+    assert night_ms is not None
+    return DaySplit(day=parts[True], night=parts[False], day_ms=day_ms, night_ms=night_ms)
 
 
 def _joined(flow: Flow, pieces: Sequence[Sequence[int]]) -> Flow:

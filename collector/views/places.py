@@ -34,13 +34,15 @@ def sites_of(reading: Reading, scope: Scope) -> list[str]:
 
 def extent(reading: Reading, scope: Scope) -> tuple[int, int] | None:
     """From the first bucket's start to the last one's end of the devices in the scope; None where none reported."""
+    mine = "FROM report WHERE device_id = device.id"
     rows = reading.rows(
-        "SELECT min(start_ms), max(start_ms + width_ms) FROM device JOIN report ON report.device_id = device.id"
-        f" WHERE {CHOSEN}",
+        f"SELECT (SELECT min(start_ms) {mine}),"
+        f" (SELECT max(start_ms + width_ms) {mine} AND start_ms = (SELECT max(start_ms) {mine}))"
+        f" FROM device WHERE {CHOSEN}",
         {"site": scope.site, "device": scope.device},
     )
-    ((first_ms, end_ms),) = rows
-    return None if first_ms is None else (first_ms, end_ms)
+    spans = [(first_ms, end_ms) for first_ms, end_ms in rows if first_ms is not None]
+    return (min(first for first, _ in spans), max(end for _, end in spans)) if spans else None
 
 
 def time_zone_of(reading: Reading, site: str, sites: Sites) -> str:

@@ -19,7 +19,6 @@ def queues(reading: Reading, scope: Scope, axis: Axis) -> Queues:
     names = {device.id: device for device in devices}
     found: dict[tuple[str, str, str], _Sums] = {}
     if devices:
-        ids = ", ".join(map(str, names))
         rows = reading.rows(
             f"SELECT device_id, payload FROM report WHERE device_id IN ({', '.join(map(str, names))})"
             " AND layout_id IS NOT NULL AND start_ms >= :from AND start_ms < :to ORDER BY start_ms, received_ms, seq",

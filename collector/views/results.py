@@ -33,12 +33,16 @@ class Axis(msgspec.Struct, frozen=True, kw_only=True):
     time_zone: str
     edges_ms: tuple[int, ...]
     now_ms: int | None = None
+    spans_ms: tuple[int, ...] | None = None
+    """Where only a part of each interval is in question, such as its day: how long that is."""
 
     def __len__(self) -> int:
         return len(self.edges_ms) - 1
 
     def span_ms(self, i: int) -> int:
         """How long interval i is, as far as it has come: 0 where all of it lies after `now_ms`."""
+        if self.spans_ms is not None:
+            return self.spans_ms[i]
         end_ms = self.edges_ms[i + 1] if self.now_ms is None else min(self.edges_ms[i + 1], self.now_ms)
         return max(0, end_ms - self.edges_ms[i])
 
@@ -196,7 +200,7 @@ class Daylight(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DaySplit(msgspec.Struct, frozen=True, kw_only=True):
-    """The same flows by day and by night, each over the axis that was asked for."""
+    """The same flows by day and by night, each over the axis that was asked for, whose spans are then the part's."""
 
     day: Flows
     night: Flows
