@@ -7,6 +7,7 @@ from typing import Annotated, Any, TypeVar, get_args, get_origin
 import msgspec
 import yaml
 
+from collector.alerts.settings import Alerts, Rules
 from collector.errors import InputError
 from collector.ingest import HEARD, LIVE
 from collector.sites import Site, fault_of
@@ -98,6 +99,8 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """None: nothing is served."""
     sites: dict[Name, Site] = {}
     """What the views need to know of a site and no device tells."""
+    alerts: Alerts = Alerts()
+    """What is told, and to whom."""
 
     @property
     def time_zones(self) -> dict[str, str]:
@@ -116,6 +119,7 @@ def load(path: Path) -> Configuration:
     if not isinstance(raw, dict):
         raise InputError(f"configuration {path} must hold keys and values, beginning with `store` and `mqtt`")
     _check_keys(raw, Configuration, path, "")
+    _inherit_rules(raw)
     try:
         configuration = msgspec.convert(raw, Configuration, dec_hook=_path)
     except msgspec.ValidationError as error:
@@ -131,9 +135,28 @@ def load(path: Path) -> Configuration:
         http = _beside(folder, configuration.http, "tokens_file", "certificate_file", "key_file")
         configuration = msgspec.structs.replace(configuration, http=http)
         mqtt = msgspec.structs.replace(mqtt, live=True)
+    tell = _beside(folder, configuration.alerts.tell, "urls_file")
+    configuration = msgspec.structs.replace(
+        configuration, alerts=msgspec.structs.replace(configuration.alerts, tell=tell)
+    )
     if not POSTGRES.match(configuration.store):
         configuration = msgspec.structs.replace(configuration, store=str(folder / configuration.store))
     return msgspec.structs.replace(configuration, mqtt=mqtt)
+
+
+def _inherit_rules(raw: dict[Any, Any]) -> None:
+    """What a site does not say for itself under `alerts.sites` is as it is under `alerts`."""
+    alerts = raw.get("alerts")
+    if not isinstance(alerts, dict) or not isinstance(alerts.get("sites"), dict):
+        return
+    names = {field.name for field in msgspec.structs.fields(Rules)}
+    general = {key: value for key, value in alerts.items() if key in names}
+    for name, own in alerts["sites"].items():
+        if isinstance(own, dict):
+            alerts["sites"][name] = general | {
+                key: general[key] | value if isinstance(value, dict) and isinstance(general.get(key), dict) else value
+                for key, value in own.items()
+            }
 
 
 def _check_share(configuration: Configuration, path: Path) -> None:

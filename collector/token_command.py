@@ -29,6 +29,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 
 def token(arguments: argparse.Namespace) -> None:
+    """Make, list, link or remove."""
     configuration = load(arguments.config)
     if configuration.http is None:
         raise InputError(f"configuration {arguments.config}: tokens are for `http`, and there is none")

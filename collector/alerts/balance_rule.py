@@ -49,7 +49,7 @@ def judge(state: BalanceState, day: Day, about: About) -> list[Finding]:
         ratio = (out - back) / (out + back)
     usual = [one for one in state.ratios[-WEEK::-WEEK] if one is not None][: rules.history.weeks]
     state.ratios = [*state.ratios, ratio][-WEEK * (rules.history.weeks + 1) :]
-    if not rule.on or ratio is None or len(usual) < rules.history.weeks_min:
+    if not rule.enabled or ratio is None or len(usual) < rules.history.weeks_min:
         return []
     middle = median(usual)
     mad = median(abs(one - middle) for one in usual)

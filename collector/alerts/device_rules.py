@@ -68,13 +68,13 @@ class DeviceMemory(msgspec.Struct, kw_only=True):
 def judge(memory: DeviceMemory, now: DeviceNow, rules: Rules, time_zone: str) -> list[Finding]:
     """All four."""
     found: list[Finding] = []
-    if rules.silent.on:
+    if rules.silent.enabled:
         found += _silent(memory, now, rules, time_zone)
-    if rules.blind.on:
+    if rules.blind.enabled:
         found += _blind(memory, now, rules, time_zone)
-    if rules.clock.on:
+    if rules.clock.enabled:
         found += _clock(memory, now, rules)
-    if rules.outbox.on:
+    if rules.outbox.enabled:
         found += _outbox(memory, now, rules)
     return found
 

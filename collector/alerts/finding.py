@@ -7,7 +7,7 @@ from collector.alerts.settings import Rules
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
-    """Said again as long as it is so: whether that is an alert already is not for the rule to know.
+    """It may be said again, with newer figures: whether that is an alert already is not for the rule to know.
 
     `at_ms` is when it began, or, where `over`, when it ended; `reason` says why in one sentence. `[from_ms, to_ms)` is
     where its evidence lies, in reports of `device` (empty: of all devices of the site).

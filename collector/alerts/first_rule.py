@@ -40,7 +40,7 @@ def subject_of(site: str, label: str) -> Subject:
 def may_be_news(label: str, since_ms: int, at_ms: int, rules: Rules) -> bool:
     """Whether it is worth asking how much of the time between was watched."""
     rule = rules.first
-    return rule.on and (not rule.labels or label in rule.labels) and at_ms - since_ms >= rule.days * DAY_MS
+    return rule.enabled and (not rule.labels or label in rule.labels) and at_ms - since_ms >= rule.days * DAY_MS
 
 
 def judge(seen: Sighting, rules: Rules, time_zone: str) -> Finding | None:

@@ -4,13 +4,14 @@ Each hour is judged once, in the order of time, when it is settled (see `settlin
 hours of past weeks; hours that were watched too little say nothing, today or in the past.
 
 1. *Surge, drop.* The last few hours together against the same hours of each past week: the median m, and the spread
-   s with s² = m + max(1.4826 MAD, 0.1 m)², for counts scatter like Poisson numbers even where past weeks happen to
+   s with s² = m + max(1.4826 MAD, 0.15 m)², for counts scatter like Poisson numbers even where past weeks happen to
    agree. It is one where it is beyond the factor, the score (difference / s) and the least number of vehicles.
-2. It is over after two windows that could have told and do not: halfway back to the usual; or after a day in which no
-   window told. The small hours of the night can tell nothing, so they end nothing.
+2. It is over after two windows halfway back to the usual in which three times the usual (of a drop: nothing) would have
+   told; or after a day in which no window told. The small hours of the night can tell nothing, so they end nothing.
 3. *Cessation.* The vehicles that were to be expected since the last one (past mean of each hour, as far as it was
    watched) reach the least number, and twice the longest such pause seen before: where convoys come twice a week, a day
    without any is nothing. It takes the place of a drop.
+   Hours in which it had ceased are no part of what is usual.
 4. *Resumption.* In a direction that has ceased, or was without vehicles for `days` of watched time: so many within a
    day. A single one may be a mistake of counting, and ends nothing.
 """
@@ -23,11 +24,12 @@ import msgspec
 from collector.alerts.alert import Figures, Subject
 from collector.alerts.finding import About, Finding
 from collector.alerts.settings import Rules
-from collector.alerts.words import ALL, DAY_MS, HOUR_MS, hours, many, moment, number, percent, span, way
+from collector.alerts.words import DAY_MS, HOUR_MS, hours, many, moment, number, percent, span, way
 
 MAD_TO_SIGMA = 1.4826
-SPREAD_MIN = 0.1
+SPREAD_MIN = 0.15
 """Of the median: traffic is never steadier than that from week to week."""
+WEEK_MS = 7 * DAY_MS
 LONGEST_FADES = 0.5 ** (1 / (60 * 24))
 """Per hour: the longest pause that is remembered halves in 60 days."""
 
@@ -62,6 +64,8 @@ class FlowState(msgspec.Struct, kw_only=True):
     drop_ms: int | None = None
     denied: int = 0
     """Windows in a row that could have told of it and did not."""
+    strongest: float = 0.0
+    """The score of the window that told most of it: its figures are those of the alert."""
     confirmed_ms: int = 0
     """The end of the last window that told of it."""
     ceased: bool = False
@@ -78,23 +82,39 @@ class FlowState(msgspec.Struct, kw_only=True):
     """The most that were ever to be expected in a pause."""
     after: list[tuple[int, int]] = []
     """Of the last day: hours and vehicles that came after it had ceased."""
+    resumed_ms: int = 0
+    """When vehicles came again for the last time."""
+    pauses: list[tuple[int, int]] = []
+    """From when to when it had ceased, as far as past weeks reach."""
 
 
 def judge(state: FlowState, hour: Hour, about: About) -> list[Finding]:
     """Move on by one hour."""
     rules = about.rules
     ceased_before = state.ceased
+    if state.pauses:
+        hour = _without_pauses(state, hour)
     found = _pause(state, hour, about)
     keep = max(rules.surge.hours, rules.drop.hours)
     state.recent = [one for one in [*state.recent, hour] if one.end_ms > hour.end_ms - keep * HOUR_MS]
-    if rules.surge.on:
+    if rules.surge.enabled:
         found += _surge(state, hour, about)
-    if rules.drop.on and not state.ceased:
+    if rules.drop.enabled and not state.ceased:
         found += _drop(state, hour, about)
     elif state.drop_ms is not None and state.ceased and not ceased_before:
         state.drop_ms = None
         found.append(_over("drop", about.subject, hour.end_ms, "It became a cessation."))
     return found
+
+
+def _without_pauses(state: FlowState, hour: Hour) -> Hour:
+    """Its past, without the weeks in which the direction had ceased."""
+    state.pauses = [one for one in state.pauses if one[1] > hour.start_ms - (len(hour.past) + 1) * WEEK_MS]
+    past = tuple(
+        None if any(from_ms <= hour.start_ms - week * WEEK_MS < to_ms for from_ms, to_ms in state.pauses) else one
+        for week, one in enumerate(hour.past, 1)
+    )
+    return msgspec.structs.replace(hour, past=past)
 
 
 class Window(msgspec.Struct, frozen=True):
@@ -167,12 +187,12 @@ def _surge(state: FlowState, hour: Hour, about: About) -> list[Finding]:
             and seen.number >= rule.factor * seen.usual
             and seen.number - seen.usual >= rule.vehicles_min
         )
-        could = (rule.factor - 1) * seen.usual >= rule.score * seen.spread
+        could = 2 * seen.usual >= rule.score * seen.spread
         back = seen.number < (1 + (rule.factor - 1) / 2) * seen.usual
         if told:
-            state.surge_ms = state.surge_ms if state.surge_ms is not None else seen.from_ms
-            state.denied, state.confirmed_ms = 0, hour.end_ms
-            found.append(_unusual("surge", seen, state.surge_ms, about))
+            if state.surge_ms is None:
+                state.surge_ms, state.strongest = seen.from_ms, 0.0
+            found += _told("surge", state, seen, state.surge_ms, about)
         elif state.surge_ms is not None:
             state.denied = state.denied + 1 if could and back else 0 if could else state.denied
     if state.surge_ms is not None and _ended(state, hour):
@@ -190,18 +210,27 @@ def _drop(state: FlowState, hour: Hour, about: About) -> list[Finding]:
             and seen.number <= rule.share_max * seen.usual
             and seen.usual - seen.number >= rule.vehicles_min
         )
-        could = (1 - rule.share_max) * seen.usual >= rule.score * seen.spread
+        could = seen.usual >= rule.score * seen.spread
         back = seen.number > (1 + rule.share_max) / 2 * seen.usual
         if told:
-            state.drop_ms = state.drop_ms if state.drop_ms is not None else seen.from_ms
-            state.denied, state.confirmed_ms = 0, hour.end_ms
-            found.append(_unusual("drop", seen, state.drop_ms, about))
+            if state.drop_ms is None:
+                state.drop_ms, state.strongest = seen.from_ms, 0.0
+            found += _told("drop", state, seen, state.drop_ms, about)
         elif state.drop_ms is not None:
             state.denied = state.denied + 1 if could and back else 0 if could else state.denied
     if state.drop_ms is not None and _ended(state, hour):
         state.drop_ms = None
         found.append(_over("drop", about.subject, hour.end_ms, _back(seen, about)))
     return found
+
+
+def _told(kind: str, state: FlowState, seen: Window, at_ms: int, about: About) -> list[Finding]:
+    """Another window that tells of it: news only if it tells more than those before."""
+    state.denied, state.confirmed_ms = 0, seen.to_ms
+    if abs(seen.score) <= state.strongest:
+        return []
+    state.strongest = abs(seen.score)
+    return [_unusual(kind, seen, at_ms, about)]
 
 
 def _ended(state: FlowState, hour: Hour) -> bool:
@@ -229,9 +258,9 @@ def _pause(state: FlowState, hour: Hour, about: About) -> list[Finding]:
     rule = rules.cessation
     expected_min = max(float(rule.expected_min), 2 * state.longest)
     if state.expected >= expected_min and state.quiet_ms >= rule.hours_min * HOUR_MS:
-        state.ceased, state.told, state.after = True, rule.on, []
+        state.ceased, state.told, state.after = True, rule.enabled, []
         since_ms = state.last_ms if state.last_ms is not None else state.begun_ms
-        if rule.on:
+        if rule.enabled:
             return [_ceased(state, since_ms, hour.end_ms, about)]
     elif state.quiet_ms >= rules.resumption.days * DAY_MS:
         state.ceased, state.told, state.after = True, False, []
@@ -273,9 +302,9 @@ def _after_cessation(state: FlowState, hour: Hour, about: About) -> list[Finding
         state.quiet_ms += watched_ms
         return []
     from_ms = state.after[0][0]
-    since_ms = state.last_ms if state.last_ms is not None else state.begun_ms or from_ms
+    since_ms = next(ms for ms in (state.last_ms, state.begun_ms, from_ms) if ms is not None)
     share = min(1.0, state.quiet_ms / max(1, from_ms - since_ms))
-    if rules.resumption.on:
+    if rules.resumption.enabled:
         found.append(
             Finding(
                 kind="resumption",
@@ -298,6 +327,8 @@ def _after_cessation(state: FlowState, hour: Hour, about: About) -> list[Finding
     if state.told:
         found.append(_over("cessation", subject, from_ms, f"{number(came)} {many(subject.label, came)} came again."))
     state.ceased, state.told, state.after = False, False, []
+    state.pauses, state.resumed_ms = [*state.pauses, (since_ms, from_ms)], from_ms
+    state.recent = []  # the hours without are no drop of what came back
     state.expected, state.quiet_ms, state.last_ms = 0.0, 0, hour.end_ms
     return found
 
@@ -333,15 +364,3 @@ def _back(seen: Window | None, about: About) -> str:
 def _over(kind: str, subject: Subject, at_ms: int, reason: str) -> Finding:
     assert kind in ("surge", "drop", "cessation"), "the kinds that last"
     return Finding(kind=kind, subject=subject, at_ms=at_ms, reason=reason, over=True)  # type: ignore[arg-type]
-
-
-def folded(findings: Sequence[Finding]) -> list[Finding]:
-    """Without what is said of a class where the same is said of all: they are one piece of news."""
-    of_all = {(one.kind, one.subject.key) for one in findings if one.subject.label == ALL and not one.over}
-    return [
-        one
-        for one in findings
-        if one.over
-        or one.subject.label == ALL
-        or (one.kind, msgspec.structs.replace(one.subject, label=ALL).key) not in of_all
-    ]

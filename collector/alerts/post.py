@@ -13,6 +13,7 @@ from collector.alerts.balance_rule import BalanceState, Day
 from collector.alerts.finding import About, Finding
 from collector.alerts.flow_rules import FlowState, Hour
 from collector.alerts.settings import Rules
+from collector.alerts.words import ALL, DAY_MS
 
 Ways = Mapping[tuple[str, str], tuple[str, str]]
 """By (device, line): the words that mean out and back."""
@@ -50,13 +51,25 @@ def judge(state: PostState, hour: PostHour, ways: Ways, rules: Rules, time_zone:
     state.day_ms = hour.day_ms
     for subject, of_flow in hour.flows:
         flow = state.flows.setdefault(subject.key, FlowState())
-        found += flow_rules.judge(flow, of_flow, About(subject, rules, time_zone))
+        said = flow_rules.judge(flow, of_flow, About(subject, rules, time_zone))
+        found += [one for one in said if one.over or not _said_of_all(state, one)]
         total = state.sums.setdefault(subject.key, DaySum())
         if of_flow.number is not None:
             total.number = (total.number or 0) + of_flow.number
             total.watched_ms += round(of_flow.share * (of_flow.end_ms - of_flow.start_ms))
     state.judged_to_ms = hour.end_ms
-    return flow_rules.folded(found)
+    return found
+
+
+def _said_of_all(state: PostState, finding: Finding) -> bool:
+    """Whether the same is so of all classes: then it is one piece of news. All are judged first."""
+    subject = finding.subject
+    if subject.label == ALL:
+        return False
+    of_all = state.flows.get(msgspec.structs.replace(subject, label=ALL).key, FlowState())
+    if finding.kind == "resumption":
+        return finding.at_ms <= of_all.resumed_ms + DAY_MS
+    return {"surge": of_all.surge_ms is not None, "drop": of_all.drop_ms is not None}.get(finding.kind, of_all.ceased)
 
 
 def _balance(state: PostState, hour: PostHour, ways: Ways, rules: Rules, time_zone: str) -> list[Finding]:

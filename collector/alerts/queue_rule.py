@@ -35,7 +35,7 @@ class QueueState(msgspec.Struct, kw_only=True):
 def judge(state: QueueState, slot: Slot, about: About) -> list[Finding]:
     """Move on by one slot."""
     rule, subject = about.rules.queue, about.subject
-    if not rule.on or slot.standing is None:
+    if not rule.enabled or slot.standing is None:
         return []
     if slot.start_ms - state.seen_ms > FORGET_MS:
         state.lasted_ms = state.watched_ms = 0

@@ -27,7 +27,7 @@ class History(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """With fewer that were watched nothing is judged by what is usual."""
     watched_share_min: Share = 0.8
     """Of an hour, today or in the past; less of it says nothing."""
-    labels: list[Word] = ["truck"]
+    labels: list[Word] = msgspec.field(default_factory=lambda: ["truck"])
     """Classes that are judged by themselves, beside all together."""
     holidays: list[datetime.date] = []
     """Dates of the site that are not as usual: neither judged by what is, nor part of it."""
@@ -36,7 +36,7 @@ class History(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 class First(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The first vehicle of a class after so many days without one."""
 
-    on: bool = True
+    enabled: bool = True
     days: Days = 28
     watched_share_min: Share = 0.5
     """Of the time without one, as much must have been watched."""
@@ -47,10 +47,10 @@ class First(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 class Surge(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """More than usual, over some hours."""
 
-    on: bool = True
+    enabled: bool = True
     hours: Hours = 3
-    factor: Factor = 1.6
-    score: Score = 5.0
+    factor: Factor = 1.75
+    score: Score = 7.0
     """How many times the usual spread."""
     vehicles_min: Vehicles = 20
     """How many more than usual at least."""
@@ -59,7 +59,7 @@ class Surge(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 class Drop(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Fewer than usual, over some hours."""
 
-    on: bool = True
+    enabled: bool = True
     hours: Hours = 3
     share_max: Share = 0.5
     """Of what is usual."""
@@ -71,7 +71,7 @@ class Drop(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 class Cessation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Nothing in a direction, while so many vehicles were to be expected."""
 
-    on: bool = True
+    enabled: bool = True
     expected_min: Vehicles = 40
     hours_min: Hours = 6
 
@@ -79,7 +79,7 @@ class Cessation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 class Resumption(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Vehicles in a direction that had ceased, or in which none came for so many days."""
 
-    on: bool = True
+    enabled: bool = True
     vehicles_min: Vehicles = 3
     """Within a day; fewer may be a mistake of counting."""
     days: Days = 14
@@ -88,7 +88,7 @@ class Resumption(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 class Queue(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """So many vehicles standing in a zone for so long."""
 
-    on: bool = True
+    enabled: bool = True
     vehicles: Vehicles = 20
     minutes: Minutes = 15
     over_share: Share = 0.7
@@ -98,7 +98,7 @@ class Queue(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 class Balance(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Out minus back over some days, against what is usual for the place."""
 
-    on: bool = True
+    enabled: bool = True
     days: Annotated[int, msgspec.Meta(ge=1, le=31)] = 7
     share: Share = 0.15
     """How much of all vehicles the difference must be, beyond the usual."""
@@ -109,21 +109,21 @@ class Balance(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 class Blind(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A device that reports and sees nothing, at an hour at which it usually does."""
 
-    on: bool = True
+    enabled: bool = True
     minutes: Minutes = 30
 
 
 class Silent(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A device of which nothing is heard, while the collector listens."""
 
-    on: bool = True
+    enabled: bool = True
     minutes: Minutes = 60
 
 
 class ClockWrong(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A device whose clock differs from the collector's by so much, for so long; or was not set for as long."""
 
-    on: bool = True
+    enabled: bool = True
     seconds: Seconds = 60
     minutes: Minutes = 30
 
@@ -131,7 +131,7 @@ class ClockWrong(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 class Outbox(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A device that is heard, and has ever more reports to send."""
 
-    on: bool = True
+    enabled: bool = True
     reports: Vehicles = 120
     """So many wait at least."""
     hours: Hours = 3
@@ -177,7 +177,7 @@ class Tell(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 class Alerts(Rules, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """All of it."""
 
-    on: bool = True
+    enabled: bool = True
     tell: Tell = Tell()
     sites: dict[Name, Rules] = {}
     """Sites with rules of their own; what is not said there is as it is here."""

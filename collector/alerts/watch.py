@@ -253,7 +253,7 @@ class _Look:
 
     def _firsts(self) -> list[Found]:
         state = self._state("site", SiteState)
-        if not self._rules.first.on:
+        if not self._rules.first.enabled:
             return []
         if state.begun_ms is None:
             ((state.begun_ms,),) = self._reading.rows(
@@ -337,7 +337,7 @@ class _Look:
         found: list[Found] = []
         for call in calls(self._reading, site=self._site, after_id=state.call_id, limit=CALLS_MAX):
             state.call_id = call.id
-            if call.kind == "rare-class" and call.label and self._rules.first.on:
+            if call.kind == "rare-class" and call.label and self._rules.first.enabled:
                 found += self._call(state, call)
         return found
 
