@@ -194,8 +194,11 @@ def summary(transcript: list[str], messages: list[tuple[str, Any]], package: Pat
     if numbers != list(range(1, len(numbers) + 1)):
         unseen.append("reports without a gap")
 
-    lines = next((json.loads(line[9:])["lines"] for line in transcript if line.startswith("=counted= {")), {"line": {}})
-    real = Counter({(way, label): count for way, by in lines["line"].items() for label, count in by.items() if count})
+    of_clip: Any = {"line": {}}
+    for line in transcript:
+        if line.startswith("=counted= {"):
+            of_clip = json.loads(line.removeprefix("=counted= "))["lines"]
+    real = Counter({(way, label): count for way, by in of_clip["line"].items() for label, count in by.items() if count})
     print(f"  a real clip: counted {shown(real)}, people saw {shown(truth_of_the_part())}")
     if real != truth_of_the_part():
         unseen.append("the detector that ships counting what people saw")
