@@ -132,25 +132,16 @@ class Subscriber:
                 case Arrival():
                     arrivals.append(event)
                 case Subscribed(resumed):
-                    self.subscriptions += 1
-                    self._answer_by_ms = None
-                    self._subscribed_at_ms = self._clock.monotonic_ms()
-                    self._ask_at_ms = self._subscribed_at_ms + int(ASK_EVERY_S * 1000)
-                    self.listening_ms = self._clock.real_ms()
-                    _LOG.info("subscribed at %s%s", self._mqtt, ", session resumed" if resumed else "")
+                    self._begin(resumed=resumed)
                 case Taken(number, reason):
                     _tell(self._said.pop(number, None), reason)
                 case Ended():
                     ended = event
-        if ended is None and self._answer_by_ms is None:
-            self._publish(link)
         try:
             if arrivals:
                 self._take(link, arrivals)
-            if self._wishes and ended is None:
-                self._hurry()
-            if ended is None and self._answer_by_ms is None and self._clock.monotonic_ms() >= self._ask_at_ms:
-                self._ask(link)
+            if ended is None and self._answer_by_ms is None:
+                self._speak(link)
         except CollectorError as error:
             self._rest(str(error))
             return
@@ -158,6 +149,22 @@ class Subscriber:
             self._lost(ended)
         elif self._answer_by_ms is not None and self._clock.monotonic_ms() >= self._answer_by_ms:
             self._lost(Ended(f"{self._mqtt} gave no answer within {ANSWER_WAIT_S:g} s"))
+
+    def _begin(self, *, resumed: bool) -> None:
+        self.subscriptions += 1
+        self._answer_by_ms = None
+        self._subscribed_at_ms = self._clock.monotonic_ms()
+        self._ask_at_ms = self._subscribed_at_ms + int(ASK_EVERY_S * 1000)
+        self.listening_ms = self._clock.real_ms()
+        _LOG.info("subscribed at %s%s", self._mqtt, ", session resumed" if resumed else "")
+
+    def _speak(self, link: Link) -> None:
+        """Say what others want said, and ask for what is missing if it is time, or somebody wishes it."""
+        self._publish(link)
+        if self._wishes:
+            self._hurry()
+        if self._clock.monotonic_ms() >= self._ask_at_ms:
+            self._ask(link)
 
     def close(self) -> None:
         """End the connection; the broker keeps the session. The store stays open."""
