@@ -41,7 +41,9 @@ def open_camera(
         try:
             password = path.read_text(encoding="utf-8").rstrip("\r\n")
         except (OSError, UnicodeDecodeError) as error:
-            raise InputError(f"camera.password_file {path} cannot be read: {error}") from error
+            raise InputError(f"camera: the password in {path} cannot be read: {error}") from error
+        if not password:
+            log.warning("camera: the password in %s is empty", path)
     source = Source(
         config.url,
         username=config.username,

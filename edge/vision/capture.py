@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from edge.clock import Clock, SystemClock
 from edge.errors import WorkError
+from edge.secrecy import masked
 
 Picture = NDArray[np.uint8]
 
@@ -61,7 +62,7 @@ class Source:
         """For people and logs: without user name, password and query."""
         if self.kind != "stream":
             return self.address
-        parts = urlsplit(self.address)
+        parts = urlsplit(masked(self.address))
         return urlunsplit((parts.scheme, parts.hostname or "", parts.path, "", ""))
 
 
