@@ -9,22 +9,36 @@ import json
 import logging
 import signal
 import sys
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from tqdm import tqdm
+
+from collector import token_command, views_command
+from collector.alerts.book import acknowledge, alerts, deliveries
+from collector.alerts.channels import Channel, Mqtt, apprise_channels
+from collector.alerts.thread import AlertThread
+from collector.api.live_board import LiveBoard
+from collector.calendar import INTERVALS
 from collector.clock import SystemClock
-from collector.config import load
+from collector.config import Configuration, load
 from collector.devices import devices, gaps
 from collector.errors import CollectorError, InputError
-from collector.show import as_json, as_table, zones_as_json, zones_as_table
+from collector.export import FORMATS
+from collector.moments import Moment
+from collector.serving import serving
+from collector.show import zones_as_json, zones_as_table
+from collector.show_alerts import alerts_as_json, alerts_as_table
 from collector.show_devices import devices_as_json, devices_as_table, gaps_as_json, gaps_as_table
-from collector.store import Store, open_store
+from collector.show_rollups import rollups_as_json, rollups_as_table
+from collector.store import POSTGRES, Store, open_store
 from collector.subscriber import Subscriber
-from collector.totals import Selection, totals
+from collector.views.places import Sites
+from collector.views.results import Scope
+from collector.views.schemes import OWN, SCHEMES
 from collector.zones import last_zones
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -47,11 +61,28 @@ def _run(arguments: argparse.Namespace) -> None:
         configuration.store,
         refusals_max=configuration.refusals_max,
         password_file=configuration.store_password_file,
+        time_zones=configuration.time_zones,
     ) as store:
-        subscriber = Subscriber(configuration.mqtt, store, batch_max=configuration.batch_max)
+        board = LiveBoard(SystemClock().real_ms)
+        _sum_up(store)
+        subscriber = Subscriber(
+            configuration.mqtt,
+            store,
+            batch_max=configuration.batch_max,
+            on_commit=board.committed,
+            on_glimpse=board.take,
+        )
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: subscriber.stop())
-        subscriber.run()
+        beside = _alert_thread(configuration, subscriber)
+        if beside is not None:
+            beside.start()
+        try:
+            with serving(configuration, board, subscriber):
+                subscriber.run()
+        finally:
+            if beside is not None:
+                beside.stop()
         tally = subscriber.tally
         logging.getLogger(__name__).info(
             "stopped: %d reports stored, %d came twice, %d messages refused",
@@ -59,24 +90,70 @@ def _run(arguments: argparse.Namespace) -> None:
         )
 
 
-def _totals(arguments: argparse.Namespace) -> None:
-    if arguments.from_ms is not None and arguments.to_ms is not None and arguments.from_ms >= arguments.to_ms:
-        raise InputError("--from must be before --to")
-    selection = Selection(
-        site=arguments.site,
-        device=arguments.device,
-        line=arguments.line,
-        from_ms=arguments.from_ms,
-        to_ms=arguments.to_ms,
+def _alert_thread(configuration: Configuration, subscriber: Subscriber) -> AlertThread | None:
+    """What watches beside the intake; InputError where its channels cannot be made."""
+    settings = configuration.alerts
+    if not settings.enabled:
+        return None
+    channels: list[Channel] = []
+    if settings.tell.mqtt:
+        channels.append(Mqtt(subscriber.say, root=configuration.mqtt.root))
+    if settings.tell.urls_file is not None:
+        channels += apprise_channels(settings.tell.urls_file, pictures=settings.tell.pictures)
+    return AlertThread(
+        lambda: open_store(
+            configuration.store,
+            password_file=configuration.store_password_file,
+            time_zones=configuration.time_zones,
+        ),
+        settings,
+        configuration.sites,
+        channels=channels,
+        holder=configuration.mqtt.client_id,
+        listening=lambda: subscriber.listening_ms,
     )
-    with _store_of(arguments) as store:
-        found = totals(store, selection)
+
+
+def _sum_up(store: Store) -> None:
+    """What a store of an older version never summed up, or in another zone than a site is now told to have."""
+    for state in store.rollups():
+        if not state.complete or state.time_zone not in (None, state.wanted):
+            log = logging.getLogger(__name__)
+            log.info("summing up the reports of %s/%s, in the zone %s", state.site, state.device, state.wanted)
+            store.rebuild(state.device_id)
+
+
+def _totals(arguments: argparse.Namespace) -> None:
+    views_command.check(arguments)
+    with _store_and_sites(arguments) as (store, sites):
+        views_command.show_totals(store, sites, arguments)
+
+
+def _balance(arguments: argparse.Namespace) -> None:
+    views_command.check(arguments)
+    with _store_and_sites(arguments) as (store, sites):
+        views_command.show_balance(store, sites, arguments)
+
+
+def _export(arguments: argparse.Namespace) -> None:
+    views_command.check(arguments)
+    with _store_and_sites(arguments) as (store, sites):
+        views_command.export_records(store, sites, arguments)
+
+
+def _rollup(arguments: argparse.Namespace) -> None:
+    with _store_and_sites(arguments, write=arguments.rebuild) as (store, _):
+        states = store.rollups()
+        if arguments.rebuild:
+            for state in tqdm(states, unit="device", file=sys.stderr, disable=None):
+                store.rebuild(state.device_id)
+            states = store.rollups()
     if arguments.json:
-        print(json.dumps(as_json(found, selection), sort_keys=True))
-    elif found:
-        print(as_table(found))
+        print(json.dumps(rollups_as_json(states), sort_keys=True))
+    elif states:
+        print(rollups_as_table(states))
     else:
-        print("no reports in this selection", file=sys.stderr)
+        print("no device has said anything yet", file=sys.stderr)
 
 
 def _zones(arguments: argparse.Namespace) -> None:
@@ -113,7 +190,62 @@ def _gaps(arguments: argparse.Namespace) -> None:
         print("nothing is missing", file=sys.stderr)
 
 
-_COMMANDS = {"run": _run, "totals": _totals, "zones": _zones, "devices": _devices, "gaps": _gaps}
+def _alerts(arguments: argparse.Namespace) -> None:
+    now_ms = SystemClock().real_ms()
+    if arguments.acknowledge is not None:
+        if not arguments.by:
+            raise InputError("--acknowledge needs --by NAME, who takes note")
+        with _store_and_sites(arguments, write=True) as (store, _):
+            note = arguments.note or ""
+            found = [acknowledge(store, arguments.acknowledge, by=arguments.by, note=note, now_ms=now_ms)]
+            with store.reading() as reading:
+                said = {found[0].id: deliveries(reading, found[0].id)}
+    elif arguments.by or arguments.note:
+        raise InputError("--by and --note go with --acknowledge ID")
+    else:
+        scope = Scope(site=arguments.site, device=arguments.device)
+        with _store_of(arguments) as store, store.reading() as reading:
+            found = alerts(reading, scope, open_only=arguments.open, limit=arguments.limit)
+            said = {one.id: deliveries(reading, one.id) for one in found} if arguments.json else {}
+    if arguments.json:
+        print(json.dumps(alerts_as_json(found, said, now_ms=now_ms), sort_keys=True))
+    elif found:
+        print(alerts_as_table(found, now_ms=now_ms))
+    else:
+        print("no open alerts" if arguments.open else "no alerts yet", file=sys.stderr)
+
+
+_COMMANDS = {
+    "run": _run,
+    "totals": _totals,
+    "balance": _balance,
+    "zones": _zones,
+    "devices": _devices,
+    "gaps": _gaps,
+    "export": _export,
+    "rollup": _rollup,
+    "token": token_command.token,
+    "alerts": _alerts,
+}
+
+
+@contextmanager
+def _store_and_sites(arguments: argparse.Namespace, *, write: bool = False) -> Iterator[tuple[Store, Sites]]:
+    """The store that was named, and what is told of its sites."""
+    if arguments.store is not None:
+        if write and not POSTGRES.match(arguments.store) and not Path(arguments.store).is_file():
+            raise InputError(f"store {arguments.store} does not exist")
+        with open_store(arguments.store, write=write) as store:
+            yield store, {}
+        return
+    configuration = load(arguments.config)
+    with open_store(
+        configuration.store,
+        write=write,
+        password_file=configuration.store_password_file,
+        time_zones=configuration.time_zones,
+    ) as store:
+        yield store, configuration.sites
 
 
 def _store_of(arguments: argparse.Namespace) -> Store:
@@ -132,25 +264,70 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--config", type=Path, required=True, help="the collector's YAML file")
     sums = commands.add_parser("totals", help="vehicles per line, direction and class")
     _add_common(sums)
-    sums.add_argument("--line", help="only this counting line")
-    sums.add_argument("--from", dest="from_ms", type=_time, metavar="TIME", help="a date (UTC) or RFC 3339 time")
-    sums.add_argument("--to", dest="to_ms", type=_time, metavar="TIME", help="the end, not included")
+    _add_span(sums)
+    _add_classes(sums)
+    sums.add_argument("--daylight", action="store_true", help="by day and by night apart")
+    net = commands.add_parser("balance", help="how many went out and have not come back, per class")
+    _add_common(net)
+    _add_span(net)
+    net.add_argument("--scheme", default=OWN, choices=[OWN, *SCHEMES], help="classes of another scheme")
     queues = commands.add_parser("zones", help="who is in the queue zones, as last reported")
     _add_common(queues)
     fleet = commands.add_parser("devices", help="which devices are there, when and how late they report")
     _add_common(fleet)
     lacks = commands.add_parser("gaps", help="which reports are missing, and which are gone for good")
     _add_common(lacks)
+    news = commands.add_parser("alerts", help="what was unusual, newest first; and to take note of it")
+    _add_common(news)
+    news.add_argument("--open", action="store_true", help="only what is not over")
+    news.add_argument("--limit", type=int, default=50, metavar="N", help="at most so many (50)")
+    news.add_argument("--acknowledge", type=int, metavar="ID", help="take note of this one")
+    news.add_argument("--by", metavar="NAME", help="who takes note")
+    news.add_argument("--note", metavar="TEXT", help="what they write beside it")
+    rows = commands.add_parser("export", help="a row per line, direction, class and interval, into a file")
+    _add_source(rows)
+    _add_span(rows)
+    _add_classes(rows)
+    rows.add_argument("--out", type=Path, default=Path("-"), metavar="FILE", help="or - for standard output (default)")
+    rows.add_argument("--format", choices=FORMATS, help="unless the name of the file tells it")
+    sums_kept = commands.add_parser("rollup", help="how far hours and days are summed up; --rebuild: anew")
+    _add_where(sums_kept)
+    sums_kept.add_argument("--rebuild", action="store_true", help="sum up all reports anew, device by device")
+    sums_kept.add_argument("--json", action="store_true", help="one JSON object")
+    token_command.add_parser(commands)
     return parser
 
 
+def _add_span(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--line", help="only this counting line")
+    when = "a date or a time in the site's own zone, or an RFC 3339 time"
+    command.add_argument("--from", dest="from_", type=_moment, metavar="TIME", help=when)
+    command.add_argument("--to", type=_moment, metavar="TIME", help="the end, not included")
+
+
+def _add_classes(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--interval", choices=INTERVALS, help="of the site's calendar")
+    command.add_argument("--scheme", default=OWN, choices=[OWN, *SCHEMES], help="classes of another scheme")
+    command.add_argument("--estimate", action="store_true", help="also scaled from watched time to all of it")
+    command.add_argument("--load", action="store_true", help="also about how many tonnes, as told for the site")
+    command.add_argument("--places", action="store_true", help="lines that several devices watch as one")
+
+
 def _add_common(command: argparse.ArgumentParser) -> None:
+    _add_source(command)
+    command.add_argument("--json", action="store_true", help="one JSON object")
+
+
+def _add_source(command: argparse.ArgumentParser) -> None:
+    _add_where(command)
+    command.add_argument("--site", help="only this site")
+    command.add_argument("--device", help="only this device")
+
+
+def _add_where(command: argparse.ArgumentParser) -> None:
     where = command.add_mutually_exclusive_group(required=True)
     where.add_argument("--config", type=Path, help="the collector's YAML file, which names the store")
     where.add_argument("--store", metavar="PATH|URL", help="the store itself: a file, or postgresql://...")
-    command.add_argument("--site", help="only this site")
-    command.add_argument("--device", help="only this device")
-    command.add_argument("--json", action="store_true", help="one JSON object")
 
 
 def _version() -> str:
@@ -160,14 +337,8 @@ def _version() -> str:
         return "of a source tree that is not installed"
 
 
-def _time(text: str) -> int:
-    """Milliseconds UTC of a date or of a time with its zone."""
+def _moment(text: str) -> Moment:
     try:
-        time = datetime.fromisoformat(text)
+        return Moment.of(text)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a time such as 2026-11-22T06:00:00Z") from None
-    if time.tzinfo is None:
-        if time.time() != datetime.min.time() or "T" in text:
-            raise argparse.ArgumentTypeError(f"{text!r} does not say its zone; add Z for UTC")
-        time = time.replace(tzinfo=UTC)
-    return (time - _EPOCH) // timedelta(milliseconds=1)
+        raise argparse.ArgumentTypeError(f"{text!r} is not a time such as 2026-11-22 or 2026-11-22T06:00Z") from None

@@ -5,35 +5,40 @@ The order of the work:
    follows is a plain read, change, write.
 2. Reports are sifted by their key: new, known, or another one under a known key.
 3. New reports and their counts are added. A report's lines, directions and classes are its layout, so a count of zero
-   is told from a line that nobody watched, and only counts above zero need a row.
+   is told from a line that nobody watched, and only counts above zero need a row. The roll-ups follow.
 4. The journals move on: what is missing, what came late, what was asked for or is gone.
-5. What a device said last, how late it reports; refusals, the last so many.
+5. What a device said last, how late it reports; what it called out; refusals, the last so many.
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
 from collector.accounts import Accounts, Devices
-from collector.ingest import Received, Refusal, Said, refuse
+from collector.calls import keep
+from collector.ingest import Called, Received, Refusal, Said, refuse
 from collector.lateness import Lateness
 from collector.names import Names
-from collector.store import Asked, Gone, Item, Tally
+from collector.rollups import Marks, Rollups
+from collector.store import Asked, Gone, Hurried, Item, RollupState, Tally
 from collector.tables import ReportRow, Tables
 from edge.delivery.report import Report, decode, milliseconds_of
 
+_INFO = "(SELECT payload FROM said WHERE device_id = device.id AND channel = 'info')"
+_MARKS = "time_zone, hours_ms, days_ms"
 _LATENESS = "heard_ms, newest_start_ms, newest_width_ms, late_ms, worst_ms, worst_at_ms, clock_synced"
 
 
 class Intake:
     """Puts batches into `tables`; `forget` what is remembered when a transaction was rolled back."""
 
-    def __init__(self, tables: Tables, *, refusals_max: int) -> None:
+    def __init__(self, tables: Tables, *, refusals_max: int, time_zones: Mapping[str, str]) -> None:
         self._tables = tables
         self._refusals_max = refusals_max
         self._names = Names(tables)
         self._accounts = Accounts(tables, self._names)
+        self._rollups = Rollups(tables, time_zones)
 
     def forget(self) -> None:
         """Look every name up anew."""
@@ -44,7 +49,8 @@ class Intake:
         self._names.keep_bound()
         reports: list[Received] = []
         said: list[Said] = []
-        asked: list[Asked] = []
+        called: list[Called] = []
+        asked: list[Asked | Hurried] = []
         gone: list[Gone] = []
         refusals: list[Refusal] = []
         for item in batch:
@@ -53,31 +59,56 @@ class Intake:
                     reports.append(item)
                 case Said():
                     said.append(item)
-                case Asked():
+                case Called():
+                    called.append(item)
+                case Asked() | Hurried():
                     asked.append(item)
                 case Gone():
                     gone.append(item)
                 case Refusal():
                     refusals.append(item)
         names = {(one.report.site, one.report.device) for one in reports}
-        others: list[Said | Asked | Gone] = [*said, *asked, *gone]
+        others: list[Said | Called | Asked | Gone | Hurried] = [*said, *called, *asked, *gone]
         names.update((one.site, one.device) for one in others)
         devices = {name: self._names.id_of("device", ("site", "device"), name) for name in sorted(names)}
-        latenesses = self._hold(sorted(devices.values()))
+        latenesses, marks = self._hold(sorted(devices.values()))
         sifted = self._sift(reports, devices)
-        self._add(sifted.new, now_ms)
+        self._take_zones(said, devices, marks)
+        if added := self._add(sifted.new, now_ms):
+            self._rollups.advance(added, marks, {device_id: site for (site, _), device_id in devices.items()})
         totals = [one for one in said if one.channel == "total"]
         noted = self._accounts.move(devices, sifted.arrived, [*totals, *gone, *asked], now_ms=now_ms)
         alive = {devices[one.site, one.device] for one in said if one.live}
         self._note_lateness(latenesses, sifted, alive, now_ms)
         self._say(devices, said, now_ms)
+        if called:
+            keep(self._tables, devices, called, now_ms=now_ms)
         refusals += sifted.refusals
         self._refuse(refusals, now_ms)
-        return Tally(len(sifted.new), sifted.duplicates, len(refusals), len(said), noted)
+        return Tally(len(sifted.new), sifted.duplicates, len(refusals), len(said) + len(called), noted)
 
-    def _hold(self, device_ids: Sequence[int]) -> dict[int, Lateness]:
-        query = f"SELECT id, {_LATENESS} FROM device WHERE id IN {{numbers}} ORDER BY id {self._tables.holding}"
-        return {row[0]: Lateness.of(row[1:]) for row in self._tables.rows_of(query, device_ids)}
+    def rebuild(self, device_id: int) -> None:
+        """Sum up all reports of a device anew, inside a transaction that the store opened."""
+        self._hold([device_id])
+        ((site, payload),) = self._tables.rows(f"SELECT site, {_INFO} FROM device WHERE id = ?", (device_id,))
+        self._rollups.rebuild(device_id, Marks(time_zone=self._rollups.wanted(site, payload)))
+
+    def rollups(self) -> list[RollupState]:
+        """How far the roll-ups of every device go."""
+        rows = self._tables.rows(
+            f"SELECT id, site, device, time_zone, {_INFO}, hours_ms, newest_start_ms FROM device ORDER BY site, device"
+        )
+        return [
+            RollupState(
+                id_, site, device, time_zone, self._rollups.wanted(site, info), hours is not None or newest is None
+            )
+            for id_, site, device, time_zone, info, hours, newest in rows
+        ]
+
+    def _hold(self, device_ids: Sequence[int]) -> tuple[dict[int, Lateness], dict[int, Marks]]:
+        query = f"SELECT id, {_MARKS}, {_LATENESS} FROM device WHERE id IN {{numbers}} ORDER BY id"
+        rows = self._tables.rows_of(f"{query} {self._tables.holding}", device_ids)
+        return {row[0]: Lateness.of(row[4:]) for row in rows}, {row[0]: Marks(*row[1:4]) for row in rows}
 
     def _sift(self, reports: Sequence[Received], devices: Devices) -> "_Sifted":
         sifted = _Sifted()
@@ -110,7 +141,7 @@ class Intake:
                 sifted.refusals.append(_other(received))
         return sifted
 
-    def _add(self, new: dict[tuple[int, int], tuple[int, Received]], now_ms: int) -> None:
+    def _add(self, new: dict[tuple[int, int], tuple[int, Received]], now_ms: int) -> list[ReportRow]:
         rows = []
         for (run_id, seq), (device_id, received) in new.items():
             report = received.report
@@ -135,6 +166,13 @@ class Intake:
             )
         if rows:
             self._tables.add(rows)
+        return rows
+
+    def _take_zones(self, said: Sequence[Said], devices: Devices, marks: dict[int, Marks]) -> None:
+        for one in said:
+            if one.channel == "info":
+                device_id = devices[one.site, one.device]
+                self._rollups.take_zone(device_id, self._rollups.wanted(one.site, one.payload), marks[device_id])
 
     def _note_lateness(self, latenesses: dict[int, Lateness], sifted: "_Sifted", alive: set[int], now_ms: int) -> None:
         by_device: dict[int, list[Report]] = defaultdict(list)

@@ -1,4 +1,4 @@
-"""The tables of the collector's store in PostgreSQL, version 1, in a schema of their own: `crossing`.
+"""The tables of the collector's store in PostgreSQL, version 2, in a schema of their own: `crossing`.
 
 `report` and `vehicles` are partitioned by the start of the bucket, a month each, made when first needed. A key that is
 unique over all partitions has to hold the partition's column, so the key of a report is a table of its own.
@@ -6,7 +6,9 @@ unique over all partitions has to hold the partition's column, so the key of a r
 
 from datetime import UTC, datetime
 
-VERSION = 1
+from collector.alerts import schema as alerts
+
+VERSION = 2
 MONTHS_FROM = 2020
 MONTHS_UNTIL = 2100
 """Years with partitions; a report of any other time (a clock that was never set) goes to the default partition."""
@@ -21,6 +23,7 @@ CREATE TABLE device (
   site TEXT NOT NULL, device TEXT NOT NULL,
   heard_ms BIGINT, newest_start_ms BIGINT, newest_width_ms BIGINT, late_ms BIGINT,
   worst_ms BIGINT, worst_at_ms BIGINT, clock_synced INT,
+  time_zone TEXT, hours_ms BIGINT, days_ms BIGINT,
   UNIQUE (site, device)
 );
 CREATE TABLE run (
@@ -86,8 +89,28 @@ CREATE TABLE refusal (
   id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
   received_ms BIGINT NOT NULL, topic TEXT NOT NULL, reason TEXT NOT NULL, payload BYTEA NOT NULL
 );
+{rollups}
 INSERT INTO version VALUES ({version});
 """
+ROLLUPS = """
+CREATE TABLE rollup_watched (
+  level SMALLINT NOT NULL, device_id BIGINT NOT NULL REFERENCES device,
+  start_ms BIGINT NOT NULL, layout_id BIGINT NOT NULL,
+  watched_ms BIGINT NOT NULL, reported_ms BIGINT NOT NULL, reports BIGINT NOT NULL,
+  PRIMARY KEY (level, device_id, start_ms, layout_id)
+);
+CREATE TABLE rollup_vehicles (
+  level SMALLINT NOT NULL, series_id BIGINT NOT NULL, start_ms BIGINT NOT NULL, number BIGINT NOT NULL,
+  PRIMARY KEY (level, series_id, start_ms)
+);
+"""
+UPGRADES = {
+    1: "ALTER TABLE device ADD COLUMN time_zone TEXT, ADD COLUMN hours_ms BIGINT, ADD COLUMN days_ms BIGINT;"
+    + ROLLUPS
+    + alerts.POSTGRES
+    + "UPDATE version SET version = 2;"
+}
+"""By the version that is found: what makes the next one of it. Reports are summed up by `Store.rebuild`."""
 DEFAULTS = """
 CREATE TABLE report_default PARTITION OF report DEFAULT;
 CREATE TABLE vehicles_default PARTITION OF vehicles DEFAULT;
@@ -102,7 +125,7 @@ SELECT create_hypertable('crossing.vehicles', 'start_ms', chunk_time_interval =>
 def creation(*, timescale: bool) -> str:
     """All of the statements that make the tables."""
     partitioned = "" if timescale else "PARTITION BY RANGE (start_ms)"
-    tables = TABLES.format(partitioned=partitioned, version=VERSION)
+    tables = TABLES.format(partitioned=partitioned, rollups=ROLLUPS, version=VERSION) + alerts.POSTGRES
     return tables + (HYPERTABLES.format(month_ms=MONTH_MS) if timescale else DEFAULTS)
 
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Self
 
 import psycopg
@@ -20,8 +21,18 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from collector.errors import CollectorError, InputError
 from collector.ingest import Received, Refusal
 from collector.intake import Intake, start_ms_of
-from collector.postgres_schema import VERSION, creation, month_of, partition
-from collector.store import DUE, Gap, Item, Tally, UnstorableError, due_parameters
+from collector.postgres_schema import UPGRADES, VERSION, creation, month_of, partition
+from collector.store import (
+    DUE,
+    TOO_LONG,
+    Gap,
+    Item,
+    RollupState,
+    Tally,
+    TooLongError,
+    UnstorableError,
+    due_parameters,
+)
 from collector.tables import ReportRow
 
 _LOG = logging.getLogger(__name__)
@@ -42,12 +53,19 @@ class PostgresStore:
     """The store in the database at `url`, its tables made where there are none."""
 
     def __init__(
-        self, url: str, *, write: bool = True, refusals_max: int = 1_000, password_file: Path | None = None
+        self,
+        url: str,
+        *,
+        write: bool = True,
+        refusals_max: int = 1_000,
+        password_file: Path | None = None,
+        time_zones: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self.url = url
         self._connect_to, self._name = _connection_of(url, password_file)
         self._write = write
         self._refusals_max = refusals_max
+        self._time_zones = time_zones
         self._database: psycopg.Connection[tuple[Any, ...]] | None = None
         self._partitions: set[tuple[int, int]] = set()
         with self._explained():
@@ -81,6 +99,19 @@ class PostgresStore:
                 self._intake.forget()  # it may hold ids that are rolled back
                 raise
 
+    def rebuild(self, device_id: int) -> None:
+        """Sum up all reports of a device anew, in one transaction."""
+        with self._explained():
+            database = self._open()
+            with database.transaction():
+                self._intake.rebuild(device_id)
+
+    def rollups(self) -> list[RollupState]:
+        """How far the roll-ups of every device go, and in which zone, sorted by name."""
+        with self._explained():
+            self._open()
+            return self._intake.rollups()
+
     def due(self, *, now_ms: int, heard_after_ms: int, limit: int) -> list[Gap]:
         """The ranges to ask for, longest due first, of devices that were heard since `heard_after_ms`."""
         parameters = due_parameters(now_ms=now_ms, heard_after_ms=heard_after_ms, limit=limit)
@@ -95,13 +126,26 @@ class PostgresStore:
             return [Refusal(topic, bytes(payload), reason) for topic, payload, reason in rows]
 
     @contextmanager
-    def reading(self) -> Iterator["_Reading"]:
-        """One consistent view of the store, whatever is written meanwhile."""
+    def writing(self) -> Iterator["_Tables"]:
+        """One transaction that may write: committed when it is left, rolled back where an error leaves it."""
+        with self._explained():
+            database = self._open()
+            with database.transaction():
+                yield _Tables(database)
+
+    @contextmanager
+    def reading(self, *, seconds_max: float | None = None) -> Iterator["_Reading"]:
+        """One consistent view of the store, whatever is written meanwhile; no query in it takes longer than that."""
         with self._explained():
             database = self._open()
             with database.transaction():
                 database.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
-                yield _Reading(database)
+                if seconds_max is not None:
+                    database.execute(f"SET LOCAL statement_timeout = {max(1, int(1_000 * seconds_max))}")
+                try:
+                    yield _Reading(database)
+                except psycopg.errors.QueryCanceled as error:
+                    raise TooLongError(TOO_LONG) from error
 
     def _open(self) -> psycopg.Connection[tuple[Any, ...]]:
         if self._database is not None and not self._database.closed:
@@ -109,12 +153,13 @@ class PostgresStore:
         database = psycopg.connect(self._connect_to, autocommit=True)
         try:
             database.execute("SET search_path TO crossing")
+            database.execute("SET jit = off")  # all of ours are short, and compiling takes longer than they do
             database.execute(f"SET statement_timeout = {STATEMENT_WAIT_MS}")
             self._prepare(database)
         except BaseException:
             database.close()
             raise
-        self._intake = Intake(_Tables(database), refusals_max=self._refusals_max)
+        self._intake = Intake(_Tables(database), refusals_max=self._refusals_max, time_zones=self._time_zones)
         self._partitions.clear()
         self._database = database
         return database
@@ -126,7 +171,11 @@ class PostgresStore:
             ((there,),) = database.execute("SELECT to_regclass('crossing.version') IS NOT NULL").fetchall()
             if there:
                 found = database.execute("SELECT version FROM version").fetchall()
-                if found != [(VERSION,)]:
+                version = found[0][0] if len(found) == 1 else 0
+                while self._write and version in UPGRADES:
+                    database.execute(sql.SQL(UPGRADES[version]))
+                    version += 1
+                if version != VERSION:
                     raise InputError(f"store {self._name} is not a collector's store of version {VERSION}")
             elif not self._write:
                 raise InputError(f"store {self._name} is empty")
@@ -188,6 +237,9 @@ class _Tables:
 
     def rows_of(self, query: str, numbers: Sequence[int]) -> list[tuple[Any, ...]]:
         return self._database.execute(_in(query), (list(numbers),)).fetchall()
+
+    def fill(self, statement: str, numbers: Sequence[int]) -> None:
+        self._database.execute(_in(statement), (list(numbers),))
 
     def known(self, wanted: dict[int, list[int]]) -> list[tuple[int, int, bytes]]:
         runs = [run_id for run_id, numbers in wanted.items() for _ in numbers]

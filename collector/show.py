@@ -64,12 +64,12 @@ def zones_as_json(states: Sequence[ZoneState]) -> dict[str, Any]:
     }
 
 
-def aligned(rows: Sequence[Sequence[str]]) -> str:
-    """Columns: four of names, and then of numbers."""
+def aligned(rows: Sequence[Sequence[str]], *, names: int = 4) -> str:
+    """Columns: so many of names, and then of numbers."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return "\n".join(
         "  ".join(
-            cell.ljust(width) if i < 4 else cell.rjust(width)
+            cell.ljust(width) if i < names else cell.rjust(width)
             for i, (cell, width) in enumerate(zip(row, widths, strict=True))
         )
         for row in rows

@@ -1,7 +1,33 @@
-"""The tables of the collector's store in SQLite, version 2."""
+"""The tables of the collector's store in SQLite, version 3, and how an older store becomes one."""
+
+from collector.alerts import schema as alerts
 
 APPLICATION_ID = 0x43524F53  # "CROS", in the header of the file
-VERSION = 2
+VERSION = 3
+_ROLLUPS = (  # level 1: hours, 2: days; layout_id 0: blind
+    """CREATE TABLE rollup_watched (
+      level INTEGER NOT NULL, device_id INTEGER NOT NULL REFERENCES device,
+      start_ms INTEGER NOT NULL, layout_id INTEGER NOT NULL,
+      watched_ms INTEGER NOT NULL, reported_ms INTEGER NOT NULL, reports INTEGER NOT NULL,
+      PRIMARY KEY (level, device_id, start_ms, layout_id)
+    ) WITHOUT ROWID""",
+    """CREATE TABLE rollup_vehicles (
+      level INTEGER NOT NULL, series_id INTEGER NOT NULL REFERENCES series,
+      start_ms INTEGER NOT NULL, number INTEGER NOT NULL,
+      PRIMARY KEY (level, series_id, start_ms)
+    ) WITHOUT ROWID""",
+)
+UPGRADES = {
+    2: (
+        "ALTER TABLE device ADD COLUMN time_zone TEXT",
+        "ALTER TABLE device ADD COLUMN hours_ms INTEGER",
+        "ALTER TABLE device ADD COLUMN days_ms INTEGER",
+        *_ROLLUPS,
+        *alerts.SQLITE,
+        "PRAGMA user_version = 3",
+    )
+}
+"""By the version that is found: what makes the next one of it. Reports are summed up by `Store.rebuild`."""
 STATEMENTS = (
     f"PRAGMA application_id = {APPLICATION_ID}",
     f"PRAGMA user_version = {VERSION}",
@@ -11,6 +37,7 @@ STATEMENTS = (
       heard_ms INTEGER,             -- its last sign of life
       newest_start_ms INTEGER, newest_width_ms INTEGER, late_ms INTEGER,
       worst_ms INTEGER, worst_at_ms INTEGER, clock_synced INTEGER,
+      time_zone TEXT, hours_ms INTEGER, days_ms INTEGER,    -- of its roll-ups
       UNIQUE (site, device)
     )""",
     """CREATE TABLE run (
@@ -71,7 +98,7 @@ STATEMENTS = (
     "CREATE INDEX missing_due ON missing (gone, due_ms)",
     """CREATE TABLE said (
       device_id INTEGER NOT NULL REFERENCES device,
-      channel TEXT NOT NULL,                  -- status, info, total: the last of each
+      channel TEXT NOT NULL,                  -- status, info, total, health: the last of each
       received_ms INTEGER NOT NULL,
       payload BLOB NOT NULL,
       PRIMARY KEY (device_id, channel)
@@ -80,4 +107,6 @@ STATEMENTS = (
       id INTEGER PRIMARY KEY AUTOINCREMENT,
       received_ms INTEGER NOT NULL, topic TEXT NOT NULL, reason TEXT NOT NULL, payload BLOB NOT NULL
     )""",
+    *_ROLLUPS,
+    *alerts.SQLITE,
 )

@@ -6,21 +6,35 @@ which `factory` makes: a simulation can end the world before any statement.
 
 import json
 import sqlite3
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Self
 
 from collector.errors import CollectorError, InputError
 from collector.ingest import Refusal
 from collector.intake import Intake
-from collector.sqlite_schema import APPLICATION_ID, STATEMENTS, VERSION
-from collector.store import DUE, Gap, Item, Tally, UnstorableError, due_parameters
+from collector.sqlite_schema import APPLICATION_ID, STATEMENTS, UPGRADES, VERSION
+from collector.store import (
+    DUE,
+    TOO_LONG,
+    Gap,
+    Item,
+    RollupState,
+    Tally,
+    TooLongError,
+    UnstorableError,
+    due_parameters,
+)
 from collector.tables import ReportRow
 
 CACHE_KIB = 65_536
 """Pages of the file that are held in memory."""
 BUSY_WAIT_S = 5.0
+LOOK_UP_STEPS = 20_000
+"""Of SQLite's machine, a millisecond or less: how often a question looks whether its time is over."""
 _UNSTORABLE = (sqlite3.DataError, sqlite3.IntegrityError, sqlite3.InterfaceError, sqlite3.ProgrammingError)
 
 
@@ -33,6 +47,7 @@ class SqliteStore:
         *,
         write: bool = True,
         refusals_max: int = 1_000,
+        time_zones: Mapping[str, str] = MappingProxyType({}),
         factory: type[sqlite3.Connection] = sqlite3.Connection,
     ) -> None:
         self.path = path
@@ -46,7 +61,7 @@ class SqliteStore:
                 timeout=BUSY_WAIT_S,
                 factory=factory,
             )
-            self._intake = Intake(_Tables(self._database), refusals_max=refusals_max)
+            self._intake = Intake(_Tables(self._database), refusals_max=refusals_max, time_zones=time_zones)
             try:
                 self._prepare(write=write)
             except BaseException:
@@ -65,17 +80,18 @@ class SqliteStore:
 
     def commit(self, batch: Sequence[Item], *, now_ms: int) -> Tally:
         """Store a batch in one transaction: all of it is on disk when this returns, none when it raises."""
+        with self._explained(), self._transaction():
+            return self._intake.put(batch, now_ms=now_ms)
+
+    def rebuild(self, device_id: int) -> None:
+        """Sum up all reports of a device anew, in one transaction."""
+        with self._explained(), self._transaction():
+            self._intake.rebuild(device_id)
+
+    def rollups(self) -> list[RollupState]:
+        """How far the roll-ups of every device go, and in which zone, sorted by name."""
         with self._explained():
-            self._database.execute("BEGIN IMMEDIATE")
-            try:
-                tally = self._intake.put(batch, now_ms=now_ms)
-                self._database.execute("COMMIT")
-            except BaseException:
-                self._intake.forget()  # it may hold ids that are rolled back
-                if self._database.in_transaction:  # a full disk makes SQLite roll back by itself
-                    self._database.execute("ROLLBACK")
-                raise
-        return tally
+            return self._intake.rollups()
 
     def due(self, *, now_ms: int, heard_after_ms: int, limit: int) -> list[Gap]:
         """The ranges to ask for, longest due first, of devices that were heard since `heard_after_ms`."""
@@ -90,30 +106,66 @@ class SqliteStore:
             return [Refusal(*row) for row in rows]
 
     @contextmanager
-    def reading(self) -> Iterator["_Reading"]:
-        """One consistent view of the store, whatever is written meanwhile."""
+    def writing(self) -> Iterator["_Tables"]:
+        """One transaction that may write: committed when it is left, rolled back where an error leaves it."""
+        with self._explained():
+            self._database.execute("BEGIN IMMEDIATE")
+            try:
+                yield _Tables(self._database)
+                self._database.execute("COMMIT")
+            except BaseException:
+                if self._database.in_transaction:
+                    self._database.execute("ROLLBACK")
+                raise
+
+    @contextmanager
+    def reading(self, *, seconds_max: float | None = None) -> Iterator["_Reading"]:
+        """One consistent view of the store, whatever is written meanwhile; at most for so long."""
         with self._explained():
             self._database.execute("BEGIN")
+            if seconds_max is not None:
+                until_s = time.monotonic() + seconds_max
+                self._database.set_progress_handler(lambda: time.monotonic() > until_s, LOOK_UP_STEPS)
             try:
                 yield _Reading(self._database)
             finally:
+                self._database.set_progress_handler(None, 0)
                 self._database.execute("ROLLBACK")
 
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._database.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self._database.execute("COMMIT")
+        except BaseException:
+            self._intake.forget()  # it may hold ids that are rolled back
+            if self._database.in_transaction:  # a full disk makes SQLite roll back by itself
+                self._database.execute("ROLLBACK")
+            raise
+
     def _prepare(self, *, write: bool) -> None:
+        self._database.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
         (application,) = self._database.execute("PRAGMA application_id").fetchone()
         (version,) = self._database.execute("PRAGMA user_version").fetchone()
         (tables,) = self._database.execute("SELECT count(*) FROM sqlite_schema").fetchone()
-        if tables and (application, version) != (APPLICATION_ID, VERSION):
+        known = application == APPLICATION_ID and (version == VERSION or (write and version in UPGRADES))
+        if tables and not known:
             raise InputError(f"store {self.path} is not a collector's store of version {VERSION}")
         if write:
             self._database.execute("PRAGMA journal_mode = WAL")
             self._database.execute("PRAGMA synchronous = FULL")
-            self._database.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
             if not tables:
                 self._database.execute("BEGIN IMMEDIATE")
                 for statement in STATEMENTS:
                     self._database.execute(statement)
                 self._database.execute("COMMIT")
+            while tables and version < VERSION:
+                self._database.execute("BEGIN IMMEDIATE")
+                for statement in UPGRADES[version]:
+                    self._database.execute(statement)
+                self._database.execute("COMMIT")
+                version += 1
         elif not tables:
             raise InputError(f"store {self.path} is empty")
 
@@ -124,6 +176,8 @@ class SqliteStore:
         except _UNSTORABLE as error:
             raise UnstorableError(f"store {self.path} cannot be used: {error}") from error
         except sqlite3.Error as error:
+            if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_INTERRUPT:
+                raise TooLongError(TOO_LONG) from error
             raise CollectorError(f"store {self.path} cannot be used: {error}") from error
 
 
@@ -153,6 +207,9 @@ class _Tables:
         if len(numbers) == 1:
             return self.rows(query.format(numbers="(?)"), numbers)
         return self.rows(query.format(numbers="(SELECT value FROM json_each(?))"), (json.dumps(numbers),))
+
+    def fill(self, statement: str, numbers: Sequence[int]) -> None:
+        self.rows_of(statement, numbers)
 
     def known(self, wanted: dict[int, list[int]]) -> list[tuple[int, int, bytes]]:
         found: list[tuple[int, int, bytes]] = []

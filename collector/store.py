@@ -9,17 +9,24 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Protocol, Self
 
 from collector.errors import CollectorError, InputError
 from collector.gaps import WAIT_MS_MAX, Missing
-from collector.ingest import Received, Refusal, Said
+from collector.ingest import Called, Received, Refusal, Said
+from collector.tables import Tables
 
+TOO_LONG = "the question takes too long; ask for a shorter span or for longer intervals"
 POSTGRES = re.compile(r"postgres(ql)?://")
 
 
 class UnstorableError(CollectorError):
     """The store works, and cannot hold what it was given: to try the same again is of no use."""
+
+
+class TooLongError(CollectorError):
+    """A question was given up because its time was over; the store is well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +37,7 @@ class Tally:
     duplicates: int = 0
     refused: int = 0
     said: int = 0
-    """Statuses, births and totals taken."""
+    """Statuses, births, totals, healths and alerts taken."""
     asked: int = 0
     """Requests noted, to be sent now."""
 
@@ -80,7 +87,30 @@ class Gone:
     ranges: tuple[tuple[int, int], ...]
 
 
-Item = Received | Said | Asked | Gone | Refusal
+@dataclass(frozen=True, slots=True)
+class Hurried:
+    """Somebody wants these asked for at once, whenever they would be due; ranges that are not missing mean nothing."""
+
+    site: str
+    device: str
+    journal: str
+    ranges: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RollupState:
+    """Of one device; `wanted` is the zone that it is to have, `time_zone` the one of its roll-ups, if it has any."""
+
+    device_id: int
+    site: str
+    device: str
+    time_zone: str | None
+    wanted: str
+    complete: bool
+    """False for a device of an older store whose reports were never summed up."""
+
+
+Item = Received | Said | Called | Asked | Gone | Hurried | Refusal
 
 CHOSEN = "(CAST(:site AS TEXT) IS NULL OR site = :site) AND (CAST(:device AS TEXT) IS NULL OR device = :device)"
 """The condition of a query that may be about one site or device only."""
@@ -119,8 +149,20 @@ class Store(Protocol):
     def refusals(self) -> list[Refusal]:
         """The refusals kept, oldest first."""
 
-    def reading(self) -> AbstractContextManager[Reading]:
-        """Whatever is written meanwhile is not seen in it."""
+    def reading(self, *, seconds_max: float | None = None) -> AbstractContextManager[Reading]:
+        """Whatever is written meanwhile is not seen in it. TooLongError for a query not done by `seconds_max`."""
+
+    def writing(self) -> AbstractContextManager[Tables]:
+        """One transaction that may write: committed when it is left, rolled back where an error leaves it.
+
+        For what is kept beside the reports; reports come in by `commit` only.
+        """
+
+    def rollups(self) -> list[RollupState]:
+        """How far the roll-ups of every device go, and in which zone, sorted by name."""
+
+    def rebuild(self, device_id: int) -> None:
+        """Sum up all reports of a device anew, in the zone that it is to have, in one transaction."""
 
     def close(self) -> None:
         """Let go of it; everything that was committed stays."""
@@ -130,16 +172,26 @@ class Store(Protocol):
 
 
 def open_store(
-    where: str | Path, *, write: bool = True, refusals_max: int = 1_000, password_file: Path | None = None
+    where: str | Path,
+    *,
+    write: bool = True,
+    refusals_max: int = 1_000,
+    password_file: Path | None = None,
+    time_zones: Mapping[str, str] = MappingProxyType({}),
 ) -> Store:
-    """The store at a path (SQLite) or at a `postgresql://` URL, made where there is none and `write` is true."""
+    """The store at a path (SQLite) or at a `postgresql://` URL, made where there is none and `write` is true.
+
+    `time_zones`: by site, in which days are summed up; the rest as their devices tell.
+    """
     if isinstance(where, str) and POSTGRES.match(where):
         try:
             from collector.postgres_store import PostgresStore  # noqa: PLC0415  # an extra that few need
         except ModuleNotFoundError as error:
             needs = "a store in PostgreSQL needs psycopg: pip install 'crossing-monitor[postgres]'"
             raise InputError(f"{needs} ({error})") from error
-        return PostgresStore(where, write=write, refusals_max=refusals_max, password_file=password_file)
+        return PostgresStore(
+            where, write=write, refusals_max=refusals_max, password_file=password_file, time_zones=time_zones
+        )
     from collector.sqlite_store import SqliteStore  # noqa: PLC0415  # the one that is asked for
 
-    return SqliteStore(Path(where), write=write, refusals_max=refusals_max)
+    return SqliteStore(Path(where), write=write, refusals_max=refusals_max, time_zones=time_zones)

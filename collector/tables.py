@@ -31,6 +31,9 @@ class Tables(Protocol):
     def rows_of(self, query: str, numbers: Sequence[int]) -> list[tuple[Any, ...]]:
         """A query with one `{numbers}`, the set in which a column must be."""
 
+    def fill(self, statement: str, numbers: Sequence[int]) -> None:
+        """A statement with one `{numbers}`, that answers nothing."""
+
     def known(self, wanted: dict[int, list[int]]) -> list[tuple[int, int, bytes]]:
         """Run id, seq and payload of the reports that are stored of these runs and numbers."""
 

@@ -142,8 +142,8 @@ def test_wrong_input_is_one_sentence_and_exit_code_2(
     assert (out, err.count("\n")) == ("", 1)
 
 
-@pytest.mark.parametrize("time", ["yesterday", "2026-11-25T12:00:00", "2026-11-25 12:00"])
-def test_a_time_must_be_one_and_say_its_zone(time: str, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("time", ["yesterday", "2026-11-25T25:00", "12:00"])
+def test_a_time_must_be_one(time: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as end:
         main(["totals", "--store", "x", "--from", time])
     assert end.value.code == 2

@@ -11,7 +11,7 @@ from messages import MINUTE_MS, NOON_MS, a_report
 from collector.config import Mqtt
 from collector.devices import gaps
 from collector.errors import CollectorError
-from collector.mqtt5 import Arrival
+from collector.mqtt5 import Arrival, Taken
 from collector.sqlite_store import SqliteStore
 from collector.store import Tally
 from collector.subscriber import ANSWER_WAIT_S, RETRY_WAIT_S_MAX, Subscriber
@@ -47,6 +47,7 @@ class SimulatedBroker:
         self.answers = True
         self.lasts = True
         self.refuses = ""
+        self.takes = False
         self._number = 0
 
     def receive(self, topic: str, payload: bytes) -> None:
@@ -87,8 +88,11 @@ class SimulatedLink:
         for arrival in arrivals:
             del self._broker.held[arrival.number]
 
-    def publish(self, topic: str, payload: bytes) -> None:
+    def publish(self, topic: str, payload: bytes) -> int:
         self._broker.published.append((topic, payload))
+        if self._broker.takes:
+            self._broker.happens.append(Taken(len(self._broker.published), ""))
+        return len(self._broker.published)
 
     def close(self) -> None:
         self._broker.happens.clear()

@@ -1,0 +1,132 @@
+"""Devices that watch the same line, head to head; and a day against what is usual for it."""
+
+from collections.abc import Sequence
+
+from collector.calendar import DAY_MS, local
+from collector.sites import NOWHERE
+from collector.store import Reading
+from collector.views.counts import counts
+from collector.views.places import Sites
+from collector.views.results import Agreement, Axis, Band, Flow, Scope
+from collector.views.schemes import OWN
+
+WATCHED_SHARE_MIN = 0.9
+WORST_MAX = 10
+DAYS_MIN = 3
+"""Fewer past days tell nothing of what is usual."""
+
+
+def agreements(
+    reading: Reading, site: str, sites: Sites, axis: Axis, *, watched_share_min: float = WATCHED_SHARE_MIN
+) -> list[Agreement]:
+    """Every pair of lines under one name in `same_lines`, per direction, over all classes; sorted as configured.
+
+    Directions are paired by their words, so devices that call them differently do not meet.
+    """
+    flows = counts(reading, Scope(site=site), axis).flows
+    by_line: dict[str, dict[str, Flow]] = {}
+    for flow in flows:
+        by_line.setdefault(f"{flow.device}/{flow.line}", {})[flow.direction] = flow
+    found = []
+    for place, lines in sites.get(site, NOWHERE).same_lines.items():
+        for i, first in enumerate(lines):
+            for second in lines[i + 1 :]:
+                one, other = by_line.get(first, {}), by_line.get(second, {})
+                found += [
+                    _agreement(place, (first, one[way]), (second, other[way]), axis, watched_share_min)
+                    for way in sorted(one.keys() & other.keys())
+                ]
+    return found
+
+
+def bands(
+    reading: Reading,
+    scope: Scope,
+    axis: Axis,
+    *,
+    weeks: int = 8,
+    every_day: bool = False,
+    watched_share_min: float = WATCHED_SHARE_MIN,
+    scheme: str = OWN,
+) -> list[Band]:
+    """What is usual for each interval of the axis, over all classes: of the same local time of the same weekday (or of
+    every day) in the `weeks` before the axis begins, scaled to the whole interval, where it was watched enough.
+
+    Meant for an axis of one day in hours or quarters: each interval costs as many as there are days to look at.
+    """
+    past = [_shifted(axis, days) for days in range(1 if every_day else 7, 7 * weeks + 1, 1 if every_day else 7)]
+    samples: dict[tuple[str, str, str, str], list[list[float]]] = {}
+    n = len(axis)
+    for one in past:
+        for flow in counts(reading, scope, one, scheme=scheme).flows:
+            if not flow.line:
+                continue
+            name = (flow.site, flow.device, flow.line, flow.direction)
+            of_flow = samples.setdefault(name, [[] for _ in range(n)])
+            for i in range(n):
+                number, share = flow.all(i), flow.share(i, one)
+                if number is not None and share > 0 and share >= watched_share_min:
+                    of_flow[i].append(number / share)
+    return [
+        Band(
+            site=name[0],
+            device=name[1],
+            line=name[2],
+            direction=name[3],
+            days=tuple(len(of) for of in values),
+            p25=tuple(_percentile(of, 0.25) for of in values),
+            p50=tuple(_percentile(of, 0.5) for of in values),
+            p75=tuple(_percentile(of, 0.75) for of in values),
+        )
+        for name, values in sorted(samples.items())
+    ]
+
+
+def percentile(values: Sequence[float], share: float) -> float:
+    """By linear interpolation; of one value or more."""
+    ordered = sorted(values)
+    place = share * (len(ordered) - 1)
+    low = int(place)
+    high = min(low + 1, len(ordered) - 1)
+    return ordered[low] + (ordered[high] - ordered[low]) * (place - low)
+
+
+def _percentile(values: Sequence[float], share: float) -> float | None:
+    return percentile(values, share) if len(values) >= DAYS_MIN else None
+
+
+def _shifted(axis: Axis, days: int) -> Axis:
+    """The axis so many days ago at the same local times; an hour that a day does not have takes no time."""
+    edges: list[int] = []
+    for edge_ms in axis.edges_ms:
+        then = local(edge_ms - days * DAY_MS, axis.time_zone)
+        now = local(edge_ms, axis.time_zone)
+        moved_ms = int((now.utcoffset() - then.utcoffset()).total_seconds() * 1_000)  # type: ignore[operator]
+        edges.append(max([edge_ms - days * DAY_MS + moved_ms, *edges[-1:]]))
+    return Axis(interval=axis.interval, time_zone=axis.time_zone, edges_ms=tuple(edges))
+
+
+def _agreement(place: str, one: tuple[str, Flow], other: tuple[str, Flow], axis: Axis, share_min: float) -> Agreement:
+    pairs = []
+    for i in range(len(axis)):
+        a, b = one[1].all(i), other[1].all(i)
+        watched = min(one[1].share(i, axis), other[1].share(i, axis))
+        if a is not None and b is not None and watched > 0 and watched >= share_min:
+            pairs.append((i, a, b))
+    differences = [abs(b - a) for _, a, b in pairs]
+    first_total, second_total = sum(a for _, a, _ in pairs), sum(b for _, _, b in pairs)
+    return Agreement(
+        site=one[1].site,
+        place=place,
+        direction=one[1].direction,
+        first=one[0],
+        second=other[0],
+        intervals=len(pairs),
+        intervals_equal=differences.count(0),
+        first_total=first_total,
+        second_total=second_total,
+        ratio=second_total / first_total if first_total else None,
+        difference_mean=sum(differences) / len(pairs) if pairs else None,
+        difference_p95=percentile(differences, 0.95) if pairs else None,
+        worst=tuple(sorted(pairs, key=lambda pair: -abs(pair[2] - pair[1]))[:WORST_MAX]),
+    )

@@ -1,0 +1,105 @@
+"""Which raw reports stand behind a number: every number of a flow is (site, device, from, to), and that leads here."""
+
+from collector.store import CHOSEN, Reading
+from collector.views.results import Evidence, RawReport, Scope
+
+RAW_MAX = 1_000
+"""Raw reports in one answer."""
+
+
+def evidence(reading: Reading, scope: Scope, from_ms: int, to_ms: int) -> list[Evidence]:
+    """The reports whose buckets start in `[from_ms, to_ms)`, as ranges of seq without a hole, by device, run and seq.
+
+    Of a flow of a place (no `device`), ask for the site: then it is the reports of all devices that watch the place.
+    `scope.line` is passed over: a report is about all lines of its device.
+    """
+    rows = reading.rows(
+        "SELECT site, device, run.name, seq, start_ms, width_ms, watched_ms FROM device"
+        " CROSS JOIN report JOIN run ON run.id = run_id"  # in SQLite, CROSS keeps the order of the look-up
+        f" WHERE report.device_id = device.id AND start_ms >= :from AND start_ms < :to AND {CHOSEN}"
+        " ORDER BY site, device, run.name, seq",
+        {"site": scope.site, "device": scope.device, "from": from_ms, "to": to_ms},
+    )
+    found: list[Evidence] = []
+    for site, device, run, seq, start_ms, width_ms, watched_ms in rows:
+        last = found[-1] if found else None
+        if last is not None and (last.site, last.device, last.run, last.last + 1) == (site, device, run, seq):
+            found[-1] = Evidence(
+                site=site,
+                device=device,
+                run=run,
+                first=last.first,
+                last=seq,
+                reports=last.reports + 1,
+                from_ms=min(last.from_ms, start_ms),
+                to_ms=max(last.to_ms, start_ms + width_ms),
+                watched_ms=last.watched_ms + watched_ms,
+            )
+        else:
+            found.append(
+                Evidence(
+                    site=site,
+                    device=device,
+                    run=run,
+                    first=seq,
+                    last=seq,
+                    reports=1,
+                    from_ms=start_ms,
+                    to_ms=start_ms + width_ms,
+                    watched_ms=watched_ms,
+                )
+            )
+    return found
+
+
+def raw_reports(
+    reading: Reading, scope: Scope, from_ms: int, to_ms: int, *, after: int = 0, limit: int = 100
+) -> list[RawReport]:
+    """The reports themselves, by start, `limit` (at most RAW_MAX) of them from the `after`th on."""
+    rows = reading.rows(
+        "SELECT site, device, run.name, seq, start_ms, received_ms, payload FROM device"
+        " CROSS JOIN report JOIN run ON run.id = run_id"  # in SQLite, CROSS keeps the order of the look-up
+        f" WHERE report.device_id = device.id AND start_ms >= :from AND start_ms < :to AND {CHOSEN}"
+        " ORDER BY start_ms, site, device, run.name, seq LIMIT :limit OFFSET :after",
+        {
+            "site": scope.site,
+            "device": scope.device,
+            "from": from_ms,
+            "to": to_ms,
+            "limit": min(limit, RAW_MAX),
+            "after": after,
+        },
+    )
+    return [
+        RawReport(
+            site=row[0],
+            device=row[1],
+            run=row[2],
+            seq=row[3],
+            start_ms=row[4],
+            received_ms=row[5],
+            payload=bytes(row[6]),
+        )
+        for row in rows
+    ]
+
+
+def raw_report(reading: Reading, site: str, device: str, run: str, seq: int) -> RawReport | None:
+    """The one report of that key; None where it is not here."""
+    rows = reading.rows(
+        "SELECT start_ms, received_ms, payload FROM device JOIN run ON run.device_id = device.id"
+        " JOIN report ON run_id = run.id AND report.device_id = device.id"
+        " WHERE site = :site AND device = :device AND run.name = :run AND seq = :seq",
+        {"site": site, "device": device, "run": run, "seq": seq},
+    )
+    for start_ms, received_ms, payload in rows:
+        return RawReport(
+            site=site,
+            device=device,
+            run=run,
+            seq=seq,
+            start_ms=start_ms,
+            received_ms=received_ms,
+            payload=bytes(payload),
+        )
+    return None

@@ -1,0 +1,112 @@
+"""What is told of sites and devices, by the configuration or else by the devices: time zones, words for directions."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import msgspec
+
+from collector.calendar import zone_of
+from collector.errors import InputError
+from collector.said import Info, decode_said
+from collector.sites import NOWHERE, Site
+from collector.store import CHOSEN, Reading
+from collector.views.results import Flow, Scope
+from edge.delivery.report import ReportError
+
+Sites = Mapping[str, Site]
+"""By name; a site that is not in it is one of which nothing was told."""
+
+
+class Directions(NamedTuple):
+    """Of one line, the words that mean out and back."""
+
+    out: str
+    back: str
+
+
+def sites_of(reading: Reading, scope: Scope) -> list[str]:
+    """The sites that have devices in the scope, sorted."""
+    rows = reading.rows(
+        f"SELECT DISTINCT site FROM device WHERE {CHOSEN} ORDER BY site", {"site": scope.site, "device": scope.device}
+    )
+    return [site for (site,) in rows]
+
+
+def extent(reading: Reading, scope: Scope) -> tuple[int, int] | None:
+    """From the first bucket's start to the last one's end of the devices in the scope; None where none reported."""
+    mine = "FROM report WHERE device_id = device.id"
+    rows = reading.rows(
+        f"SELECT (SELECT min(start_ms) {mine}),"
+        f" (SELECT max(start_ms + width_ms) {mine} AND start_ms = (SELECT max(start_ms) {mine}))"
+        f" FROM device WHERE {CHOSEN}",
+        {"site": scope.site, "device": scope.device},
+    )
+    spans = [(first_ms, end_ms) for first_ms, end_ms in rows if first_ms is not None]
+    return (min(first for first, _ in spans), max(end for _, end in spans)) if spans else None
+
+
+def time_zone_of(reading: Reading, site: str, sites: Sites) -> str:
+    """The site's IANA zone: as configured, or as its devices tell (of several, the first one's by name), or UTC."""
+    configured = sites.get(site, NOWHERE).time_zone
+    if configured is not None:
+        return configured
+    for info in _infos(reading, Scope(site=site)).values():
+        try:
+            zone_of(info.time_zone)
+        except InputError:
+            continue
+        return info.time_zone
+    return "UTC"
+
+
+def directions_of(reading: Reading, site: str, sites: Sites) -> Mapping[tuple[str, str], Directions]:
+    """By (device, line), of all lines of a site whose two directions can be told out from back.
+
+    As configured; else `a_to_b` is out, as the device names it; else the first of the two words in the alphabet.
+    """
+    told = sites.get(site, NOWHERE)
+    words: dict[tuple[str, str], list[str]] = {}
+    rows = reading.rows(
+        "SELECT DISTINCT device, line, direction FROM series JOIN device ON device.id = device_id"
+        " WHERE site = :site ORDER BY device, line, direction",
+        {"site": site},
+    )
+    for device, line, word in rows:
+        words.setdefault((device, line), []).append(word)
+    infos = _infos(reading, Scope(site=site))
+    found = {}
+    for (device, line), of_line in words.items():
+        out = [word for word in of_line if word in told.out]
+        back = [word for word in of_line if word in told.back]
+        info = infos.get((site, device))
+        of_device = info.lines.get(line) if info is not None else None
+        if out and back:
+            found[device, line] = Directions(out[0], back[0])
+        elif of_device is not None and {of_device.a_to_b, of_device.b_to_a} <= set(of_line):
+            found[device, line] = Directions(of_device.a_to_b, of_device.b_to_a)
+        elif len(of_line) == 2:
+            found[device, line] = Directions(*of_line)
+    return found
+
+
+def of_place(directions: Mapping[tuple[str, str], Directions], flow: Flow, site: Site) -> Directions | None:
+    """The words for a flow of `counts.places`, whose line may be the name of a place."""
+    if flow.device:
+        return directions.get((flow.device, flow.line))
+    lines = [line.split("/") for line in site.same_lines.get(flow.line, [])]
+    return next((found for device, line in lines if (found := directions.get((device, line)))), None)
+
+
+def _infos(reading: Reading, scope: Scope) -> dict[tuple[str, str], Info]:
+    rows = reading.rows(
+        "SELECT site, device, payload FROM said JOIN device ON device.id = device_id"
+        f" WHERE channel = 'info' AND {CHOSEN} ORDER BY site, device",
+        {"site": scope.site, "device": scope.device},
+    )
+    found = {}
+    for site, device, payload in rows:
+        try:
+            found[site, device] = decode_said(bytes(payload), Info)
+        except (ReportError, msgspec.MsgspecError):
+            continue  # of a version that no intake of ours would take; there is the default
+    return found

@@ -1,0 +1,125 @@
+"""Flows as rows, one per flow, class and interval, for tables of other programs; a piece of the span at a time."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+import msgspec
+
+from collector.calendar import local
+from collector.sites import NOWHERE
+from collector.store import Reading
+from collector.views.counts import counts, places, with_tonnes
+from collector.views.places import Sites
+from collector.views.results import Axis, Flow, Scope, State
+from collector.views.schemes import OWN
+from edge.delivery.report import rfc3339
+
+PIECE = 500
+"""Intervals that are held at a time."""
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True):
+    """One number and all that is needed to read it. `vehicles` is None, and `state` blind, where nobody watched.
+
+    `start` and `end` are RFC 3339 in UTC, `local_start` is the same in the site's time with its offset. `estimate` and
+    `tonnes` (of this class) are None unless asked for. `device` is empty for a place that several devices watch.
+    """
+
+    site: str
+    device: str
+    line: str
+    direction: str
+    label: str = msgspec.field(name="class")
+    start: str
+    end: str
+    local_start: str
+    vehicles: int | None
+    state: State
+    watched_ms: int
+    span_ms: int
+    watched_share: float
+    estimate: float | None = None
+    tonnes: float | None = None
+
+
+def records(
+    reading: Reading,
+    scope: Scope,
+    sites: Sites,
+    whole: Axis,
+    *,
+    scheme: str = OWN,
+    estimate: bool = False,
+    load: bool = False,
+    merge: bool = False,
+) -> Iterator[Record]:
+    """The rows of one site (`scope.site`) over an axis of its calendar, piece by piece.
+
+    In each piece they are sorted by device, line, direction, class and time. A flow of which nothing is known in a
+    piece has a row per interval with an empty class, so that blind time is there.
+    `merge` takes lines that several devices watch as one, see `counts.places`.
+    """
+    site = sites.get(scope.site or "", NOWHERE)
+    for piece in pieces(whole):
+        found = counts(reading, scope, piece, scheme=scheme, estimate=estimate and not merge)
+        if merge:
+            found = places(found, sites, estimate=estimate)
+        for flow in found.flows:
+            yield from _records(with_tonnes(flow, site) if load else flow, piece, site.tonnes if load else {})
+
+
+def pieces(whole: Axis) -> Iterator[Axis]:
+    """The axis in pieces of at most PIECE intervals."""
+    for at in range(0, len(whole), PIECE):
+        yield msgspec.structs.replace(whole, edges_ms=whole.edges_ms[at : at + PIECE + 1])
+
+
+def _records(flow: Flow, piece: Axis, tonnes: dict[str, float]) -> Iterator[Record]:
+    n = len(piece)
+    for label, numbers in (flow.counts or {"": (None,) * n}).items():
+        estimates = (flow.estimates or {}).get(label)
+        for i, number in enumerate(numbers):
+            start_ms = piece.edges_ms[i]
+            yield Record(
+                site=flow.site,
+                device=flow.device,
+                line=flow.line,
+                direction=flow.direction,
+                label=label,
+                start=rfc3339(start_ms),
+                end=rfc3339(piece.edges_ms[i + 1]),
+                local_start=local(start_ms, piece.time_zone).isoformat(timespec="seconds"),
+                vehicles=number,
+                state="blind" if number is None else flow.state(i, piece),
+                watched_ms=flow.watched_ms[i],
+                span_ms=piece.span_ms(i),
+                watched_share=round(flow.share(i, piece), 4),
+                estimate=None if estimates is None else _rounded(estimates[i]),
+                tonnes=number * tonnes[label] if number is not None and label in tonnes else None,
+            )
+
+
+def name_of(axis_: Axis, i: int) -> str:
+    """Interval i as people write it, in the site's time; the offset only where the clocks show this time twice."""
+    start = local(axis_.edges_ms[i], axis_.time_zone)
+    match axis_.interval:
+        case "year":
+            return f"{start:%Y}"
+        case "month":
+            return f"{start:%Y-%m}"
+        case "week":
+            return f"{start:%G-W%V}"
+        case "day":
+            return f"{start:%Y-%m-%d}"
+    twice = start.replace(fold=0).utcoffset() != start.replace(fold=1).utcoffset()
+    seconds = ":%S" if start.second else ""
+    return start.strftime(f"%Y-%m-%d %H:%M{seconds}") + (f" {_offset(start.utcoffset())}" if twice else "")
+
+
+def _offset(offset: timedelta | None) -> str:
+    minutes = (offset or timedelta()) // timedelta(minutes=1)
+    return f"{'-' if minutes < 0 else '+'}{abs(minutes) // 60:02}:{abs(minutes) % 60:02}"
+
+
+def _rounded(number: float | None) -> float | None:
+    return None if number is None else round(number, 1)

@@ -1,0 +1,226 @@
+"""`crossing-collector totals`, `balance` and `export`: the views in the terminal, each site in its own time."""
+
+import argparse
+import json
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+import msgspec
+
+from collector import export
+from collector.calendar import Interval
+from collector.clock import SystemClock
+from collector.errors import CollectorError, InputError
+from collector.moments import Moment
+from collector.show import as_json, as_table
+from collector.show_views import (
+    balances_as_json,
+    balances_as_table,
+    flows_as_json,
+    flows_as_table,
+    split_as_json,
+    split_as_table,
+)
+from collector.sites import NOWHERE
+from collector.store import Reading, Store
+from collector.totals import Selection, Total, totals
+from collector.views.axis import axis
+from collector.views.balance import balance
+from collector.views.counts import counts, places, with_tonnes
+from collector.views.places import Sites, extent, sites_of, time_zone_of
+from collector.views.records import Record, records
+from collector.views.results import Axis, Flows, Scope
+
+
+def check(given: argparse.Namespace) -> None:
+    """What can be told to be wrong before a store is opened."""
+    if given.from_ is not None and given.to is not None and given.from_.is_local is given.to.is_local:
+        _moments(given, "UTC")
+
+
+def show_totals(store: Store, sites: Sites, given: argparse.Namespace) -> None:
+    """One sum over the span, or one per interval where any is asked for."""
+    if _asks_for_views(given):
+        _show_flows(store, sites, given)
+        return
+    found: list[Total] = []
+    spans = set()
+    with store.reading() as reading:
+        zones = {site: time_zone_of(reading, site, sites) for site in sites_of(reading, _scope(given))}
+    for site, zone in zones.items():
+        from_ms, to_ms = _moments(given, zone)
+        spans.add((from_ms, to_ms))
+        found += totals(store, Selection(site, given.device, given.line, from_ms, to_ms))
+    if len(spans) > 1 and given.json:
+        raise InputError("--from and --to are other moments at every site: say their zone, such as Z, or name a --site")
+    from_ms, to_ms = next(iter(spans), _moments(given, "UTC"))
+    if given.json:
+        print(json.dumps(as_json(found, Selection(from_ms=from_ms, to_ms=to_ms)), sort_keys=True))
+    elif found:
+        print(as_table(found))
+    else:
+        print("no reports in this selection", file=sys.stderr)
+
+
+def show_balance(store: Store, sites: Sites, given: argparse.Namespace) -> None:
+    """Out minus back since a start."""
+    found = []
+    with store.reading() as reading:
+        for site in sites_of(reading, _scope(given)):
+            span = _span(reading, site, sites, given)
+            if span is not None:
+                found += [
+                    one
+                    for one in balance(reading, site, sites, *span, scheme=given.scheme)
+                    if given.line in (None, one.line) and given.device in (None, one.device)
+                ]
+    if given.json:
+        print(json.dumps({"balances": balances_as_json(found)}, sort_keys=True))
+    elif found:
+        print(balances_as_table(found))
+    else:
+        print("no line with two directions in this selection", file=sys.stderr)
+
+
+def export_records(store: Store, sites: Sites, given: argparse.Namespace) -> None:
+    """A row per flow, class and interval, into a file that is there whole or not at all, or to standard output."""
+    kind = given.format or given.out.suffix.lstrip(".").lower()
+    if kind not in export.FORMATS:
+        raise InputError(f"--out {given.out} does not tell a format; --format is one of {', '.join(export.FORMATS)}")
+    to_stdout = str(given.out) == "-"
+    with store.reading() as reading, _stdout() if to_stdout else _whole(given.out) as out:
+        number = export.write(_records(reading, sites, given), kind, out)
+    print(f"{number} rows" if to_stdout else f"{number} rows in {given.out}", file=sys.stderr)
+
+
+def _asks_for_views(given: argparse.Namespace) -> bool:
+    own = given.scheme == "own"
+    return bool(given.interval or given.estimate or given.load or given.places or given.daylight or not own)
+
+
+def _show_flows(store: Store, sites: Sites, given: argparse.Namespace) -> None:
+    answers: list[Flows] = []
+    splits = []
+    with store.reading() as reading:
+        for site, whole in _axes(reading, sites, given, given.interval):
+            scope = Scope(site=site, device=given.device, line=given.line)
+            if given.daylight:
+                from collector.views.daylight import day_split  # noqa: PLC0415  # needs a library of the sun
+
+                told = sites.get(site, NOWHERE)
+                splits.append(day_split(reading, scope, whole, told, scheme=given.scheme, estimate=given.estimate))
+                continue
+            found = counts(reading, scope, whole, scheme=given.scheme, estimate=given.estimate)
+            answers.append(_dressed(found, site, sites, given))
+    if given.daylight:
+        splits = [
+            msgspec.structs.replace(
+                split,
+                day=_dressed(split.day, None, sites, given),
+                night=_dressed(split.night, None, sites, given),
+            )
+            for split in splits
+        ]
+        _print(given, split_as_json(splits), lambda: split_as_table(splits))
+    else:
+        _print(given, flows_as_json(answers), lambda: flows_as_table(answers))
+
+
+def _dressed(found: Flows, site: str | None, sites: Sites, given: argparse.Namespace) -> Flows:
+    """With places and loads where they are asked for."""
+    if given.places:
+        found = places(found, sites, estimate=given.estimate)
+    if given.load:
+        flows = tuple(with_tonnes(flow, sites.get(site or flow.site, NOWHERE)) for flow in found.flows)
+        found = msgspec.structs.replace(found, flows=flows)
+    return found
+
+
+def _print(given: argparse.Namespace, said: list[dict[str, Any]], table: Callable[[], str]) -> None:
+    if given.json:
+        print(json.dumps({"interval": given.interval, "scheme": given.scheme, "totals": said}, sort_keys=True))
+    elif said:
+        print(table())
+    else:
+        print("no reports in this selection", file=sys.stderr)
+
+
+def _records(reading: Reading, sites: Sites, given: argparse.Namespace) -> Iterator[Record]:
+    for site, whole in _axes(reading, sites, given, given.interval or "hour"):
+        yield from records(
+            reading,
+            Scope(site=site, device=given.device, line=given.line),
+            sites,
+            whole,
+            scheme=given.scheme,
+            estimate=given.estimate,
+            load=given.load,
+            merge=given.places,
+        )
+
+
+def _axes(
+    reading: Reading, sites: Sites, given: argparse.Namespace, interval: Interval | None
+) -> Iterator[tuple[str, Axis]]:
+    """The sites in question, each with its intervals; what is still to come is held against nobody."""
+    now_ms = SystemClock().real_ms()
+    for site in sites_of(reading, _scope(given)):
+        span = _span(reading, site, sites, given)
+        if span is not None:
+            reported = extent(reading, Scope(site=site)) or span
+            zone = time_zone_of(reading, site, sites)
+            yield site, axis(interval, zone, *span, now_ms=max(now_ms, reported[1]))
+
+
+def _span(reading: Reading, site: str, sites: Sites, given: argparse.Namespace) -> tuple[int, int] | None:
+    """As asked for, and where an end is open as far as reports go; None where there are none."""
+    from_ms, to_ms = _moments(given, time_zone_of(reading, site, sites))
+    if from_ms is None or to_ms is None:
+        reported = extent(reading, Scope(site=site, device=given.device))
+        if reported is None:
+            return None
+        from_ms = reported[0] if from_ms is None else from_ms
+        to_ms = reported[1] if to_ms is None else to_ms
+    return (from_ms, to_ms) if from_ms < to_ms else None
+
+
+def _moments(given: argparse.Namespace, time_zone: str) -> tuple[int | None, int | None]:
+    from_, to = _moment(given.from_, time_zone), _moment(given.to, time_zone)
+    if from_ is not None and to is not None and from_ >= to:
+        raise InputError("--from must be before --to")
+    return from_, to
+
+
+def _moment(moment: Moment | None, time_zone: str) -> int | None:
+    return None if moment is None else moment.in_zone(time_zone)
+
+
+def _scope(given: argparse.Namespace) -> Scope:
+    return Scope(site=given.site, device=given.device)
+
+
+@contextmanager
+def _stdout() -> Iterator[IO[bytes]]:
+    yield sys.stdout.buffer
+    sys.stdout.buffer.flush()
+
+
+@contextmanager
+def _whole(path: Path) -> Iterator[IO[bytes]]:
+    """A file that takes the place of `path` once it is written."""
+    try:
+        with tempfile.NamedTemporaryFile(dir=path.absolute().parent, prefix=f".{path.name}-", delete=False) as out:
+            try:
+                yield out
+                out.close()
+                Path(out.name).chmod(0o644)
+                Path(out.name).replace(path)
+            except BaseException:
+                Path(out.name).unlink(missing_ok=True)
+                raise
+    except OSError as error:
+        raise CollectorError(f"{path} cannot be written: {error}") from error
