@@ -67,7 +67,7 @@ def main() -> int:
     """Make the board, boot it, watch it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--deb", type=Path, help="a package that is there already; else one is built")
-    parser.add_argument("--seconds", type=int, default=1_500, help="after so long the board is switched off")
+    parser.add_argument("--seconds", type=int, default=2_400, help="after so long the board is switched off")
     arguments = parser.parse_args()
     if why := machine.missing("mosquitto", *board.PROGRAMS):
         print(f"no board can be emulated here: {why}", file=sys.stderr)
