@@ -147,10 +147,8 @@ class Subscriber:
         try:
             if arrivals:
                 self._take(link, arrivals)
-            if self._wishes and ended is None:
-                self._hurry()
-            if ended is None and self._answer_by_ms is None and self._clock.monotonic_ms() >= self._ask_at_ms:
-                self._ask(link)
+            if ended is None and self._answer_by_ms is None:
+                self._ask_if_it_is_time(link)
         except CollectorError as error:
             self._rest(str(error))
             return
@@ -223,11 +221,13 @@ class Subscriber:
             _LOG.info("the store works again")
         return tally
 
-    def _hurry(self) -> None:
-        """Note what people want asked for; a store that fails loses the wish, and they see that nothing was asked."""
+    def _ask_if_it_is_time(self, link: Link) -> None:
+        """At once where somebody wishes so. A store that fails loses the wish, and people see that nothing was asked."""
         wishes = [self._wishes.popleft() for _ in range(len(self._wishes))]
-        self._commit(wishes)
-        self._ask_at_ms = 0
+        if wishes:
+            self._commit(wishes)
+        if wishes or self._clock.monotonic_ms() >= self._ask_at_ms:
+            self._ask(link)
 
     def _ask(self, link: Link) -> None:
         """Ask for what is missing. Noted first: whoever dies in between asks later, not at once again."""
