@@ -222,7 +222,7 @@ class Subscriber:
         return tally
 
     def _ask_if_it_is_time(self, link: Link) -> None:
-        """At once where somebody wishes so. A store that fails loses the wish, and people see that nothing was asked."""
+        """At once where somebody wishes so; a store that fails loses the wish, and people see that none was asked."""
         wishes = [self._wishes.popleft() for _ in range(len(self._wishes))]
         if wishes:
             self._commit(wishes)

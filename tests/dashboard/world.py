@@ -1,4 +1,4 @@
-"""A collector with its pages, over a store that some weeks of made-up traffic filled and that real messages go on filling."""
+"""A collector with its pages, over a store that made-up traffic filled and that real messages go on filling."""
 
 import json
 import subprocess
