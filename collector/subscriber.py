@@ -132,16 +132,23 @@ class Subscriber:
                 case Arrival():
                     arrivals.append(event)
                 case Subscribed(resumed):
-                    self._begin(resumed=resumed)
+                    self.subscriptions += 1
+                    self._answer_by_ms = None
+                    self._subscribed_at_ms = self._clock.monotonic_ms()
+                    self._ask_at_ms = self._subscribed_at_ms + int(ASK_EVERY_S * 1000)
+                    self.listening_ms = self._clock.real_ms()
+                    _LOG.info("subscribed at %s%s", self._mqtt, ", session resumed" if resumed else "")
                 case Taken(number, reason):
                     _tell(self._said.pop(number, None), reason)
                 case Ended():
                     ended = event
+        if ended is None and self._answer_by_ms is None:
+            self._publish(link)
         try:
             if arrivals:
                 self._take(link, arrivals)
             if ended is None and self._answer_by_ms is None:
-                self._speak(link)
+                self._ask_if_it_is_time(link)
         except CollectorError as error:
             self._rest(str(error))
             return
@@ -149,22 +156,6 @@ class Subscriber:
             self._lost(ended)
         elif self._answer_by_ms is not None and self._clock.monotonic_ms() >= self._answer_by_ms:
             self._lost(Ended(f"{self._mqtt} gave no answer within {ANSWER_WAIT_S:g} s"))
-
-    def _begin(self, *, resumed: bool) -> None:
-        self.subscriptions += 1
-        self._answer_by_ms = None
-        self._subscribed_at_ms = self._clock.monotonic_ms()
-        self._ask_at_ms = self._subscribed_at_ms + int(ASK_EVERY_S * 1000)
-        self.listening_ms = self._clock.real_ms()
-        _LOG.info("subscribed at %s%s", self._mqtt, ", session resumed" if resumed else "")
-
-    def _speak(self, link: Link) -> None:
-        """Say what others want said, and ask for what is missing if it is time, or somebody wishes it."""
-        self._publish(link)
-        if self._wishes:
-            self._hurry()
-        if self._clock.monotonic_ms() >= self._ask_at_ms:
-            self._ask(link)
 
     def close(self) -> None:
         """End the connection; the broker keeps the session. The store stays open."""
@@ -230,11 +221,13 @@ class Subscriber:
             _LOG.info("the store works again")
         return tally
 
-    def _hurry(self) -> None:
-        """Note what people want asked for; a store that fails loses the wish, and they see that nothing was asked."""
+    def _ask_if_it_is_time(self, link: Link) -> None:
+        """At once where somebody wishes so; a store that fails loses the wish, and people see that none was asked."""
         wishes = [self._wishes.popleft() for _ in range(len(self._wishes))]
-        self._commit(wishes)
-        self._ask_at_ms = 0
+        if wishes:
+            self._commit(wishes)
+        if wishes or self._clock.monotonic_ms() >= self._ask_at_ms:
+            self._ask(link)
 
     def _ask(self, link: Link) -> None:
         """Ask for what is missing. Noted first: whoever dies in between asks later, not at once again."""

@@ -1,7 +1,7 @@
 """Weeks of traffic for demonstrations and pictures: a stated generator, the same for the same seed. No camera saw it.
 
-Vehicles of each class come as a Poisson process whose rate follows hour and weekday of the site; out by day, back with
-some hours of delay. Devices are blind in fog and at power cuts, some reports are partial, and a few never come.
+Vehicles of each class come as a Poisson process whose rate follows the hour and the weekday of the site; out by day,
+back with some hours of delay. Devices are blind in fog and at power cuts, some reports are partial, a few never come.
 """
 
 import math
