@@ -101,6 +101,17 @@ class Container:
         said = self.run(*AS_THE_SERVICE, "python3", "-c", ask).strip()
         return int(said) if said.isdecimal() else 0
 
+    def start(self, configuration: str = YAML) -> str:
+        """The service anew, with frames handled; its process."""
+        path = self.root / "etc/crossing/edge.yaml"
+        path.write_text(configuration, encoding="utf-8")
+        self.run("chgrp", "crossing-edge", "/etc/crossing/edge.yaml", check=True)
+        self.run("chmod", "0640", "/etc/crossing/edge.yaml", check=True)
+        self.run("systemctl", "restart", EDGE, check=True)
+        pid = self.show("MainPID")
+        self.until(60, lambda: f"crossing-edge[{pid}]" in self._frames(), "frames")
+        return pid
+
     def until_reported(self, number: int) -> None:
         """The process that runs was given frames, and so many reports are kept."""
         self.until(60, lambda: f"crossing-edge[{self.show('MainPID')}]" in self._frames(), "frames")
