@@ -16,20 +16,27 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from collector import views_command
+from collector import token_command, views_command
+from collector.alerts.book import acknowledge, alerts, deliveries
+from collector.alerts.channels import Channel, Mqtt, apprise_channels
+from collector.alerts.thread import AlertThread
+from collector.api.live_board import LiveBoard
 from collector.calendar import INTERVALS
 from collector.clock import SystemClock
-from collector.config import load
+from collector.config import Configuration, load
 from collector.devices import devices, gaps
 from collector.errors import CollectorError, InputError
 from collector.export import FORMATS
 from collector.moments import Moment
+from collector.serving import serving
 from collector.show import zones_as_json, zones_as_table
+from collector.show_alerts import alerts_as_json, alerts_as_table
 from collector.show_devices import devices_as_json, devices_as_table, gaps_as_json, gaps_as_table
 from collector.show_rollups import rollups_as_json, rollups_as_table
 from collector.store import POSTGRES, Store, open_store
 from collector.subscriber import Subscriber
 from collector.views.places import Sites
+from collector.views.results import Scope
 from collector.views.schemes import OWN, SCHEMES
 from collector.zones import last_zones
 
@@ -56,16 +63,55 @@ def _run(arguments: argparse.Namespace) -> None:
         password_file=configuration.store_password_file,
         time_zones=configuration.time_zones,
     ) as store:
+        board = LiveBoard(SystemClock().real_ms)
         _sum_up(store)
-        subscriber = Subscriber(configuration.mqtt, store, batch_max=configuration.batch_max)
+        subscriber = Subscriber(
+            configuration.mqtt,
+            store,
+            batch_max=configuration.batch_max,
+            on_commit=board.committed,
+            on_glimpse=board.take,
+        )
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: subscriber.stop())
-        subscriber.run()
+        beside = _alert_thread(configuration, subscriber)
+        if beside is not None:
+            beside.start()
+        try:
+            with serving(configuration, board, subscriber):
+                subscriber.run()
+        finally:
+            if beside is not None:
+                beside.stop()
         tally = subscriber.tally
         logging.getLogger(__name__).info(
             "stopped: %d reports stored, %d came twice, %d messages refused",
             *(tally.stored, tally.duplicates, tally.refused),
         )
+
+
+def _alert_thread(configuration: Configuration, subscriber: Subscriber) -> AlertThread | None:
+    """What watches beside the intake; InputError where its channels cannot be made."""
+    settings = configuration.alerts
+    if not settings.enabled:
+        return None
+    channels: list[Channel] = []
+    if settings.tell.mqtt:
+        channels.append(Mqtt(subscriber.say, root=configuration.mqtt.root))
+    if settings.tell.urls_file is not None:
+        channels += apprise_channels(settings.tell.urls_file, pictures=settings.tell.pictures)
+    return AlertThread(
+        lambda: open_store(
+            configuration.store,
+            password_file=configuration.store_password_file,
+            time_zones=configuration.time_zones,
+        ),
+        settings,
+        configuration.sites,
+        channels=channels,
+        holder=configuration.mqtt.client_id,
+        listening=lambda: subscriber.listening_ms,
+    )
 
 
 def _sum_up(store: Store) -> None:
@@ -144,6 +190,31 @@ def _gaps(arguments: argparse.Namespace) -> None:
         print("nothing is missing", file=sys.stderr)
 
 
+def _alerts(arguments: argparse.Namespace) -> None:
+    now_ms = SystemClock().real_ms()
+    if arguments.acknowledge is not None:
+        if not arguments.by:
+            raise InputError("--acknowledge needs --by NAME, who takes note")
+        with _store_and_sites(arguments, write=True) as (store, _):
+            note = arguments.note or ""
+            found = [acknowledge(store, arguments.acknowledge, by=arguments.by, note=note, now_ms=now_ms)]
+            with store.reading() as reading:
+                said = {found[0].id: deliveries(reading, found[0].id)}
+    elif arguments.by or arguments.note:
+        raise InputError("--by and --note go with --acknowledge ID")
+    else:
+        scope = Scope(site=arguments.site, device=arguments.device)
+        with _store_of(arguments) as store, store.reading() as reading:
+            found = alerts(reading, scope, open_only=arguments.open, limit=arguments.limit)
+            said = {one.id: deliveries(reading, one.id) for one in found} if arguments.json else {}
+    if arguments.json:
+        print(json.dumps(alerts_as_json(found, said, now_ms=now_ms), sort_keys=True))
+    elif found:
+        print(alerts_as_table(found, now_ms=now_ms))
+    else:
+        print("no open alerts" if arguments.open else "no alerts yet", file=sys.stderr)
+
+
 _COMMANDS = {
     "run": _run,
     "totals": _totals,
@@ -153,6 +224,8 @@ _COMMANDS = {
     "gaps": _gaps,
     "export": _export,
     "rollup": _rollup,
+    "token": token_command.token,
+    "alerts": _alerts,
 }
 
 
@@ -204,6 +277,13 @@ def _parser() -> argparse.ArgumentParser:
     _add_common(fleet)
     lacks = commands.add_parser("gaps", help="which reports are missing, and which are gone for good")
     _add_common(lacks)
+    news = commands.add_parser("alerts", help="what was unusual, newest first; and to take note of it")
+    _add_common(news)
+    news.add_argument("--open", action="store_true", help="only what is not over")
+    news.add_argument("--limit", type=int, default=50, metavar="N", help="at most so many (50)")
+    news.add_argument("--acknowledge", type=int, metavar="ID", help="take note of this one")
+    news.add_argument("--by", metavar="NAME", help="who takes note")
+    news.add_argument("--note", metavar="TEXT", help="what they write beside it")
     rows = commands.add_parser("export", help="a row per line, direction, class and interval, into a file")
     _add_source(rows)
     _add_span(rows)
@@ -214,6 +294,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_where(sums_kept)
     sums_kept.add_argument("--rebuild", action="store_true", help="sum up all reports anew, device by device")
     sums_kept.add_argument("--json", action="store_true", help="one JSON object")
+    token_command.add_parser(commands)
     return parser
 
 

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-from collector.said import SAID_BYTES_MAX, Info, Status, Total, decode_said
+from collector.said import SAID_BYTES_MAX, DeviceAlert, DeviceHealth, Info, Live, Status, Total, decode_said
 from edge.delivery.report import (
     NAME_RULE,
     ROOT,
@@ -20,8 +20,10 @@ from edge.delivery.report import (
 PAYLOAD_BYTES_MAX = 65_536
 SERIES_MAX = 2_048  # of one report: lines x directions x classes
 KEPT_BYTES = 500  # of a refused payload, for a person to see what it was
-HEARD = ("report", "status", "info", "total", "response")
+HEARD = ("report", "status", "info", "total", "response", "alert", "health")
 """The channels that the collector subscribes to."""
+LIVE = "live"
+"""Heard where somebody looks at it."""
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 
@@ -37,7 +39,7 @@ class Received:
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """The last word of a device about itself: its `status`, its `info` or its `total`.
+    """The last word of a device about itself: its `status`, its `info`, its `total` or its `health`.
 
     `live` is false where it said it before we listened: then it is no sign of life. A total tells that all reports of
     `journal` up to `sent_through` were sent.
@@ -53,12 +55,30 @@ class Said:
 
 
 @dataclass(frozen=True, slots=True)
+class Called:
+    """News that a device called out. It comes at least once; the same again is the same."""
+
+    site: str
+    device: str
+    alert: DeviceAlert
+
+
+@dataclass(frozen=True, slots=True)
 class Answered:
     """What a device says became of a command. It counts only if we asked that."""
 
     site: str
     device: str
     response: Response
+
+
+@dataclass(frozen=True, slots=True)
+class Glimpse:
+    """The open bucket of a device: shown, and never stored."""
+
+    site: str
+    device: str
+    live: Live
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +92,10 @@ class Refusal:
 
 def ingest(
     topic: str, payload: bytes, *, root: str = ROOT, retained: bool = False
-) -> Received | Said | Answered | Refusal:
+) -> Received | Said | Called | Answered | Glimpse | Refusal:
     """Judge one message. A device may speak for itself only: the topic must name the report's own device."""
     address = _address(topic, root)
-    if address is None or address.channel not in HEARD:
+    if address is None or address.channel not in (*HEARD, LIVE):
         return refuse(
             topic, payload, f"not a topic of ours: {root}/v1/<site>/<device>/report with names of {NAME_RULE}"
         )
@@ -85,9 +105,7 @@ def ingest(
     try:
         if address.channel == "report":
             return _report(topic, payload, address)
-        if address.channel == "response":
-            return Answered(address.site, address.device, decode_as(payload, Response))
-        return _said(payload, address, live=not retained)
+        return _word(payload, address, live=not retained)
     except ReportError as error:
         return refuse(topic, payload, str(error))
 
@@ -97,12 +115,25 @@ def refuse(topic: str, payload: bytes, reason: str) -> Refusal:
     return Refusal(_printable(topic), payload[:KEPT_BYTES], _printable(reason))
 
 
+def _word(payload: bytes, address: Address, *, live: bool) -> Said | Called | Answered | Glimpse:
+    if address.channel == LIVE:
+        return Glimpse(address.site, address.device, decode_said(payload, Live))
+    if address.channel == "response":
+        return Answered(address.site, address.device, decode_as(payload, Response))
+    if address.channel == "alert":
+        return Called(address.site, address.device, decode_said(payload, DeviceAlert))
+    return _said(payload, address, live=live)
+
+
 def _said(payload: bytes, address: Address, *, live: bool) -> Said:
     if address.channel == "total":
         total = decode_said(payload, Total)
         return Said(*address, payload, live, total.journal or "", total.sent_through)
     if address.channel == "info":
         decode_said(payload, Info)
+        return Said(*address, payload, live)
+    if address.channel == "health":
+        decode_said(payload, DeviceHealth)
         return Said(*address, payload, live)
     status = decode_said(payload, Status)
     return Said(*address, payload, live and status.state != "offline")  # that one the broker says in its place

@@ -7,7 +7,7 @@ The order of the work:
 3. New reports and their counts are added. A report's lines, directions and classes are its layout, so a count of zero
    is told from a line that nobody watched, and only counts above zero need a row. The roll-ups follow.
 4. The journals move on: what is missing, what came late, what was asked for or is gone.
-5. What a device said last, how late it reports; refusals, the last so many.
+5. What a device said last, how late it reports; what it called out; refusals, the last so many.
 """
 
 from collections import defaultdict
@@ -16,11 +16,12 @@ from functools import lru_cache
 from typing import Any
 
 from collector.accounts import Accounts, Devices
-from collector.ingest import Received, Refusal, Said, refuse
+from collector.calls import keep
+from collector.ingest import Called, Received, Refusal, Said, refuse
 from collector.lateness import Lateness
 from collector.names import Names
 from collector.rollups import Marks, Rollups
-from collector.store import Asked, Gone, Item, RollupState, Tally
+from collector.store import Asked, Gone, Hurried, Item, RollupState, Tally
 from collector.tables import ReportRow, Tables
 from edge.delivery.report import Report, decode, milliseconds_of
 
@@ -48,7 +49,8 @@ class Intake:
         self._names.keep_bound()
         reports: list[Received] = []
         said: list[Said] = []
-        asked: list[Asked] = []
+        called: list[Called] = []
+        asked: list[Asked | Hurried] = []
         gone: list[Gone] = []
         refusals: list[Refusal] = []
         for item in batch:
@@ -57,14 +59,16 @@ class Intake:
                     reports.append(item)
                 case Said():
                     said.append(item)
-                case Asked():
+                case Called():
+                    called.append(item)
+                case Asked() | Hurried():
                     asked.append(item)
                 case Gone():
                     gone.append(item)
                 case Refusal():
                     refusals.append(item)
         names = {(one.report.site, one.report.device) for one in reports}
-        others: list[Said | Asked | Gone] = [*said, *asked, *gone]
+        others: list[Said | Called | Asked | Gone | Hurried] = [*said, *called, *asked, *gone]
         names.update((one.site, one.device) for one in others)
         devices = {name: self._names.id_of("device", ("site", "device"), name) for name in sorted(names)}
         latenesses, marks = self._hold(sorted(devices.values()))
@@ -77,9 +81,11 @@ class Intake:
         alive = {devices[one.site, one.device] for one in said if one.live}
         self._note_lateness(latenesses, sifted, alive, now_ms)
         self._say(devices, said, now_ms)
+        if called:
+            keep(self._tables, devices, called, now_ms=now_ms)
         refusals += sifted.refusals
         self._refuse(refusals, now_ms)
-        return Tally(len(sifted.new), sifted.duplicates, len(refusals), len(said), noted)
+        return Tally(len(sifted.new), sifted.duplicates, len(refusals), len(said) + len(called), noted)
 
     def rebuild(self, device_id: int) -> None:
         """Sum up all reports of a device anew, inside a transaction that the store opened."""

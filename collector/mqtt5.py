@@ -89,7 +89,15 @@ class Goodbye:
     reason: str
 
 
-Packet = Arrival | Accepted | Granted | Goodbye
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """The broker has the message that we published under this number, or says why it does not take it (`reason`)."""
+
+    number: int
+    reason: str
+
+
+Packet = Arrival | Accepted | Granted | Goodbye | Taken
 
 
 def connect(
@@ -192,6 +200,9 @@ def _other(kind: int, body: bytes) -> Packet | None:
         keep_alive = properties.get(_SERVER_KEEP_ALIVE)
         keep_alive_s = None if keep_alive is None else int.from_bytes(keep_alive, "big")
         return Accepted(bool(body[0] & 1), _reason(body[1], properties), keep_alive_s)
+    if kind == _PUBACK:
+        reason = _reason(body[2], _properties(body, 3) if len(body) > 3 else {}) if len(body) > 2 else ""
+        return Taken(body[0] << 8 | body[1], reason)
     if kind == _SUBACK:
         found = _varint_at(body, 2)
         codes = body[found[0] + found[1] :] if found else b""

@@ -6,6 +6,8 @@ unique over all partitions has to hold the partition's column, so the key of a r
 
 from datetime import UTC, datetime
 
+from collector.alerts import schema as alerts
+
 VERSION = 2
 MONTHS_FROM = 2020
 MONTHS_UNTIL = 2100
@@ -105,6 +107,7 @@ CREATE TABLE rollup_vehicles (
 UPGRADES = {
     1: "ALTER TABLE device ADD COLUMN time_zone TEXT, ADD COLUMN hours_ms BIGINT, ADD COLUMN days_ms BIGINT;"
     + ROLLUPS
+    + alerts.POSTGRES
     + "UPDATE version SET version = 2;"
 }
 """By the version that is found: what makes the next one of it. Reports are summed up by `Store.rebuild`."""
@@ -122,7 +125,7 @@ SELECT create_hypertable('crossing.vehicles', 'start_ms', chunk_time_interval =>
 def creation(*, timescale: bool) -> str:
     """All of the statements that make the tables."""
     partitioned = "" if timescale else "PARTITION BY RANGE (start_ms)"
-    tables = TABLES.format(partitioned=partitioned, rollups=ROLLUPS, version=VERSION)
+    tables = TABLES.format(partitioned=partitioned, rollups=ROLLUPS, version=VERSION) + alerts.POSTGRES
     return tables + (HYPERTABLES.format(month_ms=MONTH_MS) if timescale else DEFAULTS)
 
 

@@ -1,17 +1,22 @@
-"""What a device says about itself on its retained topics, as far as the collector reads it.
+"""What a device says about itself, as far as the collector reads it.
 
 Fields of a newer device are passed over. The texts are for people: bounded, and without control characters.
 """
 
+import base64
+import binascii
 from typing import Annotated, Literal, TypeVar
 
 import msgspec
 
-from edge.delivery.report import SCHEMA, Amount, Name, ReportError
+from edge.delivery.report import SCHEMA, Amount, Lines, Milliseconds, Name, ReportError, milliseconds_of
 
 SAID_BYTES_MAX = 65_536
+JPEG_BYTES_MAX = 48_000
+"""Of the picture in an alert: as much as fits into a message."""
 
 _Line = Annotated[str, msgspec.Meta(max_length=500, pattern=r"^[^\x00-\x1f\x7f]*$(?!\n)")]
+_Short = Annotated[str, msgspec.Meta(max_length=64, pattern=r"^[^\x00-\x1f\x7f]*$(?!\n)")]
 
 
 class Status(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,13 +57,101 @@ class Total(msgspec.Struct, frozen=True, kw_only=True):
     """Reports that the device had no room to keep until they could be sent."""
 
 
-_Said = TypeVar("_Said", Status, Info, Total)
+class Live(msgspec.Struct, frozen=True, kw_only=True):
+    """`live`: the open bucket, a few seconds old: a look, no count. Where nothing is seen `lines` is null."""
+
+    schema: Literal[1]
+    start: str
+    width_ms: Milliseconds
+    as_of: str
+    watched_ms: Milliseconds
+    lines: Lines | None
+    in_view: Amount
+    standing: dict[Name, Amount] = {}
+    blind: _Line = ""
+
+    def __post_init__(self) -> None:
+        """Hold what no single field can say."""
+        milliseconds_of(self.start)
+        milliseconds_of(self.as_of)
+
+
+class DeviceHealth(msgspec.Struct, frozen=True, kw_only=True):
+    """`health`, once a minute: what tells a backlog, a wrong clock and a blind camera."""
+
+    schema: Literal[1]
+    run: Name
+    as_of: _Line
+    outbox_unsent: Amount | None = None
+    outbox_dropped: Amount | None = None
+    clock_synced: bool = True
+    clock_offset_ms: Annotated[int, msgspec.Meta(ge=-(2**53), le=2**53)] = 0
+    camera: _Line = ""
+    blind: _Line = ""
+    failure: _Line = ""
+
+    @property
+    def as_of_ms(self) -> int:
+        """When the device said it, by its own clock. ValueError where that is no time."""
+        return milliseconds_of(self.as_of)
+
+    def __post_init__(self) -> None:
+        """Hold the rule that no single field can say."""
+        milliseconds_of(self.as_of)
+
+
+class DeviceAlert(msgspec.Struct, frozen=True, kw_only=True):
+    """`alert`: news that a device calls out by itself. What a kind has nothing to say of is empty or null."""
+
+    schema: Literal[1]
+    run: Name
+    at: _Line
+    kind: Literal["rare-class", "blind", "seeing"]
+    reason: _Line
+    line: _Short = ""
+    direction: _Short = ""
+    label: _Short = msgspec.field(default="", name="class")
+    before: _Line | None = None
+    jpeg: str = ""
+
+    def __post_init__(self) -> None:
+        """Hold the rules that no single field can say."""
+        milliseconds_of(self.at)
+        if self.before is not None:
+            milliseconds_of(self.before)
+        self.picture()
+
+    @property
+    def at_ms(self) -> int:
+        """When it happened."""
+        return milliseconds_of(self.at)
+
+    @property
+    def before_ms(self) -> int | None:
+        """When a vehicle of this class crossed before, as far as the device knows."""
+        return None if self.before is None else milliseconds_of(self.before)
+
+    def picture(self) -> bytes:
+        """The JPEG; empty where the device sent none. ValueError where it is none, or too large."""
+        try:
+            picture = base64.b64decode(self.jpeg, validate=True)
+        except (binascii.Error, ValueError):
+            raise ValueError("jpeg is not in base64") from None
+        if picture and not picture.startswith(b"\xff\xd8\xff"):
+            raise ValueError("jpeg is not a JPEG")
+        if len(picture) > JPEG_BYTES_MAX:
+            raise ValueError(f"a picture of {len(picture)} bytes is too large, at most {JPEG_BYTES_MAX}")
+        return picture
+
+
+_Said = TypeVar("_Said", Status, Info, Total, Live, DeviceHealth, DeviceAlert)
+_NAMES = {DeviceHealth: "health", DeviceAlert: "alert"}
 
 
 def decode_said(payload: bytes, kind: type[_Said]) -> _Said:
-    """A status, a birth or a total in `payload`, or ReportError."""
+    """What a device says of itself in `payload`, of the kind that its topic names, or ReportError."""
     assert SCHEMA == 1, "the schema that these structs name is the one of the wire"
     try:
         return msgspec.json.decode(payload, type=kind)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise ReportError(f"not the {kind.__name__.lower()} of a device: {error}") from error
+        raise ReportError(f"not the {_NAMES.get(kind, kind.__name__.lower())} of a device: {error}") from error

@@ -1,5 +1,7 @@
 """The tables of the collector's store in SQLite, version 3, and how an older store becomes one."""
 
+from collector.alerts import schema as alerts
+
 APPLICATION_ID = 0x43524F53  # "CROS", in the header of the file
 VERSION = 3
 _ROLLUPS = (  # level 1: hours, 2: days; layout_id 0: blind
@@ -21,6 +23,7 @@ UPGRADES = {
         "ALTER TABLE device ADD COLUMN hours_ms INTEGER",
         "ALTER TABLE device ADD COLUMN days_ms INTEGER",
         *_ROLLUPS,
+        *alerts.SQLITE,
         "PRAGMA user_version = 3",
     )
 }
@@ -95,7 +98,7 @@ STATEMENTS = (
     "CREATE INDEX missing_due ON missing (gone, due_ms)",
     """CREATE TABLE said (
       device_id INTEGER NOT NULL REFERENCES device,
-      channel TEXT NOT NULL,                  -- status, info, total: the last of each
+      channel TEXT NOT NULL,                  -- status, info, total, health: the last of each
       received_ms INTEGER NOT NULL,
       payload BLOB NOT NULL,
       PRIMARY KEY (device_id, channel)
@@ -105,4 +108,5 @@ STATEMENTS = (
       received_ms INTEGER NOT NULL, topic TEXT NOT NULL, reason TEXT NOT NULL, payload BLOB NOT NULL
     )""",
     *_ROLLUPS,
+    *alerts.SQLITE,
 )

@@ -4,23 +4,28 @@ The thread that calls `run` owns the store and every connection; it commits in b
 what it committed. The broker is asked to keep the session while we are away (a fixed client id, no clean
 start), so a restart, clean or not, loses nothing: what was not acknowledged comes again, and the store knows
 what it has. A store that fails is treated like that as well: the connection is given up, and what it brought comes
-again. `stop` only sets a flag, so a signal handler may call it; `run` sees it within half a second.
+again. `stop` only sets a flag, so a signal handler may call it; `run` sees it within half a second. `say` may be called
+by any thread: the connection is one per user name, so who else has something to publish does it here.
 
 `run` is `step` again and again. Time, chance and the connection come from outside, so that a simulated world can
 stand in for the real one.
 """
 
 import logging
+import queue
 import random
+from collections import deque
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from contextlib import suppress
 
 from collector.asking import Asking
 from collector.clock import Clock, SystemClock
 from collector.config import Mqtt
 from collector.errors import CollectorError
-from collector.ingest import Answered, Received, Refusal, ingest, refuse
-from collector.mqtt5 import Arrival
-from collector.store import Item, Store, Tally, UnstorableError
+from collector.ingest import Answered, Glimpse, Received, Refusal, ingest, refuse
+from collector.mqtt5 import Arrival, Taken
+from collector.store import Hurried, Item, Store, Tally, UnstorableError
 from collector.subscription import Connect, Ended, Link, Subscribed, Subscription
 from edge.delivery.report import RESEND, encode, topic_of
 
@@ -34,8 +39,13 @@ do not tell from a lost connection, would take the session from each other all t
 ASK_EVERY_S = 5.0
 SPOKE_S = 900.0
 """A device that was not heard for longer is not asked for anything."""
+WISHES_MAX = 100
+"""That wait to be noted; beyond it the oldest is forgotten."""
 DUE_MAX = 2_000
 """Ranges looked at in one round of asking."""
+SAYINGS_MAX = 100
+"""Messages of others that wait to be published."""
+AWAY = "there is no connection to the broker"
 
 
 class Subscriber:
@@ -48,6 +58,7 @@ class Subscriber:
         *,
         batch_max: int = 500,
         on_commit: Callable[[Tally], None] = lambda _: None,
+        on_glimpse: Callable[[Glimpse], None] = lambda _: None,
         clock: Clock | None = None,
         chance: random.Random | None = None,
         connect: Connect = Subscription,
@@ -59,10 +70,12 @@ class Subscriber:
         self._store = store
         self._batch_max = batch_max
         self._on_commit = on_commit
+        self._on_glimpse = on_glimpse
         self._clock: Clock = clock or SystemClock()
         self._chance = chance or random.Random()  # noqa: S311  # spreads load, guards nothing
         self._connect = connect
         self._asking = Asking(self._chance)
+        self._wishes: deque[Hurried] = deque(maxlen=WISHES_MAX)
         self._stopping = False
         self._link: Link | None = None
         self._answer_by_ms: int | None = None
@@ -72,10 +85,27 @@ class Subscriber:
         self._ask_at_ms = 0
         self._store_failed = False
         self._store_wait_s = 1.0
+        self._sayings: queue.Queue[tuple[str, bytes, Future[str]]] = queue.Queue(SAYINGS_MAX)
+        self._said: dict[int, Future[str]] = {}
+        self.listening_ms: int | None = None
+        """Since when we listen without a break (real time); None while we do not."""
+
+    def say(self, topic: str, payload: bytes) -> "Future[str]":
+        """Publish something (QoS 1); the result is empty once the broker has it, else it says why not."""
+        said: Future[str] = Future()
+        try:
+            self._sayings.put_nowait((topic, payload, said))
+        except queue.Full:
+            said.set_result("too many messages wait for the broker")
+        return said
 
     def stop(self) -> None:
         """Make `run` commit what it has in hand and return."""
         self._stopping = True
+
+    def wish(self, hurried: Hurried) -> None:
+        """Ask for these in the next round, if the device has been heard lately; any thread may say so."""
+        self._wishes.append(hurried)
 
     def run(self) -> None:
         """Subscribe and store until `stop`.
@@ -93,6 +123,7 @@ class Subscriber:
         """One round: connect if it is time, take what came within `wait_s`, ask for what is missing."""
         link = self._link or self._open(wait_s)
         if link is None:
+            self._give_up_sayings()
             return
         arrivals: list[Arrival] = []
         ended: Ended | None = None
@@ -105,14 +136,19 @@ class Subscriber:
                     self._answer_by_ms = None
                     self._subscribed_at_ms = self._clock.monotonic_ms()
                     self._ask_at_ms = self._subscribed_at_ms + int(ASK_EVERY_S * 1000)
+                    self.listening_ms = self._clock.real_ms()
                     _LOG.info("subscribed at %s%s", self._mqtt, ", session resumed" if resumed else "")
+                case Taken(number, reason):
+                    _tell(self._said.pop(number, None), reason)
                 case Ended():
                     ended = event
+        if ended is None and self._answer_by_ms is None:
+            self._publish(link)
         try:
             if arrivals:
                 self._take(link, arrivals)
-            if ended is None and self._answer_by_ms is None and self._clock.monotonic_ms() >= self._ask_at_ms:
-                self._ask(link)
+            if ended is None and self._answer_by_ms is None:
+                self._ask_if_it_is_time(link)
         except CollectorError as error:
             self._rest(str(error))
             return
@@ -123,6 +159,11 @@ class Subscriber:
 
     def close(self) -> None:
         """End the connection; the broker keeps the session. The store stays open."""
+        self.listening_ms = None
+        for said in self._said.values():
+            _tell(said, "the connection to the broker was lost")
+        self._said.clear()
+        self._give_up_sayings()
         if self._link is not None:
             link, self._link = self._link, None
             link.close()
@@ -149,7 +190,9 @@ class Subscriber:
         items: list[Item] = []
         for arrival in arrivals:
             item = ingest(arrival.topic, arrival.payload, root=root, retained=arrival.retained)
-            if not isinstance(item, Answered):
+            if isinstance(item, Glimpse):
+                self._on_glimpse(item)
+            elif not isinstance(item, Answered):
                 items.append(item)
             elif (gone := self._asking.answered(item.site, item.device, item.response)) is not None:
                 items.append(gone)
@@ -178,6 +221,14 @@ class Subscriber:
             _LOG.info("the store works again")
         return tally
 
+    def _ask_if_it_is_time(self, link: Link) -> None:
+        """At once where somebody wishes so; a store that fails loses the wish, and people see that none was asked."""
+        wishes = [self._wishes.popleft() for _ in range(len(self._wishes))]
+        if wishes:
+            self._commit(wishes)
+        if wishes or self._clock.monotonic_ms() >= self._ask_at_ms:
+            self._ask(link)
+
     def _ask(self, link: Link) -> None:
         """Ask for what is missing. Noted first: whoever dies in between asks later, not at once again."""
         self._ask_at_ms = self._clock.monotonic_ms() + int(ASK_EVERY_S * 1000)
@@ -188,6 +239,20 @@ class Subscriber:
             if self._commit([asked]).asked:  # else another collector was quicker
                 topic = topic_of(asked.site, asked.device, RESEND, root=self._mqtt.root)
                 link.publish(topic, encode(request.resend))
+
+    def _publish(self, link: Link) -> None:
+        """What others have to say."""
+        with suppress(queue.Empty):
+            while True:
+                topic, payload, said = self._sayings.get_nowait()
+                number = link.publish(topic, payload)
+                _tell(self._said.pop(number, None), "the broker never answered")
+                self._said[number] = said
+
+    def _give_up_sayings(self) -> None:
+        with suppress(queue.Empty):
+            while True:
+                _tell(self._sayings.get_nowait()[2], AWAY)
 
     def _lost(self, ended: Ended) -> None:
         """Give up the connection and try again, later each time: two of one id would take over from each other."""
@@ -213,3 +278,8 @@ class Subscriber:
     def _retry_in(self, wait_s: float) -> None:
         wait_ms = int(1000 * wait_s * self._chance.uniform(0.5, 1.0))
         self._retry_at_ms = self._clock.monotonic_ms() + wait_ms
+
+
+def _tell(said: "Future[str] | None", result: str) -> None:
+    if said is not None and not said.done():
+        said.set_result(result)

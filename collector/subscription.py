@@ -16,6 +16,7 @@ from typing import Protocol
 
 from collector.config import Mqtt
 from collector.errors import CollectorError, InputError
+from collector.ingest import LIVE
 from collector.mqtt5 import (
     DISCONNECT,
     PING,
@@ -27,6 +28,7 @@ from collector.mqtt5 import (
     Granted,
     Packet,
     ProtocolError,
+    Taken,
     acknowledgements,
     connect,
     publish,
@@ -60,7 +62,7 @@ class Ended:
     """Another client came with our client id."""
 
 
-Event = Arrival | Subscribed | Ended
+Event = Arrival | Subscribed | Taken | Ended
 
 
 class Link(Protocol):
@@ -72,8 +74,8 @@ class Link(Protocol):
     def acknowledge(self, arrivals: Sequence[Arrival]) -> None:
         """Tell the broker that it need not keep these; on a connection that ended, nothing happens."""
 
-    def publish(self, topic: str, payload: bytes) -> None:
-        """Send a command (QoS 1, not retained); whether it arrives is not promised."""
+    def publish(self, topic: str, payload: bytes) -> int:
+        """Send a message (QoS 1, not retained); the number under which the broker says that it has it, if it does."""
 
     def close(self) -> None:
         """End it; the broker keeps the session."""
@@ -136,9 +138,11 @@ class Subscription:
         """Tell the broker that it need not keep these; on a connection that ended, nothing happens."""
         self._send(acknowledgements([arrival.number for arrival in arrivals if arrival.qos > 0]))
 
-    def publish(self, topic: str, payload: bytes) -> None:
-        """Send a command (QoS 1, not retained); whether it arrives is not promised."""
-        self._send(publish(self._next_number(), topic, payload))
+    def publish(self, topic: str, payload: bytes) -> int:
+        """Send a message (QoS 1, not retained); the number under which the broker says that it has it, if it does."""
+        number = self._next_number()
+        self._send(publish(number, topic, payload))
+        return number
 
     def close(self) -> None:
         """End it; the broker keeps the session."""
@@ -190,10 +194,14 @@ class Subscription:
                     self._keep_alive_s = packet.keep_alive_s or 65_535
                 if self._mqtt.share is not None:  # a session from before it was shared would get everything twice
                     self._send(unsubscribe(self._next_number(), self._mqtt.filter_of("report", shared=False)))
+                if not self._mqtt.live:  # as it may have been when the session began
+                    self._send(unsubscribe(self._next_number(), self._mqtt.filter_of(LIVE, shared=False)))
                 self._send(subscribe(self._next_number(), self._mqtt.filters))
             case Accepted(reason=reason):
                 self._accepted = packet
                 self._end(f"refused the connection: {reason}")
+            case Taken():
+                self._found.append(packet)
             case Granted(reasons):
                 refused = [one for one in zip(self._mqtt.filters, reasons, strict=False) if one[1]]
                 if refused:

@@ -68,7 +68,10 @@ def entries(name: str) -> tuple[list[Entry], list[str]]:
             above -= 1
         return here
 
+    known: set[type[msgspec.Struct]] = set()
+
     def walk(nodes: list[yaml.MappingNode], struct: type[msgspec.Struct], path: str) -> None:
+        known.update(struct.__mro__)  # what may be said of one site besides was explained for all
         pairs = [pair for node in nodes for pair in node.value]
         for field in msgspec.structs.fields(struct):
             mine = [(key, value) for key, value in pairs if key.value == field.encode_name]
@@ -79,7 +82,7 @@ def entries(name: str) -> tuple[list[Entry], list[str]]:
             shown = value.value if isinstance(value, yaml.ScalarNode) else ""
             told.append(Entry(f"{path}{key.value}", field.type, field.default, comment_of(key), shown))
             inner, many = struct_in(field.type)
-            if inner is not None:
+            if inner is not None and inner not in known:
                 below = [v for _, v in mine]
                 below = [one for v in below for _, one in v.value] if many else below
                 walk(below, inner, f"{path}{key.value}.")

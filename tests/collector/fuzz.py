@@ -12,6 +12,7 @@ import random
 import sys
 import tempfile
 import time
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +20,10 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
 from collector.asking import Asking
+from collector.calls import CALLS_MAX, PICTURES_MAX, calls
 from collector.devices import devices, gaps
 from collector.gaps import Missing
-from collector.ingest import HEARD, KEPT_BYTES, PAYLOAD_BYTES_MAX, Answered, Received, Refusal, Said, ingest
+from collector.ingest import HEARD, KEPT_BYTES, PAYLOAD_BYTES_MAX, Answered, Called, Received, Refusal, Said, ingest
 from collector.show_devices import devices_as_json, devices_as_table, gaps_as_json, gaps_as_table
 from collector.sqlite_store import SqliteStore
 from collector.store import Gap, Item, Store
@@ -47,6 +49,30 @@ SAID = {
     "status": {"schema": 1, "state": "online", "run": "run-1", "since": "2026-11-22T06:00:00Z", "reason": ""},
     "info": {"schema": 1, "run": "run-1", "version": "0.1.0", "model": "m", "lines": {}, "classes": [], "bucket_ms": 1},
     "total": {"schema": 1, "journal": "j1", "sent_through": 7, "dropped": 0, "since": "", "as_of": "", "lines": {}},
+    "alert": {
+        "schema": 1,
+        "run": "run-1",
+        "at": "2026-11-22T06:00:31.240Z",
+        "kind": "rare-class",
+        "reason": "the first bus",
+        "line": "deck",
+        "direction": "outbound",
+        "class": "bus",
+        "before": "2022-10-30T08:12:00Z",
+        "jpeg": "/9j/4AAQ",
+    },
+    "health": {
+        "schema": 1,
+        "run": "run-1",
+        "as_of": "2026-11-22T06:01:00Z",
+        "outbox_unsent": 3,
+        "outbox_dropped": 0,
+        "clock_synced": True,
+        "clock_offset_ms": 3,
+        "camera": "",
+        "blind": "",
+        "failure": "",
+    },
     "response": {"id": "1", "verb": "resend", "ok": True, "journal": "j1", "resent": 2, "gone": [[1, 2]]},
 }
 
@@ -158,7 +184,7 @@ class Target:
             whose = tuple(topic.split("/")[2:4])
             if isinstance(item, Received):
                 assert (item.report.site, item.report.device) == whose, "a report counts for its topic's device only"
-            elif isinstance(item, Said | Answered):
+            elif isinstance(item, Said | Called | Answered):
                 assert (item.site, item.device) == whose, "a device speaks for itself only"
             else:
                 assert len(item.topic) <= KEPT_BYTES >= len(item.payload), "a refusal is bounded"
@@ -187,6 +213,12 @@ class Target:
             report = decode(payload)
             assert (report.site, report.device) == (site, device), "nobody writes for another"
         assert len(rows) == self.stored
+        with self.store.reading() as reading:
+            called = calls(reading, limit=100_000)
+        of_device = Counter((one.site, one.device) for one in called)
+        assert max(of_device.values(), default=0) <= CALLS_MAX, "what devices call out is bounded"
+        pictured = Counter((one.site, one.device) for one in called if one.has_picture)
+        assert max(pictured.values(), default=0) <= PICTURES_MAX, "their pictures are"
         totals(self.store, Selection())
         last_zones(self.store)
         for found in (devices(self.store),):

@@ -47,8 +47,9 @@ class SimulatedSubscription(Client):
             if arrival.qos:
                 self._send("acknowledge", arrival.number)
 
-    def publish(self, topic: str, payload: bytes) -> None:
+    def publish(self, topic: str, payload: bytes) -> int:
         self._send("publish", Said(topic, payload, 1), 0)
+        return 0
 
     def close(self) -> None:
         self.over = True

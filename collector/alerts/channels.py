@@ -1,0 +1,190 @@
+"""Where messages about alerts go: MQTT, and whatever Apprise reaches (webhooks, e-mail and a hundred others).
+
+The URLs that Apprise takes hold secrets, so they live in a file of their own, and neither they nor what Apprise itself
+logs appear in our logs: a channel is called by the name that the file gives it.
+"""
+
+import logging
+import re
+import tempfile
+from collections.abc import Callable
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as Late
+from pathlib import Path
+from typing import Any, Protocol
+
+import msgspec
+
+from collector.alerts.alert import Alert
+from collector.errors import InputError
+from edge.delivery.report import NAME, NAME_RULE, ROOT, SCHEMA, rfc3339
+
+_LOG = logging.getLogger(__name__)
+MQTT = "mqtt"
+BROKER_WAIT_S = 15.0
+CHANNELS_MAX = 32
+URLS_BYTES_MAX = 65_536
+_LINE = re.compile(rf"({NAME})\s*=\s*(\S+)")
+
+
+class Message(msgspec.Struct, frozen=True, kw_only=True):
+    """Something to say about a site. `alert` is None for a digest; `id` is the same if it should come twice."""
+
+    id: str
+    site: str
+    event: str
+    """`opened`, `closed` or `digest`."""
+    text: str
+    at_ms: int
+    """When it was written."""
+    alert: Alert | None = None
+    jpeg: bytes | None = None
+
+    @property
+    def title(self) -> str:
+        """A few words for a subject line."""
+        if self.alert is None:
+            return f"{self.site}: more alerts"
+        over = " is over" if self.event == "closed" else ""
+        return f"{self.site}: {self.alert.kind} {self._what()}".rstrip() + over
+
+    def _what(self) -> str:
+        assert self.alert is not None, "there is one"
+        subject = self.alert.subject
+        return " ".join(word for word in (subject.label, subject.direction, subject.zone, subject.device) if word)
+
+
+class Channel(Protocol):
+    """Called by one thread. Takes some seconds at most."""
+
+    name: str
+
+    def send(self, message: Message) -> str:
+        """Say it; empty if it was taken, else why not, in words without a secret."""
+
+
+class Mqtt:
+    """On `<root>/v1/<site>/alert`, QoS 1, not retained."""
+
+    name = MQTT
+
+    def __init__(self, say: Callable[[str, bytes], "Future[str]"], *, root: str = ROOT) -> None:
+        self._say = say
+        self._root = root
+
+    def send(self, message: Message) -> str:
+        """Through the collector's own connection: the broker knows one per user."""
+        said = self._say(alert_topic(message.site, root=self._root), encode_message(message))
+        try:
+            return said.result(BROKER_WAIT_S)
+        except Late:
+            said.cancel()
+            return f"the broker gave no answer within {BROKER_WAIT_S:g} s"
+
+
+class Apprise:
+    """One URL of the file."""
+
+    def __init__(self, name: str, service: Any, *, pictures: bool) -> None:
+        self.name = name
+        self._service = service
+        self._pictures = pictures
+
+    def send(self, message: Message) -> str:
+        """Title, text, and the picture where it may go along."""
+        kind = "success" if message.event == "closed" else "info" if message.alert is None else "warning"
+        words = {"body": message.text, "title": message.title, "notify_type": kind}
+        try:
+            if message.jpeg is not None and self._pictures and message.event == "opened":
+                with tempfile.TemporaryDirectory(prefix="crossing-alert-") as folder:
+                    picture = Path(folder) / "picture.jpg"
+                    picture.write_bytes(message.jpeg)
+                    taken = self._service.notify(**words, attach=str(picture))
+            else:
+                taken = self._service.notify(**words)
+        except Exception as error:  # whatever a hundred services may raise: this one did not take it
+            return f"it failed with {type(error).__name__}"
+        return "" if taken else "it was not taken"
+
+
+def alert_topic(site: str, *, root: str = ROOT) -> str:
+    """Where the collector tells of a site; no device has this topic, which is a level shorter."""
+    return f"{root}/v{SCHEMA}/{site}/alert"
+
+
+def encode_message(message: Message) -> bytes:
+    """JSON with sorted keys: what a program needs, and the sentence for people. No picture."""
+    alert = message.alert
+    said: dict[str, Any] = {
+        "schema": SCHEMA,
+        "id": message.id,
+        "event": message.event,
+        "at": rfc3339(message.at_ms),
+        "site": message.site,
+        "text": message.text,
+    }
+    if alert is not None:
+        subject = alert.subject
+        said |= {
+            "alert": alert.id,
+            "kind": alert.kind,
+            "device": subject.device,
+            "line": subject.line,
+            "direction": subject.direction,
+            "class": subject.label,
+            "zone": subject.zone,
+            "from": rfc3339(alert.at_ms),
+            "until": None if alert.until_ms is None else rfc3339(alert.until_ms),
+            "figures": alert.figures,
+            "evidence": [
+                {"device": one.device, "run": one.run, "first": one.first, "last": one.last} for one in alert.evidence
+            ],
+            "picture": alert.has_picture,
+        }
+    return msgspec.json.encode(said, order="sorted")
+
+
+def read_urls(path: Path) -> dict[str, str]:
+    """`name = URL` per line, `#` begins a comment. InputError that names the line and never the URL."""
+    try:
+        if path.stat().st_size > URLS_BYTES_MAX:
+            raise InputError(f"alerts.tell.urls_file {path} is larger than {URLS_BYTES_MAX} bytes")
+        if path.stat().st_mode & 0o007:
+            _LOG.warning("alerts.tell.urls_file %s holds secrets, and everybody may read it: chmod o= it", path)
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"alerts.tell.urls_file {path} cannot be read: {error}") from error
+    found: dict[str, str] = {}
+    for number, line in enumerate(lines, 1):
+        text = line.strip()
+        if not text or text.startswith("#"):
+            continue
+        parts = _LINE.fullmatch(text)
+        where = f"alerts.tell.urls_file {path}, line {number}"
+        if parts is None:
+            raise InputError(f"{where}: it must be `name = URL`, where a name has {NAME_RULE}")
+        if parts[1] in found or parts[1] == MQTT:
+            raise InputError(f"{where}: the name {parts[1]} is taken")
+        found[parts[1]] = parts[2]
+    if len(found) > CHANNELS_MAX:
+        raise InputError(f"alerts.tell.urls_file {path} names {len(found)} channels, at most {CHANNELS_MAX}")
+    return found
+
+
+def apprise_channels(path: Path, *, pictures: bool) -> list[Channel]:
+    """The channels of a file. InputError where Apprise is not installed, or does not know a URL."""
+    try:
+        import apprise  # noqa: PLC0415  # an extra that few need
+    except ModuleNotFoundError as error:
+        needs = "alerts.tell.urls_file needs Apprise: pip install 'crossing-monitor[alerts]'"
+        raise InputError(f"{needs} ({error})") from error
+    theirs = logging.getLogger("apprise")
+    theirs.addHandler(logging.NullHandler())
+    theirs.propagate = False  # it names addresses, and sometimes more
+    found: list[Channel] = []
+    for name, url in read_urls(path).items():
+        service = apprise.Apprise()
+        if not service.add(url):
+            raise InputError(f"alerts.tell.urls_file {path}: the URL of {name} is none that Apprise knows")
+        found.append(Apprise(name, service, pictures=pictures))
+    return found

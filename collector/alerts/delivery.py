@@ -1,0 +1,113 @@
+"""Messages from the store into the channels: each tried again, later each time, and given up at last.
+
+Before a message goes out it is noted as `sending`. Who dies in the middle leaves it so: nobody knows whether it
+arrived, it is not said again, and the list says `unsure`. A channel that fails holds up its own messages only.
+"""
+
+import logging
+from collections.abc import Mapping, Sequence
+
+from collector.alerts.book import COLUMNS, alert_of
+from collector.alerts.channels import Channel, Message
+from collector.store import Store
+from collector.tables import Tables
+
+_LOG = logging.getLogger(__name__)
+WAIT_MS_FIRST = 60_000
+WAIT_MS_MAX = 3_600_000
+ATTEMPTS_MAX = 12
+"""After some seven hours."""
+ROUND_MAX = 20
+"""Messages in one round, and two of one channel that failed are enough of it."""
+ERROR_CHARACTERS_MAX = 200
+
+
+class Postman:
+    """Delivers what `store` holds; owned by the thread that owns the store."""
+
+    def __init__(self, store: Store, channels: Sequence[Channel]) -> None:
+        self._store = store
+        self._channels: Mapping[str, Channel] = {channel.name: channel for channel in channels}
+        self._failing: set[str] = set()
+
+    def recover(self, now_ms: int) -> int:
+        """At the start: what was on its way when the collector died. Returns how many."""
+        with self._store.writing() as tables:
+            rows = tables.rows(
+                "UPDATE delivery SET state = 'unsure', done_ms = ?, error = 'the collector ended while it was sent'"
+                " WHERE state = 'sending' RETURNING telling_id",
+                (now_ms,),
+            )
+        return len(rows)
+
+    def deliver(self, now_ms: int) -> int:
+        """One round of what is due; how many were taken. CollectorError where the store fails."""
+        with self._store.writing() as tables:
+            due = tables.rows(
+                "SELECT telling_id, channel, attempts FROM delivery WHERE state = 'waiting'"
+                " AND (due_ms <= ? OR due_ms > ?) ORDER BY telling_id, channel LIMIT ?",
+                (now_ms, now_ms + 2 * WAIT_MS_MAX, 10 * ROUND_MAX),
+            )
+        sent = tried = 0
+        failed: set[str] = set()
+        for telling_id, name, attempts in due:
+            if name in failed:
+                continue
+            tried += 1
+            if tried > ROUND_MAX:
+                break
+            error = self._one(telling_id, name, now_ms)
+            if error:
+                failed.add(name)
+            with self._store.writing() as tables:
+                _note(tables, (telling_id, name), attempts + 1, error, now_ms)
+            sent += not error
+        return sent
+
+    def _one(self, telling_id: int, name: str, now_ms: int) -> str:
+        channel = self._channels.get(name)
+        with self._store.writing() as tables:
+            message = _message(tables, telling_id)
+            if channel is not None and message is not None:
+                tables.many(
+                    "UPDATE delivery SET state = 'sending' WHERE telling_id = ? AND channel = ?",
+                    [(telling_id, name)],
+                )
+        if channel is None or message is None:
+            return "there is no such channel any more" if channel is None else "the message is gone"
+        error = channel.send(message)
+        if error and name not in self._failing:
+            self._failing.add(name)
+            _LOG.warning("a message about %s was not taken by %s: %s; trying again", message.site, name, error)
+        elif not error and name in self._failing:
+            self._failing.discard(name)
+            _LOG.info("%s takes messages again", name)
+        return error
+
+
+def _message(tables: Tables, telling_id: int) -> Message | None:
+    rows = tables.rows("SELECT site, alert_id, event, created_ms, text FROM telling WHERE id = ?", (telling_id,))
+    if not rows:
+        return None
+    site, alert_id, event, created_ms, text = rows[0]
+    alert = jpeg = None
+    if alert_id is not None:
+        alert = alert_of(tables.rows(f"SELECT {COLUMNS} FROM alert WHERE id = ?", (alert_id,))[0])
+        pictures = tables.rows("SELECT jpeg FROM alert_picture WHERE alert_id = ?", (alert_id,))
+        jpeg = bytes(pictures[0][0]) if pictures else None
+    return Message(id=f"{telling_id}", site=site, event=event, text=text, at_ms=created_ms, alert=alert, jpeg=jpeg)
+
+
+def _note(tables: Tables, key: tuple[int, str], attempts: int, error: str, now_ms: int) -> None:
+    if not error:
+        state, due_ms = "sent", now_ms
+    elif attempts >= ATTEMPTS_MAX:
+        state, due_ms = "failed", now_ms
+        _LOG.error("a message was not taken by %s after %d attempts, and is given up: %s", key[1], attempts, error)
+    else:
+        state, due_ms = "waiting", now_ms + min(WAIT_MS_MAX, WAIT_MS_FIRST << (attempts - 1))
+    tables.many(
+        "UPDATE delivery SET state = ?, attempts = ?, due_ms = ?, done_ms = ?, error = ?"
+        " WHERE telling_id = ? AND channel = ?",
+        [(state, attempts, due_ms, None if state == "waiting" else now_ms, error[:ERROR_CHARACTERS_MAX], *key)],
+    )

@@ -1,0 +1,68 @@
+"""The tables of the alerts, in both kinds of store.
+
+`alert` is what was found, `telling` a message about it, `delivery` what became of that message in one channel;
+`alert_state` is what the rules remember, `device_alert` what the devices called out by themselves.
+"""
+
+_TABLES = (
+    """CREATE TABLE device_alert (
+      id {key},
+      device_id {big} NOT NULL REFERENCES device,
+      run TEXT NOT NULL, at_ms {big} NOT NULL, kind TEXT NOT NULL,
+      line TEXT NOT NULL, direction TEXT NOT NULL, class TEXT NOT NULL,
+      before_ms {big}, reason TEXT NOT NULL, received_ms {big} NOT NULL,
+      jpeg {bytes},
+      UNIQUE (device_id, run, at_ms, kind, line, direction, class)
+    )""",
+    """CREATE TABLE alert (
+      id {key},
+      site TEXT NOT NULL, kind TEXT NOT NULL, subject TEXT NOT NULL,
+      device TEXT NOT NULL, line TEXT NOT NULL, direction TEXT NOT NULL, class TEXT NOT NULL, zone TEXT NOT NULL,
+      at_ms {big} NOT NULL,         -- when it began
+      until_ms {big},               -- when it was over; null while it is not
+      opened_ms {big} NOT NULL, updated_ms {big} NOT NULL, closed_ms {big},
+      reason TEXT NOT NULL, ending TEXT NOT NULL, figures TEXT NOT NULL, evidence TEXT NOT NULL,
+      times INT NOT NULL,           -- how often it was opened
+      fate TEXT NOT NULL,           -- told, suppressed, late, withdrawn
+      acknowledged_ms {big}, acknowledged_by TEXT NOT NULL, note TEXT NOT NULL
+    )""",
+    "CREATE INDEX alert_subject ON alert (site, kind, subject, at_ms)",
+    "CREATE INDEX alert_open ON alert (closed_ms, opened_ms)",
+    """CREATE TABLE alert_picture (
+      alert_id {big} PRIMARY KEY REFERENCES alert,
+      jpeg {bytes} NOT NULL
+    )""",
+    """CREATE TABLE alert_state (
+      site TEXT NOT NULL,           -- empty: of the whole
+      name TEXT NOT NULL,
+      state TEXT NOT NULL,
+      PRIMARY KEY (site, name)
+    )""",
+    """CREATE TABLE telling (
+      id {key},
+      site TEXT NOT NULL,
+      alert_id {big} REFERENCES alert,  -- null: a digest
+      event TEXT NOT NULL,          -- opened, closed, digest
+      created_ms {big} NOT NULL,
+      fate TEXT NOT NULL,           -- told, suppressed, digested
+      text TEXT NOT NULL
+    )""",
+    "CREATE INDEX telling_time ON telling (site, created_ms)",
+    "CREATE INDEX telling_alert ON telling (alert_id)",
+    """CREATE TABLE delivery (
+      telling_id {big} NOT NULL REFERENCES telling,
+      channel TEXT NOT NULL,
+      state TEXT NOT NULL,          -- waiting, sending, sent, failed, unsure
+      attempts INT NOT NULL,
+      due_ms {big} NOT NULL,
+      done_ms {big},
+      error TEXT NOT NULL,
+      PRIMARY KEY (telling_id, channel)
+    )""",
+    "CREATE INDEX delivery_due ON delivery (state, due_ms)",
+)
+SQLITE = tuple(table.format(key="INTEGER PRIMARY KEY", big="INTEGER", bytes="BLOB") for table in _TABLES)
+POSTGRES = "".join(
+    table.format(key="BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY", big="BIGINT", bytes="BYTEA") + ";\n"
+    for table in _TABLES
+)
