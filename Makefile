@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: help demo test test-all simulate mutants golden wire deb arm-board check bench clean
+.PHONY: help demo dashboard test test-all simulate mutants golden wire deb arm-board check bench clean
 help:               ## list the chores
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 12
 
@@ -16,6 +16,9 @@ $(READY): pyproject.toml
 
 demo: $(READY)      ## count a clip at its own pace, publish it, and compare with the truth (VIDEO=... LINE=x1,y1,x2,y2)
 	$(BIN)/python -m deploy.demo $(if $(VIDEO),--video "$(VIDEO)") $(if $(LINE),--line "$(LINE)")
+
+dashboard: $(READY) ## the collector's pages over four weeks of made-up traffic, with devices that go on reporting (PORT=...)
+	$(BIN)/python -m deploy.dashboard $(if $(PORT),--port "$(PORT)")
 
 test: $(READY)      ## the fast tests
 	$(BIN)/python -m pytest

@@ -7,15 +7,15 @@ from typing import Any
 from collector.gaps import Journal, Missing
 from collector.ingest import Said
 from collector.names import Names
-from collector.store import Asked, Gone
+from collector.store import Asked, Gone, Hurried
 from collector.tables import Tables
 
 Devices = Mapping[tuple[str, str], int]
 """The ids of devices by site and name."""
 JournalKey = tuple[int, str]
 """A device's id, and what it calls the journal."""
-Word = Said | Asked | Gone
-"""What was said of a journal: a total that tells what was sent, a request, an answer."""
+Word = Said | Asked | Gone | Hurried
+"""What was said of a journal: a total that tells what was sent, a request, an answer, a person's wish."""
 _MISSING = "first, last, since_ms, due_ms, asked, asked_ms, gone"
 
 
@@ -88,6 +88,9 @@ def _take_word(journal: Journal, word: Word, now_ms: int) -> int:
         case Gone(ranges=ranges):
             for first, last in ranges:
                 journal.gone(first, last)
+        case Hurried(ranges=ranges):
+            for first, last in ranges:
+                journal.hurry(first, last, now_ms=now_ms)
         case Asked(ranges=ranges) if journal.are_due(ranges, now_ms=now_ms):
             for first, last in ranges:
                 journal.asked(first, last, now_ms=now_ms)

@@ -16,10 +16,11 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from collector import views_command
+from collector import token_command, views_command
 from collector.alerts.book import acknowledge, alerts, deliveries
 from collector.alerts.channels import Channel, Mqtt, apprise_channels
 from collector.alerts.thread import AlertThread
+from collector.api.live_board import LiveBoard
 from collector.calendar import INTERVALS
 from collector.clock import SystemClock
 from collector.config import Configuration, load
@@ -27,6 +28,7 @@ from collector.devices import devices, gaps
 from collector.errors import CollectorError, InputError
 from collector.export import FORMATS
 from collector.moments import Moment
+from collector.serving import serving
 from collector.show import zones_as_json, zones_as_table
 from collector.show_alerts import alerts_as_json, alerts_as_table
 from collector.show_devices import devices_as_json, devices_as_table, gaps_as_json, gaps_as_table
@@ -61,15 +63,23 @@ def _run(arguments: argparse.Namespace) -> None:
         password_file=configuration.store_password_file,
         time_zones=configuration.time_zones,
     ) as store:
+        board = LiveBoard(SystemClock().real_ms)
         _sum_up(store)
-        subscriber = Subscriber(configuration.mqtt, store, batch_max=configuration.batch_max)
+        subscriber = Subscriber(
+            configuration.mqtt,
+            store,
+            batch_max=configuration.batch_max,
+            on_commit=board.committed,
+            on_glimpse=board.take,
+        )
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: subscriber.stop())
         beside = _alert_thread(configuration, subscriber)
         if beside is not None:
             beside.start()
         try:
-            subscriber.run()
+            with serving(configuration, board, subscriber):
+                subscriber.run()
         finally:
             if beside is not None:
                 beside.stop()
@@ -214,6 +224,7 @@ _COMMANDS = {
     "gaps": _gaps,
     "export": _export,
     "rollup": _rollup,
+    "token": token_command.token,
     "alerts": _alerts,
 }
 
@@ -283,6 +294,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_where(sums_kept)
     sums_kept.add_argument("--rebuild", action="store_true", help="sum up all reports anew, device by device")
     sums_kept.add_argument("--json", action="store_true", help="one JSON object")
+    token_command.add_parser(commands)
     return parser
 
 

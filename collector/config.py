@@ -9,7 +9,7 @@ import yaml
 
 from collector.alerts.settings import Alerts, Rules
 from collector.errors import InputError
-from collector.ingest import HEARD
+from collector.ingest import HEARD, LIVE
 from collector.sites import Site, fault_of
 from collector.store import POSTGRES
 from edge.delivery.report import ROOT, SCHEMA, Name
@@ -40,10 +40,14 @@ class Mqtt(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     share: Name | None = None
     """Collectors that name the same share divide the reports among them; they need one common store."""
 
+    live: bool = False
+    """Hear the open buckets as well, every few seconds from each device; `http` turns it on."""
+
     @property
     def filters(self) -> list[str]:
         """What to subscribe to. Only reports are shared: every collector hears the answers to what it asked."""
-        return [self.filter_of(channel, shared=self.share is not None and channel == "report") for channel in HEARD]
+        heard = (*HEARD, LIVE) if self.live else HEARD
+        return [self.filter_of(channel, shared=self.share is not None and channel == "report") for channel in heard]
 
     def filter_of(self, channel: str, *, shared: bool) -> str:
         """All devices on one channel."""
@@ -51,6 +55,33 @@ class Mqtt(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
     def __str__(self) -> str:
         return f"broker {self.host}:{self.port}"
+
+
+class Http(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The dashboard and the API: for this computer only, and for whoever bears a token, unless told otherwise."""
+
+    host: Text = "127.0.0.1"
+    """The address to listen at; anything but loopback is for a network that is trusted, or with a certificate."""
+    port: Annotated[int, msgspec.Meta(ge=0, le=65_535)] = 8080
+    """0 takes a free one, which the log names."""
+    tokens_file: Path = Path("tokens.json")
+    """Made by `crossing-collector token`; holds no token, only what a token is known by."""
+    public: bool = False
+    """Whoever asks may read counts and coverage, and nothing else, without a token."""
+    names: list[Text] = []
+    """Further host names that it is reached by, such as that of a proxy; addresses and localhost always are."""
+    certificate_file: Path | None = None
+    key_file: Path | None = None
+    behind_tls: bool = False
+    """A proxy in front speaks TLS: cookies are for https only."""
+    requests_per_minute: Annotated[int, msgspec.Meta(ge=10, le=1_000_000)] = 1_200
+    """Of one token, or of one address without a token."""
+    question_s_max: Annotated[float, msgspec.Meta(gt=0, le=600)] = 10.0
+    """For one question to the store."""
+    workers: Annotated[int, msgspec.Meta(ge=1, le=64)] = 4
+    """Questions answered at a time."""
+    watchers_max: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 200
+    """Pages that get live updates at a time."""
 
 
 class Configuration(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -64,6 +95,8 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     batch_max: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 500
     """Reports in one transaction, and unacknowledged at a time."""
     refusals_max: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = 1_000
+    http: Http | None = None
+    """None: nothing is served."""
     sites: dict[Name, Site] = {}
     """What the views need to know of a site and no device tells."""
     alerts: Alerts = Alerts()
@@ -98,6 +131,10 @@ def load(path: Path) -> Configuration:
     folder = path.absolute().parent
     mqtt = _beside(folder, configuration.mqtt, "ca_file", "certificate_file", "key_file", "password_file")
     configuration = _beside(folder, configuration, "store_password_file")
+    if configuration.http is not None:
+        http = _beside(folder, configuration.http, "tokens_file", "certificate_file", "key_file")
+        configuration = msgspec.structs.replace(configuration, http=http)
+        mqtt = msgspec.structs.replace(mqtt, live=True)
     tell = _beside(folder, configuration.alerts.tell, "urls_file")
     configuration = msgspec.structs.replace(
         configuration, alerts=msgspec.structs.replace(configuration.alerts, tell=tell)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from collector.lateness import Lateness
 from collector.said import Info, Status, Total, decode_said
-from collector.store import CHOSEN, Gap, Store
+from collector.store import CHOSEN, Gap, Reading, Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,23 +28,28 @@ class DeviceState:
 
 def devices(store: Store, *, site: str | None = None, device: str | None = None) -> list[DeviceState]:
     """All of them, sorted by name."""
-    chosen = {"site": site, "device": device}
     with store.reading() as reading:
-        rows = reading.rows(
-            "SELECT id, site, device, heard_ms, newest_start_ms, newest_width_ms, late_ms, worst_ms, worst_at_ms,"
-            f" clock_synced FROM device WHERE {CHOSEN} ORDER BY site, device",
-            chosen,
-        )
-        said = reading.rows(
-            f"SELECT device_id, channel, payload FROM said JOIN device ON device.id = device_id WHERE {CHOSEN}",
-            chosen,
-        )
-        lacks = reading.rows(
-            "SELECT device_id, gone, CAST(sum(last - first + 1) AS BIGINT) FROM missing"
-            " JOIN journal ON journal.id = journal_id JOIN device ON device.id = device_id"
-            f" WHERE {CHOSEN} GROUP BY device_id, gone",
-            chosen,
-        )
+        return devices_in(reading, site=site, device=device)
+
+
+def devices_in(reading: Reading, *, site: str | None = None, device: str | None = None) -> list[DeviceState]:
+    """The same in a reading that is open."""
+    chosen = {"site": site, "device": device}
+    rows = reading.rows(
+        "SELECT id, site, device, heard_ms, newest_start_ms, newest_width_ms, late_ms, worst_ms, worst_at_ms,"
+        f" clock_synced FROM device WHERE {CHOSEN} ORDER BY site, device",
+        chosen,
+    )
+    said = reading.rows(
+        f"SELECT device_id, channel, payload FROM said JOIN device ON device.id = device_id WHERE {CHOSEN}",
+        chosen,
+    )
+    lacks = reading.rows(
+        "SELECT device_id, gone, CAST(sum(last - first + 1) AS BIGINT) FROM missing"
+        " JOIN journal ON journal.id = journal_id JOIN device ON device.id = device_id"
+        f" WHERE {CHOSEN} GROUP BY device_id, gone",
+        chosen,
+    )
     words = {(device_id, channel): payload for device_id, channel, payload in said}
     missing = {(device_id, gone): number for device_id, gone, number in lacks}
     return [
@@ -65,10 +70,15 @@ def devices(store: Store, *, site: str | None = None, device: str | None = None)
 def gaps(store: Store, *, site: str | None = None, device: str | None = None) -> list[Gap]:
     """Every range that is missing or gone, by device, journal and number."""
     with store.reading() as reading:
-        rows = reading.rows(
-            "SELECT site, device, name, first, last, since_ms, due_ms, asked, asked_ms, gone FROM missing"
-            " JOIN journal ON journal.id = journal_id JOIN device ON device.id = device_id"
-            f" WHERE {CHOSEN} ORDER BY site, device, name, first",
-            {"site": site, "device": device},
-        )
+        return gaps_in(reading, site=site, device=device)
+
+
+def gaps_in(reading: Reading, *, site: str | None = None, device: str | None = None) -> list[Gap]:
+    """The same in a reading that is open."""
+    rows = reading.rows(
+        "SELECT site, device, name, first, last, since_ms, due_ms, asked, asked_ms, gone FROM missing"
+        " JOIN journal ON journal.id = journal_id JOIN device ON device.id = device_id"
+        f" WHERE {CHOSEN} ORDER BY site, device, name, first",
+        {"site": site, "device": device},
+    )
     return [Gap.of(row) for row in rows]

@@ -90,6 +90,13 @@ class Journal:
             again = replace(part, asked=one.asked + 1, asked_ms=now_ms, due_ms=now_ms + wait_ms)
             self._replace(part.first, part.last, again)
 
+    def hurry(self, first: int, last: int, *, now_ms: int) -> None:
+        """Ask for these as soon as possible; a range that has just been asked for waits for its answer."""
+        for one in self._overlapping(first, last):
+            if not one.gone and (one.asked_ms is None or not one.asked_ms <= now_ms < one.asked_ms + WAIT_MS_FIRST):
+                part = _part(one, first, last)
+                self._replace(part.first, part.last, replace(part, due_ms=min(part.due_ms, now_ms)))
+
     def are_due(self, ranges: Iterable[tuple[int, int]], *, now_ms: int) -> bool:
         """Whether each of these lies in what is missing and may be asked for now."""
         return all(

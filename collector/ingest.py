@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-from collector.said import SAID_BYTES_MAX, DeviceAlert, DeviceHealth, Info, Status, Total, decode_said
+from collector.said import SAID_BYTES_MAX, DeviceAlert, DeviceHealth, Info, Live, Status, Total, decode_said
 from edge.delivery.report import (
     NAME_RULE,
     ROOT,
@@ -22,6 +22,8 @@ SERIES_MAX = 2_048  # of one report: lines x directions x classes
 KEPT_BYTES = 500  # of a refused payload, for a person to see what it was
 HEARD = ("report", "status", "info", "total", "response", "alert", "health")
 """The channels that the collector subscribes to."""
+LIVE = "live"
+"""Heard where somebody looks at it."""
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 
@@ -71,6 +73,15 @@ class Answered:
 
 
 @dataclass(frozen=True, slots=True)
+class Glimpse:
+    """The open bucket of a device: shown, and never stored."""
+
+    site: str
+    device: str
+    live: Live
+
+
+@dataclass(frozen=True, slots=True)
 class Refusal:
     """A message that is not stored, and why."""
 
@@ -81,10 +92,10 @@ class Refusal:
 
 def ingest(
     topic: str, payload: bytes, *, root: str = ROOT, retained: bool = False
-) -> Received | Said | Called | Answered | Refusal:
+) -> Received | Said | Called | Answered | Glimpse | Refusal:
     """Judge one message. A device may speak for itself only: the topic must name the report's own device."""
     address = _address(topic, root)
-    if address is None or address.channel not in HEARD:
+    if address is None or address.channel not in (*HEARD, LIVE):
         return refuse(
             topic, payload, f"not a topic of ours: {root}/v1/<site>/<device>/report with names of {NAME_RULE}"
         )
@@ -104,7 +115,9 @@ def refuse(topic: str, payload: bytes, reason: str) -> Refusal:
     return Refusal(_printable(topic), payload[:KEPT_BYTES], _printable(reason))
 
 
-def _word(payload: bytes, address: Address, *, live: bool) -> Said | Called | Answered:
+def _word(payload: bytes, address: Address, *, live: bool) -> Said | Called | Answered | Glimpse:
+    if address.channel == LIVE:
+        return Glimpse(address.site, address.device, decode_said(payload, Live))
     if address.channel == "response":
         return Answered(address.site, address.device, decode_as(payload, Response))
     if address.channel == "alert":

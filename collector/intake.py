@@ -21,7 +21,7 @@ from collector.ingest import Called, Received, Refusal, Said, refuse
 from collector.lateness import Lateness
 from collector.names import Names
 from collector.rollups import Marks, Rollups
-from collector.store import Asked, Gone, Item, RollupState, Tally
+from collector.store import Asked, Gone, Hurried, Item, RollupState, Tally
 from collector.tables import ReportRow, Tables
 from edge.delivery.report import Report, decode, milliseconds_of
 
@@ -50,7 +50,7 @@ class Intake:
         reports: list[Received] = []
         said: list[Said] = []
         called: list[Called] = []
-        asked: list[Asked] = []
+        asked: list[Asked | Hurried] = []
         gone: list[Gone] = []
         refusals: list[Refusal] = []
         for item in batch:
@@ -61,14 +61,14 @@ class Intake:
                     said.append(item)
                 case Called():
                     called.append(item)
-                case Asked():
+                case Asked() | Hurried():
                     asked.append(item)
                 case Gone():
                     gone.append(item)
                 case Refusal():
                     refusals.append(item)
         names = {(one.report.site, one.report.device) for one in reports}
-        others: list[Said | Called | Asked | Gone] = [*said, *called, *asked, *gone]
+        others: list[Said | Called | Asked | Gone | Hurried] = [*said, *called, *asked, *gone]
         names.update((one.site, one.device) for one in others)
         devices = {name: self._names.id_of("device", ("site", "device"), name) for name in sorted(names)}
         latenesses, marks = self._hold(sorted(devices.values()))

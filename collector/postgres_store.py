@@ -22,7 +22,17 @@ from collector.errors import CollectorError, InputError
 from collector.ingest import Received, Refusal
 from collector.intake import Intake, start_ms_of
 from collector.postgres_schema import UPGRADES, VERSION, creation, month_of, partition
-from collector.store import DUE, Gap, Item, RollupState, Tally, UnstorableError, due_parameters
+from collector.store import (
+    DUE,
+    TOO_LONG,
+    Gap,
+    Item,
+    RollupState,
+    Tally,
+    TooLongError,
+    UnstorableError,
+    due_parameters,
+)
 from collector.tables import ReportRow
 
 _LOG = logging.getLogger(__name__)
@@ -124,13 +134,18 @@ class PostgresStore:
                 yield _Tables(database)
 
     @contextmanager
-    def reading(self) -> Iterator["_Reading"]:
-        """One consistent view of the store, whatever is written meanwhile."""
+    def reading(self, *, seconds_max: float | None = None) -> Iterator["_Reading"]:
+        """One consistent view of the store, whatever is written meanwhile; no query in it takes longer than that."""
         with self._explained():
             database = self._open()
             with database.transaction():
                 database.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
-                yield _Reading(database)
+                if seconds_max is not None:
+                    database.execute(f"SET LOCAL statement_timeout = {max(1, int(1_000 * seconds_max))}")
+                try:
+                    yield _Reading(database)
+                except psycopg.errors.QueryCanceled as error:
+                    raise TooLongError(TOO_LONG) from error
 
     def _open(self) -> psycopg.Connection[tuple[Any, ...]]:
         if self._database is not None and not self._database.closed:

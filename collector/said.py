@@ -9,7 +9,7 @@ from typing import Annotated, Literal, TypeVar
 
 import msgspec
 
-from edge.delivery.report import SCHEMA, Amount, Name, ReportError, milliseconds_of
+from edge.delivery.report import SCHEMA, Amount, Lines, Milliseconds, Name, ReportError, milliseconds_of
 
 SAID_BYTES_MAX = 65_536
 JPEG_BYTES_MAX = 48_000
@@ -55,6 +55,25 @@ class Total(msgspec.Struct, frozen=True, kw_only=True):
     sent_through: Amount = 0
     dropped: Amount = 0
     """Reports that the device had no room to keep until they could be sent."""
+
+
+class Live(msgspec.Struct, frozen=True, kw_only=True):
+    """`live`: the open bucket, a few seconds old: a look, no count. Where nothing is seen `lines` is null."""
+
+    schema: Literal[1]
+    start: str
+    width_ms: Milliseconds
+    as_of: str
+    watched_ms: Milliseconds
+    lines: Lines | None
+    in_view: Amount
+    standing: dict[Name, Amount] = {}
+    blind: _Line = ""
+
+    def __post_init__(self) -> None:
+        """Hold what no single field can say."""
+        milliseconds_of(self.start)
+        milliseconds_of(self.as_of)
 
 
 class DeviceHealth(msgspec.Struct, frozen=True, kw_only=True):
@@ -125,12 +144,12 @@ class DeviceAlert(msgspec.Struct, frozen=True, kw_only=True):
         return picture
 
 
-_Said = TypeVar("_Said", Status, Info, Total, DeviceHealth, DeviceAlert)
+_Said = TypeVar("_Said", Status, Info, Total, Live, DeviceHealth, DeviceAlert)
 _NAMES = {DeviceHealth: "health", DeviceAlert: "alert"}
 
 
 def decode_said(payload: bytes, kind: type[_Said]) -> _Said:
-    """A status, a birth, a total, a health or an alert in `payload`, or ReportError."""
+    """What a device says of itself in `payload`, of the kind that its topic names, or ReportError."""
     assert SCHEMA == 1, "the schema that these structs name is the one of the wire"
     try:
         return msgspec.json.decode(payload, type=kind)

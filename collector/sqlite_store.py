@@ -6,6 +6,7 @@ which `factory` makes: a simulation can end the world before any statement.
 
 import json
 import sqlite3
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,12 +17,24 @@ from collector.errors import CollectorError, InputError
 from collector.ingest import Refusal
 from collector.intake import Intake
 from collector.sqlite_schema import APPLICATION_ID, STATEMENTS, UPGRADES, VERSION
-from collector.store import DUE, Gap, Item, RollupState, Tally, UnstorableError, due_parameters
+from collector.store import (
+    DUE,
+    TOO_LONG,
+    Gap,
+    Item,
+    RollupState,
+    Tally,
+    TooLongError,
+    UnstorableError,
+    due_parameters,
+)
 from collector.tables import ReportRow
 
 CACHE_KIB = 65_536
 """Pages of the file that are held in memory."""
 BUSY_WAIT_S = 5.0
+LOOK_UP_STEPS = 20_000
+"""Of SQLite's machine, a millisecond or less: how often a question looks whether its time is over."""
 _UNSTORABLE = (sqlite3.DataError, sqlite3.IntegrityError, sqlite3.InterfaceError, sqlite3.ProgrammingError)
 
 
@@ -106,13 +119,17 @@ class SqliteStore:
                 raise
 
     @contextmanager
-    def reading(self) -> Iterator["_Reading"]:
-        """One consistent view of the store, whatever is written meanwhile."""
+    def reading(self, *, seconds_max: float | None = None) -> Iterator["_Reading"]:
+        """One consistent view of the store, whatever is written meanwhile; at most for so long."""
         with self._explained():
             self._database.execute("BEGIN")
+            if seconds_max is not None:
+                until_s = time.monotonic() + seconds_max
+                self._database.set_progress_handler(lambda: time.monotonic() > until_s, LOOK_UP_STEPS)
             try:
                 yield _Reading(self._database)
             finally:
+                self._database.set_progress_handler(None, 0)
                 self._database.execute("ROLLBACK")
 
     @contextmanager
@@ -159,6 +176,8 @@ class SqliteStore:
         except _UNSTORABLE as error:
             raise UnstorableError(f"store {self.path} cannot be used: {error}") from error
         except sqlite3.Error as error:
+            if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_INTERRUPT:
+                raise TooLongError(TOO_LONG) from error
             raise CollectorError(f"store {self.path} cannot be used: {error}") from error
 
 

@@ -17,11 +17,16 @@ from collector.gaps import WAIT_MS_MAX, Missing
 from collector.ingest import Called, Received, Refusal, Said
 from collector.tables import Tables
 
+TOO_LONG = "the question takes too long; ask for a shorter span or for longer intervals"
 POSTGRES = re.compile(r"postgres(ql)?://")
 
 
 class UnstorableError(CollectorError):
     """The store works, and cannot hold what it was given: to try the same again is of no use."""
+
+
+class TooLongError(CollectorError):
+    """A question was given up because its time was over; the store is well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +88,16 @@ class Gone:
 
 
 @dataclass(frozen=True, slots=True)
+class Hurried:
+    """Somebody wants these asked for at once, whenever they would be due; ranges that are not missing mean nothing."""
+
+    site: str
+    device: str
+    journal: str
+    ranges: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class RollupState:
     """Of one device; `wanted` is the zone that it is to have, `time_zone` the one of its roll-ups, if it has any."""
 
@@ -95,7 +110,7 @@ class RollupState:
     """False for a device of an older store whose reports were never summed up."""
 
 
-Item = Received | Said | Called | Asked | Gone | Refusal
+Item = Received | Said | Called | Asked | Gone | Hurried | Refusal
 
 CHOSEN = "(CAST(:site AS TEXT) IS NULL OR site = :site) AND (CAST(:device AS TEXT) IS NULL OR device = :device)"
 """The condition of a query that may be about one site or device only."""
@@ -134,8 +149,8 @@ class Store(Protocol):
     def refusals(self) -> list[Refusal]:
         """The refusals kept, oldest first."""
 
-    def reading(self) -> AbstractContextManager[Reading]:
-        """Whatever is written meanwhile is not seen in it."""
+    def reading(self, *, seconds_max: float | None = None) -> AbstractContextManager[Reading]:
+        """Whatever is written meanwhile is not seen in it. TooLongError for a query not done by `seconds_max`."""
 
     def writing(self) -> AbstractContextManager[Tables]:
         """One transaction that may write: committed when it is left, rolled back where an error leaves it.

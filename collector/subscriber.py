@@ -14,6 +14,7 @@ stand in for the real one.
 import logging
 import queue
 import random
+from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
@@ -22,9 +23,9 @@ from collector.asking import Asking
 from collector.clock import Clock, SystemClock
 from collector.config import Mqtt
 from collector.errors import CollectorError
-from collector.ingest import Answered, Received, Refusal, ingest, refuse
+from collector.ingest import Answered, Glimpse, Received, Refusal, ingest, refuse
 from collector.mqtt5 import Arrival, Taken
-from collector.store import Item, Store, Tally, UnstorableError
+from collector.store import Hurried, Item, Store, Tally, UnstorableError
 from collector.subscription import Connect, Ended, Link, Subscribed, Subscription
 from edge.delivery.report import RESEND, encode, topic_of
 
@@ -38,6 +39,8 @@ do not tell from a lost connection, would take the session from each other all t
 ASK_EVERY_S = 5.0
 SPOKE_S = 900.0
 """A device that was not heard for longer is not asked for anything."""
+WISHES_MAX = 100
+"""That wait to be noted; beyond it the oldest is forgotten."""
 DUE_MAX = 2_000
 """Ranges looked at in one round of asking."""
 SAYINGS_MAX = 100
@@ -55,6 +58,7 @@ class Subscriber:
         *,
         batch_max: int = 500,
         on_commit: Callable[[Tally], None] = lambda _: None,
+        on_glimpse: Callable[[Glimpse], None] = lambda _: None,
         clock: Clock | None = None,
         chance: random.Random | None = None,
         connect: Connect = Subscription,
@@ -66,10 +70,12 @@ class Subscriber:
         self._store = store
         self._batch_max = batch_max
         self._on_commit = on_commit
+        self._on_glimpse = on_glimpse
         self._clock: Clock = clock or SystemClock()
         self._chance = chance or random.Random()  # noqa: S311  # spreads load, guards nothing
         self._connect = connect
         self._asking = Asking(self._chance)
+        self._wishes: deque[Hurried] = deque(maxlen=WISHES_MAX)
         self._stopping = False
         self._link: Link | None = None
         self._answer_by_ms: int | None = None
@@ -96,6 +102,10 @@ class Subscriber:
     def stop(self) -> None:
         """Make `run` commit what it has in hand and return."""
         self._stopping = True
+
+    def wish(self, hurried: Hurried) -> None:
+        """Ask for these in the next round, if the device has been heard lately; any thread may say so."""
+        self._wishes.append(hurried)
 
     def run(self) -> None:
         """Subscribe and store until `stop`.
@@ -137,8 +147,8 @@ class Subscriber:
         try:
             if arrivals:
                 self._take(link, arrivals)
-            if ended is None and self._answer_by_ms is None and self._clock.monotonic_ms() >= self._ask_at_ms:
-                self._ask(link)
+            if ended is None and self._answer_by_ms is None:
+                self._ask_if_it_is_time(link)
         except CollectorError as error:
             self._rest(str(error))
             return
@@ -180,7 +190,9 @@ class Subscriber:
         items: list[Item] = []
         for arrival in arrivals:
             item = ingest(arrival.topic, arrival.payload, root=root, retained=arrival.retained)
-            if not isinstance(item, Answered):
+            if isinstance(item, Glimpse):
+                self._on_glimpse(item)
+            elif not isinstance(item, Answered):
                 items.append(item)
             elif (gone := self._asking.answered(item.site, item.device, item.response)) is not None:
                 items.append(gone)
@@ -208,6 +220,14 @@ class Subscriber:
             self._store_wait_s = 1.0
             _LOG.info("the store works again")
         return tally
+
+    def _ask_if_it_is_time(self, link: Link) -> None:
+        """At once where somebody wishes so; a store that fails loses the wish, and people see that none was asked."""
+        wishes = [self._wishes.popleft() for _ in range(len(self._wishes))]
+        if wishes:
+            self._commit(wishes)
+        if wishes or self._clock.monotonic_ms() >= self._ask_at_ms:
+            self._ask(link)
 
     def _ask(self, link: Link) -> None:
         """Ask for what is missing. Noted first: whoever dies in between asks later, not at once again."""

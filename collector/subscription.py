@@ -16,6 +16,7 @@ from typing import Protocol
 
 from collector.config import Mqtt
 from collector.errors import CollectorError, InputError
+from collector.ingest import LIVE
 from collector.mqtt5 import (
     DISCONNECT,
     PING,
@@ -193,6 +194,8 @@ class Subscription:
                     self._keep_alive_s = packet.keep_alive_s or 65_535
                 if self._mqtt.share is not None:  # a session from before it was shared would get everything twice
                     self._send(unsubscribe(self._next_number(), self._mqtt.filter_of("report", shared=False)))
+                if not self._mqtt.live:  # as it may have been when the session began
+                    self._send(unsubscribe(self._next_number(), self._mqtt.filter_of(LIVE, shared=False)))
                 self._send(subscribe(self._next_number(), self._mqtt.filters))
             case Accepted(reason=reason):
                 self._accepted = packet

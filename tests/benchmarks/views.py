@@ -7,8 +7,9 @@
 10 sites of 5 devices, of which two watch the same line; each device has a line of two directions and seven classes
 and a zone. The databases fill their own tables (no report goes over a broker, and only the last week has whole
 payloads: the views read no others), then `rebuild` sums up hours and days, as `crossing-collector rollup --rebuild`
-does. A device is blind for one hour in 50, and one report in 200 is missing. Every view is then asked `--rounds` times,
-each time of another site or device, over a store that was just asked something else.
+does (in PostgreSQL a few statements do the same). A device is blind for one hour in 50, and one report in 200 is
+missing. Every view is then asked `--rounds` times, each time of another site or device, over a store that was just
+asked something else.
 """
 
 import argparse
@@ -133,8 +134,11 @@ def _build(where: str, days: int) -> dict[str, float]:
         payload = _report(*names[0], minutes, NOW_MS).payload
         (_fill_postgres if where.startswith("postgresql") else _fill_sqlite)(store, from_ms, minutes, payload)
         filled = time.monotonic()
-        for state in store.rollups():
-            store.rebuild(state.device_id)
+        if where.startswith("postgresql"):
+            _sum_up_postgres(store._database)  # type: ignore[attr-defined]
+        else:
+            for state in store.rollups():
+                store.rebuild(state.device_id)
         done = time.monotonic()
     print(f"{where[:10]}: filled in {filled - started:.0f} s, summed up in {done - filled:.0f} s", file=sys.stderr)
     return {"fill_s": filled - started, "rebuild_s": done - filled}
@@ -237,6 +241,26 @@ def _fill_postgres(store: Store, from_ms: int, minutes: int, payload: bytes) -> 
     database.execute("VACUUM (ANALYZE) report")
     database.execute("VACUUM (ANALYZE) vehicles")
     database.execute("SET statement_timeout = 60000")
+
+
+def _sum_up_postgres(database: Any) -> None:
+    """What `rebuild` does device by day, in four statements: all zones here are eight hours ahead of UTC."""
+    hour, day = f"start_ms / {HOUR_MS} * {HOUR_MS}", f"(start_ms + 8 * {HOUR_MS}) / {DAY_MS} * {DAY_MS} - 8 * {HOUR_MS}"
+    hours_ms, days_ms = NOW_MS // HOUR_MS * HOUR_MS, floor("day", ZONE, NOW_MS)
+    database.execute("TRUNCATE rollup_watched, rollup_vehicles")
+    for statement in (
+        f"INSERT INTO rollup_vehicles SELECT 1, series_id, {hour}, sum(number) FROM vehicles"
+        f" WHERE start_ms < {hours_ms} GROUP BY 2, 3",
+        f"INSERT INTO rollup_vehicles SELECT 2, series_id, {day}, sum(number) FROM rollup_vehicles"
+        f" WHERE level = 1 AND start_ms < {days_ms} GROUP BY 2, 3",
+        f"INSERT INTO rollup_watched SELECT 1, device_id, {hour}, coalesce(layout_id, 0), sum(watched_ms),"
+        f" sum(width_ms), count(*) FROM report WHERE start_ms < {hours_ms} GROUP BY 2, 3, 4",
+        f"INSERT INTO rollup_watched SELECT 2, device_id, {day}, layout_id, sum(watched_ms), sum(reported_ms),"
+        f" sum(reports) FROM rollup_watched WHERE level = 1 AND start_ms < {days_ms} GROUP BY 2, 3, 4",
+        f"UPDATE device SET time_zone = '{ZONE}', hours_ms = {hours_ms}, days_ms = {days_ms}",
+        "VACUUM (ANALYZE) rollup_watched, rollup_vehicles, device, series",
+    ):
+        database.execute(statement)
 
 
 def _page() -> dict[str, Ask]:

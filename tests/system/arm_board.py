@@ -67,7 +67,7 @@ def main() -> int:
     """Make the board, boot it, watch it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--deb", type=Path, help="a package that is there already; else one is built")
-    parser.add_argument("--seconds", type=int, default=1_500, help="after so long the board is switched off")
+    parser.add_argument("--seconds", type=int, default=2_400, help="after so long the board is switched off")
     arguments = parser.parse_args()
     if why := machine.missing("mosquitto", *board.PROGRAMS):
         print(f"no board can be emulated here: {why}", file=sys.stderr)
@@ -194,8 +194,11 @@ def summary(transcript: list[str], messages: list[tuple[str, Any]], package: Pat
     if numbers != list(range(1, len(numbers) + 1)):
         unseen.append("reports without a gap")
 
-    lines = next((json.loads(line[9:])["lines"] for line in transcript if line.startswith("=counted= {")), {"line": {}})
-    real = Counter({(way, label): count for way, by in lines["line"].items() for label, count in by.items() if count})
+    of_clip: Any = {"line": {}}
+    for line in transcript:
+        if line.startswith("=counted= {"):
+            of_clip = json.loads(line.removeprefix("=counted= "))["lines"]
+    real = Counter({(way, label): count for way, by in of_clip["line"].items() for label, count in by.items() if count})
     print(f"  a real clip: counted {shown(real)}, people saw {shown(truth_of_the_part())}")
     if real != truth_of_the_part():
         unseen.append("the detector that ships counting what people saw")

@@ -1,0 +1,91 @@
+"""Who asks, and whether they may. Every route names the scope that it needs; a test walks through all of them.
+
+1. A program shows its token: `Authorization: Bearer crossing-...`. A browser shows the cookie that it got for a token
+   or a link; the cookie is HttpOnly and SameSite=Strict.
+2. With a cookie, what changes anything must come from a page of ours: `Origin` is the `Host`, and `Sec-Fetch-Site`,
+   where it is sent, says the same. A token in a header no foreign page can send.
+3. In public mode whoever asks may do what is marked `public`, and nothing else.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+from fastapi import HTTPException, Request, Security
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import APIRoute
+from fastapi.security import APIKeyCookie, HTTPAuthorizationCredentials, HTTPBearer
+
+from collector.api.context import Context
+from collector.api.tokens import Scope, Token
+
+CHANGING = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+_BEARER = HTTPBearer(auto_error=False, description="a token of `crossing-collector token add`")
+_COOKIE = APIKeyCookie(name="crossing-<port>", auto_error=False, description="what `POST /api/v1/session` sets")
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """Who asks: the name of the token, empty for the public."""
+
+    name: str
+    scopes: frozenset[Scope]
+    token: Token | None = None
+
+
+def visitor_of(context: Context, request: Request) -> Visitor | None:
+    """Whoever the request says it is from, if that is true; None for nobody that is known."""
+    kind, _, text = request.headers.get("authorization", "").partition(" ")
+    if kind.lower() == "bearer" and text:
+        token = context.book.bearer(text.strip())
+    else:
+        cookie = request.cookies.get(context.cookie, "")
+        token = context.book.of_cookie(cookie, now_ms=context.clock.real_ms()) if cookie else None
+        if token is not None and request.method in CHANGING and not is_from_here(request):
+            raise HTTPException(403, "only a page from here may change anything")
+    return Visitor(token.name, frozenset(token.scopes), token) if token is not None else None
+
+
+def is_from_here(request: Request) -> bool:
+    """Whether a page of ours sent it."""
+    origin = urlsplit(request.headers.get("origin", ""))
+    if origin.scheme not in {"http", "https"} or origin.netloc != request.headers.get("host"):
+        return False
+    return request.headers.get("sec-fetch-site", "same-origin") == "same-origin"
+
+
+class Needs:
+    """A dependency of a route: the scope without which it is refused; `public`: unless the public mode is on."""
+
+    def __init__(self, context: Context, scope: Scope, *, public: bool = False) -> None:
+        self.scope = scope
+        self.public = public
+        self._context = context
+
+    async def __call__(
+        self,
+        request: Request,
+        _bearer: Annotated[HTTPAuthorizationCredentials | None, Security(_BEARER)] = None,
+        _cookie: Annotated[str | None, Security(_COOKIE)] = None,
+    ) -> Visitor:
+        """Who asks; HTTPException where they may not."""
+        visitor = visitor_of(self._context, request)
+        if visitor is not None and self.scope in visitor.scopes:
+            return visitor
+        if self.public and self._context.http.public:
+            return visitor or Visitor("", frozenset())
+        if visitor is None:
+            raise HTTPException(401, "a token is needed", {"WWW-Authenticate": "Bearer"})
+        raise HTTPException(403, f"the token {visitor.name} has no scope {self.scope}")
+
+
+def needs_of(route: APIRoute) -> list[Needs]:
+    """What a route needs, for the test that every route needs something."""
+
+    def walk(dependant: Dependant) -> Iterator[Any]:
+        yield dependant.call
+        for one in dependant.dependencies:
+            yield from walk(one)
+
+    return [call for call in walk(route.dependant) if isinstance(call, Needs)]

@@ -1,0 +1,104 @@
+"""Routes of the alerts: what is new and why, that somebody took note, and the picture where there is one."""
+
+from typing import Annotated
+
+import msgspec
+from fastapi import APIRouter, Depends, HTTPException, Path, Query
+from fastapi.responses import Response
+
+from collector.alerts.alert import KINDS, Alert
+from collector.alerts.book import acknowledge, alert, alerts, picture
+from collector.api.access import Needs, Visitor
+from collector.api.context import Context
+from collector.api.models import Acknowledged, AlertInfo, Alerts, Note, ReportRange
+from collector.api.spans import From, NameQuery, To, when
+from collector.store import Reading
+from collector.views.places import time_zone_of
+from collector.views.results import Scope
+
+PAGE_MAX = 500
+AlertId = Annotated[int, Path(ge=1, lt=2**53)]
+
+
+def routes(context: Context) -> APIRouter:
+    """All of them."""
+    router = APIRouter(tags=["alerts"])
+    read = Needs(context, "read")
+
+    def said(one: Alert, visitor: Visitor, zone: str) -> AlertInfo:
+        values = msgspec.structs.asdict(one)
+        for name in ("subject", "evidence", "acknowledged", "has_picture"):
+            del values[name]
+        return AlertInfo(
+            **values,
+            **msgspec.structs.asdict(one.subject),
+            open=one.open,
+            evidence=[ReportRange(**msgspec.structs.asdict(of)) for of in one.evidence],
+            acknowledged=None if one.acknowledged is None else Acknowledged(**msgspec.structs.asdict(one.acknowledged)),
+            picture=one.has_picture and "pictures" in visitor.scopes,
+            time_zone=zone,
+        )
+
+    @router.get("/alerts")
+    async def all_alerts(
+        visitor: Annotated[Visitor, Depends(read)],
+        site: NameQuery = None,
+        device: NameQuery = None,
+        kind: Annotated[str | None, Query(max_length=40, description=f"One of {', '.join(KINDS)}.")] = None,
+        open_: Annotated[bool, Query(alias="open", description="Only those that are not over.")] = False,
+        from_: From = None,
+        to: To = None,
+        before: Annotated[int | None, Query(ge=1, lt=2**53)] = None,
+        limit: Annotated[int, Query(ge=1, le=PAGE_MAX)] = 100,
+    ) -> Alerts:
+        """What is new, newest first: each says why, with its figures and the reports behind them."""
+
+        def question(reading: Reading) -> Alerts:
+            zone = time_zone_of(reading, site, context.sites) if site else "UTC"
+            found = alerts(
+                reading,
+                Scope(site=site, device=device),
+                open_only=open_,
+                kinds=KINDS if kind is None else [kind],
+                from_ms=None if from_ is None else when(from_, zone, "from"),
+                to_ms=None if to is None else when(to, zone, "to"),
+                before_id=before,
+                limit=limit + 1,
+            )
+            zones = {name: time_zone_of(reading, name, context.sites) for name in {one.subject.site for one in found}}
+            return Alerts(
+                now_ms=context.clock.real_ms(),
+                alerts=[said(one, visitor, zones[one.subject.site]) for one in found[:limit]],
+                next=found[limit - 1].id if len(found) > limit else None,
+            )
+
+        return await context.desk.ask(question)
+
+    @router.post("/alerts/{number}/acknowledge")
+    async def take_note(
+        visitor: Annotated[Visitor, Depends(Needs(context, "acknowledge"))], number: AlertId, note: Note
+    ) -> AlertInfo:
+        """Somebody has taken note: in the name of the token, with a note of theirs."""
+        if await context.desk.ask(lambda reading: alert(reading, number)) is None:
+            raise HTTPException(404, "there is no such alert")
+        now_ms = context.clock.real_ms()
+        one = await context.desk.tell(
+            lambda store: acknowledge(store, number, by=visitor.name, note=note.note, now_ms=now_ms)
+        )
+        zone = await context.desk.ask(lambda reading: time_zone_of(reading, one.subject.site, context.sites))
+        return said(one, visitor, zone)
+
+    @router.get(
+        "/alerts/{number}/picture",
+        dependencies=[Depends(Needs(context, "pictures"))],
+        response_class=Response,
+        responses={200: {"content": {"image/jpeg": {"schema": {"type": "string", "format": "binary"}}}}},
+    )
+    async def evidence_picture(number: AlertId) -> Response:
+        """The small picture that the device sent with it."""
+        found = await context.desk.ask(lambda reading: picture(reading, number))
+        if found is None:
+            raise HTTPException(404, "there is no picture of it")
+        return Response(found, media_type="image/jpeg")
+
+    return router

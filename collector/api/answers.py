@@ -1,0 +1,157 @@
+"""From what the views answer to what the API says: which direction is out, what is blind, what is still to come."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from collector.api.models import Counts, Role, Series, State
+from collector.calendar import day_of, start_of_day, zone_of
+from collector.errors import InputError
+from collector.sites import NOWHERE, Site
+from collector.store import Reading
+from collector.views.axis import axis, index_of
+from collector.views.compare import percentile
+from collector.views.counts import counts, places, site_total, with_estimates, with_tonnes
+from collector.views.places import Directions, directions_of, of_place, sites_of, time_zone_of
+from collector.views.results import Axis, Flow, Flows, Scope
+
+OUT: Role = "out"
+BACK: Role = "back"
+SAMPLES_MIN = 3
+USUAL_SHARE_MIN = 0.9
+"""An hour that was watched less says nothing of what is usual."""
+
+
+class UnknownError(InputError):
+    """There is nothing of that name."""
+
+
+def zone_in(reading: Reading, site: str, sites: Mapping[str, Site]) -> str:
+    """The time zone of a site; UnknownError where no device of it was ever heard."""
+    if not sites_of(reading, Scope(site=site)):
+        raise UnknownError(f"there is no site {site}")
+    return time_zone_of(reading, site, sites)
+
+
+def roles_of(
+    reading: Reading, site: str, sites: Mapping[str, Site], flows: Sequence[Flow]
+) -> dict[tuple[str, str, str], Role]:
+    """By (device, line, direction), which ones mean out or back."""
+    directions = directions_of(reading, site, sites)
+    found: dict[tuple[str, str, str], Role] = {}
+    for flow in flows:
+        words: Directions | None = of_place(directions, flow, sites.get(site, NOWHERE))
+        if words is not None and flow.direction in words:
+            found[flow.device, flow.line, flow.direction] = OUT if flow.direction == words.out else BACK
+    return found
+
+
+def by_role(flows: Flows, site: str, roles: Mapping[tuple[str, str, str], Role]) -> list[tuple[Flow, Role]]:
+    """All lines of a site added up, out and back; directions that mean neither are left out."""
+    named = [
+        msgspec.structs.replace(flow, direction=role)
+        for flow in flows.flows
+        if (role := roles.get((flow.device, flow.line, flow.direction))) is not None
+    ]
+    total = {flow.direction: flow for flow in site_total(msgspec.structs.replace(flows, flows=tuple(named)), site)}
+    return [(total[role], role) for role in (OUT, BACK) if role in total]
+
+
+def series(flow: Flow, axis_: Axis, role: Role | None, site: Site, *, estimate: bool = False) -> Series:
+    """One flow, with what a reader would work out from it."""
+    if estimate:
+        flow = with_tonnes(with_estimates(flow, axis_), site)
+    n = len(axis_)
+    spans = [axis_.span_ms(i) for i in range(n)]
+    everything = [flow.all(i) for i in range(n)]
+    known = [number for number in everything if number is not None]
+    elapsed_ms = sum(spans)
+    return Series(
+        site=flow.site,
+        device=flow.device,
+        line=flow.line,
+        direction=flow.direction,
+        role=role,
+        watched_ms=list(flow.watched_ms),
+        share=[round(flow.share(i, axis_), 4) for i in range(n)],
+        state=[_state(flow, i, axis_, everything[i], spans[i]) for i in range(n)],
+        all=everything,
+        counts={label: list(of) for label, of in flow.counts.items()},
+        estimates=_rounded(flow.estimates) if flow.estimates is not None else None,
+        tonnes=None if flow.tonnes is None else [None if t is None else round(t, 1) for t in flow.tonnes],
+        total=sum(known) if known else None,
+        total_counts={label: _sum(of) for label, of in flow.counts.items()},
+        total_share=round(sum(flow.watched_ms) / elapsed_ms, 4) if elapsed_ms else 0.0,
+    )
+
+
+def answer(
+    flows: Sequence[tuple[Flow, Role | None]],
+    axis_: Axis,
+    to_ms: int,
+    *,
+    scheme: str,
+    sites: Mapping[str, Site],
+    estimate: bool = False,
+) -> Counts:
+    """Flows as the API says them; `to_ms` is how far was asked for."""
+    assert axis_.now_ms is not None, "the API knows what time it is"
+    return Counts(
+        time_zone=axis_.time_zone,
+        interval=axis_.interval,
+        scheme=scheme,
+        now_ms=axis_.now_ms,
+        edges_ms=list(axis_.edges_ms),
+        next_from_ms=axis_.edges_ms[-1] if axis_.edges_ms[-1] < to_ms else None,
+        series=[series(flow, axis_, role, sites.get(flow.site, NOWHERE), estimate=estimate) for flow, role in flows],
+    )
+
+
+def usual(
+    reading: Reading, site: str, sites: Mapping[str, Site], today: Axis, *, days: int, weekday: bool
+) -> list[tuple[Role, list[list[float]]]]:
+    """For out and back, the counts of the same local time on past days, per interval of today, scaled to the whole."""
+    zone = zone_of(today.time_zone)
+    from_ms = today.edges_ms[0]
+    first_day = day_of(from_ms, zone)
+    past = axis(
+        "hour" if today.interval == "hour" else "15min",
+        today.time_zone,
+        start_of_day(first_day - days, zone),
+        from_ms,
+    )
+    flows = places(counts(reading, Scope(site=site), past), sites)
+    found = []
+    for flow, role in by_role(flows, site, roles_of(reading, site, sites, flows.flows)):
+        samples: list[list[float]] = [[] for _ in range(len(today))]
+        for i, start_ms in enumerate(past.edges_ms[:-1]):
+            day = day_of(start_ms, zone)
+            if weekday and (first_day - day) % 7:
+                continue
+            at_ms = from_ms + start_ms - start_of_day(day, zone)
+            number, share = flow.all(i), flow.share(i, past)
+            if number is not None and share >= USUAL_SHARE_MIN and at_ms < today.edges_ms[-1]:
+                samples[index_of(today.edges_ms, at_ms)].append(number / share)
+        found.append((role, samples))
+    return found
+
+
+def percentiles(samples: Sequence[Sequence[float]], share: float) -> list[float | None]:
+    """Of each interval; None where there is too little."""
+    return [round(percentile(of, share), 2) if len(of) >= SAMPLES_MIN else None for of in samples]
+
+
+def _state(flow: Flow, i: int, axis_: Axis, number: int | None, span_ms: int) -> State:
+    if number is None:
+        return "blind" if span_ms else "to come"
+    return flow.state(i, axis_)
+
+
+def _rounded(columns: Mapping[str, Sequence[float | None]]) -> dict[str, list[float | None]]:
+    return {label: [None if x is None else round(x, 2) for x in of] for label, of in columns.items()}
+
+
+def _sum(numbers: Sequence[Any]) -> int | None:
+    known = [number for number in numbers if number is not None]
+    return sum(known) if known else None

@@ -1,0 +1,125 @@
+"""The application: all routes, what goes wrong as one sentence, and the guard before everything."""
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from collector.api import (
+    alert_routes,
+    counting_routes,
+    device_routes,
+    evidence_routes,
+    export_routes,
+    live_routes,
+    pages,
+    service_routes,
+    session_routes,
+)
+from collector.api.answers import UnknownError
+from collector.api.context import Context
+from collector.api.desk import BusyError
+from collector.api.guard import Guard
+from collector.api.metrics import Metrics
+from collector.api.models import Problem
+from collector.errors import CollectorError, InputError
+from collector.store import TooLongError
+
+Asgi = Callable[
+    [
+        MutableMapping[str, Any],
+        Callable[[], Awaitable[MutableMapping[str, Any]]],
+        Callable[[MutableMapping[str, Any]], Awaitable[None]],
+    ],
+    Awaitable[None],
+]
+_PROBLEMS: dict[int | str, dict[str, Any]] = {
+    status: {"model": Problem, "description": what}
+    for status, what in {
+        400: "not a request for us",
+        401: "a token is needed",
+        403: "the token has not the scope",
+        404: "there is no such thing",
+        413: "too large",
+        414: "the query is too long",
+        415: "not JSON",
+        422: "a value is wrong",
+        429: "too many requests",
+        503: "too busy, or the store does not answer in time",
+    }.items()
+}
+
+
+PREFIX = "/api/v1"
+
+
+def routers(context: Context, metrics: Metrics) -> list[tuple[str, APIRouter]]:
+    """All routes there are, in routers with the prefixes that they get."""
+    parts = (
+        session_routes,
+        counting_routes,
+        evidence_routes,
+        device_routes,
+        alert_routes,
+        live_routes,
+        export_routes,
+    )
+    inner = [(PREFIX, part.routes(context)) for part in parts]
+    return [*inner, ("", service_routes.routes(context, metrics)), ("", pages.routes())]
+
+
+def build(context: Context) -> FastAPI:
+    """All routes, without the guard."""
+    app = FastAPI(
+        title="Crossing monitor",
+        description="Counts, coverage, queues, devices and evidence of the collector. In a count, null is not 0:"
+        " null means that nobody watched.",
+        version="1",
+        openapi_url=f"{PREFIX}/openapi.json",
+        docs_url=None,  # the usual page of documentation loads scripts from elsewhere
+        redoc_url=None,
+        responses=_PROBLEMS,
+    )
+    metrics = Metrics(context.board)
+    app.state.told = metrics.told
+    for prefix, router in routers(context, metrics):
+        app.include_router(router, prefix=prefix)
+    app.add_exception_handler(HTTPException, _http_problem)
+    app.add_exception_handler(RequestValidationError, _validation_problem)
+    app.add_exception_handler(CollectorError, _our_problem)
+    return app
+
+
+def guarded(context: Context, app: FastAPI) -> Asgi:
+    """What is served."""
+    http = context.http
+    return Guard(
+        app,
+        names=http.names,
+        per_minute=http.requests_per_minute,
+        https=http.behind_tls or http.certificate_file is not None,
+        told=app.state.told,
+    )
+
+
+async def _http_problem(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException), "it is registered for this"
+    return JSONResponse({"error": str(error.detail)}, error.status_code, error.headers)
+
+
+async def _validation_problem(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError), "it is registered for this"
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"] if part not in ("query", "path", "body"))
+    return JSONResponse({"error": f"{where or 'the body'}: {first['msg']}"[:500]}, 422)
+
+
+async def _our_problem(_request: Request, error: Exception) -> Response:
+    if isinstance(error, UnknownError):
+        return JSONResponse({"error": str(error)}, 404)
+    if isinstance(error, InputError) and not isinstance(error, BusyError | TooLongError):
+        return JSONResponse({"error": str(error)}, 422)
+    return JSONResponse({"error": str(error)}, 503, {"Retry-After": "5"})

@@ -1,0 +1,33 @@
+"""What every route is given: where to ask, who may ask, what is known of sites, and how to have a device send again."""
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from collector.api.desk import Desk
+from collector.api.live_board import LiveBoard
+from collector.api.tokens import TokenBook
+from collector.clock import Clock
+from collector.config import Http
+from collector.sites import Site
+from collector.store import Hurried
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """`wish` hands a range to the subscriber; `stopping` is set when streams must end."""
+
+    http: Http
+    port: int
+    desk: Desk
+    board: LiveBoard
+    book: TokenBook
+    sites: Mapping[str, Site]
+    clock: Clock
+    wish: Callable[[Hurried], None]
+    stopping: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def cookie(self) -> str:
+        """Its name: browsers do not tell ports apart."""
+        return f"crossing-{self.port}"

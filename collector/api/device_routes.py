@@ -1,0 +1,155 @@
+"""Routes of the devices: how they fare, which reports are missing, and to have them sent again."""
+
+from typing import Annotated, Any
+
+import msgspec
+from fastapi import APIRouter, Depends, HTTPException, Query
+
+from collector.api.access import Needs
+from collector.api.context import Context
+from collector.api.counting_routes import After
+from collector.api.models import DeviceInfo, Devices, GapInfo, Gaps, Wish, Wished
+from collector.api.spans import Name, NameQuery
+from collector.devices import DeviceState, devices_in, gaps_in
+from collector.errors import InputError
+from collector.store import CHOSEN, Gap, Hurried, Reading
+from collector.subscriber import SPOKE_S
+from collector.views.places import time_zone_of
+
+PAGE = 1_000
+_UTC_MS_MAX = 253_402_300_799_000  # what a calendar has
+
+
+def routes(context: Context) -> APIRouter:
+    """All of them."""
+    router = APIRouter(tags=["devices"])
+    read = Depends(Needs(context, "read"))
+
+    @router.get("/devices", dependencies=[read])
+    async def all_devices(
+        site: NameQuery = None,
+        device: NameQuery = None,
+        after: After = None,
+        limit: Annotated[int, Query(ge=1, le=PAGE)] = PAGE,
+    ) -> Devices:
+        """How they fare: what each last said of itself, how late it reports, and how many reports are missing."""
+
+        def question(reading: Reading) -> Devices:
+            found = [
+                one
+                for one in devices_in(reading, site=site, device=device)
+                if after is None or f"{one.site}/{one.device}" > after
+            ]
+            words = _health(reading, site, device)
+            zones = {name: time_zone_of(reading, name, context.sites) for name in {one.site for one in found[:limit]}}
+            return Devices(
+                now_ms=context.clock.real_ms(),
+                devices=[_device(one, zones[one.site], words.get((one.site, one.device))) for one in found[:limit]],
+                next=f"{found[limit - 1].site}/{found[limit - 1].device}" if len(found) > limit else None,
+            )
+
+        return await context.desk.ask(question)
+
+    @router.get("/gaps", dependencies=[read])
+    async def all_gaps(
+        site: NameQuery = None,
+        device: NameQuery = None,
+        after: Annotated[int, Query(ge=0, le=2**31)] = 0,
+        limit: Annotated[int, Query(ge=1, le=PAGE)] = PAGE,
+    ) -> Gaps:
+        """Which reports have not come, which were asked for, and which the devices hold no more."""
+
+        def question(reading: Reading) -> Gaps:
+            found = gaps_in(reading, site=site, device=device)
+            return Gaps(
+                gaps=[_gap(one) for one in found[after : after + limit]],
+                next=after + limit if len(found) > after + limit else None,
+            )
+
+        return await context.desk.ask(question)
+
+    @router.post("/devices/{site}/{device}/resend", status_code=202, dependencies=[Depends(Needs(context, "operate"))])
+    async def resend(site: Name, device: Name, wish: Wish) -> Wished:
+        """Ask the device for missing reports as soon as it can be asked, and not when it would be their turn."""
+        if not 1 <= wish.first <= wish.last < 2**53:
+            raise InputError("first and last are numbers of reports, from 1 on, the smaller one first")
+        now_ms = context.clock.real_ms()
+
+        def question(reading: Reading) -> tuple[list[Gap], list[DeviceState]]:
+            return gaps_in(reading, site=site, device=device), devices_in(reading, site=site, device=device)
+
+        gaps, states = await context.desk.ask(question)
+        ranges = [
+            (max(gap.missing.first, wish.first), min(gap.missing.last, wish.last))
+            for gap in gaps
+            if gap.journal == wish.journal
+            and not gap.missing.gone
+            and gap.missing.first <= wish.last
+            and gap.missing.last >= wish.first
+        ]
+        if not ranges:
+            raise HTTPException(404, "none of these reports is missing, or the device holds them no more")
+        context.wish(Hurried(site, device, wish.journal, tuple(ranges)))
+        heard_ms = states[0].lateness.heard_ms if states else None
+        return Wished(
+            reports=sum(last - first + 1 for first, last in ranges),
+            heard=heard_ms is not None and heard_ms > now_ms - int(1_000 * SPOKE_S),
+        )
+
+    return router
+
+
+def _health(reading: Reading, site: str | None, device: str | None) -> dict[tuple[str, str], tuple[int, Any]]:
+    """What each device last said of how it fares, and when that came."""
+    rows = reading.rows(
+        "SELECT site, device, received_ms, payload FROM said JOIN device ON device.id = device_id"
+        f" WHERE channel = 'health' AND {CHOSEN}",
+        {"site": site, "device": device},
+    )
+    return {(row[0], row[1]): (row[2], msgspec.json.decode(bytes(row[3]))) for row in rows}
+
+
+def _device(state: DeviceState, time_zone: str, health: tuple[int, Any] | None) -> DeviceInfo:
+    lateness = state.lateness
+    return DeviceInfo(
+        site=state.site,
+        device=state.device,
+        time_zone=time_zone,
+        state=state.status.state if state.status else None,
+        since=state.status.since if state.status else None,
+        reason=state.status.reason if state.status else None,
+        version=state.info.version if state.info else None,
+        model=state.info.model if state.info else None,
+        last_report_end_ms=(
+            None
+            if lateness.newest_start_ms is None
+            else min(_UTC_MS_MAX, lateness.newest_start_ms + (lateness.newest_width_ms or 0))
+        ),
+        heard_ms=lateness.heard_ms,
+        late_ms=lateness.late_ms,
+        worst_late_ms=lateness.worst_ms,
+        clock_ahead_ms=state.ahead_ms,
+        clock_synced=None if lateness.clock_synced is None else bool(lateness.clock_synced),
+        dropped=state.total.dropped if state.total else None,
+        missing=state.missing,
+        gone=state.gone,
+        health=None if health is None else health[1],
+        health_ms=None if health is None else health[0],
+    )
+
+
+def _gap(gap: Gap) -> GapInfo:
+    one = gap.missing
+    return GapInfo(
+        site=gap.site,
+        device=gap.device,
+        journal=gap.journal,
+        first=one.first,
+        last=one.last,
+        reports=one.reports,
+        gone=one.gone,
+        since_ms=one.since_ms,
+        due_ms=one.due_ms,
+        asked=one.asked,
+        asked_ms=one.asked_ms,
+    )

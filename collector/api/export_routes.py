@@ -1,0 +1,92 @@
+"""The route that gives counts away as a file, streamed: a piece is read, written and sent before the next one."""
+
+from collections.abc import AsyncIterator
+from functools import partial
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query
+from fastapi.responses import StreamingResponse
+
+from collector.api.access import Needs
+from collector.api.answers import by_role, roles_of, zone_in
+from collector.api.context import Context
+from collector.api.counting_routes import Merged, Scheme
+from collector.api.export import KINDS, Format, Row, rows_of, writer
+from collector.api.spans import Every, From, Name, NameQuery, To, page, span
+from collector.errors import InputError
+from collector.store import Reading
+from collector.views.counts import counts, places
+from collector.views.results import Axis, Scope
+from collector.views.schemes import OWN
+
+PIECE = 1_000
+"""Intervals read at a time."""
+INTERVALS_MAX = 1_200_000
+"""Of one export: two years of minutes and more."""
+
+
+def routes(context: Context) -> APIRouter:
+    """The one."""
+    router = APIRouter(tags=["export"])
+    sites = context.sites
+
+    @router.get(
+        "/sites/{site}/export",
+        dependencies=[Depends(Needs(context, "read", public=True))],
+        response_class=StreamingResponse,
+        responses={200: {"content": {kind: {"schema": {"type": "string"}} for kind in KINDS.values()}}},
+    )
+    async def export(
+        site: Name,
+        kind: Annotated[Format, Query(alias="format")] = "csv",
+        from_: From = None,
+        to: To = None,
+        interval: Every = "hour",
+        by: Merged = "place",
+        device: NameQuery = None,
+        line: NameQuery = None,
+        scheme: Scheme = OWN,
+    ) -> StreamingResponse:
+        """A file with a row per interval, direction and class. Pieces of it are read one after the other."""
+        now_ms = context.clock.real_ms()
+        scope = Scope(site=site, device=device, line=None if by == "place" else line)
+
+        def first(reading: Reading) -> tuple[str, int, int]:
+            zone = zone_in(reading, site, sites)
+            from_ms, to_ms = span(reading, scope, zone, from_, to, now_ms=now_ms)
+            to_ms = min(to_ms, max(now_ms, from_ms + 1))
+            if len(page(interval, zone, from_ms, to_ms, limit=INTERVALS_MAX + 1, now_ms=now_ms)) > INTERVALS_MAX:
+                raise InputError(f"an export has at most {INTERVALS_MAX} intervals; ask for a shorter span")
+            piece(reading, page(interval, zone, from_ms, to_ms, limit=1, now_ms=now_ms))  # refuses before it begins
+            return zone, from_ms, to_ms
+
+        def piece(reading: Reading, axis_: Axis) -> list[Row]:
+            flows = counts(reading, scope, axis_, scheme=scheme)
+            if by != "device":
+                flows = places(flows, sites)
+            if by == "site":
+                roles = roles_of(reading, site, sites, flows.flows)
+                return list(rows_of([flow for flow, _ in by_role(flows, site, roles)], axis_))
+            return list(rows_of([flow for flow in flows.flows if line in (None, flow.line)], axis_))
+
+        zone, from_ms, to_ms = await context.desk.ask(first)
+        out = writer(kind)
+
+        async def stream() -> AsyncIterator[bytes]:
+            at_ms = from_ms
+            while at_ms < to_ms and not context.stopping.is_set():
+                axis_ = page(interval, zone, at_ms, to_ms, limit=PIECE, now_ms=now_ms)
+                rows = await context.desk.ask(partial(piece, axis_=axis_))
+                if said := out.piece(rows):
+                    yield said
+                at_ms = axis_.edges_ms[-1]
+            yield out.end()
+
+        ending = "jsonl" if kind == "json" else kind
+        return StreamingResponse(
+            stream(),
+            media_type=KINDS[kind],
+            headers={"Content-Disposition": f'attachment; filename="{site}-{interval}.{ending}"'},
+        )
+
+    return router

@@ -1,0 +1,192 @@
+"""Stands before every route: what is no request for us, what is too much, and the headers that go with every answer.
+
+1. `Host` must be an address, localhost or a name of the configuration: a foreign name that was made to point here (DNS
+   rebinding) is refused.
+2. Nothing is uploaded: a body is JSON of at most BODY_BYTES_MAX, whether its length was told or not.
+3. Whoever asks more than so many times a minute waits; who tries tokens, much less.
+4. Policy: scripts, styles and pictures of this server only, and none inside the page; never in a frame; nothing kept in
+   caches but the files of ours.
+"""
+
+import hashlib
+import json
+import time
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Collection, MutableMapping
+from contextlib import suppress
+from ipaddress import ip_address
+from typing import Any
+from urllib.parse import urlsplit
+
+BODY_BYTES_MAX = 16_384
+QUERY_BYTES_MAX = 4_096
+KNOWN_MAX = 10_000
+LOGINS_PER_MINUTE = 20
+LOGIN = "/api/v1/session"
+HEADERS = {
+    "Cache-Control": "no-store",
+    # The chart library sets some styles by attribute, and makes an empty style element, of which this is the hash.
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self';"
+        " style-src 'self' 'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU='; style-src-attr 'unsafe-inline';"
+        " img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+    ),
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), microphone=(), geolocation=(), payment=(), usb=()",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+
+_Scope = MutableMapping[str, Any]
+_Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+_Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+_App = Callable[[_Scope, _Receive, _Send], Awaitable[None]]
+
+
+class Guard:
+    """An ASGI application around another one. `told` hears of every answer: route, method, status, seconds."""
+
+    def __init__(
+        self,
+        app: _App,
+        *,
+        names: Collection[str],
+        per_minute: int,
+        https: bool,
+        told: Callable[[str, str, int, float], None],
+        monotonic_s: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._app = app
+        self._names = {name.lower() for name in names}
+        self._headers = [(name.lower().encode(), value.encode()) for name, value in HEADERS.items()]
+        if https:
+            self._headers.append((b"strict-transport-security", b"max-age=31536000"))
+        self._told = told
+        self._monotonic_s = monotonic_s
+        self._pace = _Pace(per_minute)
+        self._login_pace = _Pace(LOGINS_PER_MINUTE)
+
+    async def __call__(self, scope: _Scope, receive: _Receive, send: _Send) -> None:
+        """Answer or refuse one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        began_s = self._monotonic_s()
+        status = 500
+        body = _Body(receive)
+
+        async def answer(message: MutableMapping[str, Any]) -> None:
+            nonlocal status
+            if body.is_too_large:
+                return  # whatever was made of it
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                given = {name.lower() for name, _ in message["headers"]}
+                more = [one for one in self._headers if one[0] not in given]
+                message = {**message, "headers": [*message["headers"], *more]}
+            await send(message)
+
+        headers = {name.lower(): value for name, value in scope["headers"]}
+        refusal = self._refusal(scope, headers, began_s)
+        try:
+            if refusal is not None:
+                await _refuse(answer, *refusal)
+            else:
+                with suppress(_TooLargeError):
+                    await self._app(scope, body.receive, answer)
+                if body.is_too_large and status == 500:
+                    body.is_too_large = False
+                    await _refuse(answer, 413, f"at most {BODY_BYTES_MAX} bytes are taken")
+        finally:
+            route = getattr(scope.get("route"), "path", "other")
+            self._told(route, scope["method"], status, self._monotonic_s() - began_s)
+
+    def _refusal(self, scope: _Scope, headers: dict[bytes, bytes], now_s: float) -> tuple[int, str] | None:
+        return self._malformed(scope, headers) or self._hasty(scope, headers, now_s)
+
+    def _malformed(self, scope: _Scope, headers: dict[bytes, bytes]) -> tuple[int, str] | None:
+        if not self._is_ours(headers.get(b"host", b"").decode("latin-1")):
+            return 403, "this page is not known under that name; see `http.names`"
+        if len(scope.get("query_string", b"")) > QUERY_BYTES_MAX:
+            return 414, f"a query has at most {QUERY_BYTES_MAX} bytes"
+        length = headers.get(b"content-length", b"0")
+        if not length.isdigit() or int(length[:16]) > BODY_BYTES_MAX:
+            return 413, f"at most {BODY_BYTES_MAX} bytes are taken"
+        kind = headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
+        has_body = int(length[:16]) > 0 or b"transfer-encoding" in headers
+        if has_body and kind != b"application/json":
+            return 415, "only JSON is taken, and nothing is uploaded"
+        return None
+
+    def _hasty(self, scope: _Scope, headers: dict[bytes, bytes], now_s: float) -> tuple[int, str] | None:
+        client = scope.get("client") or ("", 0)
+        if scope["method"] != "GET" and scope["path"] == LOGIN and not self._login_pace.take(client[0], now_s):
+            return 429, "too many attempts; wait a minute"
+        credential = headers.get(b"authorization") or headers.get(b"cookie") or b""
+        who = hashlib.sha256(credential).hexdigest() if credential else ""
+        # the address as well: whoever makes up a new token for each request gains nothing
+        if not self._pace.take(client[0] + who[:16], now_s) or not self._pace.take(client[0], now_s, weight=0.25):
+            return 429, "too many requests; wait a moment"
+        return None
+
+    def _is_ours(self, host: str) -> bool:
+        try:
+            name = (urlsplit(f"//{host}").hostname or "").lower()
+        except ValueError:
+            return False
+        if name == "localhost" or name in self._names:
+            return True
+        try:
+            ip_address(name)
+        except ValueError:
+            return False
+        return True
+
+
+class _Pace:
+    """So many a minute for each, and as many at once; who has not come for long is forgotten."""
+
+    def __init__(self, per_minute: int) -> None:
+        self._per_minute = per_minute
+        self._left: OrderedDict[str, tuple[float, float]] = OrderedDict()  # who -> what is left, as of when
+
+    def take(self, who: str, now_s: float, *, weight: float = 1.0) -> bool:
+        left, as_of_s = self._left.pop(who, (float(self._per_minute), now_s))
+        left = min(float(self._per_minute), left + (now_s - as_of_s) * self._per_minute / 60)
+        allowed = left >= weight
+        self._left[who] = (left - weight if allowed else left, now_s)
+        if len(self._left) > KNOWN_MAX:
+            self._left.popitem(last=False)
+        return allowed
+
+
+class _TooLargeError(Exception):
+    pass
+
+
+class _Body:
+    """A body whose length was not told ends at the bound, too."""
+
+    def __init__(self, receive: _Receive) -> None:
+        self._receive = receive
+        self._left = BODY_BYTES_MAX
+        self.is_too_large = False
+
+    async def receive(self) -> MutableMapping[str, Any]:
+        message = await self._receive()
+        self._left -= len(message.get("body", b""))
+        if self._left < 0:
+            self.is_too_large = True
+            raise _TooLargeError
+        return message
+
+
+async def _refuse(send: _Send, status: int, sentence: str) -> None:
+    body = json.dumps({"error": sentence}).encode()
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    if status == 429:
+        headers.append((b"retry-after", b"60"))
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

@@ -1,0 +1,93 @@
+"""Routes of what happens now: the open buckets, at once or as server-sent events."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+
+from fastapi import APIRouter, Depends, HTTPException, Request
+from fastapi.responses import StreamingResponse
+
+from collector.api.access import Needs, visitor_of
+from collector.api.context import Context
+from collector.api.live_board import News, Seen
+from collector.api.models import LiveAll, LiveNow
+from collector.api.spans import NameQuery
+
+LOOK_EVERY_S = 0.5
+"""How often a stream looks for news: of many looks at one device in between only the last goes out."""
+WORD_EVERY_S = 15.0
+"""A stream with nothing to say says so, so that a connection that died is noticed, and looks whether it still may."""
+
+
+def routes(context: Context) -> APIRouter:
+    """All of them."""
+    router = APIRouter(tags=["live"])
+    read = Depends(Needs(context, "read"))
+    watchers: set[object] = set()
+
+    @router.get("/live", dependencies=[read])
+    async def live(site: NameQuery = None) -> LiveAll:
+        """The open bucket of every device that said one in the last minute."""
+        news = context.board.news(site=site)
+        return LiveAll(change=news.change, stored=news.stored, live=[live_now(one) for one in news.seen])
+
+    @router.get(
+        "/live/events",
+        dependencies=[read],
+        response_class=StreamingResponse,
+        responses={200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}},
+    )
+    async def events(request: Request, site: NameQuery = None) -> StreamingResponse:
+        """Server-sent events: `live` (an open bucket, as of `/live`) and `stored` (there is more to read)."""
+        if len(watchers) >= context.http.watchers_max:
+            raise HTTPException(503, f"{context.http.watchers_max} pages watch already, and no more are let in")
+        return StreamingResponse(_stream(request, site), media_type="text/event-stream")
+
+    async def _stream(request: Request, site: str | None) -> AsyncIterator[str]:
+        me = object()
+        watchers.add(me)
+        try:
+            yield "retry: 3000\n\n"
+            change, stored, quiet_s = 0, -1, 0.0
+            while not context.stopping.is_set():
+                news = context.board.news(change, site=site)
+                said = _events(news, stored)
+                change, stored = news.change, news.stored
+                quiet_s = 0.0 if said else quiet_s + LOOK_EVERY_S
+                if said:
+                    yield said
+                elif quiet_s >= WORD_EVERY_S:
+                    quiet_s = 0.0
+                    if visitor_of(context, request) is None:
+                        return
+                    yield ": still here\n\n"
+                await asyncio.sleep(LOOK_EVERY_S)
+        finally:
+            watchers.discard(me)
+
+    return router
+
+
+def live_now(seen: Seen) -> LiveNow:
+    """As the API says it."""
+    live = seen.live
+    return LiveNow(
+        site=seen.site,
+        device=seen.device,
+        received_ms=seen.received_ms,
+        start=live.start,
+        as_of=live.as_of,
+        width_ms=live.width_ms,
+        watched_ms=live.watched_ms,
+        lines=live.lines,
+        in_view=live.in_view,
+        standing=live.standing,
+        blind=live.blind,
+    )
+
+
+def _events(news: News, stored: int) -> str:
+    events = [f"event: live\ndata: {live_now(one).model_dump_json()}\n\n" for one in news.seen]
+    if news.stored != stored:
+        events.append(f"event: stored\ndata: {json.dumps({'stored': news.stored})}\n\n")
+    return "".join(events)

@@ -1,0 +1,80 @@
+"""What Prometheus is told: of the intake, the devices and the API itself."""
+
+from collections.abc import Iterator
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from collector.api.live_board import LiveBoard
+from collector.devices import DeviceState
+
+KIND = "text/plain; version=0.0.4; charset=utf-8"
+
+
+class Metrics:
+    """One registry of our own: what else runs in this process does not show here."""
+
+    def __init__(self, board: LiveBoard) -> None:
+        self._registry = CollectorRegistry()
+        self._states: list[DeviceState] = []
+        self._requests = Counter(
+            "crossing_http_requests", "Requests answered", ["method", "route", "status"], registry=self._registry
+        )
+        self._seconds = Histogram(
+            "crossing_http_request_seconds",
+            "How long an answer took",
+            ["route"],
+            registry=self._registry,
+            buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10),
+        )
+        self._registry.register(_Intake(board, self))
+
+    def told(self, route: str, method: str, status: int, seconds: float) -> None:
+        """A request was answered."""
+        method = method if method in {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"} else "other"
+        self._requests.labels(method, route, str(status)).inc()
+        if not route.endswith("/events"):  # a stream takes as long as somebody watches
+            self._seconds.labels(route).observe(seconds)
+
+    def page(self, states: list[DeviceState]) -> bytes:
+        """All of it, with how the devices are now."""
+        self._states = states
+        return generate_latest(self._registry)
+
+    @property
+    def states(self) -> list[DeviceState]:
+        """How the devices are."""
+        return self._states
+
+
+class _Intake(Collector):
+    def __init__(self, board: LiveBoard, metrics: Metrics) -> None:
+        self._board = board
+        self._metrics = metrics
+
+    def collect(self) -> Iterator[Metric]:
+        tally = self._board.tally
+        messages = CounterMetricFamily("crossing_messages", "What became of messages", labels=["became"])
+        for became, number in (
+            ("stored", tally.stored),
+            ("duplicate", tally.duplicates),
+            ("refused", tally.refused),
+            ("said", tally.said),
+            ("asked", tally.asked),
+        ):
+            messages.add_metric([became], number)
+        yield messages
+        names = ["site", "device"]
+        up = GaugeMetricFamily("crossing_device_up", "1: it says that it is online or degraded", labels=names)
+        heard = GaugeMetricFamily("crossing_device_heard_timestamp_seconds", "Its last sign of life", labels=names)
+        missing = GaugeMetricFamily("crossing_device_missing_reports", "Reports that have not come", labels=names)
+        gone = GaugeMetricFamily("crossing_device_gone_reports", "Reports that it holds no more", labels=names)
+        for state in self._metrics.states:
+            name = [state.site, state.device]
+            up.add_metric(name, float(state.status is not None and state.status.state != "offline"))
+            if state.lateness.heard_ms is not None:
+                heard.add_metric(name, state.lateness.heard_ms / 1_000)
+            missing.add_metric(name, state.missing)
+            gone.add_metric(name, state.gone)
+        yield from (up, heard, missing, gone)

@@ -1,0 +1,509 @@
+"""The answers of the API, as its OpenAPI document describes them. Times are milliseconds since 1970 UTC.
+
+In a count null means that nobody watched; 0 means that somebody did, and none came.
+"""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+State = Literal["ok", "partial", "blind", "to come"]
+Role = Literal["out", "back"]
+
+
+class Model(BaseModel):
+    """All of them."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Problem(Model):
+    """Why a request was not answered."""
+
+    error: str
+
+
+class Me(Model):
+    """Who asks; no name: the public."""
+
+    name: str
+    scopes: list[str]
+    public: bool
+    version: str
+    charts: str
+    """Where the chart library is."""
+    charts_marks: list[str]
+    """Ids of style elements that it would make, and does not where there are such."""
+
+
+class Credential(Model):
+    """What lets a browser in: a token, or the code of a link."""
+
+    token: str = ""
+    code: str = ""
+
+
+class SiteLine(Model):
+    """A counting line; `device` is empty where several watch it. `out` and `back` are the words for its directions."""
+
+    device: str
+    line: str
+    out: str | None
+    back: str | None
+
+
+class SiteInfo(Model):
+    """A site. `first_ms` and `last_ms`: from when to when there are reports."""
+
+    site: str
+    time_zone: str
+    first_ms: int | None
+    last_ms: int | None
+    lines: list[SiteLine]
+    places: list[str]
+    tonnes: dict[str, float]
+    sun: bool
+    """Whether it is known where it lies, so that day and night can be told apart."""
+
+
+class Sites(Model):
+    """Sites by name; `next` goes on where this ended."""
+
+    sites: list[SiteInfo]
+    schemes: list[str]
+    next: str | None
+
+
+class Series(Model):
+    """What crossed one line in one direction; n values for the n intervals. Empty names: several were added up.
+
+    `role` says whether the direction means out or back. `share` is the watched part of each interval; `all` the sum
+    over the classes. `estimates` are scaled to the whole interval, and `tonnes` are about what the vehicles carry:
+    neither is a count, and both are null unless asked for.
+    """
+
+    site: str
+    device: str
+    line: str
+    direction: str
+    role: Role | None
+    watched_ms: list[int]
+    share: list[float]
+    state: list[State]
+    all: list[int | None]
+    counts: dict[str, list[int | None]]
+    estimates: dict[str, list[float | None]] | None
+    tonnes: list[float | None] | None
+    total: int | None
+    """Over all intervals and classes."""
+    total_counts: dict[str, int | None]
+    total_share: float
+    """The watched part of the whole span, as far as it has come."""
+
+
+class Counts(Model):
+    """Interval i is `[edges_ms[i], edges_ms[i + 1])`; `next_from_ms` says where the answer was cut off."""
+
+    time_zone: str
+    interval: str | None
+    scheme: str
+    now_ms: int
+    edges_ms: list[int]
+    next_from_ms: int | None
+    series: list[Series]
+    earlier: "Counts | None" = None
+    """The span to compare with, if one was asked for."""
+
+
+class UsualBand(Model):
+    """Of one direction, per interval, over past days; null where too few of them were watched."""
+
+    role: Role
+    days: list[int]
+    p10: list[float | None]
+    p50: list[float | None]
+    p90: list[float | None]
+
+
+class Usual(Model):
+    """What is usual for a day."""
+
+    time_zone: str
+    interval: str
+    edges_ms: list[int]
+    days: int
+    bands: list[UsualBand]
+
+
+class OneBalance(Model):
+    """See the README of the views: the true balance lies from `low` to `high`, as far as unseen time is concerned."""
+
+    out: int | None
+    back: int | None
+    balance: int | None
+    unseen_out: float | None
+    unseen_back: float | None
+    low: float | None
+    high: float | None
+
+
+class LineBalance(Model):
+    """Out minus back over one line."""
+
+    site: str
+    device: str
+    line: str
+    out: str
+    back: str
+    from_ms: int
+    to_ms: int
+    watched_ms: int
+    share: float
+    classes: dict[str, OneBalance]
+    all: OneBalance
+
+
+class Balances(Model):
+    """Of a site."""
+
+    time_zone: str
+    balances: list[LineBalance]
+
+
+class ZoneSeries(Model):
+    """A queue zone, per interval; null where nobody watched."""
+
+    site: str
+    device: str
+    zone: str
+    watched_ms: list[int]
+    share: list[float]
+    standing_mean: list[float | None]
+    standing_max: list[int | None]
+    standing_end: list[int | None]
+    parked_end: list[int | None]
+    entered: list[int | None]
+    left: list[int | None]
+    waited: list[int | None]
+    wait_p50_ms: list[float | None]
+    wait_p90_ms: list[float | None]
+    wait_max_ms: list[int | None]
+    queue_m_max: list[float | None]
+
+
+class Queues(Model):
+    """The zones of a site."""
+
+    time_zone: str
+    interval: str
+    now_ms: int
+    edges_ms: list[int]
+    next_from_ms: int | None
+    queues: list[ZoneSeries]
+
+
+class CoverSeries(Model):
+    """How one device watched: of each interval the part watched, the part it was blind, and that without a report."""
+
+    site: str
+    device: str
+    watched: list[float]
+    blind: list[float]
+    silent: list[float]
+    reports: list[int]
+    missing: int | None
+    gone: int | None
+
+
+class Coverages(Model):
+    """Who watched."""
+
+    time_zone: str
+    interval: str
+    now_ms: int
+    edges_ms: list[int]
+    next_from_ms: int | None
+    covers: list[CoverSeries]
+
+
+class DayNight(Model):
+    """The same counts by day and by night, by the sun."""
+
+    day: Counts
+    night: Counts
+
+
+class Worst(Model):
+    """An interval in which two devices differ."""
+
+    from_ms: int
+    to_ms: int
+    first: int
+    second: int
+
+
+class HeadToHead(Model):
+    """Two devices on the same line, over the intervals that both watched."""
+
+    place: str
+    direction: str
+    first: str
+    second: str
+    intervals: int
+    intervals_equal: int
+    first_total: int
+    second_total: int
+    ratio: float | None
+    difference_mean: float | None
+    difference_p95: float | None
+    worst: list[Worst]
+
+
+class HeadsToHeads(Model):
+    """All pairs of a site."""
+
+    time_zone: str
+    interval: str
+    pairs: list[HeadToHead]
+
+
+class ReportRange(Model):
+    """Reports `first` to `last` of a run, all of which are here."""
+
+    site: str
+    device: str
+    run: str
+    first: int
+    last: int
+    reports: int
+    from_ms: int
+    to_ms: int
+    watched_ms: int
+
+
+class ReportLine(Model):
+    """A report, in short. `counted` are the vehicles in it that the question was about; null where nobody watched."""
+
+    site: str
+    device: str
+    run: str
+    seq: int
+    start_ms: int
+    width_ms: int
+    watched_ms: int
+    state: str
+    received_ms: int
+    counted: int | None
+
+
+class EvidenceOf(Model):
+    """The reports behind a number; `next` is the `after` of the next page."""
+
+    time_zone: str
+    from_ms: int
+    to_ms: int
+    reports: int
+    watched_ms: int
+    ranges: list[ReportRange]
+    page: list[ReportLine]
+    next: int | None
+
+
+class Raw(Model):
+    """A report as it came, and when."""
+
+    site: str
+    device: str
+    run: str
+    seq: int
+    start_ms: int
+    received_ms: int
+    report: dict[str, Any]
+
+
+class DeviceInfo(Model):
+    """What a device last said of itself, and how it reports; null where it has not said so."""
+
+    site: str
+    device: str
+    time_zone: str
+    state: Literal["online", "degraded", "offline"] | None
+    since: str | None
+    reason: str | None
+    version: str | None
+    model: str | None
+    last_report_end_ms: int | None
+    heard_ms: int | None
+    late_ms: int | None
+    worst_late_ms: int | None
+    clock_ahead_ms: int
+    clock_synced: bool | None
+    dropped: int | None
+    missing: int
+    gone: int
+    health: dict[str, Any] | None = None
+    """The last `health` of the device, in its own words."""
+    health_ms: int | None = None
+
+
+class Devices(Model):
+    """Devices by site and name."""
+
+    now_ms: int
+    devices: list[DeviceInfo]
+    next: str | None
+
+
+class GapInfo(Model):
+    """Reports that have not come; `gone`: the device holds them no more."""
+
+    site: str
+    device: str
+    journal: str
+    first: int
+    last: int
+    reports: int
+    gone: bool
+    since_ms: int
+    due_ms: int
+    asked: int
+    asked_ms: int | None
+
+
+class Gaps(Model):
+    """Ranges; `next` is the `after` of the next page."""
+
+    gaps: list[GapInfo]
+    next: int | None
+
+
+class Wish(Model):
+    """Which reports a device shall send again."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+    journal: str
+    first: int
+    last: int
+
+
+class Wished(Model):
+    """The device is asked for so many reports as soon as it can be: `heard` says whether it was heard lately."""
+
+    reports: int
+    heard: bool
+
+
+class Acknowledged(Model):
+    """Who took note of an alert, when, and what they wrote."""
+
+    by: str
+    at_ms: int
+    note: str
+
+
+class AlertInfo(Model):
+    """Something new, and why. It lasts until `closed_ms`; `picture` says whether there is one and it may be seen."""
+
+    id: int
+    site: str
+    device: str
+    line: str
+    direction: str
+    label: str
+    zone: str
+    kind: str
+    at_ms: int
+    until_ms: int | None
+    opened_ms: int
+    updated_ms: int
+    closed_ms: int | None
+    open: bool
+    reason: str
+    ending: str
+    figures: dict[str, float | int | str | None]
+    evidence: list[ReportRange]
+    times: int
+    fate: str
+    acknowledged: Acknowledged | None
+    picture: bool
+    time_zone: str
+
+
+class Alerts(Model):
+    """Newest first; `next` is the `before` of the next page."""
+
+    now_ms: int
+    alerts: list[AlertInfo]
+    next: int | None
+
+
+class Note(Model):
+    """What somebody writes who takes note of an alert."""
+
+    note: str = ""
+
+
+class LiveNow(Model):
+    """The open bucket of a device, a look and no count."""
+
+    site: str
+    device: str
+    received_ms: int
+    start: str
+    as_of: str
+    width_ms: int
+    watched_ms: int
+    lines: dict[str, dict[str, dict[str, int]]] | None
+    in_view: int
+    standing: dict[str, int]
+    blind: str
+
+
+class LiveAll(Model):
+    """All that is open now."""
+
+    change: int
+    stored: int
+    live: list[LiveNow]
+
+
+class ZoneNow(Model):
+    """A queue as the last report says; null where nobody watched."""
+
+    device: str
+    zone: str
+    until_ms: int
+    standing: int | None
+    wait_p50_ms: float | None
+
+
+class SiteToday(Model):
+    """A site at a glance: today in hours, out and back; the queues of the last reports; how its devices are."""
+
+    site: str
+    time_zone: str
+    from_ms: int
+    to_ms: int
+    edges_ms: list[int]
+    series: list[Series]
+    zones: list[ZoneNow]
+    devices: int | None
+    online: int | None
+    degraded: int | None
+    offline: int | None
+    missing: int | None
+    last_ms: int | None
+
+
+class Overview(Model):
+    """All sites; `next` goes on where this ended."""
+
+    now_ms: int
+    sites: list[SiteToday]
+    next: str | None
+
+
+class Health(Model):
+    """We are there."""
+
+    ok: bool

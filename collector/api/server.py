@@ -1,0 +1,142 @@
+"""Serves the API and the dashboard beside the subscriber, and never in its way.
+
+Threads: uvicorn's loop runs in one of its own, questions to the store in those of the `Desk`. `start` binds the port in
+the thread that calls it, so an address that is taken is told at once. `stop` ends streams, waits a few seconds for
+answers in hand, and closes the stores. Whatever fails in here is logged, and the intake goes on.
+"""
+
+import asyncio
+import logging
+import socket
+import threading
+from collections.abc import Callable, Mapping
+from types import TracebackType
+from typing import Self
+
+import uvicorn
+
+from collector.api import pages
+from collector.api.app import build, guarded
+from collector.api.context import Context
+from collector.api.desk import Desk
+from collector.api.live_board import LiveBoard
+from collector.api.tokens import TokenBook
+from collector.clock import Clock
+from collector.config import Http
+from collector.errors import CollectorError, InputError
+from collector.sites import Site
+from collector.store import Hurried, Store
+
+_LOG = logging.getLogger(__name__)
+STOP_WAIT_S = 5
+CONNECTIONS_MAX = 500
+IDLE_S = 30
+
+
+class Api:
+    """`open_store` opens the store, to write or not; the board is told by the subscriber, and `wish` tells it."""
+
+    def __init__(
+        self,
+        http: Http,
+        *,
+        open_store: Callable[[bool], Store],
+        board: LiveBoard,
+        sites: Mapping[str, Site],
+        clock: Clock,
+        wish: Callable[[Hurried], None],
+    ) -> None:
+        self._http = http
+        self._desk = Desk(open_store, workers=http.workers, seconds_max=http.question_s_max)
+        self._board = board
+        self._sites = sites
+        self._clock = clock
+        self._wish = wish
+        self._context: Context | None = None
+        self._server: uvicorn.Server | None = None
+        self._thread: threading.Thread | None = None
+        self.port = http.port
+
+    @property
+    def address(self) -> str:
+        """Where it is, for a person."""
+        host = f"[{self._http.host}]" if ":" in self._http.host else self._http.host
+        scheme = "https" if self._http.certificate_file is not None else "http"
+        return f"{scheme}://{host}:{self.port}"
+
+    def start(self) -> None:
+        """Listen, and serve in a thread. What stands in the way is logged, and the intake goes on without us."""
+        try:
+            self._listen()
+        except CollectorError as error:
+            _LOG.error("%s; reports are taken in without the dashboard and the API", error)
+
+    def _listen(self) -> None:
+        http = self._http
+        try:
+            family = socket.AF_INET6 if ":" in http.host else socket.AF_INET
+            listener = socket.create_server((http.host, http.port), family=family, backlog=128)
+        except OSError as error:
+            raise InputError(f"http: {http.host}:{http.port} cannot be listened at: {error.strerror}") from error
+        self.port = listener.getsockname()[1]
+        context = Context(
+            http, self.port, self._desk, self._board, TokenBook(http.tokens_file), self._sites, self._clock, self._wish
+        )
+        self._context = context
+        try:
+            known = context.book.tokens()
+        except CollectorError:
+            listener.close()
+            raise
+        app = build(context)
+        self._server = uvicorn.Server(
+            uvicorn.Config(
+                guarded(context, app),
+                log_config=None,
+                access_log=False,  # an address may hold what is nobody's business
+                server_header=False,
+                lifespan="off",
+                ws="none",
+                loop="asyncio",
+                http="h11",
+                limit_concurrency=CONNECTIONS_MAX,
+                timeout_keep_alive=IDLE_S,
+                timeout_graceful_shutdown=STOP_WAIT_S,
+                ssl_certfile=http.certificate_file,
+                ssl_keyfile=http.key_file,
+            )
+        )
+        self._thread = threading.Thread(target=self._serve, args=(listener,), name="api", daemon=True)
+        self._thread.start()
+        threading.Thread(target=pages.warm, name="warm", daemon=True).start()
+        _LOG.info("dashboard and API at %s%s", self.address, ", public" if http.public else "")
+        if not known and not http.public:
+            _LOG.warning("there is no token yet; `crossing-collector token add NAME --scope read` makes one")
+
+    def stop(self) -> None:
+        """End it; returns when it has."""
+        if self._context is not None:
+            self._context.stopping.set()
+        if self._server is not None:
+            self._server.should_exit = True
+        if self._thread is not None:
+            self._thread.join(STOP_WAIT_S + 5)
+        self._desk.close()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def _serve(self, listener: socket.socket) -> None:
+        assert self._server is not None, "it was made before its thread"
+        try:
+            asyncio.run(self._server.serve(sockets=[listener]))
+        except Exception:  # the outermost loop of this thread
+            _LOG.exception("the API ended; reports are still taken in")
+        finally:
+            listener.close()

@@ -1,0 +1,99 @@
+"""Which time a question is about: `from`, `to` and `interval` of a query, in the zone of the site."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Literal
+
+from fastapi import Path, Query
+
+from collector.calendar import FROM_MS, TO_MS, Interval, day_of, start_of_day, starts, zone_of
+from collector.errors import InputError
+from collector.store import Reading
+from collector.views.axis import axis
+from collector.views.places import extent
+from collector.views.results import Axis, Scope
+from edge.delivery.report import NAME
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_WHEN = "A date (its first instant in the site's time zone), an RFC 3339 time, or milliseconds since 1970 UTC."
+Name = Annotated[str, Path(pattern=f"^{NAME}$")]
+NameQuery = Annotated[str | None, Query(pattern=f"^{NAME}$")]
+From = Annotated[str | None, Query(alias="from", max_length=40, description=f"{_WHEN} Default: as far as there is.")]
+To = Annotated[str | None, Query(max_length=40, description=f"{_WHEN} Not included. Default: now.")]
+Every = Annotated[Interval, Query(description="How long an interval is, in the site's calendar.")]
+Earlier = Literal["day", "week", "4weeks", "year", "before"]
+EARLIER_DAYS: Mapping[str, int] = {"day": 1, "week": 7, "4weeks": 28, "year": 364}
+"""364 days are 52 weeks: the same weekdays."""
+
+
+def when(text: str, time_zone: str, name: str) -> int:
+    """Milliseconds UTC; InputError with what is allowed."""
+    problem = InputError(f"{name} is {text!r}; it must be a date, a time such as 2026-11-22T06:00:00Z, or milliseconds")
+    try:
+        if text.lstrip("-").isdigit() and text.isascii() and len(text) < 16:
+            time_ms = int(text)
+        else:
+            time = datetime.fromisoformat(text.replace(" ", "+"))  # a plus sign that was not escaped
+            if len(text) == 10:
+                time_ms = start_of_day((time.date() - _EPOCH.date()).days, zone_of(time_zone))
+            else:
+                zoned = time if time.tzinfo else time.replace(tzinfo=zone_of(time_zone))
+                time_ms = (zoned - _EPOCH) // timedelta(milliseconds=1)
+    except (ValueError, OverflowError):
+        raise problem from None
+    if not FROM_MS <= time_ms <= TO_MS:
+        raise InputError(f"{name} lies outside of the years 1971 to 2199")
+    return time_ms
+
+
+def span(
+    reading: Reading, scope: Scope, time_zone: str, from_text: str | None, to_text: str | None, *, now_ms: int
+) -> tuple[int, int]:
+    """From and to; an open end is as far as the reports go, and now at the latest."""
+    from_ms = None if from_text is None else when(from_text, time_zone, "from")
+    to_ms = None if to_text is None else when(to_text, time_zone, "to")
+    if from_ms is None:
+        known = extent(reading, scope)
+        limit_ms = now_ms if to_ms is None else to_ms
+        from_ms = min(max(FROM_MS, known[0]) if known else limit_ms - 86_400_000, limit_ms - 1)
+    if to_ms is None:
+        to_ms = max(now_ms, from_ms + 1)
+    if from_ms >= to_ms:
+        raise InputError("from must be before to")
+    return from_ms, to_ms
+
+
+def page(interval: Interval | None, time_zone: str, from_ms: int, to_ms: int, *, limit: int, now_ms: int) -> Axis:
+    """The first `limit` intervals of the span; what is left begins at the end of the axis."""
+    if interval is None:
+        return axis(None, time_zone, from_ms, to_ms, now_ms=now_ms)
+    edges: list[int] = [from_ms]
+    for start_ms in starts(interval, time_zone, from_ms, to_ms):
+        if start_ms > from_ms:
+            edges.append(start_ms)
+        if len(edges) > limit:
+            break
+    else:
+        edges.append(to_ms)
+    return Axis(interval=interval, time_zone=time_zone, edges_ms=tuple(edges), now_ms=now_ms)
+
+
+def earlier(axis_: Axis, kind: Earlier, to_ms: int) -> tuple[int, int]:
+    """The span of `axis_` so long before, at the same local times: `before` is as many days before as it has."""
+    from_ms, zone = axis_.edges_ms[0], zone_of(axis_.time_zone)
+    as_many = max(1, day_of(to_ms - 1, zone) - day_of(from_ms, zone) + 1)
+    days = as_many if kind == "before" else EARLIER_DAYS[kind]
+
+    def moved(time_ms: int) -> int:
+        day = day_of(time_ms, zone)
+        return max(FROM_MS, start_of_day(day - days, zone) + time_ms - start_of_day(day, zone))
+
+    earlier_from_ms = moved(from_ms)
+    return earlier_from_ms, max(earlier_from_ms + 1, moved(to_ms))
+
+
+def today(time_zone: str, now_ms: int) -> tuple[int, int]:
+    """From the first instant of the day to that of the next."""
+    zone = zone_of(time_zone)
+    day = day_of(now_ms, zone)
+    return start_of_day(day, zone), start_of_day(day + 1, zone)

@@ -1,0 +1,95 @@
+// What is new: each alert says why, leads to its reports, and can be acknowledged.
+
+import { get, post } from "./api.js";
+import { choice, el, fill, notice } from "./dom.js";
+import { evidence, may } from "./numbers.js";
+import { ago, count, decimal, span, titled, whenOf, zoneOf } from "./words.js";
+
+const KINDS = {
+  first: "First in a long time", surge: "Surge", drop: "Drop", cessation: "Nothing comes any more", resumption: "Comes again", queue: "Long queue",
+  balance: "Balance off", blind: "Camera blind", silent: "Device silent", clock: "Clock wrong", outbox: "Outbox growing",
+};
+const GRAVE = new Set(["blind", "silent", "clock", "outbox"]);
+
+export async function alerts({ query }) {
+  const page = new Alerts(query.get("site"));
+  await page.refresh();
+  return page;
+}
+
+class Alerts {
+  constructor(only) {
+    this.only = only;
+    this.title = "Alerts";
+    this.openOnly = true;
+    this.list = el("div", { class: "alerts" });
+    this.head = el("div", { class: "row" });
+    this.more = el("div", { class: "row" });
+    this.element = el("div", { class: "page" }, el("div", { class: "head" }, el("h1", {}, only ? `Alerts of ${titled(only)}` : "Alerts"), this.head), this.list, this.more);
+  }
+
+  async refresh() {
+    if (this.list.contains(document.activeElement) && document.activeElement.matches("input")) return; // somebody writes a note
+    const found = await get("/alerts", { site: this.only, open: this.openOnly ? "true" : null, limit: 50 });
+    this.now = found.now_ms;
+    fill(this.head, choice("Which", [[true, "Open"], [false, "All"]], this.openOnly, (value) => {
+      this.openOnly = value;
+      this.refresh();
+    }));
+    fill(this.list, found.alerts.map((one) => this.card(one)));
+    if (found.alerts.length === 0) fill(this.list, el("p", { class: "card soft" }, this.openOnly ? "No alert is open." : "There has been no alert yet."));
+    this.page(found.next);
+  }
+
+  page(next) {
+    fill(this.more, (next === null ? [] : [el("button", { type: "button", onclick: async () => {
+      const found = await get("/alerts", { site: this.only, open: this.openOnly ? "true" : null, before: next, limit: 50 });
+      this.list.append(...found.alerts.map((one) => this.card(one)));
+      this.page(found.next);
+    } }, "Older alerts")]));
+  }
+
+  card(one) {
+    const zone = one.time_zone;
+    const about = [one.device, one.line, one.direction, one.label, one.zone].filter(Boolean).join(" · ");
+    const figures = Object.entries(one.figures).filter(([, value]) => value !== null);
+    const ranges = one.evidence.map((of) => el("button", { type: "button", class: "link", onclick: () => evidence(
+      { site: of.site, device: of.device, from: of.from_ms, to: of.to_ms, zone, what: KINDS[one.kind] ?? one.kind, line: one.line, direction: one.direction, class: one.label === "all" ? null : one.label }, `${count(of.reports)} reports`, null) },
+    `${of.device}, ${count(of.reports)} report${of.reports === 1 ? "" : "s"}`));
+    const card = el("article", { class: `card alert ${one.open ? "open" : "over"} ${GRAVE.has(one.kind) ? "grave" : "news"}`, "aria-labelledby": `alert-${one.id}`, "data-id": one.id },
+      el("div", { class: "card-head" },
+        el("h2", { id: `alert-${one.id}` }, el("span", { class: `chip ${GRAVE.has(one.kind) ? "bad" : "warn"}` }, KINDS[one.kind] ?? one.kind), " ", el("a", { href: `#/site/${one.site}` }, titled(one.site)), el("span", { class: "soft" }, about ? ` ${about}` : "")),
+        el("span", { class: "soft" }, `${whenOf(one.at_ms, zone)} ${zoneOf(one.at_ms, zone)}, ${ago(one.at_ms, this.now)}`)),
+      el("p", {}, one.reason),
+      one.ending ? el("p", { class: "soft" }, `Over: ${one.ending}`) : null,
+      one.picture ? el("img", { class: "evidence", src: `/api/v1/alerts/${one.id}/picture`, alt: "What the camera saw", loading: "lazy" }) : null,
+      el("div", { class: "row" },
+        ranges.length ? el("span", {}, el("span", { class: "soft" }, "Reports: "), ranges.slice(0, 4), ranges.length > 4 ? el("span", { class: "soft" }, ` and ${ranges.length - 4} more ranges`) : null) : null,
+        figures.length ? el("details", {}, el("summary", {}, "Figures"), el("dl", { class: "figures-list" }, figures.map(([name, value]) => [el("dt", {}, words(name)), el("dd", {}, said(name, value, zone))]))) : null),
+      this.note(one));
+    return card;
+  }
+
+  note(one) {
+    if (one.acknowledged) return el("p", { class: "soft taken" }, `Noted by ${one.acknowledged.by}, ${ago(one.acknowledged.at_ms, this.now)}${one.acknowledged.note ? `: ${one.acknowledged.note}` : "."}`);
+    if (!may.acknowledge) return el("p", { class: "soft" }, "Nobody has taken note yet.");
+    const field = el("input", { type: "text", maxlength: "2000", id: `note-${one.id}`, placeholder: "a note, if you like" });
+    return el("form", { class: "row", onsubmit: async (event) => {
+      event.preventDefault();
+      try {
+        const now = await post(`/alerts/${one.id}/acknowledge`, { note: field.value });
+        this.list.querySelector(`[data-id="${one.id}"]`).replaceWith(this.card(now));
+      } catch (error) {
+        notice(`${error.message}.`);
+      }
+    } }, el("label", { class: "unseen", for: `note-${one.id}` }, "Note"), field, el("button", {}, "Acknowledge"));
+  }
+}
+
+const words = (name) => titled(name.replaceAll("_", "-").replace(/-(ms|share|minutes)$/, ""));
+function said(name, value, zone) {
+  if (typeof value !== "number") return String(value);
+  if (name.endsWith("_ms")) return value > 1e11 ? whenOf(value, zone) : span(value);
+  if (name.endsWith("_share")) return `${Math.round(100 * value)} %`;
+  return Number.isInteger(value) ? count(value) : decimal(value);
+}

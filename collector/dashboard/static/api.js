@@ -1,0 +1,63 @@
+// Asks the collector; the cookie says who asks. What is asked for twice within a moment is asked for once.
+
+export class Refused extends Error {
+  constructor(status, sentence) {
+    super(sentence);
+    this.status = status;
+  }
+}
+
+const ROOT = "/api/v1";
+
+async function answered(response) {
+  if (response.ok) return response.json();
+  let sentence = `the collector answered ${response.status}`;
+  try {
+    sentence = (await response.json()).error;
+  } catch { /* no sentence came with it */ }
+  throw new Refused(response.status, sentence);
+}
+
+export function address(path, query = {}) {
+  const given = Object.entries(query).filter(([, value]) => value !== null && value !== undefined && value !== "");
+  const text = new URLSearchParams(given).toString();
+  return ROOT + path + (text ? `?${text}` : "");
+}
+
+const under = new Map();
+export function get(path, query = {}) {
+  const where = address(path, query);
+  if (!under.has(where)) {
+    const asked = fetch(where).then(answered).finally(() => under.delete(where));
+    under.set(where, asked);
+  }
+  return under.get(where);
+}
+
+async function send(method, path, said) {
+  const body = said === undefined ? undefined : JSON.stringify(said);
+  const headers = body === undefined ? {} : { "Content-Type": "application/json" };
+  return answered(await fetch(address(path), { method, headers, body }));
+}
+export const post = (path, said) => send("POST", path, said);
+export const leave = () => send("DELETE", "/session");
+
+// Server-sent events, as events of the document: `live` (an open bucket) and `stored` (there is more to read).
+export const live = new Map();
+let source = null;
+export function listen(pulse) {
+  if (source !== null) return;
+  source = new EventSource(address("/live/events"));
+  source.addEventListener("open", () => pulse("on"));
+  source.addEventListener("error", () => pulse("off"));
+  source.addEventListener("live", (event) => {
+    const said = JSON.parse(event.data);
+    live.set(`${said.site}/${said.device}`, { ...said, came: performance.now() });
+    document.dispatchEvent(new CustomEvent("live", { detail: said }));
+  });
+  source.addEventListener("stored", () => document.dispatchEvent(new CustomEvent("stored")));
+}
+export function silence() {
+  source?.close();
+  source = null;
+}

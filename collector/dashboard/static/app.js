@@ -1,0 +1,167 @@
+// The frame of the dashboard: who is there, which page, light or dark, and what is new.
+
+import { get, leave, listen, post, silence } from "./api.js";
+import { chartsAt, library } from "./charts.js";
+import { byId, el, notice } from "./dom.js";
+import { may } from "./numbers.js";
+import { overview } from "./overview.js";
+
+const PAGES = {
+  "": { title: "Overview", open: async () => overview },
+  site: { title: "Site", open: async () => (await import("./site.js")).site },
+  history: { title: "History", open: async () => (await import("./history.js")).history },
+  devices: { title: "Devices", open: async () => (await import("./devices.js")).devices, scope: "read" },
+  alerts: { title: "Alerts", open: async () => (await import("./alerts.js")).alerts, scope: "read" },
+};
+const REFRESH_MS = 10_000; // at most so often, when reports come
+const QUIET_MS = 60_000; // and so often if none do: time goes on
+
+let me = null;
+let page = null; // the page shown: { element, refresh(), close() }
+let turn = 0;
+
+async function go() {
+  const mine = (turn += 1);
+  const [path, query] = location.hash.replace(/^#\/?/, "").split("?");
+  const [name, ...names] = path.split("/").map(decodeURIComponent);
+  const found = PAGES[name] ?? PAGES[""];
+  byId("panel").close();
+  mark(name);
+  try {
+    const open = await found.open();
+    const next = await open({ names, query: new URLSearchParams(query), me });
+    if (mine !== turn) {
+      next.close?.();
+      return;
+    }
+    page?.close?.();
+    page = next;
+    byId("main").replaceChildren(page.element);
+    page.shown?.();
+    document.title = `${page.title ?? found.title} – Crossing monitor`;
+    if (document.activeElement?.closest("nav")) byId("main").focus({ preventScroll: true });
+  } catch (error) {
+    if (error.status === 401) enter();
+    else byId("main").replaceChildren(el("p", { class: "card bad" }, `This page could not be shown: ${error.message}.`));
+  }
+}
+
+function mark(name) {
+  const nav = byId("nav");
+  const links = Object.entries(PAGES).filter(([key, one]) => key !== "site" && (!one.scope || may[one.scope]));
+  nav.replaceChildren(...links.map(([key, one]) => el("a", {
+    href: `#/${key}`, "aria-current": key === name || (key === "" && name === "site") ? "page" : null, id: key === "alerts" ? "nav-alerts" : null,
+  }, one.title)));
+  nav.hidden = false;
+}
+
+let refreshing = null;
+let last = performance.now();
+function news() {
+  refreshing ??= setTimeout(async () => {
+    refreshing = null;
+    last = performance.now();
+    if (document.hidden || byId("panel").open) return;
+    try {
+      await page?.refresh?.();
+    } catch (error) {
+      if (error.status === 401) enter();
+      else notice(`The numbers could not be renewed: ${error.message}.`);
+    }
+  }, Math.max(200, REFRESH_MS - (performance.now() - last)));
+}
+
+function pulse(state) {
+  const box = byId("pulse");
+  box.hidden = false;
+  box.dataset.state = state;
+  box.textContent = state === "on" ? "live" : "connecting";
+}
+
+function theme(next) {
+  const themes = ["auto", "light", "dark"];
+  const now = next ?? themes[(themes.indexOf(document.documentElement.dataset.theme ?? "auto") + 1) % 3];
+  document.documentElement.dataset.theme = now;
+  byId("theme").textContent = { auto: "Light/dark: auto", light: "Light", dark: "Dark" }[now];
+  try {
+    localStorage.setItem("theme", now);
+  } catch { /* a browser that keeps nothing */ }
+  document.dispatchEvent(new CustomEvent("themed"));
+}
+
+// The way in: a token, for a cookie.
+function enter() {
+  silence();
+  const field = el("input", { type: "password", id: "token", autocomplete: "current-password", required: true, spellcheck: "false" });
+  const problem = el("p", { class: "bad", role: "alert" });
+  const form = el("form", { class: "card login", onsubmit: async (event) => {
+    event.preventDefault();
+    try {
+      begin(await post("/session", { token: field.value }));
+    } catch (error) {
+      problem.textContent = `${error.message[0].toUpperCase()}${error.message.slice(1)}.`;
+      field.focus();
+    }
+  } },
+  el("h1", {}, "Crossing monitor"),
+  el("p", { class: "soft" }, "Counts of what crosses, and how much of the time somebody watched."),
+  el("input", { type: "text", autocomplete: "username", value: "token", hidden: true }),
+  el("label", { for: "token" }, "Token"), field, problem,
+  el("button", { class: "primary" }, "Enter"),
+  el("p", { class: "soft" }, "Whoever runs the collector makes one: ", el("code", {}, "crossing-collector token add"), ", or an address that lets a browser in: ", el("code", {}, "crossing-collector token link"), "."));
+  page?.close?.();
+  page = null;
+  turn += 1;
+  byId("nav").hidden = true;
+  byId("main").replaceChildren(form);
+  field.focus();
+}
+
+function begin(who) {
+  me = who;
+  chartsAt(me.charts, me.charts_marks);
+  for (const scope of Object.keys(may)) may[scope] = me.scopes.includes(scope);
+  byId("leave").hidden = me.name === "";
+  byId("leave").textContent = `Leave (${me.name})`;
+  if (may.read) listen(pulse);
+  go();
+  const later = window.requestIdleCallback ?? ((act) => setTimeout(act, 300));
+  later(() => library().catch(() => {}));
+}
+
+async function start() {
+  let kept = "auto";
+  try {
+    kept = localStorage.getItem("theme") ?? "auto";
+  } catch { /* a browser that keeps nothing */ }
+  theme(kept);
+  byId("theme").addEventListener("click", () => theme());
+  byId("leave").addEventListener("click", async () => {
+    await leave().catch(() => {});
+    location.hash = "#/";
+    location.reload();
+  });
+  document.querySelector(".skip").addEventListener("click", (event) => {
+    event.preventDefault();
+    byId("main").focus();
+  });
+  byId("panel").addEventListener("click", (event) => {
+    if (event.target === byId("panel")) byId("panel").close();
+  });
+  addEventListener("hashchange", go);
+  document.addEventListener("stored", news);
+  document.addEventListener("visibilitychange", () => { if (!document.hidden) news(); });
+  setInterval(() => { if (performance.now() - last > QUIET_MS) news(); }, 5_000);
+  const code = /^#code=(.+)$/.exec(location.hash)?.[1];
+  try {
+    if (code) history.replaceState(null, "", "#/");
+    const who = code ? await post("/session", { code: decodeURIComponent(code) }) : await get("/session");
+    if (who.name === "" && !who.public) enter();
+    else begin(who);
+  } catch (error) {
+    enter();
+    notice(`${error.message[0].toUpperCase()}${error.message.slice(1)}.`);
+  }
+}
+
+start();

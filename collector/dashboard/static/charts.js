@@ -1,0 +1,186 @@
+// Charts, drawn by Plotly, which comes with the collector and is loaded once the page stands. Each is a figure with words
+// for whoever does not see it, and the table behind it. Time runs in milliseconds UTC and is labelled in the site's zone,
+// so a day of 23 or 25 hours is drawn as long as it is.
+
+import { el } from "./dom.js";
+import { intervalOf, ticksOf } from "./words.js";
+
+let loading = null;
+let where = "";
+// `marks`: ids of style elements that the library makes for maps, unless there is such an element; we show no maps, and the
+// policy of this page allows no such styles.
+export function chartsAt(address, marks) {
+  where = address;
+  for (const id of marks) if (!document.getElementById(id)) document.head.append(el("meta", { id }));
+}
+export function library() {
+  loading ??= new Promise((done, failed) => {
+    const script = el("script", { src: where, onload: () => done(window.Plotly), onerror: () => failed(new Error("the charts could not be loaded")) });
+    document.head.append(script);
+  });
+  return loading;
+}
+
+const probe = el("span", { hidden: true });
+export function colour(name) {
+  if (!probe.isConnected) document.body.append(probe);
+  probe.style.color = `var(--${name})`;
+  return getComputedStyle(probe).color;
+}
+export const faint = (of, alpha) => of.replace(/rgba?\(([^)]+)\)/, (_, parts) => `rgba(${parts.split(",").slice(0, 3).join(",")}, ${alpha})`);
+const CLASS_COLOURS = { truck: "c-truck", car: "c-car", van: "c-van", bus: "c-bus", motorcycle: "c-motorcycle", bicycle: "c-bicycle" };
+export const classColour = (label) => colour(CLASS_COLOURS[label] ?? "c-other");
+
+const still = matchMedia("(prefers-reduced-motion: reduce)");
+
+// A chart: `draw()` gives { data, layout }; it is drawn again when its size, the theme or its data change.
+export class Chart {
+  constructor(title, { height = 18, below = null } = {}) {
+    this.canvas = el("div", { class: "canvas", role: "img", "aria-label": title });
+    this.canvas.style.setProperty("--height", `${height}rem`);
+    this.table = el("details", { class: "behind" }, el("summary", {}, "The numbers as a table"));
+    this.element = el("figure", { class: "chart", "aria-label": title }, this.canvas, below, this.table);
+    this.draw = null;
+    this.rows = null;
+    this.handlers = {};
+    this.width = 0;
+    this.table.addEventListener("toggle", () => this.fillTable());
+    this.watch = new ResizeObserver(() => {
+      if (this.draw !== null && Math.abs(this.canvas.clientWidth - this.width) > 2) this.paint();
+    });
+    this.watch.observe(this.canvas);
+    this.themed = () => this.paint();
+    document.addEventListener("themed", this.themed);
+  }
+
+  // `rows()` makes the table, once somebody opens it; `said` sums the chart up in a sentence.
+  show(draw, rows, said) {
+    this.draw = draw;
+    this.rows = rows;
+    if (said) this.canvas.setAttribute("aria-label", said);
+    this.fillTable();
+    return this.paint();
+  }
+
+  fillTable() {
+    if (this.rows === null || !this.table.open) return;
+    this.table.replaceChildren(this.table.firstElementChild, this.rows());
+  }
+
+  async paint() {
+    if (this.draw === null) return;
+    let Plotly;
+    try {
+      Plotly = await library();
+    } catch (error) {
+      this.canvas.textContent = `${error.message}; the numbers are in the table below.`;
+      return;
+    }
+    if (!this.canvas.isConnected || this.draw === null) return;
+    this.width = this.canvas.clientWidth;
+    const { data, layout } = this.draw();
+    const rem = parseFloat(getComputedStyle(document.documentElement).fontSize);
+    await Plotly.react(this.canvas, data, {
+      height: this.canvas.clientHeight,
+      width: this.width,
+      margin: { l: 3.2 * rem, r: 0.6 * rem, t: 0.4 * rem, b: 2 * rem },
+      paper_bgcolor: "rgba(0,0,0,0)",
+      plot_bgcolor: "rgba(0,0,0,0)",
+      font: { family: "system-ui, sans-serif", size: 0.78 * rem, color: colour("soft") },
+      hovermode: "x unified",
+      hoverlabel: { bgcolor: colour("card"), bordercolor: colour("edge"), font: { color: colour("ink"), size: 0.8 * rem } },
+      legend: { orientation: "h", x: 0, y: 1.02, yanchor: "bottom", xanchor: "left", font: { size: 0.78 * rem } },
+      transition: still.matches ? { duration: 0 } : undefined,
+      dragmode: false,
+      ...layout,
+    }, { displayModeBar: false, responsive: false, doubleClick: false, scrollZoom: false, ...this.config });
+    this.canvas.dataset.drawn = "true";
+    for (const [event, act] of Object.entries(this.handlers)) {
+      this.canvas.removeAllListeners(event);
+      this.canvas.on(event, act);
+    }
+  }
+
+  gone() {
+    this.watch.disconnect();
+    document.removeEventListener("themed", this.themed);
+    if (window.Plotly && this.canvas.dataset.drawn) window.Plotly.purge(this.canvas);
+  }
+}
+
+export function timeAxis(edges, zone, width, more = {}) {
+  const from = edges[0], to = edges.at(-1);
+  const { values, texts } = ticksOf(from, to, zone, Math.max(3, Math.floor(width / 72)));
+  return {
+    type: "linear", range: [from, to], tickvals: values, ticktext: texts, fixedrange: true, showgrid: false, zeroline: false,
+    linecolor: colour("edge"), tickcolor: colour("edge"), ticks: "outside", ticklen: 4, ...more,
+  };
+}
+export const countAxis = (more = {}) => ({
+  fixedrange: true, gridcolor: colour("grid"), zerolinecolor: colour("axis"), zerolinewidth: 1.5, rangemode: "tozero", ...more,
+});
+
+// Whether an interval was watched as far as it has come; the last bucket may still be open, or on its way.
+export const isWhole = (from, to, share, now) => share > 0.98 || (to > now && (1 - share) * (now - from) < 10 * 60_000);
+
+const middles = (edges) => edges.slice(0, -1).map((edge, i) => (edge + edges[i + 1]) / 2);
+const widths = (edges, part = 1) => edges.slice(0, -1).map((edge, i) => part * (edges[i + 1] - edge));
+
+export function bars(name, edges, values, fill, { part = 0.86, sign = 1, texts = null, ...more } = {}) {
+  return {
+    type: "bar", name, x: middles(edges), width: widths(edges, part), y: values.map((v) => (v === null ? null : sign * v)),
+    customdata: texts ?? values.map((v) => (v === null ? "" : String(v))), hovertemplate: `%{customdata}<extra>${safe(name)}</extra>`,
+    marker: { color: fill, line: { width: 0 } }, ...more,
+  };
+}
+
+// What was not watched, as hatched columns: of each interval that has come, the share that nobody saw, from above.
+export function hatched(edges, shares, now) {
+  const unseen = edges.slice(0, -1).map((edge, i) => {
+    const share = Math.min(1, shares[i]);
+    return edge >= now || isWhole(edge, edges[i + 1], share, now) ? null : 1 - share;
+  });
+  return {
+    type: "bar", name: "not watched", x: middles(edges), width: widths(edges), y: unseen,
+    base: unseen.map((part) => (part === null ? null : 1 - part)), yaxis: "y2", showlegend: unseen.some((part) => part !== null),
+    customdata: unseen.map((part) => (part === null ? "" : `${Math.round(100 * part)} % of the time`)),
+    hovertemplate: "%{customdata}<extra>not watched</extra>",
+    marker: {
+      color: "rgba(0,0,0,0)", line: { width: 0 },
+      pattern: { shape: "/", size: 7, solidity: 0.28, fgcolor: colour("hatch"), bgcolor: faint(colour("hatch"), 0.07), fillmode: "overlay" },
+    },
+  };
+}
+export const hatchAxis = { overlaying: "y", range: [0, 1], visible: false, fixedrange: true };
+
+// A band between two rows of values over the intervals, and the line in the middle; stepped, as bars are.
+export function band(name, edges, low, middle, high, tone, sign = 1) {
+  const x = [], lower = [], upper = [], centre = [];
+  for (let i = 0; i + 1 < edges.length; i += 1) {
+    for (const edge of [edges[i], edges[i + 1]]) {
+      x.push(edge);
+      lower.push(low[i] === null ? null : sign * low[i]);
+      upper.push(high[i] === null ? null : sign * high[i]);
+      centre.push(middle[i] === null ? null : sign * middle[i]);
+    }
+  }
+  const line = { type: "scatter", mode: "lines", x, hoverinfo: "skip", legendgroup: name };
+  return [
+    { ...line, y: lower, line: { width: 0 }, showlegend: false },
+    { ...line, y: upper, line: { width: 0 }, fill: "tonexty", fillcolor: faint(tone, 0.16), name, showlegend: sign > 0 },
+    { ...line, y: centre, line: { width: 1.6, color: faint(tone, 0.9), dash: "dot" }, name: "median", showlegend: false },
+  ];
+}
+
+export const hoverTitles = (edges, zone, interval) => edges.slice(0, -1).map((edge, i) => intervalOf(edge, edges[i + 1], zone, interval));
+
+// The heading of the hover box: the interval, as an invisible first trace.
+export function headings(edges, zone, interval) {
+  return {
+    type: "scatter", mode: "markers", x: middles(edges), y: middles(edges).map(() => 0), marker: { opacity: 0, size: 1 }, showlegend: false,
+    text: hoverTitles(edges, zone, interval), hovertemplate: "<b>%{text}</b><extra></extra>",
+  };
+}
+
+// Plotly reads a little markup in texts; a name must not become any.
+export const safe = (text) => String(text).replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");

@@ -1,0 +1,127 @@
+// The devices: how they fare, when they watched, which reports are missing, and to have them sent again.
+
+import { get, post } from "./api.js";
+import { el, fill, notice, table } from "./dom.js";
+import { evidence, may } from "./numbers.js";
+import { ago, count, dayOf, percent, span, titled, whenOf, zoneOf } from "./words.js";
+
+const WEEKS = 8;
+
+export async function devices({ names }) {
+  const page = new Devices(names[0] ?? null);
+  await page.refresh();
+  return page;
+}
+
+class Devices {
+  constructor(only) {
+    this.only = only;
+    this.title = only ? `Devices of ${titled(only)}` : "Devices";
+    this.all = el("section", { class: "card" });
+    this.calendars = el("section", { class: "card" });
+    this.gaps = el("section", { class: "card" });
+    this.element = el("div", { class: "page" }, el("div", { class: "head" }, el("h1", {}, this.title), only ? el("a", { class: "button", href: "#/devices" }, "All devices") : null), this.all, this.calendars, this.gaps);
+  }
+
+  async refresh() {
+    const [found, gaps] = await Promise.all([get("/devices", { site: this.only }), get("/gaps", { site: this.only })]);
+    this.now = found.now_ms;
+    this.found = found.devices;
+    this.fillAll();
+    this.fillGaps(gaps);
+    await this.fillCalendars();
+  }
+
+  fillAll() {
+    const now = this.now;
+    const state = (one) => el("span", { class: `chip ${{ online: "good", degraded: "warn", offline: "bad" }[one.state] ?? ""}`, title: one.reason }, one.state ?? "unknown");
+    fill(this.all, el("h2", {}, "How they fare"), table("Devices",
+      ["Device", "State", "Last report", "Heard", { text: "Late", class: "right" }, { text: "Worst", class: "right" }, "Clock", { text: "Missing", class: "right" }, { text: "Gone", class: "right" }, "Says"],
+      this.found.map((one) => [
+        el("span", {}, el("span", { class: "soft" }, `${titled(one.site)} `), el("strong", {}, one.device)),
+        state(one),
+        one.last_report_end_ms === null ? "never" : `${whenOf(one.last_report_end_ms, one.time_zone)} ${zoneOf(one.last_report_end_ms, one.time_zone).replace(/.*\(|\)/g, "")}`,
+        ago(one.heard_ms, now),
+        { class: "right", content: span(one.late_ms) }, { class: "right", content: span(one.worst_late_ms) },
+        one.clock_synced === false ? el("span", { class: "warn" }, "not set") : one.clock_ahead_ms > 0 ? el("span", { class: "warn" }, `${span(one.clock_ahead_ms)} ahead`) : "right",
+        { class: "right", content: one.missing ? el("strong", {}, count(one.missing)) : "0" }, { class: "right", content: count(one.gone) },
+        one.reason || [one.model, one.version].filter(Boolean).join(", ") || "–",
+      ]), { class: "full" }),
+    this.health());
+  }
+
+  health() {
+    const said = this.found.filter((one) => one.health);
+    if (said.length === 0) return null;
+    const of = (health, key, words) => (health[key] === null || health[key] === undefined ? "–" : words(health[key]));
+    return el("details", {}, el("summary", {}, "What they say of themselves"), table("Health", ["Device", "As of", { text: "Frames/s", class: "right" }, { text: "Inference p95", class: "right" }, { text: "Temperature", class: "right" }, { text: "Outbox", class: "right" }, { text: "Disk free", class: "right" }, "Camera"],
+      said.map((one) => [`${titled(one.site)} ${one.device}`, ago(one.health_ms, this.now),
+        { class: "right", content: of(one.health, "frames_per_second", (x) => x.toFixed(1)) }, { class: "right", content: of(one.health, "inference_ms_p95", (x) => `${Math.round(x)} ms`) },
+        { class: "right", content: of(one.health, "temperature_c", (x) => `${Math.round(x)} °C`) }, { class: "right", content: of(one.health, "outbox_unsent", count) },
+        { class: "right", content: of(one.health, "disk_free_mb", (x) => `${count(Math.round(x))} MB`) }, one.health.camera || one.health.blind || "well"])));
+  }
+
+  async fillCalendars() {
+    const sites = [...new Set(this.found.map((one) => one.site))];
+    const from = this.now - WEEKS * 7 * 86_400_000;
+    const parts = await Promise.all(sites.map((site) => get(`/sites/${site}/coverage`, { from, interval: "day" })));
+    fill(this.calendars, el("h2", {}, "When they watched"),
+      el("p", { class: "soft legend" }, "A cell is a day of the site. ", key("full", "watched"), key("half", "in part"), key("blind-day", "blind"), key("silent-day", "no report")),
+      parts.flatMap((found) => found.covers.map((one) => this.calendar(one, found))));
+  }
+
+  calendar(cover, found) {
+    const zone = found.time_zone;
+    const cells = cover.watched.map((share, i) => {
+      const [from, to] = [found.edges_ms[i], found.edges_ms[i + 1]];
+      const kind = share > 0.98 ? "full" : share < 0.02 ? (cover.blind[i] > cover.silent[i] ? "blind-day" : "silent-day") : "half";
+      const words = `${dayOf(from, zone)}: watched ${percent(Math.min(1, share))}, blind ${percent(Math.min(1, cover.blind[i]))}, no report ${percent(Math.min(1, cover.silent[i]))}`;
+      const cell = el("button", { type: "button", class: `day ${kind}`, title: words, "aria-label": words, tabindex: i === 0 ? "0" : "-1",
+        onclick: () => evidence({ site: cover.site, device: cover.device, from, to, zone, interval: "day", what: "Watched" }, percent(Math.min(1, share)), share) });
+      cell.style.setProperty("--share", String(Math.min(1, share)));
+      return cell;
+    });
+    const row = el("div", { class: "days", role: "toolbar", "aria-label": `Days of ${cover.device}, use the arrow keys`, onkeydown: (event) => {
+      const at = cells.indexOf(document.activeElement);
+      const to = { ArrowRight: at + 1, ArrowLeft: at - 1, Home: 0, End: cells.length - 1 }[event.key];
+      if (to === undefined || !cells[to]) return;
+      event.preventDefault();
+      cells[at].tabIndex = -1;
+      cells[to].tabIndex = 0;
+      cells[to].focus();
+    } }, cells);
+    const since = cover.watched.slice(Math.max(0, cover.reports.findIndex((n) => n > 0))); // it may be newer than these weeks
+    const mean = since.reduce((a, b) => a + Math.min(1, b), 0) / Math.max(1, since.length);
+    return el("div", { class: "calendar" }, el("div", { class: "who" }, el("span", { class: "soft" }, `${titled(cover.site)} `), el("strong", {}, cover.device), el("span", { class: "soft" }, ` watched ${percent(mean)}`)), row,
+      el("div", { class: "soft ends" }, el("span", {}, dayOf(found.edges_ms[0], zone)), el("span", {}, `${dayOf(found.edges_ms.at(-2), zone)}, ${zone}`)));
+  }
+
+  fillGaps(found) {
+    const missing = found.gaps.filter((one) => !one.gone), gone = found.gaps.filter((one) => one.gone);
+    const zones = new Map(this.found.map((one) => [one.site, one.time_zone]));
+    const again = (one) => {
+      const button = el("button", { type: "button", class: "small", onclick: async () => {
+        button.disabled = true;
+        try {
+          const said = await post(`/devices/${one.site}/${one.device}/resend`, { journal: one.journal, first: one.first, last: one.last });
+          notice(said.heard ? `${one.device} is being asked for ${count(said.reports)} reports.` : `${one.device} has not been heard lately; it is asked for ${count(said.reports)} reports once it is back.`, "good");
+        } catch (error) {
+          button.disabled = false;
+          notice(`${error.message}.`);
+        }
+      } }, "Ask again now");
+      return may.operate ? button : "–";
+    };
+    const rows = [...missing, ...gone].map((one) => [
+      el("span", {}, el("span", { class: "soft" }, `${titled(one.site)} `), el("strong", {}, one.device)),
+      one.first === one.last ? String(one.first) : `${one.first} to ${one.last}`,
+      { class: "right", content: count(one.reports) },
+      whenOf(one.since_ms, zones.get(one.site) ?? "UTC"),
+      one.gone ? "the device holds them no more" : one.asked === 0 ? "not asked for yet" : `asked ${one.asked}×, last ${ago(one.asked_ms, this.now)}`,
+      one.gone ? "" : again(one)]);
+    fill(this.gaps, el("h2", {}, "Missing reports"), rows.length ? table("Missing reports", ["Device", "Numbers", { text: "Reports", class: "right" }, "Missed since", "Asked", ""], rows)
+      : el("p", { class: "soft" }, "Nothing is missing: every report that a device numbered is here."));
+  }
+}
+
+const key = (kind, text) => el("span", { class: "key" }, el("span", { class: `day ${kind}`, "aria-hidden": "true" }), text);

@@ -1,0 +1,55 @@
+// Makes elements without markup in strings, so that no name of a site or a line can become markup.
+
+export function el(name, attributes = {}, ...children) {
+  const element = document.createElement(name);
+  for (const [key, value] of Object.entries(attributes)) {
+    if (key.startsWith("on")) element.addEventListener(key.slice(2), value);
+    else if (value === true) element.setAttribute(key, "");
+    else if (value !== false && value !== null && value !== undefined) element.setAttribute(key, value);
+  }
+  element.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false));
+  return element;
+}
+
+// Put these in the place of what an element holds; nothing stands for what is null or false.
+export function fill(element, ...children) {
+  element.replaceChildren(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false));
+}
+
+export const byId = (id) => document.getElementById(id);
+
+// A table with a caption for whoever does not see it; cells are texts or elements, the first of a row is its head.
+export function table(caption, heads, rows, attributes = {}) {
+  return el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": caption },
+    el("table", attributes,
+      el("caption", { class: "unseen" }, caption),
+      el("thead", {}, el("tr", {}, heads.map((head) => el("th", { scope: "col", class: head.class }, head.text ?? head)))),
+      el("tbody", {}, rows.map((row) => el("tr", {}, row.map((cell, i) => {
+        const content = cell?.content ?? cell;
+        return i === 0 ? el("th", { scope: "row" }, content) : el("td", { class: cell?.class }, content);
+      }))))));
+}
+
+// One of several, as buttons; `chosen` is told the value.
+export function choice(label, options, value, chosen) {
+  return el("div", { class: "choice", role: "group", "aria-label": label },
+    options.map(([of, text]) => el("button", {
+      type: "button", "aria-pressed": String(of === value), onclick: () => chosen(of),
+    }, text)));
+}
+
+export function select(label, options, value, chosen) {
+  const box = el("select", { onchange: () => chosen(box.value) },
+    options.map(([of, text]) => el("option", { value: of, selected: of === value }, text)));
+  return el("label", { class: "field" }, el("span", {}, label), box);
+}
+
+let hide = 0;
+export function notice(sentence, kind = "bad") {
+  const box = byId("notice");
+  box.className = kind;
+  box.textContent = sentence;
+  box.hidden = false;
+  clearTimeout(hide);
+  hide = setTimeout(() => { box.hidden = true; }, 8_000);
+}

@@ -1,0 +1,254 @@
+// Any span: out above, back below, with the whole extent beneath to choose from, an earlier span beside, and a download.
+
+import { address, get } from "./api.js";
+import { bars, Chart, colour, countAxis, faint, hatchAxis, hatched, headings, timeAxis } from "./charts.js";
+import { el, fill, select, table } from "./dom.js";
+import { number } from "./numbers.js";
+import { mirrored } from "./site.js";
+import { count, decimal, intervalOf, isoDay, percent, signed, titled, whenOf, zoneOf } from "./words.js";
+
+const DAY = 86_400_000;
+const INTERVALS = [["minute", "minute"], ["5min", "5 minutes"], ["15min", "15 minutes"], ["hour", "hour"], ["day", "day"], ["week", "week"], ["month", "month"], ["year", "year"]];
+const LENGTHS = { minute: 60_000, "5min": 300_000, "15min": 900_000, hour: 3_600_000, day: DAY, week: 7 * DAY, month: 30 * DAY, year: 365 * DAY };
+const COMPARE = [["", "nothing"], ["before", "the span before"], ["day", "a day before"], ["week", "a week before"], ["4weeks", "4 weeks before"], ["year", "a year before"]];
+const PRESETS = [["1", "Today"], ["7", "7 days"], ["28", "28 days"], ["91", "13 weeks"], ["365", "Year"], ["all", "All"]];
+const ROWS = 200;
+
+export async function history({ names, query }) {
+  const sites = (await get("/sites"));
+  if (sites.sites.length === 0) throw new Error("no device has reported yet");
+  const page = new History(sites, names[0] ?? sites.sites[0].site, query);
+  await page.refresh();
+  return page;
+}
+
+class History {
+  constructor(sites, name, query) {
+    this.sites = sites;
+    this.info = sites.sites.find((one) => one.site === name);
+    if (this.info === undefined) throw new Error(`there is no site ${name}`);
+    this.title = `History of ${titled(name)}`;
+    this.name = name;
+    this.zone = this.info.time_zone;
+    this.from = Number(query.get("from")) || null;
+    this.to = Number(query.get("to")) || null;
+    this.every = query.get("interval") ?? "auto";
+    this.scheme = query.get("scheme") ?? "own";
+    this.compare = query.get("compare") ?? "";
+    this.label = query.get("class") ?? "all";
+    this.line = query.get("line") ?? "";
+    this.preset = this.from === null ? "28" : "";
+    this.chart = new Chart("Counts over time", { height: 22 });
+    this.extent = new Chart("All that there is, by day", { height: 6 });
+    this.extent.table.hidden = true;
+    this.controls = el("div", { class: "card controls" });
+    this.sums = el("div", { class: "figures wide card" });
+    this.rows = el("section", { class: "card" });
+    this.element = el("div", { class: "page" },
+      el("div", { class: "head" }, el("div", {}, el("h1", {}, "History"), (this.under = el("p", { class: "soft" })))),
+      this.controls, this.sums,
+      el("section", { class: "card" }, this.chart.element,
+        el("p", { class: "soft" }, "Drag over the chart to look closer; drag over the strip below to choose from all that there is."), this.extent.element),
+      this.rows);
+    this.chart.handlers.plotly_relayout = (event) => {
+      if (event["xaxis.range[0]"] !== undefined) this.choose(event["xaxis.range[0]"], event["xaxis.range[1]"]);
+    };
+    this.extent.handlers.plotly_selected = (event) => {
+      if (event?.range?.x) this.choose(...event.range.x);
+    };
+  }
+
+  choose(from, to) {
+    const least = 15 * 60_000;
+    if (to - from < least) [from, to] = [(from + to) / 2 - least / 2, (from + to) / 2 + least / 2];
+    this.from = Math.round(from / 60_000) * 60_000;
+    this.to = Math.round(to / 60_000) * 60_000;
+    this.preset = "";
+    this.every = "auto";
+    this.change();
+  }
+
+  change(more = {}) {
+    Object.assign(this, more);
+    const query = new URLSearchParams({ from: this.from ?? "", to: this.to ?? "", interval: this.every, scheme: this.scheme, compare: this.compare, class: this.label, line: this.line });
+    for (const [key, value] of [...query]) if (value === "" || value === "auto" || value === "own" || value === "all") query.delete(key);
+    window.history.replaceState(null, "", `#/history/${this.name}?${query}`);
+    this.refresh().catch((error) => fill(this.sums, el("p", { class: "bad" }, error.message)));
+  }
+
+  get interval() {
+    if (this.every !== "auto") return this.every;
+    const length = this.to - this.from;
+    return ["5min", "15min", "hour", "day", "week", "month"].find((one) => length / LENGTHS[one] <= 260) ?? "year";
+  }
+
+  query(more = {}) {
+    return { from: this.from, to: this.to, interval: this.interval, by: this.line ? "place" : "site", line: this.line, scheme: this.scheme, ...more };
+  }
+
+  async refresh() {
+    if (this.preset) {
+      const day = await get(`/sites/${this.name}/usual`, { days: 3 });
+      this.to = day.edges_ms.at(-1);
+      this.from = this.preset === "all" ? this.info.first_ms ?? day.edges_ms[0] : day.edges_ms[0] - (Number(this.preset) - 1) * DAY;
+      this.from = Math.max(this.from, this.info.first_ms === null ? this.from : this.info.first_ms - DAY);
+    }
+    const path = `/sites/${this.name}/counts`;
+    const turn = (this.turn = (this.turn ?? 0) + 1);
+    const [found, whole] = await Promise.all([
+      get(path, this.query({ compare: this.compare })),
+      get(path, this.query({ compare: this.compare, whole: true, estimate: true })),
+    ]);
+    if (turn !== this.turn) return;
+    Object.assign(this, { found, whole, now: found.now_ms });
+    this.fill();
+    if (!this.all) {
+      this.all = await get(path, { interval: this.now - (this.info.first_ms ?? this.now) > 800 * DAY ? "week" : "day", by: "site" });
+      this.fillExtent();
+    }
+  }
+
+  role(answer, role) {
+    return answer.series.find((one) => one.role === role) ?? null;
+  }
+
+  values(one) {
+    if (one === null) return [];
+    return this.label === "all" ? one.all : one.counts[this.label] ?? one.all.map(() => null);
+  }
+
+  total(one) {
+    if (one === null) return null;
+    return this.label === "all" ? one.total : one.total_counts[this.label] ?? null;
+  }
+
+  word(role) {
+    const words = new Set(this.info.lines.map((line) => line[role]));
+    return words.size === 1 ? [...words][0] : null;
+  }
+
+  behind(what, role, from, to, interval = this.interval) {
+    return { site: this.name, line: this.line, direction: this.word(role), class: this.label === "all" || this.scheme !== "own" ? null : this.label, from, to: Math.min(to, this.now), zone: this.zone, interval, what };
+  }
+
+  fill() {
+    const { zone } = this;
+    this.under.textContent = `${titled(this.name)}, ${whenOf(this.from, zone)} to ${whenOf(this.to, zone)}, ${zoneOf(this.from, zone)}`;
+    const labels = [...new Set(this.found.series.flatMap((one) => Object.keys(one.counts)))];
+    if (this.label !== "all" && !labels.includes(this.label)) this.label = "all";
+    const lines = [...new Set([...this.info.lines.map((one) => one.line), ...this.info.places])];
+    const dates = (key, text) => {
+      const field = el("input", { type: "date", value: isoDay(key === "to" ? this.to - 1 : this.from, zone), onchange: async () => {
+        if (!field.value) return;
+        // the collector knows where a day of this zone begins
+        const day = await get(`/sites/${this.name}/usual`, { date: field.value, days: 3 });
+        this.change({ preset: "", [key]: key === "to" ? day.edges_ms.at(-1) : day.edges_ms[0] });
+      } });
+      return el("label", { class: "field" }, el("span", {}, text), field);
+    };
+    const formats = [["csv", "CSV"], ["json", "JSON"], ["parquet", "Parquet"], ["arrow", "Arrow"]];
+    fill(this.controls, 
+      select("Site", this.sites.sites.map((one) => [one.site, titled(one.site)]), this.name, (value) => { location.hash = `#/history/${value}`; }),
+      el("div", { class: "choice", role: "group", "aria-label": "Span" }, PRESETS.map(([of, text]) => el("button", { type: "button", "aria-pressed": String(this.preset === of), onclick: () => this.change({ preset: of, every: "auto" }) }, text))),
+      dates("from", "From"), dates("to", "Through"),
+      select("Interval", [["auto", `auto: ${this.interval}`], ...INTERVALS], this.every, (every) => this.change({ every })),
+      lines.length > 1 ? select("Line", [["", "all lines"], ...lines.map((one) => [one, one])], this.line, (line) => this.change({ line })) : null,
+      select("Class", [["all", "all"], ...labels.map((one) => [one, one])], this.label, (label) => this.change({ label })),
+      select("Scheme", this.sites.schemes.map((one) => [one, one]), this.scheme, (scheme) => this.change({ scheme, label: "all" })),
+      select("Compare with", COMPARE, this.compare, (compare) => this.change({ compare })),
+      el("div", { class: "field" }, el("span", {}, "Download"), el("div", { class: "row" }, formats.map(([format, text]) => el("a", { class: "button", download: true, href: address(`/sites/${this.name}/export`, this.query({ by: "place", format })) }, text)))));
+    this.fillSums();
+    this.fillChart();
+    this.fillRows();
+  }
+
+  fillSums() {
+    const earlier = this.whole.earlier;
+    const figure = (name, role) => {
+      const one = this.role(this.whole, role), value = this.total(one);
+      const before = earlier ? this.role(earlier, role) : null, then = this.total(before);
+      const change = value !== null && then ? value / then - 1 : null;
+      return el("div", { class: "figure" }, el("span", { class: "name" }, name), number(value, one?.total_share, this.behind(name, role, this.from, this.to, null), { big: true }),
+        el("span", { class: "under soft" }, before === null ? this.word(role) ?? " " : then === null ? "then: blind" : [`then ${count(then)}`, change === null ? "" : `, ${change >= 0 ? "▲" : "▼"} ${decimal(Math.abs(100 * change))} %`, before.total_share < 0.98 ? `, watched ${percent(Math.min(1, before.total_share))}` : ""].join("")));
+    };
+    const out = this.role(this.whole, "out"), back = this.role(this.whole, "back");
+    const both = this.total(out) !== null && this.total(back) !== null;
+    const estimates = this.label === "all" && out?.estimates ? Object.values(out.estimates).map((of) => of[0]).filter((x) => x !== null).reduce((a, b) => a + b, 0) : null;
+    fill(this.sums, figure("Out", "out"), figure("Back", "back"),
+      el("div", { class: "figure" }, el("span", { class: "name" }, "Over there"), number(both ? this.total(out) - this.total(back) : null, Math.min(out?.total_share ?? 0, back?.total_share ?? 0), this.behind("Out minus back", null, this.from, this.to, null), { big: true, text: both ? signed(this.total(out) - this.total(back)) : null }), el("span", { class: "under soft" }, "out minus back")),
+      estimates !== null && out.total_share < 0.98 ? el("div", { class: "figure" }, el("span", { class: "name" }, "Out, estimated"), el("span", { class: "num big estimate" }, el("span", { class: "value" }, `≈ ${count(Math.round(estimates))}`)), el("span", { class: "under soft" }, "scaled to unseen time: no count")) : null,
+      out?.tonnes?.[0] != null && this.label === "all" ? el("div", { class: "figure" }, el("span", { class: "name" }, "Load out"), el("span", { class: "num big estimate" }, el("span", { class: "value" }, `≈ ${count(Math.round(out.tonnes[0]))} t`)), el("span", { class: "under soft" }, "an estimate by class")) : null);
+  }
+
+  fillChart() {
+    const { edges_ms: edges, earlier } = this.found;
+    const out = this.role(this.found, "out"), back = this.role(this.found, "back");
+    const draw = () => {
+      const tones = { out: colour("out"), back: colour("back") };
+      const data = [headings(edges, this.zone, this.interval)];
+      const rows = [[out, 1, "out"], [back, -1, "back"]].filter(([one]) => one !== null);
+      for (const [one, sign, role] of rows) {
+        const values = this.values(one);
+        data.push(bars(this.word(role) ?? role, edges, values, tones[role], { sign, part: edges.length > 150 ? 1 : 0.86, texts: values.map((n, i) => (n === null ? "" : `${count(n)} (watched ${percent(Math.min(1, one.share[i]))})`)) }));
+      }
+      if (earlier) {
+        const shift = edges[0] - earlier.edges_ms[0];
+        for (const [, sign, role] of rows) {
+          const then = this.role(earlier, role);
+          if (then === null) continue;
+          const values = this.values(then), x = [], y = [];
+          earlier.edges_ms.slice(0, -1).forEach((edge, i) => {
+            x.push(edge + shift, earlier.edges_ms[i + 1] + shift);
+            y.push(values[i] === null ? null : sign * values[i], values[i] === null ? null : sign * values[i]);
+          });
+          data.push({ type: "scatter", mode: "lines", name: `${this.word(role) ?? role}, then`, x, y, line: { color: colour("ink"), width: 1.5, dash: sign > 0 ? "solid" : "dot" }, customdata: y.map((n) => (n === null ? "blind" : count(Math.abs(n)))), hovertemplate: "%{customdata}" });
+        }
+      }
+      data.push(hatched(edges, edges.slice(0, -1).map((_, i) => Math.min(...rows.map(([one]) => one.share[i]))), this.now));
+      const most = Math.max(4, ...data.flatMap((one) => (one.yaxis === "y2" ? [] : one.y ?? [])).map((v) => Math.abs(v ?? 0)));
+      return { data, layout: { dragmode: "zoom", barmode: "relative", bargap: 0, xaxis: timeAxis(edges, this.zone, this.chart.width, { fixedrange: false }), yaxis: mirrored(most), yaxis2: hatchAxis } };
+    };
+    this.chart.show(draw, () => el("p", { class: "soft" }, "The numbers are in the table at the end of this page."),
+      `${titled(this.name)} by ${this.interval}: ${this.total(this.role(this.whole, "out")) ?? "blind"} out, ${this.total(this.role(this.whole, "back")) ?? "blind"} back.`);
+    this.chart.table.hidden = true;
+    if (this.all) this.fillExtent();
+  }
+
+  fillExtent() {
+    const { edges_ms: edges } = this.all;
+    const out = this.role(this.all, "out"), back = this.role(this.all, "back");
+    if (out === null || edges.length < 3) return;
+    const sums = out.all.map((n, i) => (n === null && (back?.all[i] ?? null) === null ? null : (n ?? 0) + (back?.all[i] ?? 0)));
+    this.extent.show(() => ({
+      data: [{ ...bars("out and back", edges, sums, faint(colour("accent"), 0.75), { part: 1, showlegend: false, hoverinfo: "skip" }), hovertemplate: undefined, selected: { marker: { opacity: 1 } }, unselected: { marker: { opacity: 1 } } },
+        { ...hatched(edges, out.share, this.now), showlegend: false, hoverinfo: "skip", hovertemplate: undefined }],
+      layout: { hovermode: false, dragmode: "select", selectdirection: "h", barmode: "overlay", xaxis: timeAxis(edges, this.zone, this.extent.width), yaxis: countAxis({ nticks: 3 }), yaxis2: hatchAxis,
+        selections: [], shapes: [{ type: "rect", x0: Math.max(this.from, edges[0]), x1: Math.min(this.to, edges.at(-1)), yref: "paper", y0: 0, y1: 1, fillcolor: faint(colour("accent"), 0.14), line: { color: colour("accent"), width: 1.5 } }] },
+    }), null, "All that there is, by day; the span shown is marked.");
+  }
+
+  fillRows(shown = ROWS) {
+    const { edges_ms: edges } = this.found;
+    const out = this.role(this.found, "out"), back = this.role(this.found, "back");
+    const come = edges.slice(0, -1).map((edge, i) => [i, edge]).filter(([, edge]) => edge < this.now).reverse();
+    const cell = (one, role, i) => ({ class: "right", content: number(one === null ? null : this.values(one)[i], one?.share[i], this.behind(role, role, edges[i], edges[i + 1])) });
+    fill(this.rows, el("h2", {}, "The numbers"),
+      table("Counts over time", [titled(this.interval), { text: "Out", class: "right" }, { text: "Back", class: "right" }, { text: "Out minus back", class: "right" }, { text: "Watched", class: "right" }],
+        come.slice(0, shown).map(([i, edge]) => {
+          const [o, b] = [this.values(out)[i] ?? null, this.values(back)[i] ?? null];
+          return [intervalOf(edge, edges[i + 1], this.zone, this.interval), cell(out, "out", i), cell(back, "back", i), { class: "right", content: o === null || b === null ? "–" : signed(o - b) }, { class: "right", content: percent(Math.min(1, out?.share[i] ?? 0)) }];
+        })),
+      come.length > shown ? el("button", { type: "button", onclick: () => this.fillRows(shown + 5 * ROWS) }, `Show more (${count(come.length - shown)} left)`) : null,
+      this.found.next_from_ms === null ? null : el("p", { class: "soft" }, "There is more than one answer holds: choose a longer interval, or download."));
+  }
+
+  close() {
+    this.chart.gone();
+    this.extent.gone();
+  }
+
+  shown() {
+    this.chart.paint();
+    this.extent.paint();
+  }
+}

@@ -1,0 +1,146 @@
+// All sites on one screen: today out and back, what is over there, the queues, and whether the cameras watch.
+
+import { get, live } from "./api.js";
+import { isWhole } from "./charts.js";
+import { el, fill } from "./dom.js";
+import { number } from "./numbers.js";
+import { ago, count, decimal, intervalOf, percent, signed, span, timeOf, titled, zoneOf } from "./words.js";
+
+export async function overview() {
+  const grid = el("div", { class: "sites" });
+  const element = el("div", { class: "page" },
+    el("div", { class: "head" }, el("h1", {}, "Overview"), el("p", { class: "soft" }, "Today, in the time of each site. Hatched: nobody watched.")),
+    grid);
+  const cards = new Map();
+  const usual = new Map();
+  let now = 0;
+
+  async function refresh() {
+    const found = await get("/overview");
+    now = found.now_ms;
+    for (const one of found.sites) {
+      if (!cards.has(one.site)) {
+        const card = el("article", { class: "card site", "aria-labelledby": `site-${one.site}` });
+        cards.set(one.site, card);
+        grid.append(card);
+      }
+      fillCard(cards.get(one.site), one, now, usual.get(one.site));
+    }
+    if (found.sites.length === 0) {
+      fill(grid, el("p", { class: "card soft" }, "No device has reported yet. What they say arrives here by itself."));
+    }
+    return found;
+  }
+
+  const said = (event) => {
+    const card = cards.get(event.detail.site);
+    if (card) glance(card.querySelector(".glance"), event.detail.site);
+  };
+  document.addEventListener("live", said);
+  const first = await refresh();
+  return {
+    element,
+    title: "Overview",
+    refresh,
+    close: () => document.removeEventListener("live", said),
+    async shown() { // what is usual takes longer: one site after the other
+      for (const one of first.sites.slice(0, 40)) {
+        if (!element.isConnected) return;
+        try {
+          usual.set(one.site, await get(`/sites/${one.site}/usual`));
+        } catch {
+          continue;
+        }
+        fillCard(cards.get(one.site), one, now, usual.get(one.site));
+      }
+    },
+  };
+}
+
+function fillCard(card, one, now, usual) {
+  const zone = one.time_zone;
+  const of = (role) => one.series.find((series) => series.role === role) ?? null;
+  const out = of("out"), back = of("back");
+  const behind = (series, what) => (series === null ? null
+    : { site: one.site, from: one.from_ms, to: Math.min(now, one.to_ms), zone, interval: "day", what });
+  const both = out !== null && back !== null && out.total !== null && back.total !== null;
+  fill(card, 
+    el("div", { class: "card-head" },
+      el("h2", { id: `site-${one.site}` }, el("a", { href: `#/site/${one.site}` }, titled(one.site))),
+      el("span", { class: "soft" }, `${timeOf(now, zone)} ${zoneOf(now, zone)}`)),
+    el("div", { class: "figures" },
+      figure("Out today", number(out?.total ?? null, out?.total_share, behind(out, "Out today"), { big: true }), out && usually(out, usual, "out", one.edges_ms, now)),
+      figure("Back today", number(back?.total ?? null, back?.total_share, behind(back, "Back today"), { big: true }), back && usually(back, usual, "back", one.edges_ms, now)),
+      figure("Over there", number(both ? out.total - back.total : null, both ? Math.min(out.total_share, back.total_share) : null, behind(out, "Out minus back today"),
+        { big: true, text: both ? signed(out.total - back.total) : null }), "since midnight")),
+    strip(one, out, back, now),
+    el("div", { class: "chips" },
+      states(one, now),
+      one.zones.map((queue) => el("span", { class: "chip" }, queue.standing === null ? `Queue ${queue.zone}: blind`
+        : `Queue ${queue.zone}: ${count(queue.standing)}${queue.wait_p50_ms ? `, waited ${span(queue.wait_p50_ms)}` : ""}`)),
+      el("span", { class: "glance chip", hidden: true })));
+  glance(card.querySelector(".glance"), one.site);
+}
+
+const figure = (name, value, note) => el("div", { class: "figure" }, el("span", { class: "name" }, name), value, el("span", { class: "under soft" }, note || " "));
+
+// Against the median of past days, over the hours of today that are over and were watched.
+function usually(series, usual, role, edges, now) {
+  const band = usual?.bands.find((one) => one.role === role);
+  if (!band) return "";
+  let counted = 0, median = 0, low = 0, high = 0;
+  edges.slice(0, -1).forEach((_, i) => {
+    if (edges[i + 1] > now || series.share[i] < 0.9 || band.p50[i] === null || series.all[i] === null) return;
+    counted += series.all[i];
+    median += band.p50[i];
+    low += band.p10[i];
+    high += band.p90[i];
+  });
+  if (median < 5) return "";
+  const change = counted / median - 1;
+  if (counted >= low && counted <= high) return "as usual";
+  return `${change > 0 ? "▲" : "▼"} ${decimal(Math.abs(100 * change))} % ${change > 0 ? "above" : "below"} usual`;
+}
+
+// The hours of today: the darker, the more crossed; hatched where nobody watched; a table for whoever does not see it.
+function strip(one, out, back, now) {
+  const most = Math.max(1, ...[out, back].flatMap((series) => series?.all ?? []).map((n) => n ?? 0));
+  const zone = one.time_zone;
+  const row = (series, name, role) => el("tr", {}, el("th", { scope: "row" }, name),
+    one.edges_ms.slice(0, -1).map((edge, i) => {
+      const n = series?.all[i] ?? null, share = series?.share[i] ?? 0;
+      const come = edge < now;
+      const words = `${intervalOf(edge, one.edges_ms[i + 1], zone)}: ${!come ? "to come" : n === null ? "blind" : `${count(n)} ${name}, watched ${percent(Math.min(1, share))}`}`;
+      const cell = el("td", { class: `cell ${role}${!come ? " later" : n === null ? " unseen-hour" : isWhole(edge, one.edges_ms[i + 1], share, now) ? "" : " part"}`, title: words },
+        el("span", { class: "unseen" }, !come ? "–" : n === null ? "blind" : count(n)));
+      cell.style.setProperty("--level", String(n === null ? 0 : n / most));
+      return cell;
+    }));
+  const hours = one.edges_ms.slice(0, -1).map((edge, i) => el("th", { scope: "col", class: i % 6 === 0 ? "mark" : "" },
+    i % 6 === 0 ? timeOf(edge, zone).slice(0, 2) : el("span", { class: "unseen" }, timeOf(edge, zone))));
+  return el("table", { class: "strip" }, el("caption", { class: "unseen" }, `Today by the hour at ${titled(one.site)}`),
+    el("thead", {}, el("tr", {}, el("td", {}), hours)),
+    el("tbody", {}, row(out, "out", "out"), row(back, "back", "back")));
+}
+
+function states(one, now) {
+  if (one.devices === null) return [];
+  const late = one.last_ms === null ? null : now - one.last_ms;
+  const chips = [];
+  if (one.online) chips.push(el("span", { class: "chip good" }, `${one.online} watching`));
+  if (one.degraded) chips.push(el("span", { class: "chip warn" }, `${one.degraded} degraded`));
+  if (one.offline) chips.push(el("span", { class: "chip bad" }, `${one.offline} offline`));
+  if (one.missing) chips.push(el("a", { class: "chip warn", href: "#/devices" }, `${count(one.missing)} reports missing`));
+  if (late !== null && late > 15 * 60_000) chips.push(el("span", { class: "chip warn" }, `last report ${ago(one.last_ms, now)}`));
+  return chips;
+}
+
+function glance(box, site) {
+  const here = [...live.values()].filter((one) => one.site === site && performance.now() - one.came < 60_000);
+  box.hidden = here.length === 0;
+  if (here.length === 0) return;
+  const seeing = here.filter((one) => one.lines !== null);
+  box.classList.toggle("blind", seeing.length === 0);
+  box.textContent = seeing.length === 0 ? `now: blind (${here[0].blind || "nothing to be seen"})`
+    : `now: ${count(Math.max(...seeing.map((one) => one.in_view)))} in view`;
+}

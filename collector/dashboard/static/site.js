@@ -1,0 +1,310 @@
+// One site: what crosses now, today against past days, classes, balance, queue.
+
+import { get, live } from "./api.js";
+import { band, bars, Chart, classColour, colour, countAxis, hatchAxis, hatched, headings, timeAxis } from "./charts.js";
+import { choice, el, fill, select, table } from "./dom.js";
+import { number } from "./numbers.js";
+import { count, dayOf, decimal, intervalOf, percent, signed, span, timeOf, titled, whenOf, zoneOf } from "./words.js";
+
+const DAY = 86_400_000;
+const SINCE = [["0", "today"], ["7", "7 days"], ["28", "28 days"], ["91", "13 weeks"]];
+
+export async function site({ names }) {
+  const [name] = names;
+  const page = new Site(name);
+  await page.refresh();
+  return page;
+}
+
+class Site {
+  constructor(name) {
+    this.name = name;
+    this.title = titled(name);
+    this.label = "all";
+    this.since = "28";
+    this.today = new Chart("Today, out above and back below, against past days", { height: 21 });
+    this.balance = new Chart("Balance by day", { height: 13 });
+    this.queue = new Chart("Queue today", { height: 13 });
+    this.top = el("div", { class: "head" });
+    this.figures = el("section", { class: "figures wide card", "aria-label": "Today in numbers" });
+    this.nowBox = el("section", { class: "card now", "aria-label": "Now" });
+    this.todayHead = el("div", { class: "card-head" });
+    this.classes = el("div", {});
+    this.balanceHead = el("div", {});
+    this.balanceTable = el("div", {});
+    this.queueHead = el("div", {});
+    this.queueCard = el("section", { class: "card", hidden: true }, this.queueHead, this.queue.element);
+    this.heads = el("section", { class: "card", hidden: true });
+    this.element = el("div", { class: "page" }, this.top, this.figures,
+      el("div", { class: "columns" },
+        el("div", { class: "stack" },
+          el("section", { class: "card" }, this.todayHead, this.today.element),
+          el("section", { class: "card" }, this.balanceHead, el("div", { class: "halves" }, this.balanceTable, this.balance.element))),
+        el("div", { class: "stack" }, this.nowBox,
+          el("section", { class: "card" }, el("h2", {}, "Classes today"), this.classes),
+          this.queueCard, this.heads)));
+    this.said = () => this.glance();
+    document.addEventListener("live", this.said);
+    this.clock = setInterval(this.said, 5_000);
+  }
+
+  async refresh() {
+    const path = `/sites/${this.name}`;
+    const sites = await get("/sites");
+    this.info = sites.sites.find((one) => one.site === this.name);
+    if (this.info === undefined) throw new Error(`there is no site ${this.name}`);
+    this.zone = this.info.time_zone;
+    const day = await get(`${path}/usual`);
+    const [from, to] = [day.edges_ms[0], day.edges_ms.at(-1)];
+    const since = from - Number(this.since) * DAY;
+    const [hours, whole, past, balances, queues] = await Promise.all([
+      get(`${path}/counts`, { from, to, interval: "hour", by: "site" }),
+      get(`${path}/counts`, { from, to, by: "site", whole: true, estimate: true }),
+      get(`${path}/counts`, { from: Math.min(since, from - 7 * DAY), to, interval: "day", by: "site" }),
+      get(`${path}/balance`, { from: since }),
+      get(`${path}/queue`, { from, to, interval: "15min" }),
+    ]);
+    Object.assign(this, { usual: day, hours, whole, past, balances, queues, from, to, now: hours.now_ms });
+    this.fill();
+  }
+
+  series(answer, role) {
+    return answer.series.find((one) => one.role === role) ?? null;
+  }
+
+  // The words of this site for out and back, where all lines have the same.
+  word(role) {
+    const words = new Set(this.info.lines.map((line) => line[role]));
+    return words.size === 1 ? [...words][0] : null;
+  }
+
+  behind(what, more = {}) {
+    const one = this.info.lines.length === 1 ? { device: this.info.lines[0].device, line: this.info.lines[0].line } : {};
+    return { site: this.name, from: this.from, to: Math.min(this.now, this.to), zone: this.zone, interval: "day", what, ...one, ...more };
+  }
+
+  fill() {
+    const { zone } = this;
+    fill(this.top, 
+      el("div", {}, el("h1", {}, titled(this.name)), el("p", { class: "soft" }, `${whenOf(this.now, zone)}, ${zoneOf(this.now, zone)}`)),
+      el("nav", { class: "row", "aria-label": "More of this site" }, el("a", { class: "button", href: `#/history/${this.name}` }, "History"), el("a", { class: "button", href: `#/devices/${this.name}` }, "Devices")));
+    this.fillFigures();
+    this.fillToday();
+    this.fillClasses();
+    this.fillBalance();
+    this.fillQueue();
+    this.glance();
+  }
+
+  fillFigures() {
+    const out = this.series(this.whole, "out"), back = this.series(this.whole, "back");
+    const figure = (name, value, under = "") => el("div", { class: "figure" }, el("span", { class: "name" }, name), value, el("span", { class: "under soft" }, under || " "));
+    const share = (one) => one?.total_share ?? 0;
+    const both = out?.total != null && back?.total != null;
+    const queue = this.queues.queues[0];
+    const at = queue ? this.lastKnown(queue.standing_end) : -1;
+    const trucks = out?.total_counts.truck;
+    fill(this.figures, 
+      figure(`Out today`, number(out?.total ?? null, share(out), this.behind("Out today", { direction: this.word("out") }), { big: true }), this.word("out") ?? ""),
+      figure(`Back today`, number(back?.total ?? null, share(back), this.behind("Back today", { direction: this.word("back") }), { big: true }), this.word("back") ?? ""),
+      figure("Over there", number(both ? out.total - back.total : null, Math.min(share(out), share(back)), this.behind("Out minus back today"), { big: true, text: both ? signed(out.total - back.total) : null }), "since midnight"),
+      trucks === undefined ? null : figure("Trucks out", number(trucks, share(out), this.behind("Trucks out today", { direction: this.word("out"), class: "truck" }), { big: true }),
+        out.tonnes?.[0] ? `about ${count(Math.round(out.tonnes[0]))} t, an estimate` : ""),
+      queue ? figure(`Queue ${queue.zone}`, number(at < 0 ? null : queue.standing_end[at], at < 0 ? 0 : queue.share[at],
+        { ...this.behind("Standing in the queue", { device: queue.device }), from: this.queues.edges_ms[Math.max(0, at)], to: this.queues.edges_ms[Math.max(0, at) + 1], interval: "15min" }, { big: true }),
+      at >= 0 && queue.wait_p50_ms[at] ? `waited ${span(queue.wait_p50_ms[at])}, nine in ten up to ${span(queue.wait_p90_ms[at])}` : "as last reported") : null);
+  }
+
+  lastKnown(values) {
+    for (let i = values.length - 1; i >= 0; i -= 1) if (values[i] !== null) return i;
+    return -1;
+  }
+
+  fillToday() {
+    const labels = [...new Set(this.hours.series.flatMap((one) => Object.keys(one.counts)))];
+    fill(this.todayHead, 
+      el("div", {}, el("h2", {}, "Today"), el("p", { class: "soft" }, this.label === "all"
+        ? `Shaded: p10 to p90 of the last ${this.usual.days} days, dotted: the median.` : `Only ${this.label}.`)),
+      select("Class", [["all", "all classes"], ["classes", "each class"], ...labels.map((label) => [label, label])], this.label, (value) => {
+        this.label = value;
+        this.fillToday();
+      }));
+    const out = this.series(this.hours, "out"), back = this.series(this.hours, "back");
+    const of = (one) => (one === null ? [] : this.label === "all" || this.label === "classes" ? one.all : one.counts[this.label] ?? []);
+    const { edges_ms: edges } = this.hours;
+    const texts = (one) => of(one).map((n, i) => (n === null ? "" : `${count(n)} (watched ${percent(Math.min(1, one.share[i]))})`));
+    const bands = this.label === "all" ? this.usual.bands : [];
+    const draw = () => {
+      const tones = { out: colour("out"), back: colour("back") };
+      const data = [headings(edges, this.zone, "hour")];
+      for (const one of bands) data.push(...band("usual", this.usual.edges_ms, one.p10, one.p50, one.p90, tones[one.role], one.role === "out" ? 1 : -1));
+      for (const [one, sign, name, role] of [[out, 1, this.word("out") ?? "out", "out"], [back, -1, this.word("back") ?? "back", "back"]]) {
+        if (one === null) continue;
+        if (this.label === "classes") {
+          for (const label of labels.filter((label) => one.total_counts[label])) {
+            data.push(bars(`${label} ${name}`, edges, one.counts[label], classColour(label), { sign, showlegend: sign > 0 }));
+          }
+        } else data.push(bars(name, edges, of(one), tones[role], { sign, texts: texts(one) }));
+      }
+      const worst = edges.slice(0, -1).map((_, i) => Math.min(...[out, back].filter(Boolean).map((one) => one.share[i])));
+      data.push(hatched(edges, worst, this.now));
+      const most = Math.max(4, ...data.flatMap((one) => (one.yaxis === "y2" ? [] : one.y ?? [])).map((v) => Math.abs(v ?? 0)), ...(this.label === "classes" ? [...(out?.all ?? []), ...(back?.all ?? [])] : []).map((v) => v ?? 0));
+      return { data, layout: {
+        barmode: "relative", xaxis: timeAxis(edges, this.zone, this.today.width), yaxis: mirrored(most), yaxis2: hatchAxis,
+        shapes: [{ type: "line", x0: this.now, x1: this.now, yref: "paper", y0: 0, y1: 1, line: { color: colour("axis"), width: 1, dash: "dash" } }],
+      } };
+    };
+    const rows = () => table("Today by the hour", ["Hour", { text: "Out", class: "right" }, { text: "Back", class: "right" }, { text: "Usual out", class: "right" }, { text: "Usual back", class: "right" }],
+      edges.slice(0, -1).map((edge, i) => [i, edge]).filter(([, edge]) => edge < this.now).map(([i, edge]) => {
+        const behind = (role) => ({ ...this.behind(`${role} ${timeOf(edge, this.zone)}`, { direction: this.word(role), ...(["all", "classes"].includes(this.label) ? {} : { class: this.label }) }), from: edge, to: edges[i + 1], interval: "hour" });
+        const usual = (role) => this.usual.bands.find((one) => one.role === role)?.p50[i];
+        const words = (x) => (x === null || x === undefined ? "–" : decimal(x));
+        return [intervalOf(edge, edges[i + 1], this.zone), { class: "right", content: number(of(out)[i], out?.share[i], behind("out")) }, { class: "right", content: number(of(back)[i], back?.share[i], behind("back")) },
+          { class: "right", content: words(usual("out")) }, { class: "right", content: words(usual("back")) }];
+      }));
+    this.today.show(draw, rows, `Today by the hour: ${out?.total ?? "blind"} out, ${back?.total ?? "blind"} back so far.`);
+  }
+
+  fillClasses() {
+    const out = this.series(this.whole, "out"), back = this.series(this.whole, "back");
+    const labels = [...new Set([...Object.keys(out?.total_counts ?? {}), ...Object.keys(back?.total_counts ?? {})])];
+    const sum = (label) => (out?.total_counts[label] ?? 0) + (back?.total_counts[label] ?? 0);
+    labels.sort((a, b) => sum(b) - sum(a));
+    const all = Math.max(1, labels.reduce((total, label) => total + sum(label), 0));
+    const mix = (label) => {
+      const bar = el("span", { class: "mix", "aria-hidden": "true" });
+      bar.style.setProperty("--share", String(sum(label) / all));
+      bar.style.setProperty("--tone", classColour(label));
+      return [bar, el("span", { class: "soft" }, percent(sum(label) / all))];
+    };
+    const cell = (one, role, label) => ({ class: "right", content: number(one?.total_counts[label] ?? null, one?.total_share, this.behind(`${label}, ${role}`, { direction: this.word(role), class: label })) });
+    fill(this.classes, table("Classes today", ["Class", { text: "Out", class: "right" }, { text: "Back", class: "right" }, { text: "Over there", class: "right" }, "Part of all"],
+      labels.map((label) => {
+        const [o, b] = [out?.total_counts[label], back?.total_counts[label]];
+        return [label, cell(out, "out", label), cell(back, "back", label), { class: "right", content: o == null || b == null ? "–" : signed(o - b) }, { content: mix(label), class: "mixed" }];
+      })));
+  }
+
+  fillBalance() {
+    const lines = this.balances.balances;
+    fill(this.balanceHead, 
+      el("div", { class: "card-head" }, el("div", {}, el("h2", {}, "Over there"), el("p", { class: "soft" }, "Out minus back: who went and has not come back. The interval says how far unseen time may have moved it.")),
+        choice("Since", SINCE, this.since, async (value) => {
+          this.since = value;
+          await this.refresh();
+        })));
+    fill(this.balanceTable, lines.map((one) => {
+      const words = (of) => (of.low === null ? "unknown: too little was watched" : `${signed(Math.round(of.low))} to ${signed(Math.round(of.high))}`);
+      const behind = (what, more) => ({ site: this.name, device: one.device, line: one.line, from: one.from_ms, to: one.to_ms, zone: this.zone, what, ...more });
+      const labels = Object.keys(one.classes).filter((label) => one.classes[label].out || one.classes[label].back);
+      const row = (name, of, more) => [name,
+        { class: "right", content: number(of.out, one.share, behind(`${name} ${one.out}`, { direction: one.out, ...more })) },
+        { class: "right", content: number(of.back, one.share, behind(`${name} ${one.back}`, { direction: one.back, ...more })) },
+        { class: "right strong", content: of.balance === null ? "blind" : signed(of.balance) }, { class: "right", content: words(of) }];
+      return el("div", {}, lines.length > 1 ? el("h3", {}, [one.device, one.line].filter(Boolean).join(" · ")) : null,
+        table(`Balance over ${one.line}`, ["Class", { text: one.out, class: "right" }, { text: one.back, class: "right" }, { text: "Over there", class: "right" }, { text: "95 % interval", class: "right" }],
+          [row("all", one.all, {}), ...labels.map((label) => row(label, one.classes[label], { class: label }))]));
+    }));
+    const { edges_ms: edges } = this.past;
+    const out = this.series(this.past, "out"), back = this.series(this.past, "back");
+    if (out === null || back === null) return;
+    const each = edges.slice(0, -1).map((_, i) => (out.all[i] === null || back.all[i] === null ? null : out.all[i] - back.all[i]));
+    const shares = each.map((_, i) => Math.min(out.share[i], back.share[i]));
+    this.balance.show(() => ({
+      data: [headings(edges, this.zone, "day"),
+        bars("out minus back", edges, each, each.map((n) => colour(n !== null && n < 0 ? "back" : "out")), { texts: each.map((n) => (n === null ? "" : signed(n))), showlegend: false }),
+        hatched(edges, shares, this.now)],
+      layout: { barmode: "relative", xaxis: timeAxis(edges, this.zone, this.balance.width), yaxis: countAxis({ rangemode: "normal" }), yaxis2: hatchAxis },
+    }), () => table("Out minus back by day", ["Day", { text: "Out", class: "right" }, { text: "Back", class: "right" }, { text: "Difference", class: "right" }],
+      each.map((n, i) => {
+        const behind = (what, role) => ({ ...this.behind(`${what} ${dayOf(edges[i], this.zone)}`, { direction: this.word(role) }), from: edges[i], to: edges[i + 1] });
+        return [dayOf(edges[i], this.zone), { class: "right", content: number(out.all[i], out.share[i], behind("Out", "out")) },
+          { class: "right", content: number(back.all[i], back.share[i], behind("Back", "back")) }, { class: "right", content: n === null ? "–" : signed(n) }];
+      }).reverse()), "Out minus back of each day.");
+  }
+
+  fillQueue() {
+    const zones = this.queues.queues;
+    this.queueCard.hidden = zones.length === 0;
+    if (zones.length === 0) return;
+    const { edges_ms: edges } = this.queues;
+    fill(this.queueHead, el("h2", {}, "Queue today"), el("p", { class: "soft" }, "Vehicles standing, the mean of each quarter of an hour; the whisker is the most."));
+    const draw = () => ({
+      data: [headings(edges, this.zone, "15min"),
+        ...zones.map((zone, k) => bars(zone.zone, edges, zone.standing_mean, colour(k === 0 ? "queue" : "c-van"), {
+          texts: zone.standing_mean.map((n, i) => (n === null ? "" : `${decimal(n)} standing, ${zone.standing_max[i]} at most${zone.wait_p50_ms[i] ? `, waited ${span(zone.wait_p50_ms[i])}` : ""}`)),
+          error_y: { type: "data", symmetric: false, array: zone.standing_max.map((most, i) => (most === null ? 0 : most - zone.standing_mean[i])), arrayminus: zone.standing_max.map(() => 0), color: colour("axis"), thickness: 1, width: 0 },
+          showlegend: zones.length > 1,
+        })),
+        hatched(edges, edges.slice(0, -1).map((_, i) => Math.max(...zones.map((zone) => zone.share[i]))), this.now)],
+      layout: { barmode: "group", xaxis: timeAxis(edges, this.zone, this.queue.width), yaxis: countAxis(), yaxis2: hatchAxis },
+    });
+    const rows = () => table("Queue by quarter of an hour", ["Quarter", "Zone", { text: "Standing", class: "right" }, { text: "Most", class: "right" }, { text: "Waited, half", class: "right" }, { text: "Nine in ten", class: "right" }],
+      zones.flatMap((zone) => edges.slice(0, -1).map((edge, i) => [i, edge]).filter(([, edge]) => edge < this.now).reverse().map(([i, edge]) => [
+        intervalOf(edge, edges[i + 1], this.zone), zone.zone,
+        { class: "right", content: number(zone.standing_mean[i], zone.share[i], { ...this.behind("Standing in the queue", { device: zone.device }), from: edge, to: edges[i + 1], interval: "15min" }, { text: zone.standing_mean[i] === null ? null : decimal(zone.standing_mean[i]) }) },
+        { class: "right", content: zone.standing_max[i] === null ? "–" : count(zone.standing_max[i]) },
+        { class: "right", content: span(zone.wait_p50_ms[i]) }, { class: "right", content: span(zone.wait_p90_ms[i]) }])));
+    this.queue.show(draw, rows, `Queue today in ${zones.map((zone) => zone.zone).join(" and ")}.`);
+  }
+
+  // The open bucket of every device here: a look, and no count.
+  glance() {
+    const here = [...live.entries()].filter(([key, one]) => key.startsWith(`${this.name}/`) && performance.now() - one.came < 60_000);
+    const rows = here.sort().map(([, one]) => el("div", { class: "live-device", "data-device": one.device },
+      el("h3", {}, one.device, el("span", { class: "soft" }, ` as of ${timeOf(Date.parse(one.as_of), this.zone)}:${one.as_of.slice(17, 19)}`)),
+      one.lines === null ? el("p", { class: "blind" }, `Blind: ${one.blind || "nothing can be seen"}.`)
+        : Object.entries(one.lines).map(([line, ways]) => el("dl", { class: "live" },
+          Object.entries(ways).map(([way, classes]) => {
+            const sum = Object.values(classes).reduce((a, b) => a + b, 0);
+            const kinds = Object.entries(classes).filter(([, n]) => n > 0).map(([label, n]) => `${n} ${label}`).join(", ");
+            return [el("dt", {}, `${line}, ${way}`), el("dd", {}, el("strong", {}, String(sum)), el("span", { class: "soft" }, kinds ? ` ${kinds}` : ""))];
+          }),
+          [el("dt", {}, "in view"), el("dd", {}, el("strong", {}, String(one.in_view)))],
+          Object.entries(one.standing).map(([zone, n]) => [el("dt", {}, `standing in ${zone}`), el("dd", {}, el("strong", {}, String(n)))])))));
+    fill(this.nowBox, el("div", { class: "card-head" }, el("h2", {}, "Now"), el("span", { class: "soft" }, "the minute that is open")),
+      rows.length ? el("div", { class: "live-all" }, rows) : el("p", { class: "soft" }, "No device says what it sees at this moment."));
+  }
+
+  close() {
+    document.removeEventListener("live", this.said);
+    clearInterval(this.clock);
+    for (const chart of [this.today, this.balance, this.queue]) chart.gone();
+  }
+
+  shown() {
+    for (const chart of [this.today, this.balance, this.queue]) chart.paint();
+    this.compareDevices();
+  }
+
+  async compareDevices() {
+    if (!this.info.places.length) return;
+    let found;
+    try {
+      found = await get(`/sites/${this.name}/head-to-head`, { from: this.from - 7 * DAY, interval: "hour" });
+    } catch { // the public may not see it
+      return;
+    }
+    this.heads.hidden = found.pairs.length === 0;
+    const behind = (one, which) => {
+      const [device, line] = which.split("/");
+      return { site: this.name, device, line, direction: one.direction, from: this.from - 7 * DAY, to: this.now, zone: this.zone, what: `${which}, ${one.direction}` };
+    };
+    const pairs = Map.groupBy(found.pairs, (one) => `${one.first} and ${one.second}`);
+    fill(this.heads, el("h2", {}, "Devices head to head"), el("p", { class: "soft" }, "The last 7 days, by the hour, where both watched."),
+      [...pairs].map(([names, of]) => [el("h3", {}, `${of[0].place}: ${names}`),
+        table(`${names}, head to head`, ["Direction", { text: "First", class: "right" }, { text: "Second", class: "right" }, { text: "Ratio", class: "right" }, { text: "Equal hours", class: "right" }],
+          of.map((one) => [one.direction, { class: "right", content: number(one.first_total, null, behind(one, one.first)) },
+            { class: "right", content: number(one.second_total, null, behind(one, one.second)) },
+            { class: "right", content: one.ratio === null ? "–" : percent(one.ratio) }, { class: "right", content: `${count(one.intervals_equal)} of ${count(one.intervals)}` }]))]));
+  }
+}
+
+// An axis that counts upwards both ways: out above, back below.
+export function mirrored(most) {
+  const steps = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 20_000, 50_000, 100_000, 1_000_000];
+  const step = steps.find((one) => most / one <= 4) ?? most;
+  const values = [];
+  for (let v = -Math.ceil(most / step) * step; v <= most + step; v += step) values.push(v);
+  return countAxis({ range: [-most * 1.08, most * 1.08], tickvals: values, ticktext: values.map((v) => count(Math.abs(v))) });
+}

@@ -1,0 +1,171 @@
+"""Who may ask what. The table is that of the routes themselves: one that is new and needs nothing fails here."""
+
+from pathlib import Path
+
+import pytest
+from api_world import ALL, HERE, Api, an_api
+from fastapi.routing import APIRoute
+
+from collector.api.access import needs_of
+from collector.api.app import routers
+from collector.api.metrics import Metrics
+from collector.api.tokens import Scope
+
+OPEN = {
+    ("GET", "/api/v1/session"),  # who am I
+    ("POST", "/api/v1/session"),  # to get in
+    ("GET", "/healthz"),
+    ("GET", "/"),
+    ("GET", "/static/{name}"),
+    ("GET", "/vendor/{name}"),
+}
+PUBLIC = {
+    f"/api/v1/{path}"
+    for path in (
+        "sites",
+        "overview",
+        "sites/{site}/counts",
+        "sites/{site}/usual",
+        "sites/{site}/balance",
+        "sites/{site}/queue",
+        "sites/{site}/coverage",
+        "sites/{site}/daylight",
+        "sites/{site}/export",
+    )
+}
+NAMES = {"site": "bridge", "device": "mast-1", "run": "run-1", "seq": "1", "number": "1"}
+
+
+def routes_of(api: Api) -> list[tuple[str, str, APIRoute]]:
+    """Method, path and route, of all there are."""
+    found = [
+        (method, prefix + route.path, route)
+        for prefix, router in routers(api.context, Metrics(api.context.board))
+        for route in router.routes
+        if isinstance(route, APIRoute)
+        for method in sorted(route.methods)
+    ]
+    described = {(method.upper(), path) for path, methods in api.app.openapi()["paths"].items() for method in methods}
+    assert described <= {(method, path) for method, path, _ in found}, "no route goes past the routers"
+    return found
+
+
+def guarded_routes(folder: Path) -> list[tuple[str, str, Scope]]:
+    api = an_api(folder, [])
+    table = []
+    for method, path, route in routes_of(api):
+        needs = needs_of(route)
+        if (method, path) in OPEN:
+            assert not needs, f"{method} {path} is open and needs something"
+        else:
+            assert len(needs) == 1, f"{method} {path} needs no scope, or more than one"
+            table.append((method, path, needs[0].scope))
+    api.context.desk.close()
+    api.store.close()
+    return table
+
+
+def filled(path: str) -> str:
+    return path.format(**NAMES)
+
+
+def body_of(path: str) -> object:
+    return {"journal": "", "first": 1, "last": 9} if path.endswith("resend") else {} if "acknowledge" in path else None
+
+
+def test_every_route_is_refused_without_the_scope_that_it_needs(tmp_path: Path, api: Api) -> None:
+    (tmp_path / "table").mkdir()
+    table = guarded_routes(tmp_path / "table")
+    assert len(table) > 20
+    everything = api.client(*ALL)
+    nobody = api.anyone
+    without: dict[Scope, object] = {scope: api.client(*(one for one in ALL if one != scope)) for scope in ALL}
+    for method, path, scope in table:
+        if path.endswith("/events"):
+            continue  # a stream that is let in does not end: it is read in test_server
+        sent = {"json": body_of(path)} if body_of(path) is not None else {}
+        assert nobody.request(method, filled(path), **sent).status_code == 401, (method, path)
+        refused = without[scope].request(method, filled(path), **sent)  # type: ignore[attr-defined]
+        assert refused.status_code == 403, (method, path)
+        assert scope in refused.json()["error"]
+        assert everything.request(method, filled(path), **sent).status_code not in (401, 403), (method, path)
+
+
+def test_streams_are_refused_without_the_scope(api: Api) -> None:
+    assert api.anyone.get("/api/v1/live/events").status_code == 401
+    assert api.client("pictures").get("/api/v1/live/events").status_code == 403
+
+
+def test_the_public_reads_counts_and_coverage_and_nothing_else(public_api: Api) -> None:
+    for method, path, route in routes_of(public_api):
+        if (method, path) in OPEN or path.endswith("/events"):
+            continue
+        answer = public_api.anyone.request(method, filled(path), json=body_of(path) if method == "POST" else None)
+        if path in PUBLIC:
+            assert needs_of(route)[0].public
+            assert answer.status_code == 200, (path, answer.text)
+        else:
+            assert answer.status_code == 401, (method, path)
+
+
+def test_the_public_hears_nothing_of_the_inside_of_devices(public_api: Api) -> None:
+    (site,) = public_api.anyone.get("/api/v1/overview").json()["sites"]
+    assert [site[key] for key in ("devices", "online", "missing", "last_ms")] == [None] * 4
+    (cover,) = public_api.anyone.get("/api/v1/sites/bridge/coverage").json()["covers"]
+    assert (cover["missing"], cover["gone"]) == (None, None)
+    (site,) = public_api.client("read").get("/api/v1/overview").json()["sites"]
+    assert (site["devices"], site["online"], site["missing"]) == (1, 1, 2)
+
+
+def test_a_token_that_was_removed_lets_nobody_in(api: Api) -> None:
+    client = api.client("read")
+    assert client.get("/api/v1/devices").status_code == 200
+    api.context.book.remove("test-read-0")
+    assert client.get("/api/v1/devices").status_code == 401
+
+
+def test_a_browser_gets_a_cookie_for_a_token_and_leaves_again(api: Api) -> None:
+    token = api.context.book.add("wall", ["read"], now_ms=0)
+    browser = api.anyone
+    assert browser.get("/api/v1/session").json()["scopes"] == []
+    answer = browser.post("/api/v1/session", json={"token": token}, headers={"Origin": HERE})
+    assert answer.json()["name"] == "wall"
+    cookie = answer.headers["set-cookie"].lower()
+    assert "httponly" in cookie
+    assert "samesite=strict" in cookie
+    assert token not in cookie
+    assert browser.get("/api/v1/devices").status_code == 200
+    assert browser.delete("/api/v1/session", headers={"Origin": HERE}).status_code == 200
+    assert browser.get("/api/v1/devices").status_code == 401
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"Origin": "http://evil.example"},
+        {"Origin": "http://127.0.0.1:9"},
+        {"Origin": "null"},
+        {"Origin": HERE, "Sec-Fetch-Site": "cross-site"},
+    ],
+)
+def test_a_cookie_changes_nothing_from_a_foreign_page(api: Api, headers: dict[str, str]) -> None:
+    token = api.context.book.add("wall", ALL, now_ms=0)
+    browser = api.anyone
+    browser.post("/api/v1/session", json={"token": token}, headers={"Origin": HERE})
+    wish = {"journal": "", "first": 6, "last": 7}
+    refused = browser.post("/api/v1/devices/bridge/mast-1/resend", json=wish, headers=headers)
+    assert refused.status_code == 403
+    assert api.wishes == []
+    assert browser.post("/api/v1/devices/bridge/mast-1/resend", json=wish, headers={"Origin": HERE}).status_code == 202
+
+
+def test_nobody_logs_a_browser_in_from_a_foreign_page(api: Api) -> None:
+    token = api.context.book.add("mine", ["read"], now_ms=0)
+    answer = api.anyone.post("/api/v1/session", json={"token": token}, headers={"Origin": "http://evil.example"})
+    assert answer.status_code == 403
+
+
+def test_a_wrong_token_and_a_wrong_code_let_nobody_in(api: Api) -> None:
+    for credential in ({"token": "crossing-guess"}, {"code": "guess"}, {}):
+        assert api.anyone.post("/api/v1/session", json=credential).status_code == 401

@@ -1,0 +1,145 @@
+"""What the API says of counts, and that it leads to the reports."""
+
+import csv
+import io
+import json
+
+import pyarrow as pa
+import pytest
+from api_world import Api, said
+from messages import MINUTE_MS, NOON_MS
+from pyarrow import parquet
+
+from edge.delivery.report import rfc3339
+
+READ = "/api/v1/sites/bridge"
+SPAN = {"from": rfc3339(NOON_MS + MINUTE_MS), "to": rfc3339(NOON_MS + 11 * MINUTE_MS)}
+
+
+def test_counts_tell_zero_from_blind_and_what_is_to_come(api: Api) -> None:
+    asked = {**SPAN, "to": rfc3339(NOON_MS + 17 * MINUTE_MS), "interval": "minute", "by": "device"}
+    found = api.client("read").get(f"{READ}/counts", params=asked).json()
+    out = next(one for one in found["series"] if one["direction"] == "outbound")
+    assert out["role"] == "out"
+    assert out["counts"]["car"] == [1, 2, 3, None, 5, None, None, 8, 9, 10, None, None, None, None, None, None]
+    assert out["counts"]["truck"][:4] == [0, 0, 0, None]
+    assert out["state"] == ["ok"] * 3 + ["blind", "ok", "blind", "blind"] + ["ok"] * 3 + ["blind"] * 4 + ["to come"] * 2
+    assert out["share"][:4] == [1, 1, 1, 0]
+    assert (out["total"], out["total_counts"]) == (38, {"car": 38, "truck": 0})
+    assert out["total_share"] == 0.5  # 7 of the 14 minutes that are over
+
+
+def test_a_site_is_out_and_back_over_all_lines(api: Api) -> None:
+    found = api.client("read").get(f"{READ}/counts", params={**SPAN, "by": "site", "whole": True}).json()
+    assert [(one["role"], one["total"], one["line"]) for one in found["series"]] == [("out", 38, ""), ("back", 7, "")]
+    assert found["time_zone"] == "Asia/Shanghai"
+
+
+def test_estimates_come_only_when_asked_for(api: Api) -> None:
+    asked = {**SPAN, "whole": True}
+    plain = api.client("read").get(f"{READ}/counts", params=asked).json()["series"][0]
+    assert (plain["estimates"], plain["tonnes"]) == (None, None)
+    scaled = api.client("read").get(f"{READ}/counts", params={**asked, "estimate": True}).json()["series"]
+    assert scaled[0]["estimates"]["car"] == [pytest.approx(38 / 0.7, abs=0.01)]
+    assert scaled[1]["tonnes"] == [280.0]
+
+
+def test_a_long_answer_comes_in_pages(api: Api) -> None:
+    client, numbers, at = api.client("read"), [], SPAN["from"]
+    while at is not None:
+        asked = {"from": at, "to": SPAN["to"], "interval": "minute", "by": "site", "limit": 4}
+        page = client.get(f"{READ}/counts", params=asked).json()
+        numbers += page["series"][0]["all"]
+        at = page["next_from_ms"]
+    assert numbers == [1, 2, 3, None, 5, None, None, 8, 9, 10]
+
+
+def test_a_span_is_compared_with_an_earlier_one_at_the_same_local_times(api: Api) -> None:
+    asked = {**SPAN, "interval": "minute", "by": "site", "compare": "week"}
+    found = api.client("read").get(f"{READ}/counts", params=asked).json()
+    week_ms = 7 * 86_400_000
+    assert [edge + week_ms for edge in found["earlier"]["edges_ms"]] == found["edges_ms"]
+    assert found["earlier"]["series"][0]["total"] is None
+
+
+def test_a_number_is_traced_to_its_reports_and_each_is_as_it_came(api: Api) -> None:
+    client = api.client("read")
+    asked = {**SPAN, "line": "deck", "direction": "outbound", "class": "car", "limit": 5}
+    found = client.get(f"{READ}/evidence", params=asked).json()
+    assert [(one["first"], one["last"]) for one in found["ranges"]] == [(1, 5), (8, 10)]
+    assert (found["reports"], found["next"]) == (8, 5)
+    rest = client.get(f"{READ}/evidence", params={**asked, "after": 5}).json()
+    counted = [one["counted"] for one in found["page"] + rest["page"]]
+    assert counted == [1, 2, 3, None, 5, 8, 9, 10]
+    assert sum(n for n in counted if n is not None) == 38
+    one = found["page"][1]
+    raw = client.get(f"/api/v1/reports/bridge/{one['device']}/{one['run']}/{one['seq']}").json()
+    assert raw["report"]["lines"]["deck"]["outbound"] == {"car": 2, "truck": 0}
+    assert client.get("/api/v1/reports/bridge/mast-1/run-1/6").status_code == 404
+
+
+def test_balance_coverage_and_what_is_usual(api: Api) -> None:
+    client = api.client("read")
+    (one,) = client.get(f"{READ}/balance", params=SPAN).json()["balances"]
+    assert (one["all"]["out"], one["all"]["back"], one["all"]["balance"]) == (38, 7, 31)
+    assert one["all"]["low"] <= 31 + one["all"]["unseen_out"] - one["all"]["unseen_back"] <= one["all"]["high"]
+    (cover,) = client.get(f"{READ}/coverage", params={**SPAN, "interval": "year"}).json()["covers"]
+    assert (cover["watched"], cover["blind"], cover["silent"]) == ([0.7], [0.1], [0.2])
+    assert (cover["missing"], cover["gone"]) == (2, 0)
+    usual = client.get(f"{READ}/usual").json()
+    assert [band["role"] for band in usual["bands"]] == ["out", "back"]
+    assert set(usual["bands"][0]["p50"]) == {None}  # of past days nothing is known
+
+
+def test_all_formats_of_an_export_say_the_same(api: Api) -> None:
+    client = api.client("read")
+    asked = {**SPAN, "interval": "minute", "by": "device"}
+    answers = {
+        kind: client.get(f"{READ}/export", params={**asked, "format": kind})
+        for kind in ("csv", "json", "parquet", "arrow")
+    }
+    as_csv = list(csv.DictReader(io.StringIO(answers["csv"].text)))
+    as_json = [json.loads(line) for line in answers["json"].text.splitlines()]
+    tables = {
+        "parquet": parquet.read_table(io.BytesIO(answers["parquet"].content)),
+        "arrow": pa.ipc.open_stream(answers["arrow"].content).read_all(),
+    }
+    assert [row["vehicles"] for row in as_json[:4]] == [1, 0, 0, 1]
+    assert [row["vehicles"] for row in as_json if row["state"] == "blind"] == [None] * 12
+    numbers = [row["vehicles"] for row in as_json]
+    assert [int(row["vehicles"]) if row["vehicles"] else None for row in as_csv] == numbers
+    for table in tables.values():
+        assert table.column("vehicles").to_pylist() == numbers
+        assert table.column("class").to_pylist() == [row["class"] for row in as_json]
+        assert rfc3339(int(table.column("start")[0].as_py().timestamp() * 1000)) == as_json[0]["start"]
+    assert 'filename="bridge-minute.parquet"' in answers["parquet"].headers["content-disposition"]
+
+
+def test_what_is_not_there_is_404_and_what_is_wrong_is_422_with_a_sentence(api: Api) -> None:
+    client = api.client("read")
+    assert client.get("/api/v1/sites/nowhere/counts").status_code == 404
+    for asked in (
+        {"from": "yesterday"},
+        {"from": SPAN["to"], "to": SPAN["from"]},
+        {"scheme": "mine"},
+        {"interval": "fortnight"},
+        {"from": "0001-01-01"},
+        {"limit": 10**9},
+        {"device": "a;DROP TABLE report"},
+    ):
+        answer = client.get(f"{READ}/counts", params=asked)
+        assert answer.status_code == 422, asked
+        assert answer.json()["error"]
+
+
+def test_a_device_says_how_it_fares(api: Api) -> None:
+    health = b'{"schema":1,"run":"run-1","as_of":"2026-11-25T12:00:00Z","temperature_c":51.5,"outbox_unsent":3}'
+    api.store.commit([said("health", health)], now_ms=NOON_MS)
+    (device,) = api.client("read").get("/api/v1/devices").json()["devices"]
+    assert (device["state"], device["missing"], device["health"]["temperature_c"]) == ("online", 2, 51.5)
+
+
+def test_prometheus_is_told(api: Api) -> None:
+    page = api.client("read").get("/metrics").text
+    assert 'crossing_device_up{device="mast-1",site="bridge"} 1.0' in page
+    assert 'crossing_device_missing_reports{device="mast-1",site="bridge"} 2.0' in page

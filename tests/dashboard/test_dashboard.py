@@ -1,0 +1,182 @@
+"""The pages in Chromium, over a running collector: each page, each size, live, by keyboard, and for everybody."""
+
+import re
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from paho.mqtt.enums import MQTTProtocolVersion
+from paho.mqtt.publish import single
+from playwright.sync_api import Browser, Page, expect
+
+from deploy.dashboard import _look
+from edge.delivery.report import encode, topic_of
+from tests.dashboard.world import PAGES, World, inside, show, world
+from tests.pages.browser import chromium
+from tests.system.product import TAPE, crossing_edge
+
+PHONE = {"viewport": {"width": 360, "height": 740}, "has_touch": True}
+WALL = {"viewport": {"width": 3840, "height": 2160}}
+
+
+@pytest.fixture(scope="module")
+def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    with world(Path(tmp_path_factory.mktemp("dashboard")), days=5) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as made:
+        yield made
+
+
+def is_wide_as_its_window(tab: Page) -> bool:
+    return bool(tab.evaluate("document.documentElement.scrollWidth <= innerWidth"))
+
+
+@pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.slow)])
+def test_no_page_has_a_serious_finding_of_axe(browser: Browser, here: World, scheme: str) -> None:
+    with inside(browser, here, color_scheme=scheme, reduced_motion="reduce") as tab:
+        for page in PAGES:
+            show(tab, here, page)
+            tab.evaluate("for (const one of document.querySelectorAll('details')) one.open = true")
+            found = Axe().run(tab, options={"resultTypes": ["violations"]}).response["violations"]
+            serious = [
+                (one["id"], [node["target"] for node in one["nodes"]][:5], one["nodes"][0]["failureSummary"])
+                for one in found
+                if one["impact"] in ("serious", "critical")
+            ]
+            assert serious == [], page
+
+
+@pytest.mark.parametrize("looks", [PHONE, WALL], ids=["phone", "wall"])
+def test_every_page_fits_a_phone_and_a_wall(browser: Browser, here: World, looks: dict[str, object]) -> None:
+    with inside(browser, here, **looks) as tab:
+        for page in PAGES:
+            show(tab, here, page)
+            assert is_wide_as_its_window(tab), page
+
+
+def test_a_number_leads_to_a_raw_report_in_two_clicks(browser: Browser, here: World) -> None:
+    with inside(browser, here, "site") as tab:
+        tab.locator(".figures button.num").first.click()
+        expect(tab.locator("#panel")).to_be_visible()
+        tab.locator("#panel button.link").first.click()
+        expect(tab.locator("#panel pre")).to_contain_text('"watched_ms"')
+        tab.keyboard.press("Escape")
+        expect(tab.locator("#panel")).to_be_hidden()
+
+
+def test_by_keyboard_alone_to_the_reports_and_back(browser: Browser, here: World) -> None:
+    with inside(browser, here) as tab:
+        number = tab.locator("button.num").first
+        number.focus()
+        tab.keyboard.press("Enter")
+        expect(tab.locator("#panel-title")).to_be_focused()
+        tab.keyboard.press("Tab")
+        tab.keyboard.press("Escape")
+        expect(number).to_be_focused()
+        tab.keyboard.press("Shift+Tab")
+        expect(tab.locator(".card.site a").first).to_be_focused()
+
+
+def test_an_open_bucket_and_a_new_report_arrive_by_themselves(browser: Browser, here: World) -> None:
+    traffic = next(one for one in here.traffics if one.post.device == "gate-1")
+    with inside(browser, here) as tab:
+        card = tab.locator("article", has_text="Harbour gate")
+        now_ms = int(time.time() * 1_000)
+        start_ms = now_ms - now_ms % 60_000
+        topic = topic_of("harbour-gate", "gate-1", "live")
+        for _ in range(20):  # the page may listen a moment later than it stands
+            single(topic, _look(traffic, start_ms, now_ms), port=here.broker, protocol=MQTTProtocolVersion.MQTTv5)
+            if card.locator(".glance").is_visible():
+                break
+            tab.wait_for_timeout(500)
+        expect(card.locator(".glance")).to_contain_text("now:")
+        report = next(iter(traffic.reports(traffic.end_ms, traffic.end_ms + 1)))
+        before = card.locator(".num .value").first.inner_text()
+        lines = {"barrier": {"out of port": {"truck": 5_000}, "into port": {"truck": 1}}}
+        payload = encode(msgspec.structs.replace(report, lines=lines, state="ok", watched_ms=report.width_ms, zones={}))
+        topic = topic_of("harbour-gate", "gate-1", "report")
+        single(topic, payload, qos=1, port=here.broker, protocol=MQTTProtocolVersion.MQTTv5)
+        expect(card.locator(".num .value").first).not_to_have_text(before)
+        expect(card.locator(".num .value").first).to_have_text(re.compile(r"[56],\d{3}"))
+
+
+def test_a_replay_through_the_broker_makes_a_site_of_its_own(browser: Browser, here: World, tmp_path: Path) -> None:
+    configuration = tmp_path / "edge.yaml"
+    configuration.write_text(
+        "site: replayed\ndevice: mast-9\ntime_zone: Asia/Shanghai\nreport: {every_s: 5}\n"
+        "lines: {deck: {from: [0.5, 0.2], to: [0.5, 0.9], a_to_b: outbound, b_to_a: return}}\n"
+        f"mqtt: {{host: 127.0.0.1, port: {here.broker}, tls: false}}\n"
+    )
+    subprocess.run(
+        crossing_edge("replay", TAPE, "--config", configuration, "--publish", "--json"),
+        check=True,
+        capture_output=True,
+        timeout=60,
+    )
+    with inside(browser, here) as tab:
+        expect(tab.locator("article", has_text="Replayed")).to_be_visible()
+        tab.goto(f"{here.address}/#/history/replayed")
+        tab.get_by_role("button", name="All").click()
+        out = tab.locator(".figures button.num .value").first
+        expect(out).to_have_text(re.compile(r"^[1-9]"))
+
+
+def test_a_gap_is_asked_for_and_an_alert_is_acknowledged(browser: Browser, here: World) -> None:
+    with inside(browser, here, "devices") as tab:
+        tab.get_by_role("button", name="Ask again now").first.click()
+        expect(tab.locator("#notice")).to_contain_text("asked for 6 reports")
+        show(tab, here, "alerts")
+        tab.get_by_role("button", name="All").click()
+        card = tab.locator("article.alert", has_text="first after 31 days")
+        card.locator("input").fill("seen by the guard")
+        card.get_by_role("button", name="Acknowledge").click()
+        expect(card.locator(".taken")).to_contain_text("Noted by wall")
+        expect(card.locator(".taken")).to_contain_text("seen by the guard")
+
+
+def test_history_is_brushed_compared_and_downloaded(browser: Browser, here: World) -> None:
+    with inside(browser, here, "history", viewport={"width": 1280, "height": 900}) as tab:
+        tab.get_by_role("button", name="7 days").click()
+        under = tab.locator(".head .soft")
+        expect(under).to_contain_text("Asia/Shanghai (UTC+8)")
+        tab.get_by_label("Compare with").select_option("day")
+        expect(tab.locator(".figure .under").first).to_contain_text("then")
+        before = under.inner_text()
+        box = tab.locator(".canvas").first.bounding_box()
+        assert box is not None
+        tab.mouse.move(box["x"] + box["width"] * 0.4, box["y"] + box["height"] * 0.5)
+        tab.mouse.down()
+        tab.mouse.move(box["x"] + box["width"] * 0.7, box["y"] + box["height"] * 0.5, steps=8)
+        tab.mouse.up()
+        expect(under).not_to_have_text(before)
+        with tab.expect_download() as loading:
+            tab.get_by_role("link", name="CSV").click()
+        assert loading.value.path().read_text().startswith("start,end,site")
+
+
+def test_a_stranger_sees_a_door_and_a_link_opens_it_once(browser: Browser, here: World) -> None:
+    page = browser.new_page()
+    page.goto(here.address)
+    expect(page.locator("#token")).to_be_visible()
+    page.fill("#token", "crossing-guess")
+    page.click("button.primary")
+    expect(page.locator("form [role=alert]")).to_contain_text("not known")
+    page.close()
+
+
+def test_light_and_dark_are_chosen_and_kept(browser: Browser, here: World) -> None:
+    with inside(browser, here) as tab:
+        for _ in range(2):
+            tab.click("#theme")
+        expect(tab.locator("html")).to_have_attribute("data-theme", "dark")
+        tab.reload()
+        expect(tab.locator("html")).to_have_attribute("data-theme", "dark")
+        assert tab.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(15, 21, 25)"
