@@ -61,6 +61,8 @@ _TABLES = (
     )""",
     "CREATE INDEX delivery_due ON delivery (state, due_ms)",
 )
+TABLES = ("delivery", "telling", "alert_picture", "alert_state", "alert", "device_alert")
+"""Their names, those that refer to others first."""
 SQLITE = tuple(table.format(key="INTEGER PRIMARY KEY", big="INTEGER", bytes="BLOB") for table in _TABLES)
 POSTGRES = "".join(
     table.format(key="BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY", big="BIGINT", bytes="BYTEA") + ";\n"

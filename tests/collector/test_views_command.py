@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from messages import MINUTE_MS, NOON_MS, a_report, blind, received
 
+from collector.alerts.schema import TABLES as ALERT_TABLES
 from collector.cli import main
 from collector.errors import InputError
 from collector.export import COLUMNS
@@ -150,6 +151,7 @@ def test_a_store_of_the_version_before_is_taken_on_by_who_writes(
         for statement in (
             "DROP TABLE rollup_watched",
             "DROP TABLE rollup_vehicles",
+            *(f"DROP TABLE {name}" for name in ALERT_TABLES),
             *(f"ALTER TABLE device DROP COLUMN {name}" for name in ("time_zone", "hours_ms", "days_ms")),
             "PRAGMA user_version = 2",
         ):
@@ -177,7 +179,7 @@ def test_postgresql_of_the_version_before_is_taken_on(postgres_url: str, capsys:
     before = said(capsys, "totals", "--store", postgres_url, "--interval", "day")
     with psycopg.connect(postgres_url, autocommit=True) as database:
         database.execute("SET search_path TO crossing")
-        database.execute("DROP TABLE rollup_watched, rollup_vehicles")
+        database.execute(f"DROP TABLE rollup_watched, rollup_vehicles, {', '.join(ALERT_TABLES)}")
         database.execute("ALTER TABLE device DROP COLUMN time_zone, DROP COLUMN hours_ms, DROP COLUMN days_ms")
         database.execute("UPDATE version SET version = 1")
     with PostgresStore(postgres_url) as store:
