@@ -21,7 +21,7 @@ def test_a_report_on_its_own_topic_is_received() -> None:
     [
         ("crossing/v1/bridge/mast-2/report", encode(a_report()), "came on another device's topic"),
         ("crossing/v1/tunnel/mast-1/report", encode(a_report()), "came on another device's topic"),
-        ("crossing/v1/bridge/mast-1/live", encode(a_report()), "not a topic of ours"),
+        ("crossing/v1/bridge/mast-1/live", encode(a_report()), "not the live of a device"),
         ("crossing/v2/bridge/mast-1/report", encode(a_report()), "not a topic of ours"),
         (TOPIC, b"", "not JSON"),
         (TOPIC, b"\xff", "not JSON"),
