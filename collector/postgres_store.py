@@ -153,6 +153,7 @@ class PostgresStore:
         database = psycopg.connect(self._connect_to, autocommit=True)
         try:
             database.execute("SET search_path TO crossing")
+            database.execute("SET jit = off")  # all of ours are short, and compiling takes longer than they do
             database.execute(f"SET statement_timeout = {STATEMENT_WAIT_MS}")
             self._prepare(database)
         except BaseException:

@@ -145,6 +145,7 @@ class SqliteStore:
             raise
 
     def _prepare(self, *, write: bool) -> None:
+        self._database.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
         (application,) = self._database.execute("PRAGMA application_id").fetchone()
         (version,) = self._database.execute("PRAGMA user_version").fetchone()
         (tables,) = self._database.execute("SELECT count(*) FROM sqlite_schema").fetchone()
@@ -154,7 +155,6 @@ class SqliteStore:
         if write:
             self._database.execute("PRAGMA journal_mode = WAL")
             self._database.execute("PRAGMA synchronous = FULL")
-            self._database.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
             if not tables:
                 self._database.execute("BEGIN IMMEDIATE")
                 for statement in STATEMENTS:

@@ -223,4 +223,4 @@ def _whole(path: Path) -> Iterator[IO[bytes]]:
                 Path(out.name).unlink(missing_ok=True)
                 raise
     except OSError as error:
-        raise CollectorError(f"{path} cannot be written: {error}") from error
+        raise CollectorError(f"{path} cannot be written: {error.strerror}") from error

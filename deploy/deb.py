@@ -27,6 +27,8 @@ UNNEEDED = (
     "**/*.pyi",
     "numpy/distutils",
     "numpy/f2py",
+    "numpy/_core/lib",  # static libraries
+    "numpy/random/lib",
     "onnxruntime/capi/libonnxruntime.so*",  # for programs in C; Python's own module holds all of it once more
     "onnxruntime/backend",
     "onnxruntime/datasets",
@@ -114,6 +116,9 @@ def put_packages(library: Path, folder: Path, architecture: str, debian: str, wh
                 shutil.rmtree(path)
             else:
                 path.unlink()
+    for path in sorted(library.rglob("*"), reverse=True):  # the innermost first
+        if path.is_dir() and not any(path.iterdir()):
+            path.rmdir()
 
 
 def put_files(tree: Path, debian: str, version: str) -> None:

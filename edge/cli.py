@@ -268,12 +268,15 @@ def _annotate(given: argparse.Namespace) -> None:
 
 def _check(given: argparse.Namespace) -> None:
     from edge.config import explain_zone, load_config, warnings_of
+    from edge.secrecy import masked
     from edge.stages import check_files
 
     config = load_config(given.config)
     check_files(config)
     warnings = warnings_of(config)
     effective = msgspec.to_builtins(config)
+    if config.camera is not None:
+        effective["camera"]["url"] = masked(config.camera.url)
     if given.json:
         print(json.dumps({"configuration": effective, "sha256": config.sha256, "warnings": warnings}, sort_keys=True))
         return

@@ -26,6 +26,7 @@ from edge.counting.ground import plane_through
 from edge.counting.occupancy import Zone as QueueZone
 from edge.delivery.report import NAME, NAME_RULE, ROOT
 from edge.errors import InputError
+from edge.secrecy import masked
 
 Fraction = Annotated[float, msgspec.Meta(ge=0, le=1)]
 Place = tuple[Fraction, Fraction]
@@ -33,6 +34,8 @@ Metre = Annotated[float, msgspec.Meta(ge=-100_000, le=100_000)]
 Position = tuple[Metre, Metre]
 Name = Annotated[str, msgspec.Meta(pattern=f"^{NAME}$")]
 Word = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+Credential = Annotated[str, msgspec.Meta(pattern=f"^({NAME})?$")]
+"""Name of a systemd credential (LoadCredential=) that holds a password, instead of a file."""
 
 
 AREA_MIN = 1e-5  # of the picture: some nine pixels of one of 1280x720
@@ -62,8 +65,7 @@ class Camera(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     username: str = ""
     """Of a stream, instead of in its url; with it password_file or password_credential."""
     password_file: str = ""
-    password_credential: str = ""
-    """Name of a systemd credential (LoadCredential=) that holds the password, instead of a file."""
+    password_credential: Credential = ""
     transport: Literal["tcp", "udp"] = "tcp"
     """Of RTSP."""
     width: Annotated[int, msgspec.Meta(ge=0, le=7_680)] = 0
@@ -160,8 +162,7 @@ class Mqtt(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     port: Annotated[int, msgspec.Meta(ge=1, le=65_535)] = 8883
     username: str = ""
     password_file: str = ""
-    password_credential: str = ""
-    """Name of a systemd credential (LoadCredential=) that holds the password, instead of a file."""
+    password_credential: Credential = ""
     tls: bool = True
     ca_file: str = ""
     certificate_file: str = ""
@@ -267,7 +268,7 @@ def read_yaml(text: str, name: str) -> Any:
     except InputError as error:
         raise InputError(f"{name}: {error}") from error
     except yaml.YAMLError as error:
-        raise InputError(f"{name} is not YAML: {' '.join(str(error).split())}") from error
+        raise InputError(f"{name} is not YAML: {masked(' '.join(str(error).split()))}") from error
 
 
 def parse_config(raw: Any) -> Config:
@@ -286,6 +287,8 @@ def parse_config(raw: Any) -> Config:
         ZoneInfo(config.time_zone)
     except (KeyError, ValueError, OSError) as error:
         raise InputError(f"time_zone is {config.time_zone!r}; a name such as Asia/Shanghai is allowed") from error
+    _check_password("camera", config.camera)
+    _check_password("mqtt", config.mqtt)
     for name, line in config.lines.items():
         points_of(name, line)
         if line.a_to_b == line.b_to_a:
@@ -296,6 +299,16 @@ def parse_config(raw: Any) -> Config:
         if abs(_area(mask)) < AREA_MIN:
             raise InputError(f"masks.{name} has next to no area; the corners of a region, in order, are expected")
     return config
+
+
+def _check_password(where: str, access: Camera | Mqtt | None) -> None:
+    """InputError if a password would be passed over without a word."""
+    if access is None or not (access.password_file or access.password_credential):
+        return
+    if access.password_file and access.password_credential:
+        raise InputError(f"{where} has a password_file and a password_credential; one of them is allowed")
+    if not access.username:
+        raise InputError(f"{where} has a password and no username; say whose it is")
 
 
 def _check_zone(name: str, zone: Zone) -> None:
@@ -434,7 +447,7 @@ def warnings_of(config: Config) -> list[str]:
 
 def _camera_warnings(camera: Camera) -> list[str]:
     found = []
-    if re.search(r"://[^/@]*:[^/@]*@", camera.url):
+    if masked(camera.url) != camera.url:
         found.append("camera.url holds a password: say username and password_file or password_credential instead")
     if camera.url.startswith("http://") and camera.username:
         found.append("camera.url is http: anybody on the way can read the password and the picture")
@@ -527,5 +540,5 @@ def _allowed(what: str, field: str) -> str:
 
 
 def _shown(value: Any) -> str:
-    text = repr(value)
+    text = masked(repr(value))
     return text if len(text) <= 60 else f"{text[:57]}..."

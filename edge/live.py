@@ -3,6 +3,7 @@
 import hashlib
 import logging
 import os
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -30,7 +31,9 @@ REFERENCES_MAX = 8  # kept, so that going back to an earlier drawing finds its p
 REFERENCE_AFTER_MS = 30_000  # of a picture in which something can be seen
 
 
-def open_camera(config: CameraConfig, clock: Clock) -> tuple[Camera, FrameClock]:
+def open_camera(
+    config: CameraConfig, clock: Clock, *, synced: Callable[[], bool] | None = None
+) -> tuple[Camera, FrameClock]:
     """The camera, not yet begun, and the clock of its frames. InputError where its password cannot be read."""
     password = ""
     if config.password_credential or config.password_file:
@@ -38,7 +41,9 @@ def open_camera(config: CameraConfig, clock: Clock) -> tuple[Camera, FrameClock]
         try:
             password = path.read_text(encoding="utf-8").rstrip("\r\n")
         except (OSError, UnicodeDecodeError) as error:
-            raise InputError(f"camera.password_file {path} cannot be read: {error}") from error
+            raise InputError(f"camera: the password in {path} cannot be read: {error}") from error
+        if not password:
+            log.warning("camera: the password in %s is empty", path)
     source = Source(
         config.url,
         username=config.username,
@@ -51,7 +56,7 @@ def open_camera(config: CameraConfig, clock: Clock) -> tuple[Camera, FrameClock]
         stall_s=config.stall_s,
         loop=config.loop,
     )
-    frame_clock = FrameClock(clock)
+    frame_clock = FrameClock(clock, synced=synced)
     return Camera(source, clock, frame_clock), frame_clock
 
 

@@ -3,10 +3,11 @@
 import logging
 import os
 import signal
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
-from edge.clock import SystemClock
+from edge.clock import Clock, SystemClock
 from edge.config import Config, load_config
 from edge.delivery.mqtt import Publisher
 from edge.errors import InputError
@@ -22,12 +23,15 @@ from edge.vision.manifest import load_manifest
 log = logging.getLogger(__name__)
 
 
-def run_service(path: Path) -> None:
-    """Until SIGTERM or SIGINT; SIGHUP reads the configuration again. InputError where it cannot begin."""
+def run_service(path: Path, *, clock: Clock | None = None, synced: Callable[[], bool] | None = None) -> None:
+    """Until SIGTERM or SIGINT; SIGHUP reads the configuration again. InputError where it cannot begin.
+
+    `clock`, and whether it is `synced`, are the machine's unless given: a proof drives time with them.
+    """
     config = _read(path)
     assert config.camera is not None, "checked"
     state = state_folder(config, path)
-    clock = SystemClock()
+    clock = clock or SystemClock()
     manifest = load_manifest(config.model.name)
     model = f"{manifest.name} {manifest.version} {manifest.sha256[:12]}"
     with ExitStack() as stack:
@@ -37,7 +41,7 @@ def run_service(path: Path) -> None:
         if config.metrics_port is not None:
             metrics = Metrics(config.metrics_port)
             stack.callback(metrics.close)
-        camera, frame_clock = open_camera(config.camera, clock)
+        camera, frame_clock = open_camera(config.camera, clock, synced=synced)
         stack.enter_context(camera)
 
         def publisher() -> Publisher:

@@ -1,13 +1,14 @@
 """The thread that sends: it owns the publisher and all that is said to the broker, so that no link holds up a frame.
 
 The thread that counts hands over what is to be said (`say`, `trouble`, `renew`) by a queue and never waits; reports go
-by way of the outbox, whose calls are transactions under a lock of its own. `stop` lets the thread say goodbye and ends
-it.
+by way of the outbox, whose calls are transactions under a lock of its own. `stop` lets the thread send what the last
+bucket became, say goodbye, and ends it.
 """
 
 import logging
 import queue
 import threading
+import time
 from collections.abc import Callable
 
 from edge.delivery.mqtt import Publisher
@@ -17,6 +18,8 @@ log = logging.getLogger(__name__)
 STEP_S = 0.25
 WAITING_MAX = 1_000
 """Things to say that wait; of more, the newest are not taken: `live` and `health` are looks, and soon told again."""
+LAST_S = 2.0
+"""At the end, so long are letters still sent, if a broker is there to take them; the rest goes after the next start."""
 FAREWELL_S = 4.0
 
 
@@ -75,6 +78,8 @@ class Sender:
                         publisher.step(wait_s=STEP_S)
                         self.failure = publisher.failure
                     self._do_tasks(publisher)
+                    if self._stopping.is_set():
+                        _send_the_last(publisher)
             except Exception as error:  # the thread's outermost loop: counting goes on, and people are told
                 self.failure = f"sending failed: {error}"
                 log.exception("sending failed; trying again")
@@ -83,3 +88,10 @@ class Sender:
     def _do_tasks(self, publisher: Publisher) -> None:
         while not self._tasks.empty():
             self._tasks.get_nowait()(publisher)
+
+
+def _send_the_last(publisher: Publisher) -> None:
+    """The open bucket, above all: it was closed just before the end, and a device that is switched off is not asked."""
+    until_s = time.monotonic() + LAST_S
+    while publisher.connected and publisher.waiting and time.monotonic() < until_s:
+        publisher.step(wait_s=STEP_S)

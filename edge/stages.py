@@ -72,11 +72,17 @@ def region_of(config: Config, manifest: Manifest, width: int, height: int) -> Re
 def check_files(config: Config) -> None:
     """InputError if a file that the configuration names is missing, the model's included."""
     load_manifest(config.model.name)
+    if config.camera is not None and config.camera.password_file:
+        _check_file("camera.password_file", config.camera.password_file)
     if config.mqtt is not None:
         for key in ("password_file", "ca_file", "certificate_file", "key_file"):
-            path = getattr(config.mqtt, key)
-            if path and not Path(path).is_file():
-                raise InputError(f"mqtt.{key} is {path!r}; a file that exists is allowed")
+            if path := getattr(config.mqtt, key):
+                _check_file(f"mqtt.{key}", path)
+
+
+def _check_file(key: str, path: str) -> None:
+    if not Path(path).is_file():
+        raise InputError(f"{key} is {path!r}; a file that exists is allowed")
 
 
 def looks_of(config: Config) -> str:

@@ -76,12 +76,16 @@ def write_model(folder: Path) -> Path:
     return manifest
 
 
-def write_clip(path: Path, squares: list[Square], frames: int = 80) -> Path:
-    """Write the clip; a square that drives up enters at the bottom."""
+def write_clip(path: Path, squares: list[Square], frames: int = 80, *, rough: bool = False) -> Path:
+    """Write the clip; a square that drives up enters at the bottom. A `rough` road is one that a camera could see."""
+    road = np.full((HEIGHT, WIDTH, 3), 30, np.uint8)
+    if rough:
+        levels = np.random.default_rng(1).integers(30, 120, (HEIGHT // 8, WIDTH // 8), np.uint8)
+        road = np.repeat(np.kron(levels, np.ones((8, 8), np.uint8))[:, :, None], 3, axis=2)
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), FRAMES_PER_SECOND, (WIDTH, HEIGHT))
     assert writer.isOpened(), "OpenCV can write this"
     for frame in range(frames):
-        picture = np.full((HEIGHT, WIDTH, 3), 30, np.uint8)
+        picture = road.copy()
         for square in squares:
             if frame >= square.frame:
                 gone = (frame - square.frame) * square.speed

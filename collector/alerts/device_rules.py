@@ -170,14 +170,14 @@ def _outbox(memory: DeviceMemory, now: DeviceNow, rules: Rules) -> list[Finding]
     spanned_ms = now.now_ms - memory.points[0][0]
     grew = len(numbers) > rule.hours and all(a < b for a, b in zip(numbers, numbers[1:], strict=False))
     grew = grew and spanned_ms < 2 * rule.hours * HOUR_MS + HOUR_MS
-    memory.outbox_most = max(memory.outbox_most, now.unsent) if memory.outbox_on else now.unsent
+    memory.outbox_most = max(memory.outbox_most, now.unsent) if memory.outbox_on else 0
     if memory.outbox_on and (now.unsent < rule.reports // 2 or 2 * now.unsent < memory.outbox_most):
         memory.outbox_on = False
         return [_over("outbox", now, now.now_ms, f"{number(now.unsent)} reports wait in {now.device}, at most it were"
                       f" {number(memory.outbox_most)}.")]  # fmt: skip
     if (grew and now.unsent >= rule.reports) or memory.outbox_on:
         since_ms, began = memory.points[0]
-        memory.outbox_on = True
+        memory.outbox_on, memory.outbox_most = True, max(memory.outbox_most, now.unsent)
         lost = f"; it had to drop {number(now.dropped)} so far" if now.dropped else ""
         reason = (
             f"{number(now.unsent)} reports wait in {now.device} and become ever more: {number(began)}"

@@ -29,7 +29,7 @@ SLOT_MS = 300_000
 HOURS_MAX = 48
 """Hours of a post, or as many slots of a zone, that are judged in one round."""
 GRACE_MS = HOUR_MS
-"""An hour with holes is settled when the device has reported as much beyond it."""
+"""An hour with holes is settled when the device has a report that begins as long after it."""
 SLOT_GRACE_MS = SLOT_MS
 SETTLED_MS = 24 * HOUR_MS
 """After as much all is settled, whatever has come."""
@@ -103,7 +103,7 @@ def settled(
     n = 0
     for i, end_ms in enumerate(edges[1:]):
         ready = [
-            row for row in post if reported[row.device][i] >= step_ms or (row.newest_end_ms or 0) >= end_ms + grace_ms
+            row for row in post if reported[row.device][i] >= step_ms or (row.newest_start_ms or 0) >= end_ms + grace_ms
         ]
         away = [row for row in post if row not in ready and now_ms - (row.heard_ms or 0) >= AWAY_MS]
         if now_ms - end_ms < SETTLED_MS and not (ready and len(ready) + len(away) == len(post)):

@@ -1,17 +1,18 @@
 """Out minus back, per class, since a chosen start, and how far unseen time may have moved it.
 
 The model. A direction was watched W of the span; in the rest, M = max(0, span - W), vehicles of a class are expected
-at the rate that was seen at the same hour of the day, or over the whole span where that hour was never watched. With n
-vehicles seen in W, the unseen are mu = n * M / W, with variance phi * (mu + mu * M / W): that of a Poisson number, and
-that of the rate itself, which was estimated from n; phi >= 1 is how much more the hourly counts scatter about the usual
-for their hour than a Poisson number would. The true balance lies within balance + mu_out - mu_back +- 1.96 standard
-deviations, the two directions taken as independent.
+at the rate that was seen at the same hour of the day (over spans beyond HOURS_DAYS_MAX days: on the same day of the
+week), or over the whole span where that hour was never watched. With n vehicles seen in W, the unseen are mu = n M / W,
+with variance phi (mu + (n + 1) (M / W)^2): that of a Poisson number, and that of the rate itself, estimated from n (and
+one more, because none in W is no proof that none ever comes); phi >= 1 is how much more the counts scatter about the
+usual for their hour than a Poisson number would. The true balance lies within balance + mu_out - mu_back +- 1.96
+standard deviations, the two directions taken as independent.
 """
 
 import math
 from collections.abc import Mapping, Sequence
 
-from collector.calendar import local
+from collector.calendar import DAY_MS, local
 from collector.sites import NOWHERE
 from collector.store import Reading
 from collector.views.axis import axis
@@ -20,7 +21,9 @@ from collector.views.places import Sites, directions_of, of_place, time_zone_of
 from collector.views.results import Axis, Balance, ClassBalance, Flow, Scope
 from collector.views.schemes import OWN
 
-HOURS = 24
+HOURS_DAYS_MAX = 62
+"""Beyond it days are read instead of hours: a year of them is read in a twentieth of the time."""
+SLOTS = 24
 SPREAD = 1.96
 
 
@@ -31,8 +34,11 @@ def balance(
 
     `merge` takes lines that several devices watch as one place, see `counts.places`. InputError as `counts` raises it.
     """
-    hours = axis("hour", time_zone_of(reading, site, sites), from_ms, to_ms)
-    flows = counts(reading, Scope(site=site), hours, scheme=scheme)
+    is_long = to_ms - from_ms > HOURS_DAYS_MAX * DAY_MS
+    steps = axis("day" if is_long else "hour", time_zone_of(reading, site, sites), from_ms, to_ms)
+    starts = [local(start_ms, steps.time_zone) for start_ms in steps.edges_ms[:-1]]
+    slots = [start.weekday() if is_long else start.hour for start in starts]
+    flows = counts(reading, Scope(site=site), steps, scheme=scheme)
     if merge:
         flows = places(flows, sites)
     directions = directions_of(reading, site, sites)
@@ -44,7 +50,7 @@ def balance(
         words = of_place(directions, next(iter(of_line.values())), sites.get(site, NOWHERE))
         if words is not None and words.out in of_line and words.back in of_line:
             out, back = of_line[words.out], of_line[words.back]
-            classes = _classes(out, back, hours)
+            classes = _classes(out, back, steps, slots)
             found.append(
                 Balance(
                     site=site,
@@ -62,53 +68,56 @@ def balance(
     return found
 
 
-def unseen(numbers: Sequence[int | None], watched_ms: Sequence[int], hours: Axis) -> tuple[float, float] | None:
+def unseen(
+    numbers: Sequence[int | None], watched_ms: Sequence[int], spans_ms: Sequence[int], slots: Sequence[int]
+) -> tuple[float, float] | None:
     """Vehicles expected in the time that was not watched, and their variance; None where nothing was watched.
 
-    `numbers` and `watched_ms` are per hour of the axis.
+    All are per interval; intervals of one slot are taken as alike.
     """
-    slots = [local(start_ms, hours.time_zone).hour for start_ms in hours.edges_ms[:-1]]
-    seen = [(slot, number, w, i) for i, (slot, number, w) in enumerate(zip(slots, numbers, watched_ms, strict=True))]
-    known = [(slot, number, w) for slot, number, w, _ in seen if number is not None and w > 0]
-    n_all = sum(number for _, number, _ in known)
-    w_all = sum(w for _, _, w in known)
+    n_slot, w_slot, m_slot = [0] * SLOTS, [0] * SLOTS, [0] * SLOTS
+    known = []
+    for number, w, span_ms, slot in zip(numbers, watched_ms, spans_ms, slots, strict=True):
+        if number is not None and w > 0:
+            n_slot[slot] += number
+            w_slot[slot] += w
+            known.append((slot, number, w))
+            m_slot[slot] += max(0, span_ms - w)
+        else:
+            m_slot[slot] += span_ms
+    n_all, w_all = sum(n_slot), sum(w_slot)
     if w_all == 0:
         return None
-    n_slot, w_slot, m_slot = [0] * HOURS, [0] * HOURS, [0] * HOURS
-    for slot, n, w in known:
-        n_slot[slot] += n
-        w_slot[slot] += w
-    for slot, number, w, i in seen:
-        m_slot[slot] += max(0, hours.span_ms(i) - (w if number is not None else 0))
     mean = variance = lacking_ms = 0.0
     for n, w, m in zip(n_slot, w_slot, m_slot, strict=True):
         if w > 0:
             mean += n * m / w
-            variance += n * m / w * (1 + m / w)
+            variance += n * m / w + (n + 1) * (m / w) ** 2  # + 1: that none came in w is no proof that none ever does
         else:
             lacking_ms += m
     mean += n_all * lacking_ms / w_all
-    variance += n_all * lacking_ms / w_all * (1 + lacking_ms / w_all)
+    variance += n_all * lacking_ms / w_all + (n_all + 1) * (lacking_ms / w_all) ** 2
     usual = [n / w if w else 0.0 for n, w in zip(n_slot, w_slot, strict=True)]
-    return mean, variance * _scatter([(number, usual[slot] * w) for slot, number, w in known])
+    return mean, variance * _scatter([(number, usual[slot] * w) for slot, number, w in known], len(set(slots)))
 
 
-def _scatter(pairs: Sequence[tuple[int, float]]) -> float:
+def _scatter(pairs: Sequence[tuple[int, float]], rates: int) -> float:
     """How much more counts scatter than Poisson numbers of their expectation would: 1 or more."""
     pairs = [(number, expected) for number, expected in pairs if expected > 0]
-    if len(pairs) <= HOURS:  # as many rates as counts: nothing is left to see scatter in
+    if len(pairs) <= rates:  # as many rates as counts: nothing is left to see scatter in
         return 1.0
-    return max(1.0, sum((number - expected) ** 2 / expected for number, expected in pairs) / (len(pairs) - HOURS))
+    return max(1.0, sum((number - expected) ** 2 / expected for number, expected in pairs) / (len(pairs) - rates))
 
 
-def _classes(out: Flow, back: Flow, hours: Axis) -> dict[str, ClassBalance]:
-    n = len(hours)
+def _classes(out: Flow, back: Flow, steps: Axis, slots: Sequence[int]) -> dict[str, ClassBalance]:
+    n = len(steps)
+    spans_ms = [steps.span_ms(i) for i in range(n)]
     blind: tuple[int | None, ...] = (None,) * n
     found = {}
     for label in sorted({*out.counts, *back.counts}):
         of_out, of_back = out.counts.get(label, blind), back.counts.get(label, blind)
         out_sum, back_sum = _sum(of_out), _sum(of_back)
-        more = (unseen(of_out, out.watched_ms, hours), unseen(of_back, back.watched_ms, hours))
+        more = (unseen(of, way.watched_ms, spans_ms, slots) for of, way in ((of_out, out), (of_back, back)))
         seen = None if out_sum is None or back_sum is None else out_sum - back_sum
         found[label] = _class_balance(out_sum, back_sum, seen, *more)
     return found

@@ -15,8 +15,9 @@ def evidence(reading: Reading, scope: Scope, from_ms: int, to_ms: int) -> list[E
     """
     rows = reading.rows(
         "SELECT site, device, run.name, seq, start_ms, width_ms, watched_ms FROM device"
-        " JOIN report ON report.device_id = device.id JOIN run ON run.id = run_id"
-        f" WHERE start_ms >= :from AND start_ms < :to AND {CHOSEN} ORDER BY site, device, run.name, seq",
+        " CROSS JOIN report JOIN run ON run.id = run_id"  # in SQLite, CROSS keeps the order of the look-up
+        f" WHERE report.device_id = device.id AND start_ms >= :from AND start_ms < :to AND {CHOSEN}"
+        " ORDER BY site, device, run.name, seq",
         {"site": scope.site, "device": scope.device, "from": from_ms, "to": to_ms},
     )
     found: list[Evidence] = []
@@ -57,8 +58,8 @@ def raw_reports(
     """The reports themselves, by start, `limit` (at most RAW_MAX) of them from the `after`th on."""
     rows = reading.rows(
         "SELECT site, device, run.name, seq, start_ms, received_ms, payload FROM device"
-        " JOIN report ON report.device_id = device.id JOIN run ON run.id = run_id"
-        f" WHERE start_ms >= :from AND start_ms < :to AND {CHOSEN}"
+        " CROSS JOIN report JOIN run ON run.id = run_id"  # in SQLite, CROSS keeps the order of the look-up
+        f" WHERE report.device_id = device.id AND start_ms >= :from AND start_ms < :to AND {CHOSEN}"
         " ORDER BY start_ms, site, device, run.name, seq LIMIT :limit OFFSET :after",
         {
             "site": scope.site,

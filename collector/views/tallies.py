@@ -5,7 +5,7 @@ A *layout* is the set of lines, directions and classes that a report watched; a 
 
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +16,8 @@ from collector.views.results import Axis, Scope
 
 IDS_MAX = 10_000
 """Of one query."""
+SPANS_MAX = 100
+"""Of one query, each in a part of its own."""
 SPANS_FEW = 4
 """Up to so many intervals are looked up one by one."""
 Names = tuple[str, str, str]
@@ -94,13 +96,12 @@ def tallies(
         ids = {device.id for device in of_these}
         series_ids = [series_id for series_id, (device_id, _) in series.items() if device_id in ids]
         for part in parts(axis, of_these[0].marks):
-            spans, index = _spans(part, axis)
-            watched = _WATCHED[part.level].format(spans=spans, index=index, ids="{ids}")
-            for device_id, layout_id, i, *sums in _rows(reading, watched, sorted(ids)):
-                found[device_id].add(layout_id or None, i, sums, len(axis))
-            vehicles = _VEHICLES[part.level].format(spans=spans, index=index, ids="{ids}")
-            for series_id, i, number in _rows(reading, vehicles, series_ids):
-                found[series[series_id][0]].numbers[series_id][i] += number
+            for query, some in _queries(_WATCHED, part, axis, sorted(ids)):
+                for device_id, layout_id, i, *sums in reading.rows(query.format(ids=some), {}):
+                    found[device_id].add(layout_id or None, i, sums, len(axis))
+            for query, some in _queries(_VEHICLES, part, axis, series_ids):
+                for series_id, i, number in reading.rows(query.format(ids=some), {}):
+                    found[series[series_id][0]].numbers[series_id][i] += number
     return found
 
 
@@ -111,16 +112,16 @@ def _watched_query(level: int) -> str:
         sums, table = "sum(watched_ms), sum(reported_ms), sum(reports)", f"rollup_watched WHERE level = {level} AND"
     columns = ", ".join(f"CAST({one} AS BIGINT)" for one in sums.split(", "))
     return (
-        f"{{spans}} SELECT device_id, layout_id, {{index}}, {columns} FROM span CROSS JOIN {table}"
-        " device_id IN ({ids}) AND start_ms >= first AND start_ms < last GROUP BY 1, 2, 3"
+        f"SELECT device_id, layout_id, {{index}}, {columns} FROM {{span}} {table} device_id IN ({{ids}})"
+        " AND start_ms >= {first} AND start_ms < {last} GROUP BY 1, 2, 3"
     )
 
 
 def _vehicles_query(level: int) -> str:
     table = "vehicles WHERE" if level == RAW else f"rollup_vehicles WHERE level = {level} AND"
     return (
-        f"{{spans}} SELECT series_id, {{index}}, CAST(sum(number) AS BIGINT) FROM span CROSS JOIN {table}"
-        " series_id IN ({ids}) AND start_ms >= first AND start_ms < last GROUP BY 1, 2"
+        f"SELECT series_id, {{index}}, CAST(sum(number) AS BIGINT) FROM {{span}} {table} series_id IN ({{ids}})"
+        " AND start_ms >= {first} AND start_ms < {last} GROUP BY 1, 2"
     )
 
 
@@ -128,17 +129,46 @@ _WATCHED = {level: _watched_query(level) for level in (RAW, HOUR, DAY)}
 _VEHICLES = {level: _vehicles_query(level) for level in (RAW, HOUR, DAY)}
 
 
-def _spans(part: Part, axis: Axis) -> tuple[str, str]:
-    """The table `span` (i, first, last) of a query, and the expression that names the interval of a row."""
+def _queries(by_level: Mapping[int, str], part: Part, axis: Axis, ids: Sequence[int]) -> Iterator[tuple[str, str]]:
+    """Queries that together add up a part, each with the ids that are to stand in it.
+
+    The tables of reports are large and partitioned: there each span is a query of its own, because planners choose
+    well by constants and badly by a join. The roll-ups are joined with a table of spans.
+    """
+    index = _index(axis)
+    spans = list(_cut(part.spans, axis.edges_ms)) if index is None else [(0, *span) for span in part.spans]
+    query = by_level[part.level]
+    for at in range(0, len(ids), IDS_MAX):
+        some = ids[at : at + IDS_MAX]
+        written = ", ".join(map(str, some))
+        if part.level != RAW:
+            with_spans = f"WITH span (i, first, last) AS (VALUES {', '.join(_span(*span) for span in spans)}) {query}"
+            yield (
+                with_spans.format(index=index or "i", span="span CROSS JOIN", first="first", last="last", ids="{ids}"),
+                written,
+            )
+            continue
+        together = max(1, min(SPANS_MAX, IDS_MAX // len(some)))
+        for of in range(0, len(spans), together):
+            yield (
+                " UNION ALL ".join(
+                    query.format(index=index or _big(i), span="", first=first, last=last, ids="{ids}")
+                    for i, first, last in spans[of : of + together]
+                ),
+                written,
+            )
+
+
+def _index(axis: Axis) -> str | None:
+    """The expression that names the interval of a row; None where they are not all of one length, or few."""
     edges = axis.edges_ms
     steps = {after - before for before, after in zip(edges[1:-2], edges[2:-1], strict=True)}
-    if len(edges) > SPANS_FEW and len(steps) == 1:  # all of one length: few spans, and a division
+    if len(edges) > SPANS_FEW and len(steps) == 1:
         (step_ms,) = steps
         origin_ms = edges[1] - step_ms
         if origin_ms <= edges[0] and edges[-1] - edges[-2] <= step_ms:
-            index = f"CAST((start_ms - {_big(origin_ms)}) / {step_ms} AS INT)"
-            return _values((0, *span) for span in part.spans), index
-    return _values(_cut(part.spans, edges)), "i"
+            return f"CAST((start_ms - {_big(origin_ms)}) / {step_ms} AS INT)"
+    return None
 
 
 def _cut(spans: Sequence[tuple[int, int]], edges: Sequence[int]) -> Iterator[tuple[int, int, int]]:
@@ -151,9 +181,8 @@ def _cut(spans: Sequence[tuple[int, int]], edges: Sequence[int]) -> Iterator[tup
             i, at = i + 1, end
 
 
-def _values(rows: Iterable[tuple[int, int, int]]) -> str:
-    written = ", ".join(f"({i}, {_big(first)}, {_big(last)})" for i, first, last in rows)
-    return f"WITH span (i, first, last) AS (VALUES {written})"
+def _span(i: int, first_ms: int, last_ms: int) -> str:
+    return f"({i}, {_big(first_ms)}, {_big(last_ms)})"
 
 
 def _big(number: int) -> str:

@@ -32,6 +32,7 @@ from edge.counting.detection import CLASSES, UNCLASSIFIED, DetectedFrame, Detect
 from edge.counting.motion import Box, BoxMotion, spread_of_newborn
 
 NEWBORN_S_MAX = 0.5  # what is known of a vehicle half a second after its only sighting is next to nothing
+HIDDEN_S_MAX = 0.5  # what stood and is hidden goes nowhere, however long no frame comes
 SOMEBODY = 0  # as whole of a part: a larger box that is no vehicle yet
 CLASS_AT = {label: place for place, label in enumerate(CLASSES)}
 NO_VOTES = (0.0,) * len(CLASSES)
@@ -224,7 +225,8 @@ class Tracker:
         self._now_ms = now_ms
         newborn = spread_of_newborn(min(elapsed_s, NEWBORN_S_MAX))
         for vehicle in self._vehicles:
-            vehicle.motion.predict(elapsed_s)
+            hidden = vehicle.seen_ms < before_ms and vehicle.motion.speed == 0.0  # it stood, and was made to rest
+            vehicle.motion.predict(min(elapsed_s, HIDDEN_S_MAX) if hidden else elapsed_s)
 
         high = [d for d in frame.detections if d.score >= self._score_high]
         low = [d for d in frame.detections if self._score_low <= d.score < self._score_high]

@@ -155,8 +155,10 @@ class Connection:
         try:
             client.connect(broker.host, broker.port, broker.keepalive_s, clean_start=True)
         except ssl.SSLError as error:
+            self._let_go()
             raise WorkError(f"{broker} failed the TLS handshake: {error.reason or error}") from error
         except OSError as error:
+            self._let_go()
             raise WorkError(f"{broker} cannot be reached: {error.strerror or error}") from error
         client.loop_start()
 
@@ -189,6 +191,12 @@ class Connection:
             with suppress(OSError):
                 network.shutdown(socket.SHUT_RDWR)
         self._client.loop_stop()
+        self._let_go()
+
+    def _let_go(self) -> None:
+        """It calls us no more, and we refer to one another no more: paho's socket pair closes now and not some day."""
+        client = self._client
+        client.on_connect = client.on_disconnect = client.on_publish = client.on_message = client.on_subscribe = None
 
     def _on_connect(
         self, _: Client, _data: Any, _flags: ConnectFlags, code: ReasonCode, properties: Properties | None

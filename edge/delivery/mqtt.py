@@ -185,6 +185,16 @@ class Publisher:
         else:
             self._troubles.pop(what, None)
 
+    @property
+    def connected(self) -> bool:
+        """Whether a broker has let us in."""
+        return self._accepted
+
+    @property
+    def waiting(self) -> bool:
+        """Whether letters wait to be sent, or to be acknowledged."""
+        return bool(self._pending())
+
     def real_ms(self) -> int:
         """What it is o'clock where this runs, milliseconds UTC."""
         return self._clock.real_ms()

@@ -28,7 +28,7 @@ from typing import IO, Self
 import msgspec
 
 from edge.delivery.letter import Letter
-from edge.delivery.report import Report, decode, encode, rfc3339
+from edge.delivery.report import Report, decode, encode, milliseconds_of, rfc3339
 from edge.delivery.status import Total
 from edge.errors import WorkError
 
@@ -242,26 +242,27 @@ class Outbox:
             return Resent(resent, tuple(gone))
 
     def correct(self, run: str, offset_ms: int) -> int:
-        """Move the reports of a run that are not sent yet by `offset_ms`, for its clock was wrong; how many they were.
+        """Move what a run has not sent yet by `offset_ms`, for its clock was wrong; how many reports that were.
 
+        Reports move with their buckets, crossings and alerts with their moment.
         One that is on its way at this moment may have arrived as it was: marked, under the same number, counted once.
         """
         with self._transaction() as database:
-            rows = database.execute("SELECT number, payload FROM letter WHERE sent = 0 AND seq IS NOT NULL").fetchall()
+            rows = database.execute("SELECT number, seq, payload FROM letter WHERE sent = 0").fetchall()
             (since_ms,) = database.execute("SELECT since_ms FROM ledger").fetchone()
             corrected = 0
-            for number, payload in rows:
+            for number, seq, payload in rows:
+                if seq is None:
+                    self._replace(database, number, payload, _moved(payload, run, offset_ms))
+                    continue
                 report = decode(payload)
                 if report.run != run:
                     continue
                 corrected += 1
                 moved_ms = max(report.start_ms + offset_ms, 0)
                 right = encode(msgspec.structs.replace(report, start=rfc3339(moved_ms), clock_synced=True))
-                database.execute("UPDATE letter SET payload = ? WHERE number = ?", (right, number))
-                database.execute(
-                    "UPDATE ledger SET bytes_held = bytes_held + ?, as_of_ms = max(as_of_ms, ?)",
-                    (len(right) - len(payload), moved_ms + report.width_ms),
-                )
+                self._replace(database, number, payload, right)
+                database.execute("UPDATE ledger SET as_of_ms = max(as_of_ms, ?)", (moved_ms + report.width_ms,))
                 if report.start_ms == since_ms:
                     database.execute("UPDATE ledger SET since_ms = ?", (moved_ms,))
         self.revision += 1
@@ -332,6 +333,11 @@ class Outbox:
         database.execute(
             "UPDATE ledger SET number_next = number_next + 1, bytes_held = bytes_held + ?", (len(payload),)
         )
+
+    @staticmethod
+    def _replace(database: sqlite3.Connection, number: int, payload: bytes, right: bytes) -> None:
+        database.execute("UPDATE letter SET payload = ? WHERE number = ?", (right, number))
+        database.execute("UPDATE ledger SET bytes_held = bytes_held + ?", (len(right) - len(payload),))
 
     @staticmethod
     def _go_on(database: sqlite3.Connection, run: str, *, reports: int = 0, posts: int = 0) -> None:
@@ -478,3 +484,23 @@ def _advice(error: Exception) -> str:
     if isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError):
         return "it is set aside at the next call, and a new one begun"
     return "the folder must exist and be writable"
+
+
+class _Dated(msgspec.Struct):
+    """What crossings and alerts have in common."""
+
+    run: str
+    at: str
+
+
+def _moved(payload: bytes, run: str, offset_ms: int) -> bytes:
+    """The letter with its moment moved, if it is of that run and has one."""
+    try:
+        dated = msgspec.json.decode(payload, type=_Dated)
+        at_ms = milliseconds_of(dated.at)
+    except ValueError:
+        return payload
+    if dated.run != run:
+        return payload
+    said = msgspec.json.decode(payload) | {"at": rfc3339(max(at_ms + offset_ms, 0))}
+    return msgspec.json.encode(said, order="sorted")

@@ -14,6 +14,7 @@ import random
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Self
 
 from edge.clock import Clock
@@ -25,7 +26,7 @@ from edge.vision.frame import Frame
 log = logging.getLogger(__name__)
 
 RETRY_S_MIN = 0.5
-RETRY_S_MAX = 4.0
+RETRY_S_MAX = 1.0
 HANG_S = 3.0  # beyond the source's own time-outs
 ABANDONED_MAX = 4
 END_S = 1.5
@@ -55,12 +56,12 @@ class Camera:
         clock: Clock,
         frame_clock: FrameClock,
         *,
-        opening: Callable[[Source], Capture] = open_capture,
+        opening: Callable[[Source], Capture] | None = None,
     ) -> None:
         self._source = source
         self._clock = clock
         self._frame_clock = frame_clock
-        self._opening = opening
+        self._opening = opening or partial(open_capture, clock=clock)
         self._changed = threading.Condition()
         self._generation = 0
         self._frame: Frame | None = None

@@ -16,7 +16,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.clock import Clock, SystemClock
 from edge.errors import WorkError
+from edge.secrecy import masked
 
 Picture = NDArray[np.uint8]
 
@@ -60,7 +62,7 @@ class Source:
         """For people and logs: without user name, password and query."""
         if self.kind != "stream":
             return self.address
-        parts = urlsplit(self.address)
+        parts = urlsplit(masked(self.address))
         return urlunsplit((parts.scheme, parts.hostname or "", parts.path, "", ""))
 
 
@@ -80,16 +82,24 @@ class Capture(Protocol):
         ...
 
 
-def open_capture(source: Source) -> Capture:
-    """Open it, within `open_timeout_s` where that is in our hands; WorkError with a sentence where it cannot be."""
+def open_capture(source: Source, clock: Clock | None = None) -> Capture:
+    """Open it, within `open_timeout_s` where that is in our hands; WorkError with a sentence where it cannot be.
+
+    A file keeps the pace of `clock`, which is the machine's unless given.
+    """
     if source.kind == "csi":
         return _Csi(source)
     if source.kind == "file":
-        return _File(source)
+        return _File(source, clock or SystemClock())
+    began_s = time.monotonic()
     video = _open_stream(source) if source.kind == "stream" else _open_v4l2(source)
     if not video.isOpened():
         video.release()
         raise WorkError(f"camera {source.name} cannot be opened")
+    if source.kind == "stream" and time.monotonic() - began_s >= source.open_timeout_s:
+        # It answered and sent nothing. FFmpeg calls that open, and its first picture would be waited for once more.
+        video.release()
+        raise WorkError(f"camera {source.name} sent no picture within {source.open_timeout_s:g} s of being opened")
     return _Video(video, source.stall_s)
 
 
@@ -117,11 +127,12 @@ class _Video:
 class _File:
     """A recording at its own pace, again and again if asked to."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source, clock: Clock) -> None:
         self._path = Path(source.address)
         self._loop = source.loop
+        self._clock = clock
         self._video = self._opened()
-        self._began_s = time.monotonic()
+        self._began_ms = clock.monotonic_ms()
         self._grabbed = 0
 
     def _opened(self) -> cv2.VideoCapture:
@@ -140,12 +151,12 @@ class _File:
                 raise Ended(f"camera {self._path} has ended")
             self._video.release()
             self._video = self._opened()
-            self._began_s, self._grabbed = time.monotonic(), 0
+            self._began_ms, self._grabbed = self._clock.monotonic_ms(), 0
             if not self._video.grab():
                 return False
         self._grabbed += 1
-        due_s = self._began_s + self._video.get(cv2.CAP_PROP_POS_MSEC) / 1000
-        time.sleep(max(0.0, min(due_s - time.monotonic(), 5.0)))
+        due_ms = self._began_ms + self._video.get(cv2.CAP_PROP_POS_MSEC)
+        self._clock.sleep(max(0.0, min((due_ms - self._clock.monotonic_ms()) / 1000, 5.0)))
         return True
 
     def retrieve(self) -> Picture | None:

@@ -1,7 +1,7 @@
 """How fast the pages stand, and their questions are answered: `python -m tests.benchmarks.dashboard --days 30`.
 
-Over a running collector and the traffic that `deploy.weeks` makes up. First paint is Chromium's own, with an empty
-cache; *stands* is until the page's last question is answered and its charts are drawn.
+Over a running collector and traffic that `deploy.weeks` makes up. First paint is Chromium's own, with an empty cache;
+*stands* is until the page's last question is answered and its charts are drawn.
 """
 
 import argparse

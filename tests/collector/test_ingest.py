@@ -1,11 +1,15 @@
 """What the collector lets in, and the reason it gives for the rest."""
 
+import base64
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from messages import a_report
 
-from collector.ingest import PAYLOAD_BYTES_MAX, Received, Refusal, ingest
+from collector.ingest import PAYLOAD_BYTES_MAX, Called, Received, Refusal, Said, ingest
+from collector.said import JPEG_BYTES_MAX
 from edge.delivery.report import encode
 
 TOPIC = "crossing/v1/bridge/mast-1/report"
@@ -21,7 +25,7 @@ def test_a_report_on_its_own_topic_is_received() -> None:
     [
         ("crossing/v1/bridge/mast-2/report", encode(a_report()), "came on another device's topic"),
         ("crossing/v1/tunnel/mast-1/report", encode(a_report()), "came on another device's topic"),
-        ("crossing/v1/bridge/mast-1/live", encode(a_report()), "not the live of a device"),
+        ("crossing/v1/bridge/mast-1/crossing", encode(a_report()), "not a topic of ours"),
         ("crossing/v2/bridge/mast-1/report", encode(a_report()), "not a topic of ours"),
         (TOPIC, b"", "not JSON"),
         (TOPIC, b"\xff", "not JSON"),
@@ -38,6 +42,42 @@ def test_anything_else_is_refused_with_its_reason(topic: str, payload: bytes, re
     refusal = ingest(topic, payload)
     assert isinstance(refusal, Refusal)
     assert reason in refusal.reason
+
+
+def test_an_alert_is_taken_with_its_picture_or_refused_with_its_reason() -> None:
+    topic = "crossing/v1/bridge/mast-1/alert"
+    fields = {
+        "schema": 1,
+        "run": "r",
+        "at": "2026-11-22T06:00:31.240Z",
+        "kind": "rare-class",
+        "reason": "the first bus",
+    }
+    taken = ingest(topic, json.dumps(fields | {"class": "bus", "jpeg": "/9j/4AAQ"}).encode())
+    assert isinstance(taken, Called)
+    assert (taken.device, taken.alert.label, taken.alert.picture()) == ("mast-1", "bus", b"\xff\xd8\xff\xe0\x00\x10")
+    large = base64.b64encode(b"\xff\xd8\xff" + bytes(JPEG_BYTES_MAX)).decode()
+    for more, reason in (
+        ({"jpeg": "?"}, "jpeg is not in base64"),
+        ({"jpeg": "R0lG"}, "jpeg is not a JPEG"),
+        ({"jpeg": large}, "is too large, at most 48000"),
+        ({"at": "now"}, "is not a time"),
+        ({"kind": "joke"}, "Invalid enum value"),
+        ({"reason": "a\nb"}, "not the alert of a device"),
+    ):
+        refusal = ingest(topic, json.dumps(fields | more).encode())
+        assert isinstance(refusal, Refusal), more
+        assert reason in refusal.reason
+
+
+def test_a_health_is_a_sign_of_life_unless_it_was_retained() -> None:
+    topic = "crossing/v1/bridge/mast-1/health"
+    payload = b'{"schema": 1, "run": "r", "as_of": "2026-11-22T06:01:00Z", "outbox_unsent": 3}'
+    for retained in (False, True):
+        said = ingest(topic, payload, retained=retained)
+        assert isinstance(said, Said)
+        assert said.live is not retained
+    assert isinstance(ingest(topic, payload.replace(b"3", b"-3")), Refusal)
 
 
 @given(st.text(max_size=100) | st.just(TOPIC), st.binary(max_size=2_000))

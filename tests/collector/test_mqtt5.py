@@ -12,6 +12,7 @@ from collector.mqtt5 import (
     Goodbye,
     Granted,
     ProtocolError,
+    Taken,
     acknowledgements,
     connect,
     publish,
@@ -26,6 +27,8 @@ STREAM = (
     + b"\x30\x07\x00\x01t\x00abc"  # QoS 0
     + b"\x32\x0b\x00\x01t\x00\x07\x03\x23\x00\x01xy"  # a property before the payload
     + b"\x31\x04\x00\x01t\x00"  # retained
+    + b"\x40\x02\x01\x02"  # it has what we published
+    + b"\x40\x04\x01\x03\x87\x00"  # and does not take that
     + b"\xd0\x00"
     + b"\xe0\x02\x8e\x00"
 )
@@ -36,6 +39,8 @@ PACKETS = [
     Arrival("t", b"abc", 0, 0),
     Arrival("t", b"xy", 1, 7),
     Arrival("t", b"", 0, 0, retained=True),
+    Taken(258, ""),
+    Taken(259, "not authorized"),
     Goodbye(0x8E, "session taken over"),
 ]
 

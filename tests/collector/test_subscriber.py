@@ -14,7 +14,7 @@ from collector.errors import CollectorError
 from collector.mqtt5 import Arrival, Taken
 from collector.sqlite_store import SqliteStore
 from collector.store import Tally
-from collector.subscriber import ANSWER_WAIT_S, RETRY_WAIT_S_MAX, Subscriber
+from collector.subscriber import ANSWER_WAIT_S, AWAY, RETRY_WAIT_S_MAX, SAYINGS_MAX, Subscriber
 from collector.subscription import Ended, Event, Subscribed
 from edge.delivery.report import RESEND, Resend, Response, decode_as, encode, topic_of
 
@@ -265,3 +265,31 @@ def test_after_stop_the_connection_is_closed_and_the_rest_stays_with_the_broker(
     world.broker.report(1)
     world.subscriber.run()
     assert len(world.broker.held) == 1
+
+
+def test_what_others_say_is_published_and_answered_when_the_broker_has_it(world: World) -> None:
+    assert world.subscriber.listening_ms is None
+    early = world.subscriber.say("crossing/v1/bridge/alert", b"early")
+    world.run(1)
+    assert world.subscriber.listening_ms == NOON_MS
+    assert world.broker.published == [("crossing/v1/bridge/alert", b"early")]
+    world.broker.takes = True
+    said = world.subscriber.say("crossing/v1/bridge/alert", b"news")
+    world.run(1)
+    assert said.result(0) == ""
+    assert not early.done()
+    world.broker.happens.append(Ended("closed the connection without a word"))
+    world.run(1)
+    assert early.result(0) == "the connection to the broker was lost"
+    assert world.subscriber.listening_ms is None or world.subscriber.listening_ms > NOON_MS
+
+
+def test_what_others_say_is_given_up_while_there_is_no_broker_and_bounded(world: World) -> None:
+    world.run(1)
+    world.broker.refuses = "nobody is there"
+    world.broker.happens.append(Ended("closed the connection without a word"))
+    world.subscriber.step(0.5)
+    waiting = [world.subscriber.say("t", b"") for _ in range(SAYINGS_MAX + 1)]
+    assert waiting[-1].result(0) == "too many messages wait for the broker"
+    world.subscriber.step(0.5)
+    assert {one.result(0) for one in waiting[:-1]} == {AWAY}

@@ -112,6 +112,15 @@ def _empty(from_ms: int, to_ms: int, frames_per_second: float) -> list[DetectedF
     return [DetectedFrame(NOON_MS + at_ms, ()) for at_ms in range(from_ms, to_ms, step_ms)]
 
 
+@pytest.mark.parametrize("pause_ms", [100, 1_000, 1_900])
+def test_what_stood_and_is_hidden_does_not_leap_while_no_frames_come(pause_ms: int) -> None:
+    """As when one stops at the edge of the picture and another comes in on the far side, while a camera reconnects."""
+    stood = [boxes((300, 300), at_ms=at_ms) for at_ms in range(0, 2_000, 100)]
+    hidden = [boxes(at_ms=at_ms) for at_ms in range(2_000, 5_000, 100)]
+    came = [boxes((300, 200), at_ms=at_ms + pause_ms) for at_ms in range(5_000, 6_000, 100)]
+    assert ids([*stood, *hidden, *came]) == [1, 2]
+
+
 def test_time_never_steps_back() -> None:
     tracker = Tracker()
     tracker.update(boxes(at_ms=100))

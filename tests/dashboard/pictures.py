@@ -1,7 +1,7 @@
 """The pictures of the README: `python -m tests.dashboard.pictures` makes docs/overview.png, site.png and further pages.
 
-Over six weeks of the traffic that `deploy.weeks` makes up, with the open buckets of its devices; with few colours, so
-that the pictures stay small. What they show depends on the time of day.
+Over six weeks of the traffic that `deploy.weeks` makes up, with the open buckets of its devices; few colours keep them
+small. What they show depends on the time of day.
 """
 
 import io

@@ -361,3 +361,19 @@ def test_reports_of_a_run_whose_clock_was_wrong_are_moved_while_they_wait(tmp_pa
         assert outbox.state().bytes_held == sum(len(letter.payload) for letter in outbox.pending(10)) + len(
             encode(in_1970(1))
         )
+
+
+def test_a_crossing_of_a_run_whose_clock_was_wrong_is_moved_with_it_and_what_has_no_moment_stays(
+    tmp_path: Path,
+) -> None:
+    with Outbox(tmp_path / "outbox.sqlite") as outbox:
+        for run in ("run-0", "run-1"):
+            said = f'{{"at":"{rfc3339(MINUTE_MS)}","label":"truck","run":"{run}"}}'.encode()
+            outbox.post("bridge/mast-1/crossing", said, run=run, now_ms=NOON_MS)
+        outbox.post("bridge/mast-1/alert", b"no time", run="run-0", now_ms=NOON_MS)
+        outbox.correct("run-0", NOON_MS)
+        first, second, third = (letter.payload for letter in outbox.pending(10))
+        assert first == f'{{"at":"{rfc3339(NOON_MS + MINUTE_MS)}","label":"truck","run":"run-0"}}'.encode()
+        assert f'"at":"{rfc3339(MINUTE_MS)}"'.encode() in second
+        assert third == b"no time"
+        assert outbox.state().bytes_held == len(first) + len(second) + len(third)

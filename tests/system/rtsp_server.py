@@ -1,78 +1,59 @@
-"""An RTSP server on GStreamer: the pictures of a raw file, coded once when it starts, over and over to whoever asks.
+"""A network camera on GStreamer's RTSP server: the road of road.py as it is at this moment, to whoever asks.
 
-    /usr/bin/python3 rtsp_server.py ADDRESS PORT FILE WIDTH HEIGHT RATE LOSS
+    /usr/bin/python3 rtsp_server.py ADDRESS PORT WIDTH HEIGHT RATE
 
-Debian's Python runs it, for that has python3-gi; it knows nothing of the rest of the tests. FILE holds WIDTH x HEIGHT
-pictures in BGR. LOSS is the share of RTP packets that never leave, as if lost on the way. Says `ready` once it listens.
+Debian's Python runs it, for that has python3-gi. H.264 over RTP with a key picture a second; the path is /camera. Says
+`ready` once it listens.
 """
 
 import sys
-from itertools import cycle
-from pathlib import Path
+import time
+from typing import Any
 
 import gi
+from road import picture  # beside it: whoever runs a script finds its neighbours
 
 gi.require_version("Gst", "1.0")
-gi.require_version("GstApp", "1.0")
 gi.require_version("GstRtspServer", "1.0")
-from gi.repository import GLib, Gst, GstApp, GstRtspServer  # noqa: E402, F401  # GstApp: the methods of appsink
-
-H264 = "video/x-h264,stream-format=byte-stream,alignment=au"
+from gi.repository import GLib, Gst, GstRtspServer  # noqa: E402  # the versions first
 
 
-def coded(file, width, height, rate):
-    """The access units, the first one with a key picture, and one a second."""
-    pipeline = Gst.parse_launch(
-        f"filesrc location={file} ! rawvideoparse format=bgr width={width} height={height} framerate={rate}/1 ! "
-        "videoconvert ! video/x-raw,format=I420 ! "
-        f"x264enc tune=zerolatency speed-preset=ultrafast key-int-max={rate} ! "
-        f"h264parse config-interval=-1 ! {H264} ! appsink name=sink sync=false"
-    )
-    pipeline.set_state(Gst.State.PLAYING)
-    sink = pipeline.get_by_name("sink")
-    units = []
-    while (sample := sink.pull_sample()) is not None:
-        buffer = sample.get_buffer()
-        units.append(buffer.extract_dup(0, buffer.get_size()))
-    pipeline.set_state(Gst.State.NULL)
-    return units
-
-
-def serve(address, port, units, rate, loss):
-    server = GstRtspServer.RTSPServer()
-    server.set_address(address)
-    server.set_service(port)
+def serve(address: str, port: str, width: int, height: int, rate: int) -> None:
+    """Until the process is ended."""
+    Gst.init(None)
+    caps = f"video/x-raw,format=I420,width={width},height={height},framerate={rate}/1"
     factory = GstRtspServer.RTSPMediaFactory()
-    lost = f" ! identity name=pay0 drop-probability={loss}" if float(loss) else ""
     factory.set_launch(
-        f"( appsrc name=source is-live=true format=time do-timestamp=true caps={H264},framerate={rate}/1 ! "
-        f"h264parse ! rtph264pay {'' if lost else 'name=pay0 '}pt=96 config-interval=1{lost} )"
+        f"( appsrc name=source is-live=true do-timestamp=true format=time caps={caps} ! "
+        f"x264enc tune=zerolatency speed-preset=ultrafast threads=1 bitrate=500 key-int-max={rate} ! "
+        "rtph264pay name=pay0 pt=96 config-interval=1 )"
     )
     factory.set_shared(True)
 
-    def begin(_, media):
+    def begin(_: Any, media: Any) -> None:
         source = media.get_element().get_by_name("source")
-        following = cycle(units)
-        over = []
+        over: list[Any] = []
         media.connect("unprepared", over.append)
 
-        def push():
+        def push() -> bool:
             if over:
-                return False
-            source.emit("push-buffer", Gst.Buffer.new_wrapped(next(following)))
+                return False  # and the timer ends
+            now = picture(width, height, time.monotonic_ns() // 1_000_000)
+            source.emit("push-buffer", Gst.Buffer.new_wrapped(now))
             return True
 
-        GLib.timeout_add(round(1000 / rate), push)
+        GLib.timeout_add(1000 // rate, push)
 
     factory.connect("media-configure", begin)
+    server = GstRtspServer.RTSPServer()
+    server.set_address(address)
+    server.set_service(port)
     server.get_mount_points().add_factory("/camera", factory)
-    server.attach(None)
+    if server.attach(None) == 0:
+        sys.exit(f"port {port} of {address} is taken")
+    print("ready", flush=True)  # noqa: T201  # whoever started it waits for this
+    GLib.MainLoop().run()
 
 
 if __name__ == "__main__":
-    Gst.init(None)
-    given_address, given_port, given_file, given_width, given_height, given_rate, given_loss = sys.argv[1:]
-    given_units = coded(Path(given_file), given_width, given_height, int(given_rate))
-    serve(given_address, given_port, given_units, int(given_rate), given_loss)
-    print("ready", flush=True)  # noqa: T201
-    GLib.MainLoop().run()
+    serve(sys.argv[1], sys.argv[2], *map(int, sys.argv[3:6]))

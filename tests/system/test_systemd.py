@@ -4,6 +4,7 @@ Slow, and skipped where systemd-nspawn, mmdebstrap or root is absent. The contai
 so it also shows that the service needs none to run.
 """
 
+import base64
 import platform
 import shutil
 import subprocess
@@ -13,6 +14,8 @@ import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
 from deploy import deb
@@ -32,18 +35,22 @@ lines: {deck: {from: [0.331, 0.630], to: [0.638, 0.634], a_to_b: outbound, b_to_
 report: {every_s: 5}
 mqtt: {host: 127.0.0.1, port: 1883, tls: false, username: bridge/mast-1, password_credential: mqtt-password}
 """
+AS_THE_SERVICE = ("setpriv", "--reuid=crossing-edge", "--clear-groups", "--regid=crossing-edge")
 NEXT = "99.0"
 WATCHDOG_S = 15
 """Shorter than the unit's 30, to wait less; the service adds its own 10 s of patience."""
 
 
 class Container:
-    """A booted Debian. `run` starts a command in it."""
+    """A booted Debian. `run` starts a command in it. With `keeping`, the root is read-only under a layer in memory, and
+    that folder alone is what a partition of its own would be."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, keeping: Path | None = None) -> None:
         self.root = root
         command = ["systemd-nspawn", "--quiet", "--boot", f"--directory={root}", "--machine=crossing-test"]
         command += ["--register=no", "--keep-unit", "--private-network", "--console=pipe"]
+        if keeping is not None:
+            command += ["--volatile=overlay", f"--bind={keeping}:/var/lib/crossing"]
         self._log = (root.parent / "console").open("wb")
         self._nspawn = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=self._log, stderr=subprocess.STDOUT)
         self._leader = ""
@@ -87,16 +94,21 @@ class Container:
             assert time.monotonic() < end, f"no {what} within {seconds} s"
             time.sleep(0.2)
 
-    def start(self, configuration: str = YAML) -> str:
-        """The service anew, with frames handled; its process."""
-        path = self.root / "etc/crossing/edge.yaml"
-        path.write_text(configuration, encoding="utf-8")
-        self.run("chgrp", "crossing-edge", "/etc/crossing/edge.yaml", check=True)
-        self.run("chmod", "0640", "/etc/crossing/edge.yaml", check=True)
-        self.run("systemctl", "restart", EDGE, check=True)
-        pid = self.show("MainPID")
-        self.until(60, lambda: f"crossing-edge[{pid}]" in self._frames(), "frames")
-        return pid
+    def reports(self) -> int:
+        """The number of the newest report in the outbox; asked for as the service, which root would lock out."""
+        ask = "import sqlite3; outbox = sqlite3.connect('file:/var/lib/crossing/outbox.sqlite?mode=ro', uri=True); "
+        ask += "print(outbox.execute('SELECT seq_next - 1 FROM ledger').fetchone()[0])"
+        said = self.run(*AS_THE_SERVICE, "python3", "-c", ask).strip()
+        return int(said) if said.isdecimal() else 0
+
+    def until_reported(self, number: int) -> None:
+        """The process that runs was given frames, and so many reports are kept."""
+        self.until(60, lambda: f"crossing-edge[{self.show('MainPID')}]" in self._frames(), "frames")
+        self.until(60, lambda: self.reports() >= number, f"report {number}")
+
+    def until_restarted(self, pid: str) -> None:
+        """Another process runs than that."""
+        self.until(30, lambda: self.show("MainPID") not in {pid, "0"}, "other process")
 
     def _frames(self) -> str:
         lines = self.run("journalctl", "--boot", "--no-pager", "--unit", EDGE).splitlines()
@@ -124,6 +136,20 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 @pytest.fixture(scope="module")
 def package(folder: Path) -> Path:
     return deb.build(ARCHITECTURE, "12", None, folder, fast=True)
+
+
+@pytest.fixture(scope="module")
+def newer(folder: Path, package: Path) -> Path:
+    """The same package, as if it were the next version."""
+    tree, target = folder / "newer", folder / f"crossing-monitor_{NEXT}-1+deb12_{ARCHITECTURE}.deb"
+    subprocess.run(["dpkg-deb", "--raw-extract", package, tree], check=True)
+    control = tree / "DEBIAN/control"
+    said = control.read_text(encoding="utf-8")
+    old = f"Version: {deb.version_of_the_project()}-"
+    assert old in said
+    control.write_text(said.replace(old, f"Version: {NEXT}-"), encoding="utf-8")
+    subprocess.run(["dpkg-deb", "--root-owner-group", "-Zgzip", "-z1", "--build", tree, target], check=True)
+    return target
 
 
 def booted(folder: Path) -> Container:
@@ -187,17 +213,38 @@ def test_a_wrong_configuration_ends_it_once_and_says_why(device: Container) -> N
 def test_only_the_service_reads_its_credential(device: Container) -> None:
     pid = device.start()
     mine = "/run/credentials/crossing-edge.service/mqtt-password"
-    assert device.run("setpriv", "--reuid=crossing-edge", "--clear-groups", "--regid=crossing-edge", "cat", mine) == (
-        "secret-of-mast-1\n"
-    )
+    assert device.run(*AS_THE_SERVICE, "cat", mine) == "secret-of-mast-1\n"
     for user in ("nobody", "crossing-collector"):
         for path in (mine, "/etc/crossing/mqtt-password", "/etc/crossing/edge.yaml"):
             said = device.run("setpriv", f"--reuid={user}", "--clear-groups", "cat", path)
             assert "Permission denied" in said, (user, path, said)
-    own = device.run("setpriv", "--reuid=crossing-edge", "--clear-groups", "cat", "/etc/crossing/mqtt-password")
+    own = device.run(*AS_THE_SERVICE, "cat", "/etc/crossing/mqtt-password")
     assert "Permission denied" in own
     said = device.run("cat", f"/proc/{pid}/environ", f"/proc/{pid}/cmdline") + device.journal()
     assert "secret-of-mast-1" not in said
+
+
+def test_the_cameras_password_is_a_credential_too_and_nobody_says_it(device: Container) -> None:
+    secret = "secret-of-the-camera"
+    (device.root / "etc/crossing/camera-password").write_text(f"{secret}\n", encoding="utf-8")
+    _, picture = cv2.imencode(".jpg", np.full((360, 640, 3), 90, np.uint8))
+    (device.root / "opt/picture.jpg").write_bytes(picture.tobytes())
+    shutil.copy(ROOT / "tests/guarded_camera.py", device.root / "opt")
+    camera = ["/usr/bin/python3", "/opt/guarded_camera.py", "8080", "/opt/picture.jpg", "/run/told"]
+    device.run("systemd-run", "--unit=camera", *camera, check=True)
+    try:
+        mine = "http://127.0.0.1:8080/live, username: viewer, password_credential: camera-password,"
+        pid = device.start(YAML.replace("/opt/day.mp4,", mine))
+        told = device.run("tail", "-n1", "/run/told").strip()
+        assert told == f"Basic {base64.b64encode(f'viewer:{secret}'.encode()).decode()}"
+        own = device.run(*AS_THE_SERVICE, "cat", "/etc/crossing/camera-password")
+        assert "Permission denied" in own
+        asked = ["env", "CREDENTIALS_DIRECTORY=/etc/crossing", "crossing-edge", "check", "/etc/crossing/edge.yaml"]
+        said = device.run("cat", f"/proc/{pid}/environ", f"/proc/{pid}/cmdline") + device.journal() + device.run(*asked)
+        assert "/etc/crossing/edge.yaml is in order" in said
+        assert secret not in said
+    finally:
+        device.run("systemctl", "stop", "camera")
 
 
 def test_it_writes_nowhere_but_to_its_folder_and_tells_nobody(device: Container) -> None:
@@ -249,15 +296,75 @@ def test_it_ends_within_five_seconds(device: Container) -> None:
     assert took_s < 5.0
 
 
+def test_an_update_and_the_way_back_keep_configuration_and_outbox(
+    device: Container, package: Path, newer: Path
+) -> None:
+    (device.root / "etc/systemd/journald.conf.d/crossing.conf").write_text("[Journal]\nSystemMaxUse=50M\n")
+    pid = device.start()
+    device.until_reported(2)
+    kept = ("etc/crossing/edge.yaml", "etc/crossing/mqtt-password", "etc/systemd/journald.conf.d/crossing.conf")
+    before = {name: (device.root / name).read_bytes() for name in kept}
+    for path, version in ((newer, NEXT), (package, deb.version_of_the_project())):
+        shutil.copy(path, device.root / "root" / path.name)
+        numbered = device.reports()
+        device.run("apt-get", "install", "--yes", "--allow-downgrades", f"/root/{path.name}", check=True)
+        installed = device.run("dpkg-query", "--show", "--showformat=${Version}", "crossing-monitor", check=True)
+        assert installed == f"{version}-1+deb12"
+        device.until_restarted(pid)
+        pid = device.show("MainPID")
+        device.until_reported(numbered + 2)
+        assert {name: (device.root / name).read_bytes() for name in kept} == before
+
+
+def test_who_disabled_a_unit_keeps_it_so_over_an_update(device: Container, package: Path) -> None:
+    device.run("systemctl", "disable", "--now", EDGE, check=True)
+    shutil.copy(package, device.root / "root" / package.name)
+    device.run("apt-get", "install", "--yes", "--reinstall", f"/root/{package.name}", check=True)
+    assert device.run("systemctl", "is-enabled", EDGE).strip() == "disabled"
+    assert device.show("ActiveState") == "inactive"
+    device.run("systemctl", "enable", EDGE, check=True)
+
+
 def test_removing_the_package_keeps_configuration_and_outbox_and_purging_does_not(device: Container) -> None:
     device.start()
-    device.run("dpkg", "--remove", "crossing-monitor", check=True)
+    device.run("apt-get", "remove", "--yes", "crossing-monitor", check=True)
+    assert device.show("ActiveState") == "inactive"
     assert (device.root / "etc/crossing/edge.yaml").exists()
+    assert (device.root / "etc/crossing/camera-password").exists()
+    assert (device.root / "etc/systemd/journald.conf.d/crossing.conf").exists()
     assert list((device.root / "var/lib/crossing").iterdir())
-    device.run("dpkg", "--purge", "crossing-monitor", check=True)
-    assert not (device.root / "etc/crossing").exists()
-    assert not (device.root / "var/lib/crossing").exists()
     assert not list((device.root / "usr/lib").glob("crossing-monitor"))
+    device.run("apt-get", "purge", "--yes", "crossing-monitor", check=True)
+    for gone in ("etc/crossing", "etc/crossing-collector", "etc/systemd/journald.conf.d", "var/lib/crossing"):
+        assert not (device.root / gone).exists(), gone
+
+
+def test_on_a_root_that_forgets_what_was_counted_stays(folder: Path, package: Path) -> None:
+    """The root is read-only below, /var/lib/crossing of its own, as the page on installing tells; three starts."""
+    once = booted(folder / "overlay")
+    try:
+        shutil.copy(package, once.root / "root/package.deb")
+        once.run("dpkg", "--install", "/root/package.deb", check=True)
+        alone = once.root / f"etc/systemd/system/{EDGE}.d/override.conf"
+        alone.parent.mkdir(parents=True)
+        alone.write_text("[Unit]\nRequiresMountsFor=/var/lib/crossing\n", encoding="utf-8")
+        once.start()
+    finally:
+        once.stop()
+    kept = folder / "partition"
+    kept.mkdir()
+    numbered = 0
+    for _ in range(2):
+        again = Container(once.root, keeping=kept)
+        try:
+            assert "/var/lib/crossing" in again.show("RequiresMountsFor")
+            again.until_reported(numbered + 2)
+            numbered = again.reports()
+            assert not (once.root / "etc/marked").exists()
+            again.run("touch", "/etc/marked", check=True)
+        finally:
+            again.stop()
+    assert not (once.root / "etc/marked").exists()
 
 
 @pytest.fixture(scope="module")

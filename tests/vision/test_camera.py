@@ -354,6 +354,45 @@ def test_what_is_asked_of_a_stream_is_not_asked_of_the_files_after_it() -> None:
     assert dict(os.environ) == before
 
 
+@contextmanager
+def silent_camera() -> Iterator[str]:
+    """An RTSP server that answers whatever it is asked, and sends no picture."""
+    end = "\r\n"
+    sdp = end.join(
+        ["v=0", "o=- 0 0 IN IP4 127.0.0.1", "s=-", "t=0 0", "m=video 0 RTP/AVP 96", "a=rtpmap:96 H264/90000"]
+    )
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"rtsp://127.0.0.1:{server.getsockname()[1]}/silent"
+        described = [f"Content-Base: {address}/", "Content-Type: application/sdp", f"Content-Length: {len(sdp) + 2}"]
+        answers = {
+            "OPTIONS": ["Public: DESCRIBE, SETUP, PLAY", "", ""],
+            "DESCRIBE": [*described, "", sdp, ""],
+            "SETUP": ["Transport: RTP/AVP/TCP;unicast;interleaved=0-1", "Session: 1", "", ""],
+            "PLAY": ["Session: 1", "", ""],
+        }
+
+        def answer() -> None:
+            with server.accept()[0] as client, client.makefile("r", newline=end, encoding="ascii") as asked:
+                verb = ""
+                for line in asked:
+                    verb = line.split()[0] if line.endswith("RTSP/1.0\r\n") else verb
+                    if line.startswith("CSeq") and verb in answers:
+                        client.sendall(f"RTSP/1.0 200 OK\r\n{line}{end.join(answers[verb])}".encode())
+
+        thread = threading.Thread(target=answer, daemon=True)
+        thread.start()
+        yield address
+        thread.join(5)
+
+
+def test_a_stream_that_opens_and_sends_no_picture_is_given_up_when_its_time_is_over() -> None:
+    with (
+        silent_camera() as address,
+        pytest.raises(WorkError, match=r"silent sent no picture within 1 s of being opened"),
+    ):
+        open_capture(Source(address, open_timeout_s=1, stall_s=60))
+
+
 def test_a_recording_is_played_at_its_own_pace() -> None:
     clock = SystemClock()
     with Camera(Source(str(DAY), frames_per_second=25), clock, FrameClock(clock)) as camera:

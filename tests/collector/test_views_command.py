@@ -1,0 +1,212 @@
+"""totals, balance, export and rollup in the terminal: local times, blind told from zero, whole files or none."""
+
+import csv
+import json
+import sqlite3
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from messages import MINUTE_MS, NOON_MS, a_report, blind, received
+
+from collector.cli import main
+from collector.errors import InputError
+from collector.export import COLUMNS
+from collector.sqlite_store import SqliteStore
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> list[str]:
+    """A store of half an hour around noon UTC, which is 20:00 at the site."""
+    with SqliteStore(tmp_path / "store.sqlite") as store:
+        reports = [*(a_report(seq) for seq in (1, 2, 3)), blind(61), a_report(1, device="mast-2")]
+        store.commit([received(report) for report in reports], now_ms=NOON_MS)
+    path = tmp_path / "collector.yaml"
+    path.write_text(
+        "store: store.sqlite\nmqtt: {host: x}\nsites:\n  bridge:\n    time_zone: Asia/Shanghai\n"
+        "    latitude: 40.1\n    longitude: 124.4\n    tonnes: {truck: 40}\n"
+        "    same_lines: {deck: [mast-1/deck, mast-2/deck]}\n"
+    )
+    return ["--config", str(path)]
+
+
+def said(capsys: pytest.CaptureFixture[str], *words: str) -> str:
+    capsys.readouterr()
+    assert main(list(words)) == 0
+    return capsys.readouterr().out
+
+
+SPAN = ["--from", "2026-11-25T20:00", "--to", "2026-11-25T22:00"]
+
+
+def test_totals_by_hour_are_in_the_sites_time_and_blind_is_no_zero(
+    config: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = said(capsys, "totals", *config, *SPAN, "--interval", "hour", "--device", "mast-1").splitlines()
+    assert [row.split() for row in rows[:3]] == [
+        ["site", "device", "line", "direction", "from", "car", "truck", "all", "watched"],
+        ["bridge", "mast-1", "deck", "outbound", "2026-11-25", "20:00", "6", "0", "6", "5.0%"],
+        ["bridge", "mast-1", "deck", "outbound", "2026-11-25", "21:00", "blind", "blind", "blind", "0.0%"],
+    ]
+
+
+def test_estimates_and_loads_have_columns_of_their_own(config: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["totals", *config, *SPAN, "--interval", "hour", "--device", "mast-1", "--estimate", "--load"]
+    row = said(capsys, *words).splitlines()[3]
+    assert row.split()[-6:] == ["0", "3", "3", "~60", "~120", "5.0%"]
+    first = json.loads(said(capsys, *words, "--json"))["totals"][1]["intervals"]
+    assert (first[0]["counts"], first[0]["estimates"]["truck"], first[0]["tonnes_estimate"]) == (
+        {"car": 0, "truck": 3},
+        60.0,
+        120.0,
+    )
+    assert (first[1]["counts"], first[1]["all"], first[1]["state"]) == (None, None, "blind")
+
+
+def test_places_and_daylight(config: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    rows = said(capsys, "totals", *config, *SPAN, "--interval", "day", "--places").splitlines()
+    assert [row.split()[1:4] for row in rows[1:]] == [["-", "deck", "outbound"], ["-", "deck", "return"]]
+    by_day, by_night = said(capsys, "totals", *config, *SPAN, "--interval", "day", "--daylight").split("\n\n")
+    assert "blind" in by_day.splitlines()[1]
+    assert by_night.splitlines()[1].split()[-4:-1] == ["6", "0", "6"]
+
+
+def test_a_time_with_a_zone_means_the_same_everywhere(config: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    local = said(capsys, "totals", *config, "--from", "2026-11-25T20:02", "--json")
+    assert local == said(capsys, "totals", *config, "--from", "2026-11-25T12:02Z", "--json")
+    assert json.loads(local)["totals"][0]["counts"] == {"car": 5, "truck": 0}
+
+
+def test_balance(config: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    rows = said(capsys, "balance", *config).splitlines()
+    assert [row.split()[2:7] for row in rows[1:]] == [
+        ["deck", "car", "6", "0", "+6"],
+        ["deck", "truck", "0", "3", "-3"],
+        ["deck", "all", "6", "3", "+3"],
+    ]
+    (found,) = json.loads(said(capsys, "balance", *config, "--json"))["balances"]
+    assert found["classes"]["truck"]["balance"] == -3
+
+
+def test_export_as_csv_and_json_lines_say_the_same(
+    config: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "counts.csv"
+    assert main(["export", *config, *SPAN, "--out", str(out)]) == 0
+    rows = list(csv.DictReader(StringIO(out.read_text())))
+    lines = said(capsys, "export", *config, *SPAN, "--format", "jsonl").splitlines()
+    assert [(row["start"], row["vehicles"], row["state"]) for row in rows] == [
+        (one["start"], "" if one["vehicles"] is None else str(one["vehicles"]), one["state"])
+        for one in map(json.loads, lines)
+    ]
+    assert list(rows[0]) == list(COLUMNS)
+    assert rows[0] == {
+        "site": "bridge", "device": "mast-1", "line": "deck", "direction": "outbound", "class": "car",
+        "start": "2026-11-25T12:00:00Z", "end": "2026-11-25T13:00:00Z", "local_start": "2026-11-25T20:00:00+08:00",
+        "vehicles": "6", "state": "partial", "watched_ms": "180000", "span_ms": "3600000", "watched_share": "0.05",
+        "estimate": "", "tonnes": "",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ["parquet", "arrow"])
+def test_export_as_parquet_and_arrow(config: list[str], tmp_path: Path, kind: str) -> None:
+    pa = pytest.importorskip("pyarrow")
+    pq = pytest.importorskip("pyarrow.parquet")
+    out = tmp_path / f"counts.{kind}"
+    assert main(["export", *config, *SPAN, "--interval", "minute", "--out", str(out)]) == 0
+    table = pq.read_table(out) if kind == "parquet" else pa.ipc.open_file(out).read_all()
+    assert table.column_names == list(COLUMNS)
+    trucks = [row["vehicles"] for row in table.to_pylist() if row["class"] == "truck" and row["direction"] == "return"]
+    assert [trucks[i] for i in (0, 1, 2, 4, 61)] == [None, 1, 1, None, None]
+    assert table.column("start")[0].as_py().isoformat() == "2026-11-25T12:00:00+00:00"
+
+
+def test_an_export_that_fails_leaves_no_file(config: list[str], tmp_path: Path) -> None:
+    assert main(["export", *config, "--scheme", "tls-5+1", "--out", str(tmp_path / "x.csv")]) == 2
+    assert main(["export", *config, "--out", str(tmp_path / "x.xls")]) == 2
+    assert main(["export", *config, "--out", str(tmp_path / "nowhere" / "x.csv")]) == 1
+    assert {path.name.split("-")[0] for path in tmp_path.iterdir()} == {"collector.yaml", "store.sqlite"}
+
+
+def test_rollup_tells_a_zone_that_was_changed_and_rebuild_sums_up_in_it(
+    config: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = said(capsys, "totals", *config, "--interval", "day")
+    states = json.loads(said(capsys, "rollup", *config, "--json"))["rollups"]
+    assert [(one["time_zone"], one["state"]) for one in states] == [("UTC", "other zone")] * 2
+    states = json.loads(said(capsys, "rollup", *config, "--rebuild", "--json"))["rollups"]
+    assert [(one["time_zone"], one["state"]) for one in states] == [("Asia/Shanghai", "current")] * 2
+    assert said(capsys, "totals", *config, "--interval", "day") == before
+
+
+def test_a_store_of_the_version_before_is_taken_on_by_who_writes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "old.sqlite"
+    with SqliteStore(path) as store:
+        store.commit([received(a_report(seq * 60)) for seq in range(1, 40)], now_ms=NOON_MS)
+    before = said(capsys, "totals", "--store", str(path), "--interval", "day")
+    with sqlite3.connect(path) as database:
+        for statement in (
+            "DROP TABLE rollup_watched",
+            "DROP TABLE rollup_vehicles",
+            *(f"ALTER TABLE device DROP COLUMN {name}" for name in ("time_zone", "hours_ms", "days_ms")),
+            "PRAGMA user_version = 2",
+        ):
+            database.execute(statement)
+    with pytest.raises(InputError, match="is not a collector's store of version 3"):
+        SqliteStore(path, write=False)
+    with SqliteStore(path) as store:
+        assert [state.complete for state in store.rollups()] == [False]
+    assert said(capsys, "totals", "--store", str(path), "--interval", "day") == before
+    with SqliteStore(path) as store:  # a report that comes before anybody summed up loses nothing
+        store.commit([received(a_report(60 * 40))], now_ms=NOON_MS)
+        assert [state.complete for state in store.rollups()] == [True]
+    kept = said(capsys, "totals", "--store", str(path), "--interval", "day")
+    said(capsys, "rollup", "--store", str(path), "--rebuild")
+    assert said(capsys, "totals", "--store", str(path), "--interval", "day") == kept
+
+
+def test_postgresql_of_the_version_before_is_taken_on(postgres_url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    import psycopg  # noqa: PLC0415
+
+    from collector.postgres_store import PostgresStore  # noqa: PLC0415
+
+    with PostgresStore(postgres_url) as store:
+        store.commit([received(a_report(seq * 60)) for seq in range(1, 40)], now_ms=NOON_MS)
+    before = said(capsys, "totals", "--store", postgres_url, "--interval", "day")
+    with psycopg.connect(postgres_url, autocommit=True) as database:
+        database.execute("SET search_path TO crossing")
+        database.execute("DROP TABLE rollup_watched, rollup_vehicles")
+        database.execute("ALTER TABLE device DROP COLUMN time_zone, DROP COLUMN hours_ms, DROP COLUMN days_ms")
+        database.execute("UPDATE version SET version = 1")
+    with PostgresStore(postgres_url) as store:
+        assert [state.complete for state in store.rollups()] == [False]
+    assert said(capsys, "totals", "--store", postgres_url, "--interval", "day") == before
+    said(capsys, "rollup", "--store", postgres_url, "--rebuild")
+    assert said(capsys, "totals", "--store", postgres_url, "--interval", "day") == before
+
+
+@pytest.mark.parametrize(
+    ("site", "sentence"),
+    [
+        ("{time_zone: Asia/Nowhere}", "sites.bridge: time_zone: there is no time zone 'Asia/Nowhere'"),
+        ("{latitude: 40}", "sites.bridge: `latitude` and `longitude` go together"),
+        ("{lattitude: 40}", "there is no key `sites.bridge.lattitude`; did you mean `sites.bridge.latitude`?"),
+        ("{out: [a], back: [a]}", "sites.bridge: `out` and `back` both name a"),
+        ("{same_lines: {d: [m/l, m/l]}}", "sites.bridge: same_lines: m/l stands there twice"),
+        ("{same_lines: {d: [nothing]}}", "Expected `str` matching regex"),
+    ],
+)
+def test_what_is_wrong_about_a_site_is_one_sentence(
+    site: str, sentence: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "collector.yaml"
+    path.write_text(f"store: s\nmqtt: {{host: x}}\nsites: {{bridge: {site}}}\n")
+    assert main(["totals", "--config", str(path)]) == 2
+    assert sentence in capsys.readouterr().err
+
+
+def test_the_last_day_is_all_there(config: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    hours = json.loads(said(capsys, "totals", *config, "--interval", "hour", "--json"))["totals"]
+    assert sum(one["span_ms"] for one in hours[0]["intervals"]) == 61 * MINUTE_MS
