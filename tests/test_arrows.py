@@ -131,3 +131,17 @@ def test_a_planted_import_is_found(module: str, source: str) -> None:
 )
 def test_what_is_allowed_is_left_alone(module: str, source: str) -> None:
     assert offences(module, source) == []
+
+
+def test_the_api_is_imported_by_nobody_but_who_serves_it() -> None:
+    """FastAPI and what it brings is needed only where `http` is configured; the edge knows nothing of it."""
+    light = ("collector.api.live_board", "collector.api.tokens")
+    found = [
+        f"{module_of(path)}:{line} imports {name}"
+        for path in SOURCES
+        for line, name in imports(path.read_text(encoding="utf-8"))
+        if within(name, "collector.api")
+        and not within(name, *light)
+        and not within(module_of(path), "collector.api", "collector.serving")
+    ]
+    assert found == []

@@ -33,8 +33,14 @@ def block(language: str, word: str) -> str:
 
 
 def commands_of(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
-    (action,) = [a for a in parser._actions if isinstance(a, argparse._SubParsersAction)]
-    return dict(action.choices)
+    """By name; those of a command that has commands of its own are `token add` and so on."""
+    found: dict[str, argparse.ArgumentParser] = {}
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for name, one in action.choices.items():
+                inner = commands_of(one)
+                found |= {f"{name} {of}": deeper for of, deeper in inner.items()} if inner else {name: one}
+    return found
 
 
 SHOWN = [

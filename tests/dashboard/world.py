@@ -106,6 +106,6 @@ def inside(browser: Browser, world: World, page: str = "overview", **looks: obje
 def show(tab: Page, world: World, page: str) -> None:
     """Go to a page, and wait until it stands and its charts are drawn."""
     tab.goto(f"{world.address}/{PAGES[page]}")
-    expect(tab.locator("main h1")).to_be_visible()
+    expect(tab.locator(f"main[data-page={page}] h1")).to_be_visible()
     for chart in tab.locator("figure.chart:visible .canvas").all():
         expect(chart).to_have_attribute("data-drawn", "true")

@@ -26,6 +26,7 @@ async function go() {
   const [name, ...names] = path.split("/").map(decodeURIComponent);
   const found = PAGES[name] ?? PAGES[""];
   byId("panel").close();
+  delete byId("main").dataset.page;
   mark(name);
   try {
     const open = await found.open();
@@ -37,6 +38,7 @@ async function go() {
     page?.close?.();
     page = next;
     byId("main").replaceChildren(page.element);
+    byId("main").dataset.page = PAGES[name] && name ? name : "overview";
     page.shown?.();
     document.title = `${page.title ?? found.title} – Crossing monitor`;
     if (document.activeElement?.closest("nav")) byId("main").focus({ preventScroll: true });

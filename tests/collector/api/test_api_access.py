@@ -82,7 +82,7 @@ def test_every_route_is_refused_without_the_scope_that_it_needs(tmp_path: Path, 
     without: dict[Scope, object] = {scope: api.client(*(one for one in ALL if one != scope)) for scope in ALL}
     for method, path, scope in table:
         if path.endswith("/events"):
-            continue  # a stream that is let in does not end: it is read in test_server
+            continue  # a stream that is let in does not end: it is read in test_api_server
         sent = {"json": body_of(path)} if body_of(path) is not None else {}
         assert nobody.request(method, filled(path), **sent).status_code == 401, (method, path)
         refused = without[scope].request(method, filled(path), **sent)  # type: ignore[attr-defined]
