@@ -15,6 +15,18 @@ from collector.errors import InputError
 from collector.export import COLUMNS
 from collector.sqlite_store import SqliteStore
 
+NEWER = (
+    "rollup_watched",
+    "rollup_vehicles",
+    "device_alert",
+    "alert",
+    "alert_picture",
+    "alert_state",
+    "telling",
+    "delivery",
+)
+"""The tables that the version before did not have."""
+
 
 @pytest.fixture
 def config(tmp_path: Path) -> list[str]:
@@ -149,9 +161,7 @@ def test_a_store_of_the_version_before_is_taken_on_by_who_writes(
     before = said(capsys, "totals", "--store", str(path), "--interval", "day")
     with sqlite3.connect(path) as database:
         for statement in (
-            "DROP TABLE rollup_watched",
-            "DROP TABLE rollup_vehicles",
-            *(f"DROP TABLE {name}" for name in ALERT_TABLES),
+            *(f"DROP TABLE {name}" for name in NEWER),
             *(f"ALTER TABLE device DROP COLUMN {name}" for name in ("time_zone", "hours_ms", "days_ms")),
             "PRAGMA user_version = 2",
         ):
@@ -179,7 +189,7 @@ def test_postgresql_of_the_version_before_is_taken_on(postgres_url: str, capsys:
     before = said(capsys, "totals", "--store", postgres_url, "--interval", "day")
     with psycopg.connect(postgres_url, autocommit=True) as database:
         database.execute("SET search_path TO crossing")
-        database.execute(f"DROP TABLE rollup_watched, rollup_vehicles, {', '.join(ALERT_TABLES)}")
+        database.execute(f"DROP TABLE {', '.join(NEWER)} CASCADE")
         database.execute("ALTER TABLE device DROP COLUMN time_zone, DROP COLUMN hours_ms, DROP COLUMN days_ms")
         database.execute("UPDATE version SET version = 1")
     with PostgresStore(postgres_url) as store:
