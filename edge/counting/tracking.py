@@ -6,9 +6,10 @@ The rules, in the order in which a frame goes through them:
    a moving one goes on, and the longer it is unseen the less is known of where it is: its spread grows.
 2. Detections of high score are assigned to tracks so that the total of surprise (how far from the prediction) and
    spread is least. Both together, the doubt about it, may exceed that about a vehicle sighted only once, in the frame
-   before, by `doubt` at most.
-3. Detections of low score are assigned to tracks left over that were seen lately, or in the frame before: a hidden or
-   blurred vehicle keeps its track, but never founds one (two rounds, as in ByteTrack, Zhang et al. 2022).
+   before, by `doubt` at most. None goes where one of low score lies much nearer: that is the vehicle, blurred or half
+   hidden, and the other one is another. Several that together are what one track should be are pieces of it.
+3. Detections of low score are assigned to tracks left over that were seen lately, or in one of the two frames before: a
+   hidden or blurred vehicle keeps its track, but never founds one (two rounds, as in ByteTrack, Zhang et al. 2022).
 4. Detections of high score left over are offered to tracks that lapsed and were well seen before, in larger doubt but
    with less surprise: a vehicle reappears where its motion says, and no picture of it is needed.
 5. What is left of them founds tracks, unless it repeats a vehicle already seen in this frame.
@@ -30,6 +31,7 @@ from operator import add
 from edge.counting.assignment import Pair, assign
 from edge.counting.detection import CLASSES, UNCLASSIFIED, DetectedFrame, Detection
 from edge.counting.motion import Box, BoxMotion, spread_of_newborn
+from edge.counting.pieces import SURPRISE_OF_PIECES_MIN, join_pieces
 
 NEWBORN_S_MAX = 0.5  # what is known of a vehicle half a second after its only sighting is next to nothing
 SOMEBODY = 0  # as whole of a part: a larger box that is no vehicle yet
@@ -135,10 +137,22 @@ class _Vehicle:
         self.last = (self.box, (self.motion.across.speed, self.motion.bottom.speed))
         self.score = detection.score
         self.weight += detection.score
-        area = (detection.x2 - detection.x1) * (detection.y2 - detection.y1)
         place = CLASS_AT[detection.label]
         votes = self.votes
-        self.votes = (*votes[:place], votes[place] + detection.score * area**0.5, *votes[place + 1 :])
+        self.votes = (*votes[:place], votes[place] + detection.score * detection.area**0.5, *votes[place + 1 :])
+
+
+@dataclass(frozen=True, slots=True)
+class _Lately:
+    """Since when a vehicle must have been seen for its place to be well known, and the weak boxes of this frame."""
+
+    since_ms: int
+    weak: list[tuple[float, float, float, float]]
+
+    def nearer(self, vehicle: _Vehicle, surprise: float) -> bool:
+        """Whether a weak box surprises by less, of a vehicle that was seen since then."""
+        surprise_of = vehicle.motion.surprise
+        return vehicle.seen_ms >= self.since_ms and any(surprise_of(*one, surprise) < surprise for one in self.weak)
 
 
 class Tracker:
@@ -146,10 +160,11 @@ class Tracker:
 
     `score_high` founds and carries a track, `score_low` only carries; `weight_known` is the sum of scores, and
     `age_known_ms` the time from first to last sighting, from which a track is handed out. `gate` bounds the surprise of
-    a sighting (squared Mahalanobis distance, 4 degrees of freedom), `gate_low` that of one of low score; `gate_again`
-    and `doubt_again` are for lapsed tracks whose scores add up to `weight_again`. Lately is within `lately_ms`. Unseen,
-    a track lives `lapse_tentative_ms` if it was never known, `lapse_ms` if it moved, and `lapse_standing_ms` if it was
-    slower than `standing_speed` (box sizes per second). A track lost for up to `lost_ms` is found again in one that
+    a sighting (squared Mahalanobis distance, 4 degrees of freedom), `gate_low` that of one of low score, and by
+    `nearer` less the latter must surprise to stand in the way of the former; `gate_again` and `doubt_again` are for
+    lapsed tracks whose scores add up to `weight_again`. Lately is within `lately_ms`. Unseen, a track lives
+    `lapse_tentative_ms` if it was never known, `lapse_ms` if it moved, and `lapse_standing_ms` if it was slower than
+    `standing_speed` (box sizes per second). A track lost for up to `lost_ms` is found again in one that
     becomes known where it must be: with no more surprise than `gate_lost`, and no more than `astray_lost` box sizes
     from where both speeds lead.
     `repeat_overlap` is the intersection over union from which a new box repeats a vehicle; a part lies by `part_inside`
@@ -167,6 +182,7 @@ class Tracker:
         age_known_ms: int = 200,
         gate: float = 16.0,
         gate_low: float = 12.0,
+        nearer: float = 4.0,
         doubt: float = 5.0,
         doubt_again: float = 9.0,
         gate_again: float = 9.0,
@@ -193,6 +209,7 @@ class Tracker:
         self._age_known_ms = age_known_ms
         self._gate = gate
         self._gate_low = gate_low
+        self._nearer = nearer
         self._doubt = doubt
         self._doubt_again = doubt_again
         self._gate_again = gate_again
@@ -213,6 +230,7 @@ class Tracker:
         self._tracks_max = tracks_max
         self._vehicles: list[_Vehicle] = []
         self._now_ms: int | None = None
+        self._before_ms: int | None = None  # the frame before
         self._next_id = 1
 
     def update(self, frame: DetectedFrame) -> list[Track]:
@@ -221,7 +239,8 @@ class Tracker:
         assert self._now_ms is None or now_ms >= self._now_ms, "frame time never steps back"
         before_ms = now_ms if self._now_ms is None else self._now_ms
         elapsed_s = (now_ms - before_ms) / 1000.0
-        self._now_ms = now_ms
+        last_but_one_ms = before_ms if self._before_ms is None else self._before_ms
+        self._now_ms, self._before_ms = now_ms, before_ms
         newborn = spread_of_newborn(min(elapsed_s, NEWBORN_S_MAX))
         for vehicle in self._vehicles:
             vehicle.motion.predict(elapsed_s)
@@ -229,8 +248,10 @@ class Tracker:
         high = [d for d in frame.detections if d.score >= self._score_high]
         low = [d for d in frame.detections if self._score_low <= d.score < self._score_high]
         doubt = newborn + self._doubt
-        unseen, strangers = self._associate(self._vehicles, high, self._gate, doubt)
-        lately_ms = min(now_ms - self._lately_ms, before_ms)  # the frame before, however long ago it was
+        lately_ms = min(now_ms - self._lately_ms, last_but_one_ms)  # one frame may miss it, however long ago it was
+        unseen, strangers = self._associate(
+            self._vehicles, high, self._gate, doubt, _Lately(lately_ms, [d.measures for d in low])
+        )
         self._associate([v for v in unseen if v.seen_ms >= lately_ms], low, self._gate_low, doubt)
         lapsed = [v for v in unseen if v.seen_ms < lately_ms and v.weight >= self._weight_again]
         _, strangers = self._associate(lapsed, strangers, self._gate_again, newborn + self._doubt_again)
@@ -285,13 +306,21 @@ class Tracker:
                 self._vehicles.remove(vehicle)
 
     def _associate(
-        self, vehicles: list[_Vehicle], detections: list[Detection], gate: float, doubt: float
+        self,
+        vehicles: list[_Vehicle],
+        detections: list[Detection],
+        gate: float,
+        doubt: float,
+        lately: _Lately | None = None,
     ) -> tuple[list[_Vehicle], list[Detection]]:
-        """Assign detections to vehicles and note the sightings; returns the vehicles and detections left over."""
+        """Assign detections to vehicles and note the sightings; returns the vehicles and detections left over.
+
+        With `lately`, weak boxes may stand in the way, and pieces of those seen since then are put together.
+        """
         assert self._now_ms is not None, "a frame is being handled"
         if not vehicles or not detections:
             return vehicles, detections
-        measured = [((d.x1 + d.x2) / 2.0, d.y2, d.x2 - d.x1, d.y2 - d.y1) for d in detections]
+        measured = [d.measures for d in detections]
         order = sorted(range(len(measured)), key=lambda column: measured[column][0])
         places = [measured[column][0] for column in order]
         pairs: list[Pair] = []
@@ -305,22 +334,39 @@ class Tracker:
             last = bisect_right(places, motion.across.value + reach)
             for column in order[first:last]:
                 surprise = motion.surprise(*measured[column], allowed)
-                if surprise < allowed:
+                if surprise >= allowed:
+                    continue
+                if lately is None or surprise < self._nearer or not lately.nearer(vehicle, surprise - self._nearer):
                     pairs.append((row, column, surprise + motion.spread))
-        made = assign(pairs, doubt)
-        for row, column in made:
-            vehicle = vehicles[row]
-            vehicle.motion.correct(*measured[column])
-            vehicle.see(detections[column], self._now_ms)
-        rows, columns = {row for row, _ in made}, {column for _, column in made}
-        return (
-            [v for row, v in enumerate(vehicles) if row not in rows],
-            [d for column, d in enumerate(detections) if column not in columns],
-        )
+        made = dict(assign(pairs, doubt))
+        taken = set(made.values())
+        strangers = [d for column, d in enumerate(detections) if column not in taken]
+        unseen: list[_Vehicle] = []
+        for row, vehicle in enumerate(vehicles):
+            own = detections[made[row]] if row in made else None
+            if strangers and lately is not None:
+                own, strangers = self._join(vehicle, own, strangers, lately)
+            if own is None:
+                unseen.append(vehicle)
+            else:
+                vehicle.motion.correct(*own.measures)
+                vehicle.see(own, self._now_ms)
+        return unseen, strangers
+
+    def _join(
+        self, vehicle: _Vehicle, own: Detection | None, strangers: list[Detection], lately: _Lately
+    ) -> tuple[Detection | None, list[Detection]]:
+        """What a vehicle is seen by, and the strangers left over: some may be pieces of it."""
+        surprise = self._gate if own is None else vehicle.motion.surprise(*own.measures, self._gate)
+        if surprise < SURPRISE_OF_PIECES_MIN:
+            return own, strangers
+        if own is None and (vehicle.weight < self._weight_known or vehicle.seen_ms < lately.since_ms):
+            return own, strangers
+        return join_pieces(vehicle.motion, own, strangers, surprise)
 
     def _repeats(self, detection: Detection) -> bool:
         """Whether this box mostly repeats a vehicle seen in this very frame (it with its load, or with its shadow)."""
-        area = (detection.x2 - detection.x1) * (detection.y2 - detection.y1)
+        area = detection.area
         for vehicle in self._vehicles:
             if vehicle.seen_ms != self._now_ms:
                 continue
@@ -352,6 +398,7 @@ class Tracker:
             if vehicle.seen_ms >= lately_ms:
                 x1, y1, x2, y2 = vehicle.box
                 wholes.append(((x2 - x1) * (y2 - y1) * self._part_area, x1, y1, x2, y2, vehicle))
+        larger_weak = [(one.area * self._part_area, one) for one in weak]
         wholes.sort(key=lambda whole: -whole[0])
         for scaled_area, x1, y1, x2, y2, part in wholes:
             if part.seen_ms != self._now_ms:
@@ -367,14 +414,12 @@ class Tracker:
                         part.lie_in(whole)
                         lies = True
                         break
-            if not lies and any(self._covers(box, part.box, area) for box in weak):
+            if not lies and any(larger > area and self._covers(one, part.box, area) for larger, one in larger_weak):
                 part.covered += part.score
 
     def _covers(self, larger: Detection, box: Box, area: float) -> bool:
-        """Whether a box lies in one that is larger than it by as much as a whole is."""
+        """Whether a box of that area lies in a larger one."""
         x1, y1, x2, y2 = box
-        if (larger.x2 - larger.x1) * (larger.y2 - larger.y1) * self._part_area <= area:
-            return False
         across, down = min(x2, larger.x2) - max(x1, larger.x1), min(y2, larger.y2) - max(y1, larger.y1)
         return across > 0.0 and down > 0.0 and across * down > self._part_inside * area
 

@@ -242,3 +242,51 @@ def test_what_lies_in_larger_weak_boxes_most_of_the_time_is_a_part_of_somebody()
     assert [track.part_of for track in tracks(frames)[-1]] == [SOMEBODY]
     alone = [replace(frame, detections=frame.detections[:1]) for frame in frames]
     assert [track.part_of for track in tracks(alone)[-1]] == [None]
+
+
+# Weak boxes and pieces
+
+
+def at(*found: Detection, at_ms: int) -> DetectedFrame:
+    return DetectedFrame(NOON_MS + at_ms, found)
+
+
+def truck_at(y: float, score: float = 0.9) -> Detection:
+    return Detection(100.0, y, 240.0, y + 130.0, score, "truck")
+
+
+@pytest.mark.parametrize(("weak", "ground"), [([truck_at(111.0, score=0.3)], 241.0), ([], 310.0)])
+def test_a_track_does_not_go_over_to_a_stranger_where_a_weak_box_lies_nearer(
+    weak: list[Detection], ground: float
+) -> None:
+    """A truck that is missed in one frame and weak in the next, when a car comes into the picture before it."""
+    before = [at(truck_at(100.0 + number), at_ms=200 * number) for number in range(10)]
+    car = Detection(130.0, 210.0, 260.0, 315.0, 0.6, "car")
+    (track,) = tracks([*before, at(at_ms=2_000), at(car, *weak, at_ms=2_200)])[-1]
+    assert (track.id, track.seen_ms) == (1, NOON_MS + 2_200)
+    assert abs(track.ground[1] - ground) < 6.0
+
+
+def test_a_weak_box_carries_a_track_on_after_one_frame_without_any_however_long_that_was() -> None:
+    frames = [at(truck_at(100.0), at_ms=300 * number) for number in range(6)]
+    weak = [at(truck_at(100.0, score=0.3), at_ms=2_100)]
+    assert tracks([*frames, at(at_ms=1_800), *weak])[-1][0].seen_ms == NOON_MS + 2_100
+    assert tracks([*frames, at(at_ms=1_700), at(at_ms=1_900), *weak])[-1][0].seen_ms == NOON_MS + 1_500
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        (Detection(100.0, 100.0, 240.0, 150.0, 0.8, "truck"), Detection(102.0, 152.0, 238.0, 230.0, 0.9, "truck")),
+        (Detection(100.0, 100.0, 160.0, 230.0, 0.9, "truck"), Detection(162.0, 102.0, 240.0, 228.0, 0.8, "bus")),
+    ],
+    ids=["above each other", "beside each other"],
+)
+def test_pieces_of_a_box_found_no_track_and_leave_the_vehicle_where_it_is(
+    pieces: tuple[Detection, Detection],
+) -> None:
+    whole = [at(truck_at(100.0), at_ms=200 * number) for number in range(10)]
+    split = [at(*pieces, at_ms=2_000 + 200 * number) for number in range(5)]
+    (track,) = tracks([*whole, *split])[-1]
+    assert (track.id, track.seen_ms) == (1, NOON_MS + 2_800)
+    assert max(abs(a - b) for a, b in zip(track.box, (100.0, 100.0, 240.0, 230.0), strict=True)) < 3.0
