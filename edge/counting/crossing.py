@@ -16,8 +16,9 @@ The rules:
 5. Having counted, it is armed for the way back, which counts in the other direction; to have come back it must be
    farther away, by RETURN_REACHES, than a box that loses a part of itself.
 6. A part of a larger vehicle (a cab, a load) is not counted when that one crosses with it, within PART_MS; until that
-   is known it is held. Nor is a vehicle that stands where another stands that counted just now, or that crossed where
-   another crossed in the same moment: on one piece of ground there is one vehicle, however many boxes it has.
+   is known it is held. Nor is a vehicle that stands where another stands that counted just now, if one of the two was
+   first seen on the other, or that crossed where another crossed in the same moment: on one piece of ground there is one
+   vehicle, however many boxes it has.
 7. What is remembered of a vehicle goes with its track, or REMEMBERED_MS after it crossed.
 """
 
@@ -336,14 +337,14 @@ class LineWatcher:
         )
 
     def _repeats(self, crossing: Crossing, track: Track, tracks: Sequence[Track]) -> bool:
-        """Whether a vehicle on the very same ground was counted here already: no two can stand there."""
+        """Whether a vehicle on whose ground this one was first seen counted here, and is there: it is the same."""
         point = self._ground(track.box)
         for other in tracks:
             counted, _ = self._counted.get((other.id, crossing.line), (None, 0.0))
             if (
                 counted is not None
                 and counted.direction == crossing.direction
-                and other.id != track.id
+                and track.is_kin(other)
                 and track.seen_ms - other.seen_ms <= SAME_GROUND_MS
                 and _on_one_ground(track.box, point, other.box, self._ground(other.box))
             ):

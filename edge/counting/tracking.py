@@ -13,7 +13,8 @@ The rules, in the order in which a frame goes through them:
 4. Detections of high score left over are offered to tracks that lapsed and were well seen before, in larger doubt but
    with less surprise: a vehicle reappears where its motion says, and no picture of it is needed.
 5. What is left of them founds tracks, unless it repeats a vehicle already seen in this frame.
-6. A vehicle seen inside the same larger one most of the time is a part of it (a cab, a load), handed out as such.
+6. A vehicle seen inside the same larger one most of the time is a part of it (a cab, a load), handed out as such, if
+   one of the two was first seen on the other: a part comes with its whole, and who came by itself is none.
 7. A track is known (handed out) once the scores of its sightings add up to enough, over long enough. If by then it
    turns out to begin where a track lost lately must have come to, by the speeds of both, it is that one. It is released
    when it is in so much doubt that no box could be assigned to it any more, or unseen for too long: soon when it was
@@ -34,6 +35,7 @@ from edge.counting.motion import Box, BoxMotion, spread_of_newborn
 from edge.counting.pieces import SURPRISE_OF_PIECES_MIN, join_pieces
 
 NEWBORN_S_MAX = 0.5  # what is known of a vehicle half a second after its only sighting is next to nothing
+BORN_ON_SHARE = 0.5  # of the smaller of two boxes, which both must share for one to be first seen on the other
 SOMEBODY = 0  # as whole of a part: a larger box that is no vehicle yet
 CLASS_AT = {label: place for place, label in enumerate(CLASSES)}
 NO_VOTES = (0.0,) * len(CLASSES)
@@ -46,7 +48,8 @@ class Track:
     `box` is filtered, in pixels; `seen_ms` is its last sighting (equal to the frame's time if it was seen now);
     `votes` weigh each of CLASSES by score and size over all sightings so far. `part_of` is the larger vehicle that it
     belongs to, if it is a part of one; SOMEBODY where that is not known as a vehicle yet.
-    `speed` is that of the ground point, in pixels per second; `born` is the time and box of the first sighting.
+    `speed` is that of the ground point, in pixels per second; `born` is the time and box of the first sighting, and
+    `born_on` are the vehicles that were seen just there then.
     """
 
     id: int
@@ -56,6 +59,11 @@ class Track:
     part_of: int | None = None
     speed: tuple[float, float] = (0.0, 0.0)
     born: tuple[int, Box] | None = None
+    born_on: tuple[int, ...] = ()
+
+    def is_kin(self, other: "Track") -> bool:
+        """Whether one of the two was first seen on the other: only then may they be the same vehicle."""
+        return other.id in self.born_on or self.id in other.born_on
 
     @property
     def part(self) -> bool:
@@ -83,6 +91,7 @@ class _Vehicle:
 
     __slots__ = (
         "born",
+        "born_on",
         "box",
         "covered",
         "id",
@@ -97,9 +106,10 @@ class _Vehicle:
         "whole",
     )
 
-    def __init__(self, id_: int, box: Box, now_ms: int) -> None:
+    def __init__(self, id_: int, box: Box, now_ms: int, born_on: tuple[int, ...]) -> None:
         self.id = id_
         self.born = (now_ms, box)
+        self.born_on = born_on  # the vehicles seen lately where this one was first seen
         self.box = box  # as believed at this frame
         self.motion = BoxMotion(box)
         self.last = (box, (0.0, 0.0))  # box and speed of the ground point at its last sighting
@@ -111,6 +121,10 @@ class _Vehicle:
         self.inside = 0.0  # of these, the ones inside that one, less those inside others since
         self.covered = 0.0  # of the sightings, the ones inside a larger box that is no vehicle yet
         self.votes = NO_VOTES
+
+    def is_kin(self, other: "_Vehicle") -> bool:
+        """Whether one of the two was first seen on the other."""
+        return other.id in self.born_on or self.id in other.born_on
 
     def lie_in(self, whole: "_Vehicle") -> None:
         """Note that it is inside a larger one now. Of several, only the one that has the majority counts."""
@@ -257,7 +271,7 @@ class Tracker:
         _, strangers = self._associate(lapsed, strangers, self._gate_again, newborn + self._doubt_again)
         for detection in strangers:
             if not self._repeats(detection):
-                self._found(detection)
+                self._found(detection, lately_ms)
         for vehicle in self._vehicles:
             if vehicle.seen_ms != now_ms:
                 vehicle.box = vehicle.motion.box
@@ -273,6 +287,7 @@ class Tracker:
                 self._part_of(v),
                 (v.motion.across.speed, v.motion.bottom.speed),
                 v.born,
+                v.born_on,
             )
             for v in self._vehicles
             if v.known
@@ -304,6 +319,9 @@ class Tracker:
             else:
                 lost.go_on_with(vehicle)
                 self._vehicles.remove(vehicle)
+                for other in self._vehicles:
+                    if vehicle.id in other.born_on:
+                        other.born_on = (*other.born_on, lost.id)
 
     def _associate(
         self,
@@ -379,9 +397,11 @@ class Tracker:
                     return True
         return False
 
-    def _found(self, detection: Detection) -> None:
+    def _found(self, detection: Detection, lately_ms: int) -> None:
         assert self._now_ms is not None, "a frame is being handled"
-        vehicle = _Vehicle(self._next_id, (detection.x1, detection.y1, detection.x2, detection.y2), self._now_ms)
+        box = (detection.x1, detection.y1, detection.x2, detection.y2)
+        born_on = [v.id for v in self._vehicles if v.seen_ms >= lately_ms and _shared(v.box, box) > BORN_ON_SHARE]
+        vehicle = _Vehicle(self._next_id, box, self._now_ms, tuple(born_on))
         vehicle.see(detection, self._now_ms)
         self._next_id += 1
         self._vehicles.append(vehicle)
@@ -408,7 +428,7 @@ class Tracker:
             for larger_area, u1, v1, u2, v2, whole in wholes:
                 if larger_area <= area:
                     break
-                if u1 < x < u2 and v1 < y < v2:
+                if u1 < x < u2 and v1 < y < v2 and part.is_kin(whole):
                     shared = (min(x2, u2) - max(x1, u1)) * (min(y2, v2) - max(y1, v1))
                     if shared > self._part_inside * area and whole.weight > self._part_weight * part.weight:
                         part.lie_in(whole)
@@ -446,6 +466,14 @@ class Tracker:
             living.sort(key=lambda v: (-v.seen_ms, v.id))
             living = sorted(living[: self._tracks_max], key=lambda v: v.id)
         self._vehicles = living
+
+
+def _shared(one: Box, other: Box) -> float:
+    """What two boxes share, of the smaller one."""
+    across, down = min(one[2], other[2]) - max(one[0], other[0]), min(one[3], other[3]) - max(one[1], other[1])
+    if across <= 0.0 or down <= 0.0:
+        return 0.0
+    return across * down / min((one[2] - one[0]) * (one[3] - one[1]), (other[2] - other[0]) * (other[3] - other[1]))
 
 
 def _astray(lost: _Vehicle, found: _Vehicle) -> float:
