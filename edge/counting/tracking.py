@@ -293,6 +293,11 @@ class Tracker:
             if v.known
         ]
 
+    @property
+    def strangers(self) -> list[Box]:
+        """The boxes seen in this frame of what is not known yet: perhaps vehicles."""
+        return [v.box for v in self._vehicles if not v.known and v.seen_ms == self._now_ms]
+
     def _find_again(self, now_ms: int) -> None:
         """Know the vehicles seen well enough by now; one that begins where a lost one must be is that one."""
         for vehicle in list(self._vehicles):

@@ -176,9 +176,9 @@ def test_a_car_that_a_truck_overtakes_is_no_part() -> None:
 
 
 def test_who_came_by_itself_is_no_part_of_the_truck_beside_which_it_drives() -> None:
-    """From a mast at the side, a van lies in the box of the truck in the next lane for as long as they drive abreast."""
+    """From a mast, a van lies in the box of the truck in the next lane for as long as they drive abreast."""
     truck = Detection(400.0, 100.0, 640.0, 300.0, 0.9, "truck")
-    van = [Detection(x, 190.0, x + 100.0, 290.0, 0.9, "van") for x in (*range(100, 420, 40), *(420,) * 20)]
+    van = [Detection(x, 190.0, x + 100.0, 290.0, 0.9, "van") for x in [*range(100, 420, 40), *[420] * 20]]
     apart = [at(truck, one, at_ms=200 * number) for number, one in enumerate(van)]
     assert [track.part_of for track in tracks(apart)[-1]] == [None, None]
     there = [at(truck, van[-1], at_ms=200 * number) for number in range(20)]
