@@ -16,9 +16,9 @@ The rules:
 5. Having counted, it is armed for the way back, which counts in the other direction; to have come back it must be
    farther away, by RETURN_REACHES, than a box that loses a part of itself.
 6. A part of a larger vehicle (a cab, a load) is not counted when that one crosses with it, within PART_MS; until that
-   is known it is held. Nor is a vehicle that stands where another stands that counted just now, if one of the two was
-   first seen on the other, or that crossed where another crossed in the same moment: on one piece of ground there is one
-   vehicle, however many boxes it has.
+   is known it is held. Nor is a vehicle that stands where another stands that counted just now, if one was first seen
+   on the other, or that crossed where another crossed in the same moment: on one piece of ground there is one vehicle,
+   however many boxes it has.
 7. A vehicle is rigid. While a nearer one hides its lower edge (hiding.py) it may stand anywhere between what shows and
    what its width says, so nothing is decided unless both are where they must be: what loses its lower part stays.
 8. What is remembered of a vehicle goes with its track, or REMEMBERED_MS after it crossed.
