@@ -30,6 +30,7 @@ def build_pipeline(config: Config, width: int, height: int) -> Pipeline:
             reach_share=counting.reach_share,
             share_min=counting.class_share_min,
             ground=counting.ground,
+            picture=(width, height),
         ),
         BucketCounter(
             [line.name for line in lines],

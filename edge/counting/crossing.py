@@ -16,9 +16,12 @@ The rules:
 5. Having counted, it is armed for the way back, which counts in the other direction; to have come back it must be
    farther away, by RETURN_REACHES, than a box that loses a part of itself.
 6. A part of a larger vehicle (a cab, a load) is not counted when that one crosses with it, within PART_MS; until that
-   is known it is held. Nor is a vehicle that stands where another stands that counted just now, or that crossed where
-   another crossed in the same moment: on one piece of ground there is one vehicle, however many boxes it has.
-7. What is remembered of a vehicle goes with its track, or REMEMBERED_MS after it crossed.
+   is known it is held. Nor is a vehicle that stands where another stands that counted just now, if one was first seen
+   on the other, or that crossed where another crossed in the same moment: on one piece of ground there is one vehicle,
+   however many boxes it has.
+7. A vehicle is rigid. While a nearer one hides its lower edge (hiding.py) it may stand anywhere between what shows and
+   what its width says, so nothing is decided unless both are where they must be: what loses its lower part stays.
+8. What is remembered of a vehicle goes with its track, or REMEMBERED_MS after it crossed.
 """
 
 from collections.abc import Sequence
@@ -26,6 +29,7 @@ from dataclasses import dataclass
 from math import hypot
 from typing import Literal
 
+from edge.counting.hiding import WholeBoxes
 from edge.counting.motion import Box
 from edge.counting.tracking import SOMEBODY, Track
 
@@ -159,6 +163,7 @@ class _Passage:
         "clear",
         "counted",
         "crossed_ms",
+        "hidden_px",
         "leapt",
         "net",
         "passed_ms",
@@ -178,6 +183,7 @@ class _Passage:
         self.counted = False  # it has crossed before
         self.crossed_ms = seen_ms
         self.along = 0.0
+        self.hidden_px = 0.0  # of its height, at the last sighting
         self.leapt = False  # the last sighting is not to be believed yet
         self.passed_ms = seen_ms  # the last pass, whichever way
         self.beyond_ms = 0  # time beyond the line less time before it, up to that pass
@@ -200,7 +206,7 @@ class LineWatcher:
     `reach_share` is the distance that arms, in box heights (at least `reach_px_min` pixels); `first_share` is how much
     of it a vehicle must at least have been away on the side where it was first seen; `share_min` the share of
     the vote under which a crossing is `unclassified`; `ground` where a vehicle stands: the bottom centre of its box, or
-    its centre if the camera looks straight down.
+    its centre if the camera looks straight down, where nothing is hidden. `picture` is its width and height in pixels.
     """
 
     def __init__(
@@ -213,7 +219,9 @@ class LineWatcher:
         share_min: float = 0.4,
         ground: Literal["bottom", "centre"] = "bottom",
         carry_ms: int = 500,
+        picture: tuple[int, int] | None = None,
     ) -> None:
+        self._whole_boxes = WholeBoxes(picture)
         self._centre = ground == "centre"
         self._lines = tuple(lines)
         self._reach_share = reach_share
@@ -225,17 +233,24 @@ class LineWatcher:
         self._counted: dict[tuple[int, str], tuple[Crossing, float]] = {}  # (track, line) -> last, and its width, px
         self._held: list[tuple[int, CountingLine, Crossing, float]] = []  # of parts, with the track of the whole
 
-    def update(self, captured_ms: int, tracks: Sequence[Track]) -> list[Crossing]:
-        """The crossings that became certain at this frame, by time, line and track."""
+    def update(self, captured_ms: int, tracks: Sequence[Track], strangers: Sequence[Box] = ()) -> list[Crossing]:
+        """The crossings that became certain at this frame, by time, line and track.
+
+        `strangers` are boxes of what is not known as a vehicle yet, and hides others all the same.
+        """
+        wholes: Sequence[Box] = [track.box for track in tracks]
+        if not self._centre:
+            wholes = self._whole_boxes.update(captured_ms, tracks, strangers)
         passages: dict[int, list[_Passage]] = {}
         crossings: list[Crossing] = []
-        for track in tracks:
+        for track, whole in zip(tracks, wholes, strict=True):
             known = self._passages.pop(track.id, None)
             if known is None:
                 known = [self._begin(line, track) for line in self._lines]
             passages[track.id] = known
             if track.seen_ms == captured_ms:
                 for line, passage in zip(self._lines, known, strict=True):
+                    passage.hidden_px = whole[3] - track.box[3]
                     crossing = self._follow(line, passage, track)
                     if crossing is not None and not self._repeats(crossing, track, tracks):
                         self._take(line, crossing, track, crossings)
@@ -336,14 +351,14 @@ class LineWatcher:
         )
 
     def _repeats(self, crossing: Crossing, track: Track, tracks: Sequence[Track]) -> bool:
-        """Whether a vehicle on the very same ground was counted here already: no two can stand there."""
+        """Whether a vehicle on whose ground this one was first seen counted here, and is there: it is the same."""
         point = self._ground(track.box)
         for other in tracks:
             counted, _ = self._counted.get((other.id, crossing.line), (None, 0.0))
             if (
                 counted is not None
                 and counted.direction == crossing.direction
-                and other.id != track.id
+                and track.is_kin(other)
                 and track.seen_ms - other.seen_ms <= SAME_GROUND_MS
                 and _on_one_ground(track.box, point, other.box, self._ground(other.box))
             ):
@@ -411,6 +426,8 @@ class LineWatcher:
         if passage.armed == 0 and passage.net == 0:
             passage.behind = max(passage.behind, away)
         if away < reach:
+            return None
+        if passage.hidden_px > 0.0 and side * line.distance((point[0], point[1] + passage.hidden_px)) < reach:
             return None
         if passage.armed == 0 and passage.net == side:
             if passage.behind + away < 2.0 * reach:

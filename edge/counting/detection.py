@@ -17,6 +17,16 @@ class Detection:
     score: float
     label: str
 
+    @property
+    def area(self) -> float:
+        """In square pixels."""
+        return (self.x2 - self.x1) * (self.y2 - self.y1)
+
+    @property
+    def measures(self) -> tuple[float, float, float, float]:
+        """Centre across, bottom edge, width and height: what a track filters."""
+        return (self.x1 + self.x2) / 2.0, self.y2, self.x2 - self.x1, self.y2 - self.y1
+
 
 @dataclass(frozen=True, slots=True)
 class DetectedFrame:

@@ -52,9 +52,10 @@ class WholeBoxes:
         self._classes: dict[str, _Form] = {}
         self._cut_ms: dict[int, int] = {}  # until when
 
-    def update(self, captured_ms: int, tracks: Sequence[Track]) -> list[Box]:
-        """The whole box of every track, in their order."""
+    def update(self, captured_ms: int, tracks: Sequence[Track], strangers: Sequence[Box] = ()) -> list[Box]:
+        """The whole box of every track, in their order; `strangers` are no tracks yet and hide others all the same."""
         hiders = [t.box for t in tracks if captured_ms - t.seen_ms <= LATELY_MS and not t.part]
+        hiders.extend(strangers)
         hiders.sort()
         forms: dict[int, _Form] = {}
         cut_ms: dict[int, int] = {}

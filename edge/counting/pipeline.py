@@ -52,7 +52,7 @@ class Pipeline:
         """Count one frame; frames come in order of time."""
         self._now_ms = frame.captured_ms
         tracks = self._tracker.update(self._masks.apply(frame) if self._masks is not None else frame)
-        crossings = self._watcher.update(frame.captured_ms, tracks)
+        crossings = self._watcher.update(frame.captured_ms, tracks, self._tracker.strangers)
         watching = not frame.blind
         occupancies: list[Occupancy] = []
         if self._zones is not None:

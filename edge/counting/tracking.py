@@ -6,13 +6,15 @@ The rules, in the order in which a frame goes through them:
    a moving one goes on, and the longer it is unseen the less is known of where it is: its spread grows.
 2. Detections of high score are assigned to tracks so that the total of surprise (how far from the prediction) and
    spread is least. Both together, the doubt about it, may exceed that about a vehicle sighted only once, in the frame
-   before, by `doubt` at most.
-3. Detections of low score are assigned to tracks left over that were seen lately, or in the frame before: a hidden or
-   blurred vehicle keeps its track, but never founds one (two rounds, as in ByteTrack, Zhang et al. 2022).
+   before, by `doubt` at most. None goes where one of low score lies much nearer: that is the vehicle, blurred or half
+   hidden, and the other one is another. Several that together are what one track should be are pieces of it.
+3. Detections of low score are assigned to tracks left over that were seen lately, or in one of the two frames before: a
+   hidden or blurred vehicle keeps its track, but never founds one (two rounds, as in ByteTrack, Zhang et al. 2022).
 4. Detections of high score left over are offered to tracks that lapsed and were well seen before, in larger doubt but
    with less surprise: a vehicle reappears where its motion says, and no picture of it is needed.
 5. What is left of them founds tracks, unless it repeats a vehicle already seen in this frame.
-6. A vehicle seen inside the same larger one most of the time is a part of it (a cab, a load), handed out as such.
+6. A vehicle seen inside the same larger one most of the time is a part of it (a cab, a load), handed out as such, if
+   one of the two was first seen on the other: a part comes with its whole, and who came by itself is none.
 7. A track is known (handed out) once the scores of its sightings add up to enough, over long enough. If by then it
    turns out to begin where a track lost lately must have come to, by the speeds of both, it is that one. It is released
    when it is in so much doubt that no box could be assigned to it any more, or unseen for too long: soon when it was
@@ -30,9 +32,11 @@ from operator import add
 from edge.counting.assignment import Pair, assign
 from edge.counting.detection import CLASSES, UNCLASSIFIED, DetectedFrame, Detection
 from edge.counting.motion import Box, BoxMotion, spread_of_newborn
+from edge.counting.pieces import SURPRISE_OF_PIECES_MIN, join_pieces
 
 NEWBORN_S_MAX = 0.5  # what is known of a vehicle half a second after its only sighting is next to nothing
 HIDDEN_S_MAX = 0.5  # what stood and is hidden goes nowhere, however long no frame comes
+BORN_ON_SHARE = 0.5  # of the smaller of two boxes, which both must share for one to be first seen on the other
 SOMEBODY = 0  # as whole of a part: a larger box that is no vehicle yet
 CLASS_AT = {label: place for place, label in enumerate(CLASSES)}
 NO_VOTES = (0.0,) * len(CLASSES)
@@ -45,7 +49,8 @@ class Track:
     `box` is filtered, in pixels; `seen_ms` is its last sighting (equal to the frame's time if it was seen now);
     `votes` weigh each of CLASSES by score and size over all sightings so far. `part_of` is the larger vehicle that it
     belongs to, if it is a part of one; SOMEBODY where that is not known as a vehicle yet.
-    `speed` is that of the ground point, in pixels per second; `born` is the time and box of the first sighting.
+    `speed` is that of the ground point, in pixels per second; `born` is the time and box of the first sighting, and
+    `born_on` are the vehicles that were seen just there then.
     """
 
     id: int
@@ -55,6 +60,11 @@ class Track:
     part_of: int | None = None
     speed: tuple[float, float] = (0.0, 0.0)
     born: tuple[int, Box] | None = None
+    born_on: tuple[int, ...] = ()
+
+    def is_kin(self, other: "Track") -> bool:
+        """Whether one of the two was first seen on the other: only then may they be the same vehicle."""
+        return other.id in self.born_on or self.id in other.born_on
 
     @property
     def part(self) -> bool:
@@ -82,6 +92,7 @@ class _Vehicle:
 
     __slots__ = (
         "born",
+        "born_on",
         "box",
         "covered",
         "id",
@@ -96,9 +107,10 @@ class _Vehicle:
         "whole",
     )
 
-    def __init__(self, id_: int, box: Box, now_ms: int) -> None:
+    def __init__(self, id_: int, box: Box, now_ms: int, born_on: tuple[int, ...]) -> None:
         self.id = id_
         self.born = (now_ms, box)
+        self.born_on = born_on  # the vehicles seen lately where this one was first seen
         self.box = box  # as believed at this frame
         self.motion = BoxMotion(box)
         self.last = (box, (0.0, 0.0))  # box and speed of the ground point at its last sighting
@@ -110,6 +122,10 @@ class _Vehicle:
         self.inside = 0.0  # of these, the ones inside that one, less those inside others since
         self.covered = 0.0  # of the sightings, the ones inside a larger box that is no vehicle yet
         self.votes = NO_VOTES
+
+    def is_kin(self, other: "_Vehicle") -> bool:
+        """Whether one of the two was first seen on the other."""
+        return other.id in self.born_on or self.id in other.born_on
 
     def lie_in(self, whole: "_Vehicle") -> None:
         """Note that it is inside a larger one now. Of several, only the one that has the majority counts."""
@@ -136,10 +152,22 @@ class _Vehicle:
         self.last = (self.box, (self.motion.across.speed, self.motion.bottom.speed))
         self.score = detection.score
         self.weight += detection.score
-        area = (detection.x2 - detection.x1) * (detection.y2 - detection.y1)
         place = CLASS_AT[detection.label]
         votes = self.votes
-        self.votes = (*votes[:place], votes[place] + detection.score * area**0.5, *votes[place + 1 :])
+        self.votes = (*votes[:place], votes[place] + detection.score * detection.area**0.5, *votes[place + 1 :])
+
+
+@dataclass(frozen=True, slots=True)
+class _Lately:
+    """Since when a vehicle must have been seen for its place to be well known, and the weak boxes of this frame."""
+
+    since_ms: int
+    weak: list[tuple[float, float, float, float]]
+
+    def nearer(self, vehicle: _Vehicle, surprise: float) -> bool:
+        """Whether a weak box surprises by less, of a vehicle that was seen since then."""
+        surprise_of = vehicle.motion.surprise
+        return vehicle.seen_ms >= self.since_ms and any(surprise_of(*one, surprise) < surprise for one in self.weak)
 
 
 class Tracker:
@@ -147,10 +175,11 @@ class Tracker:
 
     `score_high` founds and carries a track, `score_low` only carries; `weight_known` is the sum of scores, and
     `age_known_ms` the time from first to last sighting, from which a track is handed out. `gate` bounds the surprise of
-    a sighting (squared Mahalanobis distance, 4 degrees of freedom), `gate_low` that of one of low score; `gate_again`
-    and `doubt_again` are for lapsed tracks whose scores add up to `weight_again`. Lately is within `lately_ms`. Unseen,
-    a track lives `lapse_tentative_ms` if it was never known, `lapse_ms` if it moved, and `lapse_standing_ms` if it was
-    slower than `standing_speed` (box sizes per second). A track lost for up to `lost_ms` is found again in one that
+    a sighting (squared Mahalanobis distance, 4 degrees of freedom), `gate_low` that of one of low score, and by
+    `nearer` less the latter must surprise to stand in the way of the former; `gate_again` and `doubt_again` are for
+    lapsed tracks whose scores add up to `weight_again`. Lately is within `lately_ms`. Unseen, a track lives
+    `lapse_tentative_ms` if it was never known, `lapse_ms` if it moved, and `lapse_standing_ms` if it was slower than
+    `standing_speed` (box sizes per second). A track lost for up to `lost_ms` is found again in one that
     becomes known where it must be: with no more surprise than `gate_lost`, and no more than `astray_lost` box sizes
     from where both speeds lead.
     `repeat_overlap` is the intersection over union from which a new box repeats a vehicle; a part lies by `part_inside`
@@ -168,6 +197,7 @@ class Tracker:
         age_known_ms: int = 200,
         gate: float = 16.0,
         gate_low: float = 12.0,
+        nearer: float = 4.0,
         doubt: float = 5.0,
         doubt_again: float = 9.0,
         gate_again: float = 9.0,
@@ -194,6 +224,7 @@ class Tracker:
         self._age_known_ms = age_known_ms
         self._gate = gate
         self._gate_low = gate_low
+        self._nearer = nearer
         self._doubt = doubt
         self._doubt_again = doubt_again
         self._gate_again = gate_again
@@ -214,6 +245,7 @@ class Tracker:
         self._tracks_max = tracks_max
         self._vehicles: list[_Vehicle] = []
         self._now_ms: int | None = None
+        self._before_ms: int | None = None  # the frame before
         self._next_id = 1
 
     def update(self, frame: DetectedFrame) -> list[Track]:
@@ -222,7 +254,8 @@ class Tracker:
         assert self._now_ms is None or now_ms >= self._now_ms, "frame time never steps back"
         before_ms = now_ms if self._now_ms is None else self._now_ms
         elapsed_s = (now_ms - before_ms) / 1000.0
-        self._now_ms = now_ms
+        last_but_one_ms = before_ms if self._before_ms is None else self._before_ms
+        self._now_ms, self._before_ms = now_ms, before_ms
         newborn = spread_of_newborn(min(elapsed_s, NEWBORN_S_MAX))
         for vehicle in self._vehicles:
             hidden = vehicle.seen_ms < before_ms and vehicle.motion.speed == 0.0  # it stood, and was made to rest
@@ -231,14 +264,16 @@ class Tracker:
         high = [d for d in frame.detections if d.score >= self._score_high]
         low = [d for d in frame.detections if self._score_low <= d.score < self._score_high]
         doubt = newborn + self._doubt
-        unseen, strangers = self._associate(self._vehicles, high, self._gate, doubt)
-        lately_ms = min(now_ms - self._lately_ms, before_ms)  # the frame before, however long ago it was
+        lately_ms = min(now_ms - self._lately_ms, last_but_one_ms)  # one frame may miss it, however long ago it was
+        unseen, strangers = self._associate(
+            self._vehicles, high, self._gate, doubt, _Lately(lately_ms, [d.measures for d in low])
+        )
         self._associate([v for v in unseen if v.seen_ms >= lately_ms], low, self._gate_low, doubt)
         lapsed = [v for v in unseen if v.seen_ms < lately_ms and v.weight >= self._weight_again]
         _, strangers = self._associate(lapsed, strangers, self._gate_again, newborn + self._doubt_again)
         for detection in strangers:
             if not self._repeats(detection):
-                self._found(detection)
+                self._found(detection, lately_ms)
         for vehicle in self._vehicles:
             if vehicle.seen_ms != now_ms:
                 vehicle.box = vehicle.motion.box
@@ -254,10 +289,16 @@ class Tracker:
                 self._part_of(v),
                 (v.motion.across.speed, v.motion.bottom.speed),
                 v.born,
+                v.born_on,
             )
             for v in self._vehicles
             if v.known
         ]
+
+    @property
+    def strangers(self) -> list[Box]:
+        """The boxes seen in this frame of what is not known yet: perhaps vehicles."""
+        return [v.box for v in self._vehicles if not v.known and v.seen_ms == self._now_ms]
 
     def _find_again(self, now_ms: int) -> None:
         """Know the vehicles seen well enough by now; one that begins where a lost one must be is that one."""
@@ -285,15 +326,26 @@ class Tracker:
             else:
                 lost.go_on_with(vehicle)
                 self._vehicles.remove(vehicle)
+                for other in self._vehicles:
+                    if vehicle.id in other.born_on:
+                        other.born_on = (*other.born_on, lost.id)
 
     def _associate(
-        self, vehicles: list[_Vehicle], detections: list[Detection], gate: float, doubt: float
+        self,
+        vehicles: list[_Vehicle],
+        detections: list[Detection],
+        gate: float,
+        doubt: float,
+        lately: _Lately | None = None,
     ) -> tuple[list[_Vehicle], list[Detection]]:
-        """Assign detections to vehicles and note the sightings; returns the vehicles and detections left over."""
+        """Assign detections to vehicles and note the sightings; returns the vehicles and detections left over.
+
+        With `lately`, weak boxes may stand in the way, and pieces of those seen since then are put together.
+        """
         assert self._now_ms is not None, "a frame is being handled"
         if not vehicles or not detections:
             return vehicles, detections
-        measured = [((d.x1 + d.x2) / 2.0, d.y2, d.x2 - d.x1, d.y2 - d.y1) for d in detections]
+        measured = [d.measures for d in detections]
         order = sorted(range(len(measured)), key=lambda column: measured[column][0])
         places = [measured[column][0] for column in order]
         pairs: list[Pair] = []
@@ -307,22 +359,39 @@ class Tracker:
             last = bisect_right(places, motion.across.value + reach)
             for column in order[first:last]:
                 surprise = motion.surprise(*measured[column], allowed)
-                if surprise < allowed:
+                if surprise >= allowed:
+                    continue
+                if lately is None or surprise < self._nearer or not lately.nearer(vehicle, surprise - self._nearer):
                     pairs.append((row, column, surprise + motion.spread))
-        made = assign(pairs, doubt)
-        for row, column in made:
-            vehicle = vehicles[row]
-            vehicle.motion.correct(*measured[column])
-            vehicle.see(detections[column], self._now_ms)
-        rows, columns = {row for row, _ in made}, {column for _, column in made}
-        return (
-            [v for row, v in enumerate(vehicles) if row not in rows],
-            [d for column, d in enumerate(detections) if column not in columns],
-        )
+        made = dict(assign(pairs, doubt))
+        taken = set(made.values())
+        strangers = [d for column, d in enumerate(detections) if column not in taken]
+        unseen: list[_Vehicle] = []
+        for row, vehicle in enumerate(vehicles):
+            own = detections[made[row]] if row in made else None
+            if strangers and lately is not None:
+                own, strangers = self._join(vehicle, own, strangers, lately)
+            if own is None:
+                unseen.append(vehicle)
+            else:
+                vehicle.motion.correct(*own.measures)
+                vehicle.see(own, self._now_ms)
+        return unseen, strangers
+
+    def _join(
+        self, vehicle: _Vehicle, own: Detection | None, strangers: list[Detection], lately: _Lately
+    ) -> tuple[Detection | None, list[Detection]]:
+        """What a vehicle is seen by, and the strangers left over: some may be pieces of it."""
+        surprise = self._gate if own is None else vehicle.motion.surprise(*own.measures, self._gate)
+        if surprise < SURPRISE_OF_PIECES_MIN:
+            return own, strangers
+        if own is None and (vehicle.weight < self._weight_known or vehicle.seen_ms < lately.since_ms):
+            return own, strangers
+        return join_pieces(vehicle.motion, own, strangers, surprise)
 
     def _repeats(self, detection: Detection) -> bool:
         """Whether this box mostly repeats a vehicle seen in this very frame (it with its load, or with its shadow)."""
-        area = (detection.x2 - detection.x1) * (detection.y2 - detection.y1)
+        area = detection.area
         for vehicle in self._vehicles:
             if vehicle.seen_ms != self._now_ms:
                 continue
@@ -335,9 +404,11 @@ class Tracker:
                     return True
         return False
 
-    def _found(self, detection: Detection) -> None:
+    def _found(self, detection: Detection, lately_ms: int) -> None:
         assert self._now_ms is not None, "a frame is being handled"
-        vehicle = _Vehicle(self._next_id, (detection.x1, detection.y1, detection.x2, detection.y2), self._now_ms)
+        box = (detection.x1, detection.y1, detection.x2, detection.y2)
+        born_on = [v.id for v in self._vehicles if v.seen_ms >= lately_ms and _shared(v.box, box) > BORN_ON_SHARE]
+        vehicle = _Vehicle(self._next_id, box, self._now_ms, tuple(born_on))
         vehicle.see(detection, self._now_ms)
         self._next_id += 1
         self._vehicles.append(vehicle)
@@ -354,6 +425,7 @@ class Tracker:
             if vehicle.seen_ms >= lately_ms:
                 x1, y1, x2, y2 = vehicle.box
                 wholes.append(((x2 - x1) * (y2 - y1) * self._part_area, x1, y1, x2, y2, vehicle))
+        larger_weak = [(one.area * self._part_area, one) for one in weak]
         wholes.sort(key=lambda whole: -whole[0])
         for scaled_area, x1, y1, x2, y2, part in wholes:
             if part.seen_ms != self._now_ms:
@@ -363,20 +435,18 @@ class Tracker:
             for larger_area, u1, v1, u2, v2, whole in wholes:
                 if larger_area <= area:
                     break
-                if u1 < x < u2 and v1 < y < v2:
+                if u1 < x < u2 and v1 < y < v2 and part.is_kin(whole):
                     shared = (min(x2, u2) - max(x1, u1)) * (min(y2, v2) - max(y1, v1))
                     if shared > self._part_inside * area and whole.weight > self._part_weight * part.weight:
                         part.lie_in(whole)
                         lies = True
                         break
-            if not lies and any(self._covers(box, part.box, area) for box in weak):
+            if not lies and any(larger > area and self._covers(one, part.box, area) for larger, one in larger_weak):
                 part.covered += part.score
 
     def _covers(self, larger: Detection, box: Box, area: float) -> bool:
-        """Whether a box lies in one that is larger than it by as much as a whole is."""
+        """Whether a box of that area lies in a larger one."""
         x1, y1, x2, y2 = box
-        if (larger.x2 - larger.x1) * (larger.y2 - larger.y1) * self._part_area <= area:
-            return False
         across, down = min(x2, larger.x2) - max(x1, larger.x1), min(y2, larger.y2) - max(y1, larger.y1)
         return across > 0.0 and down > 0.0 and across * down > self._part_inside * area
 
@@ -403,6 +473,14 @@ class Tracker:
             living.sort(key=lambda v: (-v.seen_ms, v.id))
             living = sorted(living[: self._tracks_max], key=lambda v: v.id)
         self._vehicles = living
+
+
+def _shared(one: Box, other: Box) -> float:
+    """What two boxes share, of the smaller one."""
+    across, down = min(one[2], other[2]) - max(one[0], other[0]), min(one[3], other[3]) - max(one[1], other[1])
+    if across <= 0.0 or down <= 0.0:
+        return 0.0
+    return across * down / min((one[2] - one[0]) * (one[3] - one[1]), (other[2] - other[0]) * (other[3] - other[1]))
 
 
 def _astray(lost: _Vehicle, found: _Vehicle) -> float:

@@ -402,6 +402,34 @@ def test_a_box_that_loses_a_third_of_itself_on_the_line_does_not_come_back() -> 
     assert [one.direction for one in found] == ["a_to_b"]
 
 
+@pytest.mark.parametrize(("born_on", "numbers"), [((1,), [1]), ((), [1, 2])], ids=["founded there", "came by itself"])
+def test_on_the_ground_of_one_that_counted_only_who_was_first_seen_there_counts_nothing(
+    born_on: tuple[int, ...], numbers: list[int]
+) -> None:
+    watcher = LineWatcher([DECK])
+    found = []
+    for at_ms, x in ((0, 440), (1_000, 540)):
+        found += watcher.update(NOON_MS + at_ms, [sighting((x, 300), at_ms)])
+    for at_ms, x in ((1_100, 488), (2_000, 530)):
+        other = replace(sighting((x, 305), at_ms, number=2), born_on=born_on)
+        found += watcher.update(NOON_MS + at_ms, [sighting((540, 300), at_ms), other])
+    assert [crossing.track for crossing in found] == numbers
+
+
+def test_a_vehicle_whose_lower_part_another_hides_has_not_moved() -> None:
+    """A truck that stands beyond the line, before which a bus drives by: what shows of it seems to stand before it."""
+    level = CountingLine("level", ((0.0, 300.0), (1000.0, 300.0)))
+    boxes = [(100.0, 200.0), *[(250.0, 350.0)] * 5, *[(250.0, 280.0)] * 3, *[(250.0, 350.0)] * 3]
+    bus = (400.0, 280.0, 600.0, 480.0)
+    for strangers, numbers in (([bus], ["a_to_b"]), ([], ["a_to_b", "b_to_a", "a_to_b"])):
+        watcher = LineWatcher([level])
+        found = []
+        for second, (top, bottom) in enumerate(boxes):
+            track = Track(1, (460.0, top, 540.0, bottom), second * 1_000, CAR)
+            found += watcher.update(second * 1_000, [track], strangers if bottom == 280.0 else [])
+        assert [one.direction for one in found] == numbers
+
+
 def test_who_is_lost_on_the_line_while_it_stops_and_seen_there_again_does_not_count_as_gone_on() -> None:
     watcher = LineWatcher([DECK])
     fast = replace(sighting((504, 300), 100), speed=(200.0, 0.0))

@@ -184,6 +184,16 @@ def test_a_car_that_a_truck_overtakes_is_no_part() -> None:
     assert [track.part for track in tracks(film([car, truck]))[-1]] == [False, False]
 
 
+def test_who_came_by_itself_is_no_part_of_the_truck_beside_which_it_drives() -> None:
+    """From a mast, a van lies in the box of the truck in the next lane for as long as they drive abreast."""
+    truck = Detection(400.0, 100.0, 640.0, 300.0, 0.9, "truck")
+    van = [Detection(x, 190.0, x + 100.0, 290.0, 0.9, "van") for x in [*range(100, 420, 40), *[420] * 20]]
+    apart = [at(truck, one, at_ms=200 * number) for number, one in enumerate(van)]
+    assert [track.part_of for track in tracks(apart)[-1]] == [None, None]
+    there = [at(truck, van[-1], at_ms=200 * number) for number in range(20)]
+    assert [(track.part_of, track.born_on) for track in tracks(there)[-1]] == [(None, ()), (1, (1,))]
+
+
 def test_a_vehicle_inside_one_and_then_another_larger_one_is_no_part() -> None:
     """In a queue beside trucks that pass: each hides in its box what stands behind it for a while."""
     car = Detection(100.0, 100.0, 140.0, 130.0, 0.9, "car")
@@ -251,3 +261,51 @@ def test_what_lies_in_larger_weak_boxes_most_of_the_time_is_a_part_of_somebody()
     assert [track.part_of for track in tracks(frames)[-1]] == [SOMEBODY]
     alone = [replace(frame, detections=frame.detections[:1]) for frame in frames]
     assert [track.part_of for track in tracks(alone)[-1]] == [None]
+
+
+# Weak boxes and pieces
+
+
+def at(*found: Detection, at_ms: int) -> DetectedFrame:
+    return DetectedFrame(NOON_MS + at_ms, found)
+
+
+def truck_at(y: float, score: float = 0.9) -> Detection:
+    return Detection(100.0, y, 240.0, y + 130.0, score, "truck")
+
+
+@pytest.mark.parametrize(("weak", "ground"), [([truck_at(111.0, score=0.3)], 241.0), ([], 310.0)])
+def test_a_track_does_not_go_over_to_a_stranger_where_a_weak_box_lies_nearer(
+    weak: list[Detection], ground: float
+) -> None:
+    """A truck that is missed in one frame and weak in the next, when a car comes into the picture before it."""
+    before = [at(truck_at(100.0 + number), at_ms=200 * number) for number in range(10)]
+    car = Detection(130.0, 210.0, 260.0, 315.0, 0.6, "car")
+    (track,) = tracks([*before, at(at_ms=2_000), at(car, *weak, at_ms=2_200)])[-1]
+    assert (track.id, track.seen_ms) == (1, NOON_MS + 2_200)
+    assert abs(track.ground[1] - ground) < 6.0
+
+
+def test_a_weak_box_carries_a_track_on_after_one_frame_without_any_however_long_that_was() -> None:
+    frames = [at(truck_at(100.0), at_ms=300 * number) for number in range(6)]
+    weak = [at(truck_at(100.0, score=0.3), at_ms=2_100)]
+    assert tracks([*frames, at(at_ms=1_800), *weak])[-1][0].seen_ms == NOON_MS + 2_100
+    assert tracks([*frames, at(at_ms=1_700), at(at_ms=1_900), *weak])[-1][0].seen_ms == NOON_MS + 1_500
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        (Detection(100.0, 100.0, 240.0, 150.0, 0.8, "truck"), Detection(102.0, 152.0, 238.0, 230.0, 0.9, "truck")),
+        (Detection(100.0, 100.0, 160.0, 230.0, 0.9, "truck"), Detection(162.0, 102.0, 240.0, 228.0, 0.8, "bus")),
+    ],
+    ids=["above each other", "beside each other"],
+)
+def test_pieces_of_a_box_found_no_track_and_leave_the_vehicle_where_it_is(
+    pieces: tuple[Detection, Detection],
+) -> None:
+    whole = [at(truck_at(100.0), at_ms=200 * number) for number in range(10)]
+    split = [at(*pieces, at_ms=2_000 + 200 * number) for number in range(5)]
+    (track,) = tracks([*whole, *split])[-1]
+    assert (track.id, track.seen_ms) == (1, NOON_MS + 2_800)
+    assert max(abs(a - b) for a, b in zip(track.box, (100.0, 100.0, 240.0, 230.0), strict=True)) < 3.0

@@ -2,7 +2,8 @@
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from math import hypot
 from typing import Any
 
 import numpy as np
@@ -15,14 +16,16 @@ from edge.scoring import Event, Score, pair, score, total
 from edge.stages import build_pipeline
 from tests.scenes.camera import Box
 from tests.scenes.description import Scene
-from tests.scenes.errors import Seen, SeenFrame
+from tests.scenes.errors import Errors, Seen, SeenFrame
 from tests.scenes.traffic import Trip
 from tests.scenes.truth import CLEAR_SHARE, TrueCrossing, crossings_of, line_in_picture, path_of, span_of
 
 STANDING_S = 5.0  # a vehicle whose ground point is as long as this within reach of the line stood on it
 OWNER_MS = 2_000  # a track may go over to another vehicle: whose it was when it crossed is asked of this time around
 OVERLAP_MIN = 0.3  # intersection over union from which a track's box is that of a true vehicle
+HIDDEN_HEIGHTS = 0.5  # who never shows so near to the line, in its own heights, crosses it hidden
 FIGURES = ("crossings", "found", "missed", "extra", "F1", "stood on the line", "counted twice", "of those that stood")
+HIDDEN = "missed that crossed hidden"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +33,8 @@ class Outcome:
     """How a scene was counted.
 
     `twice` are vehicles that counted more often in a direction than they crossed, `twice_standing` those of them that
-    stood on the line.
+    stood on the line. `hidden` are the missed that nobody could have seen cross: in no frame in which their ground
+    point was within half a box height of the line did as much of them show as is ever found (Errors.may_find).
     """
 
     scene: str
@@ -39,6 +43,7 @@ class Outcome:
     score: Score
     twice: int
     twice_standing: int
+    hidden: int = 0
     missed: tuple[TrueCrossing, ...] = field(default=(), repr=False)
     extra: tuple[tuple[Event, int | None], ...] = field(default=(), repr=False)
 
@@ -76,7 +81,9 @@ def count(scene: Scene, trips: Sequence[Trip], frames: Iterable[tuple[SeenFrame,
     owners: dict[int, list[tuple[int, int]]] = {}
     found: list[tuple[Event, int]] = []
     line = line_in_picture(scene)
+    shown: set[int] = set()
     for there, frame in frames:
+        shown |= {one.number for one in there.vehicles if Errors().may_find(one) and _crosses(one.whole, line)}
         step = pipeline.update(frame)
         for track in step.tracks:
             if track.seen_ms == frame.captured_ms and _is_near(track, line):
@@ -86,7 +93,8 @@ def count(scene: Scene, trips: Sequence[Trip], frames: Iterable[tuple[SeenFrame,
         found += [(Event(c.direction, c.label, c.crossed_ms), c.track) for c in step.crossings]
     found += [(Event(c.direction, c.label, c.crossed_ms), c.track) for c in pipeline.close().crossings]
     numbers = [_owner(owners.get(track, []), event.at_ms) for event, track in found]
-    return judge(scene.name, truth_events(scene, trips), [event for event, _ in found], numbers)
+    outcome = judge(scene.name, truth_events(scene, trips), [event for event, _ in found], numbers)
+    return replace(outcome, hidden=len([one for one in outcome.missed if one.number not in shown]))
 
 
 def judge(
@@ -105,17 +113,25 @@ def judge(
         score(true, events),
         len(twice),
         len([number for number in twice if number in stood]),
-        tuple(crossings[row] for row in pairing.missed),
-        tuple((events[column], numbers[column]) for column in pairing.extra),
+        missed=tuple(crossings[row] for row in pairing.missed),
+        extra=tuple((events[column], numbers[column]) for column in pairing.extra),
     )
 
 
 def _is_near(track: Track, line: tuple[tuple[float, float], tuple[float, float]]) -> bool:
     """Within one and a half box heights of the line."""
+    return _heights_away(track.box, line) < 1.5
+
+
+def _crosses(box: Box, line: tuple[tuple[float, float], tuple[float, float]]) -> bool:
+    return _heights_away(box, line) < HIDDEN_HEIGHTS
+
+
+def _heights_away(box: Box, line: tuple[tuple[float, float], tuple[float, float]]) -> float:
     (x1, y1), (x2, y2) = line
-    x, y = track.ground
+    x, y = (box[0] + box[2]) / 2.0, box[3]
     across = (x2 - x1) * (y - y1) - (y2 - y1) * (x - x1)
-    return bool(abs(across) < 1.5 * (track.box[3] - track.box[1]) * np.hypot(x2 - x1, y2 - y1))
+    return abs(across) / (hypot(x2 - x1, y2 - y1) * (box[3] - box[1]))
 
 
 def _owner(sightings: Sequence[tuple[int, int]], at_ms: int) -> int | None:
@@ -141,8 +157,8 @@ def whose(box: Box, vehicles: Sequence[Seen]) -> int | None:
 
 def table_of(outcomes: Sequence[Outcome]) -> str:
     """A Markdown table, with the total below."""
-    rows = [["scene", *FIGURES], ["---"] * (1 + len(FIGURES))]
-    rows += [[o.scene, *figures_of(o)] for o in (*outcomes, all_of(outcomes))]
+    rows = [["scene", *FIGURES, HIDDEN], ["---"] * (2 + len(FIGURES))]
+    rows += [[o.scene, *figures_of(o), str(o.hidden)] for o in (*outcomes, all_of(outcomes))]
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
@@ -155,6 +171,7 @@ def all_of(outcomes: Sequence[Outcome]) -> Outcome:
         total(o.score for o in outcomes),
         sum(o.twice for o in outcomes),
         sum(o.twice_standing for o in outcomes),
+        sum(o.hidden for o in outcomes),
     )
 
 
@@ -173,6 +190,7 @@ def as_json(outcomes: Sequence[Outcome]) -> dict[str, Any]:
             "standing": o.standing,
             "twice": o.twice,
             "twice_standing": o.twice_standing,
+            "hidden": o.hidden,
             **summary_of(o.score),
         }
         for o in outcomes
