@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 from messages import MINUTE_MS, NOON_MS, a_report, blind, received
 
-from collector.alerts.schema import TABLES as ALERT_TABLES
 from collector.cli import main
 from collector.errors import InputError
 from collector.export import COLUMNS
