@@ -150,6 +150,10 @@ class SqliteStore:
         (version,) = self._database.execute("PRAGMA user_version").fetchone()
         (tables,) = self._database.execute("SELECT count(*) FROM sqlite_schema").fetchone()
         known = application == APPLICATION_ID and (version == VERSION or (write and version in UPGRADES))
+        if application == APPLICATION_ID and version in UPGRADES and not write:
+            raise InputError(
+                f"store {self.path} is of version {version}; `crossing-collector run` brings it to version {VERSION}"
+            )
         if tables and not known:
             raise InputError(f"store {self.path} is not a collector's store of version {VERSION}")
         if write:

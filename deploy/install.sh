@@ -1,13 +1,13 @@
 #!/bin/sh
 # Installs the crossing monitor into /opt/crossing-monitor/<version>, upgrades it, rolls it back, removes it.
 #
-#   install.sh install [WHEEL | CHECKOUT] [--wheelhouse DIR] [--python PYTHON] [--csi] [--no-start]
+#   install.sh install [WHEEL | CHECKOUT] [--wheelhouse DIR] [--python PYTHON] [--extras LIST] [--csi] [--no-start]
 #   install.sh rollback
 #   install.sh remove [--purge]
 #
 # `install` is an upgrade too, and may be repeated: what is configured stays. Without WHEEL the checkout is taken in which
 # this script lies. With --wheelhouse nothing is fetched from anywhere. --csi is for a camera on the ribbon: the system's
-# picamera2 is let in. `remove` keeps configuration and outbox, --purge takes them too.
+# picamera2 is let in. --extras names further extras, as collector,alerts. `remove` keeps configuration and outbox, --purge takes them too.
 set -eu
 
 BASE=/opt/crossing-monitor
@@ -66,17 +66,21 @@ start_units() {
 }
 
 install_version() {
-    source="" wheelhouse="" python=python3 csi="" start=yes
+    source="" wheelhouse="" python=python3 extras=setup csi="" start=yes
     while [ $# -gt 0 ]; do
         case $1 in
-            --wheelhouse | --python)
+            --wheelhouse | --python | --extras)
                 [ $# -ge 2 ] || fail "$1 wants a value" 2
-                if [ "$1" = --python ]; then python=$2; else wheelhouse=$(cd -- "$2" && pwd) || exit 2; fi
+                case $1 in
+                    --python) python=$2 ;;
+                    --extras) extras=setup,$2 ;;
+                    *) wheelhouse=$(cd -- "$2" && pwd) || exit 2 ;;
+                esac
                 shift
                 ;;
             --csi) csi=yes ;;
             --no-start) start="" ;;
-            -*) fail "$1 is not known; allowed are --wheelhouse, --python, --csi, --no-start" 2 ;;
+            -*) fail "$1 is not known; allowed are --wheelhouse, --python, --extras, --csi, --no-start" 2 ;;
             *) source=$1 ;;
         esac
         shift
@@ -97,7 +101,7 @@ install_version() {
     set -- --quiet --disable-pip-version-check
     [ -z "$wheelhouse" ] || set -- "$@" --no-index --find-links "$wheelhouse"
     "$python" -m venv ${csi:+--system-site-packages} "$new/trial"
-    "$new/trial/bin/python" -m pip install "$@" "${source}[setup]"
+    "$new/trial/bin/python" -m pip install "$@" "${source}[$extras]"
     version=$("$new/trial/bin/crossing-edge" --version | sed 's/.* //')
     case $version in *[!0-9A-Za-z.+-]* | "") fail "the program calls its version '$version'" ;; esac
 

@@ -165,7 +165,7 @@ def test_a_store_of_the_version_before_is_taken_on_by_who_writes(
             "PRAGMA user_version = 2",
         ):
             database.execute(statement)
-    with pytest.raises(InputError, match="is not a collector's store of version 3"):
+    with pytest.raises(InputError, match="is of version 2; `crossing-collector run` brings it to version 3"):
         SqliteStore(path, write=False)
     with SqliteStore(path) as store:
         assert [state.complete for state in store.rollups()] == [False]
