@@ -7,7 +7,8 @@
 #
 # `install` is an upgrade too, and may be repeated: what is configured stays. Without WHEEL the checkout is taken in which
 # this script lies. With --wheelhouse nothing is fetched from anywhere. --csi is for a camera on the ribbon: the system's
-# picamera2 is let in. --extras names further extras, as collector,alerts. `remove` keeps configuration and outbox, --purge takes them too.
+# picamera2 is let in. --extras names further extras, as collector,alerts. `remove` keeps configuration and outbox,
+# --purge takes them too.
 set -eu
 
 BASE=/opt/crossing-monitor
