@@ -26,12 +26,16 @@ def invitation(server: PageServer, *, lan: bool) -> str:
     )
 
 
+LOOK_UP_S = 0.5
+"""A signal between looking for one and falling asleep is heeded when the wait ends, so waits are short."""
+
+
 def serve_until_told(server: PageServer, *, lan: bool, told: threading.Event | None = None) -> None:
     """Serve until SIGINT or SIGTERM, or until `told`."""
     told = told or threading.Event()
     with server, _signals(told):
         print(f"{invitation(server, lan=lan)}\nCtrl+C ends it.", flush=True)  # noqa: T201  # what the command is for
-        while not told.wait(3600):
+        while not told.wait(LOOK_UP_S):
             pass
 
 
