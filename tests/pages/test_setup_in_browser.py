@@ -227,7 +227,10 @@ def test_either_signal_ends_it_well(number: int, clip: Path, config: Path) -> No
         assert process.stdout is not None
         said = [process.stdout.readline() for _ in range(3)]
         process.send_signal(number)
-        assert process.wait(timeout=20) == 0
+        try:
+            assert process.wait(timeout=20) == 0
+        finally:
+            process.kill()
     assert "ssh -L" in said[1]
     assert said[2] == "Ctrl+C ends it.\n"
 
