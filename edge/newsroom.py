@@ -35,6 +35,7 @@ class Newsroom:
         self._clock = clock
         self._rules = Alerts()
         self._rare: RareClasses | None = None  # until the outbox tells what was seen before
+        self._crossed_ms: tuple[str, dict[str, int]] = "", {}  # in this run, the last of each class
         self._frame: Frame | None = None
 
     def see(self, frame: Frame) -> None:
@@ -75,8 +76,20 @@ class Newsroom:
                 jpeg=base64.b64encode(self.snapshot()).decode("ascii") if config.keep.pictures_leave else "",
             )
             self._post(alert)
+        if self._crossed_ms[0] != run:
+            self._crossed_ms = run, {}
+        for crossing in crossings:
+            self._crossed_ms[1][crossing.label] = max(crossing.crossed_ms, self._crossed_ms[1].get(crossing.label, 0))
         for label in {crossing.label for crossing in crossings} & set(alerts.classes):
             self._outbox.note(NOTE + label, str(rare.seen_ms[label]))
+
+    def correct(self, run: str, off_ms: int) -> None:
+        """What crossed in that run did so `off_ms` later than was thought: its clock was wrong."""
+        of_run, crossed_ms = self._crossed_ms
+        if self._rare is not None and of_run == run:
+            for label in crossed_ms.keys() & self._rare.seen_ms.keys():
+                self._rare.seen_ms[label] = max(self._rare.seen_ms[label], crossed_ms[label] + off_ms)
+                self._outbox.note(NOTE + label, str(self._rare.seen_ms[label]))
 
     def blind(self, kind: str, reason: str, run: str) -> None:
         """Call out that nothing is seen any more, or something again; `kind` is empty where neither is news."""

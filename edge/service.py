@@ -339,6 +339,7 @@ class Service:
             self._synced = True
             try:
                 corrected = self._outbox.correct(old, off_ms)
+                self._newsroom.correct(old, off_ms)
                 log.info("%d reports that were not sent yet are corrected", corrected)
             except WorkError as error:
                 log.warning("reports of %s stay marked as of a clock that was wrong: %s", old, error)

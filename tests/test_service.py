@@ -245,6 +245,17 @@ def test_a_boot_in_1970_that_synchronises_is_corrected_before_it_is_sent(tmp_pat
     assert ended.total.since >= "2026"
 
 
+def test_who_crossed_before_the_clock_was_right_is_no_news_of_1970_afterwards(tmp_path: Path, manifest: Path) -> None:
+    def synchronise(film: Film) -> None:
+        film.off_ms, film.is_synced = EPOCH_MS, True
+
+    script = [*empty(20), *passing(), *empty(20), synchronise, *empty(20), *passing(), *empty(20)]
+    alerts = Alerts(classes=("truck",), quiet_days=1)
+    ended = run(tmp_path, manifest, script, anchor_ms=0, is_synced=False, alerts=alerts)
+    assert ended.counted() == 2
+    assert [said["before"] for _, said in ended.others] == [None]
+
+
 def test_another_resolution_begins_a_new_run_and_goes_on_counting(tmp_path: Path, manifest: Path) -> None:
     larger = passing(40, size=(WIDTH * 2, HEIGHT * 2))
     ended = run(tmp_path, manifest, [*passing(), *empty(20), *larger])
