@@ -178,50 +178,63 @@ def window(recent: Sequence[Hour], length: int, rules: Rules) -> Window | None:
     )
 
 
+class _Sign(msgspec.Struct, frozen=True):
+    """What a window says of a surge or a drop: that there is one; that it could deny one, and that it does."""
+
+    seen: Window
+    told: bool
+    could: bool
+    back: bool
+
+
 def _surge(state: FlowState, hour: Hour, about: About) -> list[Finding]:
-    rule, found = about.rules.surge, []
+    rule, sign = about.rules.surge, None
     seen = window(state.recent, rule.hours, about.rules)
     if seen is not None:
-        told = (
-            seen.score >= rule.score
+        sign = _Sign(
+            seen=seen,
+            told=seen.score >= rule.score
             and seen.number >= rule.factor * seen.usual
-            and seen.number - seen.usual >= rule.vehicles_min
+            and seen.number - seen.usual >= rule.vehicles_min,
+            could=2 * seen.usual >= rule.score * seen.spread,
+            back=seen.number < (1 + (rule.factor - 1) / 2) * seen.usual,
         )
-        could = 2 * seen.usual >= rule.score * seen.spread
-        back = seen.number < (1 + (rule.factor - 1) / 2) * seen.usual
-        if told:
-            if state.surge_ms is None:
-                state.surge_ms, state.strongest = seen.from_ms, 0.0
-            found += _told("surge", state, seen, state.surge_ms, about)
-        elif state.surge_ms is not None:
-            state.denied = state.denied + 1 if could and back else 0 if could else state.denied
-    if state.surge_ms is not None and _ended(state, hour):
-        state.surge_ms = None
-        found.append(_over("surge", about.subject, hour.end_ms, _back(seen, about)))
+    state.surge_ms, found = _follow("surge", state.surge_ms, sign, state, hour=hour, about=about)
     return found
 
 
 def _drop(state: FlowState, hour: Hour, about: About) -> list[Finding]:
-    rule, found = about.rules.drop, []
+    rule, sign = about.rules.drop, None
     seen = window(state.recent, rule.hours, about.rules)
     if seen is not None:
-        told = (
-            -seen.score >= rule.score
+        sign = _Sign(
+            seen=seen,
+            told=-seen.score >= rule.score
             and seen.number <= rule.share_max * seen.usual
-            and seen.usual - seen.number >= rule.vehicles_min
+            and seen.usual - seen.number >= rule.vehicles_min,
+            could=seen.usual >= rule.score * seen.spread,
+            back=seen.number > (1 + rule.share_max) / 2 * seen.usual,
         )
-        could = seen.usual >= rule.score * seen.spread
-        back = seen.number > (1 + rule.share_max) / 2 * seen.usual
-        if told:
-            if state.drop_ms is None:
-                state.drop_ms, state.strongest = seen.from_ms, 0.0
-            found += _told("drop", state, seen, state.drop_ms, about)
-        elif state.drop_ms is not None:
-            state.denied = state.denied + 1 if could and back else 0 if could else state.denied
-    if state.drop_ms is not None and _ended(state, hour):
-        state.drop_ms = None
-        found.append(_over("drop", about.subject, hour.end_ms, _back(seen, about)))
+    state.drop_ms, found = _follow("drop", state.drop_ms, sign, state, hour=hour, about=about)
     return found
+
+
+def _follow(
+    kind: str, since_ms: int | None, sign: _Sign | None, state: FlowState, *, hour: Hour, about: About
+) -> tuple[int | None, list[Finding]]:
+    """Open, go on or end a surge or a drop that lasts since `since_ms`: since when it lasts now, and what to tell."""
+    found: list[Finding] = []
+    if sign is not None:
+        if sign.told:
+            if since_ms is None:
+                since_ms, state.strongest = sign.seen.from_ms, 0.0
+            found += _told(kind, state, sign.seen, since_ms, about)
+        elif since_ms is not None and sign.could:
+            state.denied = state.denied + 1 if sign.back else 0
+    if since_ms is not None and _ended(state, hour):
+        since_ms = None
+        found.append(_over(kind, about.subject, hour.end_ms, _back(None if sign is None else sign.seen, about)))
+    return since_ms, found
 
 
 def _told(kind: str, state: FlowState, seen: Window, at_ms: int, about: About) -> list[Finding]:
