@@ -109,8 +109,11 @@ def _show_flows(store: Store, sites: Sites, given: argparse.Namespace) -> None:
         for site, whole in _axes(reading, sites, given, given.interval):
             scope = Scope(site=site, device=given.device, line=given.line)
             if given.daylight:
-                from collector.views.daylight import day_split  # noqa: PLC0415  # needs a library of the sun
-
+                try:
+                    from collector.views.daylight import day_split  # noqa: PLC0415  # needs a library of the sun
+                except ModuleNotFoundError as error:
+                    needs = "--daylight needs astral: pip install 'crossing-monitor[collector]'"
+                    raise InputError(f"{needs} ({error})") from error
                 told = sites.get(site, NOWHERE)
                 splits.append(day_split(reading, scope, whole, told, scheme=given.scheme, estimate=given.estimate))
                 continue

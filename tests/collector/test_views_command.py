@@ -3,6 +3,7 @@
 import csv
 import json
 import sqlite3
+import sys
 from io import StringIO
 from pathlib import Path
 
@@ -118,6 +119,15 @@ def test_export_as_csv_and_json_lines_say_the_same(
         "vehicles": "6", "state": "partial", "watched_ms": "180000", "span_ms": "3600000", "watched_share": "0.05",
         "estimate": "", "tonnes": "",
     }  # fmt: skip
+
+
+def test_what_an_install_without_the_extra_lacks_is_told_in_one_sentence(
+    config: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "astral", None)
+    monkeypatch.delitem(sys.modules, "collector.views.daylight", raising=False)
+    assert main(["totals", *config, *SPAN, "--interval", "day", "--daylight"]) == 2
+    assert "--daylight needs astral: pip install 'crossing-monitor[collector]'" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("kind", ["parquet", "arrow"])
