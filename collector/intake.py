@@ -5,7 +5,8 @@ The order of the work:
    follows is a plain read, change, write.
 2. Reports are sifted by their key: new, known, or another one under a known key.
 3. New reports and their counts are added. A report's lines, directions and classes are its layout, so a count of zero
-   is told from a line that nobody watched, and only counts above zero need a row. The roll-ups follow.
+   is told from a line that nobody watched, and only counts above zero need a row. Queue zones are a row each. The
+   roll-ups follow.
 4. The journals move on: what is missing, what came late, what was asked for or is gone.
 5. What a device said last, how late it reports; what it called out; refusals, the last so many.
 """
@@ -23,6 +24,7 @@ from collector.names import Names
 from collector.rollups import Marks, Rollups
 from collector.store import Asked, Gone, Hurried, Item, RollupState, Tally
 from collector.tables import ReportRow, Tables
+from collector.zone_rollups import fill_zones, zones_of
 from edge.delivery.report import Report, decode, milliseconds_of
 
 _INFO = "(SELECT payload FROM said WHERE device_id = device.id AND channel = 'info')"
@@ -90,19 +92,22 @@ class Intake:
     def rebuild(self, device_id: int) -> None:
         """Sum up all reports of a device anew, inside a transaction that the store opened."""
         self._hold([device_id])
-        ((site, payload),) = self._tables.rows(f"SELECT site, {_INFO} FROM device WHERE id = ?", (device_id,))
+        query = f"SELECT site, {_INFO}, zones_filled FROM device WHERE id = ?"
+        ((site, payload, zones_filled),) = self._tables.rows(query, (device_id,))
+        if not zones_filled:
+            fill_zones(self._tables, self._names, device_id)
+            self._tables.many("UPDATE device SET zones_filled = 1 WHERE id = ?", [(device_id,)])
         self._rollups.rebuild(device_id, Marks(time_zone=self._rollups.wanted(site, payload)))
 
     def rollups(self) -> list[RollupState]:
         """How far the roll-ups of every device go."""
         rows = self._tables.rows(
-            f"SELECT id, site, device, time_zone, {_INFO}, hours_ms, newest_start_ms FROM device ORDER BY site, device"
+            f"SELECT id, site, device, time_zone, {_INFO}, zones_filled = 1 AND (hours_ms IS NOT NULL"
+            " OR newest_start_ms IS NULL) FROM device ORDER BY site, device"
         )
         return [
-            RollupState(
-                id_, site, device, time_zone, self._rollups.wanted(site, info), hours is not None or newest is None
-            )
-            for id_, site, device, time_zone, info, hours, newest in rows
+            RollupState(id_, site, device, time_zone, self._rollups.wanted(site, info), bool(complete))
+            for id_, site, device, time_zone, info, complete in rows
         ]
 
     def _hold(self, device_ids: Sequence[int]) -> tuple[dict[int, Lateness], dict[int, Marks]]:
@@ -150,18 +155,21 @@ class Intake:
                 layout_id, series = self._names.shape(device_id, report.lines)
                 numbers = [n for ways in report.lines.values() for labels in ways.values() for n in labels.values()]
                 counts = [(of, n) for of, n in zip(series, numbers, strict=True) if n]
+            start_ms = start_ms_of(report.start)
+            zones = {"start_ms": start_ms, "seq": seq, "run_id": run_id, "watched_ms": report.watched_ms}
             rows.append(
                 ReportRow(
                     device_id,
                     run_id,
                     seq,
-                    start_ms_of(report.start),
+                    start_ms,
                     report.width_ms,
                     report.watched_ms,
                     layout_id,
                     now_ms,
                     received.payload,
                     counts,
+                    zones_of(self._names, report.zones, device_id=device_id, **zones) if report.zones else [],
                 )
             )
         if rows:

@@ -1,14 +1,15 @@
-"""The tables of the collector's store in PostgreSQL, version 2, in a schema of their own: `crossing`.
+"""The tables of the collector's store in PostgreSQL, version 3, in a schema of their own: `crossing`.
 
-`report` and `vehicles` are partitioned by the start of the bucket, a month each, made when first needed. A key that is
-unique over all partitions has to hold the partition's column, so the key of a report is a table of its own.
+`report`, `vehicles` and `zone_report` are partitioned by the start of the bucket, a month each, made when first needed.
+A key that is unique over all partitions has to hold the partition's column, so the key of a report is a table of its
+own.
 """
 
 from datetime import UTC, datetime
 
 from collector.alerts import schema as alerts
 
-VERSION = 2
+VERSION = 3
 MONTHS_FROM = 2020
 MONTHS_UNTIL = 2100
 """Years with partitions; a report of any other time (a clock that was never set) goes to the default partition."""
@@ -24,6 +25,7 @@ CREATE TABLE device (
   heard_ms BIGINT, newest_start_ms BIGINT, newest_width_ms BIGINT, late_ms BIGINT,
   worst_ms BIGINT, worst_at_ms BIGINT, clock_synced INT,
   time_zone TEXT, hours_ms BIGINT, days_ms BIGINT,
+  zones_filled INT NOT NULL DEFAULT 1,
   UNIQUE (site, device)
 );
 CREATE TABLE run (
@@ -90,6 +92,7 @@ CREATE TABLE refusal (
   received_ms BIGINT NOT NULL, topic TEXT NOT NULL, reason TEXT NOT NULL, payload BYTEA NOT NULL
 );
 {rollups}
+{zones}
 INSERT INTO version VALUES ({version});
 """
 ROLLUPS = """
@@ -104,28 +107,77 @@ CREATE TABLE rollup_vehicles (
   PRIMARY KEY (level, series_id, start_ms)
 );
 """
+ZONES = """
+CREATE TABLE zone (
+  id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  device_id BIGINT NOT NULL REFERENCES device, name TEXT NOT NULL,
+  UNIQUE (device_id, name)
+);
+CREATE TABLE zone_report (
+  zone_id BIGINT NOT NULL, start_ms BIGINT NOT NULL,
+  watched_ms BIGINT NOT NULL, standing_ms BIGINT NOT NULL, standing_max INT NOT NULL,
+  entered INT NOT NULL, departed INT NOT NULL, waited INT NOT NULL,
+  wait_p50_ms BIGINT NOT NULL, wait_p90_ms BIGINT NOT NULL, wait_max_ms BIGINT NOT NULL, queue_m DOUBLE PRECISION,
+  end_seq BIGINT NOT NULL, end_run_id BIGINT NOT NULL,
+  standing_end INT NOT NULL, parked_end INT NOT NULL,
+  PRIMARY KEY (zone_id, start_ms, end_seq, end_run_id)
+) {partitioned};
+CREATE TABLE rollup_zone (
+  level SMALLINT NOT NULL, zone_id BIGINT NOT NULL REFERENCES zone, start_ms BIGINT NOT NULL,
+  reports BIGINT NOT NULL, watched_ms BIGINT NOT NULL,
+  standing_ms BIGINT NOT NULL, standing_max INT NOT NULL,
+  entered BIGINT NOT NULL, departed BIGINT NOT NULL, waited BIGINT NOT NULL,
+  wait_p50_ms BIGINT NOT NULL, wait_p90_ms BIGINT NOT NULL, wait_max_ms BIGINT NOT NULL, queue_m DOUBLE PRECISION,
+  end_ms BIGINT NOT NULL, end_seq BIGINT NOT NULL, end_run_id BIGINT NOT NULL,
+  standing_end INT NOT NULL, parked_end INT NOT NULL,
+  PRIMARY KEY (level, zone_id, start_ms)
+);
+"""
+PARTITIONED = "PARTITION BY RANGE (start_ms)"
+ADD_ZONES = f"""
+ALTER TABLE device ADD COLUMN zones_filled INT NOT NULL DEFAULT 1;
+UPDATE device SET zones_filled = 0;
+{ZONES.format(partitioned=PARTITIONED)}
+DO $$
+DECLARE one RECORD;
+BEGIN
+  FOR one IN SELECT relname, pg_get_expr(relpartbound, oid) AS bound FROM pg_inherits JOIN pg_class ON oid = inhrelid
+    WHERE inhparent = 'crossing.report'::regclass AND relpartbound IS NOT NULL
+  LOOP
+    EXECUTE format('CREATE TABLE %I PARTITION OF zone_report %s', 'zone_' || one.relname, one.bound);
+  END LOOP;
+  IF to_regclass('crossing.zone_report_default') IS NULL THEN
+    CREATE TABLE zone_report_default PARTITION OF zone_report DEFAULT;
+  END IF;
+END $$;
+"""
+"""To a store that has none; it gets the partitions that `report` has, because what is there is to be filled in."""
 UPGRADES = {
     1: "ALTER TABLE device ADD COLUMN time_zone TEXT, ADD COLUMN hours_ms BIGINT, ADD COLUMN days_ms BIGINT;"
     + ROLLUPS
     + alerts.POSTGRES
-    + "UPDATE version SET version = 2;"
+    + "UPDATE version SET version = 2;",
+    2: ADD_ZONES + "UPDATE version SET version = 3;",
 }
 """By the version that is found: what makes the next one of it. Reports are summed up by `Store.rebuild`."""
 DEFAULTS = """
 CREATE TABLE report_default PARTITION OF report DEFAULT;
 CREATE TABLE vehicles_default PARTITION OF vehicles DEFAULT;
+CREATE TABLE zone_report_default PARTITION OF zone_report DEFAULT;
 """
 HYPERTABLES = """
 CREATE EXTENSION IF NOT EXISTS timescaledb;
 SELECT create_hypertable('crossing.report', 'start_ms', chunk_time_interval => {month_ms});
 SELECT create_hypertable('crossing.vehicles', 'start_ms', chunk_time_interval => {month_ms});
+SELECT create_hypertable('crossing.zone_report', 'start_ms', chunk_time_interval => {month_ms});
 """
 
 
 def creation(*, timescale: bool) -> str:
     """All of the statements that make the tables."""
-    partitioned = "" if timescale else "PARTITION BY RANGE (start_ms)"
-    tables = TABLES.format(partitioned=partitioned, rollups=ROLLUPS, version=VERSION) + alerts.POSTGRES
+    partitioned = "" if timescale else PARTITIONED
+    zones = ZONES.format(partitioned=partitioned)
+    tables = TABLES.format(partitioned=partitioned, rollups=ROLLUPS, zones=zones, version=VERSION) + alerts.POSTGRES
     return tables + (HYPERTABLES.format(month_ms=MONTH_MS) if timescale else DEFAULTS)
 
 
@@ -136,6 +188,9 @@ def month_of(start_ms: int) -> tuple[int, int] | None:
         return None
     day = datetime.fromtimestamp(days * 86_400, tz=UTC)
     return (day.year, day.month) if MONTHS_FROM <= day.year < MONTHS_UNTIL else None
+
+
+TABLES_OF_A_MONTH = ("report", "vehicles", "zone_report")
 
 
 def partition(table: str, month: tuple[int, int]) -> str:

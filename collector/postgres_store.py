@@ -21,7 +21,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from collector.errors import CollectorError, InputError
 from collector.ingest import Received, Refusal
 from collector.intake import Intake, start_ms_of
-from collector.postgres_schema import UPGRADES, VERSION, creation, month_of, partition
+from collector.postgres_schema import TABLES_OF_A_MONTH, UPGRADES, VERSION, creation, month_of, partition
 from collector.store import (
     DUE,
     TOO_LONG,
@@ -34,11 +34,16 @@ from collector.store import (
     due_parameters,
 )
 from collector.tables import ReportRow
+from collector.zone_rollups import STORED, stored
 
 _LOG = logging.getLogger(__name__)
 CONNECT_WAIT_S = 10
 STATEMENT_WAIT_MS = 60_000
 """For one statement, waiting for locks included: then the batch is rolled back and tried again."""
+_ZONE_TYPES = [
+    *("int8", "int8", "int8", "int8", "int4", "int4", "int4", "int4", "int8", "int8", "int8", "float8"),
+    *("int8", "int8", "int4", "int4"),
+]
 _CREATING = 0x43524F53  # the advisory lock under which tables and partitions are made
 _UNSTORABLE = (
     psycopg.DataError,
@@ -190,7 +195,7 @@ class PostgresStore:
             return
         months = {month_of(start_ms_of(item.report.start)) for item in batch if isinstance(item, Received)}
         for month in sorted(month for month in months if month is not None and month not in self._partitions):
-            for table in ("report", "vehicles"):
+            for table in TABLES_OF_A_MONTH:
                 query = f"SELECT to_regclass('crossing.{table}_{month[0]}_{month[1]:02}') IS NOT NULL"
                 if database.execute(sql.SQL(query)).fetchall() != [(True,)]:
                     with database.transaction():
@@ -268,6 +273,11 @@ class _Tables:
                 for report in reports:
                     for series, number in report.counts:
                         copy.write_row((series, report.start_ms, number))
+            if zones := [stored(*one) for report in reports for one in report.zones]:
+                with cursor.copy(f"COPY zone_report ({', '.join(STORED)}) FROM STDIN (FORMAT BINARY)") as copy:
+                    copy.set_types(_ZONE_TYPES)
+                    for row in zones:
+                        copy.write_row(row)
 
 
 def _create(database: "psycopg.Connection[tuple[Any, ...]]") -> None:

@@ -1,9 +1,9 @@
-"""The tables of the collector's store in SQLite, version 3, and how an older store becomes one."""
+"""The tables of the collector's store in SQLite, version 4, and how an older store becomes one."""
 
 from collector.alerts import schema as alerts
 
 APPLICATION_ID = 0x43524F53  # "CROS", in the header of the file
-VERSION = 3
+VERSION = 4
 _ROLLUPS = (  # level 1: hours, 2: days; layout_id 0: blind
     """CREATE TABLE rollup_watched (
       level INTEGER NOT NULL, device_id INTEGER NOT NULL REFERENCES device,
@@ -17,6 +17,32 @@ _ROLLUPS = (  # level 1: hours, 2: days; layout_id 0: blind
       PRIMARY KEY (level, series_id, start_ms)
     ) WITHOUT ROWID""",
 )
+_ZONES = (  # in the order of collector.zone_sums.ZoneSums
+    """CREATE TABLE zone (
+      id INTEGER PRIMARY KEY,
+      device_id INTEGER NOT NULL REFERENCES device, name TEXT NOT NULL,
+      UNIQUE (device_id, name)
+    )""",
+    """CREATE TABLE zone_report (
+      zone_id INTEGER NOT NULL REFERENCES zone, start_ms INTEGER NOT NULL,
+      watched_ms INTEGER NOT NULL, standing_ms INTEGER NOT NULL, standing_max INTEGER NOT NULL,
+      entered INTEGER NOT NULL, departed INTEGER NOT NULL, waited INTEGER NOT NULL,
+      wait_p50_ms INTEGER NOT NULL, wait_p90_ms INTEGER NOT NULL, wait_max_ms INTEGER NOT NULL, queue_m REAL,
+      end_seq INTEGER NOT NULL, end_run_id INTEGER NOT NULL,
+      standing_end INTEGER NOT NULL, parked_end INTEGER NOT NULL,
+      PRIMARY KEY (zone_id, start_ms, end_seq, end_run_id)
+    ) WITHOUT ROWID""",
+    """CREATE TABLE rollup_zone (
+      level INTEGER NOT NULL, zone_id INTEGER NOT NULL REFERENCES zone, start_ms INTEGER NOT NULL,
+      reports INTEGER NOT NULL, watched_ms INTEGER NOT NULL,
+      standing_ms INTEGER NOT NULL, standing_max INTEGER NOT NULL,
+      entered INTEGER NOT NULL, departed INTEGER NOT NULL, waited INTEGER NOT NULL,
+      wait_p50_ms INTEGER NOT NULL, wait_p90_ms INTEGER NOT NULL, wait_max_ms INTEGER NOT NULL, queue_m REAL,
+      end_ms INTEGER NOT NULL, end_seq INTEGER NOT NULL, end_run_id INTEGER NOT NULL,
+      standing_end INTEGER NOT NULL, parked_end INTEGER NOT NULL,
+      PRIMARY KEY (level, zone_id, start_ms)
+    ) WITHOUT ROWID""",
+)
 UPGRADES = {
     2: (
         "ALTER TABLE device ADD COLUMN time_zone TEXT",
@@ -25,7 +51,13 @@ UPGRADES = {
         *_ROLLUPS,
         *alerts.SQLITE,
         "PRAGMA user_version = 3",
-    )
+    ),
+    3: (
+        "ALTER TABLE device ADD COLUMN zones_filled INTEGER NOT NULL DEFAULT 1",
+        "UPDATE device SET zones_filled = 0",
+        *_ZONES,
+        "PRAGMA user_version = 4",
+    ),
 }
 """By the version that is found: what makes the next one of it. Reports are summed up by `Store.rebuild`."""
 STATEMENTS = (
@@ -38,6 +70,7 @@ STATEMENTS = (
       newest_start_ms INTEGER, newest_width_ms INTEGER, late_ms INTEGER,
       worst_ms INTEGER, worst_at_ms INTEGER, clock_synced INTEGER,
       time_zone TEXT, hours_ms INTEGER, days_ms INTEGER,    -- of its roll-ups
+      zones_filled INTEGER NOT NULL DEFAULT 1,  -- 0: `zone_report` lacks what came before there was one
       UNIQUE (site, device)
     )""",
     """CREATE TABLE run (
@@ -108,5 +141,6 @@ STATEMENTS = (
       received_ms INTEGER NOT NULL, topic TEXT NOT NULL, reason TEXT NOT NULL, payload BLOB NOT NULL
     )""",
     *_ROLLUPS,
+    *_ZONES,
     *alerts.SQLITE,
 )

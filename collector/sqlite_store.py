@@ -29,6 +29,7 @@ from collector.store import (
     due_parameters,
 )
 from collector.tables import ReportRow
+from collector.zone_rollups import stored
 
 CACHE_KIB = 65_536
 """Pages of the file that are held in memory."""
@@ -247,3 +248,5 @@ class _Tables:
                 for series, number in report.counts
             ],
         )
+        if zones := [stored(*one) for report in reports for one in report.zones]:
+            self.many(f"INSERT INTO zone_report VALUES ({', '.join('?' * len(zones[0]))})", zones)

@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol
 
+from collector.zone_sums import ZoneSums
+
 
 class ReportRow(NamedTuple):
-    """A report that is new, with its counts above zero as (series, vehicles)."""
+    """A report that is new, with its counts above zero as (series, vehicles), and its zones by their ids."""
 
     device_id: int
     run_id: int
@@ -17,6 +19,7 @@ class ReportRow(NamedTuple):
     received_ms: int
     payload: bytes
     counts: list[tuple[int, int]]
+    zones: list[tuple[int, ZoneSums]]
 
 
 class Tables(Protocol):
@@ -38,4 +41,4 @@ class Tables(Protocol):
         """Run id, seq and payload of the reports that are stored of these runs and numbers."""
 
     def add(self, reports: Sequence[ReportRow]) -> None:
-        """Insert them and their counts."""
+        """Insert them, their counts and their zones."""

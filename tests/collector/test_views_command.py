@@ -16,6 +16,9 @@ from collector.export import COLUMNS
 from collector.sqlite_store import SqliteStore
 
 NEWER = (
+    "rollup_zone",
+    "zone_report",
+    "zone",
     "rollup_watched",
     "rollup_vehicles",
     "device_alert",
@@ -25,7 +28,9 @@ NEWER = (
     "telling",
     "delivery",
 )
-"""The tables that the version before did not have."""
+"""The tables that the first version did not have."""
+NEWER_COLUMNS = ("time_zone", "hours_ms", "days_ms", "zones_filled")
+"""Those of the table of devices."""
 
 
 @pytest.fixture
@@ -161,7 +166,7 @@ def test_rollup_tells_a_zone_that_was_changed_and_rebuild_sums_up_in_it(
     assert said(capsys, "totals", *config, "--interval", "day") == before
 
 
-def test_a_store_of_the_version_before_is_taken_on_by_who_writes(
+def test_a_store_of_the_first_version_is_taken_on_by_who_writes(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "old.sqlite"
@@ -171,24 +176,25 @@ def test_a_store_of_the_version_before_is_taken_on_by_who_writes(
     with sqlite3.connect(path) as database:
         for statement in (
             *(f"DROP TABLE {name}" for name in NEWER),
-            *(f"ALTER TABLE device DROP COLUMN {name}" for name in ("time_zone", "hours_ms", "days_ms")),
+            *(f"ALTER TABLE device DROP COLUMN {name}" for name in NEWER_COLUMNS),
             "PRAGMA user_version = 2",
         ):
             database.execute(statement)
-    with pytest.raises(InputError, match="is of version 2; `crossing-collector run` brings it to version 3"):
+    with pytest.raises(InputError, match="is of version 2; `crossing-collector run` brings it to version 4"):
         SqliteStore(path, write=False)
     with SqliteStore(path) as store:
         assert [state.complete for state in store.rollups()] == [False]
     assert said(capsys, "totals", "--store", str(path), "--interval", "day") == before
     with SqliteStore(path) as store:  # a report that comes before anybody summed up loses nothing
         store.commit([received(a_report(60 * 40))], now_ms=NOON_MS)
-        assert [state.complete for state in store.rollups()] == [True]
     kept = said(capsys, "totals", "--store", str(path), "--interval", "day")
     said(capsys, "rollup", "--store", str(path), "--rebuild")
+    with SqliteStore(path) as store:
+        assert [state.complete for state in store.rollups()] == [True]
     assert said(capsys, "totals", "--store", str(path), "--interval", "day") == kept
 
 
-def test_postgresql_of_the_version_before_is_taken_on(postgres_url: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_postgresql_of_the_first_version_is_taken_on(postgres_url: str, capsys: pytest.CaptureFixture[str]) -> None:
     import psycopg  # noqa: PLC0415
 
     from collector.postgres_store import PostgresStore  # noqa: PLC0415
@@ -199,7 +205,7 @@ def test_postgresql_of_the_version_before_is_taken_on(postgres_url: str, capsys:
     with psycopg.connect(postgres_url, autocommit=True) as database:
         database.execute("SET search_path TO crossing")
         database.execute(f"DROP TABLE {', '.join(NEWER)} CASCADE")
-        database.execute("ALTER TABLE device DROP COLUMN time_zone, DROP COLUMN hours_ms, DROP COLUMN days_ms")
+        database.execute(f"ALTER TABLE device {', '.join(f'DROP COLUMN {name}' for name in NEWER_COLUMNS)}")
         database.execute("UPDATE version SET version = 1")
     with PostgresStore(postgres_url) as store:
         assert [state.complete for state in store.rollups()] == [False]
