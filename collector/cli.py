@@ -16,7 +16,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from collector import token_command, views_command
+from collector import pack_command, token_command, views_command
 from collector.alerts.book import acknowledge, alerts, deliveries
 from collector.alerts.channels import Channel, Mqtt, apprise_channels
 from collector.alerts.thread import AlertThread
@@ -28,12 +28,13 @@ from collector.devices import devices, gaps
 from collector.errors import CollectorError, InputError
 from collector.export import FORMATS
 from collector.moments import Moment
+from collector.packing import Packer
 from collector.serving import serving
 from collector.show import zones_as_json, zones_as_table
 from collector.show_alerts import alerts_as_json, alerts_as_table
 from collector.show_devices import devices_as_json, devices_as_table, gaps_as_json, gaps_as_table
 from collector.show_rollups import rollups_as_json, rollups_as_table
-from collector.store import POSTGRES, Store, open_store
+from collector.store import POSTGRES, Keeping, Store, open_store
 from collector.subscriber import Subscriber
 from collector.views.places import Sites
 from collector.views.results import Scope
@@ -71,6 +72,7 @@ def _run(arguments: argparse.Namespace) -> None:
             batch_max=configuration.batch_max,
             on_commit=board.committed,
             on_glimpse=board.take,
+            between=Packer(store, configuration.keeping, SystemClock()).step,
         )
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: subscriber.stop())
@@ -156,6 +158,12 @@ def _rollup(arguments: argparse.Namespace) -> None:
         print("no device has said anything yet", file=sys.stderr)
 
 
+def _pack(arguments: argparse.Namespace) -> None:
+    keeping = Keeping() if arguments.config is None else load(arguments.config).keeping
+    with _store_and_sites(arguments, write=True) as (store, _):
+        pack_command.pack(store, keeping, as_json=arguments.json)
+
+
 def _zones(arguments: argparse.Namespace) -> None:
     with _store_of(arguments) as store:
         found = last_zones(store, site=arguments.site, device=arguments.device)
@@ -224,6 +232,7 @@ _COMMANDS = {
     "gaps": _gaps,
     "export": _export,
     "rollup": _rollup,
+    "pack": _pack,
     "token": token_command.token,
     "alerts": _alerts,
 }
@@ -294,6 +303,9 @@ def _parser() -> argparse.ArgumentParser:
     _add_where(sums_kept)
     sums_kept.add_argument("--rebuild", action="store_true", help="sum up all reports anew, device by device")
     sums_kept.add_argument("--json", action="store_true", help="one JSON object")
+    packs = commands.add_parser("pack", help="pack the messages of past days now, and delete those of long ago")
+    _add_where(packs)
+    packs.add_argument("--json", action="store_true", help="one JSON object")
     token_command.add_parser(commands)
     return parser
 

@@ -1,8 +1,8 @@
 """The tables of the collector's store in PostgreSQL, version 3, in a schema of their own: `crossing`.
 
-`report`, `vehicles` and `zone_report` are partitioned by the start of the bucket, a month each, made when first needed.
-A key that is unique over all partitions has to hold the partition's column, so the key of a report is a table of its
-own.
+`report`, `vehicles` and `zone_report` are partitioned by the start of the bucket, a month each, made when first needed;
+`message` by the day on which it came. A key that is unique over all partitions has to hold the partition's column, so
+the key of a report is a table of its own.
 """
 
 from datetime import UTC, datetime
@@ -26,6 +26,7 @@ CREATE TABLE device (
   worst_ms BIGINT, worst_at_ms BIGINT, clock_synced INT,
   time_zone TEXT, hours_ms BIGINT, days_ms BIGINT,
   zones_filled INT NOT NULL DEFAULT 1,
+  unpacked_ms BIGINT,
   UNIQUE (site, device)
 );
 CREATE TABLE run (
@@ -57,7 +58,8 @@ CREATE TABLE report_key (
 CREATE TABLE report (
   device_id BIGINT NOT NULL, run_id BIGINT NOT NULL, seq BIGINT NOT NULL,
   start_ms BIGINT NOT NULL, width_ms BIGINT NOT NULL, watched_ms BIGINT NOT NULL,
-  layout_id BIGINT, received_ms BIGINT NOT NULL, payload BYTEA NOT NULL
+  layout_id BIGINT, received_ms BIGINT NOT NULL,
+  payload BYTEA
 ) {partitioned};
 CREATE INDEX report_time ON report (device_id, start_ms);
 CREATE TABLE vehicles (
@@ -93,6 +95,7 @@ CREATE TABLE refusal (
 );
 {rollups}
 {zones}
+{packing}
 INSERT INTO version VALUES ({version});
 """
 ROLLUPS = """
@@ -133,6 +136,35 @@ CREATE TABLE rollup_zone (
   PRIMARY KEY (level, zone_id, start_ms)
 );
 """
+PACKING = """
+CREATE TABLE message (
+  day INT NOT NULL, device_id BIGINT NOT NULL, run_id BIGINT NOT NULL, seq BIGINT NOT NULL, start_ms BIGINT NOT NULL,
+  payload BYTEA NOT NULL
+) PARTITION BY LIST (day);
+CREATE TABLE message_default PARTITION OF message DEFAULT;
+CREATE INDEX message_time ON message (device_id, start_ms);
+CREATE TABLE packed (
+  device_id BIGINT NOT NULL REFERENCES device, day_ms BIGINT NOT NULL, number INT NOT NULL,
+  reports INT NOT NULL,
+  messages BYTEA,
+  PRIMARY KEY (device_id, day_ms, number)
+);
+ALTER TABLE packed ALTER COLUMN messages SET STORAGE EXTERNAL;
+CREATE INDEX packed_day ON packed (day_ms) WHERE messages IS NOT NULL;
+CREATE INDEX report_unpacked ON report (device_id, start_ms) WHERE payload IS NOT NULL;
+CREATE VIEW unpacked AS
+  SELECT device_id, run_id, seq, start_ms, payload FROM message
+  UNION ALL SELECT device_id, run_id, seq, start_ms, payload FROM report WHERE payload IS NOT NULL;
+"""
+"""A message is in `message` until it is packed, in a partition for each day (since 1970) on which messages came, that
+is dropped when it is empty: what is packed leaves no dead rows. The default partition is for a collector whose day
+another one, with a wrong clock, took for long past and dropped. In `report` are those of a store of version 2."""
+ADD_PACKING = f"""
+ALTER TABLE report ALTER COLUMN payload DROP NOT NULL;
+ALTER TABLE device ADD COLUMN unpacked_ms BIGINT;
+UPDATE device SET unpacked_ms = (SELECT min(start_ms) FROM report WHERE device_id = device.id);
+{PACKING}
+"""
 PARTITIONED = "PARTITION BY RANGE (start_ms)"
 ADD_ZONES = f"""
 ALTER TABLE device ADD COLUMN zones_filled INT NOT NULL DEFAULT 1;
@@ -157,7 +189,7 @@ UPGRADES = {
     + ROLLUPS
     + alerts.POSTGRES
     + "UPDATE version SET version = 2;",
-    2: ADD_ZONES + "UPDATE version SET version = 3;",
+    2: ADD_ZONES + ADD_PACKING + "UPDATE version SET version = 3;",
 }
 """By the version that is found: what makes the next one of it. Reports are summed up by `Store.rebuild`."""
 DEFAULTS = """
@@ -177,7 +209,10 @@ def creation(*, timescale: bool) -> str:
     """All of the statements that make the tables."""
     partitioned = "" if timescale else PARTITIONED
     zones = ZONES.format(partitioned=partitioned)
-    tables = TABLES.format(partitioned=partitioned, rollups=ROLLUPS, zones=zones, version=VERSION) + alerts.POSTGRES
+    tables = (
+        TABLES.format(partitioned=partitioned, rollups=ROLLUPS, zones=zones, packing=PACKING, version=VERSION)
+        + alerts.POSTGRES
+    )
     return tables + (HYPERTABLES.format(month_ms=MONTH_MS) if timescale else DEFAULTS)
 
 

@@ -21,19 +21,22 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from collector.errors import CollectorError, InputError
 from collector.ingest import Received, Refusal
 from collector.intake import Intake, start_ms_of
+from collector.messages import DAY_MS
+from collector.packing import pack_step, packed_before
 from collector.postgres_schema import TABLES_OF_A_MONTH, UPGRADES, VERSION, creation, month_of, partition
 from collector.store import (
     DUE,
     TOO_LONG,
     Gap,
     Item,
+    Keeping,
     RollupState,
     Tally,
     TooLongError,
     UnstorableError,
     due_parameters,
 )
-from collector.tables import ReportRow
+from collector.tables import Known, ReportRow
 from collector.zone_rollups import STORED, stored
 
 _LOG = logging.getLogger(__name__)
@@ -44,6 +47,8 @@ _ZONE_TYPES = [
     *("int8", "int8", "int8", "int8", "int4", "int4", "int4", "int4", "int8", "int8", "int8", "float8"),
     *("int8", "int8", "int4", "int4"),
 ]
+DROP_WAIT_MS = 200
+"""For the lock to drop a partition of packed messages; whoever comes meanwhile waits as long."""
 _CREATING = 0x43524F53  # the advisory lock under which tables and partitions are made
 _UNSTORABLE = (
     psycopg.DataError,
@@ -73,6 +78,7 @@ class PostgresStore:
         self._time_zones = time_zones
         self._database: psycopg.Connection[tuple[Any, ...]] | None = None
         self._partitions: set[tuple[int, int]] = set()
+        self._today: int | None = None
         with self._explained():
             self._open()
 
@@ -96,7 +102,7 @@ class PostgresStore:
         """
         with self._explained():
             database = self._open()
-            self._make_partitions(database, batch)
+            self._make_partitions(database, batch, now_ms // DAY_MS)
             try:
                 with database.transaction():
                     return self._intake.put(batch, now_ms=now_ms)
@@ -116,6 +122,15 @@ class PostgresStore:
         with self._explained():
             self._open()
             return self._intake.rollups()
+
+    def pack(self, keeping: Keeping, *, now_ms: int) -> bool:
+        """Pack or delete some old messages, in one small transaction; False where none are left."""
+        with self.writing() as tables:
+            more = pack_step(tables, keeping, now_ms=now_ms)
+        if not more:
+            with self._explained():
+                self._drop_empty(self._open(), packed_before(keeping, now_ms=now_ms) // DAY_MS)
+        return more
 
     def due(self, *, now_ms: int, heard_after_ms: int, limit: int) -> list[Gap]:
         """The ranges to ask for, longest due first, of devices that were heard since `heard_after_ms`."""
@@ -166,6 +181,7 @@ class PostgresStore:
             raise
         self._intake = Intake(_Tables(database), refusals_max=self._refusals_max, time_zones=self._time_zones)
         self._partitions.clear()
+        self._today = None
         self._database = database
         return database
 
@@ -189,19 +205,42 @@ class PostgresStore:
         query = "SELECT relkind = 'p' FROM pg_class WHERE oid = 'crossing.report'::regclass"
         self._partitioned = database.execute(query).fetchall() == [(True,)]
 
-    def _make_partitions(self, database: psycopg.Connection[tuple[Any, ...]], batch: Sequence[Item]) -> None:
+    def _make_partitions(
+        self, database: psycopg.Connection[tuple[Any, ...]], batch: Sequence[Item], today: int
+    ) -> None:
         """One statement at a time, outside of the batch's transaction: each locks one table, and nothing else."""
+        if today != self._today:
+            of_day = f"CREATE TABLE IF NOT EXISTS message_{today} PARTITION OF message FOR VALUES IN ({today})"
+            with suppress(psycopg.errors.CheckViolation):  # the default partition has some of that day: so it goes on
+                self._make_partition(database, f"message_{today}", of_day)
+            self._today = today
         if not self._partitioned:
             return
         months = {month_of(start_ms_of(item.report.start)) for item in batch if isinstance(item, Received)}
         for month in sorted(month for month in months if month is not None and month not in self._partitions):
             for table in TABLES_OF_A_MONTH:
-                query = f"SELECT to_regclass('crossing.{table}_{month[0]}_{month[1]:02}') IS NOT NULL"
-                if database.execute(sql.SQL(query)).fetchall() != [(True,)]:
-                    with database.transaction():
-                        database.execute("SELECT pg_advisory_xact_lock(%s)", (_CREATING,))
-                        database.execute(sql.SQL(partition(table, month)))
+                self._make_partition(database, f"{table}_{month[0]}_{month[1]:02}", partition(table, month))
             self._partitions.add(month)
+
+    def _make_partition(self, database: psycopg.Connection[tuple[Any, ...]], name: str, statement: str) -> None:
+        query = f"SELECT to_regclass('crossing.{name}') IS NOT NULL"
+        if database.execute(sql.SQL(query)).fetchall() != [(True,)]:
+            with database.transaction():
+                database.execute("SELECT pg_advisory_xact_lock(%s)", (_CREATING,))
+                database.execute(sql.SQL(statement))
+
+    def _drop_empty(self, database: psycopg.Connection[tuple[Any, ...]], before_day: int) -> None:
+        """The partitions whose messages are all packed; one that somebody reads just now stays until the next time."""
+        query = "SELECT relname FROM pg_inherits JOIN pg_class ON oid = inhrelid WHERE inhparent = 'message'::regclass"
+        for (name,) in database.execute(query).fetchall():
+            day = name.removeprefix("message_")
+            if day.isdecimal() and int(day) < before_day:
+                partition_ = sql.Identifier(name)
+                with suppress(psycopg.errors.LockNotAvailable), database.transaction():
+                    database.execute(f"SET LOCAL lock_timeout = {DROP_WAIT_MS}")
+                    database.execute("LOCK TABLE message IN ACCESS EXCLUSIVE MODE")
+                    if not database.execute(sql.SQL("SELECT 1 FROM {} LIMIT 1").format(partition_)).fetchall():
+                        database.execute(sql.SQL("DROP TABLE {}").format(partition_))
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
@@ -246,14 +285,18 @@ class _Tables:
     def fill(self, statement: str, numbers: Sequence[int]) -> None:
         self._database.execute(_in(statement), (list(numbers),))
 
-    def known(self, wanted: dict[int, list[int]]) -> list[tuple[int, int, bytes]]:
+    def known(self, wanted: dict[int, list[int]]) -> list[Known]:
         runs = [run_id for run_id, numbers in wanted.items() for _ in numbers]
         numbers = [seq for numbers in wanted.values() for seq in numbers]
-        return self._database.execute(
-            "SELECT run_id, seq, payload FROM unnest(%s::bigint[], %s::bigint[]) AS wanted (run_id, seq)"
-            " JOIN report_key USING (run_id, seq) JOIN report USING (device_id, start_ms, run_id, seq)",
+        found = self._database.execute(
+            "SELECT device_id, run_id, seq, start_ms, width_ms, watched_ms,"
+            " coalesce(report.payload, message.payload, '')"
+            " FROM unnest(%s::bigint[], %s::bigint[]) AS wanted (run_id, seq)"
+            " JOIN report_key USING (run_id, seq) JOIN report USING (device_id, start_ms, run_id, seq)"
+            " LEFT JOIN message USING (device_id, start_ms, run_id, seq)",
             (runs, numbers),
         ).fetchall()
+        return [Known(*row) for row in found]
 
     def add(self, reports: Sequence[ReportRow]) -> None:
         with self._database.cursor() as cursor:
@@ -262,12 +305,18 @@ class _Tables:
                 for report in reports:
                     copy.write_row((report.run_id, report.seq, report.device_id, report.start_ms))
             with cursor.copy(
-                "COPY report (device_id, run_id, seq, start_ms, width_ms, watched_ms, layout_id, received_ms, payload)"
+                "COPY report (device_id, run_id, seq, start_ms, width_ms, watched_ms, layout_id, received_ms)"
                 " FROM STDIN (FORMAT BINARY)"
             ) as copy:
-                copy.set_types(["int8"] * 8 + ["bytea"])
+                copy.set_types(["int8"] * 8)
                 for report in reports:
-                    copy.write_row(report[:9])
+                    copy.write_row(report[:8])
+            with cursor.copy(
+                "COPY message (day, device_id, run_id, seq, start_ms, payload) FROM STDIN (FORMAT BINARY)"
+            ) as copy:
+                copy.set_types(["int4", "int8", "int8", "int8", "int8", "bytea"])
+                for report in reports:
+                    copy.write_row((report.received_ms // DAY_MS, *report[:4], report.payload))
             with cursor.copy("COPY vehicles (series_id, start_ms, number) FROM STDIN (FORMAT BINARY)") as copy:
                 copy.set_types(["int8", "int8", "int4"])
                 for report in reports:
@@ -278,6 +327,16 @@ class _Tables:
                     copy.set_types(_ZONE_TYPES)
                     for row in zones:
                         copy.write_row(row)
+
+    def take_out(self, device_id: int, starts: tuple[int, int], keys: Sequence[tuple[int, int]]) -> None:
+        mine = (
+            " unnest(%s::bigint[], %s::bigint[]) AS mine (run_id, seq) WHERE here.run_id = mine.run_id"
+            " AND here.seq = mine.seq AND here.device_id = %s AND here.start_ms BETWEEN %s AND %s"
+        )
+        values = ([run_id for run_id, _ in keys], [seq for _, seq in keys], device_id, *starts)
+        self._database.execute(f"DELETE FROM message AS here USING {mine}", values)
+        update = f"UPDATE report AS here SET payload = NULL FROM {mine} AND payload IS NOT NULL"
+        self._database.execute(update, values)
 
 
 def _create(database: "psycopg.Connection[tuple[Any, ...]]") -> None:

@@ -43,6 +43,16 @@ _ZONES = (  # in the order of collector.zone_sums.ZoneSums
       PRIMARY KEY (level, zone_id, start_ms)
     ) WITHOUT ROWID""",
 )
+_PACKING = (
+    """CREATE TABLE packed (         -- see collector.packing
+      device_id INTEGER NOT NULL REFERENCES device, day_ms INTEGER NOT NULL, number INTEGER NOT NULL,
+      reports INTEGER NOT NULL,
+      messages BLOB,                -- null: kept no more
+      PRIMARY KEY (device_id, day_ms, number)
+    )""",
+    "CREATE INDEX packed_day ON packed (day_ms) WHERE messages IS NOT NULL",
+    """CREATE VIEW unpacked AS SELECT device_id, run_id, seq, start_ms, payload FROM report WHERE payload <> x''""",
+)
 UPGRADES = {
     2: (
         "ALTER TABLE device ADD COLUMN time_zone TEXT",
@@ -56,6 +66,9 @@ UPGRADES = {
         "ALTER TABLE device ADD COLUMN zones_filled INTEGER NOT NULL DEFAULT 1",
         "UPDATE device SET zones_filled = 0",
         *_ZONES,
+        "ALTER TABLE device ADD COLUMN unpacked_ms INTEGER",
+        "UPDATE device SET unpacked_ms = (SELECT min(start_ms) FROM report WHERE device_id = device.id)",
+        *_PACKING,
         "PRAGMA user_version = 4",
     ),
 }
@@ -71,6 +84,7 @@ STATEMENTS = (
       worst_ms INTEGER, worst_at_ms INTEGER, clock_synced INTEGER,
       time_zone TEXT, hours_ms INTEGER, days_ms INTEGER,    -- of its roll-ups
       zones_filled INTEGER NOT NULL DEFAULT 1,  -- 0: `zone_report` lacks what came before there was one
+      unpacked_ms INTEGER,          -- from when on there are messages to be packed
       UNIQUE (site, device)
     )""",
     """CREATE TABLE run (
@@ -102,7 +116,7 @@ STATEMENTS = (
       start_ms INTEGER NOT NULL, width_ms INTEGER NOT NULL, watched_ms INTEGER NOT NULL,
       layout_id INTEGER REFERENCES layout,    -- null: blind
       received_ms INTEGER NOT NULL,
-      payload BLOB NOT NULL,
+      payload BLOB NOT NULL,        -- empty: packed, or kept no more
       UNIQUE (run_id, seq)
     )""",
     "CREATE INDEX report_time ON report (device_id, start_ms, width_ms, watched_ms, layout_id)",
@@ -142,5 +156,6 @@ STATEMENTS = (
     )""",
     *_ROLLUPS,
     *_ZONES,
+    *_PACKING,
     *alerts.SQLITE,
 )

@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from collector.messages import DAY_MS, Key, day_of, messages_of
 from collector.names import Names
 from collector.tables import Tables
 from collector.zone_sums import ZoneSums, sums_of
@@ -15,7 +16,6 @@ OF_REPORT = ", ".join({"reports": "1", "end_ms": "start_ms"}.get(name, name) for
 """The same of `zone_report`, in which each row is one report and begins when it begins."""
 STORED = ("zone_id", "start_ms", *(name for name in ZoneSums._fields if name not in ("reports", "end_ms")))
 """The columns of `zone_report`."""
-DAY_MS = 86_400_000
 Place = tuple[int, int, int]
 """Level, zone and start of a row of `rollup_zone`."""
 
@@ -54,26 +54,26 @@ def fill_zones(tables: Tables, names: Names, device_id: int) -> None:
     """Rows of `zone_report` for the reports of a device that were stored when there was no such table."""
     marks = ", ".join("?" * len(STORED))
     query = f"INSERT INTO zone_report ({', '.join(STORED)}) VALUES ({marks}) ON CONFLICT DO NOTHING"
-    next_ms: int | None = -(2**62)
-    while True:
-        ((next_ms,),) = tables.rows(
-            "SELECT min(start_ms) FROM report WHERE device_id = ? AND start_ms >= ?", (device_id, next_ms)
-        )
-        if next_ms is None:
-            return
+    ((next_ms,),) = tables.rows("SELECT min(start_ms) FROM report WHERE device_id = ?", (device_id,))
+    while next_ms is not None:
+        end_ms = day_of(next_ms) + DAY_MS
         rows = tables.rows(
-            "SELECT start_ms, seq, run_id, watched_ms, payload FROM report"
+            "SELECT run_id, seq, start_ms, watched_ms FROM report"
             " WHERE device_id = ? AND start_ms >= ? AND start_ms < ? AND layout_id IS NOT NULL",
-            (device_id, next_ms, next_ms + DAY_MS),
+            (device_id, next_ms, end_ms),
         )
+        messages = messages_of(tables.rows, [Key(device_id, *row[:3]) for row in rows])
         found = []
-        for start_ms, seq, run_id, watched_ms, payload in rows:
-            zones = msgspec.json.decode(payload, type=Zones).zones
-            of_report = {"watched_ms": watched_ms, "start_ms": start_ms, "seq": seq, "run_id": run_id}
-            found += [stored(*one) for one in zones_of(names, zones, device_id=device_id, **of_report)]
+        for run_id, seq, start_ms, watched_ms in rows:
+            if (payload := messages.get((run_id, seq))) is not None:
+                zones = msgspec.json.decode(payload, type=Zones).zones
+                of_report = {"watched_ms": watched_ms, "start_ms": start_ms, "seq": seq, "run_id": run_id}
+                found += [stored(*one) for one in zones_of(names, zones, device_id=device_id, **of_report)]
         if found:
             tables.many(query, found)
-        next_ms += DAY_MS
+        ((next_ms,),) = tables.rows(
+            "SELECT min(start_ms) FROM report WHERE device_id = ? AND start_ms >= ?", (device_id, end_ms)
+        )
 
 
 def sum_up_zones(tables: Tables, device_ids: Sequence[int], level: int, start: str, within: str) -> None:

@@ -1,10 +1,10 @@
 """A store of the version before knows no zones but in the messages: `rebuild` fills its new tables from them."""
 
-import sqlite3
 from pathlib import Path
 
 import plain
 from messages import MINUTE_MS, NOON_MS, a_report, blind, received
+from older import make_postgres_older, make_sqlite_older
 
 from collector.postgres_store import PostgresStore
 from collector.sqlite_store import SqliteStore
@@ -16,7 +16,6 @@ from edge.delivery.report import Level, Report, Waits, ZoneReport, rfc3339
 
 HOUR_MS, DAY_MS = 3_600_000, 86_400_000
 WIDE = axis("hour", "UTC", NOON_MS - 400 * DAY_MS, NOON_MS + 4 * DAY_MS)
-TABLES = "rollup_zone, zone_report, zone"
 
 
 def a_queue(seq: int, **fields: object) -> Report:
@@ -59,25 +58,15 @@ def test_sqlite_of_the_version_before_gets_its_zones(tmp_path: Path) -> None:
     path = tmp_path / "old.sqlite"
     with SqliteStore(path) as store:
         put(store, BEFORE)
-    with sqlite3.connect(path) as database:
-        for table in TABLES.split(", "):
-            database.execute(f"DROP TABLE {table}")
-        database.execute("ALTER TABLE device DROP COLUMN zones_filled")
-        database.execute("PRAGMA user_version = 3")
+    make_sqlite_older(path, 3)
     with SqliteStore(path) as store:
         taken_on(store)
 
 
 def test_postgresql_of_the_version_before_gets_its_zones(postgres_url: str) -> None:
-    import psycopg  # noqa: PLC0415
-
     with PostgresStore(postgres_url) as store:
         put(store, BEFORE)
-    with psycopg.connect(postgres_url, autocommit=True) as database:
-        database.execute("SET search_path TO crossing")
-        database.execute(f"DROP TABLE {TABLES}")
-        database.execute("ALTER TABLE device DROP COLUMN zones_filled")
-        database.execute("UPDATE version SET version = 2")
+    make_postgres_older(postgres_url, 2)
     with PostgresStore(postgres_url) as store:
         taken_on(store)
         with store.reading() as reading:
