@@ -132,7 +132,8 @@ class Subscriber:
             return
         arrivals: list[Arrival] = []
         ended: Ended | None = None
-        for event in link.events(wait_s, self._batch_max):
+        events = link.events(wait_s, self._batch_max)
+        for event in events:
             match event:
                 case Arrival():
                     arrivals.append(event)
@@ -154,7 +155,7 @@ class Subscriber:
                 self._take(link, arrivals)
             if ended is None and self._answer_by_ms is None:
                 self._ask_if_it_is_time(link)
-                self._rest_of_round(len(arrivals))
+                self._rest_of_round(len(events))
         except CollectorError as error:
             self._rest(str(error))
             return
@@ -235,8 +236,8 @@ class Subscriber:
         if wishes or self._clock.monotonic_ms() >= self._ask_at_ms:
             self._ask(link)
 
-    def _rest_of_round(self, arrived: int) -> None:
-        if arrived < self._batch_max:  # else more may be waiting
+    def _rest_of_round(self, events: int) -> None:
+        if events < self._batch_max:  # else more may be waiting
             self._between()
 
     def _ask(self, link: Link) -> None:

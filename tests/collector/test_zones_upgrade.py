@@ -8,7 +8,7 @@ from older import make_postgres_older, make_sqlite_older
 
 from collector.postgres_store import PostgresStore
 from collector.sqlite_store import SqliteStore
-from collector.store import Store
+from collector.store import Keeping, Store
 from collector.views.axis import axis
 from collector.views.queue import queues
 from collector.views.results import Scope
@@ -43,9 +43,11 @@ def put(store: Store, reports: list[Report]) -> None:
 
 
 def taken_on(store: Store) -> None:
-    """More comes before anybody fills in what came before; then all of it is there."""
+    """More comes, and some is packed, before anybody fills in what came before; then all of it is there."""
     assert [state.complete for state in store.rollups()] == [False, False]
     put(store, AFTER)
+    while store.pack(Keeping(), now_ms=NOON_MS + 5 * DAY_MS):
+        pass
     for _ in range(2):
         for state in store.rollups():
             store.rebuild(state.device_id)
