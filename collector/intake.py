@@ -169,8 +169,10 @@ class Intake:
                 layout_id, series = self._names.shape(device_id, report.lines)
                 numbers = [n for ways in report.lines.values() for labels in ways.values() for n in labels.values()]
                 counts = [(of, n) for of, n in zip(series, numbers, strict=True) if n]
-            start_ms = start_ms_of(report.start)
-            zones = {"start_ms": start_ms, "seq": seq, "run_id": run_id, "watched_ms": report.watched_ms}
+            start_ms, zones = start_ms_of(report.start), []
+            if report.zones:
+                of_report = {"start_ms": start_ms, "seq": seq, "run_id": run_id, "watched_ms": report.watched_ms}
+                zones = zones_of(self._names, report.zones, device_id=device_id, **of_report)
             rows.append(
                 ReportRow(
                     device_id,
@@ -183,7 +185,7 @@ class Intake:
                     now_ms,
                     received.payload,
                     counts,
-                    zones_of(self._names, report.zones, device_id=device_id, **zones) if report.zones else [],
+                    zones,
                 )
             )
         if rows:
@@ -194,13 +196,14 @@ class Intake:
         """From which day on there is something to pack; what is of the future is looked at when today is over."""
         first: dict[int, int] = {}
         for report in added:
-            of_day = day_of(min(report.start_ms, report.received_ms))
-            first[report.device_id] = min(of_day, first.get(report.device_id, of_day))
+            earlier = first.get(report.device_id)
+            if earlier is None or report.start_ms < earlier:
+                first[report.device_id] = min(report.start_ms, report.received_ms)
         rows = []
-        for device_id, day_ms in first.items():
+        for device_id, start_ms in first.items():
             before_ms = unpacked[device_id]
-            if before_ms is None or day_ms < before_ms:
-                rows.append((day_ms, device_id))
+            if before_ms is None or start_ms < before_ms:
+                rows.append((day_of(start_ms), device_id))
         self._many("UPDATE device SET unpacked_ms = ? WHERE id = ?", rows)
 
     def _take_zones(self, said: Sequence[Said], devices: Devices, marks: dict[int, Marks]) -> None:
