@@ -2,7 +2,7 @@
 """How many bytes of a SQLite store a report takes, table by table: `python -m tests.benchmarks.size --days 60`.
 
 One device with one line, two directions and seven classes, a report a minute; small hours are as busy as others, so
-counts take more than on a real road. Messages are packed as days go by, unless `--unpacked`; `--zone` adds a queue zone;
+counts take more than on a real road. Messages are packed as days go by, unless `--unpacked`; `--zone`: and a queue;
 `--devices`: so many, that report the same minute.
 """
 
