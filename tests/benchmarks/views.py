@@ -134,7 +134,6 @@ def _build(where: str, days: int) -> dict[str, float]:
         store.commit([_report(*name, minutes, NOW_MS - MINUTE_MS) for name in names], now_ms=NOW_MS)
         payload = _report(*names[0], minutes, NOW_MS).payload
         (_fill_postgres if where.startswith("postgresql") else _fill_sqlite)(store, from_ms, minutes, payload)
-        _fill_zones(store._database)  # type: ignore[attr-defined]
         filled = time.monotonic()
         if where.startswith("postgresql"):
             _sum_up_postgres(store._database)  # type: ignore[attr-defined]
@@ -193,6 +192,7 @@ def _fill_sqlite(store: Store, from_ms: int, minutes: int, payload: bytes) -> No
             )
         database.execute("COMMIT")
         next_id += minutes + 1_000
+    _fill_zones(database)
     database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     database.execute("PRAGMA synchronous = FULL")
 
@@ -249,6 +249,7 @@ def _fill_postgres(store: Store, from_ms: int, minutes: int, payload: bytes) -> 
     print("postgres: vehicles are there", file=sys.stderr)
     for _, definition in indexes:
         database.execute(definition.replace(" ON ONLY ", " ON "))  # with those of the partitions
+    _fill_zones(database)
     database.execute("VACUUM (ANALYZE) report")
     database.execute("VACUUM (ANALYZE) vehicles")
     database.execute("SET statement_timeout = 60000")
@@ -258,6 +259,7 @@ def _sum_up_postgres(database: Any) -> None:
     """What `rebuild` does device by day, in a few statements: all zones here are eight hours ahead of UTC."""
     from collector.postgres_store import _Tables  # noqa: PLC0415
 
+    database.execute("SET statement_timeout = 0")
     hour, day = f"start_ms / {HOUR_MS} * {HOUR_MS}", f"(start_ms + 8 * {HOUR_MS}) / {DAY_MS} * {DAY_MS} - 8 * {HOUR_MS}"
     hours_ms, days_ms = NOW_MS // HOUR_MS * HOUR_MS, floor("day", ZONE, NOW_MS)
     database.execute("TRUNCATE rollup_watched, rollup_vehicles, rollup_zone")
