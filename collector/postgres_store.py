@@ -23,7 +23,8 @@ from collector.ingest import Received, Refusal
 from collector.intake import Intake, start_ms_of
 from collector.messages import DAY_MS
 from collector.packing import pack_step, packed_before
-from collector.postgres_schema import TABLES_OF_A_MONTH, UPGRADES, VERSION, creation, month_of, partition
+from collector.postgres_partitions import CREATING, Partitions
+from collector.postgres_schema import UPGRADES, VERSION, creation
 from collector.store import (
     DUE,
     TOO_LONG,
@@ -47,9 +48,6 @@ _ZONE_TYPES = [
     *("int8", "int8", "int8", "int8", "int4", "int4", "int4", "int4", "int8", "int8", "int8", "float8"),
     *("int8", "int8", "int4", "int4"),
 ]
-DROP_WAIT_MS = 200
-"""For the lock to drop a partition of packed messages; whoever comes meanwhile waits as long."""
-_CREATING = 0x43524F53  # the advisory lock under which tables and partitions are made
 _UNSTORABLE = (
     psycopg.DataError,
     psycopg.IntegrityError,
@@ -77,8 +75,6 @@ class PostgresStore:
         self._refusals_max = refusals_max
         self._time_zones = time_zones
         self._database: psycopg.Connection[tuple[Any, ...]] | None = None
-        self._partitions: set[tuple[int, int]] = set()
-        self._today: int | None = None
         with self._explained():
             self._open()
 
@@ -102,7 +98,8 @@ class PostgresStore:
         """
         with self._explained():
             database = self._open()
-            self._make_partitions(database, batch, now_ms // DAY_MS)
+            starts_ms = {start_ms_of(item.report.start) for item in batch if isinstance(item, Received)}
+            self._partitions.make(starts_ms, now_ms // DAY_MS)
             try:
                 with database.transaction():
                     return self._intake.put(batch, now_ms=now_ms)
@@ -129,7 +126,8 @@ class PostgresStore:
             more = pack_step(tables, keeping, now_ms=now_ms)
         if not more:
             with self._explained():
-                self._drop_empty(self._open(), packed_before(keeping, now_ms=now_ms) // DAY_MS)
+                self._open()
+                self._partitions.drop_empty(packed_before(keeping, now_ms=now_ms) // DAY_MS)
         return more
 
     def due(self, *, now_ms: int, heard_after_ms: int, limit: int) -> list[Gap]:
@@ -180,15 +178,14 @@ class PostgresStore:
             database.close()
             raise
         self._intake = Intake(_Tables(database), refusals_max=self._refusals_max, time_zones=self._time_zones)
-        self._partitions.clear()
-        self._today = None
+        self._partitions = Partitions(database, by_month=self._by_month)
         self._database = database
         return database
 
     def _prepare(self, database: psycopg.Connection[tuple[Any, ...]]) -> None:
         with database.transaction():
             if self._write:
-                database.execute("SELECT pg_advisory_xact_lock(%s)", (_CREATING,))
+                database.execute("SELECT pg_advisory_xact_lock(%s)", (CREATING,))
             ((there,),) = database.execute("SELECT to_regclass('crossing.version') IS NOT NULL").fetchall()
             if there:
                 found = database.execute("SELECT version FROM version").fetchall()
@@ -203,44 +200,7 @@ class PostgresStore:
             else:
                 _create(database)
         query = "SELECT relkind = 'p' FROM pg_class WHERE oid = 'crossing.report'::regclass"
-        self._partitioned = database.execute(query).fetchall() == [(True,)]
-
-    def _make_partitions(
-        self, database: psycopg.Connection[tuple[Any, ...]], batch: Sequence[Item], today: int
-    ) -> None:
-        """One statement at a time, outside of the batch's transaction: each locks one table, and nothing else."""
-        if today != self._today:
-            of_day = f"CREATE TABLE IF NOT EXISTS message_{today} PARTITION OF message FOR VALUES IN ({today})"
-            with suppress(psycopg.errors.CheckViolation):  # the default partition has some of that day: so it goes on
-                self._make_partition(database, f"message_{today}", of_day)
-            self._today = today
-        if not self._partitioned:
-            return
-        months = {month_of(start_ms_of(item.report.start)) for item in batch if isinstance(item, Received)}
-        for month in sorted(month for month in months if month is not None and month not in self._partitions):
-            for table in TABLES_OF_A_MONTH:
-                self._make_partition(database, f"{table}_{month[0]}_{month[1]:02}", partition(table, month))
-            self._partitions.add(month)
-
-    def _make_partition(self, database: psycopg.Connection[tuple[Any, ...]], name: str, statement: str) -> None:
-        query = f"SELECT to_regclass('crossing.{name}') IS NOT NULL"
-        if database.execute(sql.SQL(query)).fetchall() != [(True,)]:
-            with database.transaction():
-                database.execute("SELECT pg_advisory_xact_lock(%s)", (_CREATING,))
-                database.execute(sql.SQL(statement))
-
-    def _drop_empty(self, database: psycopg.Connection[tuple[Any, ...]], before_day: int) -> None:
-        """The partitions whose messages are all packed; one that somebody reads just now stays until the next time."""
-        query = "SELECT relname FROM pg_inherits JOIN pg_class ON oid = inhrelid WHERE inhparent = 'message'::regclass"
-        for (name,) in database.execute(query).fetchall():
-            day = name.removeprefix("message_")
-            if day.isdecimal() and int(day) < before_day:
-                partition_ = sql.Identifier(name)
-                with suppress(psycopg.errors.LockNotAvailable), database.transaction():
-                    database.execute(f"SET LOCAL lock_timeout = {DROP_WAIT_MS}")
-                    database.execute("LOCK TABLE message IN ACCESS EXCLUSIVE MODE")
-                    if not database.execute(sql.SQL("SELECT 1 FROM {} LIMIT 1").format(partition_)).fetchall():
-                        database.execute(sql.SQL("DROP TABLE {}").format(partition_))
+        self._by_month = database.execute(query).fetchall() == [(True,)]
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
