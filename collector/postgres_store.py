@@ -191,6 +191,7 @@ class PostgresStore:
                 found = database.execute("SELECT version FROM version").fetchall()
                 version = found[0][0] if len(found) == 1 else 0
                 while self._write and version in UPGRADES:
+                    database.execute("SET LOCAL statement_timeout = 0")  # new indexes take as long as they take
                     database.execute(sql.SQL(UPGRADES[version]))
                     version += 1
                 if version != VERSION:
