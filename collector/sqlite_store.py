@@ -164,12 +164,11 @@ class SqliteStore:
                 for statement in STATEMENTS:
                     self._database.execute(statement)
                 self._database.execute("COMMIT")
-            while tables and version < VERSION:
+            elif version != VERSION:
                 self._database.execute("BEGIN IMMEDIATE")
-                for statement in UPGRADES[version]:
+                for statement in (*UPGRADES[version], f"PRAGMA user_version = {VERSION}"):
                     self._database.execute(statement)
                 self._database.execute("COMMIT")
-                version += 1
         elif not tables:
             raise InputError(f"store {self.path} is empty")
 

@@ -22,7 +22,7 @@ from collector.alerts.post import PostState
 from collector.alerts.queue_rule import QueueState
 from collector.alerts.settings import Alerts, Rules
 from collector.alerts.words import DAY_MS, HOUR_MS, moment, way
-from collector.calls import Call, calls, picture_of_call
+from collector.calls import Call, calls, note_looked, picture_of_call
 from collector.sites import NOWHERE
 from collector.store import Reading, Store
 from collector.tables import Tables
@@ -59,8 +59,6 @@ class SiteState(msgspec.Struct, kw_only=True):
     """By class: the last bucket with one."""
     firsts: list[First] = []
     begun_ms: int | None = None
-    call_id: int = 0
-    """The last alert of a device that was looked at."""
     pruned_ms: int = 0
 
 
@@ -146,6 +144,7 @@ class _Look:
         self._kept: dict[str, str] = dict(rows)
         self._states: dict[str, msgspec.Struct] = {}
         self._devices = observe.devices_at(reading, site)
+        self._looked: list[int] = []
         self.prune_now = False
 
     def all(self) -> list[Found]:
@@ -172,6 +171,8 @@ class _Look:
             text = msgspec.json.encode(state).decode("utf-8")
             if text != self._kept.get(name):
                 rows.append((self._site, name, text))
+        if self._looked:
+            note_looked(tables, self._looked)
         if rows:
             tables.many(
                 "INSERT INTO alert_state (site, name, state) VALUES (?, ?, ?) ON CONFLICT (site, name)"
@@ -335,8 +336,8 @@ class _Look:
         """What devices called out by themselves: a first vehicle by their own rules, with a picture."""
         state = self._state("site", SiteState)
         found: list[Found] = []
-        for call in calls(self._reading, site=self._site, after_id=state.call_id, limit=CALLS_MAX):
-            state.call_id = call.id
+        for call in calls(self._reading, site=self._site, new_only=True, limit=CALLS_MAX):
+            self._looked.append(call.id)
             if call.kind == "rare-class" and call.label and self._rules.first.enabled:
                 found += self._call(state, call)
         return found

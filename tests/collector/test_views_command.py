@@ -175,7 +175,7 @@ def test_a_store_of_the_version_before_is_taken_on_by_who_writes(
             "PRAGMA user_version = 2",
         ):
             database.execute(statement)
-    with pytest.raises(InputError, match="is of version 2; `crossing-collector run` brings it to version 3"):
+    with pytest.raises(InputError, match="is of version 2; `crossing-collector run` brings it to version 4"):
         SqliteStore(path, write=False)
     with SqliteStore(path) as store:
         assert [state.complete for state in store.rollups()] == [False]
@@ -201,6 +201,8 @@ def test_postgresql_of_the_version_before_is_taken_on(postgres_url: str, capsys:
         database.execute(f"DROP TABLE {', '.join(NEWER)} CASCADE")
         database.execute("ALTER TABLE device DROP COLUMN time_zone, DROP COLUMN hours_ms, DROP COLUMN days_ms")
         database.execute("UPDATE version SET version = 1")
+    with pytest.raises(InputError, match="is of version 1; `crossing-collector run` brings it to version 3"):
+        PostgresStore(postgres_url, write=False)
     with PostgresStore(postgres_url) as store:
         assert [state.complete for state in store.rollups()] == [False]
     assert said(capsys, "totals", "--store", postgres_url, "--interval", "day") == before
