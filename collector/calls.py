@@ -1,8 +1,8 @@
 """What devices called out by themselves, in the tables: each once, the last so many, with their pictures.
 
-A device sends its alert until a broker has it, so it comes at least once, and is known by its content. Whether the rules
-have looked at it stands in its row: of several collectors one may commit a smaller id after another's greater one, so a
-mark would pass over it.
+A device sends its alert until a broker has it, so it comes at least once, and is known by its content. Whether the
+rules have looked at it stands in its row: of several collectors one may commit a smaller id after another's greater
+one, and a mark would pass over it.
 """
 
 from collections.abc import Mapping, Sequence

@@ -81,6 +81,14 @@ def test_old_reports_make_no_news(store: Store, hours: int, fate: str) -> None:
     assert len(told(store)) == (fate == "told")
 
 
+@pytest.mark.parametrize(("days", "fate"), [(7, "told"), (8, "late")])
+def test_a_device_that_died_while_we_were_away_is_told_and_one_taken_down_long_ago_is_not(
+    store: Store, days: int, fate: str
+) -> None:
+    take(store, finding(at_ms=NOW_MS - days * DAY_MS))
+    assert [one.fate for one in listed(store)] == [fate]
+
+
 def test_no_more_messages_in_an_hour_than_stated_and_the_digest_counts_the_others(store: Store) -> None:
     rules = Rules(messages_per_hour=3)
     take(store, *(finding(f"mast-{i}") for i in range(5)), rules=rules)
