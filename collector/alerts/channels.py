@@ -172,7 +172,13 @@ def read_urls(path: Path) -> dict[str, str]:
 
 
 def apprise_channels(path: Path, *, pictures: bool) -> list[Channel]:
-    """The channels of a file. InputError where Apprise is not installed, or does not know a URL."""
+    """The channels of a file; one without any asks for no Apprise.
+
+    InputError where Apprise is needed and not installed, or does not know a URL.
+    """
+    urls = read_urls(path)
+    if not urls:
+        return []
     try:
         import apprise  # noqa: PLC0415  # an extra that few need
     except ModuleNotFoundError as error:
@@ -182,7 +188,7 @@ def apprise_channels(path: Path, *, pictures: bool) -> list[Channel]:
     theirs.addHandler(logging.NullHandler())
     theirs.propagate = False  # it names addresses, and sometimes more
     found: list[Channel] = []
-    for name, url in read_urls(path).items():
+    for name, url in urls.items():
         service = apprise.Apprise()
         if not service.add(url):
             raise InputError(f"alerts.tell.urls_file {path}: the URL of {name} is none that Apprise knows")

@@ -167,7 +167,10 @@ class Tell(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     mqtt: bool = True
     """On `<root>/v1/<site>/alert`."""
     urls_file: Path | None = None
-    """Lines of `name = URL`, as Apprise takes them (webhook, e-mail and others). They hold secrets: mode 0600."""
+    """Lines of `name = URL`, as Apprise takes them (webhook, e-mail and others).
+
+    They hold secrets: a credential of the unit, or mode 0640.
+    """
     pictures: bool = False
     """Whether pictures of alerts are sent along with e-mails and the like."""
     endings: bool = True

@@ -139,6 +139,12 @@ def test_a_wrong_file_of_urls_is_one_sentence_without_the_url(tmp_path: Path, te
     assert "s3cret" not in str(error.value)
 
 
+def test_a_file_without_urls_is_no_channel(tmp_path: Path) -> None:
+    urls = tmp_path / "urls"
+    urls.write_text("# nobody yet\n")
+    assert apprise_channels(urls, pictures=False) == []
+
+
 @pytest.mark.skipif(binary() is None, reason="mosquitto is not installed")
 def test_the_broker_is_told_through_the_connection_of_the_subscriber(tmp_path: Path) -> None:
     import paho.mqtt.client as paho  # noqa: PLC0415
