@@ -48,6 +48,14 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
         over = " is over" if self.event == "closed" else ""
         return f"{self.site}: {self.alert.kind} {self._what()}".rstrip() + over
 
+    @property
+    def body(self) -> str:
+        """The sentence, and by which number the alert is found and acknowledged, with its picture."""
+        if self.alert is None:
+            return self.text
+        kept = ", with a picture" if self.alert.has_picture else ""
+        return f"{self.text}\n\nAlert {self.alert.id}{kept}."
+
     def _what(self) -> str:
         assert self.alert is not None, "there is one"
         subject = self.alert.subject
@@ -93,7 +101,7 @@ class Apprise:
     def send(self, message: Message) -> str:
         """Title, text, and the picture where it may go along."""
         kind = "success" if message.event == "closed" else "info" if message.alert is None else "warning"
-        words = {"body": message.text, "title": message.title, "notify_type": kind}
+        words = {"body": message.body, "title": message.title, "notify_type": kind}
         try:
             if message.jpeg is not None and self._pictures and message.event == "opened":
                 with tempfile.TemporaryDirectory(prefix="crossing-alert-") as folder:

@@ -105,6 +105,18 @@ def test_no_more_messages_in_an_hour_than_stated_and_the_digest_counts_the_other
     )
 
 
+def test_a_channel_that_was_away_gets_no_more_in_an_hour_either(store: Store) -> None:
+    rules = Rules(messages_per_hour=3)
+    for hour in range(4):
+        found = [finding(f"mast-{hour}-{i}", at_ms=NOW_MS + hour * HOUR_MS) for i in range(2)]
+        take(store, *found, now_ms=NOW_MS + hour * HOUR_MS, rules=rules)
+    office = Office()
+    postman = Postman(store, [office], per_hour=lambda site: {"bridge": 3}[site])
+    back_ms = NOW_MS + 4 * HOUR_MS
+    assert [postman.deliver(back_ms + i * HOUR_MS // 2) for i in range(7)] == [3, 0, 3, 0, 2, 0, 0]
+    assert [message.alert.id for message in office.heard if message.alert] == list(range(1, 9))
+
+
 def test_the_picture_comes_along_and_stays(store: Store) -> None:
     take(store, finding(kind="first"), jpeg=b"\xff\xd8\xffx")
     take(store, finding(kind="first"), jpeg=b"\xff\xd8\xffother")
