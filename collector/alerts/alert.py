@@ -25,7 +25,7 @@ NEWS = ("first", "resumption")
 Fate = Literal["told", "suppressed", "late", "withdrawn"]
 EVIDENCE_MAX = 20
 """Ranges of reports that an alert names."""
-Figures = dict[str, float | int | str | None]
+Figures = dict[str, float | int | bool | str | None]
 
 
 class Subject(msgspec.Struct, frozen=True, kw_only=True):

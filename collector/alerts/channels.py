@@ -16,8 +16,9 @@ from typing import Any, Protocol
 import msgspec
 
 from collector.alerts.alert import Alert
+from collector.alerts.site_alert import Event, ReportSpan, SiteAlert, encode_site_alert, site_alert_topic
 from collector.errors import InputError
-from edge.delivery.report import NAME, NAME_RULE, ROOT, SCHEMA, rfc3339
+from edge.delivery.report import NAME, NAME_RULE, ROOT, rfc3339
 
 _LOG = logging.getLogger(__name__)
 MQTT = "mqtt"
@@ -32,8 +33,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
 
     id: str
     site: str
-    event: str
-    """`opened`, `closed` or `digest`."""
+    event: Event
     text: str
     at_ms: int
     """When it was written."""
@@ -82,7 +82,7 @@ class Mqtt:
 
     def send(self, message: Message) -> str:
         """Through the collector's own connection: the broker knows one per user."""
-        said = self._say(alert_topic(message.site, root=self._root), encode_message(message))
+        said = self._say(site_alert_topic(message.site, root=self._root), encode_site_alert(site_alert_of(message)))
         try:
             return said.result(BROKER_WAIT_S)
         except Late:
@@ -115,41 +115,29 @@ class Apprise:
         return "" if taken else "it was not taken"
 
 
-def alert_topic(site: str, *, root: str = ROOT) -> str:
-    """Where the collector tells of a site; no device has this topic, which is a level shorter."""
-    return f"{root}/v{SCHEMA}/{site}/alert"
-
-
-def encode_message(message: Message) -> bytes:
-    """JSON with sorted keys: what a program needs, and the sentence for people. No picture."""
-    alert = message.alert
-    said: dict[str, Any] = {
-        "schema": SCHEMA,
-        "id": message.id,
-        "event": message.event,
-        "at": rfc3339(message.at_ms),
-        "site": message.site,
-        "text": message.text,
-    }
-    if alert is not None:
-        subject = alert.subject
-        said |= {
-            "alert": alert.id,
-            "kind": alert.kind,
-            "device": subject.device,
-            "line": subject.line,
-            "direction": subject.direction,
-            "class": subject.label,
-            "zone": subject.zone,
-            "from": rfc3339(alert.at_ms),
-            "until": None if alert.until_ms is None else rfc3339(alert.until_ms),
-            "figures": alert.figures,
-            "evidence": [
-                {"device": one.device, "run": one.run, "first": one.first, "last": one.last} for one in alert.evidence
-            ],
-            "picture": alert.has_picture,
-        }
-    return msgspec.json.encode(said, order="sorted")
+def site_alert_of(message: Message) -> SiteAlert:
+    """What a program needs, and the sentence for people. No picture."""
+    said = SiteAlert(
+        id=message.id, event=message.event, at=rfc3339(message.at_ms), site=message.site, text=message.text
+    )
+    if (alert := message.alert) is None:
+        return said
+    subject = alert.subject
+    return msgspec.structs.replace(
+        said,
+        alert=alert.id,
+        kind=alert.kind,
+        device=subject.device,
+        line=subject.line,
+        direction=subject.direction,
+        label=subject.label,
+        zone=subject.zone,
+        since=rfc3339(alert.at_ms),
+        until=None if alert.until_ms is None else rfc3339(alert.until_ms),
+        figures=alert.figures,
+        evidence=[ReportSpan(device=one.device, run=one.run, first=one.first, last=one.last) for one in alert.evidence],
+        picture=alert.has_picture,
+    )
 
 
 def read_urls(path: Path) -> dict[str, str]:

@@ -420,7 +420,7 @@ class AlertInfo(Model):
     open: bool
     reason: str
     ending: str
-    figures: dict[str, float | int | str | None]
+    figures: dict[str, float | int | bool | str | None]
     evidence: list[ReportRange]
     times: int
     fate: str

@@ -13,19 +13,21 @@ from typing import Any
 
 import pytest
 from aiosmtpd.controller import Controller
+from listening import listening
 from mosquitto import binary, mosquitto
 from test_alert_ledger import NOW_MS, Office, finding, listed, take, told
 from test_alert_watch import HOUR_MS, hourly, received
 
 from collector.alerts.book import deliveries
-from collector.alerts.channels import Mqtt, alert_topic, apprise_channels, encode_message
+from collector.alerts.channels import Mqtt, apprise_channels, site_alert_of
 from collector.alerts.delivery import Postman
 from collector.alerts.settings import Alerts
+from collector.alerts.site_alert import encode_site_alert, site_alert_topic
 from collector.alerts.thread import AlertThread
 from collector.config import Mqtt as MqttSettings
 from collector.errors import CollectorError, InputError
 from collector.sqlite_store import SqliteStore
-from collector.subscriber import AWAY, Subscriber
+from collector.subscriber import AWAY
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of what Apprise imports
 JPEG = b"\xff\xd8\xff\xe0 a picture"
@@ -163,32 +165,28 @@ def test_the_broker_is_told_through_the_connection_of_the_subscriber(tmp_path: P
         reader.subscribe("crossing/v1/+/alert", 1)
         reader.loop_start()
         assert subscribed.wait(10)
-        subscriber = Subscriber(MqttSettings(host="127.0.0.1", port=broker.port, tls=False), store)
-        assert subscriber.listening_ms is None
-        threading.Thread(target=subscriber.run, daemon=True).start()
-        channel = Mqtt(subscriber.say)
-        take(store_of := SqliteStore(tmp_path / "s"), finding(reason="Nothing was heard."))
-        store_of.close()
-        with SqliteStore(tmp_path / "s") as mine:
-            office = Office()
-            Postman(mine, [office]).deliver(NOW_MS)
+        take(store, finding(reason="Nothing was heard."))
+        office = Office()
+        Postman(store, [office]).deliver(NOW_MS)
+        settings = MqttSettings(host="127.0.0.1", port=broker.port, tls=False)
+        with listening(settings, tmp_path / "s") as subscriber:
+            channel = Mqtt(subscriber.say)
             deadline = threading.Event()
             while (error := channel.send(office.heard[0])) == AWAY:
                 deadline.wait(0.1)
-        assert error == ""
-        assert come.wait(10)
-        subscriber.stop()
+            assert error == ""
+            assert come.wait(10)
         reader.disconnect()
         reader.loop_stop()
     topic, said = heard[0]
-    assert topic == alert_topic("bridge") == "crossing/v1/bridge/alert"
+    assert topic == site_alert_topic("bridge") == "crossing/v1/bridge/alert"
     assert (said["kind"], said["device"], said["event"], said["text"]) == (
         "silent",
         "mast-1",
         "opened",
         "Nothing was heard.",
     )
-    assert json.loads(encode_message(office.heard[0])) == said
+    assert json.loads(encode_site_alert(site_alert_of(office.heard[0]))) == said
     assert subscriber.tally.refused == 0  # it does not hear itself
 
 

@@ -1,12 +1,12 @@
 """A whole site silent or blind is one alert with the figures of each device; nobody is silent while we do not hear."""
 
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from listening import listening
 from messages import MINUTE_MS, NOON_MS, received
 from mosquitto import binary, mosquitto
 from test_alert_ledger import told
@@ -20,7 +20,6 @@ from collector.alerts.watch import Watch
 from collector.config import Mqtt
 from collector.sqlite_store import SqliteStore
 from collector.store import Store
-from collector.subscriber import Subscriber
 
 DEVICES = ("mast-1", "mast-2", "mast-3")
 
@@ -182,15 +181,13 @@ def test_the_alert_of_a_large_site_is_bounded() -> None:
 @pytest.mark.skipif(binary() is None, reason="mosquitto is not installed")
 def test_an_outage_of_our_own_connection_makes_nobody_silent(tmp_path: Path) -> None:
     """The broker is killed; who cannot be heard is judged only after we have listened for long enough again."""
-    with mosquitto() as broker, SqliteStore(tmp_path / "s") as store, SqliteStore(tmp_path / "s") as mine:
-        subscriber = Subscriber(Mqtt(host="127.0.0.1", port=broker.port, tls=False), store)
-        looker = Watch(mine, Alerts(), {}, holder="one", listening=lambda: subscriber.listening_ms)
+    path = tmp_path / "s"
+    with mosquitto() as broker, SqliteStore(path) as mine:
         heard_ms = time.time_ns() // 1_000_000
         batch = [received(hourly(1, heard_ms // HOUR_MS * HOUR_MS - HOUR_MS, 1, device=device)) for device in DEVICES]
         mine.commit(batch, now_ms=heard_ms)
-        thread = threading.Thread(target=subscriber.run)
-        thread.start()
-        try:
+        with listening(Mqtt(host="127.0.0.1", port=broker.port, tls=False), path) as subscriber:
+            looker = Watch(mine, Alerts(), {}, holder="one", listening=lambda: subscriber.listening_ms)
             wait_until(lambda: subscriber.listening_ms is not None)
             broker.kill()
             wait_until(lambda: subscriber.listening_ms is None)
@@ -199,14 +196,11 @@ def test_an_outage_of_our_own_connection_makes_nobody_silent(tmp_path: Path) -> 
             assert listed(mine) == []
             broker.start()
             wait_until(lambda: subscriber.listening_ms is not None)
-            assert subscriber.listening_ms is not None
-            looker.look(subscriber.listening_ms + HOUR_MS - 1)
+            since_ms = subscriber.listening_ms or 0
+            looker.look(since_ms + HOUR_MS - 1)
             assert listed(mine) == []
-            looker.look(subscriber.listening_ms + HOUR_MS)
+            looker.look(since_ms + HOUR_MS)
             assert names(listed(mine)) == [("silent", "", True)]
-        finally:
-            subscriber.stop()
-            thread.join(10)
 
 
 def wait_until(true: Any) -> None:
