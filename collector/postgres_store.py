@@ -180,6 +180,10 @@ class PostgresStore:
                         f"store {self._name} is of version {version}; `crossing-collector run` brings it to version"
                         f" {VERSION}"
                     )
+                elif version > VERSION:
+                    raise InputError(
+                        f"store {self._name} is of version {version}, of a newer collector; this one reads {VERSION}"
+                    )
                 if version != VERSION:
                     raise InputError(f"store {self._name} is not a collector's store of version {VERSION}")
             elif not self._write:

@@ -71,7 +71,7 @@ def show_balance(store: Store, sites: Sites, given: argparse.Namespace) -> None:
     found = []
     with store.reading() as reading:
         for site in sites_of(reading, _scope(given)):
-            span = _span(reading, site, sites, given)
+            span = span_of(reading, site, sites, given)
             if span is not None:
                 found += [
                     one
@@ -172,14 +172,14 @@ def _axes(
     """The sites in question, each with its intervals; what is still to come is held against nobody."""
     now_ms = SystemClock().real_ms()
     for site in sites_of(reading, _scope(given)):
-        span = _span(reading, site, sites, given)
+        span = span_of(reading, site, sites, given)
         if span is not None:
             reported = extent(reading, Scope(site=site)) or span
             zone = time_zone_of(reading, site, sites)
             yield site, axis(interval, zone, *span, now_ms=max(now_ms, reported[1]))
 
 
-def _span(reading: Reading, site: str, sites: Sites, given: argparse.Namespace) -> tuple[int, int] | None:
+def span_of(reading: Reading, site: str, sites: Sites, given: argparse.Namespace) -> tuple[int, int] | None:
     """As asked for, and where an end is open as far as reports go; None where there are none."""
     from_ms, to_ms = _moments(given, time_zone_of(reading, site, sites))
     if from_ms is None or to_ms is None:
