@@ -8,6 +8,7 @@ import msgspec
 
 from collector.alerts.alert import Alert, Delivery
 from collector.alerts.words import span
+from collector.calendar import local
 from collector.screen import aligned, width
 from edge.delivery.report import rfc3339
 
@@ -31,7 +32,7 @@ def alerts_as_table(found: Sequence[Alert], *, now_ms: int) -> str:
                 subject.site,
                 one.kind,
                 " ".join(word for word in about if word) or "-",
-                rfc3339(one.at_ms // 1_000 * 1_000),
+                local(one.at_ms, one.time_zone).isoformat(" ", "minutes"),
                 span(lasted) if lasted > 0 else "-",
                 " ".join(marks),
             ]

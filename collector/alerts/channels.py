@@ -50,11 +50,11 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def body(self) -> str:
-        """The sentence, and by which number the alert is found and acknowledged, with its picture."""
+        """The sentence, by which number the alert is found and acknowledged, and in which zone its times are."""
         if self.alert is None:
             return self.text
         kept = ", with a picture" if self.alert.has_picture else ""
-        return f"{self.text}\n\nAlert {self.alert.id}{kept}."
+        return f"{self.text}\n\nAlert {self.alert.id}{kept}. Times are those of {self.alert.time_zone}."
 
     def _what(self) -> str:
         assert self.alert is not None, "there is one"

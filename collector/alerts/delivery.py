@@ -29,10 +29,16 @@ class Postman:
     """Delivers what `store` holds; owned by the thread that owns the store."""
 
     def __init__(
-        self, store: Store, channels: Sequence[Channel], *, per_hour: Callable[[str], int] = lambda _: MESSAGES_PER_HOUR
+        self,
+        store: Store,
+        channels: Sequence[Channel],
+        *,
+        per_hour: Callable[[str], int] = lambda _: MESSAGES_PER_HOUR,
+        stopping: Callable[[], bool] = lambda: False,
     ) -> None:
         self._store = store
         self._per_hour = per_hour
+        self._stopping = stopping
         self._channels: Mapping[str, Channel] = {channel.name: channel for channel in channels}
         self._failing: set[str] = set()
 
@@ -56,7 +62,7 @@ class Postman:
             if name in failed:
                 continue
             tried += 1
-            if tried > ROUND_MAX:
+            if tried > ROUND_MAX or self._stopping():
                 break
             error = self._one(telling_id, name, now_ms)
             if error:

@@ -47,7 +47,10 @@ class SiteAlert(msgspec.Struct, frozen=True, kw_only=True):
     until: str | None = None
     """Until when it was; null: it still is."""
     figures: Figures = {}
-    """What the sentence is made of; the unit ends the name. Which there are depends on the kind."""
+    """What the sentence is made of; the unit ends the name. Which there are depends on the kind.
+
+    `time_zone`: of the times in the sentence.
+    """
     evidence: list[ReportSpan] = []
     """The reports behind it."""
     picture: bool = False

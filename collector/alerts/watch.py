@@ -263,8 +263,10 @@ class _Look:
         return {(kind, subject) for kind, subject in rows}
 
     def _proven(self, found: Found, known: set[tuple[str, str]]) -> Found:
-        """With the reports behind it, unless they are in the alert already."""
+        """With the zone of its times, and the reports behind it unless they are in the alert already."""
         finding = found.finding
+        figures = finding.figures | {"time_zone": self._zone}
+        found = msgspec.structs.replace(found, finding=msgspec.structs.replace(finding, figures=figures))
         assert finding.kind in KINDS, "a rule names a kind that there is"
         if finding.over or (finding.kind, finding.subject.key) in known:
             return found

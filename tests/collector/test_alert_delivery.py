@@ -113,7 +113,9 @@ def test_a_webhook_and_a_mailbox_are_told_once_and_nothing_secret_is_logged(
         with store.reading() as reading:
             said = {one.channel: (one.state, one.attempts, one.error) for one in deliveries(reading, 1)}
     assert said == {"mail": ("sent", 1, ""), "office": ("sent", 2, "")}
-    assert [one["message"] for one in webhook.heard] == ["The first bus since 2022.\n\nAlert 1, with a picture."] * 2
+    assert [one["message"] for one in webhook.heard] == [
+        "The first bus since 2022.\n\nAlert 1, with a picture. Times are those of UTC."
+    ] * 2
     assert [one["title"] for one in webhook.heard] == ["bridge: first mast-1"] * 2
     (mail,) = box.mails
     assert mail["Subject"] == "bridge: first mast-1"

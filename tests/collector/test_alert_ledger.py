@@ -117,6 +117,15 @@ def test_a_channel_that_was_away_gets_no_more_in_an_hour_either(store: Store) ->
     assert [message.alert.id for message in office.heard if message.alert] == list(range(1, 9))
 
 
+def test_who_is_told_to_stop_leaves_the_rest_for_the_next_time(store: Store) -> None:
+    take(store, *(finding(f"mast-{i}") for i in range(4)))
+    office = Office()
+    stopped = Postman(store, [office], stopping=lambda: len(office.heard) >= 2)
+    assert stopped.deliver(NOW_MS) == 2
+    assert Postman(store, [office]).deliver(NOW_MS) == 2
+    assert len({message.id for message in office.heard}) == 4
+
+
 def test_the_picture_comes_along_and_stays(store: Store) -> None:
     take(store, finding(kind="first"), jpeg=b"\xff\xd8\xffx")
     take(store, finding(kind="first"), jpeg=b"\xff\xd8\xffother")

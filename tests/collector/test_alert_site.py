@@ -71,6 +71,7 @@ def test_a_site_that_falls_silent_is_one_alert_with_the_figures_of_each(store: S
     assert alert.figures == {
         "devices": 3,
         "devices_before": 0,
+        "time_zone": "UTC",
         **{
             f"{device}.{name}": value
             for device, minutes in zip(DEVICES, (63, 60, 60), strict=True)
