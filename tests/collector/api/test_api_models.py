@@ -5,7 +5,7 @@ import pytest
 from pydantic import BaseModel
 
 from collector.alerts.alert import Acknowledgement, Alert, Subject
-from collector.api import models
+from collector.api import alert_models, models
 from collector.views.results import Agreement, Balance, ClassBalance, Evidence, Queue
 
 SUBJECT = {field.name for field in msgspec.structs.fields(Subject)}
@@ -19,8 +19,8 @@ SUBJECT = {field.name for field in msgspec.structs.fields(Subject)}
         (models.ZoneSeries, Queue, {"share"}, set()),
         (models.HeadToHead, Agreement, set(), {"site"}),
         (models.ReportRange, Evidence, set(), set()),
-        (models.Acknowledged, Acknowledgement, set(), set()),
-        (models.AlertInfo, Alert, {"open", "picture", "time_zone", *SUBJECT},
+        (alert_models.Acknowledged, Acknowledgement, set(), set()),
+        (alert_models.AlertInfo, Alert, {"open", "picture", "time_zone", *SUBJECT},
          {"subject", "has_picture"}),
     ],
     ids=lambda value: getattr(value, "__name__", None),
