@@ -115,10 +115,11 @@ UPGRADES = {
     1: "ALTER TABLE device ADD COLUMN time_zone TEXT, ADD COLUMN hours_ms BIGINT, ADD COLUMN days_ms BIGINT;"
     + ROLLUPS
     + alerts.POSTGRES
-    + "UPDATE version SET version = 2;",
-    2: ADD_ZONES + ADD_PACKING + "UPDATE version SET version = 3;",
+    + ADD_ZONES
+    + ADD_PACKING,
+    2: "".join(f"{statement};" for statement in alerts.LOOKED) + ADD_ZONES + ADD_PACKING,
 }
-"""By the version that is found: what makes the next one of it. Reports are summed up by `Store.rebuild`."""
+"""By the version that is found: what makes this one of it. Reports are summed up by `Store.rebuild`."""
 DEFAULTS = """
 CREATE TABLE report_default PARTITION OF report DEFAULT;
 CREATE TABLE vehicles_default PARTITION OF vehicles DEFAULT;

@@ -53,6 +53,15 @@ _PACKING = (
     "CREATE INDEX packed_day ON packed (day_ms) WHERE messages IS NOT NULL",
     """CREATE VIEW unpacked AS SELECT device_id, run_id, seq, start_ms, payload FROM report WHERE payload <> x''""",
 )
+_NEWER = (
+    "ALTER TABLE device ADD COLUMN zones_filled INTEGER NOT NULL DEFAULT 1",
+    "UPDATE device SET zones_filled = 0",
+    *_ZONES,
+    "ALTER TABLE device ADD COLUMN unpacked_ms INTEGER",
+    "UPDATE device SET unpacked_ms = (SELECT min(start_ms) FROM report WHERE device_id = device.id)",
+    *_PACKING,
+)
+"""Zones, and what is packed, to a store that has neither."""
 UPGRADES = {
     2: (
         "ALTER TABLE device ADD COLUMN time_zone TEXT",
@@ -60,19 +69,11 @@ UPGRADES = {
         "ALTER TABLE device ADD COLUMN days_ms INTEGER",
         *_ROLLUPS,
         *alerts.SQLITE,
-        "PRAGMA user_version = 3",
+        *_NEWER,
     ),
-    3: (
-        "ALTER TABLE device ADD COLUMN zones_filled INTEGER NOT NULL DEFAULT 1",
-        "UPDATE device SET zones_filled = 0",
-        *_ZONES,
-        "ALTER TABLE device ADD COLUMN unpacked_ms INTEGER",
-        "UPDATE device SET unpacked_ms = (SELECT min(start_ms) FROM report WHERE device_id = device.id)",
-        *_PACKING,
-        "PRAGMA user_version = 4",
-    ),
+    3: (*alerts.LOOKED, *_NEWER),
 }
-"""By the version that is found: what makes the next one of it. Reports are summed up by `Store.rebuild`."""
+"""By the version that is found: what makes this one of it. Reports are summed up by `Store.rebuild`."""
 STATEMENTS = (
     f"PRAGMA application_id = {APPLICATION_ID}",
     f"PRAGMA user_version = {VERSION}",

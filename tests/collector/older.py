@@ -30,6 +30,9 @@ def make_sqlite_older(path: Path, version: int) -> None:
         database.execute(f"DROP TABLE {table}")
     for column in columns:
         database.execute(f"ALTER TABLE device DROP COLUMN {column}")
+    if version == 3:
+        database.execute("DROP INDEX device_alert_new")
+        database.execute("ALTER TABLE device_alert DROP COLUMN looked")
     database.execute(f"PRAGMA user_version = {version}")
     database.close()
 
@@ -50,6 +53,8 @@ def make_postgres_older(url: str, version: int) -> None:
         database.execute("DROP INDEX report_unpacked")
         database.execute(f"DROP TABLE {', '.join(('message', *tables))} CASCADE")
         database.execute(f"ALTER TABLE device {', '.join(f'DROP COLUMN {name}' for name in columns)}")
+        if version == 2:
+            database.execute("ALTER TABLE device_alert DROP COLUMN looked")
         database.execute(f"UPDATE version SET version = {version}")
 
 
