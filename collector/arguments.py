@@ -174,6 +174,14 @@ def _add_rows(command: _Command) -> None:
     _add_where(sums_kept)
     sums_kept.add_argument("--rebuild", action="store_true", help="sum up all reports anew, device by device")
     sums_kept.add_argument("--json", action="store_true", help="one JSON object")
+    packs = command(
+        "pack",
+        "pack the messages of past days now, and delete those of long ago",
+        "pack --config collector.yaml",
+        more="`run` does so bit by bit; `pack_after_days` and `messages_days` say when.",
+    )
+    _add_where(packs)
+    packs.add_argument("--json", action="store_true", help="one JSON object")
 
 
 def _add_span(command: argparse.ArgumentParser, *, line: bool = True) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from collector import compare_command, token_command, views_command
+from collector import compare_command, pack_command, token_command, views_command
 from collector.alerts.book import acknowledge, alerts, deliveries
 from collector.alerts.channels import Channel, Mqtt, apprise_channels
 from collector.alerts.thread import AlertThread
@@ -25,12 +25,13 @@ from collector.clock import SystemClock
 from collector.config import Configuration, load
 from collector.devices import devices, gaps
 from collector.errors import CollectorError, InputError
+from collector.packing import Packer
 from collector.serving import serving
 from collector.show import zones_as_json, zones_as_table
 from collector.show_alerts import alerts_as_json, alerts_as_table
 from collector.show_devices import devices_as_json, devices_as_table, gaps_as_json, gaps_as_table
 from collector.show_rollups import rollups_as_json, rollups_as_table
-from collector.store import POSTGRES, Store, open_store
+from collector.store import POSTGRES, Keeping, Store, open_store
 from collector.subscriber import Subscriber
 from collector.views.places import Sites, check_scope
 from collector.views.results import Scope
@@ -67,6 +68,7 @@ def _run(arguments: argparse.Namespace) -> None:
             batch_max=configuration.batch_max,
             on_commit=board.committed,
             on_glimpse=board.take,
+            between=Packer(store, configuration.keeping, SystemClock()).step,
         )
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: subscriber.stop())
@@ -162,6 +164,12 @@ def _rollup(arguments: argparse.Namespace) -> None:
         print("no device has said anything yet", file=sys.stderr)
 
 
+def _pack(arguments: argparse.Namespace) -> None:
+    keeping = Keeping() if arguments.config is None else load(arguments.config).keeping
+    with _store_and_sites(arguments, write=True) as (store, _):
+        pack_command.pack(store, keeping, as_json=arguments.json)
+
+
 def _zones(arguments: argparse.Namespace) -> None:
     with _store_and_sites(arguments) as (store, _):
         found = last_zones(store, site=arguments.site, device=arguments.device)
@@ -232,6 +240,7 @@ _COMMANDS = {
     "gaps": _gaps,
     "export": _export,
     "rollup": _rollup,
+    "pack": _pack,
     "token": token_command.token,
     "alerts": _alerts,
 }

@@ -11,7 +11,7 @@ from collector.alerts.settings import Alerts, Rules
 from collector.errors import InputError
 from collector.ingest import HEARD, LIVE
 from collector.sites import Site, fault_of
-from collector.store import POSTGRES
+from collector.store import POSTGRES, Keeping
 from edge.delivery.report import ROOT, SCHEMA, Name
 
 Port = Annotated[int, msgspec.Meta(ge=1, le=65_535)]
@@ -95,12 +95,21 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     batch_max: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 500
     """Reports in one transaction, and unacknowledged at a time."""
     refusals_max: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = 1_000
+    pack_after_days: Annotated[int, msgspec.Meta(ge=1, le=3_650)] = 3
+    """Whole UTC days after which the messages of a day are packed: the same bytes, in a fortieth of the space."""
+    messages_days: Annotated[int, msgspec.Meta(ge=1, le=36_500)] | None = None
+    """Days after which messages are deleted, and the numbers stay; None: never."""
     http: Http | None = None
     """None: nothing is served."""
     sites: dict[Name, Site] = {}
     """What the views need to know of a site and no device tells."""
     alerts: Alerts = Alerts()
     """What is told, and to whom."""
+
+    @property
+    def keeping(self) -> Keeping:
+        """How long messages are kept."""
+        return Keeping(self.pack_after_days, self.messages_days)
 
     @property
     def time_zones(self) -> dict[str, str]:
@@ -125,6 +134,8 @@ def load(path: Path) -> Configuration:
     except msgspec.ValidationError as error:
         raise InputError(f"configuration {path}: {str(error).replace('$.', '')}") from error
     _check_share(configuration, path)
+    if configuration.messages_days is not None and configuration.messages_days <= configuration.pack_after_days:
+        raise InputError(f"configuration {path}: `messages_days` must be more than `pack_after_days`, or null")
     for name, site in configuration.sites.items():
         if fault := fault_of(site):
             raise InputError(f"configuration {path}: sites.{name}: {fault}")

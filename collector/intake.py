@@ -5,7 +5,8 @@ The order of the work:
    follows is a plain read, change, write.
 2. Reports are sifted by their key: new, known, or another one under a known key.
 3. New reports and their counts are added. A report's lines, directions and classes are its layout, so a count of zero
-   is told from a line that nobody watched, and only counts above zero need a row. The roll-ups follow.
+   is told from a line that nobody watched, and only counts above zero need a row. Queue zones are a row each. The
+   roll-ups follow.
 4. The journals move on: what is missing, what came late, what was asked for or is gone.
 5. What a device said last, how late it reports; what it called out; refusals, the last so many.
 """
@@ -19,10 +20,12 @@ from collector.accounts import Accounts, Devices
 from collector.calls import keep
 from collector.ingest import Called, Received, Refusal, Said, refuse
 from collector.lateness import Lateness
+from collector.messages import Key, day_of, messages_of
 from collector.names import Names
 from collector.rollups import Marks, Rollups
 from collector.store import Asked, Gone, Hurried, Item, RollupState, Tally
-from collector.tables import ReportRow, Tables
+from collector.tables import Known, ReportRow, Tables
+from collector.zone_rollups import fill_zones, zones_of
 from edge.delivery.report import Report, decode, milliseconds_of
 
 _INFO = "(SELECT payload FROM said WHERE device_id = device.id AND channel = 'info')"
@@ -71,11 +74,12 @@ class Intake:
         others: list[Said | Called | Asked | Gone | Hurried] = [*said, *called, *asked, *gone]
         names.update((one.site, one.device) for one in others)
         devices = {name: self._names.id_of("device", ("site", "device"), name) for name in sorted(names)}
-        latenesses, marks = self._hold(sorted(devices.values()))
+        latenesses, marks, unpacked = self._hold(sorted(devices.values()))
         sifted = self._sift(reports, devices)
         self._take_zones(said, devices, marks)
         if added := self._add(sifted.new, now_ms):
             self._rollups.advance(added, marks, {device_id: site for (site, _), device_id in devices.items()})
+            self._note_unpacked(added, unpacked)
         totals = [one for one in said if one.channel == "total"]
         noted = self._accounts.move(devices, sifted.arrived, [*totals, *gone, *asked], now_ms=now_ms)
         alive = {devices[one.site, one.device] for one in said if one.live}
@@ -90,25 +94,32 @@ class Intake:
     def rebuild(self, device_id: int) -> None:
         """Sum up all reports of a device anew, inside a transaction that the store opened."""
         self._hold([device_id])
-        ((site, payload),) = self._tables.rows(f"SELECT site, {_INFO} FROM device WHERE id = ?", (device_id,))
+        query = f"SELECT site, {_INFO}, zones_filled FROM device WHERE id = ?"
+        ((site, payload, zones_filled),) = self._tables.rows(query, (device_id,))
+        if not zones_filled:
+            fill_zones(self._tables, self._names, device_id)
+            self._tables.many("UPDATE device SET zones_filled = 1 WHERE id = ?", [(device_id,)])
         self._rollups.rebuild(device_id, Marks(time_zone=self._rollups.wanted(site, payload)))
 
     def rollups(self) -> list[RollupState]:
         """How far the roll-ups of every device go."""
         rows = self._tables.rows(
-            f"SELECT id, site, device, time_zone, {_INFO}, hours_ms, newest_start_ms FROM device ORDER BY site, device"
+            f"SELECT id, site, device, time_zone, {_INFO}, zones_filled = 1 AND (hours_ms IS NOT NULL"
+            " OR newest_start_ms IS NULL) FROM device ORDER BY site, device"
         )
         return [
-            RollupState(
-                id_, site, device, time_zone, self._rollups.wanted(site, info), hours is not None or newest is None
-            )
-            for id_, site, device, time_zone, info, hours, newest in rows
+            RollupState(id_, site, device, time_zone, self._rollups.wanted(site, info), bool(complete))
+            for id_, site, device, time_zone, info, complete in rows
         ]
 
-    def _hold(self, device_ids: Sequence[int]) -> tuple[dict[int, Lateness], dict[int, Marks]]:
-        query = f"SELECT id, {_MARKS}, {_LATENESS} FROM device WHERE id IN {{numbers}} ORDER BY id"
+    def _hold(self, device_ids: Sequence[int]) -> tuple[dict[int, Lateness], dict[int, Marks], dict[int, int | None]]:
+        query = f"SELECT id, {_MARKS}, unpacked_ms, {_LATENESS} FROM device WHERE id IN {{numbers}} ORDER BY id"
         rows = self._tables.rows_of(f"{query} {self._tables.holding}", device_ids)
-        return {row[0]: Lateness.of(row[4:]) for row in rows}, {row[0]: Marks(*row[1:4]) for row in rows}
+        return (
+            {row[0]: Lateness.of(row[5:]) for row in rows},
+            {row[0]: Marks(*row[1:4]) for row in rows},
+            {row[0]: row[4] for row in rows},
+        )
 
     def _sift(self, reports: Sequence[Received], devices: Devices) -> "_Sifted":
         sifted = _Sifted()
@@ -126,7 +137,7 @@ class Intake:
             else:
                 first[key] = received
                 wanted[run_id].append(report.seq)
-        known = {(run_id, seq): payload for run_id, seq, payload in self._tables.known(wanted)} if wanted else {}
+        known = self._known(wanted) if wanted else {}
         for key, received in first.items():
             if key not in known:
                 sifted.new[key] = (devices[received.report.site, received.report.device], received)
@@ -135,11 +146,19 @@ class Intake:
             else:
                 sifted.refusals.append(_other(received))
         for key, received in again:
-            if _same(received, known[key] if key in known else first[key].payload):
+            if _same(received, known[key]) if key in known else _equal(received, first[key].payload):
                 sifted.duplicates += 1
             else:
                 sifted.refusals.append(_other(received))
         return sifted
+
+    def _known(self, wanted: dict[int, list[int]]) -> dict[tuple[int, int], Known]:
+        """What is stored, with the message unless it is kept no more."""
+        known = {(one.run_id, one.seq): one for one in self._tables.known(wanted)}
+        away = [Key(one.device_id, one.run_id, one.seq, one.start_ms) for one in known.values() if not one.payload]
+        for key, payload in messages_of(self._tables.rows, away).items():
+            known[key] = known[key]._replace(payload=payload)
+        return known
 
     def _add(self, new: dict[tuple[int, int], tuple[int, Received]], now_ms: int) -> list[ReportRow]:
         rows = []
@@ -150,23 +169,42 @@ class Intake:
                 layout_id, series = self._names.shape(device_id, report.lines)
                 numbers = [n for ways in report.lines.values() for labels in ways.values() for n in labels.values()]
                 counts = [(of, n) for of, n in zip(series, numbers, strict=True) if n]
+            start_ms, zones = start_ms_of(report.start), []
+            if report.zones:
+                of_report = {"start_ms": start_ms, "seq": seq, "run_id": run_id, "watched_ms": report.watched_ms}
+                zones = zones_of(self._names, report.zones, device_id=device_id, **of_report)
             rows.append(
                 ReportRow(
                     device_id,
                     run_id,
                     seq,
-                    start_ms_of(report.start),
+                    start_ms,
                     report.width_ms,
                     report.watched_ms,
                     layout_id,
                     now_ms,
                     received.payload,
                     counts,
+                    zones,
                 )
             )
         if rows:
             self._tables.add(rows)
         return rows
+
+    def _note_unpacked(self, added: Sequence[ReportRow], unpacked: Mapping[int, int | None]) -> None:
+        """From which day on there is something to pack; what is of the future is looked at when today is over."""
+        first: dict[int, int] = {}
+        for report in added:
+            earlier = first.get(report.device_id)
+            if earlier is None or report.start_ms < earlier:
+                first[report.device_id] = min(report.start_ms, report.received_ms)
+        rows = []
+        for device_id, start_ms in first.items():
+            before_ms = unpacked[device_id]
+            if before_ms is None or start_ms < before_ms:
+                rows.append((day_of(start_ms), device_id))
+        self._many("UPDATE device SET unpacked_ms = ? WHERE id = ?", rows)
 
     def _take_zones(self, said: Sequence[Said], devices: Devices, marks: dict[int, Marks]) -> None:
         for one in said:
@@ -219,7 +257,16 @@ class _Sifted:
         self.arrived: dict[tuple[int, str], list[int]] = defaultdict(list)
 
 
-def _same(received: Received, payload: bytes) -> bool:
+def _same(received: Received, known: Known) -> bool:
+    """Whether it is the report that is stored; of one whose message is kept no more, by what is known of it."""
+    if known.payload:
+        return _equal(received, known.payload)
+    report = received.report
+    said = (start_ms_of(report.start), report.width_ms, report.watched_ms)
+    return said == (known.start_ms, known.width_ms, known.watched_ms)
+
+
+def _equal(received: Received, payload: bytes) -> bool:
     return received.payload == payload or decode(payload) == received.report
 
 

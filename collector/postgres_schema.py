@@ -1,12 +1,14 @@
 """The tables of the collector's store in PostgreSQL, version 3, in a schema of their own: `crossing`.
 
-`report` and `vehicles` are partitioned by the start of the bucket, a month each, made when first needed. A key that is
-unique over all partitions has to hold the partition's column, so the key of a report is a table of its own.
+`report`, `vehicles` and `zone_report` are partitioned by the start of the bucket, a month each, made when first needed;
+`message` by the day on which it came. A key that is unique over all partitions has to hold the partition's column, so
+the key of a report is a table of its own.
 """
 
 from datetime import UTC, datetime
 
 from collector.alerts import schema as alerts
+from collector.postgres_schema_3 import ADD_PACKING, ADD_ZONES, PACKING, PARTITIONED, ZONES, ZONES_DEFAULT
 
 VERSION = 3
 MONTHS_FROM = 2020
@@ -24,6 +26,8 @@ CREATE TABLE device (
   heard_ms BIGINT, newest_start_ms BIGINT, newest_width_ms BIGINT, late_ms BIGINT,
   worst_ms BIGINT, worst_at_ms BIGINT, clock_synced INT,
   time_zone TEXT, hours_ms BIGINT, days_ms BIGINT,
+  zones_filled INT NOT NULL DEFAULT 1,
+  unpacked_ms BIGINT,
   UNIQUE (site, device)
 );
 CREATE TABLE run (
@@ -55,7 +59,8 @@ CREATE TABLE report_key (
 CREATE TABLE report (
   device_id BIGINT NOT NULL, run_id BIGINT NOT NULL, seq BIGINT NOT NULL,
   start_ms BIGINT NOT NULL, width_ms BIGINT NOT NULL, watched_ms BIGINT NOT NULL,
-  layout_id BIGINT, received_ms BIGINT NOT NULL, payload BYTEA NOT NULL
+  layout_id BIGINT, received_ms BIGINT NOT NULL,
+  payload BYTEA
 ) {partitioned};
 CREATE INDEX report_time ON report (device_id, start_ms);
 CREATE TABLE vehicles (
@@ -90,6 +95,8 @@ CREATE TABLE refusal (
   received_ms BIGINT NOT NULL, topic TEXT NOT NULL, reason TEXT NOT NULL, payload BYTEA NOT NULL
 );
 {rollups}
+{zones}
+{packing}
 INSERT INTO version VALUES ({version});
 """
 ROLLUPS = """
@@ -107,8 +114,10 @@ CREATE TABLE rollup_vehicles (
 UPGRADES = {
     1: "ALTER TABLE device ADD COLUMN time_zone TEXT, ADD COLUMN hours_ms BIGINT, ADD COLUMN days_ms BIGINT;"
     + ROLLUPS
-    + alerts.POSTGRES,
-    2: "".join(f"{statement};" for statement in alerts.LOOKED),
+    + alerts.POSTGRES
+    + ADD_ZONES
+    + ADD_PACKING,
+    2: "".join(f"{statement};" for statement in alerts.LOOKED) + ADD_ZONES + ADD_PACKING,
 }
 """By the version that is found: what makes this one of it. Reports are summed up by `Store.rebuild`."""
 DEFAULTS = """
@@ -119,14 +128,19 @@ HYPERTABLES = """
 CREATE EXTENSION IF NOT EXISTS timescaledb;
 SELECT create_hypertable('crossing.report', 'start_ms', chunk_time_interval => {month_ms});
 SELECT create_hypertable('crossing.vehicles', 'start_ms', chunk_time_interval => {month_ms});
+SELECT create_hypertable('crossing.zone_report', 'start_ms', chunk_time_interval => {month_ms});
 """
 
 
 def creation(*, timescale: bool) -> str:
     """All of the statements that make the tables."""
-    partitioned = "" if timescale else "PARTITION BY RANGE (start_ms)"
-    tables = TABLES.format(partitioned=partitioned, rollups=ROLLUPS, version=VERSION) + alerts.POSTGRES
-    return tables + (HYPERTABLES.format(month_ms=MONTH_MS) if timescale else DEFAULTS)
+    partitioned = "" if timescale else PARTITIONED
+    zones = ZONES.format(partitioned=partitioned)
+    tables = (
+        TABLES.format(partitioned=partitioned, rollups=ROLLUPS, zones=zones, packing=PACKING, version=VERSION)
+        + alerts.POSTGRES
+    )
+    return tables + (HYPERTABLES.format(month_ms=MONTH_MS) if timescale else DEFAULTS + ZONES_DEFAULT)
 
 
 def month_of(start_ms: int) -> tuple[int, int] | None:
@@ -136,6 +150,9 @@ def month_of(start_ms: int) -> tuple[int, int] | None:
         return None
     day = datetime.fromtimestamp(days * 86_400, tz=UTC)
     return (day.year, day.month) if MONTHS_FROM <= day.year < MONTHS_UNTIL else None
+
+
+TABLES_OF_A_MONTH = ("report", "vehicles", "zone_report")
 
 
 def partition(table: str, month: tuple[int, int]) -> str:

@@ -21,25 +21,33 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from collector.errors import CollectorError, InputError
 from collector.ingest import Received, Refusal
 from collector.intake import Intake, start_ms_of
-from collector.postgres_schema import UPGRADES, VERSION, creation, month_of, partition
+from collector.messages import DAY_MS
+from collector.packing import pack_step, packed_before
+from collector.postgres_partitions import CREATING, Partitions
+from collector.postgres_schema import UPGRADES, VERSION, creation
 from collector.store import (
     DUE,
     TOO_LONG,
     Gap,
     Item,
+    Keeping,
     RollupState,
     Tally,
     TooLongError,
     UnstorableError,
     due_parameters,
 )
-from collector.tables import ReportRow
+from collector.tables import Known, ReportRow
+from collector.zone_rollups import STORED, stored
 
 _LOG = logging.getLogger(__name__)
 CONNECT_WAIT_S = 10
 STATEMENT_WAIT_MS = 60_000
 """For one statement, waiting for locks included: then the batch is rolled back and tried again."""
-_CREATING = 0x43524F53  # the advisory lock under which tables and partitions are made
+_ZONE_TYPES = [
+    *("int8", "int8", "int8", "int8", "int4", "int4", "int4", "int4", "int8", "int8", "int8", "float8"),
+    *("int8", "int8", "int4", "int4"),
+]
 _UNSTORABLE = (
     psycopg.DataError,
     psycopg.IntegrityError,
@@ -67,7 +75,6 @@ class PostgresStore:
         self._refusals_max = refusals_max
         self._time_zones = time_zones
         self._database: psycopg.Connection[tuple[Any, ...]] | None = None
-        self._partitions: set[tuple[int, int]] = set()
         with self._explained():
             self._open()
 
@@ -91,7 +98,8 @@ class PostgresStore:
         """
         with self._explained():
             database = self._open()
-            self._make_partitions(database, batch)
+            starts_ms = {start_ms_of(item.report.start) for item in batch if isinstance(item, Received)}
+            self._partitions.make(starts_ms, now_ms // DAY_MS)
             try:
                 with database.transaction():
                     return self._intake.put(batch, now_ms=now_ms)
@@ -111,6 +119,16 @@ class PostgresStore:
         with self._explained():
             self._open()
             return self._intake.rollups()
+
+    def pack(self, keeping: Keeping, *, now_ms: int) -> bool:
+        """Pack or delete some old messages, in one small transaction; False where none are left."""
+        with self.writing() as tables:
+            more = pack_step(tables, keeping, now_ms=now_ms)
+        if not more:
+            with self._explained():
+                self._open()
+                self._partitions.drop_empty(packed_before(keeping, now_ms=now_ms) // DAY_MS)
+        return more
 
     def due(self, *, now_ms: int, heard_after_ms: int, limit: int) -> list[Gap]:
         """The ranges to ask for, longest due first, of devices that were heard since `heard_after_ms`."""
@@ -160,19 +178,20 @@ class PostgresStore:
             database.close()
             raise
         self._intake = Intake(_Tables(database), refusals_max=self._refusals_max, time_zones=self._time_zones)
-        self._partitions.clear()
+        self._partitions = Partitions(database, by_month=self._by_month)
         self._database = database
         return database
 
     def _prepare(self, database: psycopg.Connection[tuple[Any, ...]]) -> None:
         with database.transaction():
             if self._write:
-                database.execute("SELECT pg_advisory_xact_lock(%s)", (_CREATING,))
+                database.execute("SELECT pg_advisory_xact_lock(%s)", (CREATING,))
             ((there,),) = database.execute("SELECT to_regclass('crossing.version') IS NOT NULL").fetchall()
             if there:
                 found = database.execute("SELECT version FROM version").fetchall()
                 version = found[0][0] if len(found) == 1 else 0
                 if self._write and version in UPGRADES:
+                    database.execute("SET LOCAL statement_timeout = 0")  # new indexes take as long as they take
                     database.execute(sql.SQL(f"{UPGRADES[version]} UPDATE version SET version = {VERSION};"))
                     version = VERSION
                 elif version in UPGRADES:
@@ -191,21 +210,7 @@ class PostgresStore:
             else:
                 _create(database)
         query = "SELECT relkind = 'p' FROM pg_class WHERE oid = 'crossing.report'::regclass"
-        self._partitioned = database.execute(query).fetchall() == [(True,)]
-
-    def _make_partitions(self, database: psycopg.Connection[tuple[Any, ...]], batch: Sequence[Item]) -> None:
-        """One statement at a time, outside of the batch's transaction: each locks one table, and nothing else."""
-        if not self._partitioned:
-            return
-        months = {month_of(start_ms_of(item.report.start)) for item in batch if isinstance(item, Received)}
-        for month in sorted(month for month in months if month is not None and month not in self._partitions):
-            for table in ("report", "vehicles"):
-                query = f"SELECT to_regclass('crossing.{table}_{month[0]}_{month[1]:02}') IS NOT NULL"
-                if database.execute(sql.SQL(query)).fetchall() != [(True,)]:
-                    with database.transaction():
-                        database.execute("SELECT pg_advisory_xact_lock(%s)", (_CREATING,))
-                        database.execute(sql.SQL(partition(table, month)))
-            self._partitions.add(month)
+        self._by_month = database.execute(query).fetchall() == [(True,)]
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
@@ -250,14 +255,18 @@ class _Tables:
     def fill(self, statement: str, numbers: Sequence[int]) -> None:
         self._database.execute(_in(statement), (list(numbers),))
 
-    def known(self, wanted: dict[int, list[int]]) -> list[tuple[int, int, bytes]]:
+    def known(self, wanted: dict[int, list[int]]) -> list[Known]:
         runs = [run_id for run_id, numbers in wanted.items() for _ in numbers]
         numbers = [seq for numbers in wanted.values() for seq in numbers]
-        return self._database.execute(
-            "SELECT run_id, seq, payload FROM unnest(%s::bigint[], %s::bigint[]) AS wanted (run_id, seq)"
-            " JOIN report_key USING (run_id, seq) JOIN report USING (device_id, start_ms, run_id, seq)",
+        found = self._database.execute(
+            "SELECT device_id, run_id, seq, start_ms, width_ms, watched_ms,"
+            " coalesce(report.payload, message.payload, '')"
+            " FROM unnest(%s::bigint[], %s::bigint[]) AS wanted (run_id, seq)"
+            " JOIN report_key USING (run_id, seq) JOIN report USING (device_id, start_ms, run_id, seq)"
+            " LEFT JOIN message USING (device_id, start_ms, run_id, seq)",
             (runs, numbers),
         ).fetchall()
+        return [Known(*row) for row in found]
 
     def add(self, reports: Sequence[ReportRow]) -> None:
         with self._database.cursor() as cursor:
@@ -266,17 +275,38 @@ class _Tables:
                 for report in reports:
                     copy.write_row((report.run_id, report.seq, report.device_id, report.start_ms))
             with cursor.copy(
-                "COPY report (device_id, run_id, seq, start_ms, width_ms, watched_ms, layout_id, received_ms, payload)"
+                "COPY report (device_id, run_id, seq, start_ms, width_ms, watched_ms, layout_id, received_ms)"
                 " FROM STDIN (FORMAT BINARY)"
             ) as copy:
-                copy.set_types(["int8"] * 8 + ["bytea"])
+                copy.set_types(["int8"] * 8)
                 for report in reports:
-                    copy.write_row(report[:9])
+                    copy.write_row(report[:8])
+            with cursor.copy(
+                "COPY message (day, device_id, run_id, seq, start_ms, payload) FROM STDIN (FORMAT BINARY)"
+            ) as copy:
+                copy.set_types(["int4", "int8", "int8", "int8", "int8", "bytea"])
+                for report in reports:
+                    copy.write_row((report.received_ms // DAY_MS, *report[:4], report.payload))
             with cursor.copy("COPY vehicles (series_id, start_ms, number) FROM STDIN (FORMAT BINARY)") as copy:
                 copy.set_types(["int8", "int8", "int4"])
                 for report in reports:
                     for series, number in report.counts:
                         copy.write_row((series, report.start_ms, number))
+            if zones := [stored(*one) for report in reports for one in report.zones]:
+                with cursor.copy(f"COPY zone_report ({', '.join(STORED)}) FROM STDIN (FORMAT BINARY)") as copy:
+                    copy.set_types(_ZONE_TYPES)
+                    for row in zones:
+                        copy.write_row(row)
+
+    def take_out(self, device_id: int, starts: tuple[int, int], keys: Sequence[tuple[int, int]]) -> None:
+        mine = (
+            " unnest(%s::bigint[], %s::bigint[]) AS mine (run_id, seq) WHERE here.run_id = mine.run_id"
+            " AND here.seq = mine.seq AND here.device_id = %s AND here.start_ms BETWEEN %s AND %s"
+        )
+        values = ([run_id for run_id, _ in keys], [seq for _, seq in keys], device_id, *starts)
+        self._database.execute(f"DELETE FROM message AS here USING {mine}", values)
+        update = f"UPDATE report AS here SET payload = NULL FROM {mine} AND payload IS NOT NULL"
+        self._database.execute(update, values)
 
 
 def _create(database: "psycopg.Connection[tuple[Any, ...]]") -> None:

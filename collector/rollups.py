@@ -17,10 +17,12 @@ from collector.calendar import end_of, floor, zone_of
 from collector.errors import InputError
 from collector.said import Info, decode_said
 from collector.tables import ReportRow, Tables
+from collector.zone_rollups import Place, add_late_zones, forget_zones, sum_up_zones
+from collector.zone_sums import ZoneSums
 from edge.delivery.report import ReportError
 
 HOUR, DAY = 1, 2
-"""The levels of the tables `rollup_watched` and `rollup_vehicles`."""
+"""The levels of the tables `rollup_watched`, `rollup_vehicles` and `rollup_zone`."""
 BLIND = 0
 """The layout of reports that watched nothing."""
 HOUR_MS = 3_600_000
@@ -126,6 +128,7 @@ class Rollups:
             self._tables.many(query, [(device_id,)])
             query = f"DELETE FROM rollup_vehicles WHERE level = {level} AND series_id IN ({mine})"
             self._tables.many(query, [(device_id,)])
+        forget_zones(self._tables, device_id)
 
     def _fill(self, fresh: Mapping[int, int], marks: Mapping[int, Marks]) -> None:
         """Sum up all that these devices reported before such an hour, day by day: only days that have reports."""
@@ -182,11 +185,13 @@ class Rollups:
             f" GROUP BY series_id{by_start}",
             device_ids,
         )
+        sum_up_zones(self._tables, device_ids, level, start, within)
 
     def _add_late(self, late: Sequence[tuple[ReportRow, str, int]]) -> None:
         """`late`: reports with the zone of their device, and up to where its days went before."""
         watched: dict[tuple[int, int, int, int], list[int]] = {}
         vehicles: dict[tuple[int, int, int], int] = defaultdict(int)
+        zones: dict[Place, ZoneSums] = {}
         for report, zone, days_ms in late:
             places = [(HOUR, hour_of(zone, report.start_ms)[0])]
             if report.start_ms < days_ms:
@@ -198,6 +203,9 @@ class Rollups:
                 sums[2] += 1
                 for series_id, number in report.counts:
                     vehicles[level, series_id, start_ms] += number
+                for zone_id, said in report.zones:
+                    before = zones.get(place := (level, zone_id, start_ms))
+                    zones[place] = said if before is None else before.plus(said)
         if watched:
             self._tables.many(
                 "INSERT INTO rollup_watched (level, device_id, start_ms, layout_id, watched_ms, reported_ms, reports)"
@@ -214,6 +222,7 @@ class Rollups:
                 " number = rollup_vehicles.number + excluded.number",
                 [(*key, number) for key, number in vehicles.items()],
             )
+        add_late_zones(self._tables, zones)
 
     def _note(self, device_ids: Sequence[int], marks: Mapping[int, Marks]) -> None:
         rows = [

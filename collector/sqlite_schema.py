@@ -17,6 +17,51 @@ _ROLLUPS = (  # level 1: hours, 2: days; layout_id 0: blind
       PRIMARY KEY (level, series_id, start_ms)
     ) WITHOUT ROWID""",
 )
+_ZONES = (  # in the order of collector.zone_sums.ZoneSums
+    """CREATE TABLE zone (
+      id INTEGER PRIMARY KEY,
+      device_id INTEGER NOT NULL REFERENCES device, name TEXT NOT NULL,
+      UNIQUE (device_id, name)
+    )""",
+    """CREATE TABLE zone_report (
+      zone_id INTEGER NOT NULL REFERENCES zone, start_ms INTEGER NOT NULL,
+      watched_ms INTEGER NOT NULL, standing_ms INTEGER NOT NULL, standing_max INTEGER NOT NULL,
+      entered INTEGER NOT NULL, departed INTEGER NOT NULL, waited INTEGER NOT NULL,
+      wait_p50_ms INTEGER NOT NULL, wait_p90_ms INTEGER NOT NULL, wait_max_ms INTEGER NOT NULL, queue_m REAL,
+      end_seq INTEGER NOT NULL, end_run_id INTEGER NOT NULL,
+      standing_end INTEGER NOT NULL, parked_end INTEGER NOT NULL,
+      PRIMARY KEY (zone_id, start_ms, end_seq, end_run_id)
+    ) WITHOUT ROWID""",
+    """CREATE TABLE rollup_zone (
+      level INTEGER NOT NULL, zone_id INTEGER NOT NULL REFERENCES zone, start_ms INTEGER NOT NULL,
+      reports INTEGER NOT NULL, watched_ms INTEGER NOT NULL,
+      standing_ms INTEGER NOT NULL, standing_max INTEGER NOT NULL,
+      entered INTEGER NOT NULL, departed INTEGER NOT NULL, waited INTEGER NOT NULL,
+      wait_p50_ms INTEGER NOT NULL, wait_p90_ms INTEGER NOT NULL, wait_max_ms INTEGER NOT NULL, queue_m REAL,
+      end_ms INTEGER NOT NULL, end_seq INTEGER NOT NULL, end_run_id INTEGER NOT NULL,
+      standing_end INTEGER NOT NULL, parked_end INTEGER NOT NULL,
+      PRIMARY KEY (level, zone_id, start_ms)
+    ) WITHOUT ROWID""",
+)
+_PACKING = (
+    """CREATE TABLE packed (         -- see collector.packing
+      device_id INTEGER NOT NULL REFERENCES device, day_ms INTEGER NOT NULL, number INTEGER NOT NULL,
+      reports INTEGER NOT NULL,
+      messages BLOB,                -- null: kept no more
+      PRIMARY KEY (device_id, day_ms, number)
+    )""",
+    "CREATE INDEX packed_day ON packed (day_ms) WHERE messages IS NOT NULL",
+    """CREATE VIEW unpacked AS SELECT device_id, run_id, seq, start_ms, payload FROM report WHERE payload <> x''""",
+)
+_NEWER = (
+    "ALTER TABLE device ADD COLUMN zones_filled INTEGER NOT NULL DEFAULT 1",
+    "UPDATE device SET zones_filled = 0",
+    *_ZONES,
+    "ALTER TABLE device ADD COLUMN unpacked_ms INTEGER",
+    "UPDATE device SET unpacked_ms = (SELECT min(start_ms) FROM report WHERE device_id = device.id)",
+    *_PACKING,
+)
+"""Zones, and what is packed, to a store that has neither."""
 UPGRADES = {
     2: (
         "ALTER TABLE device ADD COLUMN time_zone TEXT",
@@ -24,8 +69,9 @@ UPGRADES = {
         "ALTER TABLE device ADD COLUMN days_ms INTEGER",
         *_ROLLUPS,
         *alerts.SQLITE,
+        *_NEWER,
     ),
-    3: alerts.LOOKED,
+    3: (*alerts.LOOKED, *_NEWER),
 }
 """By the version that is found: what makes this one of it. Reports are summed up by `Store.rebuild`."""
 STATEMENTS = (
@@ -38,6 +84,8 @@ STATEMENTS = (
       newest_start_ms INTEGER, newest_width_ms INTEGER, late_ms INTEGER,
       worst_ms INTEGER, worst_at_ms INTEGER, clock_synced INTEGER,
       time_zone TEXT, hours_ms INTEGER, days_ms INTEGER,    -- of its roll-ups
+      zones_filled INTEGER NOT NULL DEFAULT 1,  -- 0: `zone_report` lacks what came before there was one
+      unpacked_ms INTEGER,          -- from when on there are messages to be packed
       UNIQUE (site, device)
     )""",
     """CREATE TABLE run (
@@ -69,7 +117,7 @@ STATEMENTS = (
       start_ms INTEGER NOT NULL, width_ms INTEGER NOT NULL, watched_ms INTEGER NOT NULL,
       layout_id INTEGER REFERENCES layout,    -- null: blind
       received_ms INTEGER NOT NULL,
-      payload BLOB NOT NULL,
+      payload BLOB NOT NULL,        -- empty: packed, or kept no more
       UNIQUE (run_id, seq)
     )""",
     "CREATE INDEX report_time ON report (device_id, start_ms, width_ms, watched_ms, layout_id)",
@@ -108,5 +156,7 @@ STATEMENTS = (
       received_ms INTEGER NOT NULL, topic TEXT NOT NULL, reason TEXT NOT NULL, payload BLOB NOT NULL
     )""",
     *_ROLLUPS,
+    *_ZONES,
+    *_PACKING,
     *alerts.SQLITE,
 )

@@ -16,19 +16,22 @@ from typing import Any, Self
 from collector.errors import CollectorError, InputError
 from collector.ingest import Refusal
 from collector.intake import Intake
+from collector.packing import pack_step
 from collector.sqlite_schema import APPLICATION_ID, STATEMENTS, UPGRADES, VERSION
 from collector.store import (
     DUE,
     TOO_LONG,
     Gap,
     Item,
+    Keeping,
     RollupState,
     Tally,
     TooLongError,
     UnstorableError,
     due_parameters,
 )
-from collector.tables import ReportRow
+from collector.tables import Known, ReportRow
+from collector.zone_rollups import stored
 
 CACHE_KIB = 65_536
 """Pages of the file that are held in memory."""
@@ -92,6 +95,11 @@ class SqliteStore:
         """How far the roll-ups of every device go, and in which zone, sorted by name."""
         with self._explained():
             return self._intake.rollups()
+
+    def pack(self, keeping: Keeping, *, now_ms: int) -> bool:
+        """Pack or delete some old messages, in one small transaction; False where none are left."""
+        with self.writing() as tables:
+            return pack_step(tables, keeping, now_ms=now_ms)
 
     def due(self, *, now_ms: int, heard_after_ms: int, limit: int) -> list[Gap]:
         """The ranges to ask for, longest due first, of devices that were heard since `heard_after_ms`."""
@@ -221,23 +229,18 @@ class _Tables:
     def fill(self, statement: str, numbers: Sequence[int]) -> None:
         self.rows_of(statement, numbers)
 
-    def known(self, wanted: dict[int, list[int]]) -> list[tuple[int, int, bytes]]:
-        found: list[tuple[int, int, bytes]] = []
+    def known(self, wanted: dict[int, list[int]]) -> list[Known]:
+        query = "SELECT device_id, run_id, seq, start_ms, width_ms, watched_ms, payload FROM report WHERE run_id = ?"
+        found = []
         for run_id, numbers in wanted.items():
             first, last = min(numbers), max(numbers)
             if last - first < 2 * len(numbers):
-                rows = self.rows(
-                    "SELECT run_id, seq, payload FROM report WHERE run_id = ? AND seq BETWEEN ? AND ?",
-                    (run_id, first, last),
-                )
+                found += self.rows(f"{query} AND seq BETWEEN ? AND ?", (run_id, first, last))
             else:
-                rows = self.rows(
-                    "SELECT run_id, seq, payload FROM report WHERE run_id = ?"
-                    " AND seq IN (SELECT value FROM json_each(?))",
-                    (run_id, json.dumps(numbers)),
+                found += self.rows(
+                    f"{query} AND seq IN (SELECT value FROM json_each(?))", (run_id, json.dumps(numbers))
                 )
-            found += rows
-        return found
+        return [Known(*row) for row in found]
 
     def add(self, reports: Sequence[ReportRow]) -> None:
         ((next_id,),) = self.rows("SELECT coalesce(max(id), 0) + 1 FROM report")
@@ -252,4 +255,22 @@ class _Tables:
                 for id_, report in enumerate(reports, next_id)
                 for series, number in report.counts
             ],
+        )
+        if zones := [stored(*one) for report in reports for one in report.zones]:
+            self.many(f"INSERT INTO zone_report VALUES ({', '.join('?' * len(zones[0]))})", zones)
+
+    def take_out(self, device_id: int, starts: tuple[int, int], keys: Sequence[tuple[int, int]]) -> None:
+        # deleted and inserted, because SQLite joins pages that deleting emptied, and none that an update did
+        wanted = set(keys)
+        rows = self.rows(
+            "SELECT run_id, seq, id, device_id, start_ms, width_ms, watched_ms, layout_id, received_ms FROM report"
+            " WHERE device_id = ? AND start_ms >= ? AND start_ms <= ?",
+            (device_id, *starts),
+        )
+        mine = [row for row in rows if row[:2] in wanted]
+        self.many("DELETE FROM report WHERE id = ?", [(row[2],) for row in mine])
+        self.many(
+            "INSERT INTO report (run_id, seq, id, device_id, start_ms, width_ms, watched_ms, layout_id, received_ms,"
+            " payload) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, x'')",
+            mine,
         )

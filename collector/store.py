@@ -110,6 +110,14 @@ class RollupState:
     """False for a device of an older store whose reports were never summed up."""
 
 
+@dataclass(frozen=True, slots=True)
+class Keeping:
+    """How long messages stay as they came, and how long they stay at all; whole UTC days, None: for ever."""
+
+    pack_after_days: int = 3
+    messages_days: int | None = None
+
+
 Item = Received | Said | Called | Asked | Gone | Hurried | Refusal
 
 CHOSEN = "(CAST(:site AS TEXT) IS NULL OR site = :site) AND (CAST(:device AS TEXT) IS NULL OR device = :device)"
@@ -163,6 +171,9 @@ class Store(Protocol):
 
     def rebuild(self, device_id: int) -> None:
         """Sum up all reports of a device anew, in the zone that it is to have, in one transaction."""
+
+    def pack(self, keeping: Keeping, *, now_ms: int) -> bool:
+        """Pack or delete some old messages, in one small transaction; False where none are left."""
 
     def close(self) -> None:
         """Let go of it; everything that was committed stays."""

@@ -49,7 +49,10 @@ AWAY = "there is no connection to the broker"
 
 
 class Subscriber:
-    """Keeps `store` fed from the broker until told to stop; `tally` is what became of all messages."""
+    """Keeps `store` fed from the broker until told to stop; `tally` is what became of all messages.
+
+    `between`: something short to do with the store after a round that left nothing waiting.
+    """
 
     def __init__(
         self,
@@ -59,6 +62,7 @@ class Subscriber:
         batch_max: int = 500,
         on_commit: Callable[[Tally], None] = lambda _: None,
         on_glimpse: Callable[[Glimpse], None] = lambda _: None,
+        between: Callable[[], None] = lambda: None,
         clock: Clock | None = None,
         chance: random.Random | None = None,
         connect: Connect = Subscription,
@@ -71,6 +75,7 @@ class Subscriber:
         self._batch_max = batch_max
         self._on_commit = on_commit
         self._on_glimpse = on_glimpse
+        self._between = between
         self._clock: Clock = clock or SystemClock()
         self._chance = chance or random.Random()  # noqa: S311  # spreads load, guards nothing
         self._connect = connect
@@ -129,7 +134,8 @@ class Subscriber:
             return
         arrivals: list[Arrival] = []
         ended: Ended | None = None
-        for event in link.events(wait_s, self._batch_max):
+        events = link.events(wait_s, self._batch_max)
+        for event in events:
             match event:
                 case Arrival():
                     arrivals.append(event)
@@ -151,6 +157,7 @@ class Subscriber:
                 self._take(link, arrivals)
             if ended is None and self._answer_by_ms is None:
                 self._ask_if_it_is_time(link)
+                self._rest_of_round(len(events))
         except CollectorError as error:
             self._rest(str(error))
             return
@@ -230,6 +237,10 @@ class Subscriber:
             self._commit(wishes)
         if wishes or self._clock.monotonic_ms() >= self._ask_at_ms:
             self._ask(link)
+
+    def _rest_of_round(self, events: int) -> None:
+        if events < self._batch_max:  # else more may be waiting
+            self._between()
 
     def _ask(self, link: Link) -> None:
         """Ask for what is missing. Noted first: whoever dies in between asks later, not at once again."""

@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol
 
+from collector.zone_sums import ZoneSums
+
 
 class ReportRow(NamedTuple):
-    """A report that is new, with its counts above zero as (series, vehicles)."""
+    """A report that is new, with its counts above zero as (series, vehicles), and its zones by their ids."""
 
     device_id: int
     run_id: int
@@ -17,6 +19,19 @@ class ReportRow(NamedTuple):
     received_ms: int
     payload: bytes
     counts: list[tuple[int, int]]
+    zones: list[tuple[int, ZoneSums]]
+
+
+class Known(NamedTuple):
+    """A report that is stored; `payload` is empty where the message is not as it came any more."""
+
+    device_id: int
+    run_id: int
+    seq: int
+    start_ms: int
+    width_ms: int
+    watched_ms: int
+    payload: bytes
 
 
 class Tables(Protocol):
@@ -34,8 +49,14 @@ class Tables(Protocol):
     def fill(self, statement: str, numbers: Sequence[int]) -> None:
         """A statement with one `{numbers}`, that answers nothing."""
 
-    def known(self, wanted: dict[int, list[int]]) -> list[tuple[int, int, bytes]]:
-        """Run id, seq and payload of the reports that are stored of these runs and numbers."""
+    def known(self, wanted: dict[int, list[int]]) -> list[Known]:
+        """What is stored of these runs and numbers."""
 
     def add(self, reports: Sequence[ReportRow]) -> None:
-        """Insert them and their counts."""
+        """Insert them, their counts and their zones."""
+
+    def take_out(self, device_id: int, starts: tuple[int, int], keys: Sequence[tuple[int, int]]) -> None:
+        """Give up these messages (run id, seq) as they came, which are packed now; the first and last of their starts.
+
+        The reports stay.
+        """

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from collector.messages import Key, messages_of
 from collector.store import CHOSEN, Store
 from edge.delivery.report import Report, ZoneReport, decode
 
@@ -22,16 +23,18 @@ class ZoneState:
 
 
 def last_zones(store: Store, *, site: str | None = None, device: str | None = None) -> list[ZoneState]:
-    """The zones of every device that has some, sorted by name."""
+    """The zones of every device that has some, sorted by name; of one whose last message is kept no more, none."""
     newest = "SELECT max(start_ms) FROM report WHERE device_id = device.id"
     with store.reading() as reading:
         rows = reading.rows(
-            "SELECT device.id, payload FROM device JOIN report ON report.device_id = device.id"
+            "SELECT device.id, run_id, seq, start_ms FROM device JOIN report ON report.device_id = device.id"
             f" WHERE report.start_ms = ({newest}) AND {CHOSEN} ORDER BY site, device, received_ms, seq",
             {"site": site, "device": device},
         )
-    last = dict(rows)  # of two runs in one bucket, the one that came last
-    return [state for payload in last.values() for state in _states_of(decode(payload))]
+        last = {row[0]: Key(*row) for row in rows}  # of two runs in one bucket, the one that came last
+        messages = messages_of(lambda query: reading.rows(query, {}), last.values())
+    found = [messages.get((key.run_id, key.seq)) for key in last.values()]
+    return [state for payload in found if payload is not None for state in _states_of(decode(payload))]
 
 
 def _states_of(report: Report) -> list[ZoneState]:

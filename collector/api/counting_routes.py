@@ -33,9 +33,8 @@ from collector.api.models import (
     ZoneSeries,
 )
 from collector.api.spans import Earlier, Every, From, Name, NameQuery, To, earlier, page, span, today
-from collector.calendar import DAY_MS, Interval
+from collector.calendar import Interval
 from collector.devices import DeviceState, devices_in
-from collector.errors import InputError
 from collector.sites import NOWHERE, Site
 from collector.store import Reading
 from collector.views.axis import axis
@@ -51,7 +50,6 @@ from collector.views.schemes import OWN, SCHEMES
 INTERVALS_MAX = 10_000
 """Of one answer; the rest is on its next page."""
 PAST_DAYS_MAX = 366
-QUEUE_DAYS_MAX = 92
 NOW_MS = 15 * 60_000
 """A queue that was last reported longer ago is not how it is now."""
 
@@ -237,10 +235,6 @@ def routes(context: Context) -> APIRouter:
             zone = zone_in(reading, site, sites)
             scope = Scope(site=site, device=device)
             from_ms, to_ms = span(reading, scope, zone, from_, to, now_ms=now_ms)
-            if from_ms < to_ms - QUEUE_DAYS_MAX * DAY_MS:
-                if from_ is not None:
-                    raise InputError(f"a queue is told for {QUEUE_DAYS_MAX} days at a time; ask for a shorter span")
-                from_ms = to_ms - QUEUE_DAYS_MAX * DAY_MS
             axis_ = page(interval, zone, from_ms, to_ms, limit=limit, now_ms=now_ms)
             return Queues(
                 time_zone=zone,

@@ -79,35 +79,41 @@ def routes(context: Context) -> APIRouter:
             seq=found.seq,
             start_ms=found.start_ms,
             received_ms=found.received_ms,
-            report=msgspec.json.decode(found.payload, type=dict[str, object]),
+            report=None if found.payload is None else msgspec.json.decode(found.payload, type=dict[str, object]),
         )
 
     return router
 
 
 def _line(raw: RawReport, line: str | None, direction: str | None, label: str | None) -> ReportLine:
-    try:
-        report = decode(raw.payload)
-    except ReportError as error:  # no intake of ours took it
-        raise InputError(f"report {raw.run}/{raw.seq} cannot be read: {error}") from error
-    numbers = [
-        number
-        for of_line, ways in (report.lines or {}).items()
-        if line in (None, of_line)
-        for way, classes in ways.items()
-        if direction in (None, way)
-        for of_class, number in classes.items()
-        if label in (None, of_class)
-    ]
+    counted: int | None = None
+    state = "blind" if raw.blind else "ok" if raw.watched_ms == raw.width_ms else "partial"
+    if raw.payload is not None:
+        try:
+            report = decode(raw.payload)
+        except ReportError as error:  # no intake of ours took it
+            raise InputError(f"report {raw.run}/{raw.seq} cannot be read: {error}") from error
+        state = report.state
+        numbers = [
+            number
+            for of_line, ways in (report.lines or {}).items()
+            if line in (None, of_line)
+            for way, classes in ways.items()
+            if direction in (None, way)
+            for of_class, number in classes.items()
+            if label in (None, of_class)
+        ]
+        counted = sum(numbers) if numbers else None
     return ReportLine(
         site=raw.site,
         device=raw.device,
         run=raw.run,
         seq=raw.seq,
         start_ms=raw.start_ms,
-        width_ms=report.width_ms,
-        watched_ms=report.watched_ms,
-        state=report.state,
+        width_ms=raw.width_ms,
+        watched_ms=raw.watched_ms,
+        state=state,
         received_ms=raw.received_ms,
-        counted=None if report.lines is None or not numbers else sum(numbers),
+        kept=raw.payload is not None,
+        counted=counted,
     )

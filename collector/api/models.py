@@ -282,7 +282,10 @@ class ReportRange(Model):
 
 
 class ReportLine(Model):
-    """A report, in short. `counted` are the vehicles in it that the question was about; null where nobody watched."""
+    """A report, in short. `counted` are the vehicles in it that the question was about; null where nobody watched.
+
+    Where the message is not `kept` any more, `counted` is null, too.
+    """
 
     site: str
     device: str
@@ -293,6 +296,7 @@ class ReportLine(Model):
     watched_ms: int
     state: str
     received_ms: int
+    kept: bool
     counted: int | None
 
 
@@ -310,7 +314,7 @@ class EvidenceOf(Model):
 
 
 class Raw(Model):
-    """A report as it came, and when."""
+    """A report as it came, and when; `report` is null where the message is kept no more."""
 
     site: str
     device: str
@@ -318,7 +322,7 @@ class Raw(Model):
     seq: int
     start_ms: int
     received_ms: int
-    report: dict[str, Any]
+    report: dict[str, Any] | None
 
 
 class LiveNow(Model):

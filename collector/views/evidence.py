@@ -1,5 +1,9 @@
 """Which raw reports stand behind a number: every number of a flow is (site, device, from, to), and that leads here."""
 
+from collections.abc import Sequence
+from typing import Any
+
+from collector.messages import Key, messages_of
 from collector.store import CHOSEN, Reading
 from collector.views.results import Evidence, RawReport, Scope
 
@@ -57,7 +61,7 @@ def raw_reports(
 ) -> list[RawReport]:
     """The reports themselves, by start, `limit` (at most RAW_MAX) of them from the `after`th on."""
     rows = reading.rows(
-        "SELECT site, device, run.name, seq, start_ms, received_ms, payload FROM device"
+        f"SELECT {_COLUMNS} FROM device"
         " CROSS JOIN report JOIN run ON run.id = run_id"  # in SQLite, CROSS keeps the order of the look-up
         f" WHERE report.device_id = device.id AND start_ms >= :from AND start_ms < :to AND {CHOSEN}"
         " ORDER BY start_ms, site, device, run.name, seq LIMIT :limit OFFSET :after",
@@ -70,36 +74,40 @@ def raw_reports(
             "after": after,
         },
     )
-    return [
-        RawReport(
-            site=row[0],
-            device=row[1],
-            run=row[2],
-            seq=row[3],
-            start_ms=row[4],
-            received_ms=row[5],
-            payload=bytes(row[6]),
-        )
-        for row in rows
-    ]
+    return _with_messages(reading, rows)
 
 
 def raw_report(reading: Reading, site: str, device: str, run: str, seq: int) -> RawReport | None:
     """The one report of that key; None where it is not here."""
     rows = reading.rows(
-        "SELECT start_ms, received_ms, payload FROM device JOIN run ON run.device_id = device.id"
+        f"SELECT {_COLUMNS} FROM device JOIN run ON run.device_id = device.id"
         " JOIN report ON run_id = run.id AND report.device_id = device.id"
         " WHERE site = :site AND device = :device AND run.name = :run AND seq = :seq",
         {"site": site, "device": device, "run": run, "seq": seq},
     )
-    for start_ms, received_ms, payload in rows:
-        return RawReport(
+    return next(iter(_with_messages(reading, rows)), None)
+
+
+_COLUMNS = (
+    "device.id, run.id, seq, start_ms, site, device, run.name, width_ms, report.watched_ms, layout_id IS NULL,"
+    " received_ms"
+)
+
+
+def _with_messages(reading: Reading, rows: Sequence[tuple[Any, ...]]) -> list[RawReport]:
+    messages = messages_of(lambda query: reading.rows(query, {}), [Key(*row[:4]) for row in rows])
+    return [
+        RawReport(
             site=site,
             device=device,
             run=run,
             seq=seq,
             start_ms=start_ms,
+            width_ms=width_ms,
+            watched_ms=watched_ms,
+            blind=bool(blind),
             received_ms=received_ms,
-            payload=bytes(payload),
+            payload=messages.get((run_id, seq)),
         )
-    return None
+        for _, run_id, seq, start_ms, site, device, run, width_ms, watched_ms, blind, received_ms in rows
+    ]

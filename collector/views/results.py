@@ -266,12 +266,15 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RawReport(msgspec.Struct, frozen=True, kw_only=True):
-    """One report as it came, with when it came."""
+    """One report as it came, with when it came; `payload` is None where the message is kept no more."""
 
     site: str
     device: str
     run: str
     seq: int
     start_ms: int
+    width_ms: int
+    watched_ms: int
+    blind: bool
     received_ms: int
-    payload: bytes
+    payload: bytes | None

@@ -38,6 +38,7 @@ from collector.views.daylight import day_split
 from collector.views.evidence import evidence, raw_reports
 from collector.views.queue import queues
 from collector.views.results import Scope
+from collector.zone_rollups import STORED, sum_up_zones
 from edge.delivery.report import Level, Report, Waits, ZoneReport, encode, rfc3339, topic_of
 from tests.benchmarks.load import CLASSES
 from tests.collector import postgres
@@ -191,12 +192,22 @@ def _fill_sqlite(store: Store, from_ms: int, minutes: int, payload: bytes) -> No
             )
         database.execute("COMMIT")
         next_id += minutes + 1_000
+    _fill_zones(database)
     database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     database.execute("PRAGMA synchronous = FULL")
 
 
+def _fill_zones(database: Any) -> None:
+    """What every report says of its zone, in either store."""
+    said = "zone.id, start_ms, watched_ms, watched_ms * 3 / 2, 4, 3, 2, 1, 9000, 40000, 60000, NULL, seq, run_id"
+    database.execute(
+        f"INSERT INTO zone_report ({', '.join(STORED)}) SELECT {said}, seq % 4, 0 FROM report"
+        " JOIN zone ON zone.device_id = report.device_id WHERE layout_id IS NOT NULL ON CONFLICT DO NOTHING"
+    )
+
+
 def _fill_postgres(store: Store, from_ms: int, minutes: int, payload: bytes) -> None:
-    from collector.postgres_schema import month_of, partition  # noqa: PLC0415
+    from collector.postgres_schema import TABLES_OF_A_MONTH, month_of, partition  # noqa: PLC0415
 
     database = store._database  # type: ignore[attr-defined]
     database.execute("SET statement_timeout = 0")
@@ -204,7 +215,7 @@ def _fill_postgres(store: Store, from_ms: int, minutes: int, payload: bytes) -> 
     database.execute("SET maintenance_work_mem = '512MB'")
     months = {month_of(from_ms + day * DAY_MS) for day in range(minutes // 1_440 + 1)}
     for month in sorted(month for month in months if month is not None):
-        for table in ("report", "vehicles"):
+        for table in TABLES_OF_A_MONTH:
             database.execute(partition(table, month))
     indexes = database.execute(
         "SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'crossing'"
@@ -238,16 +249,23 @@ def _fill_postgres(store: Store, from_ms: int, minutes: int, payload: bytes) -> 
     print("postgres: vehicles are there", file=sys.stderr)
     for _, definition in indexes:
         database.execute(definition.replace(" ON ONLY ", " ON "))  # with those of the partitions
+    _fill_zones(database)
     database.execute("VACUUM (ANALYZE) report")
     database.execute("VACUUM (ANALYZE) vehicles")
     database.execute("SET statement_timeout = 60000")
 
 
 def _sum_up_postgres(database: Any) -> None:
-    """What `rebuild` does device by day, in four statements: all zones here are eight hours ahead of UTC."""
+    """What `rebuild` does device by day, in a few statements: all zones here are eight hours ahead of UTC."""
+    from collector.postgres_store import _Tables  # noqa: PLC0415
+
+    database.execute("SET statement_timeout = 0")
     hour, day = f"start_ms / {HOUR_MS} * {HOUR_MS}", f"(start_ms + 8 * {HOUR_MS}) / {DAY_MS} * {DAY_MS} - 8 * {HOUR_MS}"
     hours_ms, days_ms = NOW_MS // HOUR_MS * HOUR_MS, floor("day", ZONE, NOW_MS)
-    database.execute("TRUNCATE rollup_watched, rollup_vehicles")
+    database.execute("TRUNCATE rollup_watched, rollup_vehicles, rollup_zone")
+    device_ids = [id_ for (id_,) in database.execute("SELECT id FROM device").fetchall()]
+    for level, start, mark_ms in ((1, hour, hours_ms), (2, day, days_ms)):
+        sum_up_zones(_Tables(database), device_ids, level, start, f"start_ms < {mark_ms}")
     for statement in (
         f"INSERT INTO rollup_vehicles SELECT 1, series_id, {hour}, sum(number) FROM vehicles"
         f" WHERE start_ms < {hours_ms} GROUP BY 2, 3",
@@ -258,7 +276,7 @@ def _sum_up_postgres(database: Any) -> None:
         f"INSERT INTO rollup_watched SELECT 2, device_id, {day}, layout_id, sum(watched_ms), sum(reported_ms),"
         f" sum(reports) FROM rollup_watched WHERE level = 1 AND start_ms < {days_ms} GROUP BY 2, 3, 4",
         f"UPDATE device SET time_zone = '{ZONE}', hours_ms = {hours_ms}, days_ms = {days_ms}",
-        "VACUUM (ANALYZE) rollup_watched, rollup_vehicles, device, series",
+        "VACUUM (ANALYZE) rollup_watched, rollup_vehicles, rollup_zone, zone_report, device, series, zone",
     ):
         database.execute(statement)
 
@@ -295,6 +313,8 @@ def _others(days: int) -> dict[str, Ask]:
     quarters = axis("15min", ZONE, NOW_MS - 7 * DAY_MS, NOW_MS)
     return {
         "all sites, today by hour": lambda reading, *_: counts(reading, Scope(), today),
+        "queues, 30 days by hour": lambda reading, site, _: queues(reading, Scope(site=site), hours),
+        "queues, all time by month": lambda reading, site, _: queues(reading, Scope(site=site), by_month),
         "all sites, all time by month": lambda reading, *_: counts(reading, Scope(), by_month),
         "a site, all time by day": lambda reading, site, _: counts(reading, Scope(site=site), by_day),
         "a site, all time by day of another zone": lambda reading, site, _: counts(

@@ -208,7 +208,7 @@ class Target:
         """What is stored is stored under who said it, the refusals are bounded, and every question has an answer."""
         assert len(self.store.refusals()) <= REFUSALS_MAX
         with self.store.reading() as reading:
-            rows = reading.rows("SELECT site, device, payload FROM report JOIN device ON device.id = device_id", {})
+            rows = reading.rows("SELECT site, device, payload FROM unpacked JOIN device ON device.id = device_id", {})
         for site, device, payload in rows:
             report = decode(payload)
             assert (report.site, report.device) == (site, device), "nobody writes for another"

@@ -3,8 +3,8 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
-from collector.views.results import Axis, Cover, Flow
-from edge.delivery.report import Report
+from collector.views.results import Axis, Cover, Flow, Queue
+from edge.delivery.report import Report, ZoneReport
 
 Key = tuple[str, str, str, int]
 
@@ -85,3 +85,41 @@ def covers(reports: Iterable[Report], axis: Axis) -> list[Cover]:
         )
         for (site, device), of in sorted(sums.items())
     ]
+
+
+def queues(reports: Iterable[Report], axis: Axis) -> list[Queue]:
+    """What `queues` is to answer: of each interval its zone reports, and among them the newest one."""
+    n = len(axis)
+    reports = unique(reports)
+    runs = list(dict.fromkeys((report.site, report.device, report.run) for report in reports))
+    bins: dict[tuple[str, str, str], list[list[tuple[Report, ZoneReport]]]] = {}
+    for report in sorted(reports, key=lambda one: (one.start_ms, one.seq, runs.index((one.site, one.device, one.run)))):
+        if isinstance(report.zones, dict) and (i := interval_of(axis, report.start_ms)) is not None:
+            for zone, said in report.zones.items():
+                of = bins.setdefault((report.site, report.device, zone), [[] for _ in range(n)])
+                of[i].append((report, said))
+    return [_queue(name, of) for name, of in sorted(bins.items())]
+
+
+def _queue(name: tuple[str, str, str], bins: list[list[tuple[Report, ZoneReport]]]) -> Queue:
+    watched = [sum(report.watched_ms for report, _ in of) for of in bins]
+    standing = [sum(round(said.standing.mean * report.watched_ms) for report, said in of) for of in bins]
+    waits = [[(said.waited, said.wait_ms) for _, said in of if said.waited and said.wait_ms] for of in bins]
+    waited = [sum(number for number, _ in of) for of in waits]
+    return Queue(
+        site=name[0],
+        device=name[1],
+        zone=name[2],
+        watched_ms=tuple(watched),
+        standing_mean=tuple(s / w if w else None for s, w in zip(standing, watched, strict=True)),
+        standing_max=tuple(max((said.standing.max for _, said in of), default=None) for of in bins),
+        standing_end=tuple(of[-1][1].standing.end if of else None for of in bins),
+        parked_end=tuple(of[-1][1].parked if of else None for of in bins),
+        entered=tuple(sum(said.entered for _, said in of) if of else None for of in bins),
+        left=tuple(sum(said.left for _, said in of) if of else None for of in bins),
+        waited=tuple(number if of else None for number, of in zip(waited, bins, strict=True)),
+        wait_p50_ms=tuple(sum(n * w.p50 for n, w in of) / sum(n for n, _ in of) if of else None for of in waits),
+        wait_p90_ms=tuple(sum(n * w.p90 for n, w in of) / sum(n for n, _ in of) if of else None for of in waits),
+        wait_max_ms=tuple(max((w.max for _, w in of), default=None) for of in waits),
+        queue_m_max=tuple(max((said.queue_m.max for _, said in of if said.queue_m), default=None) for of in bins),
+    )

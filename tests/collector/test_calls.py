@@ -1,11 +1,10 @@
 """What devices call out is looked at once, in whatever order it is committed, and in stores of the version before."""
 
-import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
-import psycopg
 from messages import MINUTE_MS, NOON_MS, a_report, received
+from older import make_postgres_older, make_sqlite_older
 from test_alert_watch import listed, said, watch
 
 from collector.calls import calls, keep
@@ -16,7 +15,6 @@ from collector.store import Store
 from edge.delivery.report import rfc3339
 
 OpenStore = Callable[..., Store]
-AGED = ("DROP INDEX device_alert_new", "ALTER TABLE device_alert DROP COLUMN looked")
 
 
 def call(device: str, label: str) -> Called:
@@ -64,9 +62,7 @@ def test_what_an_older_store_holds_was_looked_at_in_sqlite(tmp_path: Path) -> No
     path = tmp_path / "store.sqlite"
     with SqliteStore(path) as store:
         store.commit([call("mast-1", "bus")], now_ms=NOON_MS)
-    with sqlite3.connect(path) as database:
-        for statement in (*AGED, "PRAGMA user_version = 3"):
-            database.execute(statement)
+    make_sqlite_older(path, 3)
     with SqliteStore(path) as store:
         taken_on(store)
 
@@ -74,9 +70,7 @@ def test_what_an_older_store_holds_was_looked_at_in_sqlite(tmp_path: Path) -> No
 def test_what_an_older_store_holds_was_looked_at_in_postgresql(postgres_url: str) -> None:
     with PostgresStore(postgres_url) as store:
         store.commit([call("mast-1", "bus")], now_ms=NOON_MS)
-    with psycopg.connect(postgres_url, autocommit=True) as database:
-        for statement in ("SET search_path TO crossing", *AGED, "UPDATE version SET version = 2"):
-            database.execute(statement)
+    make_postgres_older(postgres_url, 2)
     with PostgresStore(postgres_url) as store:
         taken_on(store)
 

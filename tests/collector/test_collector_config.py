@@ -59,6 +59,11 @@ def test_only_reports_are_shared() -> None:
         ("store: a\nmqtt: {}\n", "missing required field `host`"),
         ("store: 3\nmqtt: {host: b}\n", "Expected `str`, got `int` - at `store`"),
         ("store: a\n", "missing required field `mqtt`"),
+        ("store: a\nmqtt: {host: b}\npack_after_days: 0\n", "Expected `int` >= 1 - at `pack_after_days`"),
+        (
+            "store: a\nmqtt: {host: b}\npack_after_days: 7\nmessages_days: 7\n",
+            "`messages_days` must be more than `pack_after_days`, or null",
+        ),
         ("- store\n", "must hold keys and values"),
         ("", "must hold keys and values"),
         ("store: [\n", "is not YAML"),

@@ -145,6 +145,22 @@ def test_what_is_stored_is_acknowledged_and_what_is_refused_too(world: World) ->
     assert world.subscriber.tally == Tally(stored=25, refused=1)
 
 
+def test_what_is_done_between_rounds_waits_until_nothing_else_does(world: World) -> None:
+    stored: list[int] = []
+    between = Subscriber(
+        *(MQTT, world.store),
+        batch_max=10,
+        clock=world.clock,
+        connect=world.broker.connect,
+        between=lambda: stored.append(between.tally.stored),
+    )
+    world.broker.report(*range(1, 26))
+    for _ in range(5):
+        between.step(0.5)
+    assert stored[0] == 25
+    assert len(stored) > 1
+
+
 def test_a_full_disk_loses_nothing_and_is_said_once(world: World, caplog: pytest.LogCaptureFixture) -> None:
     world.run(1)
     Disk.is_full = True

@@ -2,30 +2,18 @@
 
 import csv
 import json
-import sqlite3
 import sys
 from io import StringIO
 from pathlib import Path
 
 import pytest
 from messages import MINUTE_MS, NOON_MS, a_report, blind, received
+from older import make_postgres_older, make_sqlite_older
 
 from collector.cli import main
 from collector.errors import InputError
 from collector.export import COLUMNS
 from collector.sqlite_store import SqliteStore
-
-NEWER = (
-    "rollup_watched",
-    "rollup_vehicles",
-    "device_alert",
-    "alert",
-    "alert_picture",
-    "alert_state",
-    "telling",
-    "delivery",
-)
-"""The tables that the version before did not have."""
 
 
 @pytest.fixture
@@ -161,20 +149,14 @@ def test_rollup_tells_a_zone_that_was_changed_and_rebuild_sums_up_in_it(
     assert said(capsys, "totals", *config, "--interval", "day") == before
 
 
-def test_a_store_of_the_version_before_is_taken_on_by_who_writes(
+def test_a_store_of_the_first_version_is_taken_on_by_who_writes(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "old.sqlite"
     with SqliteStore(path) as store:
         store.commit([received(a_report(seq * 60)) for seq in range(1, 40)], now_ms=NOON_MS)
     before = said(capsys, "totals", "--store", str(path), "--interval", "day")
-    with sqlite3.connect(path) as database:
-        for statement in (
-            *(f"DROP TABLE {name}" for name in NEWER),
-            *(f"ALTER TABLE device DROP COLUMN {name}" for name in ("time_zone", "hours_ms", "days_ms")),
-            "PRAGMA user_version = 2",
-        ):
-            database.execute(statement)
+    make_sqlite_older(path, 2)
     with pytest.raises(InputError, match="is of version 2; `crossing-collector run` brings it to version 4"):
         SqliteStore(path, write=False)
     with SqliteStore(path) as store:
@@ -182,25 +164,20 @@ def test_a_store_of_the_version_before_is_taken_on_by_who_writes(
     assert said(capsys, "totals", "--store", str(path), "--interval", "day") == before
     with SqliteStore(path) as store:  # a report that comes before anybody summed up loses nothing
         store.commit([received(a_report(60 * 40))], now_ms=NOON_MS)
-        assert [state.complete for state in store.rollups()] == [True]
     kept = said(capsys, "totals", "--store", str(path), "--interval", "day")
     said(capsys, "rollup", "--store", str(path), "--rebuild")
+    with SqliteStore(path) as store:
+        assert [state.complete for state in store.rollups()] == [True]
     assert said(capsys, "totals", "--store", str(path), "--interval", "day") == kept
 
 
-def test_postgresql_of_the_version_before_is_taken_on(postgres_url: str, capsys: pytest.CaptureFixture[str]) -> None:
-    import psycopg  # noqa: PLC0415
-
+def test_postgresql_of_the_first_version_is_taken_on(postgres_url: str, capsys: pytest.CaptureFixture[str]) -> None:
     from collector.postgres_store import PostgresStore  # noqa: PLC0415
 
     with PostgresStore(postgres_url) as store:
         store.commit([received(a_report(seq * 60)) for seq in range(1, 40)], now_ms=NOON_MS)
     before = said(capsys, "totals", "--store", postgres_url, "--interval", "day")
-    with psycopg.connect(postgres_url, autocommit=True) as database:
-        database.execute("SET search_path TO crossing")
-        database.execute(f"DROP TABLE {', '.join(NEWER)} CASCADE")
-        database.execute("ALTER TABLE device DROP COLUMN time_zone, DROP COLUMN hours_ms, DROP COLUMN days_ms")
-        database.execute("UPDATE version SET version = 1")
+    make_postgres_older(postgres_url, 1)
     with pytest.raises(InputError, match="is of version 1; `crossing-collector run` brings it to version 3"):
         PostgresStore(postgres_url, write=False)
     with PostgresStore(postgres_url) as store:

@@ -1,4 +1,4 @@
-"""Counts and coverage equal a slow recomputation from the raw reports, whatever comes, in any order, in any zone."""
+"""Counts, coverage and queues equal a slow recomputation from the raw reports, whatever comes."""
 
 from dataclasses import dataclass
 
@@ -14,8 +14,9 @@ from collector.store import Store
 from collector.views.axis import axis
 from collector.views.counts import counts, coverage
 from collector.views.evidence import evidence, raw_reports
+from collector.views.queue import queues
 from collector.views.results import Axis, Scope
-from edge.delivery.report import Report, encode, rfc3339
+from edge.delivery.report import LengthLevel, Level, Report, Waits, ZoneReport, encode, rfc3339
 
 MINUTE_MS, HOUR_MS, DAY_MS = 60_000, 3_600_000, 86_400_000
 TURNS = {  # zones, and a time near which their clocks change, or any other
@@ -48,6 +49,28 @@ class World:
 
 
 @st.composite
+def zones(draw: st.DrawFn, names: list[str]) -> dict[str, ZoneReport]:
+    """Some of these zones, with whatever a device may say of them."""
+    few = st.integers(0, 3)
+    waits = [None, Waits(p50=0, p90=1, max=2), Waits(p50=61_001, p90=90_000, max=95_000)]
+
+    def zone() -> ZoneReport:
+        metres = draw(st.sampled_from([None, 0.0, 7.25, 12.3]))
+        return ZoneReport(
+            inside=Level(mean=0.0, max=0, end=0),
+            standing=Level(mean=draw(st.sampled_from([0.0, 1 / 3, 2.5, 1e6])), max=draw(few), end=draw(few)),
+            parked=draw(few),
+            entered=draw(few),
+            left=draw(few),
+            waited=draw(few),
+            wait_ms=draw(st.sampled_from(waits)),
+            queue_m=None if metres is None else LengthLevel(mean=0.0, max=metres, end=0.0),
+        )
+
+    return {name: zone() for name in names if draw(st.booleans())}
+
+
+@st.composite
 def worlds(draw: st.DrawFn) -> World:
     zone = draw(st.sampled_from(sorted(TURNS)))
     turn_ms = TURNS[zone]
@@ -77,6 +100,7 @@ def worlds(draw: st.DrawFn) -> World:
                 watched_ms=watched_ms,
                 state="blind" if layout is None else "ok" if watched_ms == width_ms else "partial",
                 lines=lines,
+                zones=None if layout is None else draw(zones(["bay", "queue"])),
             )
         )
     order = draw(st.lists(st.sampled_from(reports), max_size=10)) + draw(st.permutations(reports))
@@ -122,17 +146,19 @@ def agree(store: Store, world: World, reports: list[Report]) -> None:
     with store.reading() as reading:
         found = counts(reading, scope, world.axis).flows
         cover = coverage(reading, scope, world.axis).covers
+        queue = queues(reading, scope, world.axis).queues
     told_only = {flow.device for flow in found} - {report.device for report in reports}
     assert [flow for flow in found if flow.device not in told_only] == plain.flows(reports, world.axis)
     seen = [(one.device, one.reported_ms, one.watched_ms, one.reports) for one in cover if one.device not in told_only]
     assert seen == [
         (one.device, one.reported_ms, one.watched_ms, one.reports) for one in plain.covers(reports, world.axis)
     ]
+    assert list(queue) == plain.queues(reports, world.axis)
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None)
 @given(world=worlds())
-def test_counts_and_coverage_equal_the_raw_reports(store: Store, world: World) -> None:
+def test_counts_coverage_and_queues_equal_the_raw_reports(store: Store, world: World) -> None:
     reports = put(store, world)
     agree(store, world, reports)
     for state in store.rollups():
@@ -151,6 +177,11 @@ def levels(store: Store, site: str) -> list[list[tuple[object, ...]]]:
         return [
             reading.rows(names, {"site": site}),
             reading.rows(f"{watched} WHERE device_id IN ({mine}) ORDER BY 1, 2, 3, 4", {"site": site}),
+            reading.rows(
+                "SELECT * FROM rollup_zone WHERE zone_id IN (SELECT id FROM zone WHERE device_id IN"
+                f" ({mine})) ORDER BY level, zone_id, start_ms",
+                {"site": site},
+            ),
             reading.rows(
                 f"{vehicles} WHERE series_id IN (SELECT id FROM series WHERE device_id IN ({mine})) ORDER BY 1, 2, 3",
                 {"site": site},

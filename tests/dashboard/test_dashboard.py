@@ -163,6 +163,17 @@ def test_history_is_brushed_compared_and_downloaded(browser: Browser, here: Worl
         assert loading.value.path().read_text().startswith("start,end,site")
 
 
+def test_history_tells_queue_and_waits_of_any_span(browser: Browser, here: World) -> None:
+    with inside(browser, here, "history") as tab:
+        tab.get_by_role("button", name="All", exact=True).click()
+        tab.get_by_label("Interval").select_option("month")
+        card = tab.locator(".card", has=tab.get_by_role("heading", name="Queue", exact=True))
+        expect(card).to_contain_text("the mean of each month")
+        card.locator("summary").click()
+        expect(card.locator("table")).to_contain_text(re.compile(r"\d min"))
+        expect(card.locator("tbody tr").first.locator(".num").first).to_have_text(re.compile(r"^\d"))
+
+
 def test_a_stranger_sees_a_door_and_a_link_opens_it_once(browser: Browser, here: World) -> None:
     page = browser.new_page()
     page.goto(here.address)

@@ -174,7 +174,7 @@ class Centre:
 
     def reports(self) -> list[Report]:
         """All that is stored."""
-        return [decode(payload) for (payload,) in self._read("SELECT payload FROM report")]
+        return [decode(payload) for (payload,) in self._read("SELECT payload FROM unpacked")]
 
     def gone(self) -> dict[tuple[str, str, str], set[int]]:
         """By site, device and journal, what the devices said they hold no more."""

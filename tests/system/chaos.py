@@ -351,7 +351,7 @@ class Chaos:
 
     def reports(self) -> list[bytes]:
         """All that the collectors stored."""
-        return [payload for (payload,) in self._rows("SELECT payload FROM report")]
+        return [payload for (payload,) in self._rows("SELECT payload FROM unpacked")]
 
     def missing(self) -> list[tuple[Any, ...]]:
         """The ranges that nobody has, and the devices have not given up."""

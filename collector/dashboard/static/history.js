@@ -4,6 +4,7 @@ import { address, get } from "./api.js";
 import { bars, Chart, colour, countAxis, faint, hatchAxis, hatched, headings, timeAxis } from "./charts.js";
 import { el, fill, select, table } from "./dom.js";
 import { number } from "./numbers.js";
+import { showQueue } from "./queue.js";
 import { mirrored } from "./site.js";
 import { count, decimal, intervalOf, isoDay, percent, signed, titled, whenOf, zoneOf } from "./words.js";
 
@@ -43,13 +44,16 @@ class History {
     this.extent.table.hidden = true;
     this.controls = el("div", { class: "card controls" });
     this.sums = el("div", { class: "figures wide card" });
+    this.queue = new Chart("Queue over time", { height: 13 });
+    this.queueHead = el("div", {});
+    this.queueCard = el("section", { class: "card", hidden: true }, this.queueHead, this.queue.element);
     this.rows = el("section", { class: "card" });
     this.element = el("div", { class: "page" },
       el("div", { class: "head" }, el("div", {}, el("h1", {}, "History"), (this.under = el("p", { class: "soft" })))),
       this.controls, this.sums,
       el("section", { class: "card" }, this.chart.element,
         el("p", { class: "soft" }, "Drag over the chart to look closer; drag over the strip below to choose from all that there is."), this.extent.element),
-      this.rows);
+      this.queueCard, this.rows);
     this.chart.handlers.plotly_relayout = (event) => {
       if (event["xaxis.range[0]"] !== undefined) this.choose(event["xaxis.range[0]"], event["xaxis.range[1]"]);
     };
@@ -95,12 +99,13 @@ class History {
     }
     const path = `/sites/${this.name}/counts`;
     const turn = (this.turn = (this.turn ?? 0) + 1);
-    const [found, whole] = await Promise.all([
+    const [found, whole, queues] = await Promise.all([
       get(path, this.query({ compare: this.compare })),
       get(path, this.query({ compare: this.compare, whole: true, estimate: true })),
+      get(`/sites/${this.name}/queue`, { from: this.from, to: this.to, interval: this.interval }),
     ]);
     if (turn !== this.turn) return;
-    Object.assign(this, { found, whole, now: found.now_ms });
+    Object.assign(this, { found, whole, queues, now: found.now_ms });
     this.fill();
     if (!this.all) {
       this.all = await get(path, { interval: this.now - (this.info.first_ms ?? this.now) > 800 * DAY ? "week" : "day", by: "site" });
@@ -159,6 +164,7 @@ class History {
       el("div", { class: "field" }, el("span", {}, "Download"), el("div", { class: "row" }, formats.map(([format, text]) => el("a", { class: "button", download: true, href: address(`/sites/${this.name}/export`, this.query({ by: "place", format })) }, text)))));
     this.fillSums();
     this.fillChart();
+    this.fillQueue();
     this.fillRows();
   }
 
@@ -214,6 +220,16 @@ class History {
     if (this.all) this.fillExtent();
   }
 
+  fillQueue() {
+    this.queueCard.hidden = this.queues.queues.length === 0;
+    if (this.queueCard.hidden) return;
+    const [, of] = INTERVALS.find(([one]) => one === this.interval);
+    showQueue(this.queue, this.queueHead, {
+      answer: this.queues, title: "Queue", of, interval: this.interval, now: this.now,
+      behind: (zone, from, to) => ({ site: this.name, device: zone.device, from, to: Math.min(to, this.now), zone: this.zone, interval: this.interval, what: "Standing in the queue" }),
+    });
+  }
+
   fillExtent() {
     const { edges_ms: edges } = this.all;
     const out = this.role(this.all, "out"), back = this.role(this.all, "back");
@@ -243,12 +259,10 @@ class History {
   }
 
   close() {
-    this.chart.gone();
-    this.extent.gone();
+    for (const chart of [this.chart, this.queue, this.extent]) chart.gone();
   }
 
   shown() {
-    this.chart.paint();
-    this.extent.paint();
+    for (const chart of [this.chart, this.queue, this.extent]) chart.paint();
   }
 }

@@ -54,7 +54,7 @@ async function page(body, of, share, after) {
     one.device,
     { class: "right", content: percent(one.watched_ms / one.width_ms) },
     { class: one.state, content: one.state },
-    { class: "right", content: one.counted === null ? "blind" : count(one.counted) },
+    { class: "right", content: one.counted !== null ? count(one.counted) : one.kept ? "blind" : "–" },
   ]);
   fill(body, 
     el("p", {}, found.reports === 0
@@ -77,7 +77,8 @@ async function show(event, raw, one, zone) {
     fill(raw, 
       el("h3", {}, `Report ${one.run} ${one.seq}`),
       el("p", { class: "soft" }, `came ${whenOf(found.received_ms, zone)}:${String(Math.floor(found.received_ms / 1000) % 60).padStart(2, "0")}; bucket from ${timeOf(one.start_ms, zone)}`),
-      el("pre", { tabindex: "0" }, JSON.stringify(found.report, null, 2)));
+      found.report === null ? el("p", {}, "The message of this report is kept no more; its numbers are.")
+        : el("pre", { tabindex: "0" }, JSON.stringify(found.report, null, 2)));
     raw.scrollIntoView({ block: "nearest" });
   } catch (error) {
     fill(raw, el("p", { class: "bad" }, error.message));

@@ -4,6 +4,7 @@ import { get, live } from "./api.js";
 import { band, bars, Chart, classColour, colour, countAxis, hatchAxis, hatched, headings, timeAxis } from "./charts.js";
 import { choice, el, fill, select, table } from "./dom.js";
 import { number } from "./numbers.js";
+import { showQueue } from "./queue.js";
 import { count, dayOf, decimal, intervalOf, percent, signed, span, timeOf, titled, whenOf, zoneOf } from "./words.js";
 
 const DAY = 86_400_000;
@@ -227,25 +228,10 @@ class Site {
     const zones = this.queues.queues;
     this.queueCard.hidden = zones.length === 0;
     if (zones.length === 0) return;
-    const { edges_ms: edges } = this.queues;
-    fill(this.queueHead, el("h2", {}, "Queue today"), el("p", { class: "soft" }, "Vehicles standing, the mean of each quarter of an hour; the whisker is the most."));
-    const draw = () => ({
-      data: [headings(edges, this.zone, "15min"),
-        ...zones.map((zone, k) => bars(zone.zone, edges, zone.standing_mean, colour(k === 0 ? "queue" : "c-van"), {
-          texts: zone.standing_mean.map((n, i) => (n === null ? "" : `${decimal(n)} standing, ${zone.standing_max[i]} at most${zone.wait_p50_ms[i] ? `, waited ${span(zone.wait_p50_ms[i])}` : ""}`)),
-          error_y: { type: "data", symmetric: false, array: zone.standing_max.map((most, i) => (most === null ? 0 : most - zone.standing_mean[i])), arrayminus: zone.standing_max.map(() => 0), color: colour("axis"), thickness: 1, width: 0 },
-          showlegend: zones.length > 1,
-        })),
-        hatched(edges, edges.slice(0, -1).map((_, i) => Math.max(...zones.map((zone) => zone.share[i]))), this.now)],
-      layout: { barmode: "group", xaxis: timeAxis(edges, this.zone, this.queue.width), yaxis: countAxis(), yaxis2: hatchAxis },
+    showQueue(this.queue, this.queueHead, {
+      answer: this.queues, title: "Queue today", of: "quarter of an hour", interval: "15min", now: this.now,
+      behind: (zone, from, to) => ({ ...this.behind("Standing in the queue", { device: zone.device }), from, to, interval: "15min" }),
     });
-    const rows = () => table("Queue by quarter of an hour", ["Quarter", "Zone", { text: "Standing", class: "right" }, { text: "Most", class: "right" }, { text: "Waited, half", class: "right" }, { text: "Nine in ten", class: "right" }],
-      zones.flatMap((zone) => edges.slice(0, -1).map((edge, i) => [i, edge]).filter(([, edge]) => edge < this.now).reverse().map(([i, edge]) => [
-        intervalOf(edge, edges[i + 1], this.zone), zone.zone,
-        { class: "right", content: number(zone.standing_mean[i], zone.share[i], { ...this.behind("Standing in the queue", { device: zone.device }), from: edge, to: edges[i + 1], interval: "15min" }, { text: zone.standing_mean[i] === null ? null : decimal(zone.standing_mean[i]) }) },
-        { class: "right", content: zone.standing_max[i] === null ? "–" : count(zone.standing_max[i]) },
-        { class: "right", content: span(zone.wait_p50_ms[i]) }, { class: "right", content: span(zone.wait_p90_ms[i]) }])));
-    this.queue.show(draw, rows, `Queue today in ${zones.map((zone) => zone.zone).join(" and ")}.`);
   }
 
   // The open bucket of every device here: a look, and no count.

@@ -10,6 +10,7 @@ from api_world import Api, said
 from messages import MINUTE_MS, NOON_MS
 from pyarrow import parquet
 
+from collector.store import Keeping
 from edge.delivery.report import rfc3339
 
 READ = "/api/v1/sites/bridge"
@@ -76,6 +77,27 @@ def test_a_number_is_traced_to_its_reports_and_each_is_as_it_came(api: Api) -> N
     raw = client.get(f"/api/v1/reports/bridge/{one['device']}/{one['run']}/{one['seq']}").json()
     assert raw["report"]["lines"]["deck"]["outbound"] == {"car": 2, "truck": 0}
     assert client.get("/api/v1/reports/bridge/mast-1/run-1/6").status_code == 404
+
+
+def test_a_message_that_is_kept_no_more_is_said_to_be_so(api: Api) -> None:
+    client = api.client("read")
+    before = client.get(f"{READ}/evidence", params=SPAN).json()
+    now_ms = api.context.clock.real_ms() + 10 * 86_400_000
+    while api.store.pack(Keeping(), now_ms=now_ms):
+        pass
+    assert client.get(f"{READ}/evidence", params=SPAN).json() == before
+    while api.store.pack(Keeping(messages_days=5), now_ms=now_ms):
+        pass
+    found = client.get(f"{READ}/evidence", params=SPAN).json()
+    bare = {"kept": False, "counted": None}
+    assert found == {**before, "page": [{**one, **bare} for one in before["page"]]}
+    assert client.get("/api/v1/reports/bridge/mast-1/run-1/1").json()["report"] is None
+
+
+def test_a_queue_is_told_for_years_by_month(api: Api) -> None:
+    asked = {"from": "2019-01-01", "to": "2027-01-01", "interval": "month"}
+    found = api.client("read").get(f"{READ}/queue", params=asked)
+    assert (found.status_code, len(found.json()["edges_ms"])) == (200, 8 * 12 + 1)
 
 
 def test_balance_coverage_and_what_is_usual(api: Api) -> None:

@@ -1,0 +1,30 @@
+// How many stand in the queue zones of a site, and how long they waited, over any intervals.
+
+import { bars, colour, countAxis, hatchAxis, hatched, headings, timeAxis } from "./charts.js";
+import { el, fill, table } from "./dom.js";
+import { number } from "./numbers.js";
+import { count, decimal, intervalOf, span } from "./words.js";
+
+// `of` is what the intervals are called; `behind(zone, from, to)` leads from a number to its reports.
+export function showQueue(chart, head, { answer, title, of, interval, now, behind }) {
+  const { queues: zones, edges_ms: edges, time_zone: zone } = answer;
+  fill(head, el("h2", {}, title), el("p", { class: "soft" }, `Vehicles standing, the mean of each ${of}; the whisker is the most.`));
+  const draw = () => ({
+    data: [headings(edges, zone, interval),
+      ...zones.map((one, k) => bars(one.zone, edges, one.standing_mean, colour(k === 0 ? "queue" : "c-van"), {
+        texts: one.standing_mean.map((n, i) => (n === null ? "" : `${decimal(n)} standing, ${one.standing_max[i]} at most${one.wait_p50_ms[i] ? `, waited ${span(one.wait_p50_ms[i])}` : ""}`)),
+        error_y: { type: "data", symmetric: false, array: one.standing_max.map((most, i) => (most === null ? 0 : most - one.standing_mean[i])), arrayminus: one.standing_max.map(() => 0), color: colour("axis"), thickness: 1, width: 0 },
+        showlegend: zones.length > 1,
+      })),
+      hatched(edges, edges.slice(0, -1).map((_, i) => Math.max(...zones.map((one) => one.share[i]))), now)],
+    layout: { barmode: "group", xaxis: timeAxis(edges, zone, chart.width), yaxis: countAxis(), yaxis2: hatchAxis },
+  });
+  const right = (text) => ({ text, class: "right" });
+  const rows = () => table(`Queue by ${of}`, [of[0].toUpperCase() + of.slice(1), "Zone", right("Standing"), right("Most"), right("Waited, half"), right("Nine in ten"), right("Longest")],
+    zones.flatMap((one) => edges.slice(0, -1).map((edge, i) => [i, edge]).filter(([, edge]) => edge < now).reverse().map(([i, edge]) => [
+      intervalOf(edge, edges[i + 1], zone, interval), one.zone,
+      { class: "right", content: number(one.standing_mean[i], one.share[i], behind(one, edge, edges[i + 1]), { text: one.standing_mean[i] === null ? null : decimal(one.standing_mean[i]) }) },
+      { class: "right", content: one.standing_max[i] === null ? "–" : count(one.standing_max[i]) },
+      { class: "right", content: span(one.wait_p50_ms[i]) }, { class: "right", content: span(one.wait_p90_ms[i]) }, { class: "right", content: span(one.wait_max_ms[i]) }])));
+  chart.show(draw, rows, `${title} in ${zones.map((one) => one.zone).join(" and ")}.`);
+}

@@ -1,0 +1,77 @@
+"""A queue zone's numbers in a form that adds up exactly: of one report, an hour, a day, or any interval. Pure."""
+
+from typing import NamedTuple
+
+from edge.delivery.report import ZoneReport
+
+SUM_MAX = 2**43
+"""Of what one report adds to a sum of products: 100,000 vehicles for a day. So no sum of a device's day leaves 64 bits,
+whatever nonsense it sends."""
+
+
+class ZoneSums(NamedTuple):
+    """Vehicles, and milliseconds. What is summed is whole numbers, so the order of adding changes nothing."""
+
+    reports: int
+    watched_ms: int
+    standing_ms: int
+    """Standing vehicles times milliseconds watched."""
+    standing_max: int
+    entered: int
+    departed: int
+    waited: int
+    wait_p50_ms: int
+    """Each report's median wait times its vehicles that waited; `wait_p90_ms` likewise."""
+    wait_p90_ms: int
+    wait_max_ms: int
+    queue_m: float | None
+    """The longest; None where the device does not know the ground."""
+    end_ms: int
+    """The newest report begins then; of those that do, the one of the highest number, then of the younger run."""
+    end_seq: int
+    end_run_id: int
+    standing_end: int
+    """As that one says at its end; `parked_end` likewise."""
+    parked_end: int
+
+    def plus(self, other: "ZoneSums") -> "ZoneSums":
+        """Both together."""
+        newest = self if self[11:14] >= other[11:14] else other
+        metres = [one for one in (self.queue_m, other.queue_m) if one is not None]
+        return ZoneSums(
+            self.reports + other.reports,
+            self.watched_ms + other.watched_ms,
+            self.standing_ms + other.standing_ms,
+            max(self.standing_max, other.standing_max),
+            self.entered + other.entered,
+            self.departed + other.departed,
+            self.waited + other.waited,
+            self.wait_p50_ms + other.wait_p50_ms,
+            self.wait_p90_ms + other.wait_p90_ms,
+            max(self.wait_max_ms, other.wait_max_ms),
+            max(metres, default=None),
+            *newest[11:],
+        )
+
+
+def sums_of(said: ZoneReport, *, watched_ms: int, start_ms: int, seq: int, run_id: int) -> ZoneSums:
+    """What one report says of a zone. Waits count where somebody had waited."""
+    waits = said.wait_ms if said.waited else None
+    return ZoneSums(
+        reports=1,
+        watched_ms=watched_ms,
+        standing_ms=min(SUM_MAX, round(said.standing.mean * watched_ms)),
+        standing_max=said.standing.max,
+        entered=said.entered,
+        departed=said.left,
+        waited=said.waited if waits else 0,
+        wait_p50_ms=min(SUM_MAX, waits.p50 * said.waited) if waits else 0,
+        wait_p90_ms=min(SUM_MAX, waits.p90 * said.waited) if waits else 0,
+        wait_max_ms=waits.max if waits else 0,
+        queue_m=said.queue_m.max if said.queue_m else None,
+        end_ms=start_ms,
+        end_seq=seq,
+        end_run_id=run_id,
+        standing_end=said.standing.end,
+        parked_end=said.parked,
+    )

@@ -1,0 +1,62 @@
+"""Stores as an older version left them, made from one of today by taking away what is newer."""
+
+import sqlite3
+from pathlib import Path
+
+ROLLUPS = (
+    "rollup_watched",
+    "rollup_vehicles",
+    "device_alert",
+    "alert",
+    "alert_picture",
+    "alert_state",
+    "telling",
+    "delivery",
+)
+"""The tables that came with the roll-ups, in version 3 of SQLite and 2 of PostgreSQL."""
+ROLLUP_COLUMNS = ("time_zone", "hours_ms", "days_ms")
+"""Of `device`."""
+ZONES = ("rollup_zone", "zone_report", "zone", "packed")
+"""The tables that came after that."""
+ZONE_COLUMNS = ("zones_filled", "unpacked_ms")
+
+
+def make_sqlite_older(path: Path, version: int) -> None:
+    """Of version 2 or 3; nothing in it may be packed."""
+    tables, columns = _newer(first=version == 2)
+    database = sqlite3.connect(path)
+    database.execute("DROP VIEW unpacked")
+    for table in tables:
+        database.execute(f"DROP TABLE {table}")
+    for column in columns:
+        database.execute(f"ALTER TABLE device DROP COLUMN {column}")
+    if version == 3:
+        database.execute("DROP INDEX device_alert_new")
+        database.execute("ALTER TABLE device_alert DROP COLUMN looked")
+    database.execute(f"PRAGMA user_version = {version}")
+    database.close()
+
+
+def make_postgres_older(url: str, version: int) -> None:
+    """Of version 1 or 2; nothing in it may be packed."""
+    import psycopg  # noqa: PLC0415
+
+    tables, columns = _newer(first=version == 1)
+    with psycopg.connect(url, autocommit=True) as database:
+        database.execute("SET search_path TO crossing")
+        database.execute("DROP VIEW unpacked")
+        database.execute(
+            "UPDATE report SET payload = message.payload FROM message"
+            " WHERE report.run_id = message.run_id AND report.seq = message.seq"
+        )
+        database.execute("ALTER TABLE report ALTER COLUMN payload SET NOT NULL")
+        database.execute("DROP INDEX report_unpacked")
+        database.execute(f"DROP TABLE {', '.join(('message', *tables))} CASCADE")
+        database.execute(f"ALTER TABLE device {', '.join(f'DROP COLUMN {name}' for name in columns)}")
+        if version == 2:
+            database.execute("ALTER TABLE device_alert DROP COLUMN looked")
+        database.execute(f"UPDATE version SET version = {version}")
+
+
+def _newer(*, first: bool) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    return ((*ROLLUPS, *ZONES), (*ROLLUP_COLUMNS, *ZONE_COLUMNS)) if first else (ZONES, ZONE_COLUMNS)
