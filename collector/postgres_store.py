@@ -1,11 +1,10 @@
 """The store in PostgreSQL (15 or later): for several collectors at once, and for whoever reads it with SQL.
 
-Partitioned by month; where the TimescaleDB extension can be had, hypertables instead. A collector that works on a
-device holds its row until it commits, so collectors never work on one device at a time, and they take the rows in one
-order, so none waits for another in a circle. A connection that broke is made anew by the next call.
+A collector that works on a device holds its row until it commits, so collectors never work on one device at a time,
+and they take the rows in one order, so none waits for another in a circle. A connection that broke is made anew by the
+next call.
 """
 
-import logging
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -21,7 +20,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from collector.errors import CollectorError, InputError
 from collector.ingest import Received, Refusal
 from collector.intake import Intake, start_ms_of
-from collector.postgres_schema import UPGRADES, VERSION, creation, month_of, partition
+from collector.postgres_schema import CREATION, UPGRADES, VERSION, month_of, partition
 from collector.store import (
     DUE,
     TOO_LONG,
@@ -35,10 +34,11 @@ from collector.store import (
 )
 from collector.tables import ReportRow
 
-_LOG = logging.getLogger(__name__)
 CONNECT_WAIT_S = 10
 STATEMENT_WAIT_MS = 60_000
 """For one statement, waiting for locks included: then the batch is rolled back and tried again."""
+WORK_MIB = 32
+"""For sorting what a question adds up: with the default's 4 MB a week by quarters of an hour goes over the disk."""
 _CREATING = 0x43524F53  # the advisory lock under which tables and partitions are made
 _UNSTORABLE = (
     psycopg.DataError,
@@ -154,6 +154,7 @@ class PostgresStore:
         try:
             database.execute("SET search_path TO crossing")
             database.execute("SET jit = off")  # all of ours are short, and compiling takes longer than they do
+            database.execute(f"SET work_mem = '{WORK_MIB}MB'")
             database.execute(f"SET statement_timeout = {STATEMENT_WAIT_MS}")
             self._prepare(database)
         except BaseException:
@@ -173,21 +174,23 @@ class PostgresStore:
                 found = database.execute("SELECT version FROM version").fetchall()
                 version = found[0][0] if len(found) == 1 else 0
                 while self._write and version in UPGRADES:
+                    database.execute("SET LOCAL statement_timeout = 0")  # new indexes take as long as they take
                     database.execute(sql.SQL(UPGRADES[version]))
                     version += 1
+                if version in UPGRADES:
+                    raise InputError(
+                        f"store {self._name} is of version {version};"
+                        f" `crossing-collector run` brings it to version {VERSION}"
+                    )
                 if version != VERSION:
                     raise InputError(f"store {self._name} is not a collector's store of version {VERSION}")
             elif not self._write:
                 raise InputError(f"store {self._name} is empty")
             else:
-                _create(database)
-        query = "SELECT relkind = 'p' FROM pg_class WHERE oid = 'crossing.report'::regclass"
-        self._partitioned = database.execute(query).fetchall() == [(True,)]
+                database.execute(sql.SQL(CREATION))
 
     def _make_partitions(self, database: psycopg.Connection[tuple[Any, ...]], batch: Sequence[Item]) -> None:
         """One statement at a time, outside of the batch's transaction: each locks one table, and nothing else."""
-        if not self._partitioned:
-            return
         months = {month_of(start_ms_of(item.report.start)) for item in batch if isinstance(item, Received)}
         for month in sorted(month for month in months if month is not None and month not in self._partitions):
             for table in ("report", "vehicles"):
@@ -213,11 +216,13 @@ class PostgresStore:
 
 
 class _Reading:
+    has_lateral = True
+
     def __init__(self, database: "psycopg.Connection[tuple[Any, ...]]") -> None:
         self._database = database
 
     def rows(self, query: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
-        return self._database.execute(_named(query), parameters).fetchall()
+        return self._database.execute(_named(query), parameters, binary=True).fetchall()
 
 
 class _Tables:
@@ -268,20 +273,6 @@ class _Tables:
                 for report in reports:
                     for series, number in report.counts:
                         copy.write_row((series, report.start_ms, number))
-
-
-def _create(database: "psycopg.Connection[tuple[Any, ...]]") -> None:
-    """The tables; as hypertables where TimescaleDB is there and we may use it (no test here has run that)."""
-    query = "SELECT 1 FROM pg_available_extensions WHERE name = 'timescaledb'"
-    if database.execute(query).fetchall():
-        try:
-            with database.transaction():
-                database.execute(sql.SQL(creation(timescale=True)))
-        except psycopg.Error as error:
-            _LOG.warning("TimescaleDB is there and cannot be used, so tables are partitioned: %s", error)
-        else:
-            return
-    database.execute(sql.SQL(creation(timescale=False)))
 
 
 def _connection_of(url: str, password_file: Path | None) -> tuple[str, str]:

@@ -186,6 +186,8 @@ class SqliteStore:
 
 
 class _Reading:
+    has_lateral = False
+
     def __init__(self, database: sqlite3.Connection) -> None:
         self._database = database
 

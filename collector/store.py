@@ -131,6 +131,9 @@ def due_parameters(*, now_ms: int, heard_after_ms: int, limit: int) -> dict[str,
 class Reading(Protocol):
     """One consistent view of a store. Parameters are named in the query: `:from`."""
 
+    has_lateral: bool
+    """Whether a query may stand beside a table, and be answered for every row of it (LATERAL)."""
+
     def rows(self, query: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]: ...  # noqa: D102
 
 

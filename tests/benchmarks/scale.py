@@ -37,7 +37,19 @@ from collector.views.results import Scope
 from edge.delivery.report import encode, topic_of
 from tests.benchmarks import intake, load
 from tests.benchmarks.views import (
-    CHANCE, DAY_MS, HOUR_MS, MINUTE_MS, PAGE, ZONE, Ask, a_report, measure, page_of, sites_of, table, taken,
+    CHANCE,
+    DAY_MS,
+    HOUR_MS,
+    MINUTE_MS,
+    PAGE,
+    ZONE,
+    Ask,
+    a_report,
+    measure,
+    page_of,
+    sites_of,
+    table,
+    taken,
 )  # fmt: skip
 from tests.collector import mosquitto, postgres
 
@@ -197,9 +209,7 @@ def _filling(fleet: Fleet, minutes: int, payload: bytes, is_postgres: bool) -> I
         f" SELECT mine.id, {start}, 1 + i % 2{of_vehicle} FROM ({mine}) AS mine CROSS JOIN n"
         f" WHERE i < {minutes} AND {often} < {_of_class(IN_MINUTES)}"
     )
-    yield (
-        f"UPDATE device SET time_zone = '{ZONE}', hours_ms = {NOW_MS // HOUR_MS * HOUR_MS}, days_ms = {DAY_FROM_MS}"
-    )
+    yield (f"UPDATE device SET time_zone = '{ZONE}', hours_ms = {NOW_MS // HOUR_MS * HOUR_MS}, days_ms = {DAY_FROM_MS}")
     if is_postgres:
         yield "VACUUM (ANALYZE)"
     else:

@@ -247,7 +247,6 @@ def _fill_postgres(store: Store, from_ms: int, minutes: int, payload: bytes) -> 
         database.execute(definition.replace(" ON ONLY ", " ON "))  # with those of the partitions
     database.execute("VACUUM (ANALYZE) report")
     database.execute("VACUUM (ANALYZE) vehicles")
-    database.execute("SET statement_timeout = 60000")
 
 
 def _sum_up_postgres(database: Any) -> None:
