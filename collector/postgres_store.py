@@ -106,6 +106,14 @@ class PostgresStore:
             with database.transaction():
                 self._intake.rebuild(device_id)
 
+    def settle(self) -> None:
+        """Vacuum the roll-ups after `rebuild`; until then, indexes have to look every row up in its table."""
+        with self._explained():
+            database = self._open()
+            database.execute("SET statement_timeout = 0")
+            database.execute("VACUUM (ANALYZE) rollup_watched, rollup_vehicles")
+            database.execute(f"SET statement_timeout = {STATEMENT_WAIT_MS}")
+
     def rollups(self) -> list[RollupState]:
         """How far the roll-ups of every device go, and in which zone, sorted by name."""
         with self._explained():

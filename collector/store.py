@@ -167,6 +167,9 @@ class Store(Protocol):
     def rebuild(self, device_id: int) -> None:
         """Sum up all reports of a device anew, in the zone that it is to have, in one transaction."""
 
+    def settle(self) -> None:
+        """After the last of several `rebuild`: clear away what they left behind, for as long as it takes."""
+
     def close(self) -> None:
         """Let go of it; everything that was committed stays."""
 

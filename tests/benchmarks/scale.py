@@ -57,8 +57,8 @@ NOW_MS = 1_795_680_000_000 - MINUTE_MS
 """One minute before an hour, in the afternoon at the sites."""
 DAY_FROM_MS = floor("day", ZONE, NOW_MS)
 PER_SITE = 5
-IN_HOURS = {"bicycle": 10, "bus": 10, "car": 100, "motorcycle": 10, "truck": 70, "unclassified": 10, "van": 50}
-"""Of 100 hours, those in which a vehicle of the class crosses: a road at the end of the world, with 5 rows an hour."""
+EVERY_HOURS = {"bicycle": 10, "bus": 10, "car": 1, "motorcycle": 10, "truck": 2, "unclassified": 10, "van": 2}
+"""In one of so many hours a vehicle of the class crosses: a quiet road, 5 rows an hour of the 14 there could be."""
 IN_MINUTES = {"bicycle": 1, "bus": 1, "car": 30, "motorcycle": 1, "truck": 10, "unclassified": 1, "van": 5}
 PAUSE_S = 2.0
 
@@ -73,6 +73,14 @@ class Fleet(NamedTuple):
     def name(self, i: int) -> tuple[str, str]:
         """Site and device."""
         return f"site-{i // PER_SITE}", f"mast-{i % PER_SITE}"
+
+    def sites(self) -> int:
+        """How many."""
+        return -(-self.devices // PER_SITE)
+
+    def asked(self) -> list[str]:
+        """The sites that keep their messages."""
+        return [f"site-{i}" for i in range(0, self.sites(), self.whole)]
 
 
 def main() -> int:
@@ -131,7 +139,7 @@ def _size(where: str) -> int:
 def _build(where: str, fleet: Fleet) -> None:
     """Names by real reports, the rest by the database itself."""
     started = time.monotonic()
-    zones = {f"site-{i}": ZONE for i in range(-(-fleet.devices // PER_SITE))}
+    zones = {f"site-{i}": ZONE for i in range(fleet.sites())}
     minutes = (NOW_MS - DAY_FROM_MS) // MINUTE_MS  # of today; the last of them came as a real report
     with open_store(where, time_zones=zones) as store:
         for at in range(0, fleet.devices, 1_000):
@@ -154,7 +162,12 @@ def _run(store: Store, statement: str) -> None:
 def _prepared(is_postgres: bool) -> list[str]:
     if is_postgres:
         return ["SET statement_timeout = 0", "SET synchronous_commit = off", "SET maintenance_work_mem = '512MB'"]
-    return ["PRAGMA synchronous = OFF", "PRAGMA cache_size = -1048576", "DROP INDEX report_time"]
+    return [
+        "PRAGMA journal_mode = OFF",
+        "PRAGMA synchronous = OFF",
+        "PRAGMA cache_size = -1048576",
+        "DROP INDEX report_time",
+    ]
 
 
 def _filling(fleet: Fleet, minutes: int, payload: bytes, is_postgres: bool) -> Iterator[str]:
@@ -162,20 +175,20 @@ def _filling(fleet: Fleet, minutes: int, payload: bytes, is_postgres: bool) -> I
     hours = fleet.days * 24
     from_ms, days_from_ms = NOW_MS // HOUR_MS * HOUR_MS - hours * HOUR_MS, DAY_FROM_MS - fleet.days * DAY_MS
     numbers = max(hours, minutes, fleet.days)
-    yield "CREATE TEMP TABLE n (i BIGINT PRIMARY KEY)"
+    yield "CREATE TEMP TABLE n (i INTEGER PRIMARY KEY)"
     yield (
         f"INSERT INTO n WITH RECURSIVE m (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM m WHERE i < {numbers - 1})"
         " SELECT i FROM m"
     )
-    mine = "SELECT series.id, device_id, class FROM series ORDER BY series.id"
+    mine = "SELECT id, device_id, class FROM series ORDER BY id"
     for level, start_ms, step_ms, of in ((1, from_ms, HOUR_MS, hours), (2, days_from_ms, DAY_MS, fleet.days)):
-        start = f"CAST({start_ms} AS BIGINT) + i * {step_ms}"
-        share = _of_class(IN_HOURS) if level == 1 else "100"
-        often = CHANCE.format(minute="i", of="mine.id")
+        start = f"CAST({start_ms} AS BIGINT) + CAST({step_ms} AS BIGINT) * i"
+        every = _of_class(EVERY_HOURS) if level == 1 else "1"
         yield (
-            f"INSERT INTO rollup_vehicles (level, series_id, start_ms, number) SELECT {level}, mine.id, {start},"
-            f" (1 + i % 9) * {1 if level == 1 else 24} FROM ({mine}) AS mine CROSS JOIN n"
-            f" WHERE i < {of} AND {often} < {share}"
+            f"INSERT INTO rollup_vehicles (level, series_id, start_ms, number) SELECT {level}, mine.id,"
+            f" {start} * mine.every, (1 + i % 9) * {1 if level == 1 else 24}"
+            f" FROM (SELECT id, {every} AS every FROM series AS mine ORDER BY id) AS mine CROSS JOIN n"
+            f" WHERE i < {of} / mine.every"
         )
         watched_ms = f"{step_ms} - 120000 * (i % 2)"
         yield (
@@ -183,10 +196,11 @@ def _filling(fleet: Fleet, minutes: int, payload: bytes, is_postgres: bool) -> I
             f" SELECT {level}, mine.device_id, {start}, mine.id, {watched_ms}, {step_ms}, {step_ms // MINUTE_MS}"
             f" FROM (SELECT id, device_id FROM layout ORDER BY device_id) AS mine CROSS JOIN n WHERE i < {of}"
         )
-    start = f"CAST({DAY_FROM_MS} AS BIGINT) + i * {MINUTE_MS}"
+    start = f"CAST({DAY_FROM_MS} AS BIGINT) + CAST({MINUTE_MS} AS BIGINT) * i"
     whole = f"'\\x{payload.hex()}'::bytea" if is_postgres else f"x'{payload.hex()}'"
     empty = "'{}'::bytea" if is_postgres else "x'7b7d'"
-    is_whole = f"(mine.device_id - 1) / {PER_SITE} % {fleet.whole} = 0"
+    asked = ", ".join(f"'{site}'" for site in fleet.asked())
+    is_whole = f"mine.device_id IN (SELECT id FROM device WHERE site IN ({asked}))"
     if is_postgres:
         report, report_id, vehicle, of_vehicle = "", "", "", ""
     else:
@@ -203,7 +217,7 @@ def _filling(fleet: Fleet, minutes: int, payload: bytes, is_postgres: bool) -> I
     )
     if is_postgres:
         yield f"INSERT INTO report_key SELECT run_id, seq, device_id, start_ms FROM report WHERE seq <= {minutes}"
-    often = CHANCE.format(minute="i", of="mine.id")
+    often = CHANCE.format(minute="CAST(i AS BIGINT)", of="mine.id")
     yield (
         f"INSERT INTO vehicles (series_id, start_ms, number{vehicle})"
         f" SELECT mine.id, {start}, 1 + i % 2{of_vehicle} FROM ({mine}) AS mine CROSS JOIN n"
@@ -214,7 +228,7 @@ def _filling(fleet: Fleet, minutes: int, payload: bytes, is_postgres: bool) -> I
         yield "VACUUM (ANALYZE)"
     else:
         yield "CREATE INDEX report_time ON report (device_id, start_ms, width_ms, watched_ms, layout_id)"
-        yield "PRAGMA wal_checkpoint(TRUNCATE)"
+        yield "PRAGMA journal_mode = WAL"
 
 
 def _of_class(shares: dict[str, int]) -> str:
@@ -223,7 +237,7 @@ def _of_class(shares: dict[str, int]) -> str:
 
 
 def _ask(where: str, fleet: Fleet, rounds: int) -> dict[str, list[float]]:
-    sites = sites_of(-(-fleet.devices // PER_SITE))
+    sites = sites_of(fleet.sites())
     from_ms = NOW_MS - fleet.days * DAY_MS
     today = axis("hour", ZONE, DAY_FROM_MS, NOW_MS)
     by_month, by_day = (axis(interval, ZONE, from_ms, NOW_MS) for interval in ("month", "day"))
@@ -238,14 +252,14 @@ def _ask(where: str, fleet: Fleet, rounds: int) -> dict[str, list[float]]:
 
 def _names(fleet: Fleet, rounds: int) -> list[tuple[str, str]]:
     chance = random.Random(7)
-    sites = range(0, -(-fleet.devices // PER_SITE), fleet.whole)
-    return [(f"site-{chance.choice(sites)}", f"mast-{chance.randrange(PER_SITE)}") for _ in range(rounds)]
+    sites = fleet.asked()
+    return [(chance.choice(sites), f"mast-{chance.randrange(PER_SITE)}") for _ in range(rounds)]
 
 
 def _live(where: str, fleet: Fleet, minutes: int, kind: str) -> dict[str, Any]:
     """Every device reports once a minute, over the turn of an hour; meanwhile a page is asked for every two seconds."""
     reports = fleet.devices * minutes
-    sites = sites_of(-(-fleet.devices // PER_SITE))
+    sites = sites_of(fleet.sites())
     with mosquitto.mosquitto() as broker:
         collect = partial(intake.collect, every=fleet.devices, wait_s=60 * minutes + 120)
         said, child = intake._start(collect, broker.port, "scale", where, reports)
