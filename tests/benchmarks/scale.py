@@ -27,6 +27,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from collector.api.counting_routes import _site_today
 from collector.calendar import floor
 from collector.devices import devices
 from collector.errors import CollectorError
@@ -98,7 +99,10 @@ def main() -> int:
     fleet = Fleet(given.devices, given.days, given.whole)
     with _place(given.store, given.keep, given.url) as where:
         if not _is_built(where):
-            _build(where, fleet)
+            builder = multiprocessing.get_context("spawn").Process(target=_build, args=(where, fleet))
+            builder.start()  # a process of its own: how much it holds is not asked
+            builder.join()
+            assert builder.exitcode == 0
         found = {"bytes": _size(where), "ms": _ask(where, fleet, given.rounds)}
         found["resident_mib"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         table({given.store: {"ms": found["ms"], "built": {}}})
@@ -243,6 +247,9 @@ def _ask(where: str, fleet: Fleet, rounds: int) -> dict[str, list[float]]:
     by_month, by_day = (axis(interval, ZONE, from_ms, NOW_MS) for interval in ("month", "day"))
     others: dict[str, Ask] = {
         "a site, all time by day": lambda reading, site, _: counts(reading, Scope(site=site), by_day),
+        "overview, 100 of the sites": lambda reading, *_: [
+            _site_today(reading, site, sites, None, NOW_MS) for site in fleet.asked()[:100]
+        ],
         "all sites, today by hour": lambda reading, *_: counts(reading, Scope(), today),
         "all sites, all time by month": lambda reading, *_: counts(reading, Scope(), by_month),
         "coverage of all, today by hour": lambda reading, *_: coverage(reading, Scope(), today),
