@@ -51,6 +51,7 @@ USUAL = {"bicycle": 3, "bus": 1, "car": 45, "motorcycle": 4, "truck": 20, "uncla
 """Of 100 minutes, those in which a vehicle of the class crosses."""
 Ask = Callable[[Reading, str, str], Any]
 PAGE = "the page: all of these"
+REST = "devices and gaps"
 
 
 def main() -> int:
@@ -334,7 +335,7 @@ def measure(
     where: str, page: Mapping[str, Ask], others: Mapping[str, Ask], names: Sequence[tuple[str, str]]
 ) -> dict[str, list[float]]:
     """Milliseconds of each question, asked about one site and device after the other."""
-    took: dict[str, list[float]] = {name: [] for name in [PAGE, *page, *others, "devices and gaps"]}
+    took: dict[str, list[float]] = {name: [] for name in [PAGE, *page, *others, REST]}
     with open_store(where, write=False) as store:
         for site, device in names:
             started = time.perf_counter()
@@ -348,7 +349,7 @@ def measure(
             started = time.perf_counter()
             devices(store)
             gaps(store)
-            took["devices and gaps"].append(1_000 * (time.perf_counter() - started))
+            took[REST].append(1_000 * (time.perf_counter() - started))
     return took
 
 
