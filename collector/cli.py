@@ -116,9 +116,7 @@ def _alert_thread(configuration: Configuration, subscriber: Subscriber) -> Alert
 
 def _sum_up(store: Store) -> None:
     """What a store of an older version never summed up, or in another zone than a site is now told to have."""
-    behind = [
-        state for state in store.rollups() if not state.complete or state.time_zone not in (None, state.wanted)
-    ]
+    behind = [state for state in store.rollups() if not state.complete or state.time_zone not in (None, state.wanted)]
     for state in behind:
         log = logging.getLogger(__name__)
         log.info("summing up the reports of %s/%s, in the zone %s", state.site, state.device, state.wanted)
