@@ -273,7 +273,7 @@ def _names(fleet: Fleet, rounds: int) -> list[tuple[str, str]]:
 
 
 def _live(where: str, fleet: Fleet, minutes: int, kind: str) -> dict[str, Any]:
-    """Every device reports once a minute, over the turn of an hour; meanwhile a page is asked for every two seconds."""
+    """Every device reports once a minute, over the turn of an hour; every two seconds a new reader asks for a page."""
     reports = fleet.devices * minutes
     sites = sites_of(fleet.sites())
     with mosquitto.mosquitto() as broker:
@@ -303,7 +303,7 @@ def _live(where: str, fleet: Fleet, minutes: int, kind: str) -> dict[str, Any]:
     print(
         f"{fleet.devices:,} devices live for {minutes} minutes over the turn of an hour: {reports:,} reports in"
         f" {seconds:.0f} s, {100 * found['cpu_share']:.1f}% of one core, {found['resident_mib']:.0f} MiB ({kind});"
-        f" the page meanwhile: p50 {found['page_p50_ms']:.0f} ms, p95 {found['page_p95_ms']:.0f} ms of {len(took)};"
+        f" a new reader's page meanwhile: p50 {found['page_p50_ms']:.0f} ms, p95 {found['page_p95_ms']:.0f} ms of {len(took)};"
         f" load {os.getloadavg()[0]:.1f}"
     )
     return found
