@@ -127,15 +127,15 @@ DO $$ DECLARE name regclass; BEGIN
   END LOOP;
 END $$;
 """
-"""From version 2 to 3: indexes that answer alone, tables that are vacuumed in time. Minutes for a large store."""
+"""For a store without them: indexes that answer alone, tables that are vacuumed in time. Minutes for a large store."""
 UPGRADES = {
     1: "ALTER TABLE device ADD COLUMN time_zone TEXT, ADD COLUMN hours_ms BIGINT, ADD COLUMN days_ms BIGINT;"
     + ROLLUPS
     + alerts.POSTGRES
-    + "UPDATE version SET version = 2;",
-    2: COVERING + "UPDATE version SET version = 3;",
+    + COVERING,
+    2: "".join(f"{statement};" for statement in alerts.LOOKED) + COVERING,
 }
-"""By the version that is found: what makes the next one of it. Reports are summed up by `Store.rebuild`."""
+"""By the version that is found: what makes this one of it. Reports are summed up by `Store.rebuild`."""
 DEFAULTS = f"""
 CREATE TABLE report_default PARTITION OF report DEFAULT WITH ({FREEZING});
 CREATE TABLE vehicles_default PARTITION OF vehicles DEFAULT WITH ({FREEZING});

@@ -303,8 +303,8 @@ def _live(where: str, fleet: Fleet, minutes: int, kind: str) -> dict[str, Any]:
     print(
         f"{fleet.devices:,} devices live for {minutes} minutes over the turn of an hour: {reports:,} reports in"
         f" {seconds:.0f} s, {100 * found['cpu_share']:.1f}% of one core, {found['resident_mib']:.0f} MiB ({kind});"
-        f" a new reader's page meanwhile: p50 {found['page_p50_ms']:.0f} ms, p95 {found['page_p95_ms']:.0f} ms of {len(took)};"
-        f" load {os.getloadavg()[0]:.1f}"
+        f" a new reader's page meanwhile: p50 {found['page_p50_ms']:.0f} ms, p95 {found['page_p95_ms']:.0f} ms"
+        f" of {len(took)}; load {os.getloadavg()[0]:.1f}"
     )
     return found
 

@@ -17,6 +17,8 @@ from edge.delivery.report import rfc3339
 
 HOUR_MS, DAY_MS = 3_600_000, 86_400_000
 VERSION_2 = """
+DROP INDEX device_alert_new;
+ALTER TABLE device_alert DROP COLUMN looked;
 DROP INDEX report_time;
 CREATE INDEX report_time ON report (device_id, start_ms);
 DROP INDEX vehicles_time;
