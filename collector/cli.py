@@ -114,11 +114,13 @@ def _alert_thread(configuration: Configuration, subscriber: Subscriber) -> Alert
 
 def _sum_up(store: Store) -> None:
     """What a store of an older version never summed up, or in another zone than a site is now told to have."""
-    for state in store.rollups():
-        if not state.complete or state.time_zone not in (None, state.wanted):
-            log = logging.getLogger(__name__)
-            log.info("summing up the reports of %s/%s, in the zone %s", state.site, state.device, state.wanted)
-            store.rebuild(state.device_id)
+    behind = [state for state in store.rollups() if not state.complete or state.time_zone not in (None, state.wanted)]
+    for state in behind:
+        log = logging.getLogger(__name__)
+        log.info("summing up the reports of %s/%s, in the zone %s", state.site, state.device, state.wanted)
+        store.rebuild(state.device_id)
+    if behind:
+        store.settle()
 
 
 def _totals(arguments: argparse.Namespace) -> None:
@@ -155,6 +157,7 @@ def _rollup(arguments: argparse.Namespace) -> None:
         if arguments.rebuild:
             for state in tqdm(states, unit="device", file=sys.stderr, disable=None):
                 store.rebuild(state.device_id)
+            store.settle()
             states = store.rollups()
     if arguments.json:
         print(json.dumps(rollups_as_json(states), sort_keys=True))

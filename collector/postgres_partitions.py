@@ -18,9 +18,8 @@ DROP_WAIT_MS = 200
 class Partitions:
     """What of them is known to be there, of one connection."""
 
-    def __init__(self, database: "psycopg.Connection[tuple[Any, ...]]", *, by_month: bool) -> None:
+    def __init__(self, database: "psycopg.Connection[tuple[Any, ...]]") -> None:
         self._database = database
-        self._by_month = by_month
         self._months: set[tuple[int, int]] = set()
         self._today: int | None = None
 
@@ -34,7 +33,7 @@ class Partitions:
             with suppress(psycopg.errors.CheckViolation):  # the default partition has some of that day: so it goes on
                 self._make(f"message_{today}", of_day)
             self._today = today
-        months = {month_of(start_ms) for start_ms in starts_ms} if self._by_month else set()
+        months = {month_of(start_ms) for start_ms in starts_ms}
         for month in sorted(month for month in months if month is not None and month not in self._months):
             for table in TABLES_OF_A_MONTH:
                 self._make(f"{table}_{month[0]}_{month[1]:02}", partition(table, month))

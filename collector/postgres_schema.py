@@ -3,19 +3,21 @@
 `report`, `vehicles` and `zone_report` are partitioned by the start of the bucket, a month each, made when first needed;
 `message` by the day on which it came. A key that is unique over all partitions has to hold the partition's column, so
 the key of a report is a table of its own.
+
+Rows lie in the order in which they came: those of one device, or of one series, are each in another page. So the
+indexes by which views read hold all that these read, and tables are vacuumed every so many rows, long before
+PostgreSQL would by itself: an index answers alone only for pages that are known to hold nothing but committed rows.
 """
 
 from datetime import UTC, datetime
 
 from collector.alerts import schema as alerts
-from collector.postgres_schema_3 import ADD_PACKING, ADD_ZONES, PACKING, PARTITIONED, ZONES, ZONES_DEFAULT
+from collector.postgres_schema_3 import ADD_PACKING, ADD_ZONES, FREEZING, PACKING, ZONES, ZONES_DEFAULT
 
 VERSION = 3
 MONTHS_FROM = 2020
 MONTHS_UNTIL = 2100
 """Years with partitions; a report of any other time (a clock that was never set) goes to the default partition."""
-MONTH_MS = 31 * 86_400_000
-
 TABLES = """
 CREATE SCHEMA IF NOT EXISTS crossing;
 SET search_path TO crossing;
@@ -59,14 +61,13 @@ CREATE TABLE report_key (
 CREATE TABLE report (
   device_id BIGINT NOT NULL, run_id BIGINT NOT NULL, seq BIGINT NOT NULL,
   start_ms BIGINT NOT NULL, width_ms BIGINT NOT NULL, watched_ms BIGINT NOT NULL,
-  layout_id BIGINT, received_ms BIGINT NOT NULL,
-  payload BYTEA
-) {partitioned};
-CREATE INDEX report_time ON report (device_id, start_ms);
+  layout_id BIGINT, received_ms BIGINT NOT NULL, payload BYTEA
+) PARTITION BY RANGE (start_ms);
+CREATE INDEX report_time ON report (device_id, start_ms) INCLUDE (width_ms, watched_ms, layout_id);
 CREATE TABLE vehicles (
   series_id BIGINT NOT NULL, start_ms BIGINT NOT NULL, number INT NOT NULL
-) {partitioned};
-CREATE INDEX vehicles_time ON vehicles (series_id, start_ms);
+) PARTITION BY RANGE (start_ms);
+CREATE INDEX vehicles_time ON vehicles (series_id, start_ms) INCLUDE (number);
 CREATE TABLE journal (
   id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
   device_id BIGINT NOT NULL REFERENCES device,
@@ -99,48 +100,57 @@ CREATE TABLE refusal (
 {packing}
 INSERT INTO version VALUES ({version});
 """
-ROLLUPS = """
+ROLLUPS = f"""
 CREATE TABLE rollup_watched (
   level SMALLINT NOT NULL, device_id BIGINT NOT NULL REFERENCES device,
   start_ms BIGINT NOT NULL, layout_id BIGINT NOT NULL,
   watched_ms BIGINT NOT NULL, reported_ms BIGINT NOT NULL, reports BIGINT NOT NULL,
-  PRIMARY KEY (level, device_id, start_ms, layout_id)
-);
+  PRIMARY KEY (level, device_id, start_ms, layout_id) INCLUDE (watched_ms, reported_ms, reports)
+) WITH ({FREEZING});
 CREATE TABLE rollup_vehicles (
   level SMALLINT NOT NULL, series_id BIGINT NOT NULL, start_ms BIGINT NOT NULL, number BIGINT NOT NULL,
-  PRIMARY KEY (level, series_id, start_ms)
-);
+  PRIMARY KEY (level, series_id, start_ms) INCLUDE (number)
+) WITH ({FREEZING});
 """
+COVERING = f"""
+DROP INDEX report_time;
+CREATE INDEX report_time ON report (device_id, start_ms) INCLUDE (width_ms, watched_ms, layout_id);
+DROP INDEX vehicles_time;
+CREATE INDEX vehicles_time ON vehicles (series_id, start_ms) INCLUDE (number);
+ALTER TABLE rollup_watched DROP CONSTRAINT rollup_watched_pkey,
+  ADD PRIMARY KEY (level, device_id, start_ms, layout_id) INCLUDE (watched_ms, reported_ms, reports);
+ALTER TABLE rollup_vehicles DROP CONSTRAINT rollup_vehicles_pkey,
+  ADD PRIMARY KEY (level, series_id, start_ms) INCLUDE (number);
+ALTER TABLE rollup_watched SET ({FREEZING});
+ALTER TABLE rollup_vehicles SET ({FREEZING});
+DO $$ DECLARE name regclass; BEGIN
+  FOR name IN SELECT inhrelid FROM pg_inherits WHERE inhparent IN ('report'::regclass, 'vehicles'::regclass) LOOP
+    EXECUTE format('ALTER TABLE %s SET ({FREEZING})', name);
+  END LOOP;
+END $$;
+"""
+"""For a store without them: indexes that answer alone, tables that are vacuumed in time. Minutes for a large store."""
 UPGRADES = {
     1: "ALTER TABLE device ADD COLUMN time_zone TEXT, ADD COLUMN hours_ms BIGINT, ADD COLUMN days_ms BIGINT;"
     + ROLLUPS
     + alerts.POSTGRES
+    + COVERING
     + ADD_ZONES
     + ADD_PACKING,
-    2: "".join(f"{statement};" for statement in alerts.LOOKED) + ADD_ZONES + ADD_PACKING,
+    2: "".join(f"{statement};" for statement in alerts.LOOKED) + COVERING + ADD_ZONES + ADD_PACKING,
 }
 """By the version that is found: what makes this one of it. Reports are summed up by `Store.rebuild`."""
-DEFAULTS = """
-CREATE TABLE report_default PARTITION OF report DEFAULT;
-CREATE TABLE vehicles_default PARTITION OF vehicles DEFAULT;
+DEFAULTS = f"""
+CREATE TABLE report_default PARTITION OF report DEFAULT WITH ({FREEZING});
+CREATE TABLE vehicles_default PARTITION OF vehicles DEFAULT WITH ({FREEZING});
 """
-HYPERTABLES = """
-CREATE EXTENSION IF NOT EXISTS timescaledb;
-SELECT create_hypertable('crossing.report', 'start_ms', chunk_time_interval => {month_ms});
-SELECT create_hypertable('crossing.vehicles', 'start_ms', chunk_time_interval => {month_ms});
-SELECT create_hypertable('crossing.zone_report', 'start_ms', chunk_time_interval => {month_ms});
-"""
-
-
-def creation(*, timescale: bool) -> str:
-    """All of the statements that make the tables."""
-    partitioned = "" if timescale else PARTITIONED
-    zones = ZONES.format(partitioned=partitioned)
-    tables = (
-        TABLES.format(partitioned=partitioned, rollups=ROLLUPS, zones=zones, packing=PACKING, version=VERSION)
-        + alerts.POSTGRES
-    )
-    return tables + (HYPERTABLES.format(month_ms=MONTH_MS) if timescale else DEFAULTS + ZONES_DEFAULT)
+CREATION = (
+    TABLES.format(rollups=ROLLUPS, zones=ZONES, packing=PACKING, version=VERSION)
+    + alerts.POSTGRES
+    + DEFAULTS
+    + ZONES_DEFAULT
+)
+"""All of the statements that make the tables."""
 
 
 def month_of(start_ms: int) -> tuple[int, int] | None:
@@ -163,4 +173,5 @@ def partition(table: str, month: tuple[int, int]) -> str:
     return (
         f"CREATE TABLE IF NOT EXISTS {table}_{year}_{number:02} PARTITION OF {table}"
         f" FOR VALUES FROM ({int(first.timestamp())}000) TO ({int(after.timestamp())}000)"
+        f" WITH ({FREEZING})"
     )

@@ -1,7 +1,9 @@
 """What version 3 added to the tables in PostgreSQL: queue zones, and messages apart from their reports."""
 
-PARTITIONED = "PARTITION BY RANGE (start_ms)"
-ZONES = """
+VACUUM_ROWS = 50_000
+FREEZING = f"autovacuum_vacuum_insert_threshold = {VACUUM_ROWS}, autovacuum_vacuum_insert_scale_factor = 0"
+"""Of tables that only grow: what is new is vacuumed after so many rows, however large the table is."""
+ZONES = f"""
 CREATE TABLE zone (
   id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
   device_id BIGINT NOT NULL REFERENCES device, name TEXT NOT NULL,
@@ -15,7 +17,7 @@ CREATE TABLE zone_report (
   end_seq BIGINT NOT NULL, end_run_id BIGINT NOT NULL,
   standing_end INT NOT NULL, parked_end INT NOT NULL,
   PRIMARY KEY (zone_id, start_ms, end_seq, end_run_id)
-) {partitioned};
+) PARTITION BY RANGE (start_ms);
 CREATE TABLE rollup_zone (
   level SMALLINT NOT NULL, zone_id BIGINT NOT NULL REFERENCES zone, start_ms BIGINT NOT NULL,
   reports BIGINT NOT NULL, watched_ms BIGINT NOT NULL,
@@ -25,23 +27,23 @@ CREATE TABLE rollup_zone (
   end_ms BIGINT NOT NULL, end_seq BIGINT NOT NULL, end_run_id BIGINT NOT NULL,
   standing_end INT NOT NULL, parked_end INT NOT NULL,
   PRIMARY KEY (level, zone_id, start_ms)
-);
+) WITH ({FREEZING});
 """
-ZONES_DEFAULT = "CREATE TABLE zone_report_default PARTITION OF zone_report DEFAULT;\n"
+ZONES_DEFAULT = f"CREATE TABLE zone_report_default PARTITION OF zone_report DEFAULT WITH ({FREEZING});\n"
 ADD_ZONES = f"""
 ALTER TABLE device ADD COLUMN zones_filled INT NOT NULL DEFAULT 1;
 UPDATE device SET zones_filled = 0;
-{ZONES.format(partitioned=PARTITIONED)}
+{ZONES}
 DO $$
 DECLARE one RECORD;
 BEGIN
   FOR one IN SELECT relname, pg_get_expr(relpartbound, oid) AS bound FROM pg_inherits JOIN pg_class ON oid = inhrelid
     WHERE inhparent = 'crossing.report'::regclass AND relpartbound IS NOT NULL
   LOOP
-    EXECUTE format('CREATE TABLE %I PARTITION OF zone_report %s', 'zone_' || one.relname, one.bound);
+    EXECUTE format('CREATE TABLE %I PARTITION OF zone_report %s WITH ({FREEZING})', 'zone_' || one.relname, one.bound);
   END LOOP;
   IF to_regclass('crossing.zone_report_default') IS NULL THEN
-    CREATE TABLE zone_report_default PARTITION OF zone_report DEFAULT;
+    CREATE TABLE zone_report_default PARTITION OF zone_report DEFAULT WITH ({FREEZING});
   END IF;
 END $$;
 """

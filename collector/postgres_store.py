@@ -1,11 +1,10 @@
 """The store in PostgreSQL (15 or later): for several collectors at once, and for whoever reads it with SQL.
 
-Partitioned by month; where the TimescaleDB extension can be had, hypertables instead. A collector that works on a
-device holds its row until it commits, so collectors never work on one device at a time, and they take the rows in one
-order, so none waits for another in a circle. A connection that broke is made anew by the next call.
+A collector that works on a device holds its row until it commits, so collectors never work on one device at a time,
+and they take the rows in one order, so none waits for another in a circle. A connection that broke is made anew by the
+next call.
 """
 
-import logging
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -24,7 +23,7 @@ from collector.intake import Intake, start_ms_of
 from collector.messages import DAY_MS
 from collector.packing import pack_step, packed_before
 from collector.postgres_partitions import CREATING, Partitions
-from collector.postgres_schema import UPGRADES, VERSION, creation
+from collector.postgres_schema import CREATION, UPGRADES, VERSION
 from collector.store import (
     DUE,
     TOO_LONG,
@@ -40,10 +39,11 @@ from collector.store import (
 from collector.tables import Known, ReportRow
 from collector.zone_rollups import STORED, stored
 
-_LOG = logging.getLogger(__name__)
 CONNECT_WAIT_S = 10
 STATEMENT_WAIT_MS = 60_000
 """For one statement, waiting for locks included: then the batch is rolled back and tried again."""
+WORK_MIB = 32
+"""For sorting what a question adds up: with the default's 4 MB a week by quarters of an hour goes over the disk."""
 _ZONE_TYPES = [
     *("int8", "int8", "int8", "int8", "int4", "int4", "int4", "int4", "int8", "int8", "int8", "float8"),
     *("int8", "int8", "int4", "int4"),
@@ -114,6 +114,14 @@ class PostgresStore:
             with database.transaction():
                 self._intake.rebuild(device_id)
 
+    def settle(self) -> None:
+        """Vacuum the roll-ups after `rebuild`; until then, indexes have to look every row up in its table."""
+        with self._explained():
+            database = self._open()
+            database.execute("SET statement_timeout = 0")
+            database.execute("VACUUM (ANALYZE) rollup_watched, rollup_vehicles, rollup_zone")
+            database.execute(f"SET statement_timeout = {STATEMENT_WAIT_MS}")
+
     def rollups(self) -> list[RollupState]:
         """How far the roll-ups of every device go, and in which zone, sorted by name."""
         with self._explained():
@@ -172,13 +180,14 @@ class PostgresStore:
         try:
             database.execute("SET search_path TO crossing")
             database.execute("SET jit = off")  # all of ours are short, and compiling takes longer than they do
+            database.execute(f"SET work_mem = '{WORK_MIB}MB'")
             database.execute(f"SET statement_timeout = {STATEMENT_WAIT_MS}")
             self._prepare(database)
         except BaseException:
             database.close()
             raise
         self._intake = Intake(_Tables(database), refusals_max=self._refusals_max, time_zones=self._time_zones)
-        self._partitions = Partitions(database, by_month=self._by_month)
+        self._partitions = Partitions(database)
         self._database = database
         return database
 
@@ -208,9 +217,7 @@ class PostgresStore:
             elif not self._write:
                 raise InputError(f"store {self._name} is empty")
             else:
-                _create(database)
-        query = "SELECT relkind = 'p' FROM pg_class WHERE oid = 'crossing.report'::regclass"
-        self._by_month = database.execute(query).fetchall() == [(True,)]
+                database.execute(sql.SQL(CREATION))
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
@@ -227,11 +234,13 @@ class PostgresStore:
 
 
 class _Reading:
+    has_lateral = True
+
     def __init__(self, database: "psycopg.Connection[tuple[Any, ...]]") -> None:
         self._database = database
 
     def rows(self, query: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
-        return self._database.execute(_named(query), parameters).fetchall()
+        return self._database.execute(_named(query), parameters, binary=True).fetchall()
 
 
 class _Tables:
@@ -307,20 +316,6 @@ class _Tables:
         self._database.execute(f"DELETE FROM message AS here USING {mine}", values)
         update = f"UPDATE report AS here SET payload = NULL FROM {mine} AND payload IS NOT NULL"
         self._database.execute(update, values)
-
-
-def _create(database: "psycopg.Connection[tuple[Any, ...]]") -> None:
-    """The tables; as hypertables where TimescaleDB is there and we may use it (no test here has run that)."""
-    query = "SELECT 1 FROM pg_available_extensions WHERE name = 'timescaledb'"
-    if database.execute(query).fetchall():
-        try:
-            with database.transaction():
-                database.execute(sql.SQL(creation(timescale=True)))
-        except psycopg.Error as error:
-            _LOG.warning("TimescaleDB is there and cannot be used, so tables are partitioned: %s", error)
-        else:
-            return
-    database.execute(sql.SQL(creation(timescale=False)))
 
 
 def _connection_of(url: str, password_file: Path | None) -> tuple[str, str]:

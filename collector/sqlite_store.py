@@ -91,6 +91,9 @@ class SqliteStore:
         with self._explained(), self._transaction():
             self._intake.rebuild(device_id)
 
+    def settle(self) -> None:
+        """Nothing: pages that became free are taken again."""
+
     def rollups(self) -> list[RollupState]:
         """How far the roll-ups of every device go, and in which zone, sorted by name."""
         with self._explained():
@@ -200,6 +203,8 @@ class SqliteStore:
 
 
 class _Reading:
+    has_lateral = False
+
     def __init__(self, database: sqlite3.Connection) -> None:
         self._database = database
 

@@ -139,6 +139,9 @@ def due_parameters(*, now_ms: int, heard_after_ms: int, limit: int) -> dict[str,
 class Reading(Protocol):
     """One consistent view of a store. Parameters are named in the query: `:from`."""
 
+    has_lateral: bool
+    """Whether a query may stand beside a table, and be answered for every row of it (LATERAL)."""
+
     def rows(self, query: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]: ...  # noqa: D102
 
 
@@ -171,6 +174,9 @@ class Store(Protocol):
 
     def rebuild(self, device_id: int) -> None:
         """Sum up all reports of a device anew, in the zone that it is to have, in one transaction."""
+
+    def settle(self) -> None:
+        """After the last of several `rebuild`: clear away what they left behind, for as long as it takes."""
 
     def pack(self, keeping: Keeping, *, now_ms: int) -> bool:
         """Pack or delete some old messages, in one small transaction; False where none are left."""

@@ -96,10 +96,10 @@ def tallies(
         ids = {device.id for device in of_these}
         series_ids = [series_id for series_id, (device_id, _) in series.items() if device_id in ids]
         for part in parts(axis, of_these[0].marks):
-            for query, some in _queries(_WATCHED, part, axis, sorted(ids)):
+            for query, some in _queries(reading, _WATCHED, part, axis, sorted(ids)):
                 for device_id, layout_id, i, *sums in reading.rows(query.format(ids=some), {}):
                     found[device_id].add(layout_id or None, i, sums, len(axis))
-            for query, some in _queries(_VEHICLES, part, axis, series_ids):
+            for query, some in _queries(reading, _VEHICLES, part, axis, series_ids):
                 for series_id, i, number in reading.rows(query.format(ids=some), {}):
                     found[series[series_id][0]].numbers[series_id][i] += number
     return found
@@ -129,11 +129,14 @@ _WATCHED = {level: _watched_query(level) for level in (RAW, HOUR, DAY)}
 _VEHICLES = {level: _vehicles_query(level) for level in (RAW, HOUR, DAY)}
 
 
-def _queries(by_level: Mapping[int, str], part: Part, axis: Axis, ids: Sequence[int]) -> Iterator[tuple[str, str]]:
+def _queries(
+    reading: Reading, by_level: Mapping[int, str], part: Part, axis: Axis, ids: Sequence[int]
+) -> Iterator[tuple[str, str]]:
     """Queries that together add up a part, each with the ids that are to stand in it.
 
-    The tables of reports are large and partitioned: there each span is a query of its own, because planners choose
-    well by constants and badly by a join. The roll-ups are joined with a table of spans.
+    Planners choose well by constants and badly by a join with a table of spans: PostgreSQL would compare every row of
+    these ids with every span. So it is asked for one span after the other, beside their table; SQLite joins the
+    roll-ups, as it always looks up by the key, and gets a query for each span of the reports.
     """
     index = _index(axis)
     spans = list(_cut(part.spans, axis.edges_ms)) if index is None else [(0, *span) for span in part.spans]
@@ -141,22 +144,20 @@ def _queries(by_level: Mapping[int, str], part: Part, axis: Axis, ids: Sequence[
     for at in range(0, len(ids), IDS_MAX):
         some = ids[at : at + IDS_MAX]
         written = ", ".join(map(str, some))
-        if part.level != RAW:
-            with_spans = f"WITH span (i, first, last) AS (VALUES {', '.join(_span(*span) for span in spans)}) {query}"
-            yield (
-                with_spans.format(index=index or "i", span="span CROSS JOIN", first="first", last="last", ids="{ids}"),
-                written,
-            )
-            continue
-        together = max(1, min(SPANS_MAX, IDS_MAX // len(some)))
-        for of in range(0, len(spans), together):
-            yield (
-                " UNION ALL ".join(
+        if len(spans) > 1 and reading.has_lateral:
+            of_span = query.format(index=index or "i", span="", first="first", last="last", ids="{ids}")
+            yield f"{_table(spans)} SELECT found.* FROM span CROSS JOIN LATERAL ({of_span}) AS found", written
+        elif len(spans) > 1 and part.level != RAW:
+            joined = query.format(index=index or "i", span="span CROSS JOIN", first="first", last="last", ids="{ids}")
+            yield f"{_table(spans)} {joined}", written
+        else:
+            together = max(1, min(SPANS_MAX, IDS_MAX // len(some)))
+            for of in range(0, len(spans), together):
+                each = (
                     query.format(index=index or _big(i), span="", first=first, last=last, ids="{ids}")
                     for i, first, last in spans[of : of + together]
-                ),
-                written,
-            )
+                )
+                yield " UNION ALL ".join(each), written
 
 
 def _index(axis: Axis) -> str | None:
@@ -181,8 +182,9 @@ def _cut(spans: Sequence[tuple[int, int]], edges: Sequence[int]) -> Iterator[tup
             i, at = i + 1, end
 
 
-def _span(i: int, first_ms: int, last_ms: int) -> str:
-    return f"({i}, {_big(first_ms)}, {_big(last_ms)})"
+def _table(spans: Sequence[tuple[int, int, int]]) -> str:
+    rows = (f"({i}, {_big(first_ms)}, {_big(last_ms)})" for i, first_ms, last_ms in spans)
+    return f"WITH span (i, first, last) AS (VALUES {', '.join(rows)})"
 
 
 def _big(number: int) -> str:

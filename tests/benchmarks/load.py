@@ -6,7 +6,7 @@ The publisher writes MQTT 3.1.1 by hand, QoS 1, with a bounded number unacknowle
 import socket
 import struct
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from edge.delivery.report import Report, encode, rfc3339, topic_of
 
@@ -41,7 +41,12 @@ def messages(reports: int, *, devices: int) -> Iterator[tuple[str, bytes]]:
 
 
 def publish(port: int, reports: int, devices: int, per_second: float = 0.0) -> None:
-    """Publish so many reports and return when the broker has acknowledged all of them (0: as fast as it takes them)."""
+    """Publish so many reports, as `send` does."""
+    send(port, messages(reports, devices=devices), per_second)
+
+
+def send(port: int, stream: Iterable[tuple[str, bytes]], per_second: float = 0.0) -> None:
+    """Publish topics and payloads, and return when the broker has acknowledged all (0: as fast as it takes them)."""
     with socket.create_connection(("127.0.0.1", port)) as broker:
         broker.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         broker.sendall(b"\x10\x10\x00\x04MQTT\x04\x02\x00\x3c\x00\x04load")
@@ -49,7 +54,7 @@ def publish(port: int, reports: int, devices: int, per_second: float = 0.0) -> N
         unacknowledged, in_hand = 0, b""
         packets: list[bytes] = []
         started = time.monotonic()
-        for i, (topic, payload) in enumerate(messages(reports, devices=devices)):
+        for i, (topic, payload) in enumerate(stream):
             if per_second and (early_s := started + i / per_second - time.monotonic()) > 0:
                 broker.sendall(b"".join(packets))
                 packets.clear()

@@ -19,7 +19,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -51,6 +51,8 @@ PAYLOAD_DAYS = 7
 USUAL = {"bicycle": 3, "bus": 1, "car": 45, "motorcycle": 4, "truck": 20, "unclassified": 2, "van": 9}
 """Of 100 minutes, those in which a vehicle of the class crosses."""
 Ask = Callable[[Reading, str, str], Any]
+PAGE = "the page: all of these"
+REST = "devices and gaps"
 
 
 def main() -> int:
@@ -70,7 +72,7 @@ def main() -> int:
         with _place(kind, given.keep, given.url) as where:
             built = {} if _is_built(where) else _build(where, given.days)
             found[kind] = {"built": built, "ms": _measure(where, given.days, given.rounds)}
-    _print(found)
+    table(found)
     if given.json:
         print(json.dumps(found, sort_keys=True))
     return 0
@@ -98,27 +100,33 @@ def _is_built(where: str) -> bool:
         return False
 
 
-def _sites() -> dict[str, Site]:
+def sites_of(number: int) -> dict[str, Site]:
+    """What is told of so many sites."""
     return {
         f"site-{i}": Site(
             time_zone=ZONE, latitude=40.1, longitude=124.4, tonnes={"truck": 40.0},
             same_lines={"deck": ["mast-0/deck", "mast-1/deck"]},
         )
-        for i in range(SITES)
+        for i in range(number)
     }  # fmt: skip
 
 
-def _report(site: str, device: str, seq: int, start_ms: int) -> Received:
+def a_report(site: str, device: str, seq: int, start_ms: int) -> Report:
+    """As the README's, with a zone."""
     counts_of = {way: {label: (seq * (i + 3)) % 5 // 4 for i, label in enumerate(CLASSES)} for way in ("out", "back")}
     level = Level(mean=1.5, max=4, end=seq % 4)
     zone = ZoneReport(
         inside=level, standing=level, entered=3, left=2, waited=1, wait_ms=Waits(p50=9_000, p90=40_000, max=60_000)
     )
-    report = Report(
+    return Report(
         site=site, device=device, run="run-1", seq=seq, start=rfc3339(start_ms), width_ms=MINUTE_MS,
         watched_ms=MINUTE_MS, state="ok", lines={"deck": counts_of}, zones={"queue": zone},
     )  # fmt: skip
-    received = ingest(topic_of(site, device, "report"), encode(report))
+
+
+def taken(report: Report) -> Received:
+    """As intake takes it."""
+    received = ingest(topic_of(report.site, report.device, "report"), encode(report))
     assert isinstance(received, Received)
     return received
 
@@ -127,12 +135,12 @@ def _build(where: str, days: int) -> dict[str, float]:
     """Fill the tables and sum up; the seconds that each took."""
     from_ms = NOW_MS - days * DAY_MS
     started = time.monotonic()
-    with open_store(where, time_zones=dict.fromkeys(_sites(), ZONE)) as store:
+    with open_store(where, time_zones=dict.fromkeys(sites_of(SITES), ZONE)) as store:
         names = [(f"site-{i}", f"mast-{j}") for i in range(SITES) for j in range(DEVICES)]
         # one real report each makes the names and the newest day; the tables of its month, too
         minutes = days * 1_440
-        store.commit([_report(*name, minutes, NOW_MS - MINUTE_MS) for name in names], now_ms=NOW_MS)
-        payload = _report(*names[0], minutes, NOW_MS).payload
+        store.commit([taken(a_report(*name, minutes, NOW_MS - MINUTE_MS)) for name in names], now_ms=NOW_MS)
+        payload = encode(a_report(*names[0], minutes, NOW_MS))
         (_fill_postgres if where.startswith("postgresql") else _fill_sqlite)(store, from_ms, minutes, payload)
         filled = time.monotonic()
         if where.startswith("postgresql"):
@@ -146,9 +154,9 @@ def _build(where: str, days: int) -> dict[str, float]:
 
 
 # The same arithmetic in both: a number that looks random, of a minute and a series or device.
-_CHANCE = "(({minute} * 2654435761 + {of} * 40503) / 65536) % 100"
-_SEEN = f"{_CHANCE.format(minute='minute / 60', of='device_id')} >= 2"  # an hour in 50 is blind
-_HERE = f"({_CHANCE.format(minute='minute', of='device_id * 7')} > 0 OR minute % 2 = 0)"
+CHANCE = "(({minute} * 2654435761 + {of} * 40503) / 65536) % 100"
+_SEEN = f"{CHANCE.format(minute='minute / 60', of='device_id')} >= 2"  # an hour in 50 is blind
+_HERE = f"({CHANCE.format(minute='minute', of='device_id * 7')} > 0 OR minute % 2 = 0)"
 
 
 def _columns(from_ms: int, payload: str, layout: str) -> str:
@@ -161,7 +169,7 @@ def _columns(from_ms: int, payload: str, layout: str) -> str:
 
 def _usual(label: str) -> str:
     """Of a series and minute: more by day than by night."""
-    return f"{_CHANCE.format(minute='minute', of='series_id')} < {USUAL[label]} * (1 + minute / 60 % 24 / 8) / 2"
+    return f"{CHANCE.format(minute='minute', of='series_id')} < {USUAL[label]} * (1 + minute / 60 % 24 / 8) / 2"
 
 
 def _fill_sqlite(store: Store, from_ms: int, minutes: int, payload: bytes) -> None:
@@ -252,7 +260,6 @@ def _fill_postgres(store: Store, from_ms: int, minutes: int, payload: bytes) -> 
     _fill_zones(database)
     database.execute("VACUUM (ANALYZE) report")
     database.execute("VACUUM (ANALYZE) vehicles")
-    database.execute("SET statement_timeout = 60000")
 
 
 def _sum_up_postgres(database: Any) -> None:
@@ -281,27 +288,26 @@ def _sum_up_postgres(database: Any) -> None:
         database.execute(statement)
 
 
-def _page() -> dict[str, Ask]:
+def page_of(sites: Mapping[str, Site], now_ms: int) -> dict[str, Ask]:
     """What the page of one site asks."""
-    sites = _sites()
-    day_ms = floor("day", ZONE, NOW_MS)
-    month_ms = floor("month", ZONE, NOW_MS)
-    today = axis("hour", ZONE, day_ms, day_ms + DAY_MS, now_ms=NOW_MS)
-    fives = axis("5min", ZONE, day_ms, NOW_MS, now_ms=NOW_MS)
-    month = axis("day", ZONE, NOW_MS - 30 * DAY_MS, NOW_MS)
+    day_ms = floor("day", ZONE, now_ms)
+    month_ms = floor("month", ZONE, now_ms)
+    today = axis("hour", ZONE, day_ms, day_ms + DAY_MS, now_ms=now_ms)
+    fives = axis("5min", ZONE, day_ms, now_ms, now_ms=now_ms)
+    month = axis("day", ZONE, now_ms - 30 * DAY_MS, now_ms)
     return {
         "today by hour": lambda reading, site, _: places(counts(reading, Scope(site=site), today), sites),
         "today by 5 minutes": lambda reading, site, _: counts(reading, Scope(site=site), fives),
         "usual for today, 8 weeks": lambda reading, site, _: bands(reading, Scope(site=site), today, weeks=8),
         "30 days by day": lambda reading, site, _: counts(reading, Scope(site=site), month),
-        "balance, this month": lambda reading, site, _: balance(reading, site, sites, month_ms, NOW_MS),
+        "balance, this month": lambda reading, site, _: balance(reading, site, sites, month_ms, now_ms),
         "queues, today by 5 minutes": lambda reading, site, _: queues(reading, Scope(site=site), fives),
         "coverage, 30 days": lambda reading, site, _: coverage(reading, Scope(site=site), month),
     }
 
 
 def _others(days: int) -> dict[str, Ask]:
-    sites = _sites()
+    sites = sites_of(SITES)
     from_ms = NOW_MS - days * DAY_MS
     day_ms = floor("day", ZONE, NOW_MS)
     month_ms = NOW_MS - 30 * DAY_MS
@@ -341,24 +347,29 @@ def _others(days: int) -> dict[str, Ask]:
 
 def _measure(where: str, days: int, rounds: int) -> dict[str, list[float]]:
     chance = random.Random(7)
-    page = _page()
-    asks = page | _others(days)
-    took: dict[str, list[float]] = {name: [] for name in ["the page: all of these", *asks, "devices and gaps"]}
+    names = [(f"site-{chance.randrange(SITES)}", f"mast-{chance.randrange(DEVICES)}") for _ in range(rounds)]
+    return measure(where, page_of(sites_of(SITES), NOW_MS), _others(days), names)
+
+
+def measure(
+    where: str, page: Mapping[str, Ask], others: Mapping[str, Ask], names: Sequence[tuple[str, str]]
+) -> dict[str, list[float]]:
+    """Milliseconds of each question, asked about one site and device after the other."""
+    took: dict[str, list[float]] = {name: [] for name in [PAGE, *page, *others, REST]}
     with open_store(where, write=False) as store:
-        for _ in range(rounds):
-            site, device = f"site-{chance.randrange(SITES)}", f"mast-{chance.randrange(DEVICES)}"
+        for site, device in names:
             started = time.perf_counter()
             with store.reading() as reading:
                 for name, ask in page.items():
                     took[name].append(_ms(ask, reading, site, device))
-            took["the page: all of these"].append(1_000 * (time.perf_counter() - started))
+            took[PAGE].append(1_000 * (time.perf_counter() - started))
             with store.reading() as reading:
-                for name in asks.keys() - page.keys():
-                    took[name].append(_ms(asks[name], reading, site, device))
+                for name, ask in others.items():
+                    took[name].append(_ms(ask, reading, site, device))
             started = time.perf_counter()
             devices(store)
             gaps(store)
-            took["devices and gaps"].append(1_000 * (time.perf_counter() - started))
+            took[REST].append(1_000 * (time.perf_counter() - started))
     return took
 
 
@@ -368,7 +379,8 @@ def _ms(ask: Ask, reading: Reading, site: str, device: str) -> float:
     return 1_000 * (time.perf_counter() - started)
 
 
-def _print(found: dict[str, Any]) -> None:
+def table(found: dict[str, Any]) -> None:
+    """Print p50 and p95 of every question, by kind of store."""
     kinds = list(found)
     print("| view | " + " | ".join(f"{kind} p50 | p95" for kind in kinds) + " |")
     print("|---|" + "---|" * 2 * len(kinds))

@@ -146,7 +146,7 @@ def test_a_month_has_a_partition_and_a_clock_that_was_never_set_has_the_default_
 
 
 def test_partitions_meet_without_a_hole() -> None:
-    assert partition("report", (2026, 12)).endswith("FOR VALUES FROM (1796083200000) TO (1798761600000)")
+    assert "FOR VALUES FROM (1796083200000) TO (1798761600000) " in partition("report", (2026, 12))
     assert rfc3339(1796083200000) == "2026-12-01T00:00:00Z"
     assert [month_of(ms) for ms in (1796083199999, 1796083200000, -(2**60), 2**60)] == [
         (2026, 11),
