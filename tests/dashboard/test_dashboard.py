@@ -1,7 +1,6 @@
 """The pages in Chromium, over a running collector: each page, each size, live, by keyboard, and for everybody."""
 
 import re
-import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +16,6 @@ from deploy.dashboard import _look
 from edge.delivery.report import encode, topic_of
 from tests.dashboard.world import PAGES, World, inside, show, world
 from tests.pages.browser import chromium
-from tests.system.product import TAPE, crossing_edge
 
 PHONE = {"viewport": {"width": 360, "height": 740}, "has_touch": True}
 WALL = {"viewport": {"width": 3840, "height": 2160}}
@@ -106,28 +104,6 @@ def test_an_open_bucket_and_a_new_report_arrive_by_themselves(browser: Browser, 
         single(topic, payload, qos=1, port=here.broker, protocol=MQTTProtocolVersion.MQTTv5)
         expect(card.locator(".num .value").first).not_to_have_text(before)
         expect(card.locator(".num .value").first).to_have_text(re.compile(r"[56],\d{3}"))
-
-
-def test_a_replay_through_the_broker_makes_a_site_of_its_own(browser: Browser, here: World, tmp_path: Path) -> None:
-    configuration = tmp_path / "edge.yaml"
-    configuration.write_text(
-        "site: replayed\ndevice: mast-9\ntime_zone: Asia/Shanghai\nreport: {every_s: 5}\n"
-        "lines: {deck: {from: [0.5, 0.2], to: [0.5, 0.9], a_to_b: outbound, b_to_a: return}}\n"
-        f"mqtt: {{host: 127.0.0.1, port: {here.broker}, tls: false}}\n"
-    )
-    subprocess.run(
-        crossing_edge("replay", TAPE, "--config", configuration, "--publish", "--json"),
-        check=True,
-        capture_output=True,
-        timeout=60,
-    )
-    with inside(browser, here) as tab:
-        expect(tab.locator("article", has_text="Replayed")).to_be_visible()
-        tab.goto(f"{here.address}/#/history/replayed")
-        tab.get_by_role("button", name="All", exact=True).click()
-        figures = tab.locator(".figures")  # out, back, and out minus back
-        expect(figures).to_have_text(re.compile(r"Out\d+.*Back\d+.*Over there"))
-        expect(figures).to_have_text(re.compile(r"(Out|Back)[1-9]"))
 
 
 def test_a_gap_is_asked_for_and_an_alert_is_acknowledged(browser: Browser, here: World) -> None:

@@ -76,30 +76,44 @@ def world(folder: Path, *, days: float) -> Iterator[World]:
         said = {"store": "counts.sqlite", "mqtt": mqtt, "http": http, "sites": SITES, "alerts": quiet}
         configuration.write_text(json.dumps(said), encoding="utf-8")  # JSON is YAML
         token = TokenBook(folder / "tokens.json").add("wall", SCOPES, now_ms=0)
-        command = [sys.executable, "-c", COLLECTOR, "run", "--config", str(configuration)]
-        with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
-            try:
-                assert process.stderr is not None
-                said_so_far, address = "", ""
-                while "subscribed at" not in said_so_far and (line := process.stderr.readline()):
-                    said_so_far += line
-                    if "dashboard and API at " in line:
-                        address = line.split("API at ")[1].split(",")[0].strip()
-                assert address, said_so_far
-                yield World(address, token, broker, traffics)
-            finally:
-                process.terminate()
-                process.wait(20)
+        with serving(configuration) as address:
+            yield World(address, token, broker, traffics)
+
+
+@contextmanager
+def serving(configuration: Path) -> Iterator[str]:
+    """`crossing-collector run` in a process of its own, subscribed; yields the address of its pages."""
+    command = [sys.executable, "-c", COLLECTOR, "run", "--config", str(configuration)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stderr is not None
+            said, address = "", ""
+            while "subscribed at" not in said and (line := process.stderr.readline()):
+                said += line
+                if "dashboard and API at " in line:
+                    address = line.split("API at ")[1].split(",")[0].strip()
+            assert address, said
+            yield address
+        finally:
+            process.terminate()
+            process.wait(20)
 
 
 @contextmanager
 def inside(browser: Browser, world: World, page: str = "overview", **looks: object) -> Iterator[Page]:
     """A page of somebody who got in; charts are drawn when it is yielded."""
-    with opened(browser, world.address, **looks) as tab:
-        tab.fill("#token", world.token)
-        tab.click("button.primary")
+    with let_in(browser, world.address, world.token, **looks) as tab:
         expect(tab.locator(".card.site").first).to_be_visible()
         show(tab, world, page)
+        yield tab
+
+
+@contextmanager
+def let_in(browser: Browser, address: str, token: str, **looks: object) -> Iterator[Page]:
+    """The first page of somebody who shows a token."""
+    with opened(browser, address, **looks) as tab:
+        tab.fill("#token", token)
+        tab.click("button.primary")
         yield tab
 
 

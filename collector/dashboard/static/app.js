@@ -13,8 +13,9 @@ const PAGES = {
   devices: { title: "Devices", open: async () => (await import("./devices.js")).devices, scope: "read" },
   alerts: { title: "Alerts", open: async () => (await import("./alerts.js")).alerts, scope: "read" },
 };
-const REFRESH_MS = 10_000; // at most so often, when reports come
-const QUIET_MS = 60_000; // and so often if none do: time goes on
+const WAIT_PER_MS = 20; // when reports come, a page waits so many times as long as its last renewal took,
+const WAIT_MS = [1_000, 20_000]; // within these bounds: a busy collector is asked less often
+const QUIET_MS = 60_000; // and if none come, it is renewed so often: time goes on
 
 let me = null;
 let page = null; // the page shown: { element, refresh(), close() }
@@ -59,6 +60,7 @@ function mark(name) {
 
 let refreshing = null;
 let last = performance.now();
+let wait = WAIT_MS[0];
 function news() {
   refreshing ??= setTimeout(async () => {
     refreshing = null;
@@ -70,7 +72,8 @@ function news() {
       if (error.status === 401) enter();
       else notice(`The numbers could not be renewed: ${error.message}.`);
     }
-  }, Math.max(200, REFRESH_MS - (performance.now() - last)));
+    wait = Math.min(WAIT_MS[1], Math.max(WAIT_MS[0], WAIT_PER_MS * (performance.now() - last)));
+  }, Math.max(200, wait - (performance.now() - last)));
 }
 
 function pulse(state) {

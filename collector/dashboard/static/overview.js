@@ -8,6 +8,7 @@ import { ago, count, decimal, intervalOf, percent, signed, span, timeOf, titled,
 
 export async function overview() {
   const grid = el("div", { class: "sites" });
+  const nobody = el("p", { class: "card soft" }, "No device has reported yet. What they say arrives here by itself.");
   const element = el("div", { class: "page" },
     el("div", { class: "head" }, el("h1", {}, "Overview"), el("p", { class: "soft" }, "Today, in the time of each site. Hatched: nobody watched.")),
     grid);
@@ -26,9 +27,8 @@ export async function overview() {
       }
       fillCard(cards.get(one.site), one, now, usual.get(one.site));
     }
-    if (found.sites.length === 0) {
-      fill(grid, el("p", { class: "card soft" }, "No device has reported yet. What they say arrives here by itself."));
-    }
+    if (found.sites.length === 0) grid.append(nobody);
+    else nobody.remove();
     return found;
   }
 
