@@ -11,15 +11,12 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page, expect
 
-from collector.alerts.alert import Subject
-from collector.alerts.finding import Finding
-from collector.alerts.ledger import Found, Ledger
-from collector.alerts.settings import Rules
 from collector.api.tokens import SCOPES, TokenBook
 from collector.demo_broker import demo_broker
 from collector.sqlite_store import SqliteStore
 from deploy.dashboard import SITES
 from deploy.weeks import POSTS, Traffic, fill
+from tests.dashboard.noted import note_alerts
 from tests.pages.browser import opened
 
 COLLECTOR = "import sys; from collector.cli import main; sys.exit(main(sys.argv[1:]))"
@@ -44,23 +41,12 @@ class World:
 
 
 def make_store(path: Path, *, days: float, width_ms: int = WIDTH_MS) -> list[Traffic]:
-    """Filled up to now, with an alert in it."""
+    """Filled up to now, with alerts of several kinds."""
     end_ms = int(time.time() * 1_000) // width_ms * width_ms
     traffics = [Traffic(post, end_ms, width_ms) for post in POSTS]
     with SqliteStore(path, time_zones={post.site: post.time_zone for post in POSTS}) as store:
         fill(store, traffics, days=days)
-        reason = "A bus crossed deck outbound, the first after 31 days without one, of which 97 % were watched."
-        subject = Subject(site="friendship-bridge", device="mast-1", line="deck", direction="outbound", label="bus")
-        figures = {"quiet_days": 31, "watched_share": 0.97}
-        finding = Finding(kind="first", subject=subject, at_ms=end_ms - 600_000, reason=reason, figures=figures)
-        blind = Subject(site="mountain-pass", device="hut-1")
-        words = "hut-1 has seen nothing for 47 minutes: no contrast."
-        other = Finding(
-            kind="blind", subject=blind, at_ms=end_ms - 2_820_000, reason=words, figures={"blind_minutes": 47}
-        )
-        with store.writing() as tables:
-            for one in (finding, other):
-                Ledger(tables, one.subject.site, Rules(), now_ms=end_ms).take([Found(one)])
+        note_alerts(store, end_ms)
     return traffics
 
 

@@ -5,6 +5,7 @@ import { chartsAt, library } from "./charts.js";
 import { byId, el, notice } from "./dom.js";
 import { may } from "./numbers.js";
 import { overview } from "./overview.js";
+import { span } from "./words.js";
 
 const PAGES = {
   "": { title: "Overview", open: async () => overview },
@@ -15,6 +16,7 @@ const PAGES = {
 };
 const WAIT_PER_MS = 20; // when reports come, a page waits so many times as long as its last renewal took,
 const WAIT_MS = [1_000, 20_000]; // within these bounds: a busy collector is asked less often
+const LOST_MS = 10_000;
 const QUIET_MS = 60_000; // and if none come, it is renewed so often: time goes on
 
 let me = null;
@@ -44,8 +46,10 @@ async function go() {
     document.title = `${page.title ?? found.title} – Crossing monitor`;
     if (document.activeElement?.closest("nav")) byId("main").focus({ preventScroll: true });
   } catch (error) {
-    if (error.status === 401) enter();
-    else byId("main").replaceChildren(el("p", { class: "card bad" }, `This page could not be shown: ${error.message}.`));
+    if (error.status === 401) return enter();
+    page?.close?.();
+    page = { element: null, refresh: go }; // try again when something comes
+    byId("main").replaceChildren(el("p", { class: "card bad", role: "alert" }, `This page could not be shown: ${error.message}.`));
   }
 }
 
@@ -56,6 +60,7 @@ function mark(name) {
     href: `#/${key}`, "aria-current": key === name || (key === "" && name === "site") ? "page" : null, id: key === "alerts" ? "nav-alerts" : null,
   }, one.title)));
   nav.hidden = false;
+  fillBadge().catch(() => {}); // it is told again with the next news
 }
 
 let refreshing = null;
@@ -68,6 +73,7 @@ function news() {
     if (document.hidden || byId("panel").open) return;
     try {
       await page?.refresh?.();
+      await fillBadge();
     } catch (error) {
       if (error.status === 401) enter();
       else notice(`The numbers could not be renewed: ${error.message}.`);
@@ -76,18 +82,33 @@ function news() {
   }, Math.max(200, wait - (performance.now() - last)));
 }
 
+// Whether news arrive by themselves; if not, since when what is shown is old.
+let lost = null;
 function pulse(state) {
   const box = byId("pulse");
+  if (state === "on" && lost !== null) news();
+  lost = state === "on" ? null : lost ?? performance.now();
+  const old = lost === null ? 0 : performance.now() - lost;
   box.hidden = false;
-  box.dataset.state = state;
-  box.textContent = state === "on" ? "live" : "connecting";
+  box.dataset.state = old > LOST_MS ? "lost" : state;
+  box.textContent = state === "on" ? "live" : old > LOST_MS ? `no connection, numbers of ${span(old)} ago` : "connecting";
+}
+
+// How many alerts wait for somebody, at their link.
+async function fillBadge() {
+  if (!may.read) return;
+  const found = await get("/alerts", { pending: "true", limit: 100 });
+  const link = byId("nav-alerts");
+  if (!link) return;
+  const many = found.alerts.length;
+  link.replaceChildren("Alerts", many === 0 ? "" : el("span", { class: "badge" }, found.next === null ? String(many) : `${many}+`, el("span", { class: "unseen" }, " to look at")));
 }
 
 function theme(next) {
   const themes = ["auto", "light", "dark"];
   const now = next ?? themes[(themes.indexOf(document.documentElement.dataset.theme ?? "auto") + 1) % 3];
   document.documentElement.dataset.theme = now;
-  byId("theme").textContent = { auto: "Light/dark: auto", light: "Light", dark: "Dark" }[now];
+  byId("theme").replaceChildren(el("span", { class: "roomy" }, "Light or dark: "), { auto: "auto", light: "light", dark: "dark" }[now]);
   try {
     localStorage.setItem("theme", now);
   } catch { /* a browser that keeps nothing */ }
@@ -127,7 +148,7 @@ function begin(who) {
   chartsAt(me.charts, me.charts_marks);
   for (const scope of Object.keys(may)) may[scope] = me.scopes.includes(scope);
   byId("leave").hidden = me.name === "";
-  byId("leave").textContent = `Leave (${me.name})`;
+  byId("leave").replaceChildren("Leave", el("span", { class: "roomy" }, ` (${me.name})`));
   if (may.read) listen(pulse);
   go();
   const later = window.requestIdleCallback ?? ((act) => setTimeout(act, 300));
@@ -156,7 +177,10 @@ async function start() {
   addEventListener("hashchange", go);
   document.addEventListener("stored", news);
   document.addEventListener("visibilitychange", () => { if (!document.hidden) news(); });
-  setInterval(() => { if (performance.now() - last > QUIET_MS) news(); }, 5_000);
+  setInterval(() => {
+    if (lost !== null) pulse("off");
+    if (performance.now() - last > QUIET_MS) news();
+  }, 5_000);
   const code = /^#code=(.+)$/.exec(location.hash)?.[1];
   try {
     if (code) history.replaceState(null, "", "#/");

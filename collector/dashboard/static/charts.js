@@ -3,7 +3,7 @@
 // so a day of 23 or 25 hours is drawn as long as it is.
 
 import { el } from "./dom.js";
-import { intervalOf, ticksOf } from "./words.js";
+import { count, intervalOf, ticksOf } from "./words.js";
 
 let loading = null;
 let where = "";
@@ -110,15 +110,25 @@ export class Chart {
 
 export function timeAxis(edges, zone, width, more = {}) {
   const from = edges[0], to = edges.at(-1);
-  const { values, texts } = ticksOf(from, to, zone, Math.max(3, Math.floor(width / 72)));
+  const rem = parseFloat(getComputedStyle(document.documentElement).fontSize);
+  const { values, texts } = ticksOf(from, to, zone, Math.max(3, Math.floor(width / (5 * rem))));
   return {
-    type: "linear", range: [from, to], tickvals: values, ticktext: texts, fixedrange: true, showgrid: false, zeroline: false,
+    type: "linear", range: [from, to], tickvals: values, ticktext: texts, tickangle: 0, fixedrange: true, showgrid: false, zeroline: false,
     linecolor: colour("edge"), tickcolor: colour("edge"), ticks: "outside", ticklen: 4, ...more,
   };
 }
 export const countAxis = (more = {}) => ({
   fixedrange: true, gridcolor: colour("grid"), zerolinecolor: colour("axis"), zerolinewidth: 1.5, rangemode: "tozero", ...more,
 });
+
+// An axis that counts upwards both ways: out above, back below.
+export function mirrored(most) {
+  const steps = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 20_000, 50_000, 100_000, 1_000_000];
+  const step = steps.find((one) => most / one <= 4) ?? most;
+  const values = [];
+  for (let v = -Math.ceil(most / step) * step; v <= most + step; v += step) values.push(v);
+  return countAxis({ range: [-most * 1.08, most * 1.08], tickvals: values, ticktext: values.map((v) => count(Math.abs(v))) });
+}
 
 // Whether an interval was watched as far as it has come; the last bucket may still be open, or on its way.
 export const isWhole = (from, to, share, now) => share > 0.98 || (to > now && (1 - share) * (now - from) < 10 * 60_000);

@@ -1,10 +1,9 @@
 // Any span: out above, back below, with the whole extent beneath to choose from, an earlier span beside, and a download.
 
 import { address, get } from "./api.js";
-import { bars, Chart, colour, countAxis, faint, hatchAxis, hatched, headings, timeAxis } from "./charts.js";
+import { bars, Chart, colour, countAxis, faint, hatchAxis, hatched, headings, mirrored, safe, timeAxis } from "./charts.js";
 import { el, fill, select, table } from "./dom.js";
 import { number } from "./numbers.js";
-import { mirrored } from "./site.js";
 import { count, decimal, intervalOf, isoDay, percent, signed, titled, whenOf, zoneOf } from "./words.js";
 
 const DAY = 86_400_000;
@@ -13,6 +12,7 @@ const LENGTHS = { minute: 60_000, "5min": 300_000, "15min": 900_000, hour: 3_600
 const COMPARE = [["", "nothing"], ["before", "the span before"], ["day", "a day before"], ["week", "a week before"], ["4weeks", "4 weeks before"], ["year", "a year before"]];
 const PRESETS = [["1", "Today"], ["7", "7 days"], ["28", "28 days"], ["91", "13 weeks"], ["365", "Year"], ["all", "All"]];
 const ROWS = 200;
+const OTHER = "site:"; // before the name of a site to compare with
 
 export async function history({ names, query }) {
   const sites = (await get("/sites"));
@@ -48,7 +48,10 @@ class History {
       el("div", { class: "head" }, el("div", {}, el("h1", {}, "History"), (this.under = el("p", { class: "soft" })))),
       this.controls, this.sums,
       el("section", { class: "card" }, this.chart.element,
-        el("p", { class: "soft" }, "Drag over the chart to look closer; drag over the strip below to choose from all that there is."), this.extent.element),
+        el("div", { class: "row" },
+          [["Earlier", -1, 1], ["Later", 1, 1], ["Closer", 0, 0.5], ["Wider", 0, 2]].map(([text, by, times]) => el("button", { type: "button", class: "small", onclick: () => this.move(by, times) }, text)),
+          el("p", { class: "soft" }, "Or drag: over the chart to look closer, over the strip below to choose from all that there is. Hatched from above: the part of the time that nobody watched.")),
+        this.extent.element),
       this.rows);
     this.chart.handlers.plotly_relayout = (event) => {
       if (event["xaxis.range[0]"] !== undefined) this.choose(event["xaxis.range[0]"], event["xaxis.range[1]"]);
@@ -68,12 +71,29 @@ class History {
     this.change();
   }
 
+  // The same without a mouse: half a span to the side, or so many times as long around the middle, within what there is.
+  move(by, times) {
+    const [first, last] = [this.info.first_ms ?? this.from, Math.max(this.now, this.to)];
+    const length = Math.min(times * (this.to - this.from), last - first);
+    const middle = (this.from + this.to) / 2 + by * (this.to - this.from) / 2;
+    const from = Math.max(first, Math.min(middle - length / 2, last - length));
+    this.choose(from, from + length);
+  }
+
   change(more = {}) {
     Object.assign(this, more);
     const query = new URLSearchParams({ from: this.from ?? "", to: this.to ?? "", interval: this.every, scheme: this.scheme, compare: this.compare, class: this.label, line: this.line });
     for (const [key, value] of [...query]) if (value === "" || value === "auto" || value === "own" || value === "all") query.delete(key);
     window.history.replaceState(null, "", `#/history/${this.name}?${query}`);
     this.refresh().catch((error) => fill(this.sums, el("p", { class: "bad" }, error.message)));
+  }
+
+  get then() {
+    return this.other ? titled(this.other) : "then";
+  }
+
+  get other() {
+    return this.compare.startsWith(OTHER) ? this.compare.slice(OTHER.length) : null;
   }
 
   get interval() {
@@ -83,7 +103,7 @@ class History {
   }
 
   query(more = {}) {
-    return { from: this.from, to: this.to, interval: this.interval, by: this.line ? "place" : "site", line: this.line, scheme: this.scheme, ...more };
+    return { from: this.from, to: this.to, interval: this.interval, by: this.line ? "place" : "site", line: this.line || null, scheme: this.scheme, ...more };
   }
 
   async refresh() {
@@ -95,11 +115,16 @@ class History {
     }
     const path = `/sites/${this.name}/counts`;
     const turn = (this.turn = (this.turn ?? 0) + 1);
-    const [found, whole] = await Promise.all([
-      get(path, this.query({ compare: this.compare })),
-      get(path, this.query({ compare: this.compare, whole: true, estimate: true })),
+    const compare = this.other ? "" : this.compare;
+    const there = (more) => (this.other ? get(`/sites/${this.other}/counts`, this.query({ by: "site", line: "", ...more })) : null);
+    const [found, whole, otherFound, otherWhole] = await Promise.all([
+      get(path, this.query({ compare })),
+      get(path, this.query({ compare, whole: true, estimate: true })),
+      there({}),
+      there({ whole: true }),
     ]);
     if (turn !== this.turn) return;
+    if (this.other) [found.earlier, whole.earlier] = [otherFound, otherWhole];
     Object.assign(this, { found, whole, now: found.now_ms });
     this.fill();
     if (!this.all) {
@@ -155,7 +180,7 @@ class History {
       lines.length > 1 ? select("Line", [["", "all lines"], ...lines.map((one) => [one, one])], this.line, (line) => this.change({ line })) : null,
       select("Class", [["all", "all"], ...labels.map((one) => [one, one])], this.label, (label) => this.change({ label })),
       select("Scheme", this.sites.schemes.map((one) => [one, one]), this.scheme, (scheme) => this.change({ scheme, label: "all" })),
-      select("Compare with", COMPARE, this.compare, (compare) => this.change({ compare })),
+      select("Compare with", [...COMPARE, ...this.sites.sites.filter((one) => one.site !== this.name).map((one) => [OTHER + one.site, titled(one.site)])], this.compare, (compare) => this.change({ compare })),
       el("div", { class: "field" }, el("span", {}, "Download"), el("div", { class: "row" }, formats.map(([format, text]) => el("a", { class: "button", download: true, href: address(`/sites/${this.name}/export`, this.query({ by: "place", format })) }, text)))));
     this.fillSums();
     this.fillChart();
@@ -169,7 +194,7 @@ class History {
       const before = earlier ? this.role(earlier, role) : null, then = this.total(before);
       const change = value !== null && then ? value / then - 1 : null;
       return el("div", { class: "figure" }, el("span", { class: "name" }, name), number(value, one?.total_share, this.behind(name, role, this.from, this.to, null), { big: true }),
-        el("span", { class: "under soft" }, before === null ? this.word(role) ?? " " : then === null ? "then: blind" : [`then ${count(then)}`, change === null ? "" : `, ${change >= 0 ? "▲" : "▼"} ${decimal(Math.abs(100 * change))} %`, before.total_share < 0.98 ? `, watched ${percent(Math.min(1, before.total_share))}` : ""].join("")));
+        el("span", { class: "under soft" }, earlier === null || earlier === undefined ? this.word(role) ?? " " : then === null ? `${this.then}: blind` : [`${this.then} ${count(then)}`, change === null ? "" : `, ${change >= 0 ? "▲" : "▼"} ${decimal(Math.abs(100 * change))} %`, before.total_share < 0.98 ? `, watched ${percent(Math.min(1, before.total_share))}` : ""].join("")));
     };
     const out = this.role(this.whole, "out"), back = this.role(this.whole, "back");
     const both = this.total(out) !== null && this.total(back) !== null;
@@ -192,7 +217,7 @@ class History {
         data.push(bars(this.word(role) ?? role, edges, values, tones[role], { sign, part: edges.length > 150 ? 1 : 0.86, texts: values.map((n, i) => (n === null ? "" : `${count(n)} (watched ${percent(Math.min(1, one.share[i]))})`)) }));
       }
       if (earlier) {
-        const shift = edges[0] - earlier.edges_ms[0];
+        const shift = this.other ? 0 : edges[0] - earlier.edges_ms[0];
         for (const [, sign, role] of rows) {
           const then = this.role(earlier, role);
           if (then === null) continue;
@@ -201,7 +226,7 @@ class History {
             x.push(edge + shift, earlier.edges_ms[i + 1] + shift);
             y.push(values[i] === null ? null : sign * values[i], values[i] === null ? null : sign * values[i]);
           });
-          data.push({ type: "scatter", mode: "lines", name: `${this.word(role) ?? role}, then`, x, y, line: { color: colour("ink"), width: 1.5, dash: sign > 0 ? "solid" : "dot" }, customdata: y.map((n) => (n === null ? "blind" : count(Math.abs(n)))), hovertemplate: "%{customdata}" });
+          data.push({ type: "scatter", mode: "lines", name: `${this.word(role) ?? role}, ${this.then}`, x, y, line: { color: colour("ink"), width: 1.5, dash: sign > 0 ? "solid" : "dot" }, customdata: y.map((n) => (n === null ? "blind" : count(Math.abs(n)))), hovertemplate: `%{customdata}<extra>${safe(this.then)}</extra>` });
         }
       }
       data.push(hatched(edges, edges.slice(0, -1).map((_, i) => Math.min(...rows.map(([one]) => one.share[i]))), this.now));

@@ -1,9 +1,10 @@
 // One site: what crosses now, today against past days, classes, balance, queue.
 
 import { get, live } from "./api.js";
-import { band, bars, Chart, classColour, colour, countAxis, hatchAxis, hatched, headings, timeAxis } from "./charts.js";
+import { band, bars, Chart, classColour, colour, countAxis, hatchAxis, hatched, headings, mirrored, timeAxis } from "./charts.js";
 import { choice, el, fill, select, table } from "./dom.js";
-import { number } from "./numbers.js";
+import { may, number } from "./numbers.js";
+import { usually } from "./usual.js";
 import { count, dayOf, decimal, intervalOf, percent, signed, span, timeOf, titled, whenOf, zoneOf } from "./words.js";
 
 const DAY = 86_400_000;
@@ -23,7 +24,7 @@ class Site {
     this.label = "all";
     this.since = "28";
     this.today = new Chart("Today, out above and back below, against past days", { height: 21 });
-    this.balance = new Chart("Balance by day", { height: 13 });
+    this.balance = new Chart("Out minus back of each day", { height: 13 });
     this.queue = new Chart("Queue today", { height: 13 });
     this.top = el("div", { class: "head" });
     this.figures = el("section", { class: "figures wide card", "aria-label": "Today in numbers" });
@@ -39,10 +40,11 @@ class Site {
       el("div", { class: "columns" },
         el("div", { class: "stack" },
           el("section", { class: "card" }, this.todayHead, this.today.element),
-          el("section", { class: "card" }, this.balanceHead, el("div", { class: "halves" }, this.balanceTable, this.balance.element))),
-        el("div", { class: "stack" }, this.nowBox,
-          el("section", { class: "card" }, el("h2", {}, "Classes today"), this.classes),
-          this.queueCard, this.heads)));
+          el("section", { class: "card" }, this.balanceHead, el("div", { class: "halves" }, this.balanceTable,
+            el("div", {}, el("h3", {}, "Out minus back, each day"), this.balance.element))),
+          this.heads),
+        el("div", { class: "stack" }, this.nowBox, this.queueCard,
+          el("section", { class: "card" }, el("h2", {}, "Classes today"), this.classes))));
     this.said = () => this.glance();
     document.addEventListener("live", this.said);
     this.clock = setInterval(this.said, 5_000);
@@ -57,14 +59,15 @@ class Site {
     const day = await get(`${path}/usual`);
     const [from, to] = [day.edges_ms[0], day.edges_ms.at(-1)];
     const since = from - Number(this.since) * DAY;
-    const [hours, whole, past, balances, queues] = await Promise.all([
+    const [hours, whole, past, balances, queues, states] = await Promise.all([
       get(`${path}/counts`, { from, to, interval: "hour", by: "site" }),
       get(`${path}/counts`, { from, to, by: "site", whole: true, estimate: true }),
       get(`${path}/counts`, { from: Math.min(since, from - 7 * DAY), to, interval: "day", by: "site" }),
       get(`${path}/balance`, { from: since }),
       get(`${path}/queue`, { from, to, interval: "15min" }),
+      may.read ? get("/devices", { site: this.name }) : null,
     ]);
-    Object.assign(this, { usual: day, hours, whole, past, balances, queues, from, to, now: hours.now_ms });
+    Object.assign(this, { states, usual: day, hours, whole, past, balances, queues, from, to, now: hours.now_ms });
     this.fill();
   }
 
@@ -100,19 +103,33 @@ class Site {
     const out = this.series(this.whole, "out"), back = this.series(this.whole, "back");
     const figure = (name, value, under = "") => el("div", { class: "figure" }, el("span", { class: "name" }, name), value, el("span", { class: "under soft" }, under || " "));
     const share = (one) => one?.total_share ?? 0;
+    const hourly = (role) => usually(this.series(this.hours, role), this.usual, role, this.hours.edges_ms, this.now);
+    const told = (role) => [this.word(role), hourly(role)].filter(Boolean).join(", ");
     const both = out?.total != null && back?.total != null;
     const queue = this.queues.queues[0];
     const at = queue ? this.lastKnown(queue.standing_end) : -1;
     const trucks = out?.total_counts.truck;
     fill(this.figures, 
-      figure(`Out today`, number(out?.total ?? null, share(out), this.behind("Out today", { direction: this.word("out") }), { big: true }), this.word("out") ?? ""),
-      figure(`Back today`, number(back?.total ?? null, share(back), this.behind("Back today", { direction: this.word("back") }), { big: true }), this.word("back") ?? ""),
+      figure(`Out today`, number(out?.total ?? null, share(out), this.behind("Out today", { direction: this.word("out") }), { big: true }), told("out")),
+      figure(`Back today`, number(back?.total ?? null, share(back), this.behind("Back today", { direction: this.word("back") }), { big: true }), told("back")),
       figure("Over there", number(both ? out.total - back.total : null, Math.min(share(out), share(back)), this.behind("Out minus back today"), { big: true, text: both ? signed(out.total - back.total) : null }), "since midnight"),
       trucks === undefined ? null : figure("Trucks out", number(trucks, share(out), this.behind("Trucks out today", { direction: this.word("out"), class: "truck" }), { big: true }),
         out.tonnes?.[0] ? `about ${count(Math.round(out.tonnes[0]))} t, an estimate` : ""),
       queue ? figure(`Queue ${queue.zone}`, number(at < 0 ? null : queue.standing_end[at], at < 0 ? 0 : queue.share[at],
         { ...this.behind("Standing in the queue", { device: queue.device }), from: this.queues.edges_ms[Math.max(0, at)], to: this.queues.edges_ms[Math.max(0, at) + 1], interval: "15min" }, { big: true }),
-      at >= 0 && queue.wait_p50_ms[at] ? `waited ${span(queue.wait_p50_ms[at])}, nine in ten up to ${span(queue.wait_p90_ms[at])}` : "as last reported") : null);
+      at >= 0 && queue.wait_p50_ms[at] ? `waited ${span(queue.wait_p50_ms[at])}, nine in ten up to ${span(queue.wait_p90_ms[at])}` : "as last reported") : null,
+      this.watched(Math.min(1, ...[out, back].filter(Boolean).map(share))));
+  }
+
+  // Were the cameras watching? Of today, and at this moment.
+  watched(part) {
+    const devices = this.states?.devices ?? [];
+    const online = devices.filter((one) => one.state === "online").length;
+    const words = devices.length === 0 ? "" : online === devices.length ? `${online} of ${online} online`
+      : devices.filter((one) => one.state !== "online").map((one) => `${one.device} ${one.state ?? "unknown"}`).join(", ");
+    return el("div", { class: "figure" }, el("span", { class: "name" }, "Watched today"),
+      el("a", { class: `num big ${part < 0.9 ? "warn" : ""}`, href: `#/devices/${this.name}` }, el("span", { class: "value" }, percent(part))),
+      el("span", { class: `under ${online === devices.length ? "soft" : "warn"}` }, words || " "));
   }
 
   lastKnown(values) {
@@ -124,7 +141,8 @@ class Site {
     const labels = [...new Set(this.hours.series.flatMap((one) => Object.keys(one.counts)))];
     fill(this.todayHead, 
       el("div", {}, el("h2", {}, "Today"), el("p", { class: "soft" }, this.label === "all"
-        ? `Shaded: p10 to p90 of the last ${this.usual.days} days, dotted: the median.` : `Only ${this.label}.`)),
+        ? `Vehicles by the hour. Shaded: p10 to p90 of the last ${this.usual.days} days, dotted: the median.`
+        : this.label === "classes" ? "Vehicles by the hour, each class." : `Vehicles by the hour, only ${this.label}.`, " Hatched from above: the part of an hour that nobody watched.")),
       select("Class", [["all", "all classes"], ["classes", "each class"], ...labels.map((label) => [label, label])], this.label, (value) => {
         this.label = value;
         this.fillToday();
@@ -228,7 +246,7 @@ class Site {
     this.queueCard.hidden = zones.length === 0;
     if (zones.length === 0) return;
     const { edges_ms: edges } = this.queues;
-    fill(this.queueHead, el("h2", {}, "Queue today"), el("p", { class: "soft" }, "Vehicles standing, the mean of each quarter of an hour; the whisker is the most."));
+    fill(this.queueHead, el("h2", {}, "Queue today"), el("p", { class: "soft" }, "Vehicles standing: the mean of each quarter of an hour, and as a whisker the most."));
     const draw = () => ({
       data: [headings(edges, this.zone, "15min"),
         ...zones.map((zone, k) => bars(zone.zone, edges, zone.standing_mean, colour(k === 0 ? "queue" : "c-van"), {
@@ -258,11 +276,11 @@ class Site {
           Object.entries(ways).map(([way, classes]) => {
             const sum = Object.values(classes).reduce((a, b) => a + b, 0);
             const kinds = Object.entries(classes).filter(([, n]) => n > 0).map(([label, n]) => `${n} ${label}`).join(", ");
-            return [el("dt", {}, `${line}, ${way}`), el("dd", {}, el("strong", {}, String(sum)), el("span", { class: "soft" }, kinds ? ` ${kinds}` : ""))];
+            return [el("dt", {}, `${line}, ${way}`, kinds ? `: ${kinds}` : ""), el("dd", {}, el("strong", {}, String(sum)))];
           }),
           [el("dt", {}, "in view"), el("dd", {}, el("strong", {}, String(one.in_view)))],
           Object.entries(one.standing).map(([zone, n]) => [el("dt", {}, `standing in ${zone}`), el("dd", {}, el("strong", {}, String(n)))])))));
-    fill(this.nowBox, el("div", { class: "card-head" }, el("h2", {}, "Now"), el("span", { class: "soft" }, "the minute that is open")),
+    fill(this.nowBox, el("div", { class: "card-head" }, el("h2", {}, "Now"), el("span", { class: "soft" }, "what has crossed in the bucket that is open")),
       rows.length ? el("div", { class: "live-all" }, rows) : el("p", { class: "soft" }, "No device says what it sees at this moment."));
   }
 
@@ -298,13 +316,4 @@ class Site {
             { class: "right", content: number(one.second_total, null, behind(one, one.second)) },
             { class: "right", content: one.ratio === null ? "–" : percent(one.ratio) }, { class: "right", content: `${count(one.intervals_equal)} of ${count(one.intervals)}` }]))]));
   }
-}
-
-// An axis that counts upwards both ways: out above, back below.
-export function mirrored(most) {
-  const steps = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 20_000, 50_000, 100_000, 1_000_000];
-  const step = steps.find((one) => most / one <= 4) ?? most;
-  const values = [];
-  for (let v = -Math.ceil(most / step) * step; v <= most + step; v += step) values.push(v);
-  return countAxis({ range: [-most * 1.08, most * 1.08], tickvals: values, ticktext: values.map((v) => count(Math.abs(v))) });
 }

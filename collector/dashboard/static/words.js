@@ -21,7 +21,10 @@ export const timeOf = (ms, zone) => format(zone, "time", { hour: "2-digit", minu
 export const dayOf = (ms, zone) => format(zone, "day", { weekday: "short", day: "numeric", month: "short" }).format(ms).replace(",", "");
 export const dateOf = (ms, zone) => format(zone, "date", { day: "numeric", month: "short", year: "numeric" }).format(ms);
 export const monthOf = (ms, zone) => format(zone, "month", { month: "short", year: "numeric" }).format(ms);
-export const whenOf = (ms, zone) => `${dayOf(ms, zone)} ${timeOf(ms, zone)}`;
+// With the year, where it is not this one.
+const thisYear = (ms, zone) => partsOf(ms, zone).year === partsOf(Date.now(), zone).year;
+export const datedOf = (ms, zone) => (thisYear(ms, zone) ? dayOf(ms, zone) : `${dayOf(ms, zone)} ${partsOf(ms, zone).year}`);
+export const whenOf = (ms, zone) => `${datedOf(ms, zone)} ${timeOf(ms, zone)}`;
 export function isoDay(ms, zone) {
   const parts = partsOf(ms, zone);
   return `${parts.year}-${parts.month}-${parts.day}`;
@@ -42,10 +45,10 @@ export function zoneOf(ms, zone) {
 export function intervalOf(from, to, zone, interval) {
   if (interval === "year") return partsOf(from, zone).year;
   if (interval === "month") return monthOf(from, zone);
-  if (interval === "week") return `week of ${dayOf(from, zone)}`;
-  if (interval === "day") return dayOf(from, zone);
+  if (interval === "week") return `week of ${datedOf(from, zone)}`;
+  if (interval === "day") return datedOf(from, zone);
   if (to - from > 36 * 3_600_000) return `${whenOf(from, zone)} to ${whenOf(to, zone)}`;
-  return `${dayOf(from, zone)} ${timeOf(from, zone)}–${timeOf(to, zone)}`;
+  return `${whenOf(from, zone)}–${timeOf(to, zone)}`;
 }
 
 export function span(ms) {
