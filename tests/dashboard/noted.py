@@ -55,7 +55,7 @@ ALL = (
     Noted("blind", Subject(site=PASS, device="hut-1"), 47 * 60_000, 47 * 60_000,
           "hut-1 has seen nothing for 47 minutes: no contrast.", {"blind_minutes": 47}),
     Noted("first", Subject(site=BRIDGE, device="mast-1", line="deck", direction="return", label="motorcycle"),
-          10 * 60_000, 5 * 60_000,
+          15 * 60_000, 15 * 60_000,
           "A motorcycle crossed deck, return, the first after 31 days without one, of which 97 % were watched.",
           {"quiet_days": 31, "watched_share": 0.97}, has_picture=True),
 )  # fmt: skip

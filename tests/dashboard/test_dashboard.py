@@ -83,6 +83,16 @@ def test_by_keyboard_alone_to_the_reports_and_back(browser: Browser, here: World
         expect(tab.locator(".card.site a").first).to_be_focused()
 
 
+def test_numbers_are_renewed_under_the_focus(browser: Browser, here: World) -> None:
+    with inside(browser, here, "site") as tab:
+        number = tab.locator(".figures button.num").first
+        number.focus()
+        before = number.element_handle()
+        tab.evaluate("document.dispatchEvent(new CustomEvent('stored'))")
+        tab.wait_for_function("one => !one.isConnected", arg=before)
+        expect(number).to_be_focused()
+
+
 def test_an_open_bucket_and_a_new_report_arrive_by_themselves(browser: Browser, here: World) -> None:
     traffic = next(one for one in here.traffics if one.post.device == "gate-1")
     with inside(browser, here) as tab:
@@ -157,3 +167,39 @@ def test_light_and_dark_are_chosen_and_kept(browser: Browser, here: World) -> No
         tab.reload()
         expect(tab.locator("html")).to_have_attribute("data-theme", "dark")
         assert tab.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(15, 21, 25)"
+
+
+def test_history_is_moved_and_zoomed_by_keyboard_and_compared_with_another_site(browser: Browser, here: World) -> None:
+    with inside(browser, here, "history") as tab:
+        tab.get_by_role("button", name="7 days").click()
+        under = tab.locator(".head .soft")
+        spans = [under.inner_text()]
+        for name in ("Closer", "Closer", "Earlier", "Later", "Wider"):
+            tab.get_by_role("button", name=name).focus()
+            tab.keyboard.press("Enter")
+            expect(under).not_to_have_text(spans[-1])
+            spans.append(under.inner_text())
+        assert spans[4] == spans[2], "earlier and later again is where it was"
+        tab.get_by_label("Compare with").select_option(label="Harbour gate")
+        expect(tab.locator(".figure .under").first).to_contain_text("Harbour gate")
+
+
+def test_a_site_whose_devices_have_not_reported_says_so(browser: Browser, here: World) -> None:
+    told = {"schema": 1, "state": "online", "run": "run-1", "since": "2026-11-22T06:00:00Z", "reason": ""}
+    topic = topic_of("new-place", "mast-0", "status")
+    single(topic, msgspec.json.encode(told), qos=1, port=here.broker, protocol=MQTTProtocolVersion.MQTTv5)
+    with inside(browser, here) as tab:
+        expect(tab.locator("article", has_text="New place")).to_contain_text("No report has come")
+        for page in ("site", "history"):
+            tab.goto(f"{here.address}/#/{page}/new-place")
+            expect(tab.get_by_text("No report has come from here yet")).to_be_visible()
+
+
+@pytest.mark.slow
+def test_a_page_without_its_collector_says_how_old_its_numbers_are(browser: Browser, tmp_path: Path) -> None:
+    with world(tmp_path, days=1) as here, inside(browser, here) as tab:
+        expect(tab.locator("#pulse")).to_have_text("live")
+        here.stop()
+        expect(tab.locator("#pulse")).to_contain_text("no connection, numbers of")
+        tab.goto(f"{here.address}/#/site/friendship-bridge")
+        expect(tab.get_by_role("alert").first).to_contain_text("the collector does not answer")

@@ -43,7 +43,7 @@ def test_pages_show_what_replays_counted_over_a_restart_of_the_broker(tmp_path: 
         mast_2 = edge_configuration(tmp_path, mosquitto, "bridge/mast-2", time_zone=zone)
         queued = replay_of(tape_until(QUEUED_MS, tmp_path), mast_1, begin_ms)
         flowing = [*replay_of(FREE_FLOW, mast_2, begin_ms + 120_000), "--outbox", str(tmp_path / "outbox.sqlite")]
-        with serving(centre) as address, let_in(browser, address, token) as tab:
+        with serving(centre) as (address, _), let_in(browser, address, token) as tab:
             expect(tab.locator("main")).to_contain_text("No device has reported yet")
             tab.evaluate("window.isStillThis = true")
 

@@ -4,7 +4,7 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,6 +38,8 @@ class World:
     token: str
     broker: int
     traffics: list[Traffic]
+    stop: Callable[[], None]
+    """Ends the collector."""
 
 
 def make_store(path: Path, *, days: float, width_ms: int = WIDTH_MS) -> list[Traffic]:
@@ -62,13 +64,13 @@ def world(folder: Path, *, days: float) -> Iterator[World]:
         said = {"store": "counts.sqlite", "mqtt": mqtt, "http": http, "sites": SITES, "alerts": quiet}
         configuration.write_text(json.dumps(said), encoding="utf-8")  # JSON is YAML
         token = TokenBook(folder / "tokens.json").add("wall", SCOPES, now_ms=0)
-        with serving(configuration) as address:
-            yield World(address, token, broker, traffics)
+        with serving(configuration) as (address, process):
+            yield World(address, token, broker, traffics, process.terminate)
 
 
 @contextmanager
-def serving(configuration: Path) -> Iterator[str]:
-    """`crossing-collector run` in a process of its own, subscribed; yields the address of its pages."""
+def serving(configuration: Path) -> Iterator[tuple[str, "subprocess.Popen[str]"]]:
+    """`crossing-collector run` in a process of its own, subscribed; the address of its pages comes with it."""
     command = [sys.executable, "-c", COLLECTOR, "run", "--config", str(configuration)]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         try:
@@ -79,7 +81,7 @@ def serving(configuration: Path) -> Iterator[str]:
                 if "dashboard and API at " in line:
                     address = line.split("API at ")[1].split(",")[0].strip()
             assert address, said
-            yield address
+            yield address, process
         finally:
             process.terminate()
             process.wait(20)

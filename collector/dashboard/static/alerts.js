@@ -56,7 +56,7 @@ class Alerts {
     const ranges = one.evidence.map((of) => el("button", { type: "button", class: "link", onclick: () => evidence(
       { site: of.site, device: of.device, from: of.from_ms, to: of.to_ms, zone, what: KINDS[one.kind] ?? one.kind, line: one.line, direction: one.direction, class: one.label === "all" ? null : one.label }, `${count(of.reports)} reports`, null) },
     `${of.device}, ${count(of.reports)} report${of.reports === 1 ? "" : "s"}`));
-    const card = el("article", { class: `card alert ${one.open ? "open" : "over"} ${GRAVE.has(one.kind) ? "grave" : "news"}`, "aria-labelledby": `alert-${one.id}`, "data-id": one.id },
+    const card = el("article", { class: `card alert ${one.open || !one.acknowledged ? "pending" : "over"} ${GRAVE.has(one.kind) ? "grave" : "news"}`, "aria-labelledby": `alert-${one.id}`, "data-id": one.id },
       el("div", { class: "card-head" },
         el("h2", { id: `alert-${one.id}` }, el("span", { class: `chip ${GRAVE.has(one.kind) ? "bad" : "warn"}` }, KINDS[one.kind] ?? one.kind), " ", el("a", { href: `#/site/${one.site}` }, titled(one.site)), el("span", { class: "soft" }, about ? ` ${about}` : "")),
         el("span", { class: "soft" }, `${whenOf(one.at_ms, zone)} ${zoneOf(one.at_ms, zone)}, ${ago(one.at_ms, this.now)}`)),

@@ -7,16 +7,18 @@ import { may } from "./numbers.js";
 import { overview } from "./overview.js";
 import { span } from "./words.js";
 
+const load = (name) => import(name).catch(() => { throw new Error("the collector does not answer"); });
 const PAGES = {
   "": { title: "Overview", open: async () => overview },
-  site: { title: "Site", open: async () => (await import("./site.js")).site },
-  history: { title: "History", open: async () => (await import("./history.js")).history },
-  devices: { title: "Devices", open: async () => (await import("./devices.js")).devices, scope: "read" },
-  alerts: { title: "Alerts", open: async () => (await import("./alerts.js")).alerts, scope: "read" },
+  site: { title: "Site", open: async () => (await load("./site.js")).site },
+  history: { title: "History", open: async () => (await load("./history.js")).history },
+  devices: { title: "Devices", open: async () => (await load("./devices.js")).devices, scope: "read" },
+  alerts: { title: "Alerts", open: async () => (await load("./alerts.js")).alerts, scope: "read" },
 };
-const WAIT_PER_MS = 20; // when reports come, a page waits so many times as long as its last renewal took,
-const WAIT_MS = [1_000, 20_000]; // within these bounds: a busy collector is asked less often
-const LOST_MS = 10_000;
+const WAIT_PER_MS = 10; // when reports come, a page waits so many times as long as its last renewal took,
+const WAIT_MS = [1_000, 10_000]; // within these bounds: a busy collector is asked less often
+const LOST_MS = 5_000;
+const CHOOSING_MS = 15_000; // a field that was touched so lately is not renewed under the hand
 const QUIET_MS = 60_000; // and if none come, it is renewed so often: time goes on
 
 let me = null;
@@ -65,12 +67,14 @@ function mark(name) {
 
 let refreshing = null;
 let last = performance.now();
+let touched = 0;
 let wait = WAIT_MS[0];
 function news() {
   refreshing ??= setTimeout(async () => {
     refreshing = null;
     last = performance.now();
     if (document.hidden || byId("panel").open) return;
+    if (performance.now() - touched < CHOOSING_MS && document.activeElement?.matches("main select, main input")) return news();
     try {
       await page?.refresh?.();
       await fillBadge();
@@ -108,7 +112,8 @@ function theme(next) {
   const themes = ["auto", "light", "dark"];
   const now = next ?? themes[(themes.indexOf(document.documentElement.dataset.theme ?? "auto") + 1) % 3];
   document.documentElement.dataset.theme = now;
-  byId("theme").replaceChildren(el("span", { class: "roomy" }, "Light or dark: "), { auto: "auto", light: "light", dark: "dark" }[now]);
+  byId("theme").replaceChildren(el("span", { "aria-hidden": "true" }, "◐"), el("span", { class: "roomy" }, "Light or dark: "), now);
+  byId("theme").setAttribute("aria-label", `Light or dark: ${now}`);
   try {
     localStorage.setItem("theme", now);
   } catch { /* a browser that keeps nothing */ }
@@ -171,6 +176,8 @@ async function start() {
     event.preventDefault();
     byId("main").focus();
   });
+  for (const event of ["pointerdown", "keydown"]) document.addEventListener(event, () => { touched = performance.now(); });
+  byId("panel").addEventListener("close", news);
   byId("panel").addEventListener("click", (event) => {
     if (event.target === byId("panel")) byId("panel").close();
   });

@@ -69,7 +69,7 @@ class Devices {
   async fillCalendars() {
     this.calendars.hidden = this.found.length === 0;
     const sites = [...new Set(this.found.map((one) => one.site))];
-    const from = this.now - WEEKS * 7 * 86_400_000;
+    const from = this.now - (WEEKS * 7 - 1) * 86_400_000;
     const parts = await Promise.all(sites.map((site) => get(`/sites/${site}/coverage`, { from, interval: "day" })));
     fill(this.calendars, el("h2", {}, "When they watched"),
       el("p", { class: "soft legend" }, "A cell is a day of the site. ", key("full", "watched"), key("half", "in part"), key("blind-day", "blind"), key("silent-day", "no report")),

@@ -44,9 +44,10 @@ class History {
     this.controls = el("div", { class: "card controls" });
     this.sums = el("div", { class: "figures wide card" });
     this.rows = el("section", { class: "card" });
+    const empty = this.info.first_ms === null;
     this.element = el("div", { class: "page" },
       el("div", { class: "head" }, el("div", {}, el("h1", {}, "History"), (this.under = el("p", { class: "soft" })))),
-      this.controls, this.sums,
+      this.controls, empty ? el("p", { class: "card" }, "No report has come from here yet.") : this.sums,
       el("section", { class: "card" }, this.chart.element,
         el("div", { class: "row" },
           [["Earlier", -1, 1], ["Later", 1, 1], ["Closer", 0, 0.5], ["Wider", 0, 2]].map(([text, by, times]) => el("button", { type: "button", class: "small", onclick: () => this.move(by, times) }, text)),
@@ -111,7 +112,8 @@ class History {
       const day = await get(`/sites/${this.name}/usual`, { days: 3 });
       this.to = day.edges_ms.at(-1);
       this.from = this.preset === "all" ? this.info.first_ms ?? day.edges_ms[0] : day.edges_ms[0] - (Number(this.preset) - 1) * DAY;
-      this.from = Math.max(this.from, this.info.first_ms === null ? this.from : this.info.first_ms - DAY);
+      const days = Math.ceil((day.edges_ms[0] - (this.info.first_ms ?? this.from)) / DAY); // there is no more
+      if (this.preset !== "all") this.from = Math.max(this.from, day.edges_ms[0] - Math.max(0, days) * DAY);
     }
     const path = `/sites/${this.name}/counts`;
     const turn = (this.turn = (this.turn ?? 0) + 1);

@@ -2,7 +2,7 @@
 
 import { get, live } from "./api.js";
 import { isWhole } from "./charts.js";
-import { el, fill } from "./dom.js";
+import { byId, el, fill } from "./dom.js";
 import { number } from "./numbers.js";
 import { usually } from "./usual.js";
 import { ago, count, intervalOf, percent, signed, span, timeOf, titled, zoneOf } from "./words.js";
@@ -52,7 +52,7 @@ export async function overview() {
         } catch {
           continue;
         }
-        fillCard(cards.get(one.site), one, now, usual.get(one.site));
+        if (!byId("panel").open) fillCard(cards.get(one.site), one, now, usual.get(one.site));
       }
     },
   };
@@ -70,12 +70,12 @@ function fillCard(card, one, now, usual) {
     el("div", { class: "card-head" },
       el("h2", { id: `site-${one.site}` }, el("a", { href: `#/site/${one.site}` }, titled(one.site))),
       el("span", { class: "soft" }, `${timeOf(now, zone)} ${zoneOf(now, zone)}`)),
-    el("div", { class: "figures" },
+    one.series.length === 0 ? null : el("div", { class: "figures" },
       figure("Out today", number(out?.total ?? null, out?.total_share, behind(out, "Out today"), { big: true }), out && usually(out, usual, "out", one.edges_ms, now)),
       figure("Back today", number(back?.total ?? null, back?.total_share, behind(back, "Back today"), { big: true }), back && usually(back, usual, "back", one.edges_ms, now)),
       figure("Over there", number(both ? out.total - back.total : null, both ? Math.min(out.total_share, back.total_share) : null, behind(out, "Out minus back today"),
         { big: true, text: both ? signed(out.total - back.total) : null }), "since midnight")),
-    strip(one, out, back, now),
+    one.series.length ? strip(one, out, back, now) : el("p", { class: "soft" }, "No report has come from here yet."),
     el("div", { class: "chips" },
       states(one, now),
       watched === null ? null : el("span", { class: `chip ${watched < 0.9 ? "warn" : ""}` }, `watched ${percent(watched)} of today`),

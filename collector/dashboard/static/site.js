@@ -1,7 +1,7 @@
 // One site: what crosses now, today against past days, classes, balance, queue.
 
 import { get, live } from "./api.js";
-import { band, bars, Chart, classColour, colour, countAxis, hatchAxis, hatched, headings, mirrored, timeAxis } from "./charts.js";
+import { band, bars, Chart, classColour, colour, countAxis, hatchAxis, hatched, headings, mirrored, safe, timeAxis } from "./charts.js";
 import { choice, el, fill, select, table } from "./dom.js";
 import { may, number } from "./numbers.js";
 import { usually } from "./usual.js";
@@ -36,8 +36,9 @@ class Site {
     this.queueHead = el("div", {});
     this.queueCard = el("section", { class: "card", hidden: true }, this.queueHead, this.queue.element);
     this.heads = el("section", { class: "card", hidden: true });
-    this.element = el("div", { class: "page" }, this.top, this.figures,
-      el("div", { class: "columns" },
+    this.nothing = el("p", { class: "card", hidden: true }, "No report has come from here yet. What its devices say arrives here by itself.");
+    this.element = el("div", { class: "page" }, this.top, this.nothing, this.figures,
+      this.columns = el("div", { class: "columns" },
         el("div", { class: "stack" },
           el("section", { class: "card" }, this.todayHead, this.today.element),
           el("section", { class: "card" }, this.balanceHead, el("div", { class: "halves" }, this.balanceTable,
@@ -91,6 +92,8 @@ class Site {
     fill(this.top, 
       el("div", {}, el("h1", {}, titled(this.name)), el("p", { class: "soft" }, `${whenOf(this.now, zone)}, ${zoneOf(this.now, zone)}`)),
       el("nav", { class: "row", "aria-label": "More of this site" }, el("a", { class: "button", href: `#/history/${this.name}` }, "History"), el("a", { class: "button", href: `#/devices/${this.name}` }, "Devices")));
+    this.nothing.hidden = this.info.first_ms !== null;
+    this.figures.hidden = this.columns.hidden = this.info.first_ms === null;
     this.fillFigures();
     this.fillToday();
     this.fillClasses();
@@ -118,7 +121,7 @@ class Site {
       queue ? figure(`Queue ${queue.zone}`, number(at < 0 ? null : queue.standing_end[at], at < 0 ? 0 : queue.share[at],
         { ...this.behind("Standing in the queue", { device: queue.device }), from: this.queues.edges_ms[Math.max(0, at)], to: this.queues.edges_ms[Math.max(0, at) + 1], interval: "15min" }, { big: true }),
       at >= 0 && queue.wait_p50_ms[at] ? `waited ${span(queue.wait_p50_ms[at])}, nine in ten up to ${span(queue.wait_p90_ms[at])}` : "as last reported") : null,
-      this.watched(Math.min(1, ...[out, back].filter(Boolean).map(share))));
+      this.watched(Math.min(share(out ?? back), share(back ?? out))));
   }
 
   // Were the cameras watching? Of today, and at this moment.
@@ -160,7 +163,7 @@ class Site {
         if (one === null) continue;
         if (this.label === "classes") {
           for (const label of labels.filter((label) => one.total_counts[label])) {
-            data.push(bars(`${label} ${name}`, edges, one.counts[label], classColour(label), { sign, showlegend: sign > 0 }));
+            data.push(bars(label, edges, one.counts[label], classColour(label), { sign, legendgroup: label, showlegend: sign > 0 || !out?.total_counts[label], hovertemplate: `%{customdata}<extra>${safe(`${label} ${name}`)}</extra>` }));
           }
         } else data.push(bars(name, edges, of(one), tones[role], { sign, texts: texts(one) }));
       }

@@ -1,6 +1,6 @@
 // Today against past days: what was counted in the hours that are over, beside the median of the same hours.
 
-import { decimal } from "./words.js";
+import { count } from "./words.js";
 
 const LEAST = 5; // of fewer vehicles no share is told
 
@@ -19,5 +19,5 @@ export function usually(series, usual, role, edges, now) {
   if (median < LEAST) return "";
   if (counted >= low && counted <= high) return "as usual";
   const change = counted / median - 1;
-  return `${change > 0 ? "▲" : "▼"} ${decimal(Math.abs(100 * change))} % ${change > 0 ? "above" : "below"} usual`;
+  return `${change > 0 ? "▲" : "▼"} ${count(Math.round(Math.abs(100 * change)))} % ${change > 0 ? "above" : "below"} usual`;
 }
