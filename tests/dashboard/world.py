@@ -4,7 +4,7 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,12 +19,18 @@ from deploy.weeks import POSTS, Traffic, fill
 from tests.dashboard.noted import note_alerts
 from tests.pages.browser import opened
 
-COLLECTOR = "import sys; from collector.cli import main; sys.exit(main(sys.argv[1:]))"
+COLLECTOR = """
+import sys, time
+now_ns = time.time_ns
+time.time_ns = lambda: now_ns() + {ahead_ns}
+from collector.cli import main
+sys.exit(main(sys.argv[1:]))
+"""
 WIDTH_MS = 900_000
 PAGES = {
     "overview": "#/",
-    "site": "#/site/friendship-bridge",
-    "history": "#/history/friendship-bridge",
+    "site": "#/site/{site}",
+    "history": "#/history/{site}",
     "devices": "#/devices",
     "alerts": "#/alerts",
 }
@@ -40,6 +46,7 @@ class World:
     traffics: list[Traffic]
     stop: Callable[[], None]
     """Ends the collector."""
+    site: str = "friendship-bridge"
 
 
 def make_store(path: Path, *, days: float, width_ms: int = WIDTH_MS) -> list[Traffic]:
@@ -56,22 +63,36 @@ def make_store(path: Path, *, days: float, width_ms: int = WIDTH_MS) -> list[Tra
 def world(folder: Path, *, days: float) -> Iterator[World]:
     """All of it, in processes of its own."""
     traffics = make_store(folder / "counts.sqlite", days=days)
-    configuration = folder / "collector.yaml"
     with demo_broker() as broker:
-        mqtt = {"host": "127.0.0.1", "port": broker, "tls": False}
-        http = {"port": 0, "requests_per_minute": 100_000}
-        quiet = {"enabled": False}
-        said = {"store": "counts.sqlite", "mqtt": mqtt, "http": http, "sites": SITES, "alerts": quiet}
-        configuration.write_text(json.dumps(said), encoding="utf-8")  # JSON is YAML
-        token = TokenBook(folder / "tokens.json").add("wall", SCOPES, now_ms=0)
+        configuration, token = configured(folder, folder / "counts.sqlite", broker, SITES)
         with serving(configuration) as (address, process):
             yield World(address, token, broker, traffics, process.terminate)
 
 
+def configured(folder: Path, store: Path, broker: int, sites: Mapping[str, object]) -> tuple[Path, str]:
+    """A `collector.yaml`, and a token that may do everything."""
+    mqtt = {"host": "127.0.0.1", "port": broker, "tls": False}
+    http = {"port": 0, "requests_per_minute": 100_000}
+    said = {"store": str(store), "mqtt": mqtt, "http": http, "sites": sites, "alerts": {"enabled": False}}
+    path = folder / "collector.yaml"
+    path.write_text(json.dumps(said), encoding="utf-8")  # JSON is YAML
+    return path, TokenBook(folder / "tokens.json").add("wall", SCOPES, now_ms=0)
+
+
 @contextmanager
-def serving(configuration: Path) -> Iterator[tuple[str, "subprocess.Popen[str]"]]:
-    """`crossing-collector run` in a process of its own, subscribed; the address of its pages comes with it."""
-    command = [sys.executable, "-c", COLLECTOR, "run", "--config", str(configuration)]
+def serving(configuration: Path, *, ahead_ms: int = 0) -> Iterator[tuple[str, "subprocess.Popen[str]"]]:
+    """`crossing-collector run` in a process of its own, subscribed; the address of its pages comes with it.
+
+    Its clock is `ahead_ms` ahead of this machine's.
+    """
+    command = [
+        sys.executable,
+        "-c",
+        COLLECTOR.format(ahead_ns=ahead_ms * 1_000_000),
+        "run",
+        "--config",
+        str(configuration),
+    ]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         try:
             assert process.stderr is not None
@@ -107,7 +128,7 @@ def let_in(browser: Browser, address: str, token: str, **looks: object) -> Itera
 
 def show(tab: Page, world: World, page: str) -> None:
     """Go to a page, and wait until it stands and its charts are drawn."""
-    tab.goto(f"{world.address}/{PAGES[page]}")
+    tab.goto(f"{world.address}/{PAGES[page].format(site=world.site)}")
     expect(tab.locator(f"main[data-page={page}] h1")).to_be_visible()
     for chart in tab.locator("figure.chart:visible .canvas").all():
         expect(chart).to_have_attribute("data-drawn", "true")

@@ -1,7 +1,7 @@
 // Any span: out above, back below, with the whole extent beneath to choose from, an earlier span beside, and a download.
 
 import { address, get } from "./api.js";
-import { bars, Chart, colour, countAxis, faint, hatchAxis, hatched, headings, mirrored, safe, timeAxis } from "./charts.js";
+import { bars, Chart, colour, countAxis, faint, hatchAxis, hatched, headings, mirrored, mostOf, safe, timeAxis } from "./charts.js";
 import { el, fill, select, table } from "./dom.js";
 import { number } from "./numbers.js";
 import { count, decimal, intervalOf, isoDay, percent, signed, titled, whenOf, zoneOf } from "./words.js";
@@ -11,7 +11,8 @@ const INTERVALS = [["minute", "minute"], ["5min", "5 minutes"], ["15min", "15 mi
 const LENGTHS = { minute: 60_000, "5min": 300_000, "15min": 900_000, hour: 3_600_000, day: DAY, week: 7 * DAY, month: 30 * DAY, year: 365 * DAY };
 const COMPARE = [["", "nothing"], ["before", "the span before"], ["day", "a day before"], ["week", "a week before"], ["4weeks", "4 weeks before"], ["year", "a year before"]];
 const PRESETS = [["1", "Today"], ["7", "7 days"], ["28", "28 days"], ["91", "13 weeks"], ["365", "Year"], ["all", "All"]];
-const ROWS = 200;
+const ROWS = 100;
+const INTERVALS_MAX = 10_000; // of one answer: a year by the hour
 const OTHER = "site:"; // before the name of a site to compare with
 
 export async function history({ names, query }) {
@@ -104,7 +105,7 @@ class History {
   }
 
   query(more = {}) {
-    return { from: this.from, to: this.to, interval: this.interval, by: this.line ? "place" : "site", line: this.line || null, scheme: this.scheme, ...more };
+    return { from: this.from, to: this.to, interval: this.interval, by: this.line ? "place" : "site", line: this.line || null, scheme: this.scheme, limit: INTERVALS_MAX, ...more };
   }
 
   async refresh() {
@@ -183,7 +184,7 @@ class History {
       select("Class", [["all", "all"], ...labels.map((one) => [one, one])], this.label, (label) => this.change({ label })),
       select("Scheme", this.sites.schemes.map((one) => [one, one]), this.scheme, (scheme) => this.change({ scheme, label: "all" })),
       select("Compare with", [...COMPARE, ...this.sites.sites.filter((one) => one.site !== this.name).map((one) => [OTHER + one.site, titled(one.site)])], this.compare, (compare) => this.change({ compare })),
-      el("div", { class: "field" }, el("span", {}, "Download"), el("div", { class: "row" }, formats.map(([format, text]) => el("a", { class: "button", download: true, href: address(`/sites/${this.name}/export`, this.query({ by: "place", format })) }, text)))));
+      el("div", { class: "field" }, el("span", {}, "Download"), el("div", { class: "row" }, formats.map(([format, text]) => el("a", { class: "button", download: true, href: address(`/sites/${this.name}/export`, this.query({ by: "place", limit: null, format })) }, text)))));
     this.fillSums();
     this.fillChart();
     this.fillRows();
@@ -216,7 +217,7 @@ class History {
       const rows = [[out, 1, "out"], [back, -1, "back"]].filter(([one]) => one !== null);
       for (const [one, sign, role] of rows) {
         const values = this.values(one);
-        data.push(bars(this.word(role) ?? role, edges, values, tones[role], { sign, part: edges.length > 150 ? 1 : 0.86, texts: values.map((n, i) => (n === null ? "" : `${count(n)} (watched ${percent(Math.min(1, one.share[i]))})`)) }));
+        data.push(bars(this.word(role) ?? role, edges, values, tones[role], { sign, texts: values.map((n, i) => (n === null ? "" : `${count(n)} (watched ${percent(Math.min(1, one.share[i]))})`)) }));
       }
       if (earlier) {
         const shift = this.other ? 0 : edges[0] - earlier.edges_ms[0];
@@ -232,7 +233,7 @@ class History {
         }
       }
       data.push(hatched(edges, edges.slice(0, -1).map((_, i) => Math.min(...rows.map(([one]) => one.share[i]))), this.now));
-      const most = Math.max(4, ...data.flatMap((one) => (one.yaxis === "y2" ? [] : one.y ?? [])).map((v) => Math.abs(v ?? 0)));
+      const most = mostOf(data);
       return { data, layout: { dragmode: "zoom", barmode: "relative", bargap: 0, xaxis: timeAxis(edges, this.zone, this.chart.width, { fixedrange: false }), yaxis: mirrored(most), yaxis2: hatchAxis } };
     };
     this.chart.show(draw, () => el("p", { class: "soft" }, "The numbers are in the table at the end of this page."),

@@ -1,7 +1,7 @@
 // One site: what crosses now, today against past days, classes, balance, queue.
 
 import { get, live } from "./api.js";
-import { band, bars, Chart, classColour, colour, countAxis, hatchAxis, hatched, headings, mirrored, safe, timeAxis } from "./charts.js";
+import { band, bars, Chart, classColour, colour, countAxis, hatchAxis, hatched, headings, mirrored, mostOf, safe, timeAxis } from "./charts.js";
 import { choice, el, fill, select, table } from "./dom.js";
 import { may, number } from "./numbers.js";
 import { usually } from "./usual.js";
@@ -169,7 +169,7 @@ class Site {
       }
       const worst = edges.slice(0, -1).map((_, i) => Math.min(...[out, back].filter(Boolean).map((one) => one.share[i])));
       data.push(hatched(edges, worst, this.now));
-      const most = Math.max(4, ...data.flatMap((one) => (one.yaxis === "y2" ? [] : one.y ?? [])).map((v) => Math.abs(v ?? 0)), ...(this.label === "classes" ? [...(out?.all ?? []), ...(back?.all ?? [])] : []).map((v) => v ?? 0));
+      const most = Math.max(mostOf(data), ...(this.label === "classes" ? [...(out?.all ?? []), ...(back?.all ?? [])] : []).map((v) => v ?? 0));
       return { data, layout: {
         barmode: "relative", xaxis: timeAxis(edges, this.zone, this.today.width), yaxis: mirrored(most), yaxis2: hatchAxis,
         shapes: [{ type: "line", x0: this.now, x1: this.now, yref: "paper", y0: 0, y1: 1, line: { color: colour("axis"), width: 1, dash: "dash" } }],

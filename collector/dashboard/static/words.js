@@ -22,8 +22,12 @@ export const dayOf = (ms, zone) => format(zone, "day", { weekday: "short", day: 
 export const dateOf = (ms, zone) => format(zone, "date", { day: "numeric", month: "short", year: "numeric" }).format(ms);
 export const monthOf = (ms, zone) => format(zone, "month", { month: "short", year: "numeric" }).format(ms);
 // With the year, where it is not this one.
-const thisYear = (ms, zone) => partsOf(ms, zone).year === partsOf(Date.now(), zone).year;
-export const datedOf = (ms, zone) => (thisYear(ms, zone) ? dayOf(ms, zone) : `${dayOf(ms, zone)} ${partsOf(ms, zone).year}`);
+export const datedOf = (ms, zone) => (yearOf(ms, zone) === yearOf(Date.now(), zone) ? dayOf(ms, zone) : `${dayOf(ms, zone)} ${yearOf(ms, zone)}`);
+function yearOf(ms, zone) {
+  const year = new Date(ms).getUTCFullYear();
+  const isNearNewYear = ms - Date.UTC(year, 0) < 86_400_000 || Date.UTC(year + 1, 0) - ms < 86_400_000;
+  return isNearNewYear ? Number(partsOf(ms, zone).year) : year;
+}
 export const whenOf = (ms, zone) => `${datedOf(ms, zone)} ${timeOf(ms, zone)}`;
 export function isoDay(ms, zone) {
   const parts = partsOf(ms, zone);
