@@ -60,6 +60,17 @@ def test_every_page_fits_a_phone_and_a_wall(browser: Browser, here: World, looks
             assert is_wide_as_its_window(tab), page
 
 
+def test_charts_that_are_pointed_at_break_no_policy(browser: Browser, here: World) -> None:
+    with inside(browser, here, "site") as tab:  # it fails where the console tells of an error
+        tab.get_by_role("combobox", name="Class").select_option("classes")
+        for canvas in tab.locator(".canvas").all():
+            canvas.scroll_into_view_if_needed()
+            box = canvas.bounding_box()
+            assert box is not None
+            tab.mouse.move(box["x"] + box["width"] * 0.2, box["y"] + box["height"] * 0.5, steps=4)
+            expect(canvas.locator(".hoverlayer .legend")).to_be_visible()
+
+
 def test_a_number_leads_to_a_raw_report_in_two_clicks(browser: Browser, here: World) -> None:
     with inside(browser, here, "site") as tab:
         tab.locator(".figures button.num").first.click()

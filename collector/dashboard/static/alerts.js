@@ -22,6 +22,7 @@ class Alerts {
     this.only = only;
     this.title = "Alerts";
     this.pending = true;
+    this.drafts = new Map(); // notes that are being written, by the number of the alert: the list is renewed meanwhile
     this.list = el("div", { class: "alerts" });
     this.head = el("div", { class: "row" });
     this.more = el("div", { class: "row" });
@@ -73,7 +74,7 @@ class Alerts {
   note(one) {
     if (one.acknowledged) return el("p", { class: "soft taken" }, `Noted by ${one.acknowledged.by}, ${ago(one.acknowledged.at_ms, this.now)}${one.acknowledged.note ? `: ${one.acknowledged.note}` : "."}`);
     if (!may.acknowledge) return el("p", { class: "soft" }, "Nobody has taken note yet.");
-    const field = el("input", { type: "text", maxlength: "2000", id: `note-${one.id}`, placeholder: "a note, if you like" });
+    const field = el("input", { type: "text", maxlength: "2000", id: `note-${one.id}`, placeholder: "a note, if you like", value: this.drafts.get(one.id), oninput: () => this.drafts.set(one.id, field.value) });
     return el("form", { class: "row", onsubmit: async (event) => {
       event.preventDefault();
       try {

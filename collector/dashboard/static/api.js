@@ -1,6 +1,6 @@
 // Asks the collector; the cookie says who asks. What is asked for twice within a moment is asked for once.
 
-export class Refused extends Error {
+class Refused extends Error {
   constructor(status, sentence) {
     super(sentence);
     this.status = status;

@@ -106,7 +106,7 @@ export class Chart {
       transition: still.matches ? { duration: 0 } : undefined,
       dragmode: false,
       ...layout,
-    }, { displayModeBar: false, responsive: false, doubleClick: false, scrollZoom: false, ...this.config });
+    }, { displayModeBar: false, responsive: false, showTips: false, doubleClick: false, scrollZoom: false, });
     this.canvas.dataset.drawn = "true";
     for (const [event, act] of Object.entries(this.handlers)) {
       this.canvas.removeAllListeners(event);
@@ -126,7 +126,7 @@ export function timeAxis(edges, zone, width, more = {}) {
   const rem = parseFloat(getComputedStyle(document.documentElement).fontSize);
   const { values, texts } = ticksOf(from, to, zone, Math.max(3, Math.floor(width / (5 * rem))));
   return {
-    type: "linear", range: [from, to], tickvals: values, ticktext: texts, tickangle: 0, fixedrange: true, showgrid: false, zeroline: false,
+    type: "linear", range: [from, to], tickvals: values, ticktext: texts, tickangle: 0, unifiedhovertitle: { text: " " }, fixedrange: true, showgrid: false, zeroline: false,
     linecolor: colour("edge"), tickcolor: colour("edge"), ticks: "outside", ticklen: 4, ...more,
   };
 }
@@ -207,15 +207,13 @@ export function band(name, edges, low, middle, high, tone, sign = 1) {
   ];
 }
 
-export const hoverTitles = (edges, zone, interval) => edges.slice(0, -1).map((edge, i) => intervalOf(edge, edges[i + 1], zone, interval));
-
 // The heading of the hover box: the interval, as an invisible first trace.
 export function headings(edges, zone, interval) {
   return {
     type: "scatter", mode: "lines", x: middles(edges), y: middles(edges).map(() => 0), line: { width: 0 }, showlegend: false,
-    text: hoverTitles(edges, zone, interval), hovertemplate: "<b>%{text}</b><extra></extra>",
+    text: edges.slice(0, -1).map((edge, i) => intervalOf(edge, edges[i + 1], zone, interval)), hovertemplate: "%{text}<extra></extra>",
   };
 }
 
-// Plotly reads a little markup in texts; a name must not become any.
+// Plotly reads a little markup in texts; a name must not become any, and ours have none: our policy allows no such styles.
 export const safe = (text) => String(text).replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");

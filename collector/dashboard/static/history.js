@@ -15,6 +15,9 @@ const ROWS = 100;
 const INTERVALS_MAX = 10_000; // of one answer: a year by the hour
 const OTHER = "site:"; // before the name of a site to compare with
 
+// A span to the edges of the intervals that it touches.
+const widened = ([from, to], edges) => [edges.findLast((edge) => edge <= from) ?? edges[0], edges.find((edge) => edge >= to) ?? edges.at(-1)];
+
 export async function history({ names, query }) {
   const sites = (await get("/sites"));
   if (sites.sites.length === 0) throw new Error("no device has reported yet");
@@ -56,10 +59,10 @@ class History {
         this.extent.element),
       this.rows);
     this.chart.handlers.plotly_relayout = (event) => {
-      if (event["xaxis.range[0]"] !== undefined) this.choose(event["xaxis.range[0]"], event["xaxis.range[1]"]);
+      if (event["xaxis.range[0]"] !== undefined) this.choose(...widened([event["xaxis.range[0]"], event["xaxis.range[1]"]], this.found.edges_ms));
     };
     this.extent.handlers.plotly_selected = (event) => {
-      if (event?.range?.x) this.choose(...event.range.x);
+      if (event?.range?.x) this.choose(...widened(event.range.x, this.all.edges_ms));
     };
   }
 

@@ -163,7 +163,7 @@ class Site {
         if (one === null) continue;
         if (this.label === "classes") {
           for (const label of labels.filter((label) => one.total_counts[label])) {
-            data.push(bars(label, edges, one.counts[label], classColour(label), { sign, legendgroup: label, showlegend: sign > 0 || !out?.total_counts[label], hovertemplate: `%{customdata}<extra>${safe(`${label} ${name}`)}</extra>` }));
+            data.push(bars(label, edges, one.counts[label].map((n) => n || null), classColour(label), { sign, legendgroup: label, showlegend: sign > 0 || !out?.total_counts[label], hovertemplate: `%{customdata}<extra>${safe(`${label} ${name}`)}</extra>` }));
           }
         } else data.push(bars(name, edges, of(one), tones[role], { sign, texts: texts(one) }));
       }

@@ -19,10 +19,9 @@ function format(zone, key, options) {
 }
 export const timeOf = (ms, zone) => format(zone, "time", { hour: "2-digit", minute: "2-digit" }).format(ms);
 export const dayOf = (ms, zone) => format(zone, "day", { weekday: "short", day: "numeric", month: "short" }).format(ms).replace(",", "");
-export const dateOf = (ms, zone) => format(zone, "date", { day: "numeric", month: "short", year: "numeric" }).format(ms);
-export const monthOf = (ms, zone) => format(zone, "month", { month: "short", year: "numeric" }).format(ms);
+const monthOf = (ms, zone) => format(zone, "month", { month: "short", year: "numeric" }).format(ms);
 // With the year, where it is not this one.
-export const datedOf = (ms, zone) => (yearOf(ms, zone) === yearOf(Date.now(), zone) ? dayOf(ms, zone) : `${dayOf(ms, zone)} ${yearOf(ms, zone)}`);
+const datedOf = (ms, zone) => (yearOf(ms, zone) === yearOf(Date.now(), zone) ? dayOf(ms, zone) : `${dayOf(ms, zone)} ${yearOf(ms, zone)}`);
 function yearOf(ms, zone) {
   const year = new Date(ms).getUTCFullYear();
   const isNearNewYear = ms - Date.UTC(year, 0) < 86_400_000 || Date.UTC(year + 1, 0) - ms < 86_400_000;
@@ -33,7 +32,7 @@ export function isoDay(ms, zone) {
   const parts = partsOf(ms, zone);
   return `${parts.year}-${parts.month}-${parts.day}`;
 }
-export function partsOf(ms, zone) {
+function partsOf(ms, zone) {
   const parts = format(zone, "parts", {
     year: "numeric", month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit", weekday: "short",
   }).formatToParts(ms);
