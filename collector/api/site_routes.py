@@ -45,6 +45,7 @@ def routes(context: Context) -> APIRouter:
         def question(reading: Reading) -> Sites:
             names = [name for name in sites_of(reading, Scope()) if after is None or name > after]
             return Sites(
+                now_ms=context.clock.real_ms(),
                 sites=[_site_info(reading, name, sites) for name in names[:limit]],
                 schemes=[OWN, *SCHEMES],
                 next=names[limit - 1] if len(names) > limit else None,

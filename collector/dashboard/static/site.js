@@ -5,9 +5,10 @@ import { band, bars, Chart, classColour, colour, countAxis, hatchAxis, hatched, 
 import { choice, el, fill, select, table } from "./dom.js";
 import { may, number } from "./numbers.js";
 import { usually } from "./usual.js";
-import { count, dayOf, decimal, intervalOf, percent, signed, span, timeOf, titled, whenOf, zoneOf } from "./words.js";
+import { count, dayOf, decimal, intervalOf, isoDay, percent, signed, span, timeOf, titled, whenOf, zoneOf } from "./words.js";
 
 const DAY = 86_400_000;
+const USUAL_MS = 15 * 60_000;
 const SINCE = [["0", "today"], ["7", "7 days"], ["28", "28 days"], ["91", "13 weeks"]];
 
 export async function site({ names }) {
@@ -57,19 +58,29 @@ class Site {
     this.info = sites.sites.find((one) => one.site === this.name);
     if (this.info === undefined) throw new Error(`there is no site ${this.name}`);
     this.zone = this.info.time_zone;
-    const day = await get(`${path}/usual`);
-    const [from, to] = [day.edges_ms[0], day.edges_ms.at(-1)];
-    const since = from - Number(this.since) * DAY;
-    const [hours, whole, past, balances, queues, states] = await Promise.all([
+    const day = (before) => isoDay(sites.now_ms, this.zone, before); // the collector knows where it begins
+    const [from, to, since] = [day(0), day(-1), day(Number(this.since))];
+    const [usual, hours, whole, past, balances, queues, states] = await Promise.all([
+      this.usualOf(from),
       get(`${path}/counts`, { from, to, interval: "hour", by: "site" }),
       get(`${path}/counts`, { from, to, by: "site", whole: true, estimate: true }),
-      get(`${path}/counts`, { from: Math.min(since, from - 7 * DAY), to, interval: "day", by: "site" }),
+      get(`${path}/counts`, { from: day(Math.max(7, Number(this.since))), to, interval: "day", by: "site" }),
       get(`${path}/balance`, { from: since }),
       get(`${path}/queue`, { from, to, interval: "15min" }),
       may.read ? get("/devices", { site: this.name }) : null,
     ]);
-    Object.assign(this, { states, usual: day, hours, whole, past, balances, queues, from, to, now: hours.now_ms });
+    Object.assign(this, { states, usual, hours, whole, past, balances, queues, now: hours.now_ms });
+    [this.from, this.to] = [hours.edges_ms[0], hours.edges_ms.at(-1)];
     this.fill();
+  }
+
+  // What is usual changes slowly, and is asked for anew at times only.
+  async usualOf(date) {
+    if (this.usual === undefined || this.usualAs !== date || performance.now() - this.usualCame > USUAL_MS) {
+      this.usual = await get(`/sites/${this.name}/usual`, { date });
+      [this.usualAs, this.usualCame] = [date, performance.now()];
+    }
+    return this.usual;
   }
 
   series(answer, role) {

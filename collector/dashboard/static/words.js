@@ -28,9 +28,10 @@ function yearOf(ms, zone) {
   return isNearNewYear ? Number(partsOf(ms, zone).year) : year;
 }
 export const whenOf = (ms, zone) => `${datedOf(ms, zone)} ${timeOf(ms, zone)}`;
-export function isoDay(ms, zone) {
-  const parts = partsOf(ms, zone);
-  return `${parts.year}-${parts.month}-${parts.day}`;
+// The date, or that of so many days before, by the calendar: days may have 23 hours.
+export function isoDay(ms, zone, before = 0) {
+  const { year, month, day } = partsOf(ms, zone);
+  return new Date(Date.UTC(year, month - 1, day - before)).toISOString().slice(0, 10);
 }
 function partsOf(ms, zone) {
   const parts = format(zone, "parts", {
