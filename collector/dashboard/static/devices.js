@@ -40,7 +40,7 @@ class Devices {
       return;
     }
     const state = (one) => el("span", { class: `chip ${{ online: "good", degraded: "warn", offline: "bad" }[one.state] ?? ""}`, title: one.reason }, one.state ?? "unknown");
-    fill(this.all, el("h2", {}, "How they fare"), el("p", { class: "soft" }, "Late: from the end of the last bucket until its report was stored, and the worst ever. Missing: not come yet, and asked for. Gone: the device holds them no more."), table("Devices",
+    fill(this.all, el("h2", {}, "How they fare"), el("p", { class: "soft" }, "Late: from the end of the last bucket until its report was stored, and the worst of a day. Missing: not come yet, and asked for. Gone: the device holds them no more."), table("Devices",
       ["Device", "State", "Last report", "Heard", { text: "Late", class: "right" }, { text: "Worst", class: "right" }, "Clock", { text: "Missing", class: "right" }, { text: "Gone", class: "right" }, "Says"],
       this.found.map((one) => [
         el("span", {}, el("span", { class: "soft" }, `${titled(one.site)} `), el("strong", {}, one.device)),
