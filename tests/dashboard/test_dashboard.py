@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, Page, expect
 from deploy.dashboard import _look
 from edge.delivery.report import encode, topic_of
 from tests.dashboard.world import PAGES, World, inside, show, world
-from tests.pages.browser import chromium
+from tests.pages.browser import chromium, opened
 
 PHONE = {"viewport": {"width": 360, "height": 740}, "has_touch": True}
 WALL = {"viewport": {"width": 3840, "height": 2160}}
@@ -214,3 +214,15 @@ def test_a_page_without_its_collector_says_how_old_its_numbers_are(browser: Brow
         expect(tab.locator("#pulse")).to_contain_text("no connection, numbers of")
         tab.goto(f"{here.address}/#/site/friendship-bridge")
         expect(tab.get_by_role("alert").first).to_contain_text("the collector does not answer")
+
+
+@pytest.mark.slow
+def test_everybody_sees_counts_of_a_public_collector_and_nothing_else(browser: Browser, tmp_path: Path) -> None:
+    with world(tmp_path, days=1, is_public=True) as here, opened(browser, here.address) as tab:
+        expect(tab.locator(".card.site").first).to_be_visible()
+        assert tab.locator("#nav a").all_inner_texts() == ["Overview", "History"]
+        for page in ("overview", "site", "history"):
+            show(tab, here, page)
+            expect(tab.locator("main .num").first).to_be_visible()
+            expect(tab.locator("main button.num")).to_have_count(0)
+            expect(tab.locator('main a[href^="#/devices"]')).to_have_count(0)

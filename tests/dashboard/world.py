@@ -60,19 +60,21 @@ def make_store(path: Path, *, days: float, width_ms: int = WIDTH_MS) -> list[Tra
 
 
 @contextmanager
-def world(folder: Path, *, days: float) -> Iterator[World]:
+def world(folder: Path, *, days: float, is_public: bool = False) -> Iterator[World]:
     """All of it, in processes of its own."""
     traffics = make_store(folder / "counts.sqlite", days=days)
     with demo_broker() as broker:
-        configuration, token = configured(folder, folder / "counts.sqlite", broker, SITES)
+        configuration, token = configured(folder, folder / "counts.sqlite", broker, SITES, is_public=is_public)
         with serving(configuration) as (address, process):
             yield World(address, token, broker, traffics, process.terminate)
 
 
-def configured(folder: Path, store: Path, broker: int, sites: Mapping[str, object]) -> tuple[Path, str]:
+def configured(
+    folder: Path, store: Path, broker: int, sites: Mapping[str, object], *, is_public: bool = False
+) -> tuple[Path, str]:
     """A `collector.yaml`, and a token that may do everything."""
     mqtt = {"host": "127.0.0.1", "port": broker, "tls": False}
-    http = {"port": 0, "requests_per_minute": 100_000}
+    http = {"port": 0, "requests_per_minute": 100_000, "public": is_public}
     said = {"store": str(store), "mqtt": mqtt, "http": http, "sites": sites, "alerts": {"enabled": False}}
     path = folder / "collector.yaml"
     path.write_text(json.dumps(said), encoding="utf-8")  # JSON is YAML

@@ -102,7 +102,7 @@ class Site {
     const { zone } = this;
     fill(this.top, 
       el("div", {}, el("h1", {}, titled(this.name)), el("p", { class: "soft" }, `${whenOf(this.now, zone)}, ${zoneOf(this.now, zone)}`)),
-      el("nav", { class: "row", "aria-label": "More of this site" }, el("a", { class: "button", href: `#/history/${this.name}` }, "History"), el("a", { class: "button", href: `#/devices/${this.name}` }, "Devices")));
+      el("nav", { class: "row", "aria-label": "More of this site" }, el("a", { class: "button", href: `#/history/${this.name}` }, "History"), may.read ? el("a", { class: "button", href: `#/devices/${this.name}` }, "Devices") : null));
     this.nothing.hidden = this.info.first_ms !== null;
     this.figures.hidden = this.columns.hidden = this.info.first_ms === null;
     this.fillFigures();
@@ -142,7 +142,7 @@ class Site {
     const words = devices.length === 0 ? "" : online === devices.length ? `${online} of ${online} online`
       : devices.filter((one) => one.state !== "online").map((one) => `${one.device} ${one.state ?? "unknown"}`).join(", ");
     return el("div", { class: "figure" }, el("span", { class: "name" }, "Watched today"),
-      el("a", { class: `num big ${part < 0.9 ? "warn" : ""}`, href: `#/devices/${this.name}` }, el("span", { class: "value" }, percent(part))),
+      el(may.read ? "a" : "span", { class: `num big ${part < 0.9 ? "warn" : ""}`, href: may.read ? `#/devices/${this.name}` : null }, el("span", { class: "value" }, percent(part))),
       el("span", { class: `under ${online === devices.length ? "soft" : "warn"}` }, words || " "));
   }
 
