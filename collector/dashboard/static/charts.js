@@ -140,7 +140,7 @@ export const mostOf = (data) => data.reduce((most, one) => (one.yaxis === "y2" ?
 // An axis that counts upwards both ways: out above, back below.
 export function mirrored(most) {
   const steps = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 20_000, 50_000, 100_000, 1_000_000];
-  const step = steps.find((one) => most / one <= 4) ?? most;
+  const step = steps.find((one) => most / one <= 5) ?? most;
   const values = [];
   for (let v = -Math.ceil(most / step) * step; v <= most + step; v += step) values.push(v);
   return countAxis({ range: [-most * 1.08, most * 1.08], tickvals: values, ticktext: values.map((v) => count(Math.abs(v))) });
