@@ -1,6 +1,8 @@
 """What devices called out by themselves, in the tables: each once, the last so many, with their pictures.
 
-A device sends its alert until a broker has it, so it comes at least once, and is known by its content.
+A device sends its alert until a broker has it, so it comes at least once, and is known by its content. Whether the
+rules have looked at it stands in its row: of several collectors one may commit a smaller id after another's greater
+one, and a mark would pass over it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -49,7 +51,7 @@ def keep(tables: Tables, devices: Mapping[tuple[str, str], int], called: Sequenc
     for device_id, of_device in groupby(rows, key=lambda row: row[0]):
         tables.many(
             "INSERT INTO device_alert (device_id, run, at_ms, kind, line, direction, class, before_ms, reason,"
-            " received_ms, jpeg) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+            " received_ms, jpeg, looked) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0) ON CONFLICT DO NOTHING",
             list(of_device),
         )
         newest = "SELECT id FROM device_alert WHERE device_id = ? {} ORDER BY id DESC LIMIT 1 OFFSET ?"
@@ -71,16 +73,17 @@ def calls(
     device: str | None = None,
     from_ms: int = -(2**63),
     to_ms: int = 2**63 - 1,
-    after_id: int = 0,
+    new_only: bool = False,
     limit: int = 100,
 ) -> list[Call]:
-    """Those that happened in the span, in the order in which they came, at most `limit` after that of `after_id`."""
+    """The first `limit` of those that happened in the span, by id; `new_only`: that the rules have not looked at."""
+    chosen = f"{CHOSEN} AND looked = 0" if new_only else CHOSEN
     rows = reading.rows(
         "SELECT device_alert.id, site, device, run, at_ms, kind, reason, line, direction, class, before_ms,"
         " received_ms, jpeg IS NOT NULL FROM device_alert JOIN device ON device.id = device_id"
-        f" WHERE {CHOSEN} AND device_alert.id > :after AND at_ms >= :from AND at_ms < :to"
+        f" WHERE {chosen} AND at_ms >= :from AND at_ms < :to"
         " ORDER BY device_alert.id LIMIT :limit",
-        {"site": site, "device": device, "after": after_id, "from": from_ms, "to": to_ms, "limit": limit},
+        {"site": site, "device": device, "from": from_ms, "to": to_ms, "limit": limit},
     )
     return [
         Call(
@@ -100,6 +103,11 @@ def calls(
         )
         for row in rows
     ]
+
+
+def note_looked(tables: Tables, ids: Sequence[int]) -> None:
+    """The rules have looked at these."""
+    tables.many("UPDATE device_alert SET looked = 1 WHERE id = ?", [(id_,) for id_ in ids])
 
 
 def picture_of_call(reading: Reading, call_id: int) -> bytes | None:

@@ -11,23 +11,20 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from tqdm import tqdm
 
-from collector import token_command, views_command
+from collector import compare_command, token_command, views_command
 from collector.alerts.book import acknowledge, alerts, deliveries
 from collector.alerts.channels import Channel, Mqtt, apprise_channels
 from collector.alerts.thread import AlertThread
 from collector.api.live_board import LiveBoard
-from collector.calendar import INTERVALS
+from collector.arguments import parser
 from collector.clock import SystemClock
 from collector.config import Configuration, load
 from collector.devices import devices, gaps
 from collector.errors import CollectorError, InputError
-from collector.export import FORMATS
-from collector.moments import Moment
 from collector.serving import serving
 from collector.show import zones_as_json, zones_as_table
 from collector.show_alerts import alerts_as_json, alerts_as_table
@@ -35,15 +32,14 @@ from collector.show_devices import devices_as_json, devices_as_table, gaps_as_js
 from collector.show_rollups import rollups_as_json, rollups_as_table
 from collector.store import POSTGRES, Store, open_store
 from collector.subscriber import Subscriber
-from collector.views.places import Sites
+from collector.views.places import Sites, check_scope
 from collector.views.results import Scope
-from collector.views.schemes import OWN, SCHEMES
 from collector.zones import last_zones
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run one command; returns its exit code."""
-    arguments = _parser().parse_args(argv)
+    arguments = parser().parse_args(argv)
     try:
         _COMMANDS[arguments.command](arguments)
     except CollectorError as error:
@@ -135,6 +131,16 @@ def _balance(arguments: argparse.Namespace) -> None:
         views_command.show_balance(store, sites, arguments)
 
 
+def _compare(arguments: argparse.Namespace) -> None:
+    with _store_and_sites(arguments) as (store, sites):
+        compare_command.show_compare(store, sites, arguments)
+
+
+def _usual(arguments: argparse.Namespace) -> None:
+    with _store_and_sites(arguments) as (store, sites):
+        compare_command.show_usual(store, sites, arguments)
+
+
 def _export(arguments: argparse.Namespace) -> None:
     views_command.check(arguments)
     with _store_and_sites(arguments) as (store, sites):
@@ -157,7 +163,7 @@ def _rollup(arguments: argparse.Namespace) -> None:
 
 
 def _zones(arguments: argparse.Namespace) -> None:
-    with _store_of(arguments) as store:
+    with _store_and_sites(arguments) as (store, _):
         found = last_zones(store, site=arguments.site, device=arguments.device)
     if arguments.json:
         print(json.dumps(zones_as_json(found), sort_keys=True))
@@ -169,7 +175,7 @@ def _zones(arguments: argparse.Namespace) -> None:
 
 def _devices(arguments: argparse.Namespace) -> None:
     now_ms = SystemClock().real_ms()
-    with _store_of(arguments) as store:
+    with _store_and_sites(arguments) as (store, _):
         found = devices(store, site=arguments.site, device=arguments.device)
     if arguments.json:
         print(json.dumps(devices_as_json(found, now_ms=now_ms), sort_keys=True))
@@ -180,7 +186,7 @@ def _devices(arguments: argparse.Namespace) -> None:
 
 
 def _gaps(arguments: argparse.Namespace) -> None:
-    with _store_of(arguments) as store:
+    with _store_and_sites(arguments) as (store, _):
         found = gaps(store, site=arguments.site, device=arguments.device)
     if arguments.json:
         print(json.dumps(gaps_as_json(found), sort_keys=True))
@@ -204,7 +210,7 @@ def _alerts(arguments: argparse.Namespace) -> None:
         raise InputError("--by and --note go with --acknowledge ID")
     else:
         scope = Scope(site=arguments.site, device=arguments.device)
-        with _store_of(arguments) as store, store.reading() as reading:
+        with _store_and_sites(arguments) as (store, _), store.reading() as reading:
             found = alerts(reading, scope, open_only=arguments.open, limit=arguments.limit)
             said = {one.id: deliveries(reading, one.id) for one in found} if arguments.json else {}
     if arguments.json:
@@ -219,6 +225,8 @@ _COMMANDS = {
     "run": _run,
     "totals": _totals,
     "balance": _balance,
+    "compare": _compare,
+    "usual": _usual,
     "zones": _zones,
     "devices": _devices,
     "gaps": _gaps,
@@ -229,13 +237,21 @@ _COMMANDS = {
 }
 
 
+def _check_names(store: Store, arguments: argparse.Namespace) -> None:
+    names = [getattr(arguments, name, None) for name in ("site", "device", "line")]
+    if any(name is not None for name in names):
+        with store.reading() as reading:
+            check_scope(reading, Scope(site=names[0], device=names[1], line=names[2]))
+
+
 @contextmanager
 def _store_and_sites(arguments: argparse.Namespace, *, write: bool = False) -> Iterator[tuple[Store, Sites]]:
-    """The store that was named, and what is told of its sites."""
+    """The store that was named, and what is told of its sites. InputError for a site or device that nobody heard of."""
     if arguments.store is not None:
         if write and not POSTGRES.match(arguments.store) and not Path(arguments.store).is_file():
             raise InputError(f"store {arguments.store} does not exist")
         with open_store(arguments.store, write=write) as store:
+            _check_names(store, arguments)
             yield store, {}
         return
     configuration = load(arguments.config)
@@ -245,100 +261,5 @@ def _store_and_sites(arguments: argparse.Namespace, *, write: bool = False) -> I
         password_file=configuration.store_password_file,
         time_zones=configuration.time_zones,
     ) as store:
+        _check_names(store, arguments)
         yield store, configuration.sites
-
-
-def _store_of(arguments: argparse.Namespace) -> Store:
-    """The store that was named, to read from."""
-    if arguments.store is not None:
-        return open_store(arguments.store, write=False)
-    configuration = load(arguments.config)
-    return open_store(configuration.store, write=False, password_file=configuration.store_password_file)
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="crossing-collector", description="Receives and sums up crossing counts.")
-    parser.add_argument("--version", action="version", version=f"%(prog)s {_version()}")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    run = commands.add_parser("run", help="subscribe to the broker and store what the devices report")
-    run.add_argument("--config", type=Path, required=True, help="the collector's YAML file")
-    sums = commands.add_parser("totals", help="vehicles per line, direction and class")
-    _add_common(sums)
-    _add_span(sums)
-    _add_classes(sums)
-    sums.add_argument("--daylight", action="store_true", help="by day and by night apart")
-    net = commands.add_parser("balance", help="how many went out and have not come back, per class")
-    _add_common(net)
-    _add_span(net)
-    net.add_argument("--scheme", default=OWN, choices=[OWN, *SCHEMES], help="classes of another scheme")
-    queues = commands.add_parser("zones", help="who is in the queue zones, as last reported")
-    _add_common(queues)
-    fleet = commands.add_parser("devices", help="which devices are there, when and how late they report")
-    _add_common(fleet)
-    lacks = commands.add_parser("gaps", help="which reports are missing, and which are gone for good")
-    _add_common(lacks)
-    news = commands.add_parser("alerts", help="what was unusual, newest first; and to take note of it")
-    _add_common(news)
-    news.add_argument("--open", action="store_true", help="only what is not over")
-    news.add_argument("--limit", type=int, default=50, metavar="N", help="at most so many (50)")
-    news.add_argument("--acknowledge", type=int, metavar="ID", help="take note of this one")
-    news.add_argument("--by", metavar="NAME", help="who takes note")
-    news.add_argument("--note", metavar="TEXT", help="what they write beside it")
-    rows = commands.add_parser("export", help="a row per line, direction, class and interval, into a file")
-    _add_source(rows)
-    _add_span(rows)
-    _add_classes(rows)
-    rows.add_argument("--out", type=Path, default=Path("-"), metavar="FILE", help="or - for standard output (default)")
-    rows.add_argument("--format", choices=FORMATS, help="unless the name of the file tells it")
-    sums_kept = commands.add_parser("rollup", help="how far hours and days are summed up; --rebuild: anew")
-    _add_where(sums_kept)
-    sums_kept.add_argument("--rebuild", action="store_true", help="sum up all reports anew, device by device")
-    sums_kept.add_argument("--json", action="store_true", help="one JSON object")
-    token_command.add_parser(commands)
-    return parser
-
-
-def _add_span(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--line", help="only this counting line")
-    when = "a date or a time in the site's own zone, or an RFC 3339 time"
-    command.add_argument("--from", dest="from_", type=_moment, metavar="TIME", help=when)
-    command.add_argument("--to", type=_moment, metavar="TIME", help="the end, not included")
-
-
-def _add_classes(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--interval", choices=INTERVALS, help="of the site's calendar")
-    command.add_argument("--scheme", default=OWN, choices=[OWN, *SCHEMES], help="classes of another scheme")
-    command.add_argument("--estimate", action="store_true", help="also scaled from watched time to all of it")
-    command.add_argument("--load", action="store_true", help="also about how many tonnes, as told for the site")
-    command.add_argument("--places", action="store_true", help="lines that several devices watch as one")
-
-
-def _add_common(command: argparse.ArgumentParser) -> None:
-    _add_source(command)
-    command.add_argument("--json", action="store_true", help="one JSON object")
-
-
-def _add_source(command: argparse.ArgumentParser) -> None:
-    _add_where(command)
-    command.add_argument("--site", help="only this site")
-    command.add_argument("--device", help="only this device")
-
-
-def _add_where(command: argparse.ArgumentParser) -> None:
-    where = command.add_mutually_exclusive_group(required=True)
-    where.add_argument("--config", type=Path, help="the collector's YAML file, which names the store")
-    where.add_argument("--store", metavar="PATH|URL", help="the store itself: a file, or postgresql://...")
-
-
-def _version() -> str:
-    try:
-        return version("crossing-monitor")
-    except PackageNotFoundError:
-        return "of a source tree that is not installed"
-
-
-def _moment(text: str) -> Moment:
-    try:
-        return Moment.of(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a time such as 2026-11-22 or 2026-11-22T06:00Z") from None

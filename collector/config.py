@@ -113,7 +113,7 @@ def load(path: Path) -> Configuration:
     try:
         raw = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"configuration {path} cannot be read: {error}") from error
+        raise InputError(f"configuration {path} cannot be read: {getattr(error, 'strerror', None) or error}") from error
     except yaml.YAMLError as error:
         raise InputError(f"configuration {path} is not YAML: {' '.join(str(error).split())}") from error
     if not isinstance(raw, dict):

@@ -1,4 +1,4 @@
-"""The tables of the collector's store in PostgreSQL, version 2, in a schema of their own: `crossing`.
+"""The tables of the collector's store in PostgreSQL, version 3, in a schema of their own: `crossing`.
 
 `report` and `vehicles` are partitioned by the start of the bucket, a month each, made when first needed. A key that is
 unique over all partitions has to hold the partition's column, so the key of a report is a table of its own.
@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from collector.alerts import schema as alerts
 
-VERSION = 2
+VERSION = 3
 MONTHS_FROM = 2020
 MONTHS_UNTIL = 2100
 """Years with partitions; a report of any other time (a clock that was never set) goes to the default partition."""
@@ -107,10 +107,10 @@ CREATE TABLE rollup_vehicles (
 UPGRADES = {
     1: "ALTER TABLE device ADD COLUMN time_zone TEXT, ADD COLUMN hours_ms BIGINT, ADD COLUMN days_ms BIGINT;"
     + ROLLUPS
-    + alerts.POSTGRES
-    + "UPDATE version SET version = 2;"
+    + alerts.POSTGRES,
+    2: "".join(f"{statement};" for statement in alerts.LOOKED),
 }
-"""By the version that is found: what makes the next one of it. Reports are summed up by `Store.rebuild`."""
+"""By the version that is found: what makes this one of it. Reports are summed up by `Store.rebuild`."""
 DEFAULTS = """
 CREATE TABLE report_default PARTITION OF report DEFAULT;
 CREATE TABLE vehicles_default PARTITION OF vehicles DEFAULT;

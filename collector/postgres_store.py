@@ -172,9 +172,18 @@ class PostgresStore:
             if there:
                 found = database.execute("SELECT version FROM version").fetchall()
                 version = found[0][0] if len(found) == 1 else 0
-                while self._write and version in UPGRADES:
-                    database.execute(sql.SQL(UPGRADES[version]))
-                    version += 1
+                if self._write and version in UPGRADES:
+                    database.execute(sql.SQL(f"{UPGRADES[version]} UPDATE version SET version = {VERSION};"))
+                    version = VERSION
+                elif version in UPGRADES:
+                    raise InputError(
+                        f"store {self._name} is of version {version}; `crossing-collector run` brings it to version"
+                        f" {VERSION}"
+                    )
+                elif version > VERSION:
+                    raise InputError(
+                        f"store {self._name} is of version {version}, of a newer collector; this one reads {VERSION}"
+                    )
                 if version != VERSION:
                     raise InputError(f"store {self._name} is not a collector's store of version {VERSION}")
             elif not self._write:

@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from collector.screen import aligned
 from collector.totals import Selection, Total
 from collector.zones import ZoneState
 from edge.delivery.report import rfc3339
@@ -24,7 +25,7 @@ def as_table(totals: Sequence[Total]) -> str:
             row += [str(total.counts[label]) if label in total.counts else "-" for label in labels]
             row.append(str(sum(total.counts.values())))
         rows.append([*row, f"{100 * total.watched_share:.1f}%"])
-    return aligned(rows)
+    return aligned(rows, shared=3)
 
 
 def zones_as_table(states: Sequence[ZoneState]) -> str:
@@ -44,7 +45,7 @@ def zones_as_table(states: Sequence[ZoneState]) -> str:
             else [f"{ms / 1000:.0f} s" for ms in (said.wait_ms.p50, said.wait_ms.p90)]
         )
         rows.append([*row, *map(str, numbers), *waits, "-" if said.queue_m is None else f"{said.queue_m.end:.0f} m"])
-    return aligned(rows)
+    return aligned(rows, shared=2)
 
 
 def zones_as_json(states: Sequence[ZoneState]) -> dict[str, Any]:
@@ -62,18 +63,6 @@ def zones_as_json(states: Sequence[ZoneState]) -> dict[str, Any]:
             for state in states
         ]
     }
-
-
-def aligned(rows: Sequence[Sequence[str]], *, names: int = 4) -> str:
-    """Columns: so many of names, and then of numbers."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "\n".join(
-        "  ".join(
-            cell.ljust(width) if i < names else cell.rjust(width)
-            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
-        )
-        for row in rows
-    )
 
 
 def as_json(totals: Sequence[Total], selection: Selection) -> dict[str, Any]:

@@ -8,10 +8,13 @@ import msgspec
 
 from collector.alerts.alert import Alert, Delivery
 from collector.alerts.words import span
-from collector.show import aligned
+from collector.calendar import local
+from collector.screen import aligned, width
 from edge.delivery.report import rfc3339
 
 REASON_WIDTH = 100
+NARROW = 110
+"""A screen of fewer columns has two lines of heads per alert."""
 
 
 def alerts_as_table(found: Sequence[Alert], *, now_ms: int) -> str:
@@ -29,21 +32,28 @@ def alerts_as_table(found: Sequence[Alert], *, now_ms: int) -> str:
                 subject.site,
                 one.kind,
                 " ".join(word for word in about if word) or "-",
-                rfc3339(one.at_ms // 1_000 * 1_000),
+                local(one.at_ms, one.time_zone).isoformat(" ", "minutes"),
                 span(lasted) if lasted > 0 else "-",
                 " ".join(marks),
             ]
         )
-    heads = aligned(rows).splitlines()
-    lines = heads[:1]
-    for head, one in zip(heads[1:], found, strict=True):
+    room = width()
+    wide = REASON_WIDTH if room is None else max(40, min(REASON_WIDTH, room))
+    if room is not None and room < NARROW:
+        lines = []
+        heads = [f"{id_}  {state}  {kind} at {site}: {about}" for id_, site, kind, about, _, _, state in rows[1:]]
+        heads = [f"{head}\n    since {row[4]}, lasted {row[5]}" for head, row in zip(heads, rows[1:], strict=True)]
+    else:
+        first, *heads = aligned(rows).splitlines()
+        lines = [first]
+    for head, one in zip(heads, found, strict=True):
         lines.append(head)
         texts = [one.reason, *([f"Over: {one.ending}"] if one.ending else [])]
         if one.acknowledged is not None:
             note = f": {' '.join(one.acknowledged.note.split())}" if one.acknowledged.note else ""
             texts.append(f"Noted by {one.acknowledged.by}, {rfc3339(one.acknowledged.at_ms // 1_000 * 1_000)}{note}")
         for text in texts:
-            lines += textwrap.wrap(text, REASON_WIDTH, initial_indent="    ", subsequent_indent="      ")
+            lines += textwrap.wrap(text, wide, initial_indent="    ", subsequent_indent="      ")
     return "\n".join(lines)
 
 

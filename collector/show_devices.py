@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from collector.devices import DeviceState
-from collector.show import aligned
+from collector.screen import aligned
 from collector.store import Gap
 from edge.delivery.report import rfc3339
 
@@ -29,7 +29,7 @@ def devices_as_table(states: Sequence[DeviceState], *, now_ms: int) -> str:
                 (state.status.reason if state.status else "") or "-",
             ]
         )
-    return aligned(rows)
+    return aligned(rows, names=4, shared=1)
 
 
 def devices_as_json(states: Sequence[DeviceState], *, now_ms: int) -> dict[str, Any]:
@@ -76,7 +76,7 @@ def gaps_as_table(found: Sequence[Gap]) -> str:
                 _time(one.asked_ms) or "-",
             ]
         )
-    return aligned(rows)
+    return aligned(rows, shared=2)
 
 
 def gaps_as_json(found: Sequence[Gap]) -> dict[str, Any]:

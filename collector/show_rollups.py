@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from collector.show import aligned
+from collector.screen import aligned
 from collector.store import RollupState
 
 
@@ -12,7 +12,7 @@ def rollups_as_table(states: Sequence[RollupState]) -> str:
     rows = [["site", "device", "zone", "zone told", "state"]]
     for state in states:
         rows.append([state.site, state.device, state.time_zone or "-", state.wanted, _state(state)])
-    return aligned(rows, names=5)
+    return aligned(rows, names=5, shared=1)
 
 
 def rollups_as_json(states: Sequence[RollupState]) -> dict[str, Any]:

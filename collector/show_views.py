@@ -5,7 +5,8 @@ from typing import Any
 
 import msgspec
 
-from collector.show import BLIND, aligned
+from collector.screen import aligned
+from collector.show import BLIND
 from collector.views.records import name_of
 from collector.views.results import Axis, Balance, ClassBalance, DaySplit, Flow, Flows
 from edge.delivery.report import rfc3339
@@ -32,7 +33,7 @@ def flows_as_table(answers: Sequence[Flows], *, part: str = "") -> str:
                 tonnes = None if flow.tonnes is None else flow.tonnes[i]
                 row.append("-" if tonnes is None else f"~{tonnes:,.0f}")
             rows.append([*row, f"{100 * flow.share(i, axis):.1f}%"])
-    return aligned(rows, names=5)
+    return aligned(rows, names=5, shared=4)
 
 
 def flows_as_json(answers: Sequence[Flows]) -> list[dict[str, Any]]:
@@ -63,7 +64,7 @@ def balances_as_table(balances: Sequence[Balance]) -> str:
         names = [one.site, one.device or "-", one.line]
         for label, of_class in [*one.classes.items(), ("all", one.all)]:
             rows.append([*names, label, *_balance(of_class), f"{100 * share:.1f}%"])
-    return aligned(rows)
+    return aligned(rows, shared=3)
 
 
 def balances_as_json(balances: Sequence[Balance]) -> list[dict[str, Any]]:

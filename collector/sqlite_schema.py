@@ -1,9 +1,9 @@
-"""The tables of the collector's store in SQLite, version 3, and how an older store becomes one."""
+"""The tables of the collector's store in SQLite, version 4, and how an older store becomes one."""
 
 from collector.alerts import schema as alerts
 
 APPLICATION_ID = 0x43524F53  # "CROS", in the header of the file
-VERSION = 3
+VERSION = 4
 _ROLLUPS = (  # level 1: hours, 2: days; layout_id 0: blind
     """CREATE TABLE rollup_watched (
       level INTEGER NOT NULL, device_id INTEGER NOT NULL REFERENCES device,
@@ -24,10 +24,10 @@ UPGRADES = {
         "ALTER TABLE device ADD COLUMN days_ms INTEGER",
         *_ROLLUPS,
         *alerts.SQLITE,
-        "PRAGMA user_version = 3",
-    )
+    ),
+    3: alerts.LOOKED,
 }
-"""By the version that is found: what makes the next one of it. Reports are summed up by `Store.rebuild`."""
+"""By the version that is found: what makes this one of it. Reports are summed up by `Store.rebuild`."""
 STATEMENTS = (
     f"PRAGMA application_id = {APPLICATION_ID}",
     f"PRAGMA user_version = {VERSION}",

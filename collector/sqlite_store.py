@@ -154,6 +154,10 @@ class SqliteStore:
             raise InputError(
                 f"store {self.path} is of version {version}; `crossing-collector run` brings it to version {VERSION}"
             )
+        if application == APPLICATION_ID and version > VERSION:
+            raise InputError(
+                f"store {self.path} is of version {version}, of a newer collector; this one reads {VERSION}"
+            )
         if tables and not known:
             raise InputError(f"store {self.path} is not a collector's store of version {VERSION}")
         if write:
@@ -164,12 +168,11 @@ class SqliteStore:
                 for statement in STATEMENTS:
                     self._database.execute(statement)
                 self._database.execute("COMMIT")
-            while tables and version < VERSION:
+            elif version != VERSION:
                 self._database.execute("BEGIN IMMEDIATE")
-                for statement in UPGRADES[version]:
+                for statement in (*UPGRADES[version], f"PRAGMA user_version = {VERSION}"):
                     self._database.execute(statement)
                 self._database.execute("COMMIT")
-                version += 1
         elif not tables:
             raise InputError(f"store {self.path} is empty")
 
@@ -180,7 +183,10 @@ class SqliteStore:
         except _UNSTORABLE as error:
             raise UnstorableError(f"store {self.path} cannot be used: {error}") from error
         except sqlite3.Error as error:
-            if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_INTERRUPT:
+            code = getattr(error, "sqlite_errorcode", None)
+            if code == sqlite3.SQLITE_NOTADB:
+                raise InputError(f"store {self.path} is not a collector's store, nor any SQLite file") from error
+            if code == sqlite3.SQLITE_INTERRUPT:
                 raise TooLongError(TOO_LONG) from error
             raise CollectorError(f"store {self.path} cannot be used: {error}") from error
 

@@ -1,21 +1,30 @@
 """The command `crossing-collector token`: who may use the API and the dashboard."""
 
 import argparse
+import json
 import re
 import sys
 from pathlib import Path
+from typing import Any
 
-from collector.api.tokens import LINK_MINUTES, SCOPES, TokenBook
+from collector.api.tokens import LINK_MINUTES, SCOPES, Token, TokenBook
 from collector.clock import SystemClock
 from collector.config import load
 from collector.errors import InputError
-from collector.show import aligned
+from collector.screen import aligned
 from edge.delivery.report import NAME, NAME_RULE, rfc3339
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """What it takes."""
-    tokens = commands.add_parser("token", help="who may use the API and the dashboard")
+    tokens = commands.add_parser(
+        "token",
+        help="who may use the API and the dashboard",
+        description="Who may use the API and the dashboard. A token is printed once, and only its digest is kept.",
+        epilog="for example:\n  crossing-collector token add wall --scope read --config collector.yaml\n"
+        "  crossing-collector token link wall --config collector.yaml",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     actions = tokens.add_subparsers(dest="action", required=True, metavar="ACTION")
     add = actions.add_parser("add", help="make a token, and print it once")
     add.add_argument("--scope", action="append", choices=SCOPES, help="what it allows; again for more; default: read")
@@ -26,6 +35,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         action.add_argument("name", metavar="NAME", type=_name, help="what the token is called")
     for action in (add, link, remove, show):
         action.add_argument("--config", type=Path, required=True, help="the collector's YAML file")
+    show.add_argument("--json", action="store_true", help="one JSON object")
 
 
 def token(arguments: argparse.Namespace) -> None:
@@ -37,6 +47,9 @@ def token(arguments: argparse.Namespace) -> None:
     book = TokenBook(http.tokens_file)
     now_ms = SystemClock().real_ms()
     if arguments.action == "list":
+        if arguments.json:
+            print(json.dumps({"tokens": [_as_json(token) for token in book.tokens()]}, sort_keys=True))
+            return
         rows = [["name", "scopes", "since"]]
         rows += [[token.name, ", ".join(token.scopes), rfc3339(token.created_ms)] for token in book.tokens()]
         print(aligned(rows) if len(rows) > 1 else "no tokens yet")
@@ -50,6 +63,10 @@ def token(arguments: argparse.Namespace) -> None:
     else:
         print(book.add(arguments.name, arguments.scope or ["read"], now_ms=now_ms))
         print("keep it: it is not shown again, and only what it is known by is stored", file=sys.stderr)
+
+
+def _as_json(token: Token) -> dict[str, Any]:
+    return {"name": token.name, "scopes": list(token.scopes), "since": rfc3339(token.created_ms)}
 
 
 def _name(text: str) -> str:

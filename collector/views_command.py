@@ -12,7 +12,7 @@ from typing import IO, Any
 import msgspec
 
 from collector import export
-from collector.calendar import Interval
+from collector.calendar import STEPS_MS, Interval
 from collector.clock import SystemClock
 from collector.errors import CollectorError, InputError
 from collector.moments import Moment
@@ -26,7 +26,7 @@ from collector.show_views import (
     split_as_table,
 )
 from collector.sites import NOWHERE
-from collector.store import Reading, Store
+from collector.store import CHOSEN, Reading, Store
 from collector.totals import Selection, Total, totals
 from collector.views.axis import axis
 from collector.views.balance import balance
@@ -71,7 +71,7 @@ def show_balance(store: Store, sites: Sites, given: argparse.Namespace) -> None:
     found = []
     with store.reading() as reading:
         for site in sites_of(reading, _scope(given)):
-            span = _span(reading, site, sites, given)
+            span = span_of(reading, site, sites, given)
             if span is not None:
                 found += [
                     one
@@ -170,16 +170,32 @@ def _axes(
     reading: Reading, sites: Sites, given: argparse.Namespace, interval: Interval | None
 ) -> Iterator[tuple[str, Axis]]:
     """The sites in question, each with its intervals; what is still to come is held against nobody."""
+    _check_interval(reading, _scope(given), interval)
     now_ms = SystemClock().real_ms()
     for site in sites_of(reading, _scope(given)):
-        span = _span(reading, site, sites, given)
+        span = span_of(reading, site, sites, given)
         if span is not None:
             reported = extent(reading, Scope(site=site)) or span
             zone = time_zone_of(reading, site, sites)
             yield site, axis(interval, zone, *span, now_ms=max(now_ms, reported[1]))
 
 
-def _span(reading: Reading, site: str, sites: Sites, given: argparse.Namespace) -> tuple[int, int] | None:
+def _check_interval(reading: Reading, scope: Scope, interval: Interval | None) -> None:
+    """InputError for one that is shorter than reports: most of them would look as if nobody had watched."""
+    if (step_ms := STEPS_MS.get(interval or "")) is None:
+        return
+    rows = reading.rows(
+        f"SELECT site, device, newest_width_ms FROM device WHERE {CHOSEN} AND newest_width_ms > :step"
+        " ORDER BY newest_width_ms DESC LIMIT 1",
+        {"site": scope.site, "device": scope.device, "step": step_ms},
+    )
+    for site, device, width_ms in rows:
+        raise InputError(
+            f"--interval {interval} is shorter than the reports of {site}/{device}, of {width_ms / 60_000:g} min each"
+        )
+
+
+def span_of(reading: Reading, site: str, sites: Sites, given: argparse.Namespace) -> tuple[int, int] | None:
     """As asked for, and where an end is open as far as reports go; None where there are none."""
     from_ms, to_ms = _moments(given, time_zone_of(reading, site, sites))
     if from_ms is None or to_ms is None:

@@ -1,10 +1,11 @@
-"""The topics on which a device speaks and listens, with the struct that goes over each and an example of it."""
+"""The topics of the wire contract, with the struct that goes over each and an example of it."""
 
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
+from collector.alerts.site_alert import QOS, ReportSpan, SiteAlert, encode_site_alert, site_alert_topic
 from edge.delivery.report import (
     Health,
     Level,
@@ -16,13 +17,14 @@ from edge.delivery.report import (
     Waits,
     ZoneReport,
     encode,
+    topic_of,
 )
 from edge.delivery.status import Alert, DeviceHealth, Info, LineInfo, Live, Passage, Status, Total, encode_self
 
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """One topic of a device, and the struct that is said on it."""
+    """One topic, and the struct that is said on it."""
 
     name: str
     says: type[msgspec.Struct]
@@ -33,12 +35,21 @@ class Channel:
     """The device hears it; else it says it."""
     service: bool = False
     """Only a live service says or hears it, and no replay."""
+    of_site: bool = False
+    """The collector says it of a site; else it is a topic of a device."""
     qos: int = 1
 
     @property
     def key(self) -> str:
         """Its name in documents and of its schema file."""
         return self.name.replace("/", "-")
+
+    @property
+    def topic(self) -> str:
+        """With {root}, {site} and {device} for what differs."""
+        if self.of_site:
+            return site_alert_topic("{site}", root="{root}")
+        return topic_of("{site}", "{device}", self.name, root="{root}")
 
 
 _COUNTS = {"deck": {"outbound": {"car": 3, "truck": 7}, "return": {"car": 1, "truck": 0}}}
@@ -238,12 +249,44 @@ CHANNELS = (
         "What became of a command, by its id.",
         Response(id="gap-7", verb="resend", ok=True, journal=_JOURNAL, resent=51),
     ),
+    Channel(
+        "site-alert",
+        SiteAlert,
+        "News of a site, from the collector: something unusual began, or is over, or was not told one by one.",
+        SiteAlert(
+            id="12",
+            event="opened",
+            at="2026-11-22T06:02:00Z",
+            site="friendship-bridge",
+            text="The first bus since 2022-10-30 16:12, outbound over deck (mast-1) at 2026-11-22 14:00: 1484 days"
+            " without one, 97% of them watched.",
+            alert=7,
+            kind="first",
+            label="bus",
+            since="2026-11-22T06:00:00Z",
+            until="2026-11-22T06:00:00Z",
+            figures={
+                "without_ms": 128_209_680_000,
+                "watched_share": 0.97,
+                "line": "deck",
+                "direction": "outbound",
+                "time_zone": "Asia/Shanghai",
+            },
+            evidence=[ReportSpan(device="mast-1", run=_RUN, first=1, last=1)],
+            picture=True,
+        ),
+        service=True,
+        of_site=True,
+        qos=QOS,
+    ),
 )
 
 
 def payload_of(channel: Channel) -> bytes:
     """The example of a channel as it goes over the wire."""
     said: Any = channel.example
+    if isinstance(said, SiteAlert):
+        return encode_site_alert(said)
     return (
         encode(said)
         if isinstance(said, Report | Resend | Response | PlainCommand | StripCommand)

@@ -16,12 +16,12 @@ import msgspec
 import yaml
 
 from deploy.channels import CHANNELS, Channel, payload_of
-from edge.delivery.report import NAME_RULE, ROOT, SCHEMA, Report, topic_of
+from edge.delivery.report import NAME_RULE, ROOT, SCHEMA, Report
 
 FOLDER = Path(__file__).resolve().parent.parent / "docs" / "wire"
 FORMAT = "application/schema+json;version=draft-2020-12"
 TIME = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{3})?Z$"
-TIMES = ("start", "since", "as_of", "at")
+TIMES = ("start", "since", "as_of", "at", "from", "until")
 """Fields that hold an RFC 3339 time in UTC; their type says only that they are text."""
 
 
@@ -49,17 +49,18 @@ def schema_of(channel: Channel) -> dict[str, Any]:
 
 
 def asyncapi() -> dict[str, Any]:
-    """The AsyncAPI 3.0 document, from the point of view of a device."""
+    """The AsyncAPI 3.0 document: devices speak in it, and the collector of a site."""
     return {
         "asyncapi": "3.0.0",
         "id": f"urn:crossing-monitor:wire:{SCHEMA}",
         "info": {
-            "title": "Crossing monitor: what a device says and hears",
+            "title": "Crossing monitor: what devices say and hear, and what the collector says of a site",
             "version": str(SCHEMA),
             "description": (
                 "A device counts the vehicles that cross its lines and says so over MQTT 5. Fields may be added, and "
                 "a reader passes over those that it does not know; nothing changes its meaning under the same schema. "
-                "Delivery is at least once: a report is known by (site, device, run, seq)."
+                "Delivery is at least once: a report is known by (site, device, run, seq). The collector says what is "
+                "unusual at a site on one topic more."
             ),
             "license": {"name": "Apache-2.0"},
         },
@@ -119,11 +120,12 @@ def _report_rules() -> Sequence[Mapping[str, Any]]:
 
 
 def _channel(channel: Channel) -> dict[str, Any]:
+    names = [name for name in ("root", "site", "device") if f"{{{name}}}" in channel.topic]
     return {
-        "address": topic_of("{site}", "{device}", channel.name, root="{root}"),
+        "address": channel.topic,
         "description": channel.what,
         "messages": {channel.key: {"$ref": f"#/components/messages/{channel.key}"}},
-        "parameters": {name: {"$ref": f"#/components/parameters/{name}"} for name in ("root", "site", "device")},
+        "parameters": {name: {"$ref": f"#/components/parameters/{name}"} for name in names},
     }
 
 
@@ -136,6 +138,7 @@ def _operation(channel: Channel) -> dict[str, Any]:
         "action": "receive" if channel.heard else "send",
         "channel": {"$ref": f"#/channels/{channel.key}"},
         "messages": [{"$ref": f"#/channels/{channel.key}/messages/{channel.key}"}],
+        **({"description": "The collector says it, and no device."} if channel.of_site else {}),
         "bindings": {"mqtt": {"qos": channel.qos, "retain": channel.retained, "bindingVersion": "0.2.0"}},
     }
     if channel.heard:

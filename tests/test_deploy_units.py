@@ -36,6 +36,28 @@ def test_the_processor_stays_visible_and_telemetry_off() -> None:
     assert "\nEnvironment=ORT_DISABLE_TELEMETRY=1\n" in text
 
 
+@pytest.mark.parametrize(
+    ("unit", "folder"), [("crossing-edge", "crossing"), ("crossing-collector", "crossing-collector")]
+)
+def test_every_credential_has_a_file_for_root_alone_and_is_explained(unit: str, folder: str) -> None:
+    """A unit whose credential is missing does not start, so an empty file is made for each."""
+    text = (DEPLOY / f"systemd/{unit}.service").read_text(encoding="utf-8")
+    named = re.findall(rf"^LoadCredential=([a-z-]+):/etc/{folder}/\1$", text, re.MULTILINE)
+    assert named
+    assert text.count("LoadCredential=") == len(named)
+    made = (DEPLOY / "systemd/tmpfiles.conf").read_text(encoding="utf-8")
+    assert re.findall(rf"^f /etc/{folder}/(\S+) +0600 root root -$", made, re.MULTILINE) == named
+    page = (DEPLOY / "README.md").read_text(encoding="utf-8")
+    assert all(f"`{name}`" in page or f"/etc/{folder}/{name}`" in page for name in named)
+
+
+def test_the_collectors_example_finds_its_credentials() -> None:
+    unit = (DEPLOY / "systemd/crossing-collector.service").read_text(encoding="utf-8")
+    example = (DEPLOY / "collector.example.yaml").read_text(encoding="utf-8")
+    found = re.findall(r": /run/credentials/crossing-collector\.service/(\S+)$", example, re.MULTILINE)
+    assert sorted(found) == sorted(re.findall(r"^LoadCredential=([a-z-]+):", unit, re.MULTILINE))
+
+
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.name)
 def test_scripts_are_clean(script: Path) -> None:
     if shutil.which("shellcheck") is None:

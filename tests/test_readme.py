@@ -9,7 +9,7 @@ import msgspec
 import pytest
 import yaml
 
-from collector import cli as collector_cli
+from collector import arguments as collector_arguments
 from collector import config as collector_config
 from edge import cli as edge_cli
 from edge.config import Config, Zone, parse_config
@@ -18,7 +18,7 @@ from edge.evaluate import Truth
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-PARSERS = {"crossing-edge": edge_cli._parser(), "crossing-collector": collector_cli._parser()}
+PARSERS = {"crossing-edge": edge_cli._parser(), "crossing-collector": collector_arguments.parser()}
 EVERYWHERE = {"-h", "--help", "--version"}
 
 

@@ -25,7 +25,7 @@ NEWS = ("first", "resumption")
 Fate = Literal["told", "suppressed", "late", "withdrawn"]
 EVIDENCE_MAX = 20
 """Ranges of reports that an alert names."""
-Figures = dict[str, float | int | str | None]
+Figures = dict[str, float | int | bool | str | None]
 
 
 class Subject(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,7 +77,7 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
     ending: str
     """One sentence that says why it is over; empty while it is not."""
     figures: Figures
-    """What the sentence is made of, by name; the unit ends the name."""
+    """What the sentence is made of, by name; the unit ends the name. `time_zone`: of the times in it."""
     evidence: tuple[Evidence, ...]
     """The reports, by device, run and seq."""
     times: int
@@ -85,6 +85,11 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
     fate: Fate
     acknowledged: Acknowledgement | None
     has_picture: bool
+
+    @property
+    def time_zone(self) -> str:
+        """Of the times in its sentences."""
+        return str(self.figures.get("time_zone") or "UTC")
 
     @property
     def open(self) -> bool:

@@ -3,6 +3,9 @@
 A place has a usual imbalance (another way home, a direction that is counted worse), so the share r = (out - back) /
 (out + back) of the last days is held against the median of the same in past weeks. s² = 4 / (out + back) + max(1.4826
 MAD, 0.02)²: vehicles come in groups, so the share scatters more than that of coins would.
+
+Both must have been watched for most of the time that is usual there: a camera that sees nothing at night is judged by
+what it sees by day, against the same of past weeks.
 """
 
 from statistics import median
@@ -14,6 +17,8 @@ from collector.alerts.flow_rules import MAD_TO_SIGMA
 from collector.alerts.words import DAY_MS, hours, many, number, percent
 
 SPREAD_MIN = 0.02
+WATCHED_MIN = 0.25
+"""Of the days; a place that is watched for less tells too little of its balance."""
 WEEK = 7
 
 
@@ -33,6 +38,8 @@ class BalanceState(msgspec.Struct, kw_only=True):
     days: list[Day] = []
     ratios: list[float | None] = []
     """Per day, the newest last."""
+    shares: list[float] = []
+    """How much was watched of the days behind each."""
     on: bool = False
     since_ms: int = 0
 
@@ -44,12 +51,14 @@ def judge(state: BalanceState, day: Day, about: About) -> list[Finding]:
     watched = [one for one in state.days if one.out is not None and one.back is not None]
     out, back = sum(one.out or 0 for one in watched), sum(one.back or 0 for one in watched)
     share = sum(min(1.0, one.share) for one in watched) / rule.days
-    ratio = None
-    if share >= rules.history.watched_share_min and out + back > 0:
-        ratio = (out - back) / (out + back)
-    usual = [one for one in state.ratios[-WEEK::-WEEK] if one is not None][: rules.history.weeks]
-    state.ratios = [*state.ratios, ratio][-WEEK * (rules.history.weeks + 1) :]
-    if not rule.enabled or ratio is None or len(usual) < rules.history.weeks_min:
+    ratio = (out - back) / (out + back) if share >= WATCHED_MIN and out + back > 0 else None
+    weeks, past = rules.history.weeks, zip(state.ratios[-WEEK::-WEEK], state.shares[-WEEK::-WEEK], strict=False)
+    before = [(one, watched) for one, watched in past if one is not None][:weeks]
+    enough = rules.history.watched_share_min * median([watched for _, watched in before] or [1.0])
+    usual = [one for one, watched in before if watched >= enough]
+    state.ratios = [*state.ratios, ratio][-WEEK * (weeks + 1) :]
+    state.shares = [*state.shares, share][-WEEK * (weeks + 1) :]
+    if not rule.enabled or ratio is None or share < enough or len(usual) < rules.history.weeks_min:
         return []
     middle = median(usual)
     mad = median(abs(one - middle) for one in usual)

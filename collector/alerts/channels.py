@@ -16,8 +16,9 @@ from typing import Any, Protocol
 import msgspec
 
 from collector.alerts.alert import Alert
+from collector.alerts.site_alert import Event, ReportSpan, SiteAlert, encode_site_alert, site_alert_topic
 from collector.errors import InputError
-from edge.delivery.report import NAME, NAME_RULE, ROOT, SCHEMA, rfc3339
+from edge.delivery.report import NAME, NAME_RULE, ROOT, rfc3339
 
 _LOG = logging.getLogger(__name__)
 MQTT = "mqtt"
@@ -32,8 +33,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
 
     id: str
     site: str
-    event: str
-    """`opened`, `closed` or `digest`."""
+    event: Event
     text: str
     at_ms: int
     """When it was written."""
@@ -47,6 +47,14 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
             return f"{self.site}: more alerts"
         over = " is over" if self.event == "closed" else ""
         return f"{self.site}: {self.alert.kind} {self._what()}".rstrip() + over
+
+    @property
+    def body(self) -> str:
+        """The sentence, by which number the alert is found and acknowledged, and in which zone its times are."""
+        if self.alert is None:
+            return self.text
+        kept = ", with a picture" if self.alert.has_picture else ""
+        return f"{self.text}\n\nAlert {self.alert.id}{kept}. Times are those of {self.alert.time_zone}."
 
     def _what(self) -> str:
         assert self.alert is not None, "there is one"
@@ -74,7 +82,7 @@ class Mqtt:
 
     def send(self, message: Message) -> str:
         """Through the collector's own connection: the broker knows one per user."""
-        said = self._say(alert_topic(message.site, root=self._root), encode_message(message))
+        said = self._say(site_alert_topic(message.site, root=self._root), encode_site_alert(site_alert_of(message)))
         try:
             return said.result(BROKER_WAIT_S)
         except Late:
@@ -93,7 +101,7 @@ class Apprise:
     def send(self, message: Message) -> str:
         """Title, text, and the picture where it may go along."""
         kind = "success" if message.event == "closed" else "info" if message.alert is None else "warning"
-        words = {"body": message.text, "title": message.title, "notify_type": kind}
+        words = {"body": message.body, "title": message.title, "notify_type": kind}
         try:
             if message.jpeg is not None and self._pictures and message.event == "opened":
                 with tempfile.TemporaryDirectory(prefix="crossing-alert-") as folder:
@@ -107,41 +115,29 @@ class Apprise:
         return "" if taken else "it was not taken"
 
 
-def alert_topic(site: str, *, root: str = ROOT) -> str:
-    """Where the collector tells of a site; no device has this topic, which is a level shorter."""
-    return f"{root}/v{SCHEMA}/{site}/alert"
-
-
-def encode_message(message: Message) -> bytes:
-    """JSON with sorted keys: what a program needs, and the sentence for people. No picture."""
-    alert = message.alert
-    said: dict[str, Any] = {
-        "schema": SCHEMA,
-        "id": message.id,
-        "event": message.event,
-        "at": rfc3339(message.at_ms),
-        "site": message.site,
-        "text": message.text,
-    }
-    if alert is not None:
-        subject = alert.subject
-        said |= {
-            "alert": alert.id,
-            "kind": alert.kind,
-            "device": subject.device,
-            "line": subject.line,
-            "direction": subject.direction,
-            "class": subject.label,
-            "zone": subject.zone,
-            "from": rfc3339(alert.at_ms),
-            "until": None if alert.until_ms is None else rfc3339(alert.until_ms),
-            "figures": alert.figures,
-            "evidence": [
-                {"device": one.device, "run": one.run, "first": one.first, "last": one.last} for one in alert.evidence
-            ],
-            "picture": alert.has_picture,
-        }
-    return msgspec.json.encode(said, order="sorted")
+def site_alert_of(message: Message) -> SiteAlert:
+    """What a program needs, and the sentence for people. No picture."""
+    said = SiteAlert(
+        id=message.id, event=message.event, at=rfc3339(message.at_ms), site=message.site, text=message.text
+    )
+    if (alert := message.alert) is None:
+        return said
+    subject = alert.subject
+    return msgspec.structs.replace(
+        said,
+        alert=alert.id,
+        kind=alert.kind,
+        device=subject.device,
+        line=subject.line,
+        direction=subject.direction,
+        label=subject.label,
+        zone=subject.zone,
+        since=rfc3339(alert.at_ms),
+        until=None if alert.until_ms is None else rfc3339(alert.until_ms),
+        figures=alert.figures,
+        evidence=[ReportSpan(device=one.device, run=one.run, first=one.first, last=one.last) for one in alert.evidence],
+        picture=alert.has_picture,
+    )
 
 
 def read_urls(path: Path) -> dict[str, str]:
@@ -172,7 +168,13 @@ def read_urls(path: Path) -> dict[str, str]:
 
 
 def apprise_channels(path: Path, *, pictures: bool) -> list[Channel]:
-    """The channels of a file. InputError where Apprise is not installed, or does not know a URL."""
+    """The channels of a file; one without any asks for no Apprise.
+
+    InputError where Apprise is needed and not installed, or does not know a URL.
+    """
+    urls = read_urls(path)
+    if not urls:
+        return []
     try:
         import apprise  # noqa: PLC0415  # an extra that few need
     except ModuleNotFoundError as error:
@@ -182,7 +184,7 @@ def apprise_channels(path: Path, *, pictures: bool) -> list[Channel]:
     theirs.addHandler(logging.NullHandler())
     theirs.propagate = False  # it names addresses, and sometimes more
     found: list[Channel] = []
-    for name, url in read_urls(path).items():
+    for name, url in urls.items():
         service = apprise.Apprise()
         if not service.add(url):
             raise InputError(f"alerts.tell.urls_file {path}: the URL of {name} is none that Apprise knows")

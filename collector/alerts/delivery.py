@@ -1,14 +1,17 @@
 """Messages from the store into the channels: each tried again, later each time, and given up at last.
 
 Before a message goes out it is noted as `sending`. Who dies in the middle leaves it so: nobody knows whether it
-arrived, it is not said again, and the list says `unsure`. A channel that fails holds up its own messages only.
+arrived, it is not said again, and the list says `unsure`. A channel that fails holds up its own messages only; when it
+works again, what waited goes out no faster than the messages about a site may come in an hour.
 """
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from collector.alerts.book import COLUMNS, alert_of
 from collector.alerts.channels import Channel, Message
+from collector.alerts.settings import MESSAGES_PER_HOUR
+from collector.alerts.words import HOUR_MS
 from collector.store import Store
 from collector.tables import Tables
 
@@ -25,8 +28,17 @@ ERROR_CHARACTERS_MAX = 200
 class Postman:
     """Delivers what `store` holds; owned by the thread that owns the store."""
 
-    def __init__(self, store: Store, channels: Sequence[Channel]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        channels: Sequence[Channel],
+        *,
+        per_hour: Callable[[str], int] = lambda _: MESSAGES_PER_HOUR,
+        stopping: Callable[[], bool] = lambda: False,
+    ) -> None:
         self._store = store
+        self._per_hour = per_hour
+        self._stopping = stopping
         self._channels: Mapping[str, Channel] = {channel.name: channel for channel in channels}
         self._failing: set[str] = set()
 
@@ -43,18 +55,14 @@ class Postman:
     def deliver(self, now_ms: int) -> int:
         """One round of what is due; how many were taken. CollectorError where the store fails."""
         with self._store.writing() as tables:
-            due = tables.rows(
-                "SELECT telling_id, channel, attempts FROM delivery WHERE state = 'waiting'"
-                " AND (due_ms <= ? OR due_ms > ?) ORDER BY telling_id, channel LIMIT ?",
-                (now_ms, now_ms + 2 * WAIT_MS_MAX, 10 * ROUND_MAX),
-            )
+            due = self._due(tables, now_ms)
         sent = tried = 0
         failed: set[str] = set()
         for telling_id, name, attempts in due:
             if name in failed:
                 continue
             tried += 1
-            if tried > ROUND_MAX:
+            if tried > ROUND_MAX or self._stopping():
                 break
             error = self._one(telling_id, name, now_ms)
             if error:
@@ -63,6 +71,28 @@ class Postman:
                 _note(tables, (telling_id, name), attempts + 1, error, now_ms)
             sent += not error
         return sent
+
+    def _due(self, tables: Tables, now_ms: int) -> list[tuple[int, str, int]]:
+        """Telling, channel and attempts, the oldest first: of a site in a channel as many as may go out by now."""
+        joined = "FROM delivery JOIN telling ON telling.id = telling_id WHERE"
+        of_hour = tables.rows(  # what was sent is due when it was sent, and that has an index
+            f"SELECT site, channel, count(*) {joined} state = 'sent' AND due_ms > ? AND due_ms <= ?"
+            " GROUP BY site, channel",
+            (now_ms - HOUR_MS, now_ms),
+        )
+        sent = {(site, channel): int(number) for site, channel, number in of_hour}
+        waiting = "state = 'waiting' AND (due_ms <= ? OR due_ms > ?)"
+        when = (now_ms, now_ms + 2 * WAIT_MS_MAX)
+        found: list[tuple[int, str, int]] = []
+        for site, channel in tables.rows(f"SELECT DISTINCT site, channel {joined} {waiting}", when):
+            room = min(ROUND_MAX, self._per_hour(site) - sent.get((site, channel), 0))
+            if room > 0:
+                query = (
+                    f"SELECT telling_id, channel, attempts {joined} {waiting} AND site = ? AND channel = ?"
+                    " ORDER BY telling_id LIMIT ?"
+                )
+                found += [(row[0], row[1], row[2]) for row in tables.rows(query, (*when, site, channel, room))]
+        return sorted(found)
 
     def _one(self, telling_id: int, name: str, now_ms: int) -> str:
         channel = self._channels.get(name)

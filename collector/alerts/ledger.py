@@ -29,6 +29,7 @@ ALERTS_MAX = 10_000
 PICTURES_MAX = 1_000
 """Kept with the alerts of one site."""
 TELLINGS_DAYS = 90
+SILENCE_HOURS = 7 * 24
 _ENCODE = msgspec.json.Encoder(order="sorted").encode
 
 
@@ -185,8 +186,13 @@ class Ledger:
             self._tell(alert_id, "opened", finding.reason, fate)
 
     def _still_so(self, finding: Finding) -> bool:
-        """What lasts is news for as long as its evidence is fresh, however long ago it began."""
-        return finding.kind not in NEWS and finding.to_ms >= self._now_ms - self._rules.news_hours * HOUR_MS
+        """What lasts is news for as long as its evidence is fresh, however long ago it began.
+
+        Silence leaves no evidence. It is news of a device that was heard within the days for which a broker keeps what
+        we missed, so one that died while we were away is told, and one that was taken down long ago is not.
+        """
+        hours = SILENCE_HOURS if finding.kind == "silent" else self._rules.news_hours
+        return finding.kind not in NEWS and finding.to_ms >= self._now_ms - hours * HOUR_MS
 
     def _close(self, finding: Finding) -> None:
         known = self._last(finding.kind, finding.subject)

@@ -12,8 +12,10 @@ _TABLES = (
       line TEXT NOT NULL, direction TEXT NOT NULL, class TEXT NOT NULL,
       before_ms {big}, reason TEXT NOT NULL, received_ms {big} NOT NULL,
       jpeg {bytes},
+      looked INT NOT NULL,          -- 1: the rules have looked at it
       UNIQUE (device_id, run, at_ms, kind, line, direction, class)
     )""",
+    "CREATE INDEX device_alert_new ON device_alert (device_id) WHERE looked = 0",
     """CREATE TABLE alert (
       id {key},
       site TEXT NOT NULL, kind TEXT NOT NULL, subject TEXT NOT NULL,
@@ -61,6 +63,11 @@ _TABLES = (
     )""",
     "CREATE INDEX delivery_due ON delivery (state, due_ms)",
 )
+LOOKED = (
+    "ALTER TABLE device_alert ADD COLUMN looked INT NOT NULL DEFAULT 1",
+    "CREATE INDEX device_alert_new ON device_alert (device_id) WHERE looked = 0",
+)
+"""What a store lacks in which they were looked at by their ids."""
 TABLES = ("delivery", "telling", "alert_picture", "alert_state", "alert", "device_alert")
 """Their names, those that refer to others first."""
 SQLITE = tuple(table.format(key="INTEGER PRIMARY KEY", big="INTEGER", bytes="BLOB") for table in _TABLES)

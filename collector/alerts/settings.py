@@ -8,6 +8,7 @@ import msgspec
 
 from edge.delivery.report import Name, Word
 
+MESSAGES_PER_HOUR = 6
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 Days = Annotated[int, msgspec.Meta(ge=1, le=3_650)]
 Hours = Annotated[int, msgspec.Meta(ge=1, le=168)]
@@ -157,7 +158,7 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """What was so longer ago, when its reports came, is noted and not told."""
     again_hours: Hours = 24
     """What comes again within so long after it was over is the same alert, and is not told again."""
-    messages_per_hour: Annotated[int, msgspec.Meta(ge=1, le=1_000)] = 6
+    messages_per_hour: Annotated[int, msgspec.Meta(ge=1, le=1_000)] = MESSAGES_PER_HOUR
     """About one site, in any hour; what goes beyond is counted in one of them."""
 
 
@@ -167,7 +168,10 @@ class Tell(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     mqtt: bool = True
     """On `<root>/v1/<site>/alert`."""
     urls_file: Path | None = None
-    """Lines of `name = URL`, as Apprise takes them (webhook, e-mail and others). They hold secrets: mode 0600."""
+    """Lines of `name = URL`, as Apprise takes them (webhook, e-mail and others).
+
+    They hold secrets: a credential of the unit, or mode 0640.
+    """
     pictures: bool = False
     """Whether pictures of alerts are sent along with e-mails and the like."""
     endings: bool = True

@@ -84,7 +84,12 @@ class AlertThread:
             listening=self._listening,
             channels=[channel.name for channel in self._channels],
         )
-        postman = Postman(store, self._channels)
+        postman = Postman(
+            store,
+            self._channels,
+            per_hour=lambda site: self._settings.rules_of(site).messages_per_hour,
+            stopping=self._stopping.is_set,
+        )
         recovered = False
         while not self._stopping.wait(self._look_every_s):
             if watch.look(self._clock.real_ms()):

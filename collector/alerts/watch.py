@@ -7,22 +7,24 @@ holds a lease.
 """
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 import msgspec
 
-from collector.alerts import device_rules, first_rule, observe, post, queue_rule
-from collector.alerts.alert import KINDS, Subject
+from collector.alerts import device_rules, observe, post, queue_rule, site_rule
+from collector.alerts.alert import KINDS, Kind, Subject
 from collector.alerts.device_rules import DeviceMemory
 from collector.alerts.finding import About, Finding
+from collector.alerts.firsts import BACK_MS, Firsts, SiteState
 from collector.alerts.ledger import Found, Ledger
 from collector.alerts.observe import DeviceRow, Sites
 from collector.alerts.post import PostState
 from collector.alerts.queue_rule import QueueState
 from collector.alerts.settings import Alerts, Rules
-from collector.alerts.words import DAY_MS, HOUR_MS, moment, way
-from collector.calls import Call, calls, picture_of_call
+from collector.alerts.site_rule import Fares, SiteMemory
+from collector.alerts.words import DAY_MS, HOUR_MS
+from collector.calls import note_looked
 from collector.sites import NOWHERE
 from collector.store import Reading, Store
 from collector.tables import Tables
@@ -33,35 +35,9 @@ from collector.views.results import Evidence, Scope
 _LOG = logging.getLogger(__name__)
 LEASE_MS = 180_000
 """A collector that has not looked for as long has lost its turn."""
-BACK_MS = 48 * HOUR_MS
-"""Where nothing was judged yet, it begins as long ago."""
-LOOK_BACK_MS = 7 * DAY_MS
-"""For as long reports that come late may still show that a first vehicle was not the first."""
-STEPS_MAX = 200
-CALLS_MAX = 100
 EVIDENCE_MS_MAX = DAY_MS
 PRUNE_EVERY_MS = 24 * HOUR_MS
 _State = TypeVar("_State", bound=msgspec.Struct)
-
-
-class First(msgspec.Struct, frozen=True, array_like=True):
-    """One that was told."""
-
-    label: str
-    before_ms: int | None
-    at_ms: int
-
-
-class SiteState(msgspec.Struct, kw_only=True):
-    """What is remembered of a site as a whole."""
-
-    seen_ms: dict[str, int] = {}
-    """By class: the last bucket with one."""
-    firsts: list[First] = []
-    begun_ms: int | None = None
-    call_id: int = 0
-    """The last alert of a device that was looked at."""
-    pruned_ms: int = 0
 
 
 class ZoneStates(msgspec.Struct, kw_only=True):
@@ -101,7 +77,7 @@ class Watch:
     def look(self, now_ms: int) -> bool:
         """One round; false where it is another collector's turn. CollectorError where the store fails."""
         with self._store.writing() as tables:
-            if not take_lease(tables, self._holder, now_ms):
+            if not take_lease(tables, self._holder, now_ms, listens=self._listening() is not None):
                 return False
         with self._store.reading() as reading:
             sites = sites_of(reading, Scope())
@@ -117,7 +93,7 @@ class Watch:
                 )
                 found = seen.all()
             with self._store.writing() as tables:
-                if not take_lease(tables, self._holder, now_ms):
+                if not take_lease(tables, self._holder, now_ms, listens=self._listening() is not None):
                     return False
                 seen.keep(tables)
                 rules, tell = self._settings.rules_of(site), self._settings.tell
@@ -146,17 +122,26 @@ class _Look:
         self._kept: dict[str, str] = dict(rows)
         self._states: dict[str, msgspec.Struct] = {}
         self._devices = observe.devices_at(reading, site)
+        self._looked: list[int] = []
         self.prune_now = False
 
     def all(self) -> list[Found]:
         """Whatever is so now, and what is so no more."""
-        found = self._firsts()
-        found += self._calls()
+        firsts = Firsts(
+            self._reading,
+            self._site,
+            self._state("site", SiteState),
+            rules=self._rules,
+            zone=self._zone,
+            now_ms=self._now_ms,
+        )
+        found = firsts.all()
+        self._looked = firsts.looked
         by_name = {row.device: row for row in self._devices}
         for names in observe.posts_of(list(by_name), self._sites.get(self._site, NOWHERE)):
             found += self._post([by_name[name] for name in names])
+        found += self._fares()
         for row in self._devices:
-            found += self._device(row)
             found += self._zones(row)
         state = self._state("site", SiteState)
         self.prune_now = self._now_ms - state.pruned_ms >= PRUNE_EVERY_MS
@@ -172,6 +157,8 @@ class _Look:
             text = msgspec.json.encode(state).decode("utf-8")
             if text != self._kept.get(name):
                 rows.append((self._site, name, text))
+        if self._looked:
+            note_looked(tables, self._looked)
         if rows:
             tables.many(
                 "INSERT INTO alert_state (site, name, state) VALUES (?, ?, ?) ON CONFLICT (site, name)"
@@ -217,21 +204,39 @@ class _Look:
             found += post.judge(state, hour, ways, self._rules, self._zone)
         return [Found(one) for one in found]
 
-    def _device(self, row: DeviceRow) -> list[Found]:
+    def _fares(self) -> list[Found]:
+        """How the devices fare, and the site as a whole. Nothing is known of it while we do not listen."""
         if self._listening_ms is None:
             return []
-        now = observe.device_now(
-            self._reading,
-            self._site,
-            row,
-            now_ms=self._now_ms,
-            listening_ms=self._listening_ms,
-            weeks=self._rules.history.weeks,
-            zone=self._zone,
-            minutes=self._rules.blind.minutes,
-        )
-        memory = self._state(f"device/{row.device}", DeviceMemory)
-        return [Found(one) for one in device_rules.judge(memory, now, self._rules, self._zone)]
+        of_devices: dict[str, list[Finding]] = {}
+        fares: dict[Kind, list[Fares | None]] = {"silent": [], "blind": []}
+        for row in self._devices:
+            now = observe.device_now(
+                self._reading,
+                self._site,
+                row,
+                now_ms=self._now_ms,
+                listening_ms=self._listening_ms,
+                weeks=self._rules.history.weeks,
+                zone=self._zone,
+                minutes=self._rules.blind.minutes,
+            )
+            memory = self._state(f"device/{row.device}", DeviceMemory)
+            of_devices[row.device] = device_rules.judge(memory, now, self._rules, self._zone)
+            fares["silent"].append(site_rule.silence_of(memory, now, self._rules))
+            fares["blind"].append(site_rule.blindness_of(memory, now, self._rules))
+        found = [one for ones in of_devices.values() for one in ones if one.kind not in fares]
+        for kind, judged in fares.items():
+            found += site_rule.judge(
+                self._state(f"all/{kind}", SiteMemory),
+                kind,
+                self._site,
+                [one for one in judged if one is not None],
+                {device: [one for one in ones if one.kind == kind] for device, ones in of_devices.items()},
+                now_ms=self._now_ms,
+                time_zone=self._zone,
+            )
+        return [Found(one) for one in found]
 
     def _zones(self, row: DeviceRow) -> list[Found]:
         states = self._state(f"zones/{row.device}", ZoneStates)
@@ -251,120 +256,6 @@ class _Look:
                 found += [Found(one) for one in queue_rule.judge(state, slot, about)]
         return found
 
-    def _firsts(self) -> list[Found]:
-        state = self._state("site", SiteState)
-        if not self._rules.first.enabled:
-            return []
-        if state.begun_ms is None:
-            ((state.begun_ms,),) = self._reading.rows(
-                "SELECT min(start_ms) FROM report JOIN device ON device.id = device_id WHERE site = :site"
-                f" AND start_ms >= {observe.BEARINGS_MS}",
-                {"site": self._site},
-            )
-        if state.begun_ms is None:
-            return []
-        found: list[Found] = []
-        for label, series in observe.series_at(self._reading, self._site).items():
-            found += self._first_of(state, label, series)
-        state.firsts = [one for one in state.firsts if one.at_ms >= self._now_ms - LOOK_BACK_MS]
-        return found
-
-    def _first_of(self, state: SiteState, label: str, series: Mapping[int, tuple[str, str, str]]) -> list[Found]:
-        assert state.begun_ms is not None, "something was reported"
-        upto_ms = self._now_ms + HOUR_MS  # what lies further ahead, a wrong clock has made
-        if label not in state.seen_ms:
-            edge_ms = self._now_ms - BACK_MS
-            _, last_ms = observe.seen_between(self._reading, series, observe.BEARINGS_MS, edge_ms)
-            if last_ms is not None:
-                state.seen_ms[label] = last_ms
-        found = [one for told in state.firsts if told.label == label for one in self._again(state, told, series)]
-        for _ in range(STEPS_MAX):
-            before_ms = state.seen_ms.get(label)
-            since_ms = state.begun_ms if before_ms is None else before_ms
-            after_ms = since_ms - 1 if before_ms is None else before_ms
-            first_ms, last_ms = observe.seen_between(self._reading, series, after_ms, upto_ms)
-            if first_ms is None or last_ms is None:
-                break
-            if first_rule.may_be_news(label, since_ms, first_ms, self._rules):
-                one = self._judged(state, label, series, first_ms, before_ms)
-                if one is not None:
-                    state.firsts.append(First(label, before_ms, first_ms))
-                    found.append(Found(one))
-            far = last_ms - first_ms >= self._rules.first.days * DAY_MS
-            state.seen_ms[label] = first_ms if far else last_ms
-        return found
-
-    def _again(self, state: SiteState, told: First, series: Mapping[int, tuple[str, str, str]]) -> list[Found]:
-        """Whether reports that came since show an earlier one: then that was the first, or there was none."""
-        assert state.begun_ms is not None, "something was reported"
-        after_ms = state.begun_ms - 1 if told.before_ms is None else told.before_ms
-        first_ms, last_ms = observe.seen_between(self._reading, series, after_ms, told.at_ms)
-        if first_ms is None or last_ms is None:
-            return []
-        state.firsts = [one for one in state.firsts if one != told]
-        one = self._judged(state, told.label, series, first_ms, told.before_ms)
-        if one is not None:
-            state.firsts.append(First(told.label, told.before_ms, first_ms))
-            return [Found(one)]
-        reason = f"Reports that came later show one at {moment(last_ms, self._zone)}."
-        subject = first_rule.subject_of(self._site, told.label)
-        over = Finding(kind="first", subject=subject, at_ms=told.at_ms, reason=reason, over=True, withdrawn=True)
-        return [Found(over)]
-
-    def _judged(
-        self,
-        state: SiteState,
-        label: str,
-        series: Mapping[int, tuple[str, str, str]],
-        at_ms: int,
-        before_ms: int | None,
-    ) -> Finding | None:
-        seen = observe.sighting(
-            self._reading,
-            self._site,
-            label,
-            series,
-            at_ms=at_ms,
-            before_ms=before_ms,
-            begun_ms=state.begun_ms or 0,
-            zone=self._zone,
-        )
-        return first_rule.judge(seen, self._rules, self._zone)
-
-    def _calls(self) -> list[Found]:
-        """What devices called out by themselves: a first vehicle by their own rules, with a picture."""
-        state = self._state("site", SiteState)
-        found: list[Found] = []
-        for call in calls(self._reading, site=self._site, after_id=state.call_id, limit=CALLS_MAX):
-            state.call_id = call.id
-            if call.kind == "rare-class" and call.label and self._rules.first.enabled:
-                found += self._call(state, call)
-        return found
-
-    def _call(self, state: SiteState, call: Call) -> list[Found]:
-        seen_ms = state.seen_ms.get(call.label)
-        quiet_ms = self._rules.first.days * DAY_MS if call.before_ms is None else DAY_MS
-        told = any(one.label == call.label and abs(one.at_ms - call.at_ms) < DAY_MS for one in state.firsts)
-        if not told and seen_ms is not None and HOUR_MS < call.at_ms - seen_ms < quiet_ms:
-            return []  # another device has seen one lately
-        where = Subject(site=self._site, device=call.device, line=call.line, direction=call.direction)
-        finding = Finding(
-            kind="first",
-            subject=first_rule.subject_of(self._site, call.label),
-            at_ms=call.at_ms,
-            reason=f"{call.device} says: {call.reason}, {way(where)} at {moment(call.at_ms, self._zone)}.",
-            figures={
-                "before_ms": call.before_ms,
-                "device": call.device,
-                "line": call.line,
-                "direction": call.direction,
-            },
-            from_ms=call.at_ms - HOUR_MS,
-            to_ms=call.at_ms + 60_000,
-            device=call.device,
-        )
-        return [Found(finding, jpeg=picture_of_call(self._reading, call.id), weak=True)]
-
     def _known(self) -> set[tuple[str, str]]:
         rows = self._reading.rows(
             "SELECT kind, subject FROM alert WHERE site = :site AND closed_ms IS NULL", {"site": self._site}
@@ -372,8 +263,10 @@ class _Look:
         return {(kind, subject) for kind, subject in rows}
 
     def _proven(self, found: Found, known: set[tuple[str, str]]) -> Found:
-        """With the reports behind it, unless they are in the alert already."""
+        """With the zone of its times, and the reports behind it unless they are in the alert already."""
         finding = found.finding
+        figures = finding.figures | {"time_zone": self._zone}
+        found = msgspec.structs.replace(found, finding=msgspec.structs.replace(finding, figures=figures))
         assert finding.kind in KINDS, "a rule names a kind that there is"
         if finding.over or (finding.kind, finding.subject.key) in known:
             return found
@@ -383,8 +276,12 @@ class _Look:
         return msgspec.structs.replace(found, evidence=tuple(proof))
 
 
-def take_lease(tables: Tables, holder: str, now_ms: int) -> bool:
-    """Whether it is ours to look; then it stays so for LEASE_MS."""
+def take_lease(tables: Tables, holder: str, now_ms: int, *, listens: bool = True) -> bool:
+    """Whether it is ours to look; then it stays so for LEASE_MS.
+
+    A collector that does not listen cannot judge devices, nor tell by MQTT: it lets its turn lapse, and takes one only
+    where nobody else has for as long again.
+    """
     first = Lease(holder, now_ms + LEASE_MS)
     tables.many(
         "INSERT INTO alert_state (site, name, state) VALUES ('', 'lease', ?) ON CONFLICT DO NOTHING",
@@ -392,12 +289,16 @@ def take_lease(tables: Tables, holder: str, now_ms: int) -> bool:
     )
     query = f"SELECT state FROM alert_state WHERE site = '' AND name = 'lease' {tables.holding}"
     lease = msgspec.json.decode(tables.rows(query)[0][0], type=Lease)
-    if lease.holder != holder and now_ms < lease.until_ms <= now_ms + LEASE_MS:
-        return False
-    if lease.holder == holder and LEASE_MS // 2 < lease.until_ms - now_ms <= LEASE_MS:
-        return True  # most rounds have nothing to write
-    tables.many(
-        "UPDATE alert_state SET state = ? WHERE site = '' AND name = 'lease'",
-        [(msgspec.json.encode(first).decode("utf-8"),)],
-    )
-    return True
+    left_ms = lease.until_ms - now_ms
+    if lease.holder == holder:
+        if LEASE_MS // 2 < left_ms <= LEASE_MS or (0 < left_ms <= LEASE_MS and not listens):
+            return True  # most rounds have nothing to write
+        free = listens or not -LEASE_MS < left_ms <= 0
+    else:
+        free = not (0 if listens else -LEASE_MS) < left_ms <= LEASE_MS
+    if free:
+        tables.many(
+            "UPDATE alert_state SET state = ? WHERE site = '' AND name = 'lease'",
+            [(msgspec.json.encode(first).decode("utf-8"),)],
+        )
+    return free

@@ -9,8 +9,9 @@ from fastapi.responses import Response
 from collector.alerts.alert import KINDS, Alert
 from collector.alerts.book import acknowledge, alert, alerts, picture
 from collector.api.access import Needs, Visitor
+from collector.api.alert_models import Acknowledged, AlertInfo, Alerts, Note
 from collector.api.context import Context
-from collector.api.models import Acknowledged, AlertInfo, Alerts, Note, ReportRange
+from collector.api.models import ReportRange
 from collector.api.spans import From, NameQuery, To, when
 from collector.store import Reading
 from collector.views.places import time_zone_of

@@ -27,7 +27,7 @@ def daylight(site: Site, axis: Axis) -> Daylight:
     Within the polar circles a day may have neither. InputError where the site has no coordinates.
     """
     if site.latitude is None or site.longitude is None:
-        raise InputError("day and night need `latitude` and `longitude` of the site in the configuration")
+        raise InputError("day and night need `latitude` and `longitude` of every site in question in the configuration")
     observer = Observer(site.latitude, site.longitude)
     from_ms, to_ms = axis.edges_ms[0], axis.edges_ms[-1]
     turns = [turn for turn in sorted(_turns(observer, from_ms, to_ms)) if from_ms < turn[0] < to_ms]

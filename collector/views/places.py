@@ -1,6 +1,7 @@
 """What is told of sites and devices, by the configuration or else by the devices: time zones, words for directions."""
 
-from collections.abc import Mapping
+import difflib
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -15,6 +16,8 @@ from edge.delivery.report import ReportError
 
 Sites = Mapping[str, Site]
 """By name; a site that is not in it is one of which nothing was told."""
+NAMED_MAX = 10
+"""Names in a sentence that says which there are."""
 
 
 class Directions(NamedTuple):
@@ -30,6 +33,32 @@ def sites_of(reading: Reading, scope: Scope) -> list[str]:
         f"SELECT DISTINCT site FROM device WHERE {CHOSEN} ORDER BY site", {"site": scope.site, "device": scope.device}
     )
     return [site for (site,) in rows]
+
+
+def check_scope(reading: Reading, scope: Scope) -> None:
+    """InputError for a site, a device or a line of which nothing was ever heard, with those that there are."""
+    devices = reading.rows("SELECT site, device FROM device ORDER BY site, device", {})
+    _check("site", scope.site, [site for site, _ in devices], "")
+    of_site = f" at {scope.site}" if scope.site is not None else ""
+    devices = [row for row in devices if scope.site in (None, row[0])]
+    _check("device", scope.device, [device for _, device in devices], of_site)
+    if scope.line is not None:
+        rows = reading.rows(
+            f"SELECT DISTINCT line FROM series JOIN device ON device.id = device_id WHERE {CHOSEN} ORDER BY line",
+            {"site": scope.site, "device": scope.device},
+        )
+        _check("line", scope.line, [line for (line,) in rows], of_site)
+
+
+def _check(what: str, name: str | None, there: Sequence[str], where: str) -> None:
+    if name is None or name in there:
+        return
+    known = list(dict.fromkeys(there))
+    if not known:
+        raise InputError(f"there is no {what} {name!r}{where}: nothing was heard yet")
+    near = sorted(difflib.get_close_matches(name, known, n=NAMED_MAX)) or known[:NAMED_MAX]
+    more = f" and {len(known) - len(near)} more" if len(near) < len(known) else ""
+    raise InputError(f"there is no {what} {name!r}{where}; there is {', '.join(near)}{more}")
 
 
 def extent(reading: Reading, scope: Scope) -> tuple[int, int] | None:

@@ -27,7 +27,7 @@ def test_alerts_prints_a_table_newest_first(where: str, capsys: pytest.CaptureFi
     assert main(["alerts", "--store", where]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].split() == ["id", "site", "alert", "about", "since", "lasted", "state"]
-    assert lines[1].split() == ["2", "bridge", "silent", "mast-2", "2026-11-25T12:00:00Z", "2", "h", "over"]
+    assert lines[1].split() == ["2", "bridge", "silent", "mast-2", "2026-11-25", "12:00+00:00", "2", "h", "over"]
     assert lines[2:4] == ["    Nothing was heard of mast-2.", "    Over: mast-2 is heard again."]
     assert lines[4].split()[:4] == ["1", "bridge", "silent", "mast-1"]
     assert main(["alerts", "--store", where, "--open"]) == 0

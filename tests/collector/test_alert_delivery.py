@@ -13,19 +13,21 @@ from typing import Any
 
 import pytest
 from aiosmtpd.controller import Controller
+from listening import listening
 from mosquitto import binary, mosquitto
 from test_alert_ledger import NOW_MS, Office, finding, listed, take, told
 from test_alert_watch import HOUR_MS, hourly, received
 
 from collector.alerts.book import deliveries
-from collector.alerts.channels import Mqtt, alert_topic, apprise_channels, encode_message
+from collector.alerts.channels import Mqtt, apprise_channels, site_alert_of
 from collector.alerts.delivery import Postman
 from collector.alerts.settings import Alerts
+from collector.alerts.site_alert import encode_site_alert, site_alert_topic
 from collector.alerts.thread import AlertThread
 from collector.config import Mqtt as MqttSettings
 from collector.errors import CollectorError, InputError
 from collector.sqlite_store import SqliteStore
-from collector.subscriber import AWAY, Subscriber
+from collector.subscriber import AWAY
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of what Apprise imports
 JPEG = b"\xff\xd8\xff\xe0 a picture"
@@ -111,7 +113,9 @@ def test_a_webhook_and_a_mailbox_are_told_once_and_nothing_secret_is_logged(
         with store.reading() as reading:
             said = {one.channel: (one.state, one.attempts, one.error) for one in deliveries(reading, 1)}
     assert said == {"mail": ("sent", 1, ""), "office": ("sent", 2, "")}
-    assert [one["message"] for one in webhook.heard] == ["The first bus since 2022."] * 2
+    assert [one["message"] for one in webhook.heard] == [
+        "The first bus since 2022.\n\nAlert 1, with a picture. Times are those of UTC."
+    ] * 2
     assert [one["title"] for one in webhook.heard] == ["bridge: first mast-1"] * 2
     (mail,) = box.mails
     assert mail["Subject"] == "bridge: first mast-1"
@@ -139,6 +143,12 @@ def test_a_wrong_file_of_urls_is_one_sentence_without_the_url(tmp_path: Path, te
     assert "s3cret" not in str(error.value)
 
 
+def test_a_file_without_urls_is_no_channel(tmp_path: Path) -> None:
+    urls = tmp_path / "urls"
+    urls.write_text("# nobody yet\n")
+    assert apprise_channels(urls, pictures=False) == []
+
+
 @pytest.mark.skipif(binary() is None, reason="mosquitto is not installed")
 def test_the_broker_is_told_through_the_connection_of_the_subscriber(tmp_path: Path) -> None:
     import paho.mqtt.client as paho  # noqa: PLC0415
@@ -157,32 +167,28 @@ def test_the_broker_is_told_through_the_connection_of_the_subscriber(tmp_path: P
         reader.subscribe("crossing/v1/+/alert", 1)
         reader.loop_start()
         assert subscribed.wait(10)
-        subscriber = Subscriber(MqttSettings(host="127.0.0.1", port=broker.port, tls=False), store)
-        assert subscriber.listening_ms is None
-        threading.Thread(target=subscriber.run, daemon=True).start()
-        channel = Mqtt(subscriber.say)
-        take(store_of := SqliteStore(tmp_path / "s"), finding(reason="Nothing was heard."))
-        store_of.close()
-        with SqliteStore(tmp_path / "s") as mine:
-            office = Office()
-            Postman(mine, [office]).deliver(NOW_MS)
+        take(store, finding(reason="Nothing was heard."))
+        office = Office()
+        Postman(store, [office]).deliver(NOW_MS)
+        settings = MqttSettings(host="127.0.0.1", port=broker.port, tls=False)
+        with listening(settings, tmp_path / "s") as subscriber:
+            channel = Mqtt(subscriber.say)
             deadline = threading.Event()
             while (error := channel.send(office.heard[0])) == AWAY:
                 deadline.wait(0.1)
-        assert error == ""
-        assert come.wait(10)
-        subscriber.stop()
+            assert error == ""
+            assert come.wait(10)
         reader.disconnect()
         reader.loop_stop()
     topic, said = heard[0]
-    assert topic == alert_topic("bridge") == "crossing/v1/bridge/alert"
+    assert topic == site_alert_topic("bridge") == "crossing/v1/bridge/alert"
     assert (said["kind"], said["device"], said["event"], said["text"]) == (
         "silent",
         "mast-1",
         "opened",
         "Nothing was heard.",
     )
-    assert json.loads(encode_message(office.heard[0])) == said
+    assert json.loads(encode_site_alert(site_alert_of(office.heard[0]))) == said
     assert subscriber.tally.refused == 0  # it does not hear itself
 
 

@@ -81,6 +81,14 @@ def test_old_reports_make_no_news(store: Store, hours: int, fate: str) -> None:
     assert len(told(store)) == (fate == "told")
 
 
+@pytest.mark.parametrize(("days", "fate"), [(7, "told"), (8, "late")])
+def test_a_device_that_died_while_we_were_away_is_told_and_one_taken_down_long_ago_is_not(
+    store: Store, days: int, fate: str
+) -> None:
+    take(store, finding(at_ms=NOW_MS - days * DAY_MS))
+    assert [one.fate for one in listed(store)] == [fate]
+
+
 def test_no_more_messages_in_an_hour_than_stated_and_the_digest_counts_the_others(store: Store) -> None:
     rules = Rules(messages_per_hour=3)
     take(store, *(finding(f"mast-{i}") for i in range(5)), rules=rules)
@@ -95,6 +103,27 @@ def test_no_more_messages_in_an_hour_than_stated_and_the_digest_counts_the_other
     assert events[-1][2].startswith(
         "3 messages about bridge were not sent, because there were more than 3 in an hour: 3 silent"
     )
+
+
+def test_a_channel_that_was_away_gets_no_more_in_an_hour_either(store: Store) -> None:
+    rules = Rules(messages_per_hour=3)
+    for hour in range(4):
+        found = [finding(f"mast-{hour}-{i}", at_ms=NOW_MS + hour * HOUR_MS) for i in range(2)]
+        take(store, *found, now_ms=NOW_MS + hour * HOUR_MS, rules=rules)
+    office = Office()
+    postman = Postman(store, [office], per_hour=lambda site: {"bridge": 3}[site])
+    back_ms = NOW_MS + 4 * HOUR_MS
+    assert [postman.deliver(back_ms + i * HOUR_MS // 2) for i in range(7)] == [3, 0, 3, 0, 2, 0, 0]
+    assert [message.alert.id for message in office.heard if message.alert] == list(range(1, 9))
+
+
+def test_who_is_told_to_stop_leaves_the_rest_for_the_next_time(store: Store) -> None:
+    take(store, *(finding(f"mast-{i}") for i in range(4)))
+    office = Office()
+    stopped = Postman(store, [office], stopping=lambda: len(office.heard) >= 2)
+    assert stopped.deliver(NOW_MS) == 2
+    assert Postman(store, [office]).deliver(NOW_MS) == 2
+    assert len({message.id for message in office.heard}) == 4
 
 
 def test_the_picture_comes_along_and_stays(store: Store) -> None:

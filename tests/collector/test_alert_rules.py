@@ -203,13 +203,14 @@ def test_a_queue_is_told_when_it_lasts_and_over_when_that_lasts() -> None:
     assert queue_of(20, 20, *([None] * 13), 20, rules=rules) == []  # and for an hour it begins anew
 
 
-def balance_of(*days: tuple[int, int], share: float = 1.0) -> list[Finding]:
+def balance_of(*days: tuple[int, int], share: float = 1.0, last_share: float | None = None) -> list[Finding]:
     state = BalanceState()
     subject = Subject(site="bridge", device="mast-1", line="deck", label="all")
     rules = Rules(balance=Balance(days=7, share=0.15, score=4.0, vehicles_min=50))
     found = []
     for i, (out, back) in enumerate(days):
-        day = Day(i * DAY_MS, (i + 1) * DAY_MS, out, back, share)
+        of_day = share if last_share is None or i < len(days) - 7 else last_share
+        day = Day(i * DAY_MS, (i + 1) * DAY_MS, out, back, of_day)
         found += balance_rule.judge(state, day, About(subject, rules, "UTC"))
     return found
 
@@ -223,7 +224,9 @@ def test_a_balance_is_held_against_the_usual_of_the_place() -> None:
     assert found[-1].figures["out"] == 700
     assert found[-1].figures["back"] == 350
     assert balance_of(*usual, *[(100, 75)] * 7) == []  # a share of 0.14
-    assert balance_of(*usual, *[(100, 50)] * 7, share=0.79) == []
+    assert balance_of(*usual, *[(100, 50)] * 7, share=0.24) == []  # hardly watched at all
+    assert balance_of(*usual, *[(100, 50)] * 7, share=0.5)  # by day only, as always
+    assert balance_of(*usual, *[(100, 50)] * 7, last_share=0.5) == []  # watched less than usual
     assert balance_of(*[(8, 8)] * 42, *[(8, 5)] * 7) == []  # few vehicles scatter
     assert balance_of(*usual, *[(100, 50)] * 7, *usual)[-1].over
 

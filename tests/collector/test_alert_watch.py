@@ -225,3 +225,16 @@ def test_one_collector_looks_at_a_time(open_store: OpenStore) -> None:
     assert one.look(NOON_MS + 2 * MINUTE_MS)
     assert other.look(NOON_MS + 6 * MINUTE_MS)
     assert not one.look(NOON_MS + 6 * MINUTE_MS)
+
+
+def test_a_collector_that_does_not_listen_leaves_its_turn_to_one_that_does(open_store: OpenStore) -> None:
+    deaf, hears = open_store(), open_store()
+    listening: list[int | None] = [0]
+    one = Watch(deaf, SETTINGS, {}, holder="one", listening=lambda: listening[0])
+    other = Watch(hears, SETTINGS, {}, holder="two", listening=lambda: 0)
+    assert one.look(NOON_MS)
+    listening[0] = None
+    assert [one.look(NOON_MS + i * MINUTE_MS) for i in range(1, 6)] == [True, True, False, False, False]
+    assert other.look(NOON_MS + 5 * MINUTE_MS)
+    assert not one.look(NOON_MS + 9 * MINUTE_MS)  # a lapsed turn is for those that listen, first
+    assert one.look(NOON_MS + 11 * MINUTE_MS)  # by itself it looks all the same, if seldom

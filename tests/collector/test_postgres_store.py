@@ -124,7 +124,7 @@ def test_a_store_of_another_version_is_left_alone(postgres_url: str) -> None:
     PostgresStore(postgres_url).close()
     with psycopg.connect(postgres_url) as database:
         database.execute("UPDATE crossing.version SET version = 99")
-    with pytest.raises(InputError, match="is not a collector's store of version 2"):
+    with pytest.raises(InputError, match="is of version 99, of a newer collector; this one reads 3"):
         PostgresStore(postgres_url)
 
 

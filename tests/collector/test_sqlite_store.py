@@ -32,7 +32,7 @@ def test_another_programs_database_is_left_alone(tmp_path: Path) -> None:
 def test_a_file_that_is_no_database_is_one_sentence(tmp_path: Path) -> None:
     path = tmp_path / "notes.txt"
     path.write_text("not a database, but long enough to be taken for one" * 50)
-    with pytest.raises(CollectorError, match=r"store .*notes\.txt cannot be used"):
+    with pytest.raises(InputError, match=r"store .*notes\.txt is not a collector's store, nor any SQLite file"):
         SqliteStore(path)
 
 

@@ -284,6 +284,16 @@ def test_what_others_say_is_published_and_answered_when_the_broker_has_it(world:
     assert world.subscriber.listening_ms is None or world.subscriber.listening_ms > NOON_MS
 
 
+def test_what_others_say_when_we_end_is_answered_at_once(world: World) -> None:
+    world.run(1)
+    waiting = world.subscriber.say("t", b"")
+    world.subscriber.stop()
+    world.subscriber.run()
+    assert waiting.result(0) == AWAY
+    assert world.subscriber.say("t", b"").result(0) == AWAY
+    assert world.broker.published == []
+
+
 def test_what_others_say_is_given_up_while_there_is_no_broker_and_bounded(world: World) -> None:
     world.run(1)
     world.broker.refuses = "nobody is there"

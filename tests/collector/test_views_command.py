@@ -175,7 +175,7 @@ def test_a_store_of_the_version_before_is_taken_on_by_who_writes(
             "PRAGMA user_version = 2",
         ):
             database.execute(statement)
-    with pytest.raises(InputError, match="is of version 2; `crossing-collector run` brings it to version 3"):
+    with pytest.raises(InputError, match="is of version 2; `crossing-collector run` brings it to version 4"):
         SqliteStore(path, write=False)
     with SqliteStore(path) as store:
         assert [state.complete for state in store.rollups()] == [False]
@@ -201,6 +201,8 @@ def test_postgresql_of_the_version_before_is_taken_on(postgres_url: str, capsys:
         database.execute(f"DROP TABLE {', '.join(NEWER)} CASCADE")
         database.execute("ALTER TABLE device DROP COLUMN time_zone, DROP COLUMN hours_ms, DROP COLUMN days_ms")
         database.execute("UPDATE version SET version = 1")
+    with pytest.raises(InputError, match="is of version 1; `crossing-collector run` brings it to version 3"):
+        PostgresStore(postgres_url, write=False)
     with PostgresStore(postgres_url) as store:
         assert [state.complete for state in store.rollups()] == [False]
     assert said(capsys, "totals", "--store", postgres_url, "--interval", "day") == before
@@ -231,3 +233,14 @@ def test_what_is_wrong_about_a_site_is_one_sentence(
 def test_the_last_day_is_all_there(config: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     hours = json.loads(said(capsys, "totals", *config, "--interval", "hour", "--json"))["totals"]
     assert sum(one["span_ms"] for one in hours[0]["intervals"]) == 61 * MINUTE_MS
+
+
+def test_an_interval_shorter_than_the_reports_is_refused(config: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with SqliteStore(Path(config[1]).with_name("store.sqlite")) as store:
+        wide = a_report(600, device="mast-3", width_ms=5 * MINUTE_MS, watched_ms=MINUTE_MS)
+        store.commit([received(wide)], now_ms=NOON_MS)
+    assert main(["totals", *config, "--interval", "minute"]) == 2
+    said_ = "--interval minute is shorter than the reports of bridge/mast-3, of 5 min each"
+    assert capsys.readouterr().err == f"crossing-collector: {said_}\n"
+    assert main(["totals", *config, "--interval", "minute", "--device", "mast-1"]) == 0
+    assert main(["export", *config, "--interval", "5min", "--format", "csv"]) == 0

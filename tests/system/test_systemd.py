@@ -258,6 +258,37 @@ def test_the_cameras_password_is_a_credential_too_and_nobody_says_it(device: Con
         device.run("systemctl", "stop", "camera")
 
 
+def test_the_collectors_addresses_are_a_credential_and_nobody_says_them(device: Container) -> None:
+    unit, urls = "crossing-collector.service", device.root / "etc/crossing-collector/alert-urls"
+    mine = f"/run/credentials/{unit}/alert-urls"
+    (device.root / "etc/crossing-collector/collector.yaml").write_text(
+        "store: /var/lib/crossing-collector/counts.sqlite\nmqtt: {host: 127.0.0.1, port: 1883, tls: false}\n"
+        f"alerts: {{tell: {{urls_file: {mine}}}}}\n",
+        encoding="utf-8",
+    )
+
+    def journal() -> str:
+        return device.run("journalctl", "--boot", "--no-pager", "--output=cat", "--unit", unit)
+
+    try:
+        device.run("systemctl", "restart", unit)
+        device.until(60, lambda: "127.0.0.1:1883" in journal(), "word about the broker, so an empty file is well")
+        urls.write_text("duty = mailtos://centre:secret-of-the-mailbox@example.org\n", encoding="utf-8")
+        device.run("systemctl", "restart", unit)
+        ended = ("systemctl", "show", "--value", "--property=ExecMainStatus", unit)
+        device.until(60, lambda: device.run(*ended).strip() == "2", "end, as the package has no Apprise")
+        assert "alerts.tell.urls_file needs Apprise" in journal()
+        assert "secret-of-the-mailbox" not in journal()
+        for user in ("nobody", "crossing-edge", "crossing-collector"):
+            said = device.run(
+                "setpriv", f"--reuid={user}", "--clear-groups", "cat", "/etc/crossing-collector/alert-urls"
+            )
+            assert "Permission denied" in said, (user, said)
+    finally:
+        device.run("systemctl", "stop", unit)
+        (device.root / "etc/crossing-collector/collector.yaml").unlink()
+
+
 def test_it_writes_nowhere_but_to_its_folder_and_tells_nobody(device: Container) -> None:
     pid = device.start()
     inside = f"/proc/{pid}/root"

@@ -87,6 +87,47 @@ def test_every_count_of_a_report_is_a_metric_with_its_line_direction_and_class()
     }
 
 
+@pytest.mark.parametrize("name", ["convoy", "free-flow"])
+def test_the_golden_reports_keep_every_count(name: str) -> None:
+    lines = (FOLDER.parent / f"tests/golden/{name}.reports.jsonl").read_text(encoding="utf-8").splitlines()
+    counted = 0
+    for line in lines:
+        said = json.loads(line)
+        about, *counts = metrics(REPORTS, line.encode())
+        assert (about.time, about.tags["state"]) == (said["start"], said["state"])
+        assert (about.fields["seq"], about.fields["watched_ms"]) == (said["seq"], said["watched_ms"])
+        found: dict[str, dict[str, dict[str, int]]] = {}
+        for one in counts:
+            ways = found.setdefault(one.tags["line"], {})
+            ways.setdefault(one.tags["direction"], {})[one.tags["class"]] = one.fields["vehicles"]
+        assert found == (said["lines"] or {})
+        counted += sum(one.fields["vehicles"] for one in counts)
+    assert counted > 0
+
+
+# What the plugin mqtt_consumer and the parser xpath_json of Telegraf say that they can be told.
+KNOWN = {
+    "consumer": {"servers", "topics", "topic_tag", "qos", "connection_timeout", "max_undelivered_messages",
+                 "persistent_session", "client_id", "username", "password", "tls_ca", "tls_cert", "tls_key",
+                 "insecure_skip_verify", "data_format", "topic_parsing", "xpath", "xpath_allow_empty_selection",
+                 "xpath_native_types", "xpath_print_document"},
+    "topic_parsing": {"topic", "measurement", "tags", "fields", "types"},
+    "xpath": {"metric_selection", "metric_name", "timestamp", "timestamp_format", "timezone", "tags", "fields_int",
+              "fields"},
+}  # fmt: skip
+
+
+def test_the_snippet_says_nothing_that_telegraf_does_not_know() -> None:
+    assert set(SNIPPET) == {"inputs"}
+    assert set(SNIPPET["inputs"]) == {"mqtt_consumer"}
+    for consumer in (REPORTS, TOTALS):
+        assert set(consumer) <= KNOWN["consumer"]
+        assert consumer["data_format"] == "xpath_json"
+        for kind in ("topic_parsing", "xpath"):
+            assert all(set(one) <= KNOWN[kind] for one in consumer[kind])
+        assert consumer["qos"] == 1
+
+
 def test_a_blind_report_is_seen_and_counts_nothing() -> None:
     blind: Report = msgspec.structs.replace(a_report(3), state="blind", lines=None, watched_ms=0)
     (about,) = metrics(REPORTS, encode(blind))

@@ -1,6 +1,8 @@
 """The documents of docs/wire say what the structs say, and what really goes over the wire is what they say."""
 
 import json
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +12,19 @@ import yaml
 from hypothesis import given
 from jsonschema import Draft202012Validator
 
+from collector.alerts.alert import KINDS, Alert, Kind, Subject
+from collector.alerts.channels import Message, Mqtt
+from collector.alerts.site_alert import Event, SiteAlert
+from collector.config import Mqtt as CollectorMqtt
+from collector.subscriber import AWAY
+from collector.views.results import Evidence
 from deploy.channels import CHANNELS, Channel, payload_of
 from deploy.wire import FOLDER, asyncapi, documents, schema_of
 from edge.cli import main
 from edge.delivery.mqtt import Publisher
 from edge.delivery.outbox import Outbox
 from edge.delivery.report import encode
+from tests.collector.listening import listening
 from tests.delivery.reports import reports
 from tests.system.broker import Mosquitto, broker
 from tests.system.peer import SUCCESS, Peer, peer
@@ -23,6 +32,7 @@ from tests.system.product import TAPE, edge_configuration
 
 BY_NAME = {channel.name: channel for channel in CHANNELS}
 DEVICE = "crossing/v1/bridge/mast-1"
+NOON_MS = 1_795_608_000_000
 WHO = {"site": "bridge", "device": "mast-1", "run": "run-2"}
 
 
@@ -151,6 +161,77 @@ def all_that_is_said(mosquitto: Mosquitto, folder: Path) -> list[tuple[str, byte
             again.connect()  # a device that comes back says its total
         said += until_offline(reader)
     return said
+
+
+def test_all_that_the_collector_says_of_a_site_is_described_and_valid(tmp_path: Path) -> None:
+    """Every kind of message, by the collector's own connection, through the broker and its ACL, to a reader."""
+    told = [of_kind(kind, event) for kind in KINDS for event in ("opened", "closed")]
+    told.append(Message(id="99", site="bridge", event="digest", text="2 messages were not sent.", at_ms=NOON_MS))
+    with broker(tmp_path, users=["telegraf", "collector"]) as mosquitto, peer(mosquitto, "telegraf") as reader:
+        reader.subscribe("crossing/v1/+/alert")
+        settings = msgspec.convert(mosquitto.mqtt("collector"), CollectorMqtt, dec_hook=lambda kind, value: kind(value))
+        with listening(settings, tmp_path / "store.sqlite") as subscriber:
+            channel = Mqtt(subscriber.say)
+            while channel.send(told[0]) == AWAY:
+                time.sleep(0.02)  # nothing announces that it is subscribed
+            with ThreadPoolExecutor(len(told)) as pool:  # the subscriber takes what is to be said twice a second
+                assert set(pool.map(channel.send, told[1:])) == {""}
+            heard = [reader.hears() for _ in told]
+    assert {topic for topic, _ in heard} == {"crossing/v1/bridge/alert"}
+    by_id = {said["id"]: said for said in (json.loads(payload) for _, payload in heard)}
+    assert set(by_id) == {message.id for message in told}
+    for message in told:
+        said = by_id[message.id]
+        validator("site-alert").validate(said)
+        assert msgspec.convert(said, SiteAlert).text == message.text
+        about = ("", None) if message.alert is None else (message.alert.kind, message.alert.id)
+        assert (said["kind"], said["alert"]) == about
+
+
+def of_kind(kind: Kind, event: Event) -> Message:
+    alert = Alert(
+        id=7,
+        kind=kind,
+        subject=Subject(site="bridge", device="mast-1", line="deck", direction="outbound", label="all", zone="queue"),
+        at_ms=NOON_MS,
+        until_ms=NOON_MS + 1 if event == "closed" else None,
+        opened_ms=NOON_MS,
+        updated_ms=NOON_MS,
+        closed_ms=NOON_MS + 1 if event == "closed" else None,
+        reason="So it is.",
+        ending="",
+        figures={"quiet_ms": 3_600_000, "usual_share": 0.5, "synced": False, "state": "", "before_ms": None},
+        evidence=(
+            Evidence(
+                site="bridge",
+                device="mast-1",
+                run="run-1",
+                first=1,
+                last=9,
+                reports=9,
+                from_ms=0,
+                to_ms=1,
+                watched_ms=1,
+            ),
+        ),
+        times=1,
+        fate="told",
+        acknowledged=None,
+        has_picture=kind == "first",
+    )
+    return Message(id=f"{kind}-{event}", site="bridge", event=event, text="So it is.", at_ms=NOON_MS, alert=alert)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"event": "began"}, {"kind": "flood"}, {"site": "The Bridge"}, {"text": None}, {"alert": "7"}, {"evidence": [{}]}],
+    ids=str,
+)
+def test_an_alert_of_a_site_that_the_struct_refuses_the_schema_refuses(wrong: dict[str, Any]) -> None:
+    said = json.loads(payload_of(BY_NAME["site-alert"])) | wrong
+    with pytest.raises(msgspec.ValidationError):
+        msgspec.convert(said, SiteAlert)
+    assert not validator("site-alert").is_valid(said)
 
 
 def until_offline(reader: Peer) -> list[tuple[str, bytes]]:

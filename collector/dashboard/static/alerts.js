@@ -5,10 +5,12 @@ import { choice, el, fill, notice } from "./dom.js";
 import { evidence, may } from "./numbers.js";
 import { ago, count, decimal, span, titled, whenOf, zoneOf } from "./words.js";
 
+const WHOLE = { blind: "Whole site blind", silent: "Whole site silent" };
 const KINDS = {
   first: "First in a long time", surge: "Surge", drop: "Drop", cessation: "Nothing comes any more", resumption: "Comes again", queue: "Long queue",
   balance: "Balance off", blind: "Camera blind", silent: "Device silent", clock: "Clock wrong", outbox: "Outbox growing",
 };
+const kindOf = (one) => (one.device || !(one.kind in WHOLE) ? KINDS[one.kind] ?? one.kind : WHOLE[one.kind]);
 const GRAVE = new Set(["blind", "silent", "clock", "outbox"]);
 
 export async function alerts({ query }) {
@@ -55,11 +57,11 @@ class Alerts {
     const about = [one.device, one.line, one.direction, one.label, one.zone].filter(Boolean).join(" · ");
     const figures = Object.entries(one.figures).filter(([, value]) => value !== null);
     const ranges = one.evidence.map((of) => el("button", { type: "button", class: "link", onclick: () => evidence(
-      { site: of.site, device: of.device, from: of.from_ms, to: of.to_ms, zone, what: KINDS[one.kind] ?? one.kind, line: one.line, direction: one.direction, class: one.label === "all" ? null : one.label }, `${count(of.reports)} reports`, null) },
+      { site: of.site, device: of.device, from: of.from_ms, to: of.to_ms, zone, what: kindOf(one), line: one.line, direction: one.direction, class: one.label === "all" ? null : one.label }, `${count(of.reports)} reports`, null) },
     `${of.device}, ${count(of.reports)} report${of.reports === 1 ? "" : "s"}`));
     const card = el("article", { class: `card alert ${one.open || !one.acknowledged ? "pending" : "over"} ${GRAVE.has(one.kind) ? "grave" : "news"}`, "aria-labelledby": `alert-${one.id}`, "data-id": one.id },
       el("div", { class: "card-head" },
-        el("h2", { id: `alert-${one.id}` }, el("span", { class: `chip ${GRAVE.has(one.kind) ? "bad" : "warn"}` }, KINDS[one.kind] ?? one.kind), " ", el("a", { href: `#/site/${one.site}` }, titled(one.site)), el("span", { class: "soft" }, about ? ` ${about}` : "")),
+        el("h2", { id: `alert-${one.id}` }, el("span", { class: `chip ${GRAVE.has(one.kind) ? "bad" : "warn"}` }, kindOf(one)), " ", el("a", { href: `#/site/${one.site}` }, titled(one.site)), el("span", { class: "soft" }, about ? ` ${about}` : "")),
         el("span", { class: "soft" }, `${whenOf(one.at_ms, zone)} ${zoneOf(one.at_ms, zone)}, ${ago(one.at_ms, this.now)}`)),
       el("p", { class: "reason" }, one.reason),
       one.ending ? el("p", { class: "soft" }, `Over: ${one.ending}`) : null,

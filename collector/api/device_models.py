@@ -1,0 +1,79 @@
+"""Answers of the API about devices and the reports that are missing. Times are milliseconds since 1970 UTC."""
+
+from typing import Any, Literal
+
+from pydantic import ConfigDict
+
+from collector.api.models import Model
+
+
+class DeviceInfo(Model):
+    """What a device last said of itself, and how it reports; null where it has not said so."""
+
+    site: str
+    device: str
+    time_zone: str
+    state: Literal["online", "degraded", "offline"] | None
+    since: str | None
+    reason: str | None
+    version: str | None
+    model: str | None
+    last_report_end_ms: int | None
+    heard_ms: int | None
+    late_ms: int | None
+    worst_late_ms: int | None
+    clock_ahead_ms: int
+    clock_synced: bool | None
+    dropped: int | None
+    missing: int
+    gone: int
+    health: dict[str, Any] | None = None
+    """The last `health` of the device, in its own words."""
+    health_ms: int | None = None
+
+
+class Devices(Model):
+    """Devices by site and name."""
+
+    now_ms: int
+    devices: list[DeviceInfo]
+    next: str | None
+
+
+class GapInfo(Model):
+    """Reports that have not come; `gone`: the device holds them no more."""
+
+    site: str
+    device: str
+    journal: str
+    first: int
+    last: int
+    reports: int
+    gone: bool
+    since_ms: int
+    due_ms: int
+    asked: int
+    asked_ms: int | None
+
+
+class Gaps(Model):
+    """Ranges; `next` is the `after` of the next page."""
+
+    gaps: list[GapInfo]
+    next: int | None
+
+
+class Wish(Model):
+    """Which reports a device shall send again."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+    journal: str
+    first: int
+    last: int
+
+
+class Wished(Model):
+    """The device is asked for so many reports as soon as it can be: `heard` says whether it was heard lately."""
+
+    reports: int
+    heard: bool

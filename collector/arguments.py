@@ -1,0 +1,232 @@
+"""What `crossing-collector` can be asked on the command line, and how each command is explained."""
+
+import argparse
+from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import NoReturn
+
+from collector import token_command
+from collector.alerts.book import LIMIT_MAX
+from collector.calendar import INTERVALS
+from collector.export import FORMATS
+from collector.moments import Moment
+from collector.views.schemes import OWN, SCHEMES
+
+_PROGRAM = "crossing-collector"
+_ABOUT = """\
+Receives the reports of all devices, and answers questions about them.
+
+Answers go to standard output, as a table or, with --json, as one JSON object; all else to standard error.
+Exit codes: 0 done, 1 the work failed, 2 the input is wrong.
+"""
+_MORE = """\
+Times without a zone are those of the site's own clocks. Where nobody watched it says blind, never 0.
+Tables fit themselves to the terminal, or to COLUMNS; NO_COLOR turns colours off.
+"""
+
+
+class Parser(argparse.ArgumentParser):
+    """Says in one sentence what is wrong."""
+
+    def error(self, message: str) -> NoReturn:
+        """End with exit code 2."""
+        self.exit(2, f"{_PROGRAM}: {message}; see {self.prog} --help\n")
+
+
+def parser() -> argparse.ArgumentParser:
+    """All commands."""
+    raw = argparse.RawDescriptionHelpFormatter
+    whole: argparse.ArgumentParser = Parser(prog=_PROGRAM, description=_ABOUT, epilog=_MORE, formatter_class=raw)
+    whole.add_argument("--version", action="version", version=f"%(prog)s {_version()}")
+    commands = whole.add_subparsers(dest="command", required=True, metavar="COMMAND", title="commands")
+
+    def command(name: str, about: str, *examples: str, more: str = "") -> argparse.ArgumentParser:
+        shown = "\n".join(f"  {_PROGRAM} {example}" for example in examples)
+        text = f"{about[0].upper()}{about[1:]}." + (f"\n{more}" if more else "")
+        return commands.add_parser(
+            name, help=about, description=text, epilog=f"for example:\n{shown}", formatter_class=raw
+        )
+
+    _add_run(command)
+    _add_counts(command)
+    _add_comparisons(command)
+    _add_states(command)
+    _add_alerts(command)
+    _add_rows(command)
+    token_command.add_parser(commands)
+    return whole
+
+
+_Command = Callable[..., argparse.ArgumentParser]
+
+
+def _add_run(command: _Command) -> None:
+    run = command(
+        "run",
+        "subscribe to the broker, store what the devices report, serve the pages, and tell of alerts",
+        "run --config /etc/crossing-collector/collector.yaml",
+    )
+    run.add_argument("--config", type=Path, required=True, help="the collector's YAML file")
+
+
+def _add_counts(command: _Command) -> None:
+    sums = command(
+        "totals",
+        "vehicles per line, direction and class",
+        "totals --config collector.yaml --from 2026-11-01 --to 2026-12-01",
+        "totals --config collector.yaml --site friendship-bridge --interval day --estimate",
+        more="Beside each number stands how much of the time was watched.",
+    )
+    _add_common(sums)
+    _add_span(sums)
+    _add_classes(sums)
+    sums.add_argument("--daylight", action="store_true", help="by day and by night apart")
+    net = command(
+        "balance",
+        "how many went out and have not come back, per class",
+        "balance --config collector.yaml --from 2026-11-25T06:00",
+        more="With 95% the true balance lies in the span named, as far as time not watched is concerned.",
+    )
+    _add_common(net)
+    _add_span(net)
+    net.add_argument("--scheme", default=OWN, choices=[OWN, *SCHEMES], help="classes of another scheme")
+    queues = command(
+        "zones",
+        "who is in the queue zones, as last reported",
+        "zones --config collector.yaml --site friendship-bridge",
+    )
+    _add_common(queues)
+
+
+def _add_comparisons(command: _Command) -> None:
+    against = command(
+        "compare",
+        "devices that watch the same line, head to head",
+        "compare --config collector.yaml --from 2026-11-01 --interval hour",
+        more="Lines are the same where `sites` of the configuration says so (same_lines); both must have watched.",
+    )
+    _add_common(against)
+    _add_span(against, line=False)
+    against.add_argument("--interval", choices=INTERVALS, default="hour", help="in which they are compared (hour)")
+    usual = command(
+        "usual",
+        "a day against what is usual for it, hour by hour",
+        "usual --config collector.yaml --site friendship-bridge --date 2026-11-24",
+        more="Usual is the same hour of the same weekday in past weeks: half of them lie between the two numbers.",
+    )
+    _add_common(usual)
+    usual.add_argument("--line", help="only this counting line")
+    usual.add_argument("--date", type=_moment, metavar="DATE", help="the day; default: the last one with reports")
+    usual.add_argument("--weeks", type=_number(3, 52), default=8, metavar="N", help="past weeks to look at (8)")
+
+
+def _add_states(command: _Command) -> None:
+    fleet = command(
+        "devices",
+        "which devices are there, when and how late they report",
+        "devices --config collector.yaml",
+        "devices --config collector.yaml --json",
+    )
+    _add_common(fleet)
+    lacks = command(
+        "gaps",
+        "which reports are missing, and which are gone for good",
+        "gaps --config collector.yaml --site friendship-bridge",
+    )
+    _add_common(lacks)
+
+
+def _add_alerts(command: _Command) -> None:
+    news = command(
+        "alerts",
+        "what was unusual, newest first; and to take note of it",
+        "alerts --config collector.yaml --open",
+        'alerts --config collector.yaml --acknowledge 12 --by "Li Wei" --note "road works until Friday"',
+    )
+    _add_common(news)
+    news.add_argument("--open", action="store_true", help="only what is not over")
+    news.add_argument("--limit", type=_number(1, LIMIT_MAX), default=50, metavar="N", help="at most so many (50)")
+    news.add_argument("--acknowledge", type=_number(1, 2**53), metavar="ID", help="take note of this one")
+    news.add_argument("--by", metavar="NAME", help="who takes note")
+    news.add_argument("--note", metavar="TEXT", help="what they write beside it")
+
+
+def _add_rows(command: _Command) -> None:
+    rows = command(
+        "export",
+        "a row per line, direction, class and interval, into a file",
+        "export --config collector.yaml --interval 15min --out counts.parquet",
+        "export --config collector.yaml --from 2026-11-01 --format csv > counts.csv",
+        more="The file is there whole or not at all.",
+    )
+    _add_source(rows)
+    _add_span(rows)
+    _add_classes(rows)
+    rows.add_argument("--out", type=Path, default=Path("-"), metavar="FILE", help="or - for standard output (default)")
+    rows.add_argument("--format", choices=FORMATS, help="unless the name of the file tells it")
+    sums_kept = command(
+        "rollup",
+        "how far hours and days are summed up; --rebuild: anew",
+        "rollup --config collector.yaml --rebuild",
+        more="They are kept as reports come; anew only where a site was given another time zone.",
+    )
+    _add_where(sums_kept)
+    sums_kept.add_argument("--rebuild", action="store_true", help="sum up all reports anew, device by device")
+    sums_kept.add_argument("--json", action="store_true", help="one JSON object")
+
+
+def _add_span(command: argparse.ArgumentParser, *, line: bool = True) -> None:
+    if line:
+        command.add_argument("--line", help="only this counting line")
+    when = "a date or a time in the site's own zone, or an RFC 3339 time"
+    command.add_argument("--from", dest="from_", type=_moment, metavar="TIME", help=when)
+    command.add_argument("--to", type=_moment, metavar="TIME", help="the end, not included")
+
+
+def _add_classes(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--interval", choices=INTERVALS, help="of the site's calendar")
+    command.add_argument("--scheme", default=OWN, choices=[OWN, *SCHEMES], help="classes of another scheme")
+    command.add_argument("--estimate", action="store_true", help="also scaled from watched time to all of it")
+    command.add_argument("--load", action="store_true", help="also about how many tonnes, as told for the site")
+    command.add_argument("--places", action="store_true", help="lines that several devices watch as one")
+
+
+def _add_common(command: argparse.ArgumentParser) -> None:
+    _add_source(command)
+    command.add_argument("--json", action="store_true", help="one JSON object")
+
+
+def _add_source(command: argparse.ArgumentParser) -> None:
+    _add_where(command)
+    command.add_argument("--site", help="only this site")
+    command.add_argument("--device", help="only this device")
+
+
+def _add_where(command: argparse.ArgumentParser) -> None:
+    where = command.add_mutually_exclusive_group(required=True)
+    where.add_argument("--config", type=Path, help="the collector's YAML file, which names the store")
+    where.add_argument("--store", metavar="PATH|URL", help="the store itself: a file, or postgresql://...")
+
+
+def _version() -> str:
+    try:
+        return version("crossing-monitor")
+    except PackageNotFoundError:
+        return "of a source tree that is not installed"
+
+
+def _moment(text: str) -> Moment:
+    try:
+        return Moment.of(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a time such as 2026-11-22 or 2026-11-22T06:00Z") from None
+
+
+def _number(least: int, most: int) -> Callable[[str], int]:
+    def number(text: str) -> int:
+        if not text.isdecimal() or not least <= int(text) <= most:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a number from {least} to {most}")
+        return int(text)
+
+    return number

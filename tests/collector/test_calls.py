@@ -1,0 +1,90 @@
+"""What devices call out is looked at once, in whatever order it is committed, and in stores of the version before."""
+
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+import psycopg
+from messages import MINUTE_MS, NOON_MS, a_report, received
+from test_alert_watch import listed, said, watch
+
+from collector.calls import calls, keep
+from collector.ingest import Called
+from collector.postgres_store import PostgresStore
+from collector.sqlite_store import SqliteStore
+from collector.store import Store
+from edge.delivery.report import rfc3339
+
+OpenStore = Callable[..., Store]
+AGED = ("DROP INDEX device_alert_new", "ALTER TABLE device_alert DROP COLUMN looked")
+
+
+def call(device: str, label: str) -> Called:
+    words = {"at": rfc3339(NOON_MS), "kind": "rare-class", "reason": "the first", "line": "deck", "class": label}
+    item = said("alert", device, **words)
+    assert isinstance(item, Called)
+    return item
+
+
+def kinds(store: Store) -> list[tuple[str, str]]:
+    return [(one.subject.label, one.fate) for one in listed(store)]
+
+
+def test_a_call_that_is_committed_after_one_with_a_greater_id_is_not_passed_over(postgres_url: str) -> None:
+    with PostgresStore(postgres_url) as one, PostgresStore(postgres_url) as other, PostgresStore(postgres_url) as third:
+        one.commit([received(a_report(1, device=device)) for device in ("mast-1", "mast-2")], now_ms=NOON_MS)
+        with one.reading() as reading:
+            rows = reading.rows("SELECT site, device, id FROM device", {})
+        devices = {(site, device): id_ for site, device, id_ in rows}
+        looker = watch(third)
+        with one.writing() as tables:  # its id is given, and nobody else sees it yet
+            keep(tables, devices, [call("mast-1", "bus")], now_ms=NOON_MS)
+            other.commit([call("mast-2", "tram")], now_ms=NOON_MS)
+            looker.look(NOON_MS + MINUTE_MS)
+            assert kinds(third) == [("tram", "told")]
+        looker.look(NOON_MS + 2 * MINUTE_MS)
+        assert kinds(third) == [("tram", "told"), ("bus", "told")]
+        with third.reading() as reading:
+            assert [one.label for one in calls(reading)] == ["bus", "tram"]
+            assert calls(reading, new_only=True) == []
+
+
+def test_a_call_is_looked_at_once(store: Store) -> None:
+    store.commit([received(a_report(1)), call("mast-1", "bus")], now_ms=NOON_MS)
+    looker = watch(store)
+    looker.look(NOON_MS + MINUTE_MS)
+    store.commit([call("mast-1", "bus")], now_ms=NOON_MS + MINUTE_MS)  # it comes again
+    with store.reading() as reading:
+        assert calls(reading, new_only=True) == []
+    looker.look(NOON_MS + 2 * MINUTE_MS)
+    assert kinds(store) == [("bus", "told")]
+
+
+def test_what_an_older_store_holds_was_looked_at_in_sqlite(tmp_path: Path) -> None:
+    path = tmp_path / "store.sqlite"
+    with SqliteStore(path) as store:
+        store.commit([call("mast-1", "bus")], now_ms=NOON_MS)
+    with sqlite3.connect(path) as database:
+        for statement in (*AGED, "PRAGMA user_version = 3"):
+            database.execute(statement)
+    with SqliteStore(path) as store:
+        taken_on(store)
+
+
+def test_what_an_older_store_holds_was_looked_at_in_postgresql(postgres_url: str) -> None:
+    with PostgresStore(postgres_url) as store:
+        store.commit([call("mast-1", "bus")], now_ms=NOON_MS)
+    with psycopg.connect(postgres_url, autocommit=True) as database:
+        for statement in ("SET search_path TO crossing", *AGED, "UPDATE version SET version = 2"):
+            database.execute(statement)
+    with PostgresStore(postgres_url) as store:
+        taken_on(store)
+
+
+def taken_on(store: Store) -> None:
+    with store.reading() as reading:
+        assert len(calls(reading)) == 1
+        assert calls(reading, new_only=True) == []
+    store.commit([call("mast-1", "tram")], now_ms=NOON_MS)
+    with store.reading() as reading:
+        assert [one.label for one in calls(reading, new_only=True)] == ["tram"]
