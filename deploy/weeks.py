@@ -14,6 +14,7 @@ import msgspec
 import numpy as np
 
 from collector.ingest import Received, Said, ingest
+from collector.lateness import LATELY_MS
 from collector.store import Item, Store
 from edge.delivery.report import Level, Report, Waits, ZoneReport, encode, rfc3339, topic_of
 
@@ -203,7 +204,8 @@ def fill(store: Store, traffics: Sequence[Traffic], *, days: float, batch: int =
         for report in traffic.reports(from_ms, traffic.end_ms):
             if not traffic.is_lost(report):
                 items.append(_taken(post, "report", encode(report)))
-            if len(items) >= batch:
+            # of the last day one by one: how late they came is shown
+            if len(items) >= batch or report.start_ms > traffic.end_ms - 1.1 * LATELY_MS:
                 stored += store.commit(items, now_ms=report.start_ms + report.width_ms + 1_500).stored
                 items = []
         stored += store.commit(items, now_ms=traffic.end_ms + 1_500).stored

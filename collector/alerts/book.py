@@ -27,6 +27,7 @@ def alerts(
     scope: Scope | None = None,
     *,
     open_only: bool = False,
+    pending_only: bool = False,
     kinds: Iterable[str] = KINDS,
     from_ms: int | None = None,
     to_ms: int | None = None,
@@ -35,8 +36,9 @@ def alerts(
 ) -> list[Alert]:
     """Newest first, at most `limit` (and LIMIT_MAX) of them; the next page is `before_id` of the last one's id.
 
-    In the span are those that were open at any time of it. A scope with a device or line leaves out alerts about
-    others, and those of the site as a whole. InputError for a kind that does not exist.
+    `open_only`: those that are not over; `pending_only`: those, and the ones that nobody has acknowledged. In the span
+    are those that were open at any time of it. A scope with a device or line leaves out alerts about others, and those
+    of the site as a whole. InputError for a kind that does not exist.
     """
     chosen = list(kinds)
     if unknown := [kind for kind in chosen if kind not in KINDS]:
@@ -47,6 +49,7 @@ def alerts(
         f"SELECT {COLUMNS} FROM alert WHERE {CHOSEN} AND kind IN ({words})"
         " AND (CAST(:line AS TEXT) IS NULL OR line = :line)"
         " AND opened_ms < :to AND (closed_ms IS NULL OR (closed_ms >= :from AND :open = 0)) AND id < :before"
+        " AND (:pending = 0 OR closed_ms IS NULL OR acknowledged_ms IS NULL)"
         " ORDER BY id DESC LIMIT :limit",
         {
             "site": scope.site,
@@ -55,6 +58,7 @@ def alerts(
             "from": -(2**63) if from_ms is None else from_ms,
             "to": 2**63 - 1 if to_ms is None else to_ms,
             "open": int(open_only),
+            "pending": int(pending_only),
             "before": 2**63 - 1 if before_id is None else before_id,
             "limit": max(0, min(limit, LIMIT_MAX)),
         },

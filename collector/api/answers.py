@@ -82,7 +82,7 @@ def series(flow: Flow, axis_: Axis, role: Role | None, site: Site, *, estimate: 
         tonnes=None if flow.tonnes is None else [None if t is None else round(t, 1) for t in flow.tonnes],
         total=sum(known) if known else None,
         total_counts={label: _sum(of) for label, of in flow.counts.items()},
-        total_share=round(sum(flow.watched_ms) / elapsed_ms, 4) if elapsed_ms else 0.0,
+        total_share=share_of(sum(flow.watched_ms), elapsed_ms),
     )
 
 
@@ -140,6 +140,11 @@ def usual(
 def percentiles(samples: Sequence[Sequence[float]], share: float) -> list[float | None]:
     """Of each interval; None where there is too little."""
     return [round(percentile(of, share), 2) if len(of) >= SAMPLES_MIN else None for of in samples]
+
+
+def share_of(part_ms: int, of_ms: int) -> float:
+    """Four digits of it; 0 of nothing."""
+    return round(part_ms / of_ms, 4) if of_ms else 0.0
 
 
 def _state(flow: Flow, i: int, axis_: Axis, number: int | None, span_ms: int) -> State:

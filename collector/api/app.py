@@ -10,14 +10,18 @@ from starlette.exceptions import HTTPException
 
 from collector.api import (
     alert_routes,
+    balance_routes,
     counting_routes,
     device_routes,
     evidence_routes,
     export_routes,
     live_routes,
     pages,
+    queue_routes,
     service_routes,
     session_routes,
+    site_routes,
+    watching_routes,
 )
 from collector.api.answers import UnknownError
 from collector.api.context import Context
@@ -60,7 +64,11 @@ def routers(context: Context, metrics: Metrics) -> list[tuple[str, APIRouter]]:
     """All routes there are, in routers with the prefixes that they get."""
     parts = (
         session_routes,
+        site_routes,
         counting_routes,
+        balance_routes,
+        queue_routes,
+        watching_routes,
         evidence_routes,
         device_routes,
         alert_routes,

@@ -7,8 +7,8 @@ from fastapi import APIRouter, Depends, HTTPException, Query
 
 from collector.api.access import Needs
 from collector.api.context import Context
-from collector.api.counting_routes import After
 from collector.api.device_models import DeviceInfo, Devices, GapInfo, Gaps, Wish, Wished
+from collector.api.parameters import After
 from collector.api.spans import Name, NameQuery
 from collector.devices import DeviceState, devices_in, gaps_in
 from collector.errors import InputError

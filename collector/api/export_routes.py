@@ -10,8 +10,8 @@ from fastapi.responses import StreamingResponse
 from collector.api.access import Needs
 from collector.api.answers import by_role, roles_of, zone_in
 from collector.api.context import Context
-from collector.api.counting_routes import Merged, Scheme
 from collector.api.export import KINDS, Format, Row, rows_of, writer
+from collector.api.parameters import Merged, Scheme
 from collector.api.spans import Every, From, Name, NameQuery, To, page, span
 from collector.errors import InputError
 from collector.store import Reading

@@ -25,11 +25,11 @@ LOGINS_PER_MINUTE = 20
 LOGIN = "/api/v1/session"
 HEADERS = {
     "Cache-Control": "no-store",
-    # The chart library sets some styles by attribute, and makes an empty style element, of which this is the hash.
+    # The chart library makes an empty style element, of which this is the hash.
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self';"
-        " style-src 'self' 'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU='; style-src-attr 'unsafe-inline';"
-        " img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+        " style-src 'self' 'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=';"
+        " img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
     ),
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",

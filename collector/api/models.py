@@ -69,6 +69,7 @@ class SiteInfo(Model):
 class Sites(Model):
     """Sites by name; `next` goes on where this ended."""
 
+    now_ms: int
     sites: list[SiteInfo]
     schemes: list[str]
     next: str | None

@@ -17,7 +17,7 @@ from tests.dashboard.world import PAGES, inside, show, world
 from tests.pages.browser import chromium
 
 DOCS = Path(__file__).parents[2] / "docs"
-COLOURS = 128
+COLOURS = 256
 WIDTH = 1100
 VIEW = {"viewport": {"width": 1360, "height": 860}, "device_scale_factor": 1}
 PHONE = {"viewport": {"width": 360, "height": 740}, "device_scale_factor": 2}
@@ -51,7 +51,7 @@ def _write(tab: Page, path: Path, *, width: int = WIDTH) -> None:
     picture = Image.open(io.BytesIO(tab.screenshot())).convert("RGB")
     size = (width, round(picture.height * width / picture.width))
     small = picture.resize(size, Image.Resampling.LANCZOS)
-    small.quantize(COLOURS, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE).save(path, optimize=True)
+    small.quantize(COLOURS, Image.Quantize.MAXCOVERAGE, kmeans=1, dither=Image.Dither.NONE).save(path, optimize=True)
     assert path.stat().st_size < 200_000, "pictures of the README are small"
 
 

@@ -1,7 +1,6 @@
 """The pages in Chromium, over a running collector: each page, each size, live, by keyboard, and for everybody."""
 
 import re
-import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,8 +15,7 @@ from playwright.sync_api import Browser, Page, expect
 from deploy.dashboard import _look
 from edge.delivery.report import encode, topic_of
 from tests.dashboard.world import PAGES, World, inside, show, world
-from tests.pages.browser import chromium
-from tests.system.product import TAPE, crossing_edge
+from tests.pages.browser import chromium, opened
 
 PHONE = {"viewport": {"width": 360, "height": 740}, "has_touch": True}
 WALL = {"viewport": {"width": 3840, "height": 2160}}
@@ -62,6 +60,17 @@ def test_every_page_fits_a_phone_and_a_wall(browser: Browser, here: World, looks
             assert is_wide_as_its_window(tab), page
 
 
+def test_charts_that_are_pointed_at_break_no_policy(browser: Browser, here: World) -> None:
+    with inside(browser, here, "site") as tab:  # it fails where the console tells of an error
+        tab.get_by_role("combobox", name="Class").select_option("classes")
+        for canvas in tab.locator(".canvas").all():
+            canvas.scroll_into_view_if_needed()
+            box = canvas.bounding_box()
+            assert box is not None
+            tab.mouse.move(box["x"] + box["width"] * 0.2, box["y"] + box["height"] * 0.5, steps=4)
+            expect(canvas.locator(".hoverlayer .legend")).to_be_visible()
+
+
 def test_a_number_leads_to_a_raw_report_in_two_clicks(browser: Browser, here: World) -> None:
     with inside(browser, here, "site") as tab:
         tab.locator(".figures button.num").first.click()
@@ -85,6 +94,16 @@ def test_by_keyboard_alone_to_the_reports_and_back(browser: Browser, here: World
         expect(tab.locator(".card.site a").first).to_be_focused()
 
 
+def test_numbers_are_renewed_under_the_focus(browser: Browser, here: World) -> None:
+    with inside(browser, here, "site") as tab:
+        number = tab.locator(".figures button.num").first
+        number.focus()
+        before = number.element_handle()
+        tab.evaluate("document.dispatchEvent(new CustomEvent('stored'))")
+        tab.wait_for_function("one => !one.isConnected", arg=before)
+        expect(number).to_be_focused()
+
+
 def test_an_open_bucket_and_a_new_report_arrive_by_themselves(browser: Browser, here: World) -> None:
     traffic = next(one for one in here.traffics if one.post.device == "gate-1")
     with inside(browser, here) as tab:
@@ -106,28 +125,6 @@ def test_an_open_bucket_and_a_new_report_arrive_by_themselves(browser: Browser, 
         single(topic, payload, qos=1, port=here.broker, protocol=MQTTProtocolVersion.MQTTv5)
         expect(card.locator(".num .value").first).not_to_have_text(before)
         expect(card.locator(".num .value").first).to_have_text(re.compile(r"[56],\d{3}"))
-
-
-def test_a_replay_through_the_broker_makes_a_site_of_its_own(browser: Browser, here: World, tmp_path: Path) -> None:
-    configuration = tmp_path / "edge.yaml"
-    configuration.write_text(
-        "site: replayed\ndevice: mast-9\ntime_zone: Asia/Shanghai\nreport: {every_s: 5}\n"
-        "lines: {deck: {from: [0.5, 0.2], to: [0.5, 0.9], a_to_b: outbound, b_to_a: return}}\n"
-        f"mqtt: {{host: 127.0.0.1, port: {here.broker}, tls: false}}\n"
-    )
-    subprocess.run(
-        crossing_edge("replay", TAPE, "--config", configuration, "--publish", "--json"),
-        check=True,
-        capture_output=True,
-        timeout=60,
-    )
-    with inside(browser, here) as tab:
-        expect(tab.locator("article", has_text="Replayed")).to_be_visible()
-        tab.goto(f"{here.address}/#/history/replayed")
-        tab.get_by_role("button", name="All", exact=True).click()
-        figures = tab.locator(".figures")  # out, back, and out minus back
-        expect(figures).to_have_text(re.compile(r"Out\d+.*Back\d+.*Over there"))
-        expect(figures).to_have_text(re.compile(r"(Out|Back)[1-9]"))
 
 
 def test_a_gap_is_asked_for_and_an_alert_is_acknowledged(browser: Browser, here: World) -> None:
@@ -192,3 +189,51 @@ def test_light_and_dark_are_chosen_and_kept(browser: Browser, here: World) -> No
         tab.reload()
         expect(tab.locator("html")).to_have_attribute("data-theme", "dark")
         assert tab.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(15, 21, 25)"
+
+
+def test_history_is_moved_and_zoomed_by_keyboard_and_compared_with_another_site(browser: Browser, here: World) -> None:
+    with inside(browser, here, "history") as tab:
+        tab.get_by_role("button", name="7 days").click()
+        under = tab.locator(".head .soft")
+        spans = [under.inner_text()]
+        for name in ("Closer", "Closer", "Earlier", "Later", "Wider"):
+            tab.get_by_role("button", name=name).focus()
+            tab.keyboard.press("Enter")
+            expect(under).not_to_have_text(spans[-1])
+            spans.append(under.inner_text())
+        assert spans[4] == spans[2], "earlier and later again is where it was"
+        tab.get_by_label("Compare with").select_option(label="Harbour gate")
+        expect(tab.locator(".figure .under").first).to_contain_text("Harbour gate")
+
+
+def test_a_site_whose_devices_have_not_reported_says_so(browser: Browser, here: World) -> None:
+    told = {"schema": 1, "state": "online", "run": "run-1", "since": "2026-11-22T06:00:00Z", "reason": ""}
+    topic = topic_of("new-place", "mast-0", "status")
+    single(topic, msgspec.json.encode(told), qos=1, port=here.broker, protocol=MQTTProtocolVersion.MQTTv5)
+    with inside(browser, here) as tab:
+        expect(tab.locator("article", has_text="New place")).to_contain_text("No report has come")
+        for page in ("site", "history"):
+            tab.goto(f"{here.address}/#/{page}/new-place")
+            expect(tab.get_by_text("No report has come from here yet")).to_be_visible()
+
+
+@pytest.mark.slow
+def test_a_page_without_its_collector_says_how_old_its_numbers_are(browser: Browser, tmp_path: Path) -> None:
+    with world(tmp_path, days=1) as here, inside(browser, here) as tab:
+        expect(tab.locator("#pulse")).to_have_text("live")
+        here.stop()
+        expect(tab.locator("#pulse")).to_contain_text("no connection, numbers of")
+        tab.goto(f"{here.address}/#/site/friendship-bridge")
+        expect(tab.get_by_role("alert").first).to_contain_text("the collector does not answer")
+
+
+@pytest.mark.slow
+def test_everybody_sees_counts_of_a_public_collector_and_nothing_else(browser: Browser, tmp_path: Path) -> None:
+    with world(tmp_path, days=1, is_public=True) as here, opened(browser, here.address) as tab:
+        expect(tab.locator(".card.site").first).to_be_visible()
+        assert tab.locator("#nav a").all_inner_texts() == ["Overview", "History"]
+        for page in ("overview", "site", "history"):
+            show(tab, here, page)
+            expect(tab.locator("main .num").first).to_be_visible()
+            expect(tab.locator("main button.num")).to_have_count(0)
+            expect(tab.locator('main a[href^="#/devices"]')).to_have_count(0)

@@ -4,30 +4,33 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from playwright.sync_api import Browser, Page, expect
 
-from collector.alerts.alert import Subject
-from collector.alerts.finding import Finding
-from collector.alerts.ledger import Found, Ledger
-from collector.alerts.settings import Rules
 from collector.api.tokens import SCOPES, TokenBook
 from collector.demo_broker import demo_broker
 from collector.sqlite_store import SqliteStore
 from deploy.dashboard import SITES
 from deploy.weeks import POSTS, Traffic, fill
+from tests.dashboard.noted import note_alerts
 from tests.pages.browser import opened
 
-COLLECTOR = "import sys; from collector.cli import main; sys.exit(main(sys.argv[1:]))"
+COLLECTOR = """
+import sys, time
+now_ns = time.time_ns
+time.time_ns = lambda: now_ns() + {ahead_ns}
+from collector.cli import main
+sys.exit(main(sys.argv[1:]))
+"""
 WIDTH_MS = 900_000
 PAGES = {
     "overview": "#/",
-    "site": "#/site/friendship-bridge",
-    "history": "#/history/friendship-bridge",
+    "site": "#/site/{site}",
+    "history": "#/history/{site}",
     "devices": "#/devices",
     "alerts": "#/alerts",
 }
@@ -41,71 +44,93 @@ class World:
     token: str
     broker: int
     traffics: list[Traffic]
+    stop: Callable[[], None]
+    """Ends the collector."""
+    site: str = "friendship-bridge"
 
 
 def make_store(path: Path, *, days: float, width_ms: int = WIDTH_MS) -> list[Traffic]:
-    """Filled up to now, with an alert in it."""
+    """Filled up to now, with alerts of several kinds."""
     end_ms = int(time.time() * 1_000) // width_ms * width_ms
     traffics = [Traffic(post, end_ms, width_ms) for post in POSTS]
     with SqliteStore(path, time_zones={post.site: post.time_zone for post in POSTS}) as store:
         fill(store, traffics, days=days)
-        reason = "A bus crossed deck outbound, the first after 31 days without one, of which 97 % were watched."
-        subject = Subject(site="friendship-bridge", device="mast-1", line="deck", direction="outbound", label="bus")
-        figures = {"quiet_days": 31, "watched_share": 0.97}
-        finding = Finding(kind="first", subject=subject, at_ms=end_ms - 600_000, reason=reason, figures=figures)
-        blind = Subject(site="mountain-pass", device="hut-1")
-        words = "hut-1 has seen nothing for 47 minutes: no contrast."
-        other = Finding(
-            kind="blind", subject=blind, at_ms=end_ms - 2_820_000, reason=words, figures={"blind_minutes": 47}
-        )
-        with store.writing() as tables:
-            for one in (finding, other):
-                Ledger(tables, one.subject.site, Rules(), now_ms=end_ms).take([Found(one)])
+        note_alerts(store, end_ms)
     return traffics
 
 
 @contextmanager
-def world(folder: Path, *, days: float) -> Iterator[World]:
+def world(folder: Path, *, days: float, is_public: bool = False) -> Iterator[World]:
     """All of it, in processes of its own."""
     traffics = make_store(folder / "counts.sqlite", days=days)
-    configuration = folder / "collector.yaml"
     with demo_broker() as broker:
-        mqtt = {"host": "127.0.0.1", "port": broker, "tls": False}
-        http = {"port": 0, "requests_per_minute": 100_000}
-        quiet = {"enabled": False}
-        said = {"store": "counts.sqlite", "mqtt": mqtt, "http": http, "sites": SITES, "alerts": quiet}
-        configuration.write_text(json.dumps(said), encoding="utf-8")  # JSON is YAML
-        token = TokenBook(folder / "tokens.json").add("wall", SCOPES, now_ms=0)
-        command = [sys.executable, "-c", COLLECTOR, "run", "--config", str(configuration)]
-        with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
-            try:
-                assert process.stderr is not None
-                said_so_far, address = "", ""
-                while "subscribed at" not in said_so_far and (line := process.stderr.readline()):
-                    said_so_far += line
-                    if "dashboard and API at " in line:
-                        address = line.split("API at ")[1].split(",")[0].strip()
-                assert address, said_so_far
-                yield World(address, token, broker, traffics)
-            finally:
-                process.terminate()
-                process.wait(20)
+        configuration, token = configured(folder, folder / "counts.sqlite", broker, SITES, is_public=is_public)
+        with serving(configuration) as (address, process):
+            yield World(address, token, broker, traffics, process.terminate)
+
+
+def configured(
+    folder: Path, store: Path, broker: int, sites: Mapping[str, object], *, is_public: bool = False
+) -> tuple[Path, str]:
+    """A `collector.yaml`, and a token that may do everything."""
+    mqtt = {"host": "127.0.0.1", "port": broker, "tls": False}
+    http = {"port": 0, "requests_per_minute": 100_000, "public": is_public}
+    said = {"store": str(store), "mqtt": mqtt, "http": http, "sites": sites, "alerts": {"enabled": False}}
+    path = folder / "collector.yaml"
+    path.write_text(json.dumps(said), encoding="utf-8")  # JSON is YAML
+    return path, TokenBook(folder / "tokens.json").add("wall", SCOPES, now_ms=0)
+
+
+@contextmanager
+def serving(configuration: Path, *, ahead_ms: int = 0) -> Iterator[tuple[str, "subprocess.Popen[str]"]]:
+    """`crossing-collector run` in a process of its own, subscribed; the address of its pages comes with it.
+
+    Its clock is `ahead_ms` ahead of this machine's.
+    """
+    command = [
+        sys.executable,
+        "-c",
+        COLLECTOR.format(ahead_ns=ahead_ms * 1_000_000),
+        "run",
+        "--config",
+        str(configuration),
+    ]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stderr is not None
+            said, address = "", ""
+            while "subscribed at" not in said and (line := process.stderr.readline()):
+                said += line
+                if "dashboard and API at " in line:
+                    address = line.split("API at ")[1].split(",")[0].strip()
+            assert address, said
+            yield address, process
+        finally:
+            process.terminate()
+            process.wait(20)
 
 
 @contextmanager
 def inside(browser: Browser, world: World, page: str = "overview", **looks: object) -> Iterator[Page]:
     """A page of somebody who got in; charts are drawn when it is yielded."""
-    with opened(browser, world.address, **looks) as tab:
-        tab.fill("#token", world.token)
-        tab.click("button.primary")
+    with let_in(browser, world.address, world.token, **looks) as tab:
         expect(tab.locator(".card.site").first).to_be_visible()
         show(tab, world, page)
         yield tab
 
 
+@contextmanager
+def let_in(browser: Browser, address: str, token: str, **looks: object) -> Iterator[Page]:
+    """The first page of somebody who shows a token."""
+    with opened(browser, address, **looks) as tab:
+        tab.fill("#token", token)
+        tab.click("button.primary")
+        yield tab
+
+
 def show(tab: Page, world: World, page: str) -> None:
     """Go to a page, and wait until it stands and its charts are drawn."""
-    tab.goto(f"{world.address}/{PAGES[page]}")
+    tab.goto(f"{world.address}/{PAGES[page].format(site=world.site)}")
     expect(tab.locator(f"main[data-page={page}] h1")).to_be_visible()
     for chart in tab.locator("figure.chart:visible .canvas").all():
         expect(chart).to_have_attribute("data-drawn", "true")

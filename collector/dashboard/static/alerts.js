@@ -23,29 +23,30 @@ class Alerts {
   constructor(only) {
     this.only = only;
     this.title = "Alerts";
-    this.openOnly = true;
+    this.pending = true;
+    this.drafts = new Map(); // notes that are being written, by the number of the alert: the list is renewed meanwhile
     this.list = el("div", { class: "alerts" });
     this.head = el("div", { class: "row" });
     this.more = el("div", { class: "row" });
-    this.element = el("div", { class: "page" }, el("div", { class: "head" }, el("h1", {}, only ? `Alerts of ${titled(only)}` : "Alerts"), this.head), this.list, this.more);
+    this.element = el("div", { class: "page" }, el("div", { class: "head" }, el("div", {}, el("h1", {}, only ? `Alerts of ${titled(only)}` : "Alerts"), el("p", { class: "soft" }, "To look at: what is not over, and what nobody has noted yet.")), this.head), this.list, this.more);
   }
 
   async refresh() {
     if (this.list.contains(document.activeElement) && document.activeElement.matches("input")) return; // somebody writes a note
-    const found = await get("/alerts", { site: this.only, open: this.openOnly ? "true" : null, limit: 50 });
+    const found = await get("/alerts", { site: this.only, pending: this.pending ? "true" : null, limit: 50 });
     this.now = found.now_ms;
-    fill(this.head, choice("Which", [[true, "Open"], [false, "All"]], this.openOnly, (value) => {
-      this.openOnly = value;
+    fill(this.head, choice("Which", [[true, "To look at"], [false, "All"]], this.pending, (value) => {
+      this.pending = value;
       this.refresh();
     }));
     fill(this.list, found.alerts.map((one) => this.card(one)));
-    if (found.alerts.length === 0) fill(this.list, el("p", { class: "card soft" }, this.openOnly ? "No alert is open." : "There has been no alert yet."));
+    if (found.alerts.length === 0) fill(this.list, el("p", { class: "card soft" }, this.pending ? "No alert is open, and all that there were have been noted." : "There has been no alert yet."));
     this.page(found.next);
   }
 
   page(next) {
     fill(this.more, (next === null ? [] : [el("button", { type: "button", onclick: async () => {
-      const found = await get("/alerts", { site: this.only, open: this.openOnly ? "true" : null, before: next, limit: 50 });
+      const found = await get("/alerts", { site: this.only, pending: this.pending ? "true" : null, before: next, limit: 50 });
       this.list.append(...found.alerts.map((one) => this.card(one)));
       this.page(found.next);
     } }, "Older alerts")]));
@@ -58,11 +59,11 @@ class Alerts {
     const ranges = one.evidence.map((of) => el("button", { type: "button", class: "link", onclick: () => evidence(
       { site: of.site, device: of.device, from: of.from_ms, to: of.to_ms, zone, what: kindOf(one), line: one.line, direction: one.direction, class: one.label === "all" ? null : one.label }, `${count(of.reports)} reports`, null) },
     `${of.device}, ${count(of.reports)} report${of.reports === 1 ? "" : "s"}`));
-    const card = el("article", { class: `card alert ${one.open ? "open" : "over"} ${GRAVE.has(one.kind) ? "grave" : "news"}`, "aria-labelledby": `alert-${one.id}`, "data-id": one.id },
+    const card = el("article", { class: `card alert ${one.open || !one.acknowledged ? "pending" : "over"} ${GRAVE.has(one.kind) ? "grave" : "news"}`, "aria-labelledby": `alert-${one.id}`, "data-id": one.id },
       el("div", { class: "card-head" },
         el("h2", { id: `alert-${one.id}` }, el("span", { class: `chip ${GRAVE.has(one.kind) ? "bad" : "warn"}` }, kindOf(one)), " ", el("a", { href: `#/site/${one.site}` }, titled(one.site)), el("span", { class: "soft" }, about ? ` ${about}` : "")),
         el("span", { class: "soft" }, `${whenOf(one.at_ms, zone)} ${zoneOf(one.at_ms, zone)}, ${ago(one.at_ms, this.now)}`)),
-      el("p", {}, one.reason),
+      el("p", { class: "reason" }, one.reason),
       one.ending ? el("p", { class: "soft" }, `Over: ${one.ending}`) : null,
       one.picture ? el("img", { class: "evidence", src: `/api/v1/alerts/${one.id}/picture`, alt: "What the camera saw", loading: "lazy" }) : null,
       el("div", { class: "row" },
@@ -75,7 +76,7 @@ class Alerts {
   note(one) {
     if (one.acknowledged) return el("p", { class: "soft taken" }, `Noted by ${one.acknowledged.by}, ${ago(one.acknowledged.at_ms, this.now)}${one.acknowledged.note ? `: ${one.acknowledged.note}` : "."}`);
     if (!may.acknowledge) return el("p", { class: "soft" }, "Nobody has taken note yet.");
-    const field = el("input", { type: "text", maxlength: "2000", id: `note-${one.id}`, placeholder: "a note, if you like" });
+    const field = el("input", { type: "text", maxlength: "2000", id: `note-${one.id}`, placeholder: "a note, if you like", value: this.drafts.get(one.id), oninput: () => this.drafts.set(one.id, field.value) });
     return el("form", { class: "row", onsubmit: async (event) => {
       event.preventDefault();
       try {

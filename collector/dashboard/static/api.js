@@ -1,6 +1,6 @@
 // Asks the collector; the cookie says who asks. What is asked for twice within a moment is asked for once.
 
-export class Refused extends Error {
+class Refused extends Error {
   constructor(status, sentence) {
     super(sentence);
     this.status = status;
@@ -24,11 +24,15 @@ export function address(path, query = {}) {
   return ROOT + path + (text ? `?${text}` : "");
 }
 
+function reach(where, options) {
+  return fetch(where, options).catch(() => { throw new Refused(0, "the collector does not answer"); });
+}
+
 const under = new Map();
 export function get(path, query = {}) {
   const where = address(path, query);
   if (!under.has(where)) {
-    const asked = fetch(where).then(answered).finally(() => under.delete(where));
+    const asked = reach(where).then(answered).finally(() => under.delete(where));
     under.set(where, asked);
   }
   return under.get(where);
@@ -37,7 +41,7 @@ export function get(path, query = {}) {
 async function send(method, path, said) {
   const body = said === undefined ? undefined : JSON.stringify(said);
   const headers = body === undefined ? {} : { "Content-Type": "application/json" };
-  return answered(await fetch(address(path), { method, headers, body }));
+  return answered(await reach(address(path), { method, headers, body }));
 }
 export const post = (path, said) => send("POST", path, said);
 export const leave = () => send("DELETE", "/session");
@@ -45,11 +49,18 @@ export const leave = () => send("DELETE", "/session");
 // Server-sent events, as events of the document: `live` (an open bucket) and `stored` (there is more to read).
 export const live = new Map();
 let source = null;
+let again = 0;
+const AGAIN_MS = 10_000;
 export function listen(pulse) {
   if (source !== null) return;
   source = new EventSource(address("/live/events"));
   source.addEventListener("open", () => pulse("on"));
-  source.addEventListener("error", () => pulse("off"));
+  source.addEventListener("error", () => {
+    pulse("off");
+    if (source?.readyState !== EventSource.CLOSED) return; // the browser tries again by itself
+    source = null;
+    again = setTimeout(() => listen(pulse), AGAIN_MS);
+  });
   source.addEventListener("live", (event) => {
     const said = JSON.parse(event.data);
     live.set(`${said.site}/${said.device}`, { ...said, came: performance.now() });
@@ -58,6 +69,7 @@ export function listen(pulse) {
   source.addEventListener("stored", () => document.dispatchEvent(new CustomEvent("stored")));
 }
 export function silence() {
+  clearTimeout(again);
   source?.close();
   source = null;
 }

@@ -5,16 +5,21 @@ import { chartsAt, library } from "./charts.js";
 import { byId, el, notice } from "./dom.js";
 import { may } from "./numbers.js";
 import { overview } from "./overview.js";
+import { span } from "./words.js";
 
+const load = (name) => import(name).catch(() => { throw new Error("the collector does not answer"); });
 const PAGES = {
   "": { title: "Overview", open: async () => overview },
-  site: { title: "Site", open: async () => (await import("./site.js")).site },
-  history: { title: "History", open: async () => (await import("./history.js")).history },
-  devices: { title: "Devices", open: async () => (await import("./devices.js")).devices, scope: "read" },
-  alerts: { title: "Alerts", open: async () => (await import("./alerts.js")).alerts, scope: "read" },
+  site: { title: "Site", open: async () => (await load("./site.js")).site },
+  history: { title: "History", open: async () => (await load("./history.js")).history },
+  devices: { title: "Devices", open: async () => (await load("./devices.js")).devices, scope: "read" },
+  alerts: { title: "Alerts", open: async () => (await load("./alerts.js")).alerts, scope: "read" },
 };
-const REFRESH_MS = 10_000; // at most so often, when reports come
-const QUIET_MS = 60_000; // and so often if none do: time goes on
+const WAIT_PER_MS = 10; // when reports come, a page waits so many times as long as its last renewal took,
+const WAIT_MS = [1_000, 10_000]; // within these bounds: a busy collector is asked less often
+const LOST_MS = 5_000;
+const CHOOSING_MS = 15_000; // a field that was touched so lately is not renewed under the hand
+const QUIET_MS = 60_000; // and if none come, it is renewed so often: time goes on
 
 let me = null;
 let page = null; // the page shown: { element, refresh(), close() }
@@ -43,8 +48,10 @@ async function go() {
     document.title = `${page.title ?? found.title} – Crossing monitor`;
     if (document.activeElement?.closest("nav")) byId("main").focus({ preventScroll: true });
   } catch (error) {
-    if (error.status === 401) enter();
-    else byId("main").replaceChildren(el("p", { class: "card bad" }, `This page could not be shown: ${error.message}.`));
+    if (error.status === 401) return enter();
+    page?.close?.();
+    page = { element: null, refresh: go }; // try again when something comes
+    byId("main").replaceChildren(el("p", { class: "card bad", role: "alert" }, `This page could not be shown: ${error.message}.`));
   }
 }
 
@@ -55,36 +62,58 @@ function mark(name) {
     href: `#/${key}`, "aria-current": key === name || (key === "" && name === "site") ? "page" : null, id: key === "alerts" ? "nav-alerts" : null,
   }, one.title)));
   nav.hidden = false;
+  fillBadge().catch(() => {}); // it is told again with the next news
 }
 
 let refreshing = null;
 let last = performance.now();
+let touched = 0;
+let wait = WAIT_MS[0];
 function news() {
   refreshing ??= setTimeout(async () => {
     refreshing = null;
     last = performance.now();
     if (document.hidden || byId("panel").open) return;
+    if (performance.now() - touched < CHOOSING_MS && document.activeElement?.matches("main select, main input")) return news();
     try {
       await page?.refresh?.();
+      await fillBadge();
     } catch (error) {
       if (error.status === 401) enter();
       else notice(`The numbers could not be renewed: ${error.message}.`);
     }
-  }, Math.max(200, REFRESH_MS - (performance.now() - last)));
+    wait = Math.min(WAIT_MS[1], Math.max(WAIT_MS[0], WAIT_PER_MS * (performance.now() - last)));
+  }, Math.max(200, wait - (performance.now() - last)));
 }
 
+// Whether news arrive by themselves; if not, since when what is shown is old.
+let lost = null;
 function pulse(state) {
   const box = byId("pulse");
+  if (state === "on" && lost !== null) news();
+  lost = state === "on" ? null : lost ?? performance.now();
+  const old = lost === null ? 0 : performance.now() - lost;
   box.hidden = false;
-  box.dataset.state = state;
-  box.textContent = state === "on" ? "live" : "connecting";
+  box.dataset.state = old > LOST_MS ? "lost" : state;
+  box.textContent = state === "on" ? "live" : old > LOST_MS ? `no connection, numbers of ${span(old)} ago` : "connecting";
+}
+
+// How many alerts wait for somebody, at their link.
+async function fillBadge() {
+  if (!may.read) return;
+  const found = await get("/alerts", { pending: "true", limit: 100 });
+  const link = byId("nav-alerts");
+  if (!link) return;
+  const many = found.alerts.length;
+  link.replaceChildren("Alerts", many === 0 ? "" : el("span", { class: "badge" }, found.next === null ? String(many) : `${many}+`, el("span", { class: "unseen" }, " to look at")));
 }
 
 function theme(next) {
   const themes = ["auto", "light", "dark"];
   const now = next ?? themes[(themes.indexOf(document.documentElement.dataset.theme ?? "auto") + 1) % 3];
   document.documentElement.dataset.theme = now;
-  byId("theme").textContent = { auto: "Light/dark: auto", light: "Light", dark: "Dark" }[now];
+  byId("theme").replaceChildren(el("span", { "aria-hidden": "true" }, "◐"), el("span", { class: "roomy" }, "Light or dark: "), now);
+  byId("theme").setAttribute("aria-label", `Light or dark: ${now}`);
   try {
     localStorage.setItem("theme", now);
   } catch { /* a browser that keeps nothing */ }
@@ -124,7 +153,7 @@ function begin(who) {
   chartsAt(me.charts, me.charts_marks);
   for (const scope of Object.keys(may)) may[scope] = me.scopes.includes(scope);
   byId("leave").hidden = me.name === "";
-  byId("leave").textContent = `Leave (${me.name})`;
+  byId("leave").replaceChildren("Leave", el("span", { class: "roomy" }, ` (${me.name})`));
   if (may.read) listen(pulse);
   go();
   const later = window.requestIdleCallback ?? ((act) => setTimeout(act, 300));
@@ -147,13 +176,18 @@ async function start() {
     event.preventDefault();
     byId("main").focus();
   });
+  for (const event of ["pointerdown", "keydown"]) document.addEventListener(event, () => { touched = performance.now(); });
+  byId("panel").addEventListener("close", news);
   byId("panel").addEventListener("click", (event) => {
     if (event.target === byId("panel")) byId("panel").close();
   });
   addEventListener("hashchange", go);
   document.addEventListener("stored", news);
   document.addEventListener("visibilitychange", () => { if (!document.hidden) news(); });
-  setInterval(() => { if (performance.now() - last > QUIET_MS) news(); }, 5_000);
+  setInterval(() => {
+    if (lost !== null) pulse("off");
+    if (performance.now() - last > QUIET_MS) news();
+  }, 5_000);
   const code = /^#code=(.+)$/.exec(location.hash)?.[1];
   try {
     if (code) history.replaceState(null, "", "#/");

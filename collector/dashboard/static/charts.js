@@ -3,7 +3,7 @@
 // so a day of 23 or 25 hours is drawn as long as it is.
 
 import { el } from "./dom.js";
-import { intervalOf, ticksOf } from "./words.js";
+import { count, intervalOf, ticksOf } from "./words.js";
 
 let loading = null;
 let where = "";
@@ -33,6 +33,10 @@ export const classColour = (label) => colour(CLASS_COLOURS[label] ?? "c-other");
 
 const still = matchMedia("(prefers-reduced-motion: reduce)");
 
+// One chart after the other, so that the page answers in between.
+let queue = Promise.resolve();
+const inTurn = (act) => (queue = queue.then(() => new Promise((done) => { setTimeout(done); })).then(act));
+
 // A chart: `draw()` gives { data, layout }; it is drawn again when its size, the theme or its data change.
 export class Chart {
   constructor(title, { height = 18, below = null } = {}) {
@@ -41,6 +45,7 @@ export class Chart {
     this.table = el("details", { class: "behind" }, el("summary", {}, "The numbers as a table"));
     this.element = el("figure", { class: "chart", "aria-label": title }, this.canvas, below, this.table);
     this.draw = null;
+    this.waiting = null;
     this.rows = null;
     this.handlers = {};
     this.width = 0;
@@ -67,7 +72,15 @@ export class Chart {
     this.table.replaceChildren(this.table.firstElementChild, this.rows());
   }
 
-  async paint() {
+  paint() {
+    this.waiting ??= inTurn(() => {
+      this.waiting = null;
+      return this.paintNow();
+    });
+    return this.waiting;
+  }
+
+  async paintNow() {
     if (this.draw === null) return;
     let Plotly;
     try {
@@ -93,7 +106,7 @@ export class Chart {
       transition: still.matches ? { duration: 0 } : undefined,
       dragmode: false,
       ...layout,
-    }, { displayModeBar: false, responsive: false, doubleClick: false, scrollZoom: false, ...this.config });
+    }, { displayModeBar: false, responsive: false, showTips: false, doubleClick: false, scrollZoom: false, });
     this.canvas.dataset.drawn = "true";
     for (const [event, act] of Object.entries(this.handlers)) {
       this.canvas.removeAllListeners(event);
@@ -110,9 +123,10 @@ export class Chart {
 
 export function timeAxis(edges, zone, width, more = {}) {
   const from = edges[0], to = edges.at(-1);
-  const { values, texts } = ticksOf(from, to, zone, Math.max(3, Math.floor(width / 72)));
+  const rem = parseFloat(getComputedStyle(document.documentElement).fontSize);
+  const { values, texts } = ticksOf(from, to, zone, Math.max(3, Math.floor(width / (5 * rem))));
   return {
-    type: "linear", range: [from, to], tickvals: values, ticktext: texts, fixedrange: true, showgrid: false, zeroline: false,
+    type: "linear", range: [from, to], tickvals: values, ticktext: texts, tickangle: 0, unifiedhovertitle: { text: " " }, fixedrange: true, showgrid: false, zeroline: false,
     linecolor: colour("edge"), tickcolor: colour("edge"), ticks: "outside", ticklen: 4, ...more,
   };
 }
@@ -120,30 +134,51 @@ export const countAxis = (more = {}) => ({
   fixedrange: true, gridcolor: colour("grid"), zerolinecolor: colour("axis"), zerolinewidth: 1.5, rangemode: "tozero", ...more,
 });
 
+// How far the values of traces reach, either way.
+export const mostOf = (data) => data.reduce((most, one) => (one.yaxis === "y2" ? most : (one.y ?? []).reduce((a, v) => Math.max(a, Math.abs(v ?? 0)), most)), 4);
+
+// An axis that counts upwards both ways: out above, back below.
+export function mirrored(most) {
+  const steps = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 20_000, 50_000, 100_000, 1_000_000];
+  const step = steps.find((one) => most / one <= 5) ?? most;
+  const values = [];
+  for (let v = -Math.ceil(most / step) * step; v <= most + step; v += step) values.push(v);
+  return countAxis({ range: [-most * 1.08, most * 1.08], tickvals: values, ticktext: values.map((v) => count(Math.abs(v))) });
+}
+
 // Whether an interval was watched as far as it has come; the last bucket may still be open, or on its way.
 export const isWhole = (from, to, share, now) => share > 0.98 || (to > now && (1 - share) * (now - from) < 10 * 60_000);
 
 const middles = (edges) => edges.slice(0, -1).map((edge, i) => (edge + edges[i + 1]) / 2);
 const widths = (edges, part = 1) => edges.slice(0, -1).map((edge, i) => part * (edges[i + 1] - edge));
 
+// Beyond so many intervals there is no room between bars, and they are drawn as one outline: a year by the hour is one
+// element and not 9,000.
+const BARS_MAX = 150;
 export function bars(name, edges, values, fill, { part = 0.86, sign = 1, texts = null, ...more } = {}) {
-  return {
-    type: "bar", name, x: middles(edges), width: widths(edges, part), y: values.map((v) => (v === null ? null : sign * v)),
+  const all = {
+    name, x: middles(edges), y: values.map((v) => (v === null ? null : sign * v)),
     customdata: texts ?? values.map((v) => (v === null ? "" : String(v))), hovertemplate: `%{customdata}<extra>${safe(name)}</extra>`,
-    marker: { color: fill, line: { width: 0 } }, ...more,
   };
+  return values.length > BARS_MAX
+    ? { type: "scatter", mode: "lines", ...all, line: { shape: "hvh", width: 0 }, fill: "tozeroy", fillcolor: fill, ...more }
+    : { type: "bar", ...all, width: widths(edges, part), marker: { color: fill, line: { width: 0 } }, ...more };
 }
 
 // What was not watched, as hatched columns: of each interval that has come, the share that nobody saw, from above.
 export function hatched(edges, shares, now) {
-  const unseen = edges.slice(0, -1).map((edge, i) => {
-    const share = Math.min(1, shares[i]);
-    return edge >= now || isWhole(edge, edges[i + 1], share, now) ? null : 1 - share;
+  const columns = []; // { from, to, part }; what lies side by side and is the same is one
+  edges.slice(0, -1).forEach((from, i) => {
+    const share = Math.min(1, shares[i]), to = edges[i + 1];
+    if (from >= now || isWhole(from, to, share, now)) return;
+    const last = columns.at(-1);
+    if (last?.to === from && last.part === 1 - share) last.to = to;
+    else columns.push({ from, to, part: 1 - share });
   });
   return {
-    type: "bar", name: "not watched", x: middles(edges), width: widths(edges), y: unseen,
-    base: unseen.map((part) => (part === null ? null : 1 - part)), yaxis: "y2", showlegend: unseen.some((part) => part !== null),
-    customdata: unseen.map((part) => (part === null ? "" : `${Math.round(100 * part)} % of the time`)),
+    type: "bar", name: "not watched", x: columns.map((of) => (of.from + of.to) / 2), width: columns.map((of) => of.to - of.from),
+    y: columns.map((of) => of.part), base: columns.map((of) => 1 - of.part), yaxis: "y2", showlegend: columns.length > 0,
+    customdata: columns.map((of) => `${Math.round(100 * of.part)} % of the time`),
     hovertemplate: "%{customdata}<extra>not watched</extra>",
     marker: {
       color: "rgba(0,0,0,0)", line: { width: 0 },
@@ -172,15 +207,13 @@ export function band(name, edges, low, middle, high, tone, sign = 1) {
   ];
 }
 
-export const hoverTitles = (edges, zone, interval) => edges.slice(0, -1).map((edge, i) => intervalOf(edge, edges[i + 1], zone, interval));
-
 // The heading of the hover box: the interval, as an invisible first trace.
 export function headings(edges, zone, interval) {
   return {
-    type: "scatter", mode: "markers", x: middles(edges), y: middles(edges).map(() => 0), marker: { opacity: 0, size: 1 }, showlegend: false,
-    text: hoverTitles(edges, zone, interval), hovertemplate: "<b>%{text}</b><extra></extra>",
+    type: "scatter", mode: "lines", x: middles(edges), y: middles(edges).map(() => 0), line: { width: 0 }, showlegend: false,
+    text: edges.slice(0, -1).map((edge, i) => intervalOf(edge, edges[i + 1], zone, interval)), hovertemplate: "%{text}<extra></extra>",
   };
 }
 
-// Plotly reads a little markup in texts; a name must not become any.
+// Plotly reads a little markup in texts; a name must not become any, and ours have none: our policy allows no such styles.
 export const safe = (text) => String(text).replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");

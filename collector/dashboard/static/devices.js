@@ -24,6 +24,7 @@ class Devices {
   }
 
   async refresh() {
+    if (this.calendars.contains(document.activeElement)) return; // somebody walks through the days
     const [found, gaps] = await Promise.all([get("/devices", { site: this.only }), get("/gaps", { site: this.only })]);
     this.now = found.now_ms;
     this.found = found.devices;
@@ -34,8 +35,12 @@ class Devices {
 
   fillAll() {
     const now = this.now;
+    if (this.found.length === 0) {
+      fill(this.all, el("p", { class: "soft" }, "No device has been heard yet."));
+      return;
+    }
     const state = (one) => el("span", { class: `chip ${{ online: "good", degraded: "warn", offline: "bad" }[one.state] ?? ""}`, title: one.reason }, one.state ?? "unknown");
-    fill(this.all, el("h2", {}, "How they fare"), table("Devices",
+    fill(this.all, el("h2", {}, "How they fare"), el("p", { class: "soft" }, "Late: from the end of the last bucket until its report was stored, and the worst of a day. Missing: not come yet, and asked for. Gone: the device holds them no more."), table("Devices",
       ["Device", "State", "Last report", "Heard", { text: "Late", class: "right" }, { text: "Worst", class: "right" }, "Clock", { text: "Missing", class: "right" }, { text: "Gone", class: "right" }, "Says"],
       this.found.map((one) => [
         el("span", {}, el("span", { class: "soft" }, `${titled(one.site)} `), el("strong", {}, one.device)),
@@ -62,8 +67,9 @@ class Devices {
   }
 
   async fillCalendars() {
+    this.calendars.hidden = this.found.length === 0;
     const sites = [...new Set(this.found.map((one) => one.site))];
-    const from = this.now - WEEKS * 7 * 86_400_000;
+    const from = this.now - (WEEKS * 7 - 1) * 86_400_000;
     const parts = await Promise.all(sites.map((site) => get(`/sites/${site}/coverage`, { from, interval: "day" })));
     fill(this.calendars, el("h2", {}, "When they watched"),
       el("p", { class: "soft legend" }, "A cell is a day of the site. ", key("full", "watched"), key("half", "in part"), key("blind-day", "blind"), key("silent-day", "no report")),

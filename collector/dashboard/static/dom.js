@@ -11,9 +11,20 @@ export function el(name, attributes = {}, ...children) {
   return element;
 }
 
-// Put these in the place of what an element holds; nothing stands for what is null or false.
+// Put these in the place of what an element holds; nothing stands for what is null or false. What had the focus has it
+// again, if there is the like of it in the same place: numbers are renewed while somebody walks through them.
 export function fill(element, ...children) {
+  const had = document.activeElement;
+  const path = element.contains(had) && had !== element ? pathTo(had, element) : null;
   element.replaceChildren(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false));
+  if (path === null || element.contains(had)) return;
+  const there = path.reduce((node, i) => node?.children[i], element);
+  if (there?.tagName === had.tagName) there.focus({ preventScroll: true });
+}
+function pathTo(node, above) {
+  const path = [];
+  for (let one = node; one !== above; one = one.parentElement) path.unshift([...one.parentElement.children].indexOf(one));
+  return path;
 }
 
 export const byId = (id) => document.getElementById(id);

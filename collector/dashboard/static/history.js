@@ -1,11 +1,10 @@
 // Any span: out above, back below, with the whole extent beneath to choose from, an earlier span beside, and a download.
 
 import { address, get } from "./api.js";
-import { bars, Chart, colour, countAxis, faint, hatchAxis, hatched, headings, timeAxis } from "./charts.js";
+import { bars, Chart, colour, countAxis, faint, hatchAxis, hatched, headings, mirrored, mostOf, safe, timeAxis } from "./charts.js";
 import { el, fill, select, table } from "./dom.js";
 import { number } from "./numbers.js";
 import { showQueue } from "./queue.js";
-import { mirrored } from "./site.js";
 import { count, decimal, intervalOf, isoDay, percent, signed, titled, whenOf, zoneOf } from "./words.js";
 
 const DAY = 86_400_000;
@@ -13,7 +12,12 @@ const INTERVALS = [["minute", "minute"], ["5min", "5 minutes"], ["15min", "15 mi
 const LENGTHS = { minute: 60_000, "5min": 300_000, "15min": 900_000, hour: 3_600_000, day: DAY, week: 7 * DAY, month: 30 * DAY, year: 365 * DAY };
 const COMPARE = [["", "nothing"], ["before", "the span before"], ["day", "a day before"], ["week", "a week before"], ["4weeks", "4 weeks before"], ["year", "a year before"]];
 const PRESETS = [["1", "Today"], ["7", "7 days"], ["28", "28 days"], ["91", "13 weeks"], ["365", "Year"], ["all", "All"]];
-const ROWS = 200;
+const ROWS = 100;
+const INTERVALS_MAX = 10_000; // of one answer: a year by the hour
+const OTHER = "site:"; // before the name of a site to compare with
+
+// A span to the edges of the intervals that it touches.
+const widened = ([from, to], edges) => [edges.findLast((edge) => edge <= from) ?? edges[0], edges.find((edge) => edge >= to) ?? edges.at(-1)];
 
 export async function history({ names, query }) {
   const sites = (await get("/sites"));
@@ -48,17 +52,21 @@ class History {
     this.queueHead = el("div", {});
     this.queueCard = el("section", { class: "card", hidden: true }, this.queueHead, this.queue.element);
     this.rows = el("section", { class: "card" });
+    const empty = this.info.first_ms === null;
     this.element = el("div", { class: "page" },
       el("div", { class: "head" }, el("div", {}, el("h1", {}, "History"), (this.under = el("p", { class: "soft" })))),
-      this.controls, this.sums,
+      this.controls, empty ? el("p", { class: "card" }, "No report has come from here yet.") : this.sums,
       el("section", { class: "card" }, this.chart.element,
-        el("p", { class: "soft" }, "Drag over the chart to look closer; drag over the strip below to choose from all that there is."), this.extent.element),
+        el("div", { class: "row" },
+          [["Earlier", -1, 1], ["Later", 1, 1], ["Closer", 0, 0.5], ["Wider", 0, 2]].map(([text, by, times]) => el("button", { type: "button", class: "small", onclick: () => this.move(by, times) }, text)),
+          el("p", { class: "soft" }, "Or drag: over the chart to look closer, over the strip below to choose from all that there is. Hatched from above: the part of the time that nobody watched.")),
+        this.extent.element),
       this.queueCard, this.rows);
     this.chart.handlers.plotly_relayout = (event) => {
-      if (event["xaxis.range[0]"] !== undefined) this.choose(event["xaxis.range[0]"], event["xaxis.range[1]"]);
+      if (event["xaxis.range[0]"] !== undefined) this.choose(...widened([event["xaxis.range[0]"], event["xaxis.range[1]"]], this.found.edges_ms));
     };
     this.extent.handlers.plotly_selected = (event) => {
-      if (event?.range?.x) this.choose(...event.range.x);
+      if (event?.range?.x) this.choose(...widened(event.range.x, this.all.edges_ms));
     };
   }
 
@@ -72,12 +80,29 @@ class History {
     this.change();
   }
 
+  // The same without a mouse: half a span to the side, or so many times as long around the middle, within what there is.
+  move(by, times) {
+    const [first, last] = [this.info.first_ms ?? this.from, Math.max(this.now, this.to)];
+    const length = Math.min(times * (this.to - this.from), last - first);
+    const middle = (this.from + this.to) / 2 + by * (this.to - this.from) / 2;
+    const from = Math.max(first, Math.min(middle - length / 2, last - length));
+    this.choose(from, from + length);
+  }
+
   change(more = {}) {
     Object.assign(this, more);
     const query = new URLSearchParams({ from: this.from ?? "", to: this.to ?? "", interval: this.every, scheme: this.scheme, compare: this.compare, class: this.label, line: this.line });
     for (const [key, value] of [...query]) if (value === "" || value === "auto" || value === "own" || value === "all") query.delete(key);
     window.history.replaceState(null, "", `#/history/${this.name}?${query}`);
     this.refresh().catch((error) => fill(this.sums, el("p", { class: "bad" }, error.message)));
+  }
+
+  get then() {
+    return this.other ? titled(this.other) : "then";
+  }
+
+  get other() {
+    return this.compare.startsWith(OTHER) ? this.compare.slice(OTHER.length) : null;
   }
 
   get interval() {
@@ -87,7 +112,7 @@ class History {
   }
 
   query(more = {}) {
-    return { from: this.from, to: this.to, interval: this.interval, by: this.line ? "place" : "site", line: this.line, scheme: this.scheme, ...more };
+    return { from: this.from, to: this.to, interval: this.interval, by: this.line ? "place" : "site", line: this.line || null, scheme: this.scheme, limit: INTERVALS_MAX, ...more };
   }
 
   async refresh() {
@@ -95,16 +120,22 @@ class History {
       const day = await get(`/sites/${this.name}/usual`, { days: 3 });
       this.to = day.edges_ms.at(-1);
       this.from = this.preset === "all" ? this.info.first_ms ?? day.edges_ms[0] : day.edges_ms[0] - (Number(this.preset) - 1) * DAY;
-      this.from = Math.max(this.from, this.info.first_ms === null ? this.from : this.info.first_ms - DAY);
+      const days = Math.ceil((day.edges_ms[0] - (this.info.first_ms ?? this.from)) / DAY); // there is no more
+      if (this.preset !== "all") this.from = Math.max(this.from, day.edges_ms[0] - Math.max(0, days) * DAY);
     }
     const path = `/sites/${this.name}/counts`;
     const turn = (this.turn = (this.turn ?? 0) + 1);
-    const [found, whole, queues] = await Promise.all([
-      get(path, this.query({ compare: this.compare })),
-      get(path, this.query({ compare: this.compare, whole: true, estimate: true })),
-      get(`/sites/${this.name}/queue`, { from: this.from, to: this.to, interval: this.interval }),
+    const compare = this.other ? "" : this.compare;
+    const there = (more) => (this.other ? get(`/sites/${this.other}/counts`, this.query({ by: "site", line: "", ...more })) : null);
+    const [found, whole, queues, otherFound, otherWhole] = await Promise.all([
+      get(path, this.query({ compare })),
+      get(path, this.query({ compare, whole: true, estimate: true })),
+      get(`/sites/${this.name}/queue`, { from: this.from, to: this.to, interval: this.interval, limit: INTERVALS_MAX }),
+      there({}),
+      there({ whole: true }),
     ]);
     if (turn !== this.turn) return;
+    if (this.other) [found.earlier, whole.earlier] = [otherFound, otherWhole];
     Object.assign(this, { found, whole, queues, now: found.now_ms });
     this.fill();
     if (!this.all) {
@@ -160,8 +191,8 @@ class History {
       lines.length > 1 ? select("Line", [["", "all lines"], ...lines.map((one) => [one, one])], this.line, (line) => this.change({ line })) : null,
       select("Class", [["all", "all"], ...labels.map((one) => [one, one])], this.label, (label) => this.change({ label })),
       select("Scheme", this.sites.schemes.map((one) => [one, one]), this.scheme, (scheme) => this.change({ scheme, label: "all" })),
-      select("Compare with", COMPARE, this.compare, (compare) => this.change({ compare })),
-      el("div", { class: "field" }, el("span", {}, "Download"), el("div", { class: "row" }, formats.map(([format, text]) => el("a", { class: "button", download: true, href: address(`/sites/${this.name}/export`, this.query({ by: "place", format })) }, text)))));
+      select("Compare with", [...COMPARE, ...this.sites.sites.filter((one) => one.site !== this.name).map((one) => [OTHER + one.site, titled(one.site)])], this.compare, (compare) => this.change({ compare })),
+      el("div", { class: "field" }, el("span", {}, "Download"), el("div", { class: "row" }, formats.map(([format, text]) => el("a", { class: "button", download: true, href: address(`/sites/${this.name}/export`, this.query({ by: "place", limit: null, format })) }, text)))));
     this.fillSums();
     this.fillChart();
     this.fillQueue();
@@ -175,7 +206,7 @@ class History {
       const before = earlier ? this.role(earlier, role) : null, then = this.total(before);
       const change = value !== null && then ? value / then - 1 : null;
       return el("div", { class: "figure" }, el("span", { class: "name" }, name), number(value, one?.total_share, this.behind(name, role, this.from, this.to, null), { big: true }),
-        el("span", { class: "under soft" }, before === null ? this.word(role) ?? " " : then === null ? "then: blind" : [`then ${count(then)}`, change === null ? "" : `, ${change >= 0 ? "▲" : "▼"} ${decimal(Math.abs(100 * change))} %`, before.total_share < 0.98 ? `, watched ${percent(Math.min(1, before.total_share))}` : ""].join("")));
+        el("span", { class: "under soft" }, earlier === null || earlier === undefined ? this.word(role) ?? " " : then === null ? `${this.then}: blind` : [`${this.then} ${count(then)}`, change === null ? "" : `, ${change >= 0 ? "▲" : "▼"} ${decimal(Math.abs(100 * change))} %`, before.total_share < 0.98 ? `, watched ${percent(Math.min(1, before.total_share))}` : ""].join("")));
     };
     const out = this.role(this.whole, "out"), back = this.role(this.whole, "back");
     const both = this.total(out) !== null && this.total(back) !== null;
@@ -195,10 +226,10 @@ class History {
       const rows = [[out, 1, "out"], [back, -1, "back"]].filter(([one]) => one !== null);
       for (const [one, sign, role] of rows) {
         const values = this.values(one);
-        data.push(bars(this.word(role) ?? role, edges, values, tones[role], { sign, part: edges.length > 150 ? 1 : 0.86, texts: values.map((n, i) => (n === null ? "" : `${count(n)} (watched ${percent(Math.min(1, one.share[i]))})`)) }));
+        data.push(bars(this.word(role) ?? role, edges, values, tones[role], { sign, texts: values.map((n, i) => (n === null ? "" : `${count(n)} (watched ${percent(Math.min(1, one.share[i]))})`)) }));
       }
       if (earlier) {
-        const shift = edges[0] - earlier.edges_ms[0];
+        const shift = this.other ? 0 : edges[0] - earlier.edges_ms[0];
         for (const [, sign, role] of rows) {
           const then = this.role(earlier, role);
           if (then === null) continue;
@@ -207,11 +238,11 @@ class History {
             x.push(edge + shift, earlier.edges_ms[i + 1] + shift);
             y.push(values[i] === null ? null : sign * values[i], values[i] === null ? null : sign * values[i]);
           });
-          data.push({ type: "scatter", mode: "lines", name: `${this.word(role) ?? role}, then`, x, y, line: { color: colour("ink"), width: 1.5, dash: sign > 0 ? "solid" : "dot" }, customdata: y.map((n) => (n === null ? "blind" : count(Math.abs(n)))), hovertemplate: "%{customdata}" });
+          data.push({ type: "scatter", mode: "lines", name: `${this.word(role) ?? role}, ${this.then}`, x, y, line: { color: colour("ink"), width: 1.5, dash: sign > 0 ? "solid" : "dot" }, customdata: y.map((n) => (n === null ? "blind" : count(Math.abs(n)))), hovertemplate: `%{customdata}<extra>${safe(this.then)}</extra>` });
         }
       }
       data.push(hatched(edges, edges.slice(0, -1).map((_, i) => Math.min(...rows.map(([one]) => one.share[i]))), this.now));
-      const most = Math.max(4, ...data.flatMap((one) => (one.yaxis === "y2" ? [] : one.y ?? [])).map((v) => Math.abs(v ?? 0)));
+      const most = mostOf(data);
       return { data, layout: { dragmode: "zoom", barmode: "relative", bargap: 0, xaxis: timeAxis(edges, this.zone, this.chart.width, { fixedrange: false }), yaxis: mirrored(most), yaxis2: hatchAxis } };
     };
     this.chart.show(draw, () => el("p", { class: "soft" }, "The numbers are in the table at the end of this page."),

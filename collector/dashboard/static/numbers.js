@@ -6,14 +6,14 @@ import { byId, el, fill, table } from "./dom.js";
 import { count, intervalOf, percent, timeOf, whenOf, zoneOf } from "./words.js";
 
 // `of`: { site, device, line, direction, class, from, to, zone, interval, what } for the evidence; null: no way to it.
-export function number(value, share, of, { big = false, text = null, note = "" } = {}) {
+export function number(value, share, of, { big = false, text = null } = {}) {
   const blind = value === null || value === undefined;
   const shown = blind ? "blind" : (text ?? count(value));
   const watched = share === null || share === undefined ? "" : `watched ${percent(Math.min(1, share))} of the time`;
   const bar = el("span", { class: "bar", "aria-hidden": "true" }, el("span", {}));
   bar.style.setProperty("--share", String(Math.min(1, share ?? 0)));
   const classes = `num${big ? " big" : ""}${blind ? " blind" : ""}`;
-  const inside = [el("span", { class: "value" }, shown), note ? el("span", { class: "note" }, note) : null, watched ? bar : null];
+  const inside = [el("span", { class: "value" }, shown), watched ? bar : null];
   const title = [of?.what, blind ? "nobody watched" : shown, watched].filter(Boolean).join(": ");
   if (of === null || !may.read) return el("span", { class: classes, title }, inside);
   return el("button", { type: "button", class: classes, title: `${title}. Show the reports`, "aria-label": `${title}. Show the reports`, onclick: () => evidence(of, shown, share) }, inside);

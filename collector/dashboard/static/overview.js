@@ -2,14 +2,16 @@
 
 import { get, live } from "./api.js";
 import { isWhole } from "./charts.js";
-import { el, fill } from "./dom.js";
+import { byId, el, fill } from "./dom.js";
 import { number } from "./numbers.js";
-import { ago, count, decimal, intervalOf, percent, signed, span, timeOf, titled, zoneOf } from "./words.js";
+import { usually } from "./usual.js";
+import { ago, count, intervalOf, percent, signed, span, timeOf, titled, zoneOf } from "./words.js";
 
 export async function overview() {
   const grid = el("div", { class: "sites" });
+  const nobody = el("p", { class: "card soft" }, "No device has reported yet. What they say arrives here by itself.");
   const element = el("div", { class: "page" },
-    el("div", { class: "head" }, el("h1", {}, "Overview"), el("p", { class: "soft" }, "Today, in the time of each site. Hatched: nobody watched.")),
+    el("div", { class: "head" }, el("h1", {}, "Overview"), el("p", { class: "soft" }, "Vehicles today, in the time of each site. The bar under a number is the part of the time that was watched; hatched: nobody watched.")),
     grid);
   const cards = new Map();
   const usual = new Map();
@@ -26,9 +28,8 @@ export async function overview() {
       }
       fillCard(cards.get(one.site), one, now, usual.get(one.site));
     }
-    if (found.sites.length === 0) {
-      fill(grid, el("p", { class: "card soft" }, "No device has reported yet. What they say arrives here by itself."));
-    }
+    if (found.sites.length === 0) grid.append(nobody);
+    else nobody.remove();
     return found;
   }
 
@@ -51,7 +52,7 @@ export async function overview() {
         } catch {
           continue;
         }
-        fillCard(cards.get(one.site), one, now, usual.get(one.site));
+        if (!byId("panel").open) fillCard(cards.get(one.site), one, now, usual.get(one.site));
       }
     },
   };
@@ -63,19 +64,21 @@ function fillCard(card, one, now, usual) {
   const out = of("out"), back = of("back");
   const behind = (series, what) => (series === null ? null
     : { site: one.site, from: one.from_ms, to: Math.min(now, one.to_ms), zone, interval: "day", what });
+  const watched = one.series.length ? Math.min(1, ...one.series.map((series) => series.total_share)) : null;
   const both = out !== null && back !== null && out.total !== null && back.total !== null;
   fill(card, 
     el("div", { class: "card-head" },
       el("h2", { id: `site-${one.site}` }, el("a", { href: `#/site/${one.site}` }, titled(one.site))),
       el("span", { class: "soft" }, `${timeOf(now, zone)} ${zoneOf(now, zone)}`)),
-    el("div", { class: "figures" },
+    one.series.length === 0 ? null : el("div", { class: "figures" },
       figure("Out today", number(out?.total ?? null, out?.total_share, behind(out, "Out today"), { big: true }), out && usually(out, usual, "out", one.edges_ms, now)),
       figure("Back today", number(back?.total ?? null, back?.total_share, behind(back, "Back today"), { big: true }), back && usually(back, usual, "back", one.edges_ms, now)),
       figure("Over there", number(both ? out.total - back.total : null, both ? Math.min(out.total_share, back.total_share) : null, behind(out, "Out minus back today"),
         { big: true, text: both ? signed(out.total - back.total) : null }), "since midnight")),
-    strip(one, out, back, now),
+    one.series.length ? strip(one, out, back, now) : el("p", { class: "soft" }, "No report has come from here yet."),
     el("div", { class: "chips" },
       states(one, now),
+      watched === null ? null : el("span", { class: `chip ${watched < 0.9 ? "warn" : ""}` }, `watched ${percent(watched)} of today`),
       one.zones.map((queue) => el("span", { class: "chip" }, queue.standing === null ? `Queue ${queue.zone}: blind`
         : `Queue ${queue.zone}: ${count(queue.standing)}${queue.wait_p50_ms ? `, waited ${span(queue.wait_p50_ms)}` : ""}`)),
       el("span", { class: "glance chip", hidden: true })));
@@ -84,24 +87,6 @@ function fillCard(card, one, now, usual) {
 
 const figure = (name, value, note) => el("div", { class: "figure" }, el("span", { class: "name" }, name), value, el("span", { class: "under soft" }, note || " "));
 
-// Against the median of past days, over the hours of today that are over and were watched.
-function usually(series, usual, role, edges, now) {
-  const band = usual?.bands.find((one) => one.role === role);
-  if (!band) return "";
-  let counted = 0, median = 0, low = 0, high = 0;
-  edges.slice(0, -1).forEach((_, i) => {
-    if (edges[i + 1] > now || series.share[i] < 0.9 || band.p50[i] === null || series.all[i] === null) return;
-    counted += series.all[i];
-    median += band.p50[i];
-    low += band.p10[i];
-    high += band.p90[i];
-  });
-  if (median < 5) return "";
-  const change = counted / median - 1;
-  if (counted >= low && counted <= high) return "as usual";
-  return `${change > 0 ? "▲" : "▼"} ${decimal(Math.abs(100 * change))} % ${change > 0 ? "above" : "below"} usual`;
-}
-
 // The hours of today: the darker, the more crossed; hatched where nobody watched; a table for whoever does not see it.
 function strip(one, out, back, now) {
   const most = Math.max(1, ...[out, back].flatMap((series) => series?.all ?? []).map((n) => n ?? 0));
@@ -109,7 +94,7 @@ function strip(one, out, back, now) {
   const row = (series, name, role) => el("tr", {}, el("th", { scope: "row" }, name),
     one.edges_ms.slice(0, -1).map((edge, i) => {
       const n = series?.all[i] ?? null, share = series?.share[i] ?? 0;
-      const come = edge < now;
+      const come = edge < now && !(n === null && isWhole(edge, one.edges_ms[i + 1], share, now)); // or just begun
       const words = `${intervalOf(edge, one.edges_ms[i + 1], zone)}: ${!come ? "to come" : n === null ? "blind" : `${count(n)} ${name}, watched ${percent(Math.min(1, share))}`}`;
       const cell = el("td", { class: `cell ${role}${!come ? " later" : n === null ? " unseen-hour" : isWhole(edge, one.edges_ms[i + 1], share, now) ? "" : " part"}`, title: words },
         el("span", { class: "unseen" }, !come ? "–" : n === null ? "blind" : count(n)));

@@ -8,7 +8,7 @@ import { count, decimal, intervalOf, span } from "./words.js";
 // `of` is what the intervals are called; `behind(zone, from, to)` leads from a number to its reports.
 export function showQueue(chart, head, { answer, title, of, interval, now, behind }) {
   const { queues: zones, edges_ms: edges, time_zone: zone } = answer;
-  fill(head, el("h2", {}, title), el("p", { class: "soft" }, `Vehicles standing, the mean of each ${of}; the whisker is the most.`));
+  fill(head, el("h2", {}, title), el("p", { class: "soft" }, `Vehicles standing: the mean of each ${of}, and as a whisker the most.`));
   const draw = () => ({
     data: [headings(edges, zone, interval),
       ...zones.map((one, k) => bars(one.zone, edges, one.standing_mean, colour(k === 0 ? "queue" : "c-van"), {

@@ -1,13 +1,15 @@
 // One site: what crosses now, today against past days, classes, balance, queue.
 
 import { get, live } from "./api.js";
-import { band, bars, Chart, classColour, colour, countAxis, hatchAxis, hatched, headings, timeAxis } from "./charts.js";
+import { band, bars, Chart, classColour, colour, countAxis, hatchAxis, hatched, headings, mirrored, mostOf, safe, timeAxis } from "./charts.js";
 import { choice, el, fill, select, table } from "./dom.js";
-import { number } from "./numbers.js";
+import { may, number } from "./numbers.js";
 import { showQueue } from "./queue.js";
-import { count, dayOf, decimal, intervalOf, percent, signed, span, timeOf, titled, whenOf, zoneOf } from "./words.js";
+import { usually } from "./usual.js";
+import { count, dayOf, decimal, intervalOf, isoDay, percent, signed, span, timeOf, titled, whenOf, zoneOf } from "./words.js";
 
 const DAY = 86_400_000;
+const USUAL_MS = 15 * 60_000;
 const SINCE = [["0", "today"], ["7", "7 days"], ["28", "28 days"], ["91", "13 weeks"]];
 
 export async function site({ names }) {
@@ -24,7 +26,7 @@ class Site {
     this.label = "all";
     this.since = "28";
     this.today = new Chart("Today, out above and back below, against past days", { height: 21 });
-    this.balance = new Chart("Balance by day", { height: 13 });
+    this.balance = new Chart("Out minus back of each day", { height: 13 });
     this.queue = new Chart("Queue today", { height: 13 });
     this.top = el("div", { class: "head" });
     this.figures = el("section", { class: "figures wide card", "aria-label": "Today in numbers" });
@@ -36,14 +38,16 @@ class Site {
     this.queueHead = el("div", {});
     this.queueCard = el("section", { class: "card", hidden: true }, this.queueHead, this.queue.element);
     this.heads = el("section", { class: "card", hidden: true });
-    this.element = el("div", { class: "page" }, this.top, this.figures,
-      el("div", { class: "columns" },
+    this.nothing = el("p", { class: "card", hidden: true }, "No report has come from here yet. What its devices say arrives here by itself.");
+    this.element = el("div", { class: "page" }, this.top, this.nothing, this.figures,
+      this.columns = el("div", { class: "columns" },
         el("div", { class: "stack" },
           el("section", { class: "card" }, this.todayHead, this.today.element),
-          el("section", { class: "card" }, this.balanceHead, el("div", { class: "halves" }, this.balanceTable, this.balance.element))),
-        el("div", { class: "stack" }, this.nowBox,
-          el("section", { class: "card" }, el("h2", {}, "Classes today"), this.classes),
-          this.queueCard, this.heads)));
+          el("section", { class: "card" }, this.balanceHead, el("div", { class: "halves" }, this.balanceTable,
+            el("div", {}, el("h3", {}, "Out minus back, each day"), this.balance.element))),
+          this.heads),
+        el("div", { class: "stack" }, this.nowBox, this.queueCard,
+          el("section", { class: "card" }, el("h2", {}, "Classes today"), this.classes))));
     this.said = () => this.glance();
     document.addEventListener("live", this.said);
     this.clock = setInterval(this.said, 5_000);
@@ -55,18 +59,29 @@ class Site {
     this.info = sites.sites.find((one) => one.site === this.name);
     if (this.info === undefined) throw new Error(`there is no site ${this.name}`);
     this.zone = this.info.time_zone;
-    const day = await get(`${path}/usual`);
-    const [from, to] = [day.edges_ms[0], day.edges_ms.at(-1)];
-    const since = from - Number(this.since) * DAY;
-    const [hours, whole, past, balances, queues] = await Promise.all([
+    const day = (before) => isoDay(sites.now_ms, this.zone, before); // the collector knows where it begins
+    const [from, to, since] = [day(0), day(-1), day(Number(this.since))];
+    const [usual, hours, whole, past, balances, queues, states] = await Promise.all([
+      this.usualOf(from),
       get(`${path}/counts`, { from, to, interval: "hour", by: "site" }),
       get(`${path}/counts`, { from, to, by: "site", whole: true, estimate: true }),
-      get(`${path}/counts`, { from: Math.min(since, from - 7 * DAY), to, interval: "day", by: "site" }),
+      get(`${path}/counts`, { from: day(Math.max(7, Number(this.since))), to, interval: "day", by: "site" }),
       get(`${path}/balance`, { from: since }),
       get(`${path}/queue`, { from, to, interval: "15min" }),
+      may.read ? get("/devices", { site: this.name }) : null,
     ]);
-    Object.assign(this, { usual: day, hours, whole, past, balances, queues, from, to, now: hours.now_ms });
+    Object.assign(this, { states, usual, hours, whole, past, balances, queues, now: hours.now_ms });
+    [this.from, this.to] = [hours.edges_ms[0], hours.edges_ms.at(-1)];
     this.fill();
+  }
+
+  // What is usual changes slowly, and is asked for anew at times only.
+  async usualOf(date) {
+    if (this.usual === undefined || this.usualAs !== date || performance.now() - this.usualCame > USUAL_MS) {
+      this.usual = await get(`/sites/${this.name}/usual`, { date });
+      [this.usualAs, this.usualCame] = [date, performance.now()];
+    }
+    return this.usual;
   }
 
   series(answer, role) {
@@ -88,7 +103,9 @@ class Site {
     const { zone } = this;
     fill(this.top, 
       el("div", {}, el("h1", {}, titled(this.name)), el("p", { class: "soft" }, `${whenOf(this.now, zone)}, ${zoneOf(this.now, zone)}`)),
-      el("nav", { class: "row", "aria-label": "More of this site" }, el("a", { class: "button", href: `#/history/${this.name}` }, "History"), el("a", { class: "button", href: `#/devices/${this.name}` }, "Devices")));
+      el("nav", { class: "row", "aria-label": "More of this site" }, el("a", { class: "button", href: `#/history/${this.name}` }, "History"), may.read ? el("a", { class: "button", href: `#/devices/${this.name}` }, "Devices") : null));
+    this.nothing.hidden = this.info.first_ms !== null;
+    this.figures.hidden = this.columns.hidden = this.info.first_ms === null;
     this.fillFigures();
     this.fillToday();
     this.fillClasses();
@@ -101,19 +118,33 @@ class Site {
     const out = this.series(this.whole, "out"), back = this.series(this.whole, "back");
     const figure = (name, value, under = "") => el("div", { class: "figure" }, el("span", { class: "name" }, name), value, el("span", { class: "under soft" }, under || " "));
     const share = (one) => one?.total_share ?? 0;
+    const hourly = (role) => usually(this.series(this.hours, role), this.usual, role, this.hours.edges_ms, this.now);
+    const told = (role) => [this.word(role), hourly(role)].filter(Boolean).join(", ");
     const both = out?.total != null && back?.total != null;
     const queue = this.queues.queues[0];
     const at = queue ? this.lastKnown(queue.standing_end) : -1;
     const trucks = out?.total_counts.truck;
     fill(this.figures, 
-      figure(`Out today`, number(out?.total ?? null, share(out), this.behind("Out today", { direction: this.word("out") }), { big: true }), this.word("out") ?? ""),
-      figure(`Back today`, number(back?.total ?? null, share(back), this.behind("Back today", { direction: this.word("back") }), { big: true }), this.word("back") ?? ""),
+      figure(`Out today`, number(out?.total ?? null, share(out), this.behind("Out today", { direction: this.word("out") }), { big: true }), told("out")),
+      figure(`Back today`, number(back?.total ?? null, share(back), this.behind("Back today", { direction: this.word("back") }), { big: true }), told("back")),
       figure("Over there", number(both ? out.total - back.total : null, Math.min(share(out), share(back)), this.behind("Out minus back today"), { big: true, text: both ? signed(out.total - back.total) : null }), "since midnight"),
       trucks === undefined ? null : figure("Trucks out", number(trucks, share(out), this.behind("Trucks out today", { direction: this.word("out"), class: "truck" }), { big: true }),
         out.tonnes?.[0] ? `about ${count(Math.round(out.tonnes[0]))} t, an estimate` : ""),
       queue ? figure(`Queue ${queue.zone}`, number(at < 0 ? null : queue.standing_end[at], at < 0 ? 0 : queue.share[at],
         { ...this.behind("Standing in the queue", { device: queue.device }), from: this.queues.edges_ms[Math.max(0, at)], to: this.queues.edges_ms[Math.max(0, at) + 1], interval: "15min" }, { big: true }),
-      at >= 0 && queue.wait_p50_ms[at] ? `waited ${span(queue.wait_p50_ms[at])}, nine in ten up to ${span(queue.wait_p90_ms[at])}` : "as last reported") : null);
+      at >= 0 && queue.wait_p50_ms[at] ? `waited ${span(queue.wait_p50_ms[at])}, nine in ten up to ${span(queue.wait_p90_ms[at])}` : "as last reported") : null,
+      this.watched(Math.min(share(out ?? back), share(back ?? out))));
+  }
+
+  // Were the cameras watching? Of today, and at this moment.
+  watched(part) {
+    const devices = this.states?.devices ?? [];
+    const online = devices.filter((one) => one.state === "online").length;
+    const words = devices.length === 0 ? "" : online === devices.length ? `${online} of ${online} online`
+      : devices.filter((one) => one.state !== "online").map((one) => `${one.device} ${one.state ?? "unknown"}`).join(", ");
+    return el("div", { class: "figure" }, el("span", { class: "name" }, "Watched today"),
+      el(may.read ? "a" : "span", { class: `num big ${part < 0.9 ? "warn" : ""}`, href: may.read ? `#/devices/${this.name}` : null }, el("span", { class: "value" }, percent(part))),
+      el("span", { class: `under ${online === devices.length ? "soft" : "warn"}` }, words || " "));
   }
 
   lastKnown(values) {
@@ -125,7 +156,8 @@ class Site {
     const labels = [...new Set(this.hours.series.flatMap((one) => Object.keys(one.counts)))];
     fill(this.todayHead, 
       el("div", {}, el("h2", {}, "Today"), el("p", { class: "soft" }, this.label === "all"
-        ? `Shaded: p10 to p90 of the last ${this.usual.days} days, dotted: the median.` : `Only ${this.label}.`)),
+        ? `Vehicles by the hour. Shaded: p10 to p90 of the last ${this.usual.days} days, dotted: the median.`
+        : this.label === "classes" ? "Vehicles by the hour, each class." : `Vehicles by the hour, only ${this.label}.`, " Hatched from above: the part of an hour that nobody watched.")),
       select("Class", [["all", "all classes"], ["classes", "each class"], ...labels.map((label) => [label, label])], this.label, (value) => {
         this.label = value;
         this.fillToday();
@@ -143,13 +175,13 @@ class Site {
         if (one === null) continue;
         if (this.label === "classes") {
           for (const label of labels.filter((label) => one.total_counts[label])) {
-            data.push(bars(`${label} ${name}`, edges, one.counts[label], classColour(label), { sign, showlegend: sign > 0 }));
+            data.push(bars(label, edges, one.counts[label].map((n) => n || null), classColour(label), { sign, legendgroup: label, showlegend: sign > 0 || !out?.total_counts[label], hovertemplate: `%{customdata}<extra>${safe(`${label} ${name}`)}</extra>` }));
           }
         } else data.push(bars(name, edges, of(one), tones[role], { sign, texts: texts(one) }));
       }
       const worst = edges.slice(0, -1).map((_, i) => Math.min(...[out, back].filter(Boolean).map((one) => one.share[i])));
       data.push(hatched(edges, worst, this.now));
-      const most = Math.max(4, ...data.flatMap((one) => (one.yaxis === "y2" ? [] : one.y ?? [])).map((v) => Math.abs(v ?? 0)), ...(this.label === "classes" ? [...(out?.all ?? []), ...(back?.all ?? [])] : []).map((v) => v ?? 0));
+      const most = Math.max(mostOf(data), ...(this.label === "classes" ? [...(out?.all ?? []), ...(back?.all ?? [])] : []).map((v) => v ?? 0));
       return { data, layout: {
         barmode: "relative", xaxis: timeAxis(edges, this.zone, this.today.width), yaxis: mirrored(most), yaxis2: hatchAxis,
         shapes: [{ type: "line", x0: this.now, x1: this.now, yref: "paper", y0: 0, y1: 1, line: { color: colour("axis"), width: 1, dash: "dash" } }],
@@ -244,11 +276,11 @@ class Site {
           Object.entries(ways).map(([way, classes]) => {
             const sum = Object.values(classes).reduce((a, b) => a + b, 0);
             const kinds = Object.entries(classes).filter(([, n]) => n > 0).map(([label, n]) => `${n} ${label}`).join(", ");
-            return [el("dt", {}, `${line}, ${way}`), el("dd", {}, el("strong", {}, String(sum)), el("span", { class: "soft" }, kinds ? ` ${kinds}` : ""))];
+            return [el("dt", {}, `${line}, ${way}`, kinds ? `: ${kinds}` : ""), el("dd", {}, el("strong", {}, String(sum)))];
           }),
           [el("dt", {}, "in view"), el("dd", {}, el("strong", {}, String(one.in_view)))],
           Object.entries(one.standing).map(([zone, n]) => [el("dt", {}, `standing in ${zone}`), el("dd", {}, el("strong", {}, String(n)))])))));
-    fill(this.nowBox, el("div", { class: "card-head" }, el("h2", {}, "Now"), el("span", { class: "soft" }, "the minute that is open")),
+    fill(this.nowBox, el("div", { class: "card-head" }, el("h2", {}, "Now"), el("span", { class: "soft" }, "what has crossed in the bucket that is open")),
       rows.length ? el("div", { class: "live-all" }, rows) : el("p", { class: "soft" }, "No device says what it sees at this moment."));
   }
 
@@ -284,13 +316,4 @@ class Site {
             { class: "right", content: number(one.second_total, null, behind(one, one.second)) },
             { class: "right", content: one.ratio === null ? "–" : percent(one.ratio) }, { class: "right", content: `${count(one.intervals_equal)} of ${count(one.intervals)}` }]))]));
   }
-}
-
-// An axis that counts upwards both ways: out above, back below.
-export function mirrored(most) {
-  const steps = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 20_000, 50_000, 100_000, 1_000_000];
-  const step = steps.find((one) => most / one <= 4) ?? most;
-  const values = [];
-  for (let v = -Math.ceil(most / step) * step; v <= most + step; v += step) values.push(v);
-  return countAxis({ range: [-most * 1.08, most * 1.08], tickvals: values, ticktext: values.map((v) => count(Math.abs(v))) });
 }

@@ -19,14 +19,21 @@ function format(zone, key, options) {
 }
 export const timeOf = (ms, zone) => format(zone, "time", { hour: "2-digit", minute: "2-digit" }).format(ms);
 export const dayOf = (ms, zone) => format(zone, "day", { weekday: "short", day: "numeric", month: "short" }).format(ms).replace(",", "");
-export const dateOf = (ms, zone) => format(zone, "date", { day: "numeric", month: "short", year: "numeric" }).format(ms);
-export const monthOf = (ms, zone) => format(zone, "month", { month: "short", year: "numeric" }).format(ms);
-export const whenOf = (ms, zone) => `${dayOf(ms, zone)} ${timeOf(ms, zone)}`;
-export function isoDay(ms, zone) {
-  const parts = partsOf(ms, zone);
-  return `${parts.year}-${parts.month}-${parts.day}`;
+const monthOf = (ms, zone) => format(zone, "month", { month: "short", year: "numeric" }).format(ms);
+// With the year, where it is not this one.
+const datedOf = (ms, zone) => (yearOf(ms, zone) === yearOf(Date.now(), zone) ? dayOf(ms, zone) : `${dayOf(ms, zone)} ${yearOf(ms, zone)}`);
+function yearOf(ms, zone) {
+  const year = new Date(ms).getUTCFullYear();
+  const isNearNewYear = ms - Date.UTC(year, 0) < 86_400_000 || Date.UTC(year + 1, 0) - ms < 86_400_000;
+  return isNearNewYear ? Number(partsOf(ms, zone).year) : year;
 }
-export function partsOf(ms, zone) {
+export const whenOf = (ms, zone) => `${datedOf(ms, zone)} ${timeOf(ms, zone)}`;
+// The date, or that of so many days before, by the calendar: days may have 23 hours.
+export function isoDay(ms, zone, before = 0) {
+  const { year, month, day } = partsOf(ms, zone);
+  return new Date(Date.UTC(year, month - 1, day - before)).toISOString().slice(0, 10);
+}
+function partsOf(ms, zone) {
   const parts = format(zone, "parts", {
     year: "numeric", month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit", weekday: "short",
   }).formatToParts(ms);
@@ -42,10 +49,10 @@ export function zoneOf(ms, zone) {
 export function intervalOf(from, to, zone, interval) {
   if (interval === "year") return partsOf(from, zone).year;
   if (interval === "month") return monthOf(from, zone);
-  if (interval === "week") return `week of ${dayOf(from, zone)}`;
-  if (interval === "day") return dayOf(from, zone);
+  if (interval === "week") return `week of ${datedOf(from, zone)}`;
+  if (interval === "day") return datedOf(from, zone);
   if (to - from > 36 * 3_600_000) return `${whenOf(from, zone)} to ${whenOf(to, zone)}`;
-  return `${dayOf(from, zone)} ${timeOf(from, zone)}–${timeOf(to, zone)}`;
+  return `${whenOf(from, zone)}–${timeOf(to, zone)}`;
 }
 
 export function span(ms) {

@@ -18,6 +18,7 @@ def test_every_answer_bears_the_strict_headers(api: Api, path: str) -> None:
     policy = answer.headers["Content-Security-Policy"]
     assert "script-src 'self';" in policy
     assert "frame-ancestors 'none'" in policy
+    assert "unsafe" not in policy
     assert "server" not in answer.headers
 
 

@@ -1,0 +1,74 @@
+"""Route of what went over and has not come back."""
+
+from fastapi import APIRouter, Depends
+
+from collector.api.access import Needs
+from collector.api.answers import share_of, zone_in
+from collector.api.context import Context
+from collector.api.models import (
+    Balances,
+    LineBalance,
+    OneBalance,
+)
+from collector.api.parameters import Scheme
+from collector.api.spans import From, Name, To, span
+from collector.store import Reading
+from collector.views.balance import balance
+from collector.views.results import ClassBalance, Scope
+from collector.views.schemes import OWN
+
+
+def routes(context: Context) -> APIRouter:
+    """All of them."""
+    router = APIRouter(tags=["counts"])
+    sites = context.sites
+    counted = Depends(Needs(context, "read", public=True))
+
+    @router.get("/sites/{site}/balance", dependencies=[counted])
+    async def site_balance(site: Name, from_: From = None, to: To = None, scheme: Scheme = OWN) -> Balances:
+        """Out minus back, per line and class: what is over there; and how far unseen time may have moved it."""
+        now_ms = context.clock.real_ms()
+
+        def question(reading: Reading) -> Balances:
+            zone = zone_in(reading, site, sites)
+            from_ms, to_ms = span(reading, Scope(site=site), zone, from_, to, now_ms=now_ms)
+            found = balance(reading, site, sites, from_ms, min(to_ms, max(now_ms, from_ms + 1)), scheme=scheme)
+            return Balances(
+                time_zone=zone,
+                balances=[
+                    LineBalance(
+                        site=one.site,
+                        device=one.device,
+                        line=one.line,
+                        out=one.out,
+                        back=one.back,
+                        from_ms=one.from_ms,
+                        to_ms=one.to_ms,
+                        watched_ms=one.watched_ms,
+                        share=share_of(one.watched_ms, one.to_ms - one.from_ms),
+                        classes={label: _balance(of) for label, of in one.classes.items()},
+                        all=_balance(one.all),
+                    )
+                    for one in found
+                ],
+            )
+
+        return await context.desk.ask(question)
+
+    return router
+
+
+def _balance(one: ClassBalance) -> OneBalance:
+    return OneBalance(
+        out=one.out,
+        back=one.back,
+        balance=one.balance,
+        unseen_out=_rounded(one.unseen_out),
+        unseen_back=_rounded(one.unseen_back),
+        low=_rounded(one.low),
+        high=_rounded(one.high),
+    )
+
+
+def _rounded(number: float | None) -> float | None:
+    return None if number is None else round(number, 2)

@@ -1,0 +1,108 @@
+"""Routes of how well was watched: coverage, and devices that watch the same line head to head."""
+
+from typing import Annotated
+
+import msgspec
+from fastapi import APIRouter, Depends
+
+from collector.api.access import Needs, Visitor
+from collector.api.answers import share_of, zone_in
+from collector.api.context import Context
+from collector.api.models import (
+    Coverages,
+    CoverSeries,
+    HeadsToHeads,
+    HeadToHead,
+    Worst,
+)
+from collector.api.parameters import Limit
+from collector.api.spans import Every, From, Name, NameQuery, To, page, span
+from collector.calendar import Interval
+from collector.store import Reading
+from collector.views.compare import agreements
+from collector.views.counts import coverage
+from collector.views.results import Scope
+
+
+def routes(context: Context) -> APIRouter:
+    """All of them."""
+    router = APIRouter(tags=["counts"])
+    sites = context.sites
+    counted = Depends(Needs(context, "read", public=True))
+
+    @router.get("/sites/{site}/coverage")
+    async def site_coverage(
+        visitor: Annotated[Visitor, counted],
+        site: Name,
+        from_: From = None,
+        to: To = None,
+        interval: Every = "day",
+        device: NameQuery = None,
+        limit: Limit = 5_000,
+    ) -> Coverages:
+        """Who watched, who was blind, and from whom nothing came."""
+        now_ms = context.clock.real_ms()
+
+        def question(reading: Reading) -> Coverages:
+            zone = zone_in(reading, site, sites)
+            scope = Scope(site=site, device=device)
+            from_ms, to_ms = span(reading, scope, zone, from_, to, now_ms=now_ms)
+            axis_ = page(interval, zone, from_ms, to_ms, limit=limit, now_ms=now_ms)
+            spans = [axis_.span_ms(i) for i in range(len(axis_))]
+            inside = "read" in visitor.scopes
+            return Coverages(
+                time_zone=zone,
+                interval=interval,
+                now_ms=now_ms,
+                edges_ms=list(axis_.edges_ms),
+                next_from_ms=axis_.edges_ms[-1] if axis_.edges_ms[-1] < to_ms else None,
+                covers=[
+                    CoverSeries(
+                        site=one.site,
+                        device=one.device,
+                        watched=[share_of(w, ms) for w, ms in zip(one.watched_ms, spans, strict=True)],
+                        blind=[share_of(one.blind_ms(i), ms) for i, ms in enumerate(spans)],
+                        silent=[share_of(one.silent_ms(i, axis_), ms) for i, ms in enumerate(spans)],
+                        reports=list(one.reports),
+                        missing=one.missing if inside else None,
+                        gone=one.gone if inside else None,
+                    )
+                    for one in coverage(reading, scope, axis_).covers
+                ],
+            )
+
+        return await context.desk.ask(question)
+
+    @router.get("/sites/{site}/head-to-head", dependencies=[Depends(Needs(context, "read"))])
+    async def head_to_head(
+        site: Name, from_: From = None, to: To = None, interval: Interval = "hour", limit: Limit = 5_000
+    ) -> HeadsToHeads:
+        """Devices that watch the same line, where both watched: how far they agree, and where they do not."""
+        now_ms = context.clock.real_ms()
+
+        def question(reading: Reading) -> HeadsToHeads:
+            zone = zone_in(reading, site, sites)
+            from_ms, to_ms = span(reading, Scope(site=site), zone, from_, to, now_ms=now_ms)
+            axis_ = page(interval, zone, from_ms, to_ms, limit=limit, now_ms=now_ms)
+            return HeadsToHeads(
+                time_zone=zone,
+                interval=interval,
+                pairs=[
+                    HeadToHead(
+                        **{
+                            name: value
+                            for name, value in msgspec.structs.asdict(one).items()
+                            if name not in ("site", "worst")
+                        },
+                        worst=[
+                            Worst(from_ms=axis_.edges_ms[i], to_ms=axis_.edges_ms[i + 1], first=a, second=b)
+                            for i, a, b in one.worst
+                        ],
+                    )
+                    for one in agreements(reading, site, sites, axis_)
+                ],
+            )
+
+        return await context.desk.ask(question)
+
+    return router
