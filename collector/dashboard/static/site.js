@@ -55,8 +55,8 @@ class Site {
 
   async refresh() {
     const path = `/sites/${this.name}`;
-    const sites = await get("/sites");
-    this.info = sites.sites.find((one) => one.site === this.name);
+    const sites = await get("/sites", { site: this.name });
+    [this.info] = sites.sites;
     if (this.info === undefined) throw new Error(`there is no site ${this.name}`);
     this.zone = this.info.time_zone;
     const day = (before) => isoDay(sites.now_ms, this.zone, before); // the collector knows where it begins

@@ -6,10 +6,11 @@ import json
 
 import pyarrow as pa
 import pytest
-from api_world import Api, said
+from api_world import STATUS, Api, said
 from messages import MINUTE_MS, NOON_MS
 from pyarrow import parquet
 
+from collector.ingest import ingest
 from collector.store import Keeping
 from edge.delivery.report import rfc3339
 
@@ -34,6 +35,18 @@ def test_a_site_is_out_and_back_over_all_lines(api: Api) -> None:
     found = api.client("read").get(f"{READ}/counts", params={**SPAN, "by": "site", "whole": True}).json()
     assert [(one["role"], one["total"], one["line"]) for one in found["series"]] == [("out", 38, ""), ("back", 7, "")]
     assert found["time_zone"] == "Asia/Shanghai"
+
+
+def test_sites_come_in_pages_that_say_where_they_are(api: Api) -> None:
+    api.store.commit([ingest(f"crossing/v1/gate-{i}/mast-1/status", STATUS) for i in range(3)], now_ms=NOON_MS)
+    client, after = api.client("read"), None
+    for before, names in ((0, ["bridge", "gate-0"]), (2, ["gate-1", "gate-2"])):
+        found = client.get("/api/v1/overview", params={"limit": 2, **({"after": after} if after else {})}).json()
+        assert (found["before"], found["total"], [one["site"] for one in found["sites"]]) == (before, 4, names)
+        after = found["next"]
+    assert after is None
+    (one,) = client.get("/api/v1/sites", params={"site": "gate-1"}).json()["sites"]
+    assert one["site"] == "gate-1"
 
 
 def test_estimates_come_only_when_asked_for(api: Api) -> None:
