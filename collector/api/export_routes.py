@@ -15,7 +15,7 @@ from collector.api.spans import Every, From, Name, NameQuery, To, page, span
 from collector.errors import InputError
 from collector.export import Format, writer
 from collector.store import Reading
-from collector.views.counts import counts, places
+from collector.views.merged import merged
 from collector.views.records import Record, rows_of
 from collector.views.results import Axis, Scope
 from collector.views.schemes import OWN
@@ -68,9 +68,7 @@ def routes(context: Context) -> APIRouter:
             return zone, from_ms, to_ms
 
         def piece(reading: Reading, axis_: Axis) -> list[Record]:
-            flows = counts(reading, scope, axis_, scheme=scheme)
-            if by != "device":
-                flows = places(flows, sites)
+            flows = merged(reading, scope, axis_, {} if by == "device" else sites, scheme=scheme)
             if by == "site":
                 roles = roles_of(reading, site, sites, flows.flows)
                 chosen = [flow for flow, _ in by_role(flows, site, roles)]

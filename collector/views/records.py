@@ -8,7 +8,8 @@ import msgspec
 from collector.calendar import local
 from collector.sites import NOWHERE
 from collector.store import Reading
-from collector.views.counts import counts, places, with_tonnes
+from collector.views.counts import with_tonnes
+from collector.views.merged import merged
 from collector.views.places import Sites
 from collector.views.results import Axis, Flow, Scope, State
 from collector.views.schemes import OWN
@@ -57,13 +58,11 @@ def records(
 
     In each piece they are sorted by device, line, direction, class and time. A flow of which nothing is known in a
     piece has a row per interval with an empty class, so that blind time is there.
-    `merge` takes lines that several devices watch as one, see `counts.places`.
+    `merge` takes lines that several devices watch as one, see `merged.merged`.
     """
     site = sites.get(scope.site or "", NOWHERE)
     for piece in pieces(whole):
-        found = counts(reading, scope, piece, scheme=scheme, estimate=estimate and not merge)
-        if merge:
-            found = places(found, sites, estimate=estimate)
+        found = merged(reading, scope, piece, sites if merge else {}, scheme=scheme, estimate=estimate)
         for flow in found.flows:
             yield from rows_of(with_tonnes(flow, site) if load else flow, piece, site.tonnes if load else {})
 
