@@ -296,11 +296,11 @@ class Site {
   }
 
   async compareDevices() {
-    if (!this.info.places.length) return;
+    if (!may.read || !this.info.places.length) return;
     let found;
     try {
       found = await get(`/sites/${this.name}/head-to-head`, { from: this.from - 7 * DAY, interval: "hour" });
-    } catch { // the public may not see it
+    } catch { // the rest of the page does without
       return;
     }
     this.heads.hidden = found.pairs.length === 0;
