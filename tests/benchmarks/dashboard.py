@@ -28,8 +28,8 @@ from playwright.sync_api import Page
 
 from collector.demo_broker import demo_broker
 from deploy.dashboard import Fleet
-from edge.delivery.report import rfc3339, topic_of
-from tests.benchmarks.views import DAY_MS, DEVICES, MINUTE_MS, SITES, _report, _sites
+from edge.delivery.report import encode, rfc3339, topic_of
+from tests.benchmarks.views import DAY_MS, DEVICES, MINUTE_MS, SITES, a_report, sites_of
 from tests.dashboard.world import PAGES, World, configured, inside, serving, show, world
 from tests.pages.browser import chromium, opened
 
@@ -198,7 +198,7 @@ def year(folder: Path, store: Path) -> Iterator[tuple[World, int]]:
     ahead_ms = newest_ms + MINUTE_MS - time.time_ns() // 1_000_000
     sites = {
         name: {"time_zone": one.time_zone, "tonnes": dict(one.tonnes), "same_lines": dict(one.same_lines)}
-        for name, one in _sites().items()
+        for name, one in sites_of(SITES).items()
     }
     with demo_broker() as broker:
         configuration, token = configured(folder, store.resolve(), broker, sites)
@@ -226,8 +226,8 @@ class Devices:
         for site, device in ((f"site-{i}", f"mast-{j}") for i in range(SITES) for j in range(DEVICES)):
             self._client.publish(topic_of(site, device, "live"), msgspec.json.encode(_look(start_ms, now_ms)))
             if start_ms != self._told_ms:
-                report = _report(site, device, self._seq, start_ms - MINUTE_MS)
-                self._client.publish(topic_of(site, device, "report"), report.payload, qos=1)
+                report = a_report(site, device, self._seq, start_ms - MINUTE_MS)
+                self._client.publish(topic_of(site, device, "report"), encode(report), qos=1)
         self._told_ms, self._seq = start_ms, self._seq + (start_ms != self._told_ms)
 
 

@@ -27,7 +27,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from collector.api.counting_routes import _site_today
+from collector.api.site_routes import _site_today
 from collector.calendar import floor
 from collector.devices import devices
 from collector.errors import CollectorError

@@ -21,6 +21,13 @@ from tests.pages.browser import chromium, opened, says, served
 SQUARES = [Square(2, 10, 4), Square(6, 60, -4), Square(20, 10, 3), Square(30, 110, -3), Square(34, 60, -5)]
 
 NONE = "none/edge.yaml"
+SLOW_STATE = """
+  const ask = window.fetch;
+  window.fetch = async (where, ...more) => {
+    if (String(where).includes("/state")) await new Promise((go) => setTimeout(go, 1000));
+    return ask(where, ...more);
+  };
+"""
 
 
 @pytest.fixture(scope="module")
@@ -140,8 +147,11 @@ def test_a_finger_draws_a_bent_line_and_a_mask_and_saves_them(browser: Browser, 
 
 
 def test_a_person_says_that_all_lies_right_and_is_believed(browser: Browser, clip: Path, config: Path) -> None:
+    """On a slow line, too: before the page knows how things stand nothing can be pressed, and no press is lost."""
     config.write_text(f"{config.read_text()}lines:\n  deck: {{from: [0.0, 0.5], to: [1.0, 0.5]}}  # by hand\n")
     with served("setup", "--config", config, "--video", clip) as address, opened(browser, address) as page:
+        page.add_init_script(SLOW_STATE)
+        page.reload()
         page.click("#lies-right")
         says(page, "#verdict", "Saved to")
     assert load_config(config).reference == 1

@@ -154,7 +154,7 @@ const widths = (edges, part = 1) => edges.slice(0, -1).map((edge, i) => part * (
 
 // Beyond so many intervals there is no room between bars, and they are drawn as one outline: a year by the hour is one
 // element and not 9,000.
-const BARS_MAX = 150;
+export const BARS_MAX = 150;
 export function bars(name, edges, values, fill, { part = 0.86, sign = 1, texts = null, ...more } = {}) {
   const all = {
     name, x: middles(edges), y: values.map((v) => (v === null ? null : sign * v)),

@@ -1,6 +1,6 @@
 // How many stand in the queue zones of a site, and how long they waited, over any intervals.
 
-import { bars, colour, countAxis, hatchAxis, hatched, headings, timeAxis } from "./charts.js";
+import { BARS_MAX, bars, colour, countAxis, faint, hatchAxis, hatched, headings, timeAxis } from "./charts.js";
 import { el, fill, table } from "./dom.js";
 import { number } from "./numbers.js";
 import { count, decimal, intervalOf, span } from "./words.js";
@@ -8,14 +8,18 @@ import { count, decimal, intervalOf, span } from "./words.js";
 // `of` is what the intervals are called; `behind(zone, from, to)` leads from a number to its reports.
 export function showQueue(chart, head, { answer, title, of, interval, now, behind }) {
   const { queues: zones, edges_ms: edges, time_zone: zone } = answer;
-  fill(head, el("h2", {}, title), el("p", { class: "soft" }, `Vehicles standing: the mean of each ${of}, and as a whisker the most.`));
+  const crowded = edges.length - 1 > BARS_MAX;
+  fill(head, el("h2", {}, title), el("p", { class: "soft" }, `Vehicles standing: the mean of each ${of}, and ${crowded ? "paler" : "as a whisker"} the most.`));
+  const traces = (one, k) => {
+    const tone = colour(k === 0 ? "queue" : "c-van");
+    const mean = { texts: one.standing_mean.map((n, i) => (n === null ? "" : `${decimal(n)} standing, ${one.standing_max[i]} at most${one.wait_p50_ms[i] ? `, waited ${span(one.wait_p50_ms[i])}` : ""}`)), showlegend: zones.length > 1 };
+    if (crowded) return [bars(one.zone, edges, one.standing_max, faint(tone, 0.3), { hoverinfo: "skip", hovertemplate: null, showlegend: false }), bars(one.zone, edges, one.standing_mean, tone, mean)];
+    const above = one.standing_max.map((most, i) => (most === null ? 0 : most - one.standing_mean[i]));
+    return [bars(one.zone, edges, one.standing_mean, tone, { ...mean, error_y: { type: "data", symmetric: false, array: above, arrayminus: above.map(() => 0), color: colour("axis"), thickness: 1, width: 0 } })];
+  };
   const draw = () => ({
     data: [headings(edges, zone, interval),
-      ...zones.map((one, k) => bars(one.zone, edges, one.standing_mean, colour(k === 0 ? "queue" : "c-van"), {
-        texts: one.standing_mean.map((n, i) => (n === null ? "" : `${decimal(n)} standing, ${one.standing_max[i]} at most${one.wait_p50_ms[i] ? `, waited ${span(one.wait_p50_ms[i])}` : ""}`)),
-        error_y: { type: "data", symmetric: false, array: one.standing_max.map((most, i) => (most === null ? 0 : most - one.standing_mean[i])), arrayminus: one.standing_max.map(() => 0), color: colour("axis"), thickness: 1, width: 0 },
-        showlegend: zones.length > 1,
-      })),
+      ...zones.flatMap(traces),
       hatched(edges, edges.slice(0, -1).map((_, i) => Math.max(...zones.map((one) => one.share[i]))), now)],
     layout: { barmode: "group", xaxis: timeAxis(edges, zone, chart.width), yaxis: countAxis(), yaxis2: hatchAxis },
   });

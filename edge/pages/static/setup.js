@@ -157,4 +157,5 @@ async function watch() {
 
 showHint(null);
 render();
+for (const name of ["site", "device"]) byId(name).disabled = false; // what is typed before the state is there would be lost
 watch();
