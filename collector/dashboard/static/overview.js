@@ -21,6 +21,7 @@ export async function overview({ query: asked }) {
 
   async function refresh() {
     found = await get("/overview", { after });
+    if (byId("panel").open) return; // what had the focus has it again when that closes, and then all is renewed
     for (const one of found.sites) {
       if (!cards.has(one.site)) cards.set(one.site, el("article", { class: "card site", "aria-labelledby": `site-${one.site}` }));
       fillCard(cards.get(one.site), one, found.now_ms, usual.get(one.site));
