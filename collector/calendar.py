@@ -96,11 +96,6 @@ def start_of_day(day: int, zone: ZoneInfo) -> int:
     return int(local.timestamp()) * 1_000
 
 
-def date_of(day: int) -> date:
-    """The date of a day."""
-    return date.fromordinal(_EPOCH + day)
-
-
 def local(time_ms: int, time_zone: str) -> datetime:
     """A time as the site's clocks show it."""
     return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=time_ms)).astimezone(zone_of(time_zone))

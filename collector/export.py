@@ -1,10 +1,14 @@
-"""Records as CSV, JSON lines, Parquet or Arrow: written as they come, so memory does not grow with the span."""
+"""Records as CSV, JSON lines, Parquet or Arrow, a piece at a time, so that memory does not grow with the span.
+
+Times are RFC 3339 in UTC where they are text. CSV has a heading, and nothing at all where a number is not known: not 0.
+Arrow is a file, not a stream: what reads Feather reads it. pyarrow is imported only where it is needed.
+"""
 
 import csv
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Sequence
 from itertools import islice
-from typing import IO, Any, Literal, get_args
+from typing import IO, Any, Literal, Protocol, get_args
 
 import msgspec
 
@@ -15,88 +19,130 @@ Format = Literal["csv", "jsonl", "parquet", "arrow"]
 FORMATS: tuple[Format, ...] = get_args(Format)
 COLUMNS = tuple(field.encode_name for field in msgspec.structs.fields(Record))
 ROWS = 50_000
-"""Held at a time, and in one group of rows of Parquet."""
+"""Held at a time by `write`, and in one group of rows of Parquet."""
 
 
-def write(records: Iterable[Record], kind: Format, out: IO[bytes]) -> int:
-    """Write all; how many. CSV has a heading, and nothing at all where a number is not known: not 0."""
+class Writer(Protocol):
+    """Turns records into bytes, piece by piece, and what is left at the end."""
+
+    def piece(self, records: Sequence[Record]) -> bytes: ...  # noqa: D102
+    def end(self) -> bytes: ...  # noqa: D102
+
+
+def writer(kind: Format) -> Writer:
+    """For one export; InputError where it needs what is not installed."""
     if kind == "csv":
-        return _write_csv(records, out)
+        return _Csv()
     if kind == "jsonl":
-        number = 0
-        for record in records:
-            out.write(msgspec.json.encode(record, order="sorted") + b"\n")
-            number += 1
-        return number
-    return _write_arrow(records, kind, out)
-
-
-def _write_csv(records: Iterable[Record], out: IO[bytes]) -> int:
-    text = io.TextIOWrapper(out, encoding="utf-8", newline="", write_through=True)
+        return _JsonLines()
     try:
-        rows = csv.writer(text, lineterminator="\n")
-        rows.writerow(COLUMNS)
-        number = 0
-        for record in records:
-            rows.writerow([_plain(value) for value in msgspec.structs.astuple(record)])
-            number += 1
-        return number
-    finally:
-        text.detach()  # the file belongs to whoever opened it
-
-
-def _plain(value: Any) -> Any:
-    """A text that a spreadsheet would take for a formula is quoted as one: words of devices are not ours."""
-    return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t") else value
-
-
-def _write_arrow(records: Iterable[Record], kind: Format, out: IO[bytes]) -> int:
-    try:
-        import pyarrow as pa  # noqa: PLC0415  # an extra that few need
-        import pyarrow.parquet as pq  # noqa: PLC0415
+        return _Arrow(kind)
     except ModuleNotFoundError as error:
         raise InputError(
             f"an export to {kind} needs pyarrow: pip install 'crossing-monitor[arrow]' ({error})"
         ) from error
-    word = pa.dictionary(pa.int32(), pa.string())
-    time = pa.timestamp("ms", tz="UTC")
-    kinds = {
-        **dict.fromkeys(("site", "device", "line", "direction", "class", "state"), word),
-        **dict.fromkeys(("start", "end"), time),
-        "local_start": pa.string(),
-        **dict.fromkeys(("vehicles", "watched_ms", "span_ms"), pa.int64()),
-        **dict.fromkeys(("watched_share", "estimate", "tonnes"), pa.float64()),
-    }
-    schema = pa.schema([(name, kinds[name]) for name in COLUMNS])
-    writer = pq.ParquetWriter(out, schema) if kind == "parquet" else pa.ipc.new_file(out, _unpacked(pa, schema))
-    number = 0
-    with writer:
-        for rows in _batches(records):
-            columns = zip(*(msgspec.structs.astuple(row) for row in rows), strict=True)
-            arrays = [
-                _array(pa, name, list(column), schema.field(name).type)
-                for name, column in zip(COLUMNS, columns, strict=True)
-            ]
-            table = pa.table(arrays, schema=schema)
-            writer.write_table(table if kind == "parquet" else table.cast(_unpacked(pa, schema)))
-            number += len(rows)
+
+
+def write(records: Iterable[Record], kind: Format, out: IO[bytes]) -> int:
+    """Write all; how many."""
+    to, rest, number = writer(kind), iter(records), 0
+    while rows := list(islice(rest, ROWS)):
+        out.write(to.piece(rows))
+        number += len(rows)
+    out.write(to.end())
     return number
 
 
-def _array(pa: Any, name: str, column: list[Any], kind: Any) -> Any:
-    if name in ("start", "end"):
-        return pa.array(column, pa.string()).cast(pa.timestamp("ms", tz="UTC"))
-    return pa.array(column, kind)
+class _Csv:
+    def __init__(self) -> None:
+        self._text = io.StringIO(newline="")
+        self._rows = csv.writer(self._text, lineterminator="\n")
+        self._rows.writerow(COLUMNS)
+
+    def piece(self, records: Sequence[Record]) -> bytes:
+        self._rows.writerows(map(_cell, msgspec.structs.astuple(record)) for record in records)
+        said = self._text.getvalue().encode()
+        self._text.seek(0)
+        self._text.truncate()
+        return said
+
+    def end(self) -> bytes:
+        return self.piece([])
 
 
-def _unpacked(pa: Any, schema: Any) -> Any:
-    """Plain texts: a file of Arrow cannot have another dictionary in each of its batches."""
-    return pa.schema(
-        [(field.name, pa.string() if pa.types.is_dictionary(field.type) else field.type) for field in schema]
-    )
+def _cell(value: Any) -> Any:
+    """A text that a spreadsheet would take for a formula gets an apostrophe: words of devices are not ours."""
+    return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r") else value
 
 
-def _batches(records: Iterable[Record]) -> Iterator[list[Record]]:
-    rest = iter(records)
-    while rows := list(islice(rest, ROWS)):
-        yield rows
+class _JsonLines:
+    def piece(self, records: Sequence[Record]) -> bytes:
+        return b"".join(msgspec.json.encode(record, order="sorted") + b"\n" for record in records)
+
+    def end(self) -> bytes:
+        return b""
+
+
+class _Arrow:
+    def __init__(self, kind: Literal["parquet", "arrow"]) -> None:
+        import pyarrow as pa  # noqa: PLC0415  # an extra that few need
+        from pyarrow import parquet  # noqa: PLC0415
+
+        self._pa = pa
+        # a file of Arrow cannot have another dictionary in each of its batches
+        word = pa.dictionary(pa.int32(), pa.string()) if kind == "parquet" else pa.string()
+        kinds = {
+            **dict.fromkeys(("site", "device", "line", "direction", "class", "state"), word),
+            **dict.fromkeys(("start", "end"), pa.timestamp("ms", tz="UTC")),
+            "local_start": pa.string(),
+            **dict.fromkeys(("vehicles", "watched_ms", "span_ms"), pa.int64()),
+            **dict.fromkeys(("watched_share", "estimate", "tonnes"), pa.float64()),
+        }
+        self._schema = pa.schema([(name, kinds[name]) for name in COLUMNS])
+        self._sink = _Sink()
+        self._writer: Any = (
+            parquet.ParquetWriter(self._sink, self._schema)
+            if kind == "parquet"
+            else pa.ipc.new_file(self._sink, self._schema)
+        )
+
+    def piece(self, records: Sequence[Record]) -> bytes:
+        if records:
+            columns = zip(*map(msgspec.structs.astuple, records), strict=True)
+            arrays = [self._array(field, column) for field, column in zip(self._schema, columns, strict=True)]
+            self._writer.write_table(self._pa.table(arrays, schema=self._schema))
+        return self._sink.taken()
+
+    def end(self) -> bytes:
+        self._writer.close()
+        return self._sink.taken()
+
+    def _array(self, field: Any, column: Sequence[Any]) -> Any:
+        if self._pa.types.is_timestamp(field.type):
+            return self._pa.array(column, self._pa.string()).cast(field.type)
+        return self._pa.array(column, field.type)
+
+
+class _Sink(io.RawIOBase):
+    """What was written since the last look."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._pieces: list[bytes] = []
+        self._at = 0
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, piece: Any, /) -> int:
+        taken = bytes(piece)
+        self._pieces.append(taken)
+        self._at += len(taken)
+        return len(taken)
+
+    def tell(self) -> int:
+        return self._at
+
+    def taken(self) -> bytes:
+        pieces, self._pieces = self._pieces, []
+        return b"".join(pieces)

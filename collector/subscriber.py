@@ -102,7 +102,7 @@ class Subscriber:
             self._sayings.put_nowait((topic, payload, said))
         except queue.Full:
             said.set_result("too many messages wait for the broker")
-        if self._stopping:  # nobody may be there any more who takes it
+        if self._stopping:  # nobody may be there to take it
             self._give_up_sayings()
         return said
 

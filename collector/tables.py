@@ -23,7 +23,7 @@ class ReportRow(NamedTuple):
 
 
 class Known(NamedTuple):
-    """A report that is stored; `payload` is empty where the message is not as it came any more."""
+    """A report that is stored; `payload` is empty where the message is packed or deleted."""
 
     device_id: int
     run_id: int

@@ -30,7 +30,8 @@ from collector.store import CHOSEN, Reading, Store
 from collector.totals import Selection, Total, totals
 from collector.views.axis import axis
 from collector.views.balance import balance
-from collector.views.counts import counts, places, with_tonnes
+from collector.views.counts import with_tonnes
+from collector.views.merged import merged
 from collector.views.places import Sites, extent, sites_of, time_zone_of
 from collector.views.records import Record, records
 from collector.views.results import Axis, Flows, Scope
@@ -105,6 +106,7 @@ def _asks_for_views(given: argparse.Namespace) -> bool:
 def _show_flows(store: Store, sites: Sites, given: argparse.Namespace) -> None:
     answers: list[Flows] = []
     splits = []
+    together = sites if given.places else {}
     with store.reading() as reading:
         for site, whole in _axes(reading, sites, given, given.interval):
             scope = Scope(site=site, device=given.device, line=given.line)
@@ -115,9 +117,12 @@ def _show_flows(store: Store, sites: Sites, given: argparse.Namespace) -> None:
                     needs = "--daylight needs astral: pip install 'crossing-monitor[collector]'"
                     raise InputError(f"{needs} ({error})") from error
                 told = sites.get(site, NOWHERE)
-                splits.append(day_split(reading, scope, whole, told, scheme=given.scheme, estimate=given.estimate))
+                split = day_split(
+                    reading, scope, whole, told, scheme=given.scheme, estimate=given.estimate, sites=together
+                )
+                splits.append(split)
                 continue
-            found = counts(reading, scope, whole, scheme=given.scheme, estimate=given.estimate)
+            found = merged(reading, scope, whole, together, scheme=given.scheme, estimate=given.estimate)
             answers.append(_dressed(found, site, sites, given))
     if given.daylight:
         splits = [
@@ -134,9 +139,7 @@ def _show_flows(store: Store, sites: Sites, given: argparse.Namespace) -> None:
 
 
 def _dressed(found: Flows, site: str | None, sites: Sites, given: argparse.Namespace) -> Flows:
-    """With places and loads where they are asked for."""
-    if given.places:
-        found = places(found, sites, estimate=given.estimate)
+    """With loads where they are asked for."""
     if given.load:
         flows = tuple(with_tonnes(flow, sites.get(site or flow.site, NOWHERE)) for flow in found.flows)
         found = msgspec.structs.replace(found, flows=flows)

@@ -89,11 +89,6 @@ class Ledger:
         self._tables.many("UPDATE telling SET fate = 'digested' WHERE id = ?", [(row[0],) for row in rows])
         self._tell(None, "digest", text)
 
-    def open_alerts(self, kind: Kind) -> list[Alert]:
-        """Those of a kind that are not over."""
-        query = f"SELECT {COLUMNS} FROM alert WHERE site = ? AND kind = ? AND closed_ms IS NULL ORDER BY id"
-        return [alert_of(row) for row in self._tables.rows(query, (self._site, kind))]
-
     def prune(self) -> None:
         """Hold the bounds."""
         overdue = self._now_ms - TELLINGS_DAYS * DAY_MS

@@ -19,8 +19,8 @@ from collector.api.spans import Earlier, Every, From, Name, NameQuery, To, earli
 from collector.sites import NOWHERE
 from collector.store import Reading
 from collector.views.axis import axis
-from collector.views.counts import counts, places
 from collector.views.daylight import day_split
+from collector.views.merged import merged
 from collector.views.results import Flow, Flows, Scope
 from collector.views.schemes import OWN
 
@@ -58,10 +58,8 @@ def routes(context: Context) -> APIRouter:
 
             def one(from_ms: int, to_ms: int) -> Counts:
                 axis_ = page(None if whole else interval, zone, from_ms, to_ms, limit=limit, now_ms=now_ms)
-                flows = counts(reading, scope, axis_, scheme=scheme)
+                flows = merged(reading, scope, axis_, {} if by == "device" else sites, scheme=scheme)
                 found: list[tuple[Flow, Role | None]]
-                if by != "device":
-                    flows = places(flows, sites)
                 roles = roles_of(reading, site, sites, flows.flows)
                 if by == "site":
                     found = list(by_role(flows, site, roles))
@@ -127,11 +125,11 @@ def routes(context: Context) -> APIRouter:
             zone = zone_in(reading, site, sites)
             from_ms, to_ms = span(reading, Scope(site=site), zone, from_, to, now_ms=now_ms)
             axis_ = page(interval, zone, from_ms, to_ms, limit=min(limit, 1_000), now_ms=now_ms)
-            split = day_split(reading, Scope(site=site), axis_, sites.get(site, NOWHERE), scheme=scheme)
+            told = sites.get(site, NOWHERE)
+            split = day_split(reading, Scope(site=site), axis_, told, scheme=scheme, sites=sites)
 
             def part(flows: Flows) -> Counts:
-                merged = places(flows, sites)
-                found = by_role(merged, site, roles_of(reading, site, sites, merged.flows))
+                found = by_role(flows, site, roles_of(reading, site, sites, flows.flows))
                 return answer(found, axis_, to_ms, scheme=scheme, sites=sites)
 
             return DayNight(day=part(split.day), night=part(split.night))

@@ -10,15 +10,22 @@ from fastapi.responses import StreamingResponse
 from collector.api.access import Needs
 from collector.api.answers import by_role, roles_of, zone_in
 from collector.api.context import Context
-from collector.api.export import KINDS, Format, Row, rows_of, writer
 from collector.api.parameters import Merged, Scheme
 from collector.api.spans import Every, From, Name, NameQuery, To, page, span
 from collector.errors import InputError
+from collector.export import Format, writer
 from collector.store import Reading
-from collector.views.counts import counts, places
+from collector.views.merged import merged
+from collector.views.records import Record, rows_of
 from collector.views.results import Axis, Scope
 from collector.views.schemes import OWN
 
+KINDS: dict[Format, str] = {
+    "csv": "text/csv; charset=utf-8",
+    "jsonl": "application/x-ndjson",
+    "parquet": "application/vnd.apache.parquet",
+    "arrow": "application/vnd.apache.arrow.file",
+}
 PIECE = 1_000
 """Intervals read at a time."""
 INTERVALS_MAX = 1_200_000
@@ -60,14 +67,14 @@ def routes(context: Context) -> APIRouter:
             piece(reading, page(interval, zone, from_ms, to_ms, limit=1, now_ms=now_ms))  # refuses before it begins
             return zone, from_ms, to_ms
 
-        def piece(reading: Reading, axis_: Axis) -> list[Row]:
-            flows = counts(reading, scope, axis_, scheme=scheme)
-            if by != "device":
-                flows = places(flows, sites)
+        def piece(reading: Reading, axis_: Axis) -> list[Record]:
+            flows = merged(reading, scope, axis_, {} if by == "device" else sites, scheme=scheme)
             if by == "site":
                 roles = roles_of(reading, site, sites, flows.flows)
-                return list(rows_of([flow for flow, _ in by_role(flows, site, roles)], axis_))
-            return list(rows_of([flow for flow in flows.flows if line in (None, flow.line)], axis_))
+                chosen = [flow for flow, _ in by_role(flows, site, roles)]
+            else:
+                chosen = [flow for flow in flows.flows if line in (None, flow.line)]
+            return [row for flow in chosen for row in rows_of(flow, axis_, {})]
 
         zone, from_ms, to_ms = await context.desk.ask(first)
         out = writer(kind)
@@ -82,11 +89,10 @@ def routes(context: Context) -> APIRouter:
                 at_ms = axis_.edges_ms[-1]
             yield out.end()
 
-        ending = "jsonl" if kind == "json" else kind
         return StreamingResponse(
             stream(),
             media_type=KINDS[kind],
-            headers={"Content-Disposition": f'attachment; filename="{site}-{interval}.{ending}"'},
+            headers={"Content-Disposition": f'attachment; filename="{site}-{interval}.{kind}"'},
         )
 
     return router

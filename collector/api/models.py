@@ -379,10 +379,12 @@ class SiteToday(Model):
 
 
 class Overview(Model):
-    """All sites; `next` goes on where this ended."""
+    """Sites by name: of `total`, those after the first `before`; `next` goes on where this ended."""
 
     now_ms: int
     sites: list[SiteToday]
+    before: int
+    total: int
     next: str | None
 
 

@@ -17,7 +17,7 @@ from collector.api.models import (
     ZoneNow,
 )
 from collector.api.parameters import After
-from collector.api.spans import today
+from collector.api.spans import NameQuery, today
 from collector.devices import DeviceState, devices_in
 from collector.sites import NOWHERE, Site
 from collector.store import Reading
@@ -39,11 +39,13 @@ def routes(context: Context) -> APIRouter:
     counted = Depends(Needs(context, "read", public=True))
 
     @router.get("/sites", dependencies=[counted])
-    async def all_sites(after: After = None, limit: Annotated[int, Query(ge=1, le=1_000)] = 200) -> Sites:
+    async def all_sites(
+        site: NameQuery = None, after: After = None, limit: Annotated[int, Query(ge=1, le=1_000)] = 200
+    ) -> Sites:
         """Every site that has been heard of, and its lines."""
 
         def question(reading: Reading) -> Sites:
-            names = [name for name in sites_of(reading, Scope()) if after is None or name > after]
+            names = [name for name in sites_of(reading, Scope(site=site)) if after is None or name > after]
             return Sites(
                 now_ms=context.clock.real_ms(),
                 sites=[_site_info(reading, name, sites) for name in names[:limit]],
@@ -61,7 +63,8 @@ def routes(context: Context) -> APIRouter:
         now_ms = context.clock.real_ms()
 
         def question(reading: Reading) -> Overview:
-            names = [name for name in sites_of(reading, Scope()) if after is None or name > after]
+            everything = sites_of(reading, Scope())
+            names = [name for name in everything if after is None or name > after]
             states: dict[str, list[DeviceState]] = {}
             if "read" in visitor.scopes:
                 for state in devices_in(reading):
@@ -69,6 +72,8 @@ def routes(context: Context) -> APIRouter:
             return Overview(
                 now_ms=now_ms,
                 sites=[_site_today(reading, name, sites, states.get(name), now_ms) for name in names[:limit]],
+                before=len(everything) - len(names),
+                total=len(everything),
                 next=names[limit - 1] if len(names) > limit else None,
             )
 

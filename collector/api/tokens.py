@@ -90,7 +90,7 @@ class TokenBook:
         return text
 
     def remove(self, name: str) -> None:
-        """The token, its links and its cookies let nobody in any more. InputError where there is none."""
+        """The token, its links and its cookies let nobody in from here on. InputError where there is none."""
         with self._changing() as file:
             if all(token.name != name for token in file.tokens):
                 raise InputError(f"there is no token {name}; `crossing-collector token list` shows all")

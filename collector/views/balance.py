@@ -1,28 +1,27 @@
 """Out minus back, per class, since a chosen start, and how far unseen time may have moved it.
 
 The model. A direction was watched W of the span; in the rest, M = max(0, span - W), vehicles of a class are expected
-at the rate that was seen at the same hour of the day (over spans beyond HOURS_DAYS_MAX days: on the same day of the
-week), or over the whole span where that hour was never watched. With n vehicles seen in W, the unseen are mu = n M / W,
-with variance phi (mu + (n + 1) (M / W)^2): that of a Poisson number, and that of the rate itself, estimated from n (and
-one more, because none in W is no proof that none ever comes); phi >= 1 is how much more the counts scatter about the
-usual for their hour than a Poisson number would. The true balance lies within balance + mu_out - mu_back +- 1.96
-standard deviations, the two directions taken as independent.
+at the rate that was seen at the same hour of the day (over spans that are looked at day by day: on the same day of
+the week), or over the whole span where that hour was never watched. With n vehicles seen in W, the unseen are
+mu = n M / W, with variance phi (mu + (n + 1) (M / W)^2): that of a Poisson number, and that of the rate itself,
+estimated from n (and one more, because none in W is no proof that none ever comes); phi >= 1 is how much more the
+counts scatter about the usual for their hour than a Poisson number would. The true balance lies within
+balance + mu_out - mu_back +- 1.96 standard deviations, the two directions taken as independent.
 """
 
 import math
 from collections.abc import Mapping, Sequence
 
-from collector.calendar import DAY_MS, local
+from collector.calendar import local
 from collector.sites import NOWHERE
 from collector.store import Reading
 from collector.views.axis import axis
 from collector.views.counts import counts, places
+from collector.views.merged import step_of
 from collector.views.places import Sites, directions_of, of_place, time_zone_of
 from collector.views.results import Axis, Balance, ClassBalance, Flow, Scope
 from collector.views.schemes import OWN
 
-HOURS_DAYS_MAX = 62
-"""Beyond it days are read instead of hours: a year of them is read in a twentieth of the time."""
 SLOTS = 24
 SPREAD = 1.96
 
@@ -32,12 +31,12 @@ def balance(
 ) -> list[Balance]:
     """The balance over every line of a site whose directions can be told out from back, sorted by device and line.
 
-    `merge` takes lines that several devices watch as one place, see `counts.places`. InputError as `counts` raises it.
+    `merge` takes lines that several devices watch as one place, see `merged.merged`. InputError as `counts` raises it.
     """
-    is_long = to_ms - from_ms > HOURS_DAYS_MAX * DAY_MS
-    steps = axis("day" if is_long else "hour", time_zone_of(reading, site, sites), from_ms, to_ms)
+    step = step_of(from_ms, to_ms)
+    steps = axis(step, time_zone_of(reading, site, sites), from_ms, to_ms)
     starts = [local(start_ms, steps.time_zone) for start_ms in steps.edges_ms[:-1]]
-    slots = [start.weekday() if is_long else start.hour for start in starts]
+    slots = [start.weekday() if step == "day" else start.hour for start in starts]
     flows = counts(reading, Scope(site=site), steps, scheme=scheme)
     if merge:
         flows = places(flows, sites)

@@ -1,6 +1,6 @@
 """Day and night by the sun at the site: a span is cut where it rises and sets."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 
 import msgspec
@@ -11,8 +11,9 @@ from collector.errors import InputError
 from collector.sites import Site
 from collector.store import Reading
 from collector.views.axis import index_of
-from collector.views.counts import counts, with_estimates
-from collector.views.results import Axis, Daylight, DaySplit, Flow, Flows, Numbers, Scope
+from collector.views.counts import Sites, with_estimates
+from collector.views.merged import joined, merged
+from collector.views.results import Axis, Daylight, DaySplit, Flows, Scope
 from collector.views.schemes import OWN
 
 HORIZON_DEGREES = -0.833
@@ -43,14 +44,21 @@ def daylight(site: Site, axis: Axis) -> Daylight:
 
 
 def day_split(
-    reading: Reading, scope: Scope, axis: Axis, site: Site, *, scheme: str = OWN, estimate: bool = False
+    reading: Reading,
+    scope: Scope,
+    axis: Axis,
+    site: Site,
+    *,
+    scheme: str = OWN,
+    estimate: bool = False,
+    sites: Sites | None = None,
 ) -> DaySplit:
-    """The counts of `counts.counts` over the axis, by day and by night apart.
+    """The counts of `counts.counts`, or of `merged.merged` where `sites` are given, by day and by night apart.
 
     An interval that is all night has no day: there `day` is None and `day_ms` 0, as where nobody watched.
     """
     cut = daylight(site, axis)
-    found = counts(reading, scope, cut.axis, scheme=scheme)
+    found = merged(reading, scope, cut.axis, sites or {}, scheme=scheme)
     spans = [cut.axis.span_ms(i) for i in range(len(cut.axis))]
     parts: dict[bool, Flows] = {}
     for by_day in (True, False):
@@ -59,7 +67,7 @@ def day_split(
             if cut.by_day[i] is by_day:
                 pieces[index_of(axis.edges_ms, start_ms)].append(i)
         of_part = msgspec.structs.replace(axis, spans_ms=tuple(sum(spans[i] for i in of) for of in pieces))
-        flows = [_joined(flow, pieces) for flow in found.flows]
+        flows = [joined(flow, pieces) for flow in found.flows]
         if estimate:
             flows = [with_estimates(flow, of_part) for flow in flows]
         parts[by_day] = Flows(axis=of_part, flows=tuple(flows), scheme=scheme)
@@ -67,25 +75,6 @@ def day_split(
     assert day_ms is not None
     assert night_ms is not None
     return DaySplit(day=parts[True], night=parts[False], day_ms=day_ms, night_ms=night_ms)
-
-
-def _joined(flow: Flow, pieces: Sequence[Sequence[int]]) -> Flow:
-    return Flow(
-        site=flow.site,
-        device=flow.device,
-        line=flow.line,
-        direction=flow.direction,
-        watched_ms=tuple(sum(flow.watched_ms[i] for i in of) for of in pieces),
-        counts={label: _sums(numbers, pieces) for label, numbers in flow.counts.items()},
-    )
-
-
-def _sums(numbers: Numbers, pieces: Sequence[Sequence[int]]) -> Numbers:
-    found = []
-    for of in pieces:
-        known = [number for i in of if (number := numbers[i]) is not None]
-        found.append(sum(known) if known else None)
-    return tuple(found)
 
 
 def _turns(observer: Observer, from_ms: int, to_ms: int) -> Iterator[tuple[int, bool]]:

@@ -1,6 +1,6 @@
 """Flows as rows, one per flow, class and interval, for tables of other programs; a piece of the span at a time."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 
 import msgspec
@@ -8,7 +8,8 @@ import msgspec
 from collector.calendar import local
 from collector.sites import NOWHERE
 from collector.store import Reading
-from collector.views.counts import counts, places, with_tonnes
+from collector.views.counts import with_tonnes
+from collector.views.merged import merged
 from collector.views.places import Sites
 from collector.views.results import Axis, Flow, Scope, State
 from collector.views.schemes import OWN
@@ -57,15 +58,13 @@ def records(
 
     In each piece they are sorted by device, line, direction, class and time. A flow of which nothing is known in a
     piece has a row per interval with an empty class, so that blind time is there.
-    `merge` takes lines that several devices watch as one, see `counts.places`.
+    `merge` takes lines that several devices watch as one, see `merged.merged`.
     """
     site = sites.get(scope.site or "", NOWHERE)
     for piece in pieces(whole):
-        found = counts(reading, scope, piece, scheme=scheme, estimate=estimate and not merge)
-        if merge:
-            found = places(found, sites, estimate=estimate)
+        found = merged(reading, scope, piece, sites if merge else {}, scheme=scheme, estimate=estimate)
         for flow in found.flows:
-            yield from _records(with_tonnes(flow, site) if load else flow, piece, site.tonnes if load else {})
+            yield from rows_of(with_tonnes(flow, site) if load else flow, piece, site.tonnes if load else {})
 
 
 def pieces(whole: Axis) -> Iterator[Axis]:
@@ -74,11 +73,14 @@ def pieces(whole: Axis) -> Iterator[Axis]:
         yield msgspec.structs.replace(whole, edges_ms=whole.edges_ms[at : at + PIECE + 1])
 
 
-def _records(flow: Flow, piece: Axis, tonnes: dict[str, float]) -> Iterator[Record]:
+def rows_of(flow: Flow, piece: Axis, tonnes: Mapping[str, float]) -> Iterator[Record]:
+    """The rows of one flow by class and time; with the tonnes of a vehicle by class, and none of what is to come."""
     n = len(piece)
     for label, numbers in (flow.counts or {"": (None,) * n}).items():
         estimates = (flow.estimates or {}).get(label)
         for i, number in enumerate(numbers):
+            if piece.span_ms(i) == 0:
+                break
             start_ms = piece.edges_ms[i]
             yield Record(
                 site=flow.site,

@@ -16,6 +16,7 @@ from collector.views.balance import balance, unseen
 from collector.views.compare import agreements, bands, percentile
 from collector.views.counts import counts, places, site_total, with_tonnes
 from collector.views.daylight import day_split, daylight
+from collector.views.merged import merged
 from collector.views.places import directions_of, extent, time_zone_of
 from collector.views.queue import queues
 from collector.views.results import Axis, Flow, Flows, Scope
@@ -49,6 +50,21 @@ def test_two_devices_on_one_line_count_once_and_blind_only_where_both_are(store:
         (0, 0, None, None, 0),
         (1, 1, None, None, 1),
     ]
+
+
+def test_two_devices_on_one_line_say_the_same_of_a_day_as_of_its_hours(store: Store) -> None:
+    put(store, a_report(1), a_report(61), blind(121))
+    put(store, *(a_report(seq, device="mast-2") for seq in (61, 121, 181)))
+    hours = axis("hour", "UTC", NOON_MS, NOON_MS + 4 * HOUR_MS)
+    with store.reading() as reading:
+        (by_hour, _) = merged(reading, Scope(), hours, SITES).flows
+        (outbound, _) = merged(reading, Scope(), axis(None, "UTC", NOON_MS, NOON_MS + 4 * HOUR_MS), SITES).flows
+        split = day_split(reading, Scope(), hours, Site(latitude=40.1, longitude=124.4), sites=SITES)
+        (found,) = balance(reading, "bridge", SITES, NOON_MS, NOON_MS + 4 * HOUR_MS)
+    assert by_hour.counts["car"] == (1, 61, 121, 181)
+    assert outbound.counts["car"] == (sum(by_hour.counts["car"]),) == (found.classes["car"].out,)
+    assert (outbound.device, outbound.line, outbound.watched_ms) == ("", "deck", (4 * MINUTE_MS,))
+    assert {one.line for one in split.day.flows} == {"deck"}
 
 
 def test_the_balance_is_out_minus_back_and_its_bounds_hold_the_unseen(store: Store) -> None:

@@ -157,7 +157,7 @@ def test_history_is_brushed_compared_and_downloaded(browser: Browser, here: Worl
         expect(under).not_to_have_text(before)
         with tab.expect_download() as loading:
             tab.get_by_role("link", name="CSV").click()
-        assert loading.value.path().read_text().startswith("start,end,site")
+        assert loading.value.path().read_text().startswith("site,device,line")
 
 
 def test_history_tells_queue_and_waits_of_any_span(browser: Browser, here: World) -> None:

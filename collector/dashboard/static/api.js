@@ -38,6 +38,17 @@ export function get(path, query = {}) {
   return under.get(where);
 }
 
+// All pages of an answer as one: `name` is what holds the items.
+export async function whole(path, name, query = {}) {
+  const found = { ...await get(path, query) };
+  while (found.next !== null) {
+    const more = await get(path, { ...query, after: found.next });
+    found[name] = [...found[name], ...more[name]];
+    found.next = more.next;
+  }
+  return found;
+}
+
 async function send(method, path, said) {
   const body = said === undefined ? undefined : JSON.stringify(said);
   const headers = body === undefined ? {} : { "Content-Type": "application/json" };

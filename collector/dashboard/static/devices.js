@@ -1,36 +1,42 @@
 // The devices: how they fare, when they watched, which reports are missing, and to have them sent again.
 
 import { get, post } from "./api.js";
-import { el, fill, notice, table } from "./dom.js";
+import { el, fill, notice, pages, table } from "./dom.js";
 import { evidence, may } from "./numbers.js";
 import { ago, count, dayOf, percent, span, titled, whenOf, zoneOf } from "./words.js";
 
 const WEEKS = 8;
+const PAGE = 100; // devices
+const CALENDARS_MS = 60_000; // days change slowly, and there is a question for each site
 
-export async function devices({ names }) {
-  const page = new Devices(names[0] ?? null);
+export async function devices({ names, query }) {
+  const page = new Devices(names[0] ?? null, query.get("after"));
   await page.refresh();
   return page;
 }
 
 class Devices {
-  constructor(only) {
+  constructor(only, after) {
     this.only = only;
+    this.after = after;
+    this.calendarsCame = -Infinity;
     this.title = only ? `Devices of ${titled(only)}` : "Devices";
     this.all = el("section", { class: "card" });
+    this.more = el("nav", { class: "row", "aria-label": "More devices", hidden: true });
     this.calendars = el("section", { class: "card" });
     this.gaps = el("section", { class: "card" });
-    this.element = el("div", { class: "page" }, el("div", { class: "head" }, el("h1", {}, this.title), only ? el("a", { class: "button", href: "#/devices" }, "All devices") : null), this.all, this.calendars, this.gaps);
+    this.element = el("div", { class: "page" }, el("div", { class: "head" }, el("h1", {}, this.title), only ? el("a", { class: "button", href: "#/devices" }, "All devices") : null), this.all, this.more, this.calendars, this.gaps);
   }
 
   async refresh() {
     if (this.calendars.contains(document.activeElement)) return; // somebody walks through the days
-    const [found, gaps] = await Promise.all([get("/devices", { site: this.only }), get("/gaps", { site: this.only })]);
+    const [found, gaps] = await Promise.all([get("/devices", { site: this.only, after: this.after, limit: PAGE }), get("/gaps", { site: this.only })]);
     this.now = found.now_ms;
     this.found = found.devices;
     this.fillAll();
+    pages(this.more, "devices", this.only ? `#/devices/${this.only}` : "#/devices", this.after, found.next, `${count(this.found.length)} devices on this page`);
     this.fillGaps(gaps);
-    await this.fillCalendars();
+    if (performance.now() - this.calendarsCame > CALENDARS_MS) await this.fillCalendars();
   }
 
   fillAll() {
@@ -68,12 +74,14 @@ class Devices {
 
   async fillCalendars() {
     this.calendars.hidden = this.found.length === 0;
+    const here = new Set(this.found.map((one) => `${one.site}/${one.device}`));
     const sites = [...new Set(this.found.map((one) => one.site))];
     const from = this.now - (WEEKS * 7 - 1) * 86_400_000;
     const parts = await Promise.all(sites.map((site) => get(`/sites/${site}/coverage`, { from, interval: "day" })));
+    this.calendarsCame = performance.now();
     fill(this.calendars, el("h2", {}, "When they watched"),
       el("p", { class: "soft legend" }, "A cell is a day of the site. ", key("full", "watched"), key("half", "in part"), key("blind-day", "blind"), key("silent-day", "no report")),
-      parts.flatMap((found) => found.covers.map((one) => this.calendar(one, found))));
+      parts.flatMap((found) => found.covers.filter((one) => here.has(`${one.site}/${one.device}`)).map((one) => this.calendar(one, found))));
   }
 
   calendar(cover, found) {

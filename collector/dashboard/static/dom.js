@@ -55,6 +55,15 @@ export function select(label, options, value, chosen) {
   return el("label", { class: "field" }, el("span", {}, label), box);
 }
 
+// The way through a list of which a page is shown: `here` is the page's address, `after` where it began, `next` where the
+// next one does. A page is renewed as one, so it is as fast with thousands of items.
+export function pages(nav, what, here, after, next, where) {
+  nav.hidden = after === null && next === null;
+  const there = next === null ? null : `${here}?${new URLSearchParams({ after: next })}`;
+  fill(nav, after === null ? null : el("a", { class: "button", href: here }, `First ${what}`),
+    there === null ? null : el("a", { class: "button", href: there }, `Next ${what}`), el("span", { class: "soft" }, where));
+}
+
 let hide = 0;
 export function notice(sentence, kind = "bad") {
   const box = byId("notice");

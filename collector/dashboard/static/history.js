@@ -1,6 +1,6 @@
 // Any span: out above, back below, with the whole extent beneath to choose from, an earlier span beside, and a download.
 
-import { address, get } from "./api.js";
+import { address, get, whole } from "./api.js";
 import { bars, Chart, colour, countAxis, faint, hatchAxis, hatched, headings, mirrored, mostOf, safe, timeAxis } from "./charts.js";
 import { el, fill, select, table } from "./dom.js";
 import { number } from "./numbers.js";
@@ -20,7 +20,7 @@ const OTHER = "site:"; // before the name of a site to compare with
 const widened = ([from, to], edges) => [edges.findLast((edge) => edge <= from) ?? edges[0], edges.find((edge) => edge >= to) ?? edges.at(-1)];
 
 export async function history({ names, query }) {
-  const sites = (await get("/sites"));
+  const sites = await whole("/sites", "sites", { limit: 1_000 });
   if (sites.sites.length === 0) throw new Error("no device has reported yet");
   const page = new History(sites, names[0] ?? sites.sites[0].site, query);
   await page.refresh();
@@ -182,7 +182,7 @@ class History {
       } });
       return el("label", { class: "field" }, el("span", {}, text), field);
     };
-    const formats = [["csv", "CSV"], ["json", "JSON"], ["parquet", "Parquet"], ["arrow", "Arrow"]];
+    const formats = [["csv", "CSV"], ["jsonl", "JSON lines"], ["parquet", "Parquet"], ["arrow", "Arrow"]];
     fill(this.controls, 
       select("Site", this.sites.sites.map((one) => [one.site, titled(one.site)]), this.name, (value) => { location.hash = `#/history/${value}`; }),
       el("div", { class: "choice", role: "group", "aria-label": "Span" }, PRESETS.map(([of, text]) => el("button", { type: "button", "aria-pressed": String(this.preset === of), onclick: () => this.change({ preset: of, every: "auto" }) }, text))),

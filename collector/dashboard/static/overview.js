@@ -2,35 +2,34 @@
 
 import { get, live } from "./api.js";
 import { isWhole } from "./charts.js";
-import { byId, el, fill } from "./dom.js";
+import { byId, el, fill, pages } from "./dom.js";
 import { number } from "./numbers.js";
 import { usually } from "./usual.js";
 import { ago, count, intervalOf, percent, signed, span, timeOf, titled, zoneOf } from "./words.js";
 
-export async function overview() {
+export async function overview({ query: asked }) {
+  const after = asked.get("after");
   const grid = el("div", { class: "sites" });
+  const more = el("nav", { class: "row", "aria-label": "More sites", hidden: true });
   const nobody = el("p", { class: "card soft" }, "No device has reported yet. What they say arrives here by itself.");
   const element = el("div", { class: "page" },
     el("div", { class: "head" }, el("h1", {}, "Overview"), el("p", { class: "soft" }, "Vehicles today, in the time of each site. The bar under a number is the part of the time that was watched; hatched: nobody watched.")),
-    grid);
+    grid, more);
   const cards = new Map();
   const usual = new Map();
-  let now = 0;
+  let found = null;
 
   async function refresh() {
-    const found = await get("/overview");
-    now = found.now_ms;
+    found = await get("/overview", { after });
+    if (byId("panel").open) return; // what had the focus has it again when that closes, and then all is renewed
     for (const one of found.sites) {
-      if (!cards.has(one.site)) {
-        const card = el("article", { class: "card site", "aria-labelledby": `site-${one.site}` });
-        cards.set(one.site, card);
-        grid.append(card);
-      }
-      fillCard(cards.get(one.site), one, now, usual.get(one.site));
+      if (!cards.has(one.site)) cards.set(one.site, el("article", { class: "card site", "aria-labelledby": `site-${one.site}` }));
+      fillCard(cards.get(one.site), one, found.now_ms, usual.get(one.site));
     }
-    if (found.sites.length === 0) grid.append(nobody);
-    else nobody.remove();
-    return found;
+    const shown = found.total === 0 ? [nobody] : found.sites.map((one) => cards.get(one.site));
+    if (shown.length !== grid.children.length || shown.some((card, i) => card !== grid.children[i])) grid.replaceChildren(...shown);
+    const to = found.before + found.sites.length;
+    pages(more, "sites", "#/", after, found.next, to > found.before ? `${count(found.before + 1)} to ${count(to)} of ${count(found.total)} sites` : "There are no more sites.");
   }
 
   const said = (event) => {
@@ -38,21 +37,22 @@ export async function overview() {
     if (card) glance(card.querySelector(".glance"), event.detail.site);
   };
   document.addEventListener("live", said);
-  const first = await refresh();
+  await refresh();
   return {
     element,
     title: "Overview",
     refresh,
     close: () => document.removeEventListener("live", said),
     async shown() { // what is usual takes longer: one site after the other
-      for (const one of first.sites.slice(0, 40)) {
+      for (const { site } of found.sites) {
         if (!element.isConnected) return;
         try {
-          usual.set(one.site, await get(`/sites/${one.site}/usual`));
+          usual.set(site, await get(`/sites/${site}/usual`));
         } catch {
           continue;
         }
-        if (!byId("panel").open) fillCard(cards.get(one.site), one, now, usual.get(one.site));
+        const one = found.sites.find((now) => now.site === site); // it may have been renewed meanwhile
+        if (one && !byId("panel").open) fillCard(cards.get(site), one, found.now_ms, usual.get(site));
       }
     },
   };

@@ -10,7 +10,7 @@ import { count, dayOf, decimal, intervalOf, isoDay, percent, signed, span, timeO
 
 const DAY = 86_400_000;
 const USUAL_MS = 15 * 60_000;
-const SINCE = [["0", "today"], ["7", "7 days"], ["28", "28 days"], ["91", "13 weeks"]];
+const SINCE = [["1", "today"], ["7", "7 days"], ["28", "28 days"], ["91", "13 weeks"]];
 
 export async function site({ names }) {
   const [name] = names;
@@ -55,17 +55,17 @@ class Site {
 
   async refresh() {
     const path = `/sites/${this.name}`;
-    const sites = await get("/sites");
-    this.info = sites.sites.find((one) => one.site === this.name);
+    const sites = await get("/sites", { site: this.name });
+    [this.info] = sites.sites;
     if (this.info === undefined) throw new Error(`there is no site ${this.name}`);
     this.zone = this.info.time_zone;
     const day = (before) => isoDay(sites.now_ms, this.zone, before); // the collector knows where it begins
-    const [from, to, since] = [day(0), day(-1), day(Number(this.since))];
+    const [from, to, since] = [day(0), day(-1), day(Number(this.since) - 1)]; // today is one of them
     const [usual, hours, whole, past, balances, queues, states] = await Promise.all([
       this.usualOf(from),
       get(`${path}/counts`, { from, to, interval: "hour", by: "site" }),
       get(`${path}/counts`, { from, to, by: "site", whole: true, estimate: true }),
-      get(`${path}/counts`, { from: day(Math.max(7, Number(this.since))), to, interval: "day", by: "site" }),
+      get(`${path}/counts`, { from: day(Math.max(7, Number(this.since)) - 1), to, interval: "day", by: "site" }),
       get(`${path}/balance`, { from: since }),
       get(`${path}/queue`, { from, to, interval: "15min" }),
       may.read ? get("/devices", { site: this.name }) : null,
@@ -296,11 +296,11 @@ class Site {
   }
 
   async compareDevices() {
-    if (!this.info.places.length) return;
+    if (!may.read || !this.info.places.length) return;
     let found;
     try {
       found = await get(`/sites/${this.name}/head-to-head`, { from: this.from - 7 * DAY, interval: "hour" });
-    } catch { // the public may not see it
+    } catch { // the rest of the page does without
       return;
     }
     this.heads.hidden = found.pairs.length === 0;

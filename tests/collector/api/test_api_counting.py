@@ -6,10 +6,12 @@ import json
 
 import pyarrow as pa
 import pytest
-from api_world import Api, said
+from api_world import STATUS, Api, said
 from messages import MINUTE_MS, NOON_MS
 from pyarrow import parquet
 
+from collector.export import COLUMNS, FORMATS
+from collector.ingest import ingest
 from collector.store import Keeping
 from edge.delivery.report import rfc3339
 
@@ -34,6 +36,18 @@ def test_a_site_is_out_and_back_over_all_lines(api: Api) -> None:
     found = api.client("read").get(f"{READ}/counts", params={**SPAN, "by": "site", "whole": True}).json()
     assert [(one["role"], one["total"], one["line"]) for one in found["series"]] == [("out", 38, ""), ("back", 7, "")]
     assert found["time_zone"] == "Asia/Shanghai"
+
+
+def test_sites_come_in_pages_that_say_where_they_are(api: Api) -> None:
+    api.store.commit([ingest(f"crossing/v1/gate-{i}/mast-1/status", STATUS) for i in range(3)], now_ms=NOON_MS)
+    client, after = api.client("read"), None
+    for before, names in ((0, ["bridge", "gate-0"]), (2, ["gate-1", "gate-2"])):
+        found = client.get("/api/v1/overview", params={"limit": 2, **({"after": after} if after else {})}).json()
+        assert (found["before"], found["total"], [one["site"] for one in found["sites"]]) == (before, 4, names)
+        after = found["next"]
+    assert after is None
+    (one,) = client.get("/api/v1/sites", params={"site": "gate-1"}).json()["sites"]
+    assert one["site"] == "gate-1"
 
 
 def test_estimates_come_only_when_asked_for(api: Api) -> None:
@@ -116,25 +130,34 @@ def test_balance_coverage_and_what_is_usual(api: Api) -> None:
 def test_all_formats_of_an_export_say_the_same(api: Api) -> None:
     client = api.client("read")
     asked = {**SPAN, "interval": "minute", "by": "device"}
-    answers = {
-        kind: client.get(f"{READ}/export", params={**asked, "format": kind})
-        for kind in ("csv", "json", "parquet", "arrow")
-    }
+    answers = {kind: client.get(f"{READ}/export", params={**asked, "format": kind}) for kind in FORMATS}
     as_csv = list(csv.DictReader(io.StringIO(answers["csv"].text)))
-    as_json = [json.loads(line) for line in answers["json"].text.splitlines()]
+    as_json = [json.loads(line) for line in answers["jsonl"].text.splitlines()]
     tables = {
         "parquet": parquet.read_table(io.BytesIO(answers["parquet"].content)),
-        "arrow": pa.ipc.open_stream(answers["arrow"].content).read_all(),
+        "arrow": pa.ipc.open_file(answers["arrow"].content).read_all(),
     }
-    assert [row["vehicles"] for row in as_json[:4]] == [1, 0, 0, 1]
+    assert [(row["class"], row["vehicles"]) for row in as_json[:4]] == [("car", n) for n in (1, 2, 3, None)]
     assert [row["vehicles"] for row in as_json if row["state"] == "blind"] == [None] * 12
     numbers = [row["vehicles"] for row in as_json]
     assert [int(row["vehicles"]) if row["vehicles"] else None for row in as_csv] == numbers
     for table in tables.values():
+        assert tuple(table.column_names) == COLUMNS == tuple(as_csv[0])
         assert table.column("vehicles").to_pylist() == numbers
         assert table.column("class").to_pylist() == [row["class"] for row in as_json]
         assert rfc3339(int(table.column("start")[0].as_py().timestamp() * 1000)) == as_json[0]["start"]
     assert 'filename="bridge-minute.parquet"' in answers["parquet"].headers["content-disposition"]
+
+
+def test_an_export_of_a_site_adds_its_lines_up(api: Api) -> None:
+    asked = {**SPAN, "interval": "day", "by": "site", "format": "jsonl"}
+    rows = [json.loads(line) for line in api.client("read").get(f"{READ}/export", params=asked).text.splitlines()]
+    assert [(row["direction"], row["class"], row["vehicles"]) for row in rows] == [
+        ("out", "car", 38),
+        ("out", "truck", 0),
+        ("back", "car", 0),
+        ("back", "truck", 7),
+    ]
 
 
 def test_what_is_not_there_is_404_and_what_is_wrong_is_422_with_a_sentence(api: Api) -> None:
