@@ -32,6 +32,7 @@ import msgspec
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
+from collector.messages import Key, messages_of
 from collector.store import open_store
 from edge.cli import main as crossing_edge_here
 from edge.delivery.report import Report, decode, encode
@@ -350,8 +351,12 @@ class Chaos:
             collector.end()
 
     def reports(self) -> list[bytes]:
-        """All that the collectors stored."""
-        return [payload for (payload,) in self._rows("SELECT payload FROM unpacked")]
+        """All that the collectors stored; those of past days have packed it by now."""
+        with open_store(self.stores[0], write=False) as store, store.reading() as reading:
+            keys = [Key(*row) for row in reading.rows("SELECT device_id, run_id, seq, start_ms FROM report", {})]
+            messages = messages_of(lambda query: reading.rows(query, {}), keys)
+        assert len(messages) == len(keys), f"{len(keys)} reports have {len(messages)} messages"
+        return list(messages.values())
 
     def missing(self) -> list[tuple[Any, ...]]:
         """The ranges that nobody has, and the devices have not given up."""
