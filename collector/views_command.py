@@ -26,13 +26,13 @@ from collector.show_views import (
     split_as_table,
 )
 from collector.sites import NOWHERE
-from collector.store import CHOSEN, Reading, Store
+from collector.store import Reading, Store
 from collector.totals import Selection, Total, totals
 from collector.views.axis import axis
 from collector.views.balance import balance
 from collector.views.counts import with_tonnes
 from collector.views.merged import merged
-from collector.views.places import Sites, extent, sites_of, time_zone_of
+from collector.views.places import Sites, extent, sites_of, time_zone_of, widest
 from collector.views.records import Record, records
 from collector.views.results import Axis, Flows, Scope
 
@@ -185,14 +185,9 @@ def _axes(
 
 def _check_interval(reading: Reading, scope: Scope, interval: Interval | None) -> None:
     """InputError for one that is shorter than reports: most of them would look as if nobody had watched."""
-    if (step_ms := STEPS_MS.get(interval or "")) is None:
-        return
-    rows = reading.rows(
-        f"SELECT site, device, newest_width_ms FROM device WHERE {CHOSEN} AND newest_width_ms > :step"
-        " ORDER BY newest_width_ms DESC LIMIT 1",
-        {"site": scope.site, "device": scope.device, "step": step_ms},
-    )
-    for site, device, width_ms in rows:
+    step_ms, found = STEPS_MS.get(interval or ""), widest(reading, scope)
+    if step_ms is not None and found is not None and found[2] > step_ms:
+        site, device, width_ms = found
         raise InputError(
             f"--interval {interval} is shorter than the reports of {site}/{device}, of {width_ms / 60_000:g} min each"
         )

@@ -53,12 +53,16 @@ class SiteLine(Model):
 
 
 class SiteInfo(Model):
-    """A site. `first_ms` and `last_ms`: from when to when there are reports."""
+    """A site. `first_ms` and `last_ms`: from when to when there are reports; `width_ms`: how wide the widest are now.
+
+    Most intervals that are shorter than a report look as if nobody had watched.
+    """
 
     site: str
     time_zone: str
     first_ms: int | None
     last_ms: int | None
+    width_ms: int | None
     lines: list[SiteLine]
     places: list[str]
     tonnes: dict[str, float]

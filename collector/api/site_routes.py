@@ -23,7 +23,7 @@ from collector.sites import NOWHERE, Site
 from collector.store import Reading
 from collector.views.axis import axis
 from collector.views.counts import counts, places
-from collector.views.places import directions_of, extent, sites_of, time_zone_of
+from collector.views.places import directions_of, extent, sites_of, time_zone_of, widest
 from collector.views.queue import queues
 from collector.views.results import Queue, Scope
 from collector.views.schemes import OWN, SCHEMES
@@ -85,11 +85,13 @@ def routes(context: Context) -> APIRouter:
 def _site_info(reading: Reading, site: str, sites: Mapping[str, Site]) -> SiteInfo:
     told = sites.get(site, NOWHERE)
     known = extent(reading, Scope(site=site))
+    reports = widest(reading, Scope(site=site))
     return SiteInfo(
         site=site,
         time_zone=time_zone_of(reading, site, sites),
         first_ms=known[0] if known else None,
         last_ms=known[1] if known else None,
+        width_ms=reports[2] if reports else None,
         lines=[
             SiteLine(device=device, line=line, out=words.out, back=words.back)
             for (device, line), words in sorted(directions_of(reading, site, sites).items())

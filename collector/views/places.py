@@ -35,6 +35,19 @@ def sites_of(reading: Reading, scope: Scope) -> list[str]:
     return [site for (site,) in rows]
 
 
+def widest(reading: Reading, scope: Scope) -> tuple[str, str, int] | None:
+    """The device whose reports are the widest now: its site, its name, and how wide they are in ms.
+
+    Intervals shorter than that look as if nobody had watched most of them: a report belongs to the one it begins in.
+    """
+    rows = reading.rows(
+        f"SELECT site, device, newest_width_ms FROM device WHERE {CHOSEN} AND newest_width_ms IS NOT NULL"
+        " ORDER BY newest_width_ms DESC, site, device LIMIT 1",
+        {"site": scope.site, "device": scope.device},
+    )
+    return rows[0] if rows else None
+
+
 def check_scope(reading: Reading, scope: Scope) -> None:
     """InputError for a site, a device or a line of which nothing was ever heard, with those that there are."""
     devices = reading.rows("SELECT site, device FROM device ORDER BY site, device", {})

@@ -145,6 +145,8 @@ def test_history_is_brushed_compared_and_downloaded(browser: Browser, here: Worl
         tab.get_by_role("button", name="7 days").click()
         under = tab.locator(".head .soft")
         expect(under).to_contain_text("Asia/Shanghai (UTC+8)")
+        offered = tab.get_by_label("Interval").locator("option").evaluate_all("all => all.map((one) => one.value)")
+        assert offered[:3] == ["auto", "15min", "hour"], "of reports of 15 minutes nothing shorter"
         tab.get_by_label("Compare with").select_option("day")
         expect(tab.locator(".figure .under").first).to_contain_text("then")
         before = under.inner_text()

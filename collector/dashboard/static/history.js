@@ -106,9 +106,14 @@ class History {
   }
 
   get interval() {
-    if (this.every !== "auto") return this.every;
+    if (this.fits(this.every)) return this.every;
     const length = this.to - this.from;
-    return ["5min", "15min", "hour", "day", "week", "month"].find((one) => length / LENGTHS[one] <= 260) ?? "year";
+    return ["5min", "15min", "hour", "day", "week", "month"].find((one) => this.fits(one) && length / LENGTHS[one] <= 260) ?? "year";
+  }
+
+  // Intervals shorter than the reports would look as if nobody had watched most of them.
+  fits(interval) {
+    return LENGTHS[interval] >= (this.info.width_ms ?? 0);
   }
 
   query(more = {}) {
@@ -187,7 +192,7 @@ class History {
       select("Site", this.sites.sites.map((one) => [one.site, titled(one.site)]), this.name, (value) => { location.hash = `#/history/${value}`; }),
       el("div", { class: "choice", role: "group", "aria-label": "Span" }, PRESETS.map(([of, text]) => el("button", { type: "button", "aria-pressed": String(this.preset === of), onclick: () => this.change({ preset: of, every: "auto" }) }, text))),
       dates("from", "From"), dates("to", "Through"),
-      select("Interval", [["auto", `auto: ${this.interval}`], ...INTERVALS], this.every, (every) => this.change({ every })),
+      select("Interval", [["auto", `auto: ${this.interval}`], ...INTERVALS.filter(([one]) => this.fits(one))], this.every, (every) => this.change({ every })),
       lines.length > 1 ? select("Line", [["", "all lines"], ...lines.map((one) => [one, one])], this.line, (line) => this.change({ line })) : null,
       select("Class", [["all", "all"], ...labels.map((one) => [one, one])], this.label, (label) => this.change({ label })),
       select("Scheme", this.sites.schemes.map((one) => [one, one]), this.scheme, (scheme) => this.change({ scheme, label: "all" })),

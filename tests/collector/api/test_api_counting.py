@@ -47,7 +47,9 @@ def test_sites_come_in_pages_that_say_where_they_are(api: Api) -> None:
         after = found["next"]
     assert after is None
     (one,) = client.get("/api/v1/sites", params={"site": "gate-1"}).json()["sites"]
-    assert one["site"] == "gate-1"
+    assert (one["site"], one["width_ms"]) == ("gate-1", None)
+    (bridge,) = client.get("/api/v1/sites", params={"site": "bridge"}).json()["sites"]
+    assert bridge["width_ms"] == 60_000
 
 
 def test_estimates_come_only_when_asked_for(api: Api) -> None:
