@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-DAY_MS = 86_400_000
+from collector.calendar import DAY_MS
+
 LEVEL = 9
 """Of zlib: 6 takes half the 7 ms of a day, and 2 bytes more for each message."""
 

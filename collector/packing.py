@@ -8,9 +8,10 @@ sets it back for what comes late. A day is packed when its blocks hold as many m
 
 import logging
 
+from collector.calendar import DAY_MS
 from collector.clock import Clock
 from collector.errors import CollectorError
-from collector.messages import DAY_MS, Message, block_of, day_of, messages_in
+from collector.messages import Message, block_of, day_of, messages_in
 from collector.store import Keeping, Store
 from collector.tables import Tables
 

@@ -17,10 +17,10 @@ import psycopg
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+from collector.calendar import DAY_MS
 from collector.errors import CollectorError, InputError
 from collector.ingest import Received, Refusal
 from collector.intake import Intake, start_ms_of
-from collector.messages import DAY_MS
 from collector.packing import pack_step, packed_before
 from collector.postgres_partitions import CREATING, Partitions
 from collector.postgres_schema import CREATION, UPGRADES, VERSION

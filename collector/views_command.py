@@ -185,8 +185,10 @@ def _axes(
 
 def _check_interval(reading: Reading, scope: Scope, interval: Interval | None) -> None:
     """InputError for one that is shorter than reports: most of them would look as if nobody had watched."""
-    step_ms, found = STEPS_MS.get(interval or ""), widest(reading, scope)
-    if step_ms is not None and found is not None and found[2] > step_ms:
+    if (step_ms := STEPS_MS.get(interval or "")) is None:
+        return
+    found = widest(reading, scope)
+    if found is not None and found[2] > step_ms:
         site, device, width_ms = found
         raise InputError(
             f"--interval {interval} is shorter than the reports of {site}/{device}, of {width_ms / 60_000:g} min each"

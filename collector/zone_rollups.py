@@ -5,7 +5,8 @@ from typing import Any
 
 import msgspec
 
-from collector.messages import DAY_MS, Key, day_of, messages_of
+from collector.calendar import DAY_MS
+from collector.messages import Key, day_of, messages_of
 from collector.names import Names
 from collector.tables import Tables
 from collector.zone_sums import ZoneSums, sums_of

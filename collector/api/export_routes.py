@@ -81,7 +81,9 @@ def routes(context: Context) -> APIRouter:
 
         async def stream() -> AsyncIterator[bytes]:
             at_ms = from_ms
-            while at_ms < to_ms and not context.stopping.is_set():
+            while at_ms < to_ms:
+                if context.stopping.is_set():  # breaks off, or a part would pass for the whole
+                    raise ConnectionAbortedError(f"the collector ends: an export of {site} is not finished")
                 axis_ = page(interval, zone, at_ms, to_ms, limit=PIECE, now_ms=now_ms)
                 rows = await context.desk.ask(partial(piece, axis_=axis_))
                 if said := out.piece(rows):

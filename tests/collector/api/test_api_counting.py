@@ -151,6 +151,12 @@ def test_all_formats_of_an_export_say_the_same(api: Api) -> None:
     assert 'filename="bridge-minute.parquet"' in answers["parquet"].headers["content-disposition"]
 
 
+def test_an_export_that_the_end_of_the_collector_cuts_off_is_no_whole_file(api: Api) -> None:
+    api.context.stopping.set()
+    with pytest.raises(ConnectionAbortedError, match="is not finished"):
+        api.client("read").get(f"{READ}/export", params={**SPAN, "format": "csv"})
+
+
 def test_an_export_of_a_site_adds_its_lines_up(api: Api) -> None:
     asked = {**SPAN, "interval": "day", "by": "site", "format": "jsonl"}
     rows = [json.loads(line) for line in api.client("read").get(f"{READ}/export", params=asked).text.splitlines()]
