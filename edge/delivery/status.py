@@ -105,9 +105,9 @@ class DeviceHealth(msgspec.Struct, frozen=True, kw_only=True):
     inference_ms_p95: float | None
     cpu_share: float
     """Of one core."""
-    memory_mb: float
-    threads: Amount
-    files: Amount
+    memory_mb: float | None
+    threads: Amount | None
+    files: Amount | None
     temperature_c: float | None
     throttling: list[str] | None
     disk_free_mb: float | None
