@@ -9,6 +9,7 @@ from collector.ingest import Said
 from collector.names import Names
 from collector.store import Asked, Gone, Hurried
 from collector.tables import Tables
+from edge.delivery.report import REPLAY
 
 Devices = Mapping[tuple[str, str], int]
 """The ids of devices by site and name."""
@@ -34,6 +35,9 @@ class Accounts:
         ids = {key: self._names.journal_id(*key) for key in sorted({*arrived, *keys})}
         journals = self._journals(sorted(journal_id for journal_id in ids.values() if journal_id is not None))
         before = {journal_id: (journal.high, journal.missing) for journal_id, journal in journals.items()}
+        for key, journal_id in ids.items():
+            if key[1].startswith(REPLAY) and (journal := journals.get(journal_id)) is not None and journal.high == 0:
+                journal.arrived(self._stored(*key), now_ms=now_ms)  # it may have been given up, and be back
         for key, numbers in arrived.items():
             if (journal := journals.get(ids[key])) is not None:
                 journal.arrived(numbers, now_ms=now_ms)
@@ -43,6 +47,13 @@ class Accounts:
                 noted += _take_word(journal, word, now_ms)
         self._write_journals(journals, before)
         return noted
+
+    def _stored(self, device_id: int, replay: str) -> list[int]:
+        """The numbers that are here of a replay: its run has the name of its journal."""
+        run = "(SELECT id FROM run WHERE device_id = ? AND name = ?)"
+        return [
+            seq for (seq,) in self._tables.rows(f"SELECT seq FROM report WHERE run_id = {run}", (device_id, replay))
+        ]
 
     def _journals(self, ids: Sequence[int]) -> dict[int | None, Journal]:
         if not ids:

@@ -1,6 +1,7 @@
 """What devices, runs, journals, series and layouts are called in the tables: found or made, and remembered.
 
-They are never deleted, so what is remembered stays true until a transaction that made some is rolled back.
+Only the journals of replays are ever deleted, so what is remembered of the others stays true until a transaction that
+made some is rolled back.
 """
 
 import hashlib
@@ -8,13 +9,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from collector.tables import Tables
-from edge.delivery.report import Lines
+from edge.delivery.report import REPLAY, Lines
 
 REMEMBERED_MAX = 500_000
 """Names and series whose ids are remembered; beyond it all are looked up anew."""
 JOURNALS_MAX = 64
 """Of one device. A device begins a new journal where its disk lost the old one; the reports of a further one are
-stored, and nobody looks for gaps in it."""
+stored, and nobody looks for gaps in it. Replays under the device's name have as many of their own: for a new one, the
+oldest that misses nothing is given up."""
 
 
 class Names:
@@ -56,11 +58,21 @@ class Names:
     def journal_id(self, device_id: int, name: str) -> int | None:
         """None for a journal beyond the bound."""
         values = (device_id, name)
-        if ("journal", values) not in self._ids:
-            kept = {name for (name,) in self._tables.rows("SELECT name FROM journal WHERE device_id = ?", (device_id,))}
-            if name not in kept and len(kept) >= JOURNALS_MAX:
+        is_replay = name.startswith(REPLAY)
+        if is_replay or ("journal", values) not in self._ids:
+            self._ids.pop(("journal", values), None)  # that of a replay may have been given up, by anyone
+            rows = self._tables.rows("SELECT name FROM journal WHERE device_id = ?", (device_id,))
+            kept = {other for (other,) in rows if other.startswith(REPLAY) == is_replay}
+            if name not in kept and len(kept) >= JOURNALS_MAX and not (is_replay and self._give_up_replay(device_id)):
                 return None
         return self.id_of("journal", ("device_id", "name"), values)
+
+    def _give_up_replay(self, device_id: int) -> bool:
+        """Make room for the journal of a new replay; False where every one misses something."""
+        complete = "NOT EXISTS (SELECT 1 FROM missing WHERE journal_id = journal.id)"
+        oldest = f"SELECT min(id) FROM journal WHERE device_id = ? AND substr(name, 1, ?) = ? AND {complete}"
+        values = (device_id, len(REPLAY), REPLAY)
+        return bool(self._tables.rows(f"DELETE FROM journal WHERE id = ({oldest}) RETURNING id", values))
 
     def shape(self, device_id: int, lines: Lines) -> tuple[int, list[int]]:
         """The layout of a report, and its series in the order of its counts."""

@@ -18,6 +18,7 @@ from edge.counting.crossing import Crossing
 from edge.counting.detection import DetectedFrame
 from edge.counting.occupancy import Occupancy
 from edge.counting.pipeline import Step
+from edge.delivery.report import REPLAY
 from edge.errors import InputError
 from edge.stages import build_detector, build_pipeline, looks_of
 from edge.vision.detector import OnnxDetector
@@ -205,4 +206,4 @@ def run_of(path: Path, config: Config, start_ms: int | None, every: int) -> str:
     fingerprint = hashlib.sha256(repr((shapes, looks, start_ms, every)).encode())
     with path.open("rb") as file:
         fingerprint.update(hashlib.file_digest(file, "sha256").digest())
-    return f"replay-{fingerprint.hexdigest()[:16]}"
+    return f"{REPLAY}{fingerprint.hexdigest()[:16]}"

@@ -22,6 +22,8 @@ NAME = r"[a-z0-9-]{1,64}"
 NAME_RULE = "1 to 64 characters of a-z, 0-9 and -"
 CHANNELS = ("status", "info", "report", "total", "live", "crossing", "alert", "health", "response")
 RESEND = "command/resend"
+REPLAY = "replay-"
+"""What the name of a replay's run, which is also that of its journal, begins with."""
 RANGES_MAX = 100
 """Of one `resend`, and of what one `response` says is gone."""
 

@@ -1,6 +1,7 @@
 """What every kind of store promises: twice, out of order and contradicting changes nothing that was stored."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -9,7 +10,7 @@ from messages import MINUTE_MS, NOON_MS, a_report, blind, received
 
 from collector.errors import CollectorError
 from collector.gaps import UNSEEN_YOUNG_MS, WAIT_MS_FIRST, WAIT_MS_MAX, YOUNG_MS, Missing
-from collector.ingest import Refusal, Said
+from collector.ingest import Received, Refusal, Said
 from collector.names import JOURNALS_MAX
 from collector.store import Asked, Gap, Gone, Item, Store, Tally, UnstorableError
 from collector.totals import Selection, totals
@@ -200,6 +201,30 @@ def test_journals_beyond_the_bound_are_stored_without_looking_for_gaps(store: St
     reports = [a_report(2, run=f"r{i}", journal=f"j{i:03}") for i in range(JOURNALS_MAX + 1)]
     assert put(store, *map(received, reports)) == Tally(stored=JOURNALS_MAX + 1)
     assert {one.journal for one in due(store)} == {f"j{i:03}" for i in range(JOURNALS_MAX)}
+
+
+def test_any_number_of_replays_under_a_devices_name_leaves_it_its_journals(store: Store) -> None:
+    def replay(i: int, *seqs: int) -> list[Received]:
+        name = f"replay-{i:04}"
+        return [received(a_report(seq, run=name, journal=name)) for seq in seqs]
+
+    put(store, *(received(a_report(1, run=f"r{i}", journal=f"j{i:03}")) for i in range(JOURNALS_MAX - 1)))
+    put(store, *replay(0, 1, 3))
+    for i in range(1, 2 * JOURNALS_MAX):
+        put(store, *replay(i, 1, 2))
+    assert due(store) == [gap(2, 2, journal="replay-0000")]
+
+    put(store, *replay(7_000, 2), received(a_report(2, run="another", journal="j-new")))
+    missing = {one.journal: (one.missing.first, one.missing.last) for one in due(store)}
+    assert missing == {"replay-0000": (2, 2), "replay-7000": (1, 1), "j-new": (1, 1)}
+
+    put(store, *replay(0, 2), *replay(7_000, 1))
+    again = Said("bridge", "mast-1", "total", b"{}", live=True, journal="replay-0001", sent_through=2)
+    put(store, again)  # its journal was given up meanwhile, and its reports are here
+    assert due(store, now_ms=NOON_MS + UNSEEN_YOUNG_MS) == [gap(1, 1, journal="j-new")]
+    put(store, replace(again, sent_through=3))
+    unseen_ms = NOON_MS + UNSEEN_YOUNG_MS
+    assert due(store, now_ms=unseen_ms)[-1] == gap(3, 3, journal="replay-0001", due_ms=unseen_ms)
 
 
 def test_the_last_word_of_a_device_is_kept(store: Store) -> None:
