@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from edge.delivery.report import SCHEMA, Amount, Lines, Milliseconds, Name, Word
+from edge.delivery.report import SCHEMA, Amount, Lines, Milliseconds, Name, SequenceNumber, Word
 
 
 class Status(msgspec.Struct, frozen=True, kw_only=True):
@@ -23,13 +23,18 @@ class Total(msgspec.Struct, frozen=True, kw_only=True):
 
     `since` and `as_of` are the start of the first bucket and the end of the last one, RFC 3339 in UTC; `reports` is
     the number of buckets, `watched_ms` how much of their time was watched. `dropped` reports are in these sums, and the
-    device had no room to keep them until they could be sent. Of the reports that `journal` numbered, a broker has
-    acknowledged all up to `sent_through`: what of them did not arrive was lost on the way, and can be asked for.
+    device had no room to keep them until they could be sent. `journal` begins with the number `first` and has given
+    numbers up to `last`; of these reports a broker has acknowledged all up to `sent_through`: what of them did not
+    arrive was lost on the way, and can be asked for. Where a device began another journal, it still says of the one
+    before how far that was sent: such a total is not retained, and `ended` is true.
     """
 
     schema: int = SCHEMA
     journal: Name
+    first: SequenceNumber = 1
     sent_through: Amount
+    last: Amount | msgspec.UnsetType = msgspec.UNSET
+    ended: bool = False
     since: str
     as_of: str
     reports: Amount

@@ -89,7 +89,7 @@ def test_what_is_held_no_more_is_told_as_gone(tmp_path: Path) -> None:
 def test_of_another_journal_everything_is_gone(tmp_path: Path) -> None:
     with Outbox(tmp_path / "outbox.sqlite", name_journal=lambda: "j-1") as outbox:
         fill(outbox, 5)
-        assert outbox.resend([(2, 3)], journal="j-0") == Resent(0, ((2, 3),))
+        assert outbox.resend([(2, 3)], journal="j-0") == Resent(0, ((2, 3),), stranger=True)
         assert outbox.resend([(2, 3)], journal="j-1") == Resent(2, ())
 
 
@@ -252,7 +252,7 @@ def test_another_program_s_database_is_left_alone(tmp_path: Path) -> None:
     with sqlite3.connect(path) as database:
         database.execute("CREATE TABLE theirs (x)")
     database.close()
-    with pytest.raises(WorkError, match=r"is not an outbox of version 1: name another file"):
+    with pytest.raises(WorkError, match=r"is not an outbox of version 2: name another file"):
         Outbox(path)
 
 
