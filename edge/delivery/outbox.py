@@ -9,8 +9,8 @@
 4. A file that is corrupt is set aside, never overwritten, and a new one begun, whose numbers start at 1 under another
    `journal`.
 5. `(journal, number)` names one report for ever, whatever happens to the card. A new journal begins where that could
-   not be kept otherwise: under another name of the device, in a file that was put in the place of the open one, and where
-   the collector knows numbers of the journal that this file did not give (`compare`).
+   not be kept otherwise: under another name of the device, in a file that was put in the place of the open one, and
+   where the collector knows numbers of the journal that this file did not give (`compare`).
 6. A disk that is full, read-only or broken raises WorkError, takes no number and loses nothing stored before. The next
    call tries again from the beginning, so a disk that works again is all it takes.
 
@@ -334,7 +334,7 @@ class Outbox:
 
     @staticmethod
     def _runs(database: sqlite3.Connection, first: int, seq_next: int) -> list[tuple[int, str]]:
-        """The newest RUNS_TOLD runs of which reports from `first` on are held, oldest first: its first, and its name."""
+        """The newest RUNS_TOLD runs of which reports from `first` on are held: their first, and their name."""
         rows = database.execute("SELECT name, last FROM run ORDER BY last DESC LIMIT ?", (RUNS_TOLD + 1,)).fetchall()
         found: list[tuple[int, str]] = []
         end = seq_next
