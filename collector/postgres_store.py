@@ -6,6 +6,7 @@ next call.
 """
 
 import re
+import struct
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import lru_cache
@@ -31,6 +32,7 @@ from collector.store import (
     Item,
     Keeping,
     RollupState,
+    StatementError,
     Tally,
     TooLongError,
     UnstorableError,
@@ -48,12 +50,15 @@ _ZONE_TYPES = [
     *("int8", "int8", "int8", "int8", "int4", "int4", "int4", "int4", "int8", "int8", "int8", "float8"),
     *("int8", "int8", "int4", "int4"),
 ]
-_UNSTORABLE = (
-    psycopg.DataError,
+_UNSTORABLE = (psycopg.DataError, OverflowError, UnicodeError, struct.error)
+"""Values that PostgreSQL cannot hold, as the server or psycopg says."""
+_STATEMENT = (
     psycopg.IntegrityError,
     psycopg.InterfaceError,
+    psycopg.InternalError,
     psycopg.NotSupportedError,
     psycopg.ProgrammingError,
+    psycopg.errors.ProgramLimitExceeded,
 )
 
 
@@ -223,14 +228,18 @@ class PostgresStore:
     def _explained(self) -> Iterator[None]:
         try:
             yield
+        except _UNSTORABLE as error:
+            said = " ".join(str(error).split())
+            raise UnstorableError(f"store {self._name} cannot hold it: {said}") from error
         except psycopg.Error as error:
             broken = self._database is not None and self._database.closed
             if isinstance(error, psycopg.OperationalError) and not isinstance(error, psycopg.errors.QueryCanceled):
                 with suppress(psycopg.Error):
                     self.close()
             said = " ".join(str(error).split())
-            kind = UnstorableError if isinstance(error, _UNSTORABLE) and not broken else CollectorError
-            raise kind(f"store {self._name} cannot be used: {said}") from error
+            if isinstance(error, _STATEMENT) and not broken:
+                raise StatementError(f"store {self._name} refuses a statement of the collector: {said}") from error
+            raise CollectorError(f"store {self._name} cannot be used: {said}") from error
 
 
 class _Reading:

@@ -25,6 +25,7 @@ from collector.store import (
     Item,
     Keeping,
     RollupState,
+    StatementError,
     Tally,
     TooLongError,
     UnstorableError,
@@ -38,7 +39,11 @@ CACHE_KIB = 65_536
 BUSY_WAIT_S = 5.0
 LOOK_UP_STEPS = 20_000
 """Of SQLite's machine, a millisecond or less: how often a question looks whether its time is over."""
-_UNSTORABLE = (sqlite3.DataError, sqlite3.IntegrityError, sqlite3.InterfaceError, sqlite3.ProgrammingError)
+_UNSTORABLE = (sqlite3.DataError, OverflowError, UnicodeError)
+"""Values that SQLite cannot hold: too long, beyond 64 bits, text that is not Unicode."""
+_STATEMENT = (sqlite3.IntegrityError, sqlite3.InterfaceError, sqlite3.ProgrammingError, sqlite3.NotSupportedError)
+_STATEMENT_CODES = {sqlite3.SQLITE_ERROR, sqlite3.SQLITE_AUTH, sqlite3.SQLITE_READONLY}
+"""Of an OperationalError: a table or column that is missing, what must not be written."""
 
 
 class SqliteStore:
@@ -192,9 +197,11 @@ class SqliteStore:
         try:
             yield
         except _UNSTORABLE as error:
-            raise UnstorableError(f"store {self.path} cannot be used: {error}") from error
+            raise UnstorableError(f"store {self.path} cannot hold it: {error}") from error
         except sqlite3.Error as error:
             code = getattr(error, "sqlite_errorcode", None)
+            if isinstance(error, _STATEMENT) or (code is not None and code & 0xFF in _STATEMENT_CODES):
+                raise StatementError(f"store {self.path} refuses a statement of the collector: {error}") from error
             if code == sqlite3.SQLITE_NOTADB:
                 raise InputError(f"store {self.path} is not a collector's store, nor any SQLite file") from error
             if code == sqlite3.SQLITE_INTERRUPT:

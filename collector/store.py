@@ -22,7 +22,14 @@ POSTGRES = re.compile(r"postgres(ql)?://")
 
 
 class UnstorableError(CollectorError):
-    """The store works, and cannot hold what it was given: to try the same again is of no use."""
+    """The store works, and cannot hold these values: to try the same again is of no use."""
+
+
+class StatementError(CollectorError):
+    """The store works, and refuses a statement of ours: a permission, a missing table, a rule of the tables.
+
+    The fault is in the collector or in the database, never in the message: that has to be kept and tried again.
+    """
 
 
 class TooLongError(CollectorError):
@@ -151,7 +158,7 @@ class Store(Protocol):
     def commit(self, batch: Sequence[Item], *, now_ms: int) -> Tally:
         """Store a batch in one transaction: all of it is on disk when this returns, none when it raises.
 
-        UnstorableError where trying it again is of no use.
+        UnstorableError where the values cannot be stored, StatementError where the store refuses our statements.
         """
 
     def due(self, *, now_ms: int, heard_after_ms: int, limit: int) -> list[Gap]:

@@ -13,7 +13,7 @@ from collector.errors import CollectorError, InputError
 from collector.ingest import Received, Refusal
 from collector.postgres_schema import month_of, partition
 from collector.postgres_store import PostgresStore
-from collector.store import Asked, Tally, UnstorableError, open_store
+from collector.store import Asked, StatementError, Tally, UnstorableError, open_store
 from collector.totals import Selection, totals
 from edge.delivery.report import rfc3339
 
@@ -175,3 +175,60 @@ def test_the_password_comes_from_a_file_and_is_in_no_message(tmp_path: Path) -> 
 def test_text_that_postgres_cannot_hold_is_unstorable_and_not_a_failure(postgres_url: str) -> None:
     with PostgresStore(postgres_url) as store, pytest.raises(UnstorableError):
         store.commit([Refusal("a\x00b", b"", "")], now_ms=NOON_MS)
+
+
+BREAKS = {
+    "a permission that was revoked": (
+        "REVOKE ALL ON ALL TABLES IN SCHEMA crossing FROM collector",
+        "GRANT ALL ON ALL TABLES IN SCHEMA crossing TO collector",
+    ),
+    "a table that is missing": ("ALTER TABLE journal RENAME TO elsewhere", "ALTER TABLE elsewhere RENAME TO journal"),
+    "a column that is missing": (
+        "ALTER TABLE device RENAME COLUMN late_ms TO later_ms",
+        "ALTER TABLE device RENAME COLUMN later_ms TO late_ms",
+    ),
+    "a rule of the tables": (
+        "ALTER TABLE report ADD CONSTRAINT few CHECK (watched_ms < 1) NOT VALID",
+        "ALTER TABLE report DROP CONSTRAINT few",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", BREAKS)
+def test_a_database_that_refuses_our_statements_loses_nothing(postgres_url: str, what: str) -> None:
+    """Whatever an operator breaks is no fault of the message: it stays unacknowledged, and is stored once mended."""
+    breaks, mends = BREAKS[what]
+    PostgresStore(postgres_url).close()
+    with psycopg.connect(postgres_url, autocommit=True) as owner:
+        owner.execute("SET search_path TO crossing")
+        owner.execute(
+            "DO $$ BEGIN CREATE ROLE collector LOGIN; EXCEPTION WHEN duplicate_object THEN NULL; END $$;"
+            " GRANT USAGE, CREATE ON SCHEMA crossing TO collector;"
+            " GRANT ALL ON ALL TABLES IN SCHEMA crossing TO collector;"
+            " GRANT ALL ON ALL SEQUENCES IN SCHEMA crossing TO collector"
+        )
+        for table in ("report", "vehicles", "zone_report", "message"):  # who makes partitions must own the table
+            owner.execute(f"ALTER TABLE {table} OWNER TO collector")
+        with PostgresStore(postgres_url.replace("postgres@", "collector@")) as store:
+            store.commit([received(a_report(1))], now_ms=NOON_MS)
+            owner.execute(breaks)
+            with pytest.raises(StatementError, match="refuses a statement of the collector") as error:
+                store.commit([received(a_report(2))], now_ms=NOON_MS)
+            assert not isinstance(error.value, UnstorableError)
+            owner.execute(mends)
+            assert store.commit([received(a_report(2))], now_ms=NOON_MS) == Tally(stored=1)
+
+
+def test_a_full_disk_of_the_database_loses_nothing(postgres_url: str) -> None:
+    with PostgresStore(postgres_url) as store, psycopg.connect(postgres_url, autocommit=True) as owner:
+        store.commit([received(a_report(1))], now_ms=NOON_MS)
+        owner.execute(
+            "SET search_path TO crossing; CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS"
+            " $$ BEGIN RAISE EXCEPTION 'could not extend file' USING ERRCODE = 'disk_full'; END $$;"
+            " CREATE TRIGGER full_disk BEFORE INSERT ON report_key EXECUTE FUNCTION full_disk()"
+        )
+        with pytest.raises(CollectorError, match="could not extend file") as error:
+            store.commit([received(a_report(2))], now_ms=NOON_MS)
+        assert type(error.value) is CollectorError
+        owner.execute("DROP TRIGGER full_disk ON crossing.report_key")
+        assert store.commit([received(a_report(2))], now_ms=NOON_MS) == Tally(stored=1)

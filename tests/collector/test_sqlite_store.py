@@ -8,7 +8,7 @@ from messages import NOON_MS, a_report, received
 
 from collector.errors import CollectorError, InputError
 from collector.sqlite_store import SqliteStore
-from collector.store import Tally, UnstorableError
+from collector.store import StatementError, Tally, UnstorableError
 from collector.totals import Total
 
 
@@ -58,6 +58,47 @@ def test_a_full_disk_loses_nothing_and_what_comes_again_is_stored(
         assert not isinstance(error.value, UnstorableError)
         monkeypatch.setattr(Refusing, "words", "")
         assert store.commit([received(a_report(1))], now_ms=NOON_MS) == Tally(stored=1)
+
+
+def test_a_file_that_cannot_grow_loses_nothing(tmp_path: Path) -> None:
+    """SQLite's own limit of the file stands for the disk: the same error, SQLITE_FULL."""
+    with SqliteStore(tmp_path / "store.sqlite") as store:
+        store.commit([received(a_report(1))], now_ms=NOON_MS)
+        ((pages,),) = store._database.execute("PRAGMA page_count")
+        store._database.execute(f"PRAGMA max_page_count = {pages}")
+        batch = [received(a_report(seq, run=f"run-{seq}")) for seq in range(2, 400)]
+        with pytest.raises(CollectorError, match="disk is full") as error:
+            store.commit(batch, now_ms=NOON_MS)
+        assert type(error.value) is CollectorError
+        store._database.execute(f"PRAGMA max_page_count = {2 * pages + 1_000}")
+        assert store.commit(batch, now_ms=NOON_MS) == Tally(stored=398)
+
+
+@pytest.mark.parametrize(
+    ("breaks", "mends"),
+    [
+        ("ALTER TABLE journal RENAME TO elsewhere", "ALTER TABLE elsewhere RENAME TO journal"),
+        ("ALTER TABLE device RENAME late_ms TO later_ms", "ALTER TABLE device RENAME later_ms TO late_ms"),
+        (
+            "CREATE TRIGGER few BEFORE INSERT ON report BEGIN SELECT RAISE(ABORT, 'a rule'); END",
+            "DROP TRIGGER few",
+        ),
+        ("PRAGMA query_only = 1", "PRAGMA query_only = 0"),
+    ],
+)
+def test_a_file_that_refuses_our_statements_loses_nothing(tmp_path: Path, breaks: str, mends: str) -> None:
+    with SqliteStore(tmp_path / "store.sqlite") as store:
+        store.commit([received(a_report(1))], now_ms=NOON_MS)
+        store._database.execute(breaks)
+        with pytest.raises(StatementError, match="refuses a statement of the collector"):
+            store.commit([received(a_report(2))], now_ms=NOON_MS)
+        store._database.execute(mends)
+        assert store.commit([received(a_report(2))], now_ms=NOON_MS) == Tally(stored=1)
+
+
+def test_a_number_beyond_64_bits_is_unstorable(tmp_path: Path) -> None:
+    with SqliteStore(tmp_path / "store.sqlite") as store, pytest.raises(UnstorableError, match="cannot hold it"):
+        store.commit([received(a_report(1))], now_ms=2**70)
 
 
 def test_a_total_knows_its_share() -> None:

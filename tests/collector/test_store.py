@@ -12,7 +12,7 @@ from collector.errors import CollectorError
 from collector.gaps import UNSEEN_YOUNG_MS, WAIT_MS_FIRST, WAIT_MS_MAX, YOUNG_MS, Missing
 from collector.ingest import Received, Refusal, Said
 from collector.names import JOURNALS_MAX
-from collector.store import Asked, Gap, Gone, Item, Store, Tally, UnstorableError
+from collector.store import Asked, Gap, Gone, Item, StatementError, Store, Tally, UnstorableError
 from collector.totals import Selection, totals
 
 OpenStore = Callable[..., Store]
@@ -106,10 +106,15 @@ put_sites = [0]  # every example of the property above has a site of its own
 
 def test_a_batch_is_stored_whole_or_not_at_all(store: Store) -> None:
     broken = Said("bridge", "mast-1", "status", object())  # type: ignore[arg-type]  # no database can store it
-    with pytest.raises(UnstorableError, match="cannot be used"):
+    with pytest.raises(StatementError, match="refuses a statement of the collector"):
         put(store, received(a_report(1)), broken)
     assert totals(store, Selection()) == []
     assert put(store, received(a_report(1))) == Tally(stored=1)
+
+
+def test_text_that_is_not_unicode_is_unstorable(store: Store) -> None:
+    with pytest.raises(UnstorableError, match="cannot hold it"):
+        put(store, Refusal("topic\ud800", b"", ""))
 
 
 def test_the_last_refusals_are_kept_and_no_more(open_store: OpenStore) -> None:

@@ -11,9 +11,10 @@ from messages import MINUTE_MS, NOON_MS, a_report
 from collector.config import Mqtt
 from collector.devices import gaps
 from collector.errors import CollectorError
+from collector.faults import Faults
 from collector.mqtt5 import Arrival, Taken
 from collector.sqlite_store import SqliteStore
-from collector.store import Tally
+from collector.store import StatementError, Tally
 from collector.subscriber import ANSWER_WAIT_S, AWAY, RETRY_WAIT_S_MAX, SAYINGS_MAX, Subscriber
 from collector.subscription import Ended, Event, Subscribed
 from edge.delivery.report import RESEND, Resend, Response, decode_as, encode, topic_of
@@ -116,8 +117,15 @@ class World:
         self.clock = SimulatedClock()
         self.broker = SimulatedBroker(self.clock)
         self.store = store
+        self.faults = Faults()
         self.subscriber = Subscriber(
-            MQTT, store, batch_max=10, clock=self.clock, chance=random.Random(1), connect=self.broker.connect
+            MQTT,
+            store,
+            batch_max=10,
+            clock=self.clock,
+            chance=random.Random(1),
+            connect=self.broker.connect,
+            faults=self.faults,
         )
 
     def run(self, seconds: float) -> None:
@@ -176,23 +184,106 @@ def test_a_full_disk_loses_nothing_and_is_said_once(world: World, caplog: pytest
     assert len(said) == 1
 
 
-def test_what_the_store_cannot_hold_becomes_a_refusal_and_holds_up_nothing(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def failing(world: World, monkeypatch: pytest.MonkeyPatch, error: Exception, *, device: str = "mast-1") -> list[bool]:
+    """The store raises this at report 2 of a device, for as long as the list that is returned holds anything."""
     real = world.store._intake.put
+    fails = [True]
 
     def put(batch: Sequence[object], *, now_ms: int) -> Tally:
-        if any(getattr(getattr(item, "report", None), "seq", 0) == 2 for item in batch):
-            raise sqlite3.IntegrityError("a rule that nobody foresaw")
+        for item in batch:
+            report = getattr(item, "report", None)
+            if fails and report is not None and (report.device, report.seq) == (device, 2):
+                raise error
         return real(batch, now_ms=now_ms)  # type: ignore[arg-type]
 
     monkeypatch.setattr(world.store._intake, "put", put)
+    return fails
+
+
+@pytest.mark.parametrize("error", [sqlite3.DataError("string or blob too big"), OverflowError("int too large")])
+def test_values_that_the_store_cannot_hold_become_a_refusal_and_hold_up_nothing(
+    world: World, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    failing(world, monkeypatch, error)
     world.broker.report(1, 2, 3)
     world.run(5)
     assert world.broker.held == {}
     assert world.subscriber.tally == Tally(stored=2, refused=1)
     (refusal,) = world.store.refusals()
     assert refusal.reason.startswith("the store cannot hold it: ")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        sqlite3.IntegrityError("a rule that nobody foresaw"),
+        sqlite3.ProgrammingError("incorrect number of bindings"),
+        AssertionError("a fault of our own code"),
+    ],
+)
+def test_a_fault_of_ours_at_one_message_keeps_it_at_the_broker_and_holds_up_nothing_else(
+    world: World, monkeypatch: pytest.MonkeyPatch, error: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    fails = failing(world, monkeypatch, error)
+    world.broker.report(*range(1, 26))
+    for seq in range(1, 6):
+        world.broker.receive(topic_of("bridge", "mast-2", "report"), encode(a_report(seq, device="mast-2")))
+    world.run(100)
+    assert [payload for _, payload in world.broker.held.values()] == [encode(a_report(2))]
+    assert world.subscriber.tally == Tally(stored=29)
+    assert world.broker.connections == 1
+    (fault,) = world.faults.now
+    assert (fault.part, fault.subject) == ("intake", "bridge/mast-1")
+    assert str(error) in fault.reason
+    assert 3 < world.faults.counts["intake"] < 12  # tried again less and less often
+    assert len([one for one in caplog.records if one.levelname == "ERROR"]) == 1
+    fails.clear()
+    world.run(40)
+    assert world.broker.held == {}
+    assert world.subscriber.tally == Tally(stored=30)
+    assert world.faults.now == ()
+
+
+def test_a_store_that_refuses_everything_is_tried_again_with_all_of_it_and_told_once(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    world.store._database.execute("ALTER TABLE report RENAME TO elsewhere")
+    world.broker.report(*range(1, 26))
+    world.run(100)
+    assert len(world.broker.held) == 25
+    assert world.subscriber.tally == Tally()
+    assert [(fault.part, fault.subject) for fault in world.faults.now] == [("intake", "the store")]
+    assert len([one for one in caplog.records if one.levelname == "ERROR"]) == 1
+    world.store._database.execute("ALTER TABLE elsewhere RENAME TO report")
+    world.run(40)
+    assert world.subscriber.tally == Tally(stored=25)
+    assert world.faults.now == ()
+
+
+def test_upkeep_that_fails_does_not_hold_up_the_intake(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken() -> None:
+        raise StatementError("no such table: packed")
+
+    monkeypatch.setattr(world.subscriber, "_between", broken)
+    world.broker.report(1, 2)
+    world.run(5)
+    assert world.subscriber.tally == Tally(stored=2)
+    assert world.broker.connections == 1
+    assert [fault.part for fault in world.faults.now] == ["upkeep"]
+
+
+def test_a_device_with_a_backlog_does_not_hold_up_another(world: World) -> None:
+    """Reports of another device, behind 60 of the first, are in the first batch of ten."""
+    world.broker.report(*range(1, 61))
+    world.broker.receive(topic_of("bridge", "mast-2", "report"), encode(a_report(1, device="mast-2")))
+    world.subscriber = Subscriber(
+        MQTT, world.store, batch_max=30, clock=world.clock, chance=random.Random(1), connect=world.broker.connect
+    )
+    world.subscriber.step(0.5)
+    waiting = {topic for topic, _ in world.broker.held.values()}
+    assert waiting == {topic_of("bridge", "mast-1", "report")}
+    world.run(5)
+    assert world.broker.held == {}
 
 
 def test_a_gap_is_asked_for_once_it_is_old_enough_and_then_less_and_less_often(world: World) -> None:
