@@ -129,6 +129,16 @@ def _add_states(command: _Command) -> None:
         "devices --config collector.yaml --json",
     )
     _add_common(fleet)
+    early = command(
+        "ahead",
+        "reports ahead of this computer's clock; --set-aside: take them out of all sums",
+        "ahead --config collector.yaml",
+        "ahead --config collector.yaml --site friendship-bridge --device mast-1 --set-aside",
+        more="Such reports are in no answer whose end is now. What is set aside is kept, and --take-back undoes it.",
+    )
+    _add_common(early)
+    early.add_argument("--set-aside", action="store_true", help="keep them apart, in no sum")
+    early.add_argument("--take-back", action="store_true", help="store what was set aside again")
     lacks = command(
         "gaps",
         "which reports are missing, and which are gone for good",

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from collector import compare_command, pack_command, token_command, views_command
+from collector import ahead_command, compare_command, pack_command, token_command, views_command
 from collector.alerts.book import acknowledge, alerts, deliveries
 from collector.alerts.channels import Channel, Mqtt, apprise_channels
 from collector.alerts.thread import AlertThread
@@ -127,17 +127,20 @@ def _totals(arguments: argparse.Namespace) -> None:
     views_command.check(arguments)
     with _store_and_sites(arguments) as (store, sites):
         views_command.show_totals(store, sites, arguments)
+        ahead_command.warn_of_ahead(store, arguments)
 
 
 def _balance(arguments: argparse.Namespace) -> None:
     views_command.check(arguments)
     with _store_and_sites(arguments) as (store, sites):
         views_command.show_balance(store, sites, arguments)
+        ahead_command.warn_of_ahead(store, arguments)
 
 
 def _compare(arguments: argparse.Namespace) -> None:
     with _store_and_sites(arguments) as (store, sites):
         compare_command.show_compare(store, sites, arguments)
+        ahead_command.warn_of_ahead(store, arguments)
 
 
 def _usual(arguments: argparse.Namespace) -> None:
@@ -149,6 +152,7 @@ def _export(arguments: argparse.Namespace) -> None:
     views_command.check(arguments)
     with _store_and_sites(arguments) as (store, sites):
         views_command.export_records(store, sites, arguments)
+        ahead_command.warn_of_ahead(store, arguments)
 
 
 def _rollup(arguments: argparse.Namespace) -> None:
@@ -175,7 +179,8 @@ def _pack(arguments: argparse.Namespace) -> None:
 
 def _zones(arguments: argparse.Namespace) -> None:
     with _store_and_sites(arguments) as (store, _):
-        found = last_zones(store, site=arguments.site, device=arguments.device)
+        now_ms = SystemClock().real_ms()
+        found = last_zones(store, site=arguments.site, device=arguments.device, now_ms=now_ms)
     if arguments.json:
         print(json.dumps(zones_as_json(found), sort_keys=True))
     elif found:
@@ -187,13 +192,18 @@ def _zones(arguments: argparse.Namespace) -> None:
 def _devices(arguments: argparse.Namespace) -> None:
     now_ms = SystemClock().real_ms()
     with _store_and_sites(arguments) as (store, _):
-        found = devices(store, site=arguments.site, device=arguments.device)
+        found = devices(store, site=arguments.site, device=arguments.device, now_ms=now_ms)
     if arguments.json:
         print(json.dumps(devices_as_json(found, now_ms=now_ms), sort_keys=True))
     elif found:
         print(devices_as_table(found, now_ms=now_ms))
     else:
         print("no device has said anything yet", file=sys.stderr)
+
+
+def _ahead(arguments: argparse.Namespace) -> None:
+    with _store_and_sites(arguments, write=arguments.set_aside or arguments.take_back) as (store, _):
+        ahead_command.ahead(store, arguments)
 
 
 def _gaps(arguments: argparse.Namespace) -> None:
@@ -240,6 +250,7 @@ _COMMANDS = {
     "usual": _usual,
     "zones": _zones,
     "devices": _devices,
+    "ahead": _ahead,
     "gaps": _gaps,
     "export": _export,
     "rollup": _rollup,

@@ -18,7 +18,8 @@ from collector.store import Reading, Store
 from collector.views.axis import axis
 from collector.views.compare import agreements, bands
 from collector.views.counts import counts
-from collector.views.places import Sites, extent, sites_of, time_zone_of
+from collector.views.extent import extent
+from collector.views.places import Sites, sites_of, time_zone_of
 from collector.views.records import name_of
 from collector.views.results import Agreement, Axis, Band, Flows, Scope
 from collector.views_command import check, span_of
@@ -73,13 +74,14 @@ def _of_device(one: Agreement, given: argparse.Namespace) -> bool:
 def _day(reading: Reading, site: str, sites: Sites, given: argparse.Namespace) -> Axis | None:
     """The hours of the day asked for, else of the last one with reports; None without any."""
     zone = time_zone_of(reading, site, sites)
+    now_ms = SystemClock().real_ms()
     if given.date is not None:
         at_ms = given.date.in_zone(zone)
-    elif (reported := extent(reading, Scope(site=site, device=given.device))) is not None:
-        at_ms = min(reported[1] - 1, SystemClock().real_ms())
+    elif (reported := extent(reading, Scope(site=site, device=given.device), now_ms=now_ms)) is not None:
+        at_ms = min(reported.last_ms - 1, now_ms)
     else:
         return None
-    return axis("hour", zone, floor("day", zone, at_ms), end_of("day", zone, at_ms), now_ms=SystemClock().real_ms())
+    return axis("hour", zone, floor("day", zone, at_ms), end_of("day", zone, at_ms), now_ms=now_ms)
 
 
 def _agreements_as_table(found: Sequence[Agreement]) -> str:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from collector.ahead import NO_REPORTS, Reports, set_aside_of, with_ahead
 from collector.lateness import Lateness
 from collector.said import Info, Status, Total, decode_said
 from collector.store import CHOSEN, Gap, Reading, Store
@@ -9,7 +10,10 @@ from collector.store import CHOSEN, Gap, Reading, Store
 
 @dataclass(frozen=True, slots=True)
 class DeviceState:
-    """One device; `status`, `info` and `total` are None where it has said none, `missing` and `gone` count reports."""
+    """One device; `status`, `info` and `total` are None where it has said none, `missing` and `gone` count reports.
+
+    `lateness` is that of its newest report that is not ahead of the centre's clock; `ahead` are those that are.
+    """
 
     site: str
     device: str
@@ -19,6 +23,8 @@ class DeviceState:
     lateness: Lateness
     missing: int
     gone: int
+    ahead: Reports = NO_REPORTS
+    set_aside: Reports = NO_REPORTS
 
     @property
     def ahead_ms(self) -> int:
@@ -26,13 +32,17 @@ class DeviceState:
         return max(0, -(self.lateness.late_ms or 0))
 
 
-def devices(store: Store, *, site: str | None = None, device: str | None = None) -> list[DeviceState]:
-    """All of them, sorted by name."""
+def devices(
+    store: Store, *, site: str | None = None, device: str | None = None, now_ms: int | None = None
+) -> list[DeviceState]:
+    """All of them, sorted by name. Without a clock (`now_ms` None) no report is ahead."""
     with store.reading() as reading:
-        return devices_in(reading, site=site, device=device)
+        return devices_in(reading, site=site, device=device, now_ms=now_ms)
 
 
-def devices_in(reading: Reading, *, site: str | None = None, device: str | None = None) -> list[DeviceState]:
+def devices_in(
+    reading: Reading, *, site: str | None = None, device: str | None = None, now_ms: int | None = None
+) -> list[DeviceState]:
     """The same in a reading that is open."""
     chosen = {"site": site, "device": device}
     rows = reading.rows(
@@ -52,19 +62,24 @@ def devices_in(reading: Reading, *, site: str | None = None, device: str | None 
     )
     words = {(device_id, channel): payload for device_id, channel, payload in said}
     missing = {(device_id, gone): number for device_id, gone, number in lacks}
-    return [
-        DeviceState(
+    aside = set_aside_of(reading, site=site, device=device)
+    found = []
+    for row in rows:
+        lateness, ahead = with_ahead(reading, row[0], Lateness.of(row[3:]), now_ms=now_ms)
+        state = DeviceState(
             row[1],
             row[2],
             decode_said(words[row[0], "status"], Status) if (row[0], "status") in words else None,
             decode_said(words[row[0], "info"], Info) if (row[0], "info") in words else None,
             decode_said(words[row[0], "total"], Total) if (row[0], "total") in words else None,
-            Lateness.of(row[3:]),
+            lateness,
             missing.get((row[0], 0), 0),
             missing.get((row[0], 1), 0),
+            ahead,
+            aside.get(row[0], NO_REPORTS),
         )
-        for row in rows
-    ]
+        found.append(state)
+    return found
 
 
 def gaps(store: Store, *, site: str | None = None, device: str | None = None) -> list[Gap]:

@@ -17,6 +17,7 @@ from functools import lru_cache
 from typing import Any
 
 from collector.accounts import Accounts, Devices
+from collector.ahead import keys_ahead, unpack
 from collector.calls import keep
 from collector.ingest import Called, Received, Refusal, Said, refuse
 from collector.lateness import Lateness
@@ -25,11 +26,13 @@ from collector.names import Names
 from collector.rollups import Marks, Rollups
 from collector.store import Asked, Gone, Hurried, Item, RollupState, Tally
 from collector.tables import Known, ReportRow, Tables
+from collector.views.axis import SKEW_MS
 from collector.zone_rollups import fill_zones, zones_of
 from edge.delivery.report import Report, decode, milliseconds_of
 
 _INFO = "(SELECT payload FROM said WHERE device_id = device.id AND channel = 'info')"
 _MARKS = "time_zone, hours_ms, days_ms"
+_ASIDE = "device_id, run_id, seq, start_ms, width_ms, watched_ms, payload"
 _LATENESS = "heard_ms, newest_start_ms, newest_width_ms, late_ms, worst_ms, worst_at_ms, clock_synced"
 
 
@@ -101,6 +104,57 @@ class Intake:
             self._tables.many("UPDATE device SET zones_filled = 1 WHERE id = ?", [(device_id,)])
         self._rollups.rebuild(device_id, Marks(time_zone=self._rollups.wanted(site, payload)))
 
+    def set_aside(self, device_id: int, *, now_ms: int) -> int:
+        """Set aside the reports of a device that are ahead, inside a transaction that the store opened; how many."""
+        self._hold([device_id])
+        keys = keys_ahead(self._tables, device_id, now_ms=now_ms)
+        messages = messages_of(self._tables.rows, keys)
+        rows = self._tables.rows(
+            "SELECT run_id, seq, received_ms FROM report WHERE device_id = ? AND start_ms + width_ms > ?",
+            (device_id, now_ms + SKEW_MS),
+        )
+        came = {(run_id, seq): received_ms for run_id, seq, received_ms in rows}
+        found = [
+            self._row(device_id, key.run_id, decode(payload), payload, came[key.run_id, key.seq])
+            for key in keys
+            if (payload := messages.get((key.run_id, key.seq))) is not None
+        ]
+        if found:
+            self._tables.remove(found)
+            unpack(self._tables, [Key(*row[:4]) for row in found])
+            self._many(
+                f"INSERT INTO set_aside ({_ASIDE}, received_ms, aside_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                [(*row[:6], row.payload, row.received_ms, now_ms) for row in found],
+            )
+            self._sum_anew(device_id)
+        return len(found)
+
+    def take_back(self, device_id: int) -> int:
+        """Store again what was set aside of a device, inside a transaction that the store opened; how many reports."""
+        _, _, unpacked = self._hold([device_id])
+        rows = self._tables.rows("SELECT run_id, payload, received_ms FROM set_aside WHERE device_id = ?", (device_id,))
+        found = [
+            self._row(device_id, run_id, decode(bytes(payload)), bytes(payload), received_ms)
+            for run_id, payload, received_ms in rows
+        ]
+        if found:
+            self._many("DELETE FROM set_aside WHERE device_id = ?", [(device_id,)])
+            self._tables.add(found)
+            self._note_unpacked(found, unpacked)
+            self._sum_anew(device_id)
+        return len(found)
+
+    def _sum_anew(self, device_id: int) -> None:
+        """After reports of a device went or came back: its roll-ups, and which report is its newest."""
+        self.rebuild(device_id)
+        newest = "FROM report WHERE device_id = ? AND start_ms = (SELECT max(start_ms) FROM report WHERE device_id = ?)"
+        rows = self._tables.rows(
+            f"SELECT start_ms, max(width_ms), max(received_ms - start_ms - width_ms) {newest} GROUP BY start_ms",
+            (device_id, device_id),
+        )
+        columns = "newest_start_ms = ?, newest_width_ms = ?, late_ms = ?"
+        self._many(f"UPDATE device SET {columns} WHERE id = ?", [(*(rows[0] if rows else (None,) * 3), device_id)])
+
     def rollups(self) -> list[RollupState]:
         """How far the roll-ups of every device go."""
         rows = self._tables.rows(
@@ -154,43 +208,51 @@ class Intake:
 
     def _known(self, wanted: dict[int, list[int]]) -> dict[tuple[int, int], Known]:
         """What is stored, with the message unless it is kept no more."""
-        known = {(one.run_id, one.seq): one for one in self._tables.known(wanted)}
+        known = {(one.run_id, one.seq): one for one in [*self._tables.known(wanted), *self._set_aside(wanted)]}
         away = [Key(one.device_id, one.run_id, one.seq, one.start_ms) for one in known.values() if not one.payload]
         for key, payload in messages_of(self._tables.rows, away).items():
             known[key] = known[key]._replace(payload=payload)
         return known
 
+    def _set_aside(self, wanted: dict[int, list[int]]) -> list[Known]:
+        """Of these, what was set aside: the same report again does not come back by itself."""
+        first, last = min(map(min, wanted.values())), max(map(max, wanted.values()))
+        query = f"SELECT {_ASIDE} FROM set_aside WHERE run_id IN {{numbers}} AND seq >= {first} AND seq <= {last}"
+        rows = self._tables.rows_of(query, list(wanted))
+        return [Known(*row)._replace(payload=bytes(row[6])) for row in rows if row[2] in wanted[row[1]]]
+
     def _add(self, new: dict[tuple[int, int], tuple[int, Received]], now_ms: int) -> list[ReportRow]:
-        rows = []
-        for (run_id, seq), (device_id, received) in new.items():
-            report = received.report
-            layout_id, counts = None, []
-            if report.lines is not None:
-                layout_id, series = self._names.shape(device_id, report.lines)
-                numbers = [n for ways in report.lines.values() for labels in ways.values() for n in labels.values()]
-                counts = [(of, n) for of, n in zip(series, numbers, strict=True) if n]
-            start_ms, zones = start_ms_of(report.start), []
-            if report.zones:
-                of_report = {"start_ms": start_ms, "seq": seq, "run_id": run_id, "watched_ms": report.watched_ms}
-                zones = zones_of(self._names, report.zones, device_id=device_id, **of_report)
-            rows.append(
-                ReportRow(
-                    device_id,
-                    run_id,
-                    seq,
-                    start_ms,
-                    report.width_ms,
-                    report.watched_ms,
-                    layout_id,
-                    now_ms,
-                    received.payload,
-                    counts,
-                    zones,
-                )
-            )
+        rows = [
+            self._row(device_id, run_id, received.report, received.payload, now_ms)
+            for (run_id, _), (device_id, received) in new.items()
+        ]
         if rows:
             self._tables.add(rows)
         return rows
+
+    def _row(self, device_id: int, run_id: int, report: Report, payload: bytes, received_ms: int) -> ReportRow:
+        layout_id, counts = None, []
+        if report.lines is not None:
+            layout_id, series = self._names.shape(device_id, report.lines)
+            numbers = [n for ways in report.lines.values() for labels in ways.values() for n in labels.values()]
+            counts = [(of, n) for of, n in zip(series, numbers, strict=True) if n]
+        start_ms, zones = start_ms_of(report.start), []
+        if report.zones:
+            of_report = {"start_ms": start_ms, "seq": report.seq, "run_id": run_id, "watched_ms": report.watched_ms}
+            zones = zones_of(self._names, report.zones, device_id=device_id, **of_report)
+        return ReportRow(
+            device_id,
+            run_id,
+            report.seq,
+            start_ms,
+            report.width_ms,
+            report.watched_ms,
+            layout_id,
+            received_ms,
+            payload,
+            counts,
+            zones,
+        )
 
     def _note_unpacked(self, added: Sequence[ReportRow], unpacked: Mapping[int, int | None]) -> None:
         """From which day on there is something to pack; what is of the future is looked at when today is over."""

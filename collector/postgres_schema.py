@@ -1,4 +1,4 @@
-"""The tables of the collector's store in PostgreSQL, version 3, in a schema of their own: `crossing`.
+"""The tables of the collector's store in PostgreSQL, version 4, in a schema of their own: `crossing`.
 
 `report`, `vehicles` and `zone_report` are partitioned by the start of the bucket, a month each, made when first needed;
 `message` by the day on which it came. A key that is unique over all partitions has to hold the partition's column, so
@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from collector.alerts import schema as alerts
 from collector.postgres_schema_3 import ADD_PACKING, ADD_ZONES, FREEZING, PACKING, ZONES, ZONES_DEFAULT
 
-VERSION = 3
+VERSION = 4
 MONTHS_FROM = 2020
 MONTHS_UNTIL = 2100
 """Years with partitions; a report of any other time (a clock that was never set) goes to the default partition."""
@@ -130,14 +130,29 @@ DO $$ DECLARE name regclass; BEGIN
 END $$;
 """
 """For a store without them: indexes that answer alone, tables that are vacuumed in time. Minutes for a large store."""
+SET_ASIDE = """
+CREATE TABLE set_aside (
+  run_id BIGINT NOT NULL REFERENCES run, seq BIGINT NOT NULL,
+  device_id BIGINT NOT NULL REFERENCES device,
+  start_ms BIGINT NOT NULL, width_ms BIGINT NOT NULL, watched_ms BIGINT NOT NULL,
+  received_ms BIGINT NOT NULL,
+  aside_ms BIGINT NOT NULL,
+  payload BYTEA NOT NULL,
+  PRIMARY KEY (run_id, seq)
+);
+CREATE INDEX set_aside_device ON set_aside (device_id);
+"""
+"""Reports that were ahead of the centre's clock and that somebody set aside: see collector.ahead."""
 UPGRADES = {
     1: "ALTER TABLE device ADD COLUMN time_zone TEXT, ADD COLUMN hours_ms BIGINT, ADD COLUMN days_ms BIGINT;"
     + ROLLUPS
     + alerts.POSTGRES
     + COVERING
     + ADD_ZONES
-    + ADD_PACKING,
-    2: "".join(f"{statement};" for statement in alerts.LOOKED) + COVERING + ADD_ZONES + ADD_PACKING,
+    + ADD_PACKING
+    + SET_ASIDE,
+    2: "".join(f"{statement};" for statement in alerts.LOOKED) + COVERING + ADD_ZONES + ADD_PACKING + SET_ASIDE,
+    3: SET_ASIDE,
 }
 """By the version that is found: what makes this one of it. Reports are summed up by `Store.rebuild`."""
 DEFAULTS = f"""
@@ -149,6 +164,7 @@ CREATION = (
     + alerts.POSTGRES
     + DEFAULTS
     + ZONES_DEFAULT
+    + SET_ASIDE
 )
 """All of the statements that make the tables."""
 

@@ -7,12 +7,12 @@ next call.
 
 import re
 import struct
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import psycopg
 from psycopg import sql
@@ -60,6 +60,8 @@ _STATEMENT = (
     psycopg.ProgrammingError,
     psycopg.errors.ProgramLimitExceeded,
 )
+
+_Answer = TypeVar("_Answer")
 
 
 class PostgresStore:
@@ -114,10 +116,15 @@ class PostgresStore:
 
     def rebuild(self, device_id: int) -> None:
         """Sum up all reports of a device anew, in one transaction."""
-        with self._explained():
-            database = self._open()
-            with database.transaction():
-                self._intake.rebuild(device_id)
+        self._of_device(lambda: self._intake.rebuild(device_id))
+
+    def set_aside(self, device_id: int, *, now_ms: int) -> int:
+        """Set aside every report of a device that is ahead, in one transaction; how many."""
+        return self._of_device(lambda: self._intake.set_aside(device_id, now_ms=now_ms))
+
+    def take_back(self, device_id: int) -> int:
+        """Store again what was set aside of a device, in one transaction; how many reports."""
+        return self._of_device(lambda: self._intake.take_back(device_id))
 
     def settle(self) -> None:
         """Vacuum the roll-ups after `rebuild`; until then, indexes have to look every row up in its table."""
@@ -177,6 +184,16 @@ class PostgresStore:
                     yield _Reading(database)
                 except psycopg.errors.QueryCanceled as error:
                     raise TooLongError(TOO_LONG) from error
+
+    def _of_device(self, act: Callable[[], _Answer]) -> _Answer:
+        with self._explained():
+            database = self._open()
+            try:
+                with database.transaction():
+                    return act()
+            except BaseException:
+                self._intake.forget()
+                raise
 
     def _open(self) -> psycopg.Connection[tuple[Any, ...]]:
         if self._database is not None and not self._database.closed:
@@ -315,6 +332,22 @@ class _Tables:
                     copy.set_types(_ZONE_TYPES)
                     for row in zones:
                         copy.write_row(row)
+
+    def remove(self, reports: Sequence[ReportRow]) -> None:
+        # rows of `vehicles` do not tell their report: of equal ones it is the same which goes
+        one_of = "(SELECT ctid FROM vehicles WHERE series_id = ? AND start_ms = ? AND number = ? LIMIT 1)"
+        self.many(
+            f"DELETE FROM vehicles WHERE series_id = ? AND start_ms = ? AND ctid = {one_of}",
+            [(series, one.start_ms) * 2 + (number,) for one in reports for series, number in one.counts],
+        )
+        self.many(
+            "DELETE FROM zone_report WHERE zone_id = ? AND start_ms = ? AND end_seq = ? AND end_run_id = ?",
+            [(zone_id, one.start_ms, one.seq, one.run_id) for one in reports for zone_id, _ in one.zones],
+        )
+        keys = [(one.device_id, one.start_ms, one.run_id, one.seq) for one in reports]
+        for table in ("message", "report", "report_key"):
+            query = f"DELETE FROM {table} WHERE device_id = ? AND start_ms = ? AND run_id = ? AND seq = ?"
+            self.many(query, keys)
 
     def take_out(self, device_id: int, starts: tuple[int, int], keys: Sequence[tuple[int, int]]) -> None:
         mine = (

@@ -11,7 +11,22 @@ from edge.delivery.report import rfc3339
 
 def devices_as_table(states: Sequence[DeviceState], *, now_ms: int) -> str:
     """A line of text per device; why it is not well stands at the end."""
-    rows = [["site", "device", "state", "last report", "heard", "late", "worst", "clock", "missing", "gone", "reason"]]
+    rows = [
+        [
+            "site",
+            "device",
+            "state",
+            "last report",
+            "heard",
+            "late",
+            "worst",
+            "clock",
+            "ahead",
+            "missing",
+            "gone",
+            "reason",
+        ]
+    ]
     for state in states:
         lateness = state.lateness
         rows.append(
@@ -24,6 +39,7 @@ def devices_as_table(states: Sequence[DeviceState], *, now_ms: int) -> str:
                 _span(lateness.late_ms),
                 _span(lateness.worst_ms),
                 _clock(state),
+                str(state.ahead.number),
                 str(state.missing),
                 str(state.gone),
                 (state.status.reason if state.status else "") or "-",
@@ -45,12 +61,15 @@ def devices_as_json(states: Sequence[DeviceState], *, now_ms: int) -> dict[str, 
                 "reason": state.status.reason if state.status else None,
                 "version": state.info.version if state.info else None,
                 "last_report_end": _end_of(state.lateness.newest_start_ms, state.lateness.newest_width_ms),
-                "heard": _time(state.lateness.heard_ms),
+                "heard": time_text(state.lateness.heard_ms),
                 "late_ms": state.lateness.late_ms,
                 "worst_late_ms": state.lateness.worst_ms,
                 "clock_ahead_ms": state.ahead_ms,
                 "clock_synced": None if state.lateness.clock_synced is None else bool(state.lateness.clock_synced),
                 "dropped": state.total.dropped if state.total else None,
+                "reports_ahead": state.ahead.number,
+                "reports_ahead_to": time_text(state.ahead.end_ms),
+                "reports_set_aside": state.set_aside.number,
                 "missing": state.missing,
                 "gone": state.gone,
             }
@@ -73,7 +92,7 @@ def gaps_as_table(found: Sequence[Gap]) -> str:
                 *map(str, (one.first, one.last, one.reports)),
                 rfc3339(one.since_ms),
                 str(one.asked),
-                _time(one.asked_ms) or "-",
+                time_text(one.asked_ms) or "-",
             ]
         )
     return aligned(rows, shared=2)
@@ -93,7 +112,7 @@ def gaps_as_json(found: Sequence[Gap]) -> dict[str, Any]:
                 "reports": gap.missing.reports,
                 "since": rfc3339(gap.missing.since_ms),
                 "asked": gap.missing.asked,
-                "last_asked": _time(gap.missing.asked_ms),
+                "last_asked": time_text(gap.missing.asked_ms),
             }
             for gap in found
         ]
@@ -107,10 +126,10 @@ def _clock(state: DeviceState) -> str:
 
 
 def _end_of(start_ms: int | None, width_ms: int | None) -> str | None:
-    return _time(None if start_ms is None else start_ms + (width_ms or 0))
+    return time_text(None if start_ms is None else start_ms + (width_ms or 0))
 
 
-def _time(time_ms: int | None) -> str | None:
+def time_text(time_ms: int | None) -> str | None:
     """None for none, and for a time that no calendar has."""
     try:
         return None if time_ms is None else rfc3339(time_ms)

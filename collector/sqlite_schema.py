@@ -1,9 +1,9 @@
-"""The tables of the collector's store in SQLite, version 4, and how an older store becomes one."""
+"""The tables of the collector's store in SQLite, version 5, and how an older store becomes one."""
 
 from collector.alerts import schema as alerts
 
 APPLICATION_ID = 0x43524F53  # "CROS", in the header of the file
-VERSION = 4
+VERSION = 5
 _ROLLUPS = (  # level 1: hours, 2: days; layout_id 0: blind
     """CREATE TABLE rollup_watched (
       level INTEGER NOT NULL, device_id INTEGER NOT NULL REFERENCES device,
@@ -53,6 +53,18 @@ _PACKING = (
     "CREATE INDEX packed_day ON packed (day_ms) WHERE messages IS NOT NULL",
     """CREATE VIEW unpacked AS SELECT device_id, run_id, seq, start_ms, payload FROM report WHERE payload <> x''""",
 )
+SET_ASIDE = (
+    """CREATE TABLE set_aside (        -- see collector.ahead
+      run_id INTEGER NOT NULL REFERENCES run, seq INTEGER NOT NULL,
+      device_id INTEGER NOT NULL REFERENCES device,
+      start_ms INTEGER NOT NULL, width_ms INTEGER NOT NULL, watched_ms INTEGER NOT NULL,
+      received_ms INTEGER NOT NULL,
+      aside_ms INTEGER NOT NULL,    -- when it was set aside
+      payload BLOB NOT NULL,
+      PRIMARY KEY (run_id, seq)
+    )""",
+    "CREATE INDEX set_aside_device ON set_aside (device_id)",
+)
 _NEWER = (
     "ALTER TABLE device ADD COLUMN zones_filled INTEGER NOT NULL DEFAULT 1",
     "UPDATE device SET zones_filled = 0",
@@ -60,8 +72,9 @@ _NEWER = (
     "ALTER TABLE device ADD COLUMN unpacked_ms INTEGER",
     "UPDATE device SET unpacked_ms = (SELECT min(start_ms) FROM report WHERE device_id = device.id)",
     *_PACKING,
+    *SET_ASIDE,
 )
-"""Zones, and what is packed, to a store that has neither."""
+"""Zones, what is packed, and what is set aside, to a store that has none of them."""
 UPGRADES = {
     2: (
         "ALTER TABLE device ADD COLUMN time_zone TEXT",
@@ -72,6 +85,7 @@ UPGRADES = {
         *_NEWER,
     ),
     3: (*alerts.LOOKED, *_NEWER),
+    4: SET_ASIDE,
 }
 """By the version that is found: what makes this one of it. Reports are summed up by `Store.rebuild`."""
 STATEMENTS = (
@@ -158,5 +172,6 @@ STATEMENTS = (
     *_ROLLUPS,
     *_ZONES,
     *_PACKING,
+    *SET_ASIDE,
     *alerts.SQLITE,
 )

@@ -96,6 +96,16 @@ class SqliteStore:
         with self._explained(), self._transaction():
             self._intake.rebuild(device_id)
 
+    def set_aside(self, device_id: int, *, now_ms: int) -> int:
+        """Set aside every report of a device that is ahead, in one transaction; how many."""
+        with self._explained(), self._transaction():
+            return self._intake.set_aside(device_id, now_ms=now_ms)
+
+    def take_back(self, device_id: int) -> int:
+        """Store again what was set aside of a device, in one transaction; how many reports."""
+        with self._explained(), self._transaction():
+            return self._intake.take_back(device_id)
+
     def settle(self) -> None:
         """Nothing: pages that became free are taken again."""
 
@@ -270,6 +280,18 @@ class _Tables:
         )
         if zones := [stored(*one) for report in reports for one in report.zones]:
             self.many(f"INSERT INTO zone_report VALUES ({', '.join('?' * len(zones[0]))})", zones)
+
+    def remove(self, reports: Sequence[ReportRow]) -> None:
+        mine = "(SELECT id FROM report WHERE run_id = ? AND seq = ?)"
+        self.many(
+            f"DELETE FROM vehicles WHERE series_id = ? AND start_ms = ? AND report_id = {mine}",
+            [(series, one.start_ms, one.run_id, one.seq) for one in reports for series, _ in one.counts],
+        )
+        self.many(
+            "DELETE FROM zone_report WHERE zone_id = ? AND start_ms = ? AND end_seq = ? AND end_run_id = ?",
+            [(zone_id, one.start_ms, one.seq, one.run_id) for one in reports for zone_id, _ in one.zones],
+        )
+        self.many("DELETE FROM report WHERE run_id = ? AND seq = ?", [(one.run_id, one.seq) for one in reports])
 
     def take_out(self, device_id: int, starts: tuple[int, int], keys: Sequence[tuple[int, int]]) -> None:
         # deleted and inserted, because SQLite joins pages that deleting emptied, and none that an update did

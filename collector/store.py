@@ -182,6 +182,15 @@ class Store(Protocol):
     def rebuild(self, device_id: int) -> None:
         """Sum up all reports of a device anew, in the zone that it is to have, in one transaction."""
 
+    def set_aside(self, device_id: int, *, now_ms: int) -> int:
+        """Set aside every report of a device that is ahead of the centre's clock, in one transaction; how many.
+
+        They are out of all sums, and known if they come again. One whose message is kept no more stays where it is.
+        """
+
+    def take_back(self, device_id: int) -> int:
+        """Store again what was set aside of a device, in one transaction; how many reports."""
+
     def settle(self) -> None:
         """After the last of several `rebuild`: clear away what they left behind, for as long as it takes."""
 

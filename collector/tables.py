@@ -60,3 +60,6 @@ class Tables(Protocol):
 
         The reports stay.
         """
+
+    def remove(self, reports: Sequence[ReportRow]) -> None:
+        """Delete them, their counts, their zones, and their messages where these are as they came."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from collector.store import CHOSEN, Store
 from collector.views.axis import axis
 from collector.views.counts import counts
+from collector.views.extent import open_span, reports_in
 from collector.views.results import Scope
 
 
@@ -23,7 +24,7 @@ class Selection:
 class Total:
     """One direction over one line. `counts` (class -> vehicles) is None where nobody watched: blind is not 0.
 
-    `span_ms` is the span asked for or, where an end is open, as far as the device's reports go; several runs
+    `span_ms` is the span asked for, an open end as `views.extent.open_span` says, as far as it has come; several runs
     over the same time can watch more than the whole of it.
     """
 
@@ -41,31 +42,28 @@ class Total:
         return self.watched_ms / self.span_ms if self.span_ms else 0.0
 
 
-def totals(store: Store, selection: Selection) -> list[Total]:
-    """The totals of every line that was watched or blind in the selection, sorted by name."""
-    span = {
-        "from": -(2**63) if selection.from_ms is None else selection.from_ms,
-        "to": 2**63 - 1 if selection.to_ms is None else selection.to_ms,
-    }
-    mine = "FROM report WHERE device_id = device.id AND start_ms >= :from AND start_ms < :to"
-    newest = "SELECT max(start_ms) FROM report WHERE device_id = device.id AND start_ms < :to"
+def totals(store: Store, selection: Selection, *, now_ms: int | None = None) -> list[Total]:
+    """The totals of every line that was watched or blind in the selection, sorted by name.
+
+    Without a clock (`now_ms` None) an open end is as far as the device's reports go.
+    """
     found = []
     with store.reading() as reading:
         devices = reading.rows(
-            f"SELECT site, device, (SELECT min(start_ms) {mine}),"
-            f" (SELECT max(start_ms + width_ms) {mine} AND start_ms = ({newest}))"
-            f" FROM device WHERE {CHOSEN} ORDER BY site, device",
-            {**span, "site": selection.site, "device": selection.device},
+            f"SELECT site, device FROM device WHERE {CHOSEN} ORDER BY site, device",
+            {"site": selection.site, "device": selection.device},
         )
-        for site, device, first_ms, last_ms in devices:
-            if first_ms is None:
-                continue
-            from_ms = first_ms if selection.from_ms is None else selection.from_ms
-            to_ms = last_ms if selection.to_ms is None else selection.to_ms
+        for site, device in devices:
             scope = Scope(site=site, device=device, line=selection.line)
-            for flow in counts(reading, scope, axis(None, "UTC", from_ms, to_ms)).flows:
+            span = open_span(reading, scope, selection.from_ms, selection.to_ms, now_ms=now_ms)
+            if span is None or not reports_in(reading, scope, *span):
+                continue
+            whole = axis(None, "UTC", *span, now_ms=None if now_ms is None or span[0] >= now_ms else now_ms)
+            for flow in counts(reading, scope, whole).flows:
                 numbers = {label: number for label, (number,) in flow.counts.items() if number is not None}
                 found.append(
-                    Total(site, device, flow.line, flow.direction, numbers or None, flow.watched_ms[0], to_ms - from_ms)
+                    Total(
+                        site, device, flow.line, flow.direction, numbers or None, flow.watched_ms[0], whole.span_ms(0)
+                    )
                 )
     return found

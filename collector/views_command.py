@@ -31,8 +31,9 @@ from collector.totals import Selection, Total, totals
 from collector.views.axis import axis
 from collector.views.balance import balance
 from collector.views.counts import with_tonnes
+from collector.views.extent import open_span
 from collector.views.merged import merged
-from collector.views.places import Sites, extent, sites_of, time_zone_of, widest
+from collector.views.places import Sites, sites_of, time_zone_of, widest
 from collector.views.records import Record, records
 from collector.views.results import Axis, Flows, Scope
 
@@ -50,12 +51,13 @@ def show_totals(store: Store, sites: Sites, given: argparse.Namespace) -> None:
         return
     found: list[Total] = []
     spans = set()
+    now_ms = SystemClock().real_ms()
     with store.reading() as reading:
         zones = {site: time_zone_of(reading, site, sites) for site in sites_of(reading, _scope(given))}
     for site, zone in zones.items():
         from_ms, to_ms = _moments(given, zone)
         spans.add((from_ms, to_ms))
-        found += totals(store, Selection(site, given.device, given.line, from_ms, to_ms))
+        found += totals(store, Selection(site, given.device, given.line, from_ms, to_ms), now_ms=now_ms)
     if len(spans) > 1 and given.json:
         raise InputError("--from and --to are other moments at every site: say their zone, such as Z, or name a --site")
     from_ms, to_ms = next(iter(spans), _moments(given, "UTC"))
@@ -178,9 +180,8 @@ def _axes(
     for site in sites_of(reading, _scope(given)):
         span = span_of(reading, site, sites, given)
         if span is not None:
-            reported = extent(reading, Scope(site=site)) or span
             zone = time_zone_of(reading, site, sites)
-            yield site, axis(interval, zone, *span, now_ms=max(now_ms, reported[1]))
+            yield site, axis(interval, zone, *span, now_ms=now_ms if span[0] < now_ms else None)
 
 
 def _check_interval(reading: Reading, scope: Scope, interval: Interval | None) -> None:
@@ -196,15 +197,11 @@ def _check_interval(reading: Reading, scope: Scope, interval: Interval | None) -
 
 
 def span_of(reading: Reading, site: str, sites: Sites, given: argparse.Namespace) -> tuple[int, int] | None:
-    """As asked for, and where an end is open as far as reports go; None where there are none."""
+    """As asked for, open ends as `open_span` says; None where there are no reports for it."""
     from_ms, to_ms = _moments(given, time_zone_of(reading, site, sites))
-    if from_ms is None or to_ms is None:
-        reported = extent(reading, Scope(site=site, device=given.device))
-        if reported is None:
-            return None
-        from_ms = reported[0] if from_ms is None else from_ms
-        to_ms = reported[1] if to_ms is None else to_ms
-    return (from_ms, to_ms) if from_ms < to_ms else None
+    scope = Scope(site=site, device=given.device)
+    span = open_span(reading, scope, from_ms, to_ms, now_ms=SystemClock().real_ms())
+    return span if span is not None and span[0] < span[1] else None
 
 
 def _moments(given: argparse.Namespace, time_zone: str) -> tuple[int | None, int | None]:

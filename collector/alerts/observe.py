@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from collector.ahead import with_ahead
 from collector.alerts.alert import Subject
 from collector.alerts.device_rules import SEES_MS, DeviceNow
 from collector.alerts.first_rule import Sighting
@@ -16,6 +17,7 @@ from collector.alerts.queue_rule import Slot
 from collector.alerts.settings import History
 from collector.alerts.words import ALL, DAY_MS, HOUR_MS
 from collector.calendar import floor, local, zone_of
+from collector.lateness import Lateness
 from collector.said import DeviceHealth, Status, decode_said
 from collector.sites import Site
 from collector.store import Reading
@@ -59,14 +61,19 @@ class DeviceRow(msgspec.Struct, frozen=True):
         return None if self.newest_start_ms is None else self.newest_start_ms + (self.newest_width_ms or 0)
 
 
-def devices_at(reading: Reading, site: str) -> list[DeviceRow]:
-    """All that were ever heard at a site."""
+def devices_at(reading: Reading, site: str, *, now_ms: int) -> list[DeviceRow]:
+    """All that were ever heard at a site, each with its newest report that is not ahead of the centre's clock."""
     rows = reading.rows(
         "SELECT id, device, heard_ms, newest_start_ms, newest_width_ms, late_ms, clock_synced FROM device"
         " WHERE site = :site ORDER BY device",
         {"site": site},
     )
-    return [DeviceRow(*row) for row in rows]
+    found = []
+    for id_, device, heard_ms, start_ms, width_ms, late_ms, synced in rows:
+        lateness, _ = with_ahead(reading, id_, Lateness(heard_ms, start_ms, width_ms, late_ms), now_ms=now_ms)
+        newest = (lateness.newest_start_ms, lateness.newest_width_ms, lateness.late_ms)
+        found.append(DeviceRow(id_, device, heard_ms, *newest, synced))
+    return found
 
 
 def posts_of(devices: Sequence[str], site: Site) -> list[tuple[str, ...]]:

@@ -121,7 +121,7 @@ class _Look:
         rows = reading.rows("SELECT name, state FROM alert_state WHERE site = :site", {"site": site})
         self._kept: dict[str, str] = dict(rows)
         self._states: dict[str, msgspec.Struct] = {}
-        self._devices = observe.devices_at(reading, site)
+        self._devices = observe.devices_at(reading, site, now_ms=now_ms)
         self._looked: list[int] = []
         self.prune_now = False
 

@@ -24,6 +24,11 @@ class DeviceInfo(Model):
     worst_late_ms: int | None
     clock_ahead_ms: int
     clock_synced: bool | None
+    ahead: int
+    """Reports that are ahead of the centre's clock: in no answer whose end is now. `ahead_to_ms`: how far they go."""
+    ahead_to_ms: int | None
+    set_aside: int
+    """Reports that were ahead and that somebody set aside: in no answer."""
     dropped: int | None
     missing: int
     gone: int

@@ -34,16 +34,18 @@ def routes(context: Context) -> APIRouter:
     ) -> Devices:
         """How they fare: what each last said of itself, how late it reports, and how many reports are missing."""
 
+        now_ms = context.clock.real_ms()
+
         def question(reading: Reading) -> Devices:
             found = [
                 one
-                for one in devices_in(reading, site=site, device=device)
+                for one in devices_in(reading, site=site, device=device, now_ms=now_ms)
                 if after is None or f"{one.site}/{one.device}" > after
             ]
             words = _health(reading, site, device)
             zones = {name: time_zone_of(reading, name, context.sites) for name in {one.site for one in found[:limit]}}
             return Devices(
-                now_ms=context.clock.real_ms(),
+                now_ms=now_ms,
                 devices=[_device(one, zones[one.site], words.get((one.site, one.device))) for one in found[:limit]],
                 next=f"{found[limit - 1].site}/{found[limit - 1].device}" if len(found) > limit else None,
             )
@@ -76,7 +78,9 @@ def routes(context: Context) -> APIRouter:
         now_ms = context.clock.real_ms()
 
         def question(reading: Reading) -> tuple[list[Gap], list[DeviceState]]:
-            return gaps_in(reading, site=site, device=device), devices_in(reading, site=site, device=device)
+            return gaps_in(reading, site=site, device=device), devices_in(
+                reading, site=site, device=device, now_ms=now_ms
+            )
 
         gaps, states = await context.desk.ask(question)
         ranges = [
@@ -130,6 +134,9 @@ def _device(state: DeviceState, time_zone: str, health: tuple[int, Any] | None) 
         worst_late_ms=lateness.worst_ms,
         clock_ahead_ms=state.ahead_ms,
         clock_synced=None if lateness.clock_synced is None else bool(lateness.clock_synced),
+        ahead=state.ahead.number,
+        ahead_to_ms=None if state.ahead.end_ms is None else min(_UTC_MS_MAX, state.ahead.end_ms),
+        set_aside=state.set_aside.number,
         dropped=state.total.dropped if state.total else None,
         missing=state.missing,
         gone=state.gone,

@@ -70,6 +70,8 @@ class _Intake(Collector):
         heard = GaugeMetricFamily("crossing_device_heard_timestamp_seconds", "Its last sign of life", labels=names)
         missing = GaugeMetricFamily("crossing_device_missing_reports", "Reports that have not come", labels=names)
         gone = GaugeMetricFamily("crossing_device_gone_reports", "Reports that it holds no more", labels=names)
+        ahead = GaugeMetricFamily("crossing_device_ahead_reports", "Reports ahead of the centre's clock", labels=names)
+        aside = GaugeMetricFamily("crossing_device_set_aside_reports", "Reports that were set aside", labels=names)
         for state in self._metrics.states:
             name = [state.site, state.device]
             up.add_metric(name, float(state.status is not None and state.status.state != "offline"))
@@ -77,4 +79,6 @@ class _Intake(Collector):
                 heard.add_metric(name, state.lateness.heard_ms / 1_000)
             missing.add_metric(name, state.missing)
             gone.add_metric(name, state.gone)
-        yield from (up, heard, missing, gone)
+            ahead.add_metric(name, state.ahead.number)
+            aside.add_metric(name, state.set_aside.number)
+        yield from (up, heard, missing, gone, ahead, aside)

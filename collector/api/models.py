@@ -379,6 +379,8 @@ class SiteToday(Model):
     degraded: int | None
     offline: int | None
     missing: int | None
+    ahead: int | None
+    """Reports that are ahead of the centre's clock, and in none of these numbers."""
     last_ms: int | None
 
 

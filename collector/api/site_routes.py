@@ -23,7 +23,8 @@ from collector.sites import NOWHERE, Site
 from collector.store import Reading
 from collector.views.axis import axis
 from collector.views.counts import counts, places
-from collector.views.places import directions_of, extent, sites_of, time_zone_of, widest
+from collector.views.extent import extent
+from collector.views.places import directions_of, sites_of, time_zone_of, widest
 from collector.views.queue import queues
 from collector.views.results import Queue, Scope
 from collector.views.schemes import OWN, SCHEMES
@@ -43,12 +44,13 @@ def routes(context: Context) -> APIRouter:
         site: NameQuery = None, after: After = None, limit: Annotated[int, Query(ge=1, le=1_000)] = 200
     ) -> Sites:
         """Every site that has been heard of, and its lines."""
+        now_ms = context.clock.real_ms()
 
         def question(reading: Reading) -> Sites:
             names = [name for name in sites_of(reading, Scope(site=site)) if after is None or name > after]
             return Sites(
-                now_ms=context.clock.real_ms(),
-                sites=[_site_info(reading, name, sites) for name in names[:limit]],
+                now_ms=now_ms,
+                sites=[_site_info(reading, name, sites, now_ms) for name in names[:limit]],
                 schemes=[OWN, *SCHEMES],
                 next=names[limit - 1] if len(names) > limit else None,
             )
@@ -67,7 +69,7 @@ def routes(context: Context) -> APIRouter:
             names = [name for name in everything if after is None or name > after]
             states: dict[str, list[DeviceState]] = {}
             if "read" in visitor.scopes:
-                for state in devices_in(reading):
+                for state in devices_in(reading, now_ms=now_ms):
                     states.setdefault(state.site, []).append(state)
             return Overview(
                 now_ms=now_ms,
@@ -82,15 +84,15 @@ def routes(context: Context) -> APIRouter:
     return router
 
 
-def _site_info(reading: Reading, site: str, sites: Mapping[str, Site]) -> SiteInfo:
+def _site_info(reading: Reading, site: str, sites: Mapping[str, Site], now_ms: int) -> SiteInfo:
     told = sites.get(site, NOWHERE)
-    known = extent(reading, Scope(site=site))
+    known = extent(reading, Scope(site=site), now_ms=now_ms)
     reports = widest(reading, Scope(site=site))
     return SiteInfo(
         site=site,
         time_zone=time_zone_of(reading, site, sites),
-        first_ms=known[0] if known else None,
-        last_ms=known[1] if known else None,
+        first_ms=known.first_ms if known else None,
+        last_ms=known.last_ms if known else None,
         width_ms=reports[2] if reports else None,
         lines=[
             SiteLine(device=device, line=line, out=words.out, back=words.back)
@@ -129,6 +131,7 @@ def _site_today(
         degraded=None if words is None else words.count("degraded"),
         offline=None if words is None else words.count("offline"),
         missing=None if states is None else sum(one.missing for one in states),
+        ahead=None if states is None else sum(one.ahead.number for one in states),
         last_ms=max(ends, default=None),
     )
 

@@ -6,20 +6,27 @@ from typing import Annotated, Literal
 
 from fastapi import Path, Query
 
-from collector.calendar import FROM_MS, TO_MS, Interval, day_of, start_of_day, starts, zone_of
+from collector.calendar import DAY_MS, FROM_MS, TO_MS, Interval, day_of, start_of_day, starts, zone_of
 from collector.errors import InputError
 from collector.store import Reading
-from collector.views.axis import axis
-from collector.views.places import extent
+from collector.views.axis import axis, until
+from collector.views.extent import open_span
 from collector.views.results import Axis, Scope
 from edge.delivery.report import NAME
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _WHEN = "A date (its first instant in the site's time zone), an RFC 3339 time, or milliseconds since 1970 UTC."
+_NOW = "now, or the last report's end of a device that hands in a recording or a backlog"
 Name = Annotated[str, Path(pattern=f"^{NAME}$")]
 NameQuery = Annotated[str | None, Query(pattern=f"^{NAME}$")]
 From = Annotated[str | None, Query(alias="from", max_length=40, description=f"{_WHEN} Default: as far as there is.")]
-To = Annotated[str | None, Query(max_length=40, description=f"{_WHEN} Not included. Default: now.")]
+To = Annotated[
+    str | None,
+    Query(
+        max_length=40,
+        description=f"{_WHEN} Not included. Default: {_NOW}.",
+    ),
+]
 Every = Annotated[Interval, Query(description="How long an interval is, in the site's calendar.")]
 Earlier = Literal["day", "week", "4weeks", "year", "before"]
 EARLIER_DAYS: Mapping[str, int] = {"day": 1, "week": 7, "4weeks": 28, "year": 364}
@@ -49,15 +56,15 @@ def when(text: str, time_zone: str, name: str) -> int:
 def span(
     reading: Reading, scope: Scope, time_zone: str, from_text: str | None, to_text: str | None, *, now_ms: int
 ) -> tuple[int, int]:
-    """From and to; an open end is as far as the reports go, and now at the latest."""
+    """From and to; what was left open is as `open_span` says."""
     from_ms = None if from_text is None else when(from_text, time_zone, "from")
     to_ms = None if to_text is None else when(to_text, time_zone, "to")
+    known = open_span(reading, scope, from_ms, to_ms, now_ms=now_ms)
     if from_ms is None:
-        known = extent(reading, scope)
-        limit_ms = now_ms if to_ms is None else to_ms
-        from_ms = min(max(FROM_MS, known[0]) if known else limit_ms - 86_400_000, limit_ms - 1)
+        limit_ms = to_ms if to_ms is not None else known[1] if known else now_ms
+        from_ms = max(FROM_MS, min(known[0] if known else limit_ms - DAY_MS, limit_ms - 1))
     if to_ms is None:
-        to_ms = max(now_ms, from_ms + 1)
+        to_ms = max(known[1] if known else now_ms, from_ms + 1)
     if from_ms >= to_ms:
         raise InputError("from must be before to")
     return from_ms, to_ms
@@ -75,7 +82,8 @@ def page(interval: Interval | None, time_zone: str, from_ms: int, to_ms: int, *,
             break
     else:
         edges.append(to_ms)
-    return Axis(interval=interval, time_zone=time_zone, edges_ms=tuple(edges), now_ms=now_ms)
+    until_ms = until(time_zone, from_ms, to_ms, now_ms=now_ms)
+    return Axis(interval=interval, time_zone=time_zone, edges_ms=tuple(edges), now_ms=now_ms, until_ms=until_ms)
 
 
 def earlier(axis_: Axis, kind: Earlier, to_ms: int) -> tuple[int, int]:

@@ -2,16 +2,19 @@
 
 from bisect import bisect_right
 
-from collector.calendar import Interval, starts
+from collector.calendar import Interval, end_of, starts
 from collector.errors import InputError
 from collector.views.results import INTERVALS_MAX, Axis
+
+SKEW_MS = 300_000
+"""A report that begins more than this after the centre's now is ahead of the centre's clock; less is clock skew."""
 
 
 def axis(interval: Interval | None, time_zone: str, from_ms: int, to_ms: int, *, now_ms: int | None = None) -> Axis:
     """The intervals that cover `[from_ms, to_ms)`, the first and the last one cut to it; None: one over all of it.
 
-    `now_ms`: what lies after it is not held against anybody, see `Axis.span_ms`. InputError where the span is empty, or
-    holds more than INTERVALS_MAX intervals.
+    `now_ms`: the time after it counts as unwatched for nobody, see `Axis.span_ms` and `until`. InputError where the
+    span is empty, or holds more than INTERVALS_MAX intervals.
     """
     if from_ms >= to_ms:
         raise InputError("a span must begin before it ends")
@@ -24,7 +27,24 @@ def axis(interval: Interval | None, time_zone: str, from_ms: int, to_ms: int, *,
                 raise InputError(
                     f"more than {INTERVALS_MAX} intervals of a {interval}; choose a longer interval or a shorter span"
                 )
-    return Axis(interval=interval, time_zone=time_zone, edges_ms=(from_ms, *inner, to_ms), now_ms=now_ms)
+    return Axis(
+        interval=interval,
+        time_zone=time_zone,
+        edges_ms=(from_ms, *inner, to_ms),
+        now_ms=now_ms,
+        until_ms=until(time_zone, from_ms, to_ms, now_ms=now_ms),
+    )
+
+
+def until(time_zone: str, from_ms: int, to_ms: int, *, now_ms: int | None) -> int | None:
+    """The `Axis.until_ms` of a span: an unfinished day holds no reports that are ahead of the centre's clock.
+
+    None for a span that is over, for one that begins after now, and for one that goes on beyond today: whoever asks for
+    such a span asks for reports that are ahead.
+    """
+    if now_ms is None or not from_ms < now_ms < to_ms or to_ms > end_of("day", time_zone, now_ms):
+        return None
+    return now_ms + SKEW_MS
 
 
 def index_of(edges_ms: tuple[int, ...], time_ms: int) -> int:

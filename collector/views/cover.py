@@ -26,9 +26,10 @@ class Part(NamedTuple):
 
 
 def parts(axis: Axis, marks: Marks) -> list[Part]:
-    """Parts that hold every report of the axis once."""
+    """Parts that hold every report of the axis that begins before its `until_ms` once."""
     edges = axis.edges_ms
-    rest: list[Span] = [(edges[0], edges[-1])]
+    to_ms = edges[-1] if axis.until_ms is None else min(edges[-1], axis.until_ms)
+    rest: list[Span] = [(edges[0], to_ms)] if edges[0] < to_ms else []
     found = []
     for level, mark_ms in ((DAY, marks.days_ms), (HOUR, marks.hours_ms)):
         if mark_ms is None or marks.time_zone is None or _is_finer(axis, level):

@@ -39,7 +39,7 @@ def daylight(site: Site, axis: Axis) -> Daylight:
     for start_ms in edges[:-1]:
         by_day = after.get(start_ms, by_day)
         states.append(by_day)
-    cut = Axis(interval=None, time_zone=axis.time_zone, edges_ms=tuple(edges), now_ms=axis.now_ms)
+    cut = msgspec.structs.replace(axis, interval=None, edges_ms=tuple(edges))
     return Daylight(axis=cut, by_day=tuple(states))
 
 

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+import msgspec
+
 from collector.calendar import DAY_MS, Interval, starts
 from collector.store import Reading
 from collector.views.axis import index_of
@@ -32,12 +34,7 @@ def merged(
         return places(counts(reading, scope, axis, scheme=scheme), sites, estimate=estimate)
     from_ms, to_ms = axis.edges_ms[0], axis.edges_ms[-1]
     inner = (at_ms for at_ms in starts(step_of(from_ms, to_ms), axis.time_zone, from_ms, to_ms) if at_ms > from_ms)
-    steps = Axis(
-        interval=None,
-        time_zone=axis.time_zone,
-        edges_ms=tuple(sorted({*axis.edges_ms, *inner})),
-        now_ms=axis.now_ms,
-    )
+    steps = msgspec.structs.replace(axis, interval=None, edges_ms=tuple(sorted({*axis.edges_ms, *inner})))
     pieces: list[list[int]] = [[] for _ in range(len(axis))]
     for i, start_ms in enumerate(steps.edges_ms[:-1]):
         pieces[index_of(axis.edges_ms, start_ms)].append(i)

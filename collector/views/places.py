@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from collector.calendar import zone_of
+from collector.calendar import DAY_MS, zone_of
 from collector.errors import InputError
 from collector.said import Info, decode_said
 from collector.sites import NOWHERE, Site
@@ -38,10 +38,11 @@ def sites_of(reading: Reading, scope: Scope) -> list[str]:
 def widest(reading: Reading, scope: Scope) -> tuple[str, str, int] | None:
     """The device whose reports are the widest now: its site, its name, and how wide they are in ms.
 
-    Intervals shorter than that look as if nobody had watched most of them: a report belongs to the one it begins in.
+    One that claims to be wider than a day is passed over. Intervals shorter than reports look as if nobody had watched
+    most of them: a report belongs to the one it begins in.
     """
     rows = reading.rows(
-        f"SELECT site, device, newest_width_ms FROM device WHERE {CHOSEN} AND newest_width_ms IS NOT NULL"
+        f"SELECT site, device, newest_width_ms FROM device WHERE {CHOSEN} AND newest_width_ms <= {DAY_MS}"
         " ORDER BY newest_width_ms DESC, site, device LIMIT 1",
         {"site": scope.site, "device": scope.device},
     )
@@ -72,19 +73,6 @@ def _check(what: str, name: str | None, there: Sequence[str], where: str) -> Non
     near = sorted(difflib.get_close_matches(name, known, n=NAMED_MAX)) or known[:NAMED_MAX]
     more = f" and {len(known) - len(near)} more" if len(near) < len(known) else ""
     raise InputError(f"there is no {what} {name!r}{where}; there is {', '.join(near)}{more}")
-
-
-def extent(reading: Reading, scope: Scope) -> tuple[int, int] | None:
-    """From the first bucket's start to the last one's end of the devices in the scope; None where none reported."""
-    mine = "FROM report WHERE device_id = device.id"
-    rows = reading.rows(
-        f"SELECT (SELECT min(start_ms) {mine}),"
-        f" (SELECT max(start_ms + width_ms) {mine} AND start_ms = (SELECT max(start_ms) {mine}))"
-        f" FROM device WHERE {CHOSEN}",
-        {"site": scope.site, "device": scope.device},
-    )
-    spans = [(first_ms, end_ms) for first_ms, end_ms in rows if first_ms is not None]
-    return (min(first for first, _ in spans), max(end for _, end in spans)) if spans else None
 
 
 def time_zone_of(reading: Reading, site: str, sites: Sites) -> str:

@@ -33,6 +33,8 @@ class Axis(msgspec.Struct, frozen=True, kw_only=True):
     time_zone: str
     edges_ms: tuple[int, ...]
     now_ms: int | None = None
+    until_ms: int | None = None
+    """Reports that begin here or later are not read, see `axis.until`; None: all of the span is."""
     spans_ms: tuple[int, ...] | None = None
     """Where only a part of each interval is in question, such as its day: how long that is."""
 
@@ -45,6 +47,10 @@ class Axis(msgspec.Struct, frozen=True, kw_only=True):
             return self.spans_ms[i]
         end_ms = self.edges_ms[i + 1] if self.now_ms is None else min(self.edges_ms[i + 1], self.now_ms)
         return max(0, end_ms - self.edges_ms[i])
+
+    def unfinished(self, i: int) -> bool:
+        """Whether interval i has begun and is not over."""
+        return self.now_ms is not None and self.edges_ms[i] < self.now_ms < self.edges_ms[i + 1]
 
 
 class Flow(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,6 +1,7 @@
 """Stores as an older version left them, made from one of today by taking away what is newer."""
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 ROLLUPS = (
@@ -16,13 +17,18 @@ ROLLUPS = (
 """The tables that came with the roll-ups, in version 3 of SQLite and 2 of PostgreSQL."""
 ROLLUP_COLUMNS = ("time_zone", "hours_ms", "days_ms")
 """Of `device`."""
-ZONES = ("rollup_zone", "zone_report", "zone", "packed")
+ZONES = ("rollup_zone", "zone_report", "zone", "packed", "set_aside")
 """The tables that came after that."""
 ZONE_COLUMNS = ("zones_filled", "unpacked_ms")
 
 
 def make_sqlite_older(path: Path, version: int) -> None:
-    """Of version 2 or 3; nothing in it may be packed."""
+    """Of version 2, 3 or 4; nothing in it may be packed or set aside."""
+    if version == 4:
+        with closing(sqlite3.connect(path)) as database:
+            database.execute("DROP TABLE set_aside")
+            database.execute(f"PRAGMA user_version = {version}")
+        return
     tables, columns = _newer(first=version == 2)
     database = sqlite3.connect(path)
     database.execute("DROP VIEW unpacked")
@@ -38,12 +44,16 @@ def make_sqlite_older(path: Path, version: int) -> None:
 
 
 def make_postgres_older(url: str, version: int) -> None:
-    """Of version 1 or 2; nothing in it may be packed."""
+    """Of version 1, 2 or 3; nothing in it may be packed or set aside."""
     import psycopg  # noqa: PLC0415
 
     tables, columns = _newer(first=version == 1)
     with psycopg.connect(url, autocommit=True) as database:
         database.execute("SET search_path TO crossing")
+        if version == 3:
+            database.execute("DROP TABLE set_aside")
+            database.execute("UPDATE version SET version = 3")
+            return
         database.execute("DROP VIEW unpacked")
         database.execute(
             "UPDATE report SET payload = message.payload FROM message"

@@ -18,6 +18,8 @@ def unique(reports: Iterable[Report]) -> list[Report]:
 
 
 def interval_of(axis: Axis, time_ms: int) -> int | None:
+    if axis.until_ms is not None and time_ms >= axis.until_ms:
+        return None
     for i in range(len(axis)):
         if axis.edges_ms[i] <= time_ms < axis.edges_ms[i + 1]:
             return i

@@ -81,7 +81,7 @@ def test_a_store_of_version_2_becomes_like_a_new_one_and_answers_the_same(postgr
                 )
     make_postgres_older(postgres_url, 2)
     assert shape(postgres_url) != new
-    with pytest.raises(InputError, match="is of version 2; `crossing-collector run` brings it to version 3"):
+    with pytest.raises(InputError, match="is of version 2; `crossing-collector run` brings it to version 4"):
         PostgresStore(postgres_url, write=False)
     with PostgresStore(postgres_url) as store, store.reading() as reading:
         assert counts(reading, Scope(), whole) == before

@@ -16,8 +16,9 @@ from collector.views.balance import balance, unseen
 from collector.views.compare import agreements, bands, percentile
 from collector.views.counts import counts, places, site_total, with_tonnes
 from collector.views.daylight import day_split, daylight
+from collector.views.extent import extent
 from collector.views.merged import merged
-from collector.views.places import directions_of, extent, time_zone_of
+from collector.views.places import directions_of, time_zone_of
 from collector.views.queue import queues
 from collector.views.results import Axis, Flow, Flows, Scope
 from collector.views.schemes import SCHEMES, mapped
@@ -113,8 +114,8 @@ def test_which_way_is_out_is_configured_or_told_by_the_device_or_the_first_word(
         assert directions_of(reading, "bridge", told)["mast-1", "deck"] == ("outbound", "return")
         assert [time_zone_of(reading, "bridge", sites) for sites in ({}, told)] == ["Asia/Shanghai", "Asia/Pyongyang"]
         assert time_zone_of(reading, "elsewhere", {}) == "UTC"
-        assert extent(reading, Scope()) == (NOON_MS + MINUTE_MS, NOON_MS + 2 * MINUTE_MS)
-        assert extent(reading, Scope(site="elsewhere")) is None
+        assert extent(reading, Scope(), now_ms=None) == (NOON_MS + MINUTE_MS, *[NOON_MS + 2 * MINUTE_MS] * 2)
+        assert extent(reading, Scope(site="elsewhere"), now_ms=NOON_MS) is None
 
 
 def test_day_and_night_add_up_to_all_and_polar_days_have_neither_dawn_nor_dusk(store: Store) -> None:

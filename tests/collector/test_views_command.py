@@ -15,13 +15,15 @@ from collector.errors import InputError
 from collector.export import COLUMNS
 from collector.sqlite_store import SqliteStore
 
+DAY_MS = 86_400_000
+
 
 @pytest.fixture
 def config(tmp_path: Path) -> list[str]:
-    """A store of half an hour around noon UTC, which is 20:00 at the site."""
+    """A store of an hour from noon UTC on, which is 20:00 at the site, handed in two days later as of a recording."""
     with SqliteStore(tmp_path / "store.sqlite") as store:
         reports = [*(a_report(seq) for seq in (1, 2, 3)), blind(61), a_report(1, device="mast-2")]
-        store.commit([received(report) for report in reports], now_ms=NOON_MS)
+        store.commit([received(report) for report in reports], now_ms=NOON_MS + 2 * DAY_MS)
     path = tmp_path / "collector.yaml"
     path.write_text(
         "store: store.sqlite\nmqtt: {host: x}\nsites:\n  bridge:\n    time_zone: Asia/Shanghai\n"
@@ -157,7 +159,7 @@ def test_a_store_of_the_first_version_is_taken_on_by_who_writes(
         store.commit([received(a_report(seq * 60)) for seq in range(1, 40)], now_ms=NOON_MS)
     before = said(capsys, "totals", "--store", str(path), "--interval", "day")
     make_sqlite_older(path, 2)
-    with pytest.raises(InputError, match="is of version 2; `crossing-collector run` brings it to version 4"):
+    with pytest.raises(InputError, match="is of version 2; `crossing-collector run` brings it to version 5"):
         SqliteStore(path, write=False)
     with SqliteStore(path) as store:
         assert [state.complete for state in store.rollups()] == [False]
@@ -178,7 +180,7 @@ def test_postgresql_of_the_first_version_is_taken_on(postgres_url: str, capsys: 
         store.commit([received(a_report(seq * 60)) for seq in range(1, 40)], now_ms=NOON_MS)
     before = said(capsys, "totals", "--store", postgres_url, "--interval", "day")
     make_postgres_older(postgres_url, 1)
-    with pytest.raises(InputError, match="is of version 1; `crossing-collector run` brings it to version 3"):
+    with pytest.raises(InputError, match="is of version 1; `crossing-collector run` brings it to version 4"):
         PostgresStore(postgres_url, write=False)
     with PostgresStore(postgres_url) as store:
         assert [state.complete for state in store.rollups()] == [False]

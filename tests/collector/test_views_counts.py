@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import msgspec
 import plain
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -121,7 +122,9 @@ def axes(draw: st.DrawFn, turn_ms: int, zone: str) -> Axis:
     unit = draw(st.sampled_from([HOUR_MS, MINUTE_MS, 997]))
     from_ms = turn_ms // unit * unit + unit * draw(st.integers(-50 * HOUR_MS // unit, 30 * HOUR_MS // unit))
     to_ms = from_ms + unit * draw(st.integers(1, 80 * HOUR_MS // unit))
-    return axis(interval, asked_zone, from_ms, to_ms)
+    asked = axis(interval, asked_zone, from_ms, to_ms)
+    until_ms = draw(st.none() | st.integers(from_ms - 1, to_ms + 1))
+    return msgspec.structs.replace(asked, until_ms=until_ms)
 
 
 def put(store: Store, world: World) -> list[Report]:

@@ -7,7 +7,7 @@ import json
 import pyarrow as pa
 import pytest
 from api_world import STATUS, Api, said
-from messages import MINUTE_MS, NOON_MS
+from messages import MINUTE_MS, NOON_MS, a_report, received
 from pyarrow import parquet
 
 from collector.export import COLUMNS, FORMATS
@@ -196,3 +196,24 @@ def test_prometheus_is_told(api: Api) -> None:
     page = api.client("read").get("/metrics").text
     assert 'crossing_device_up{device="mast-1",site="bridge"} 1.0' in page
     assert 'crossing_device_missing_reports{device="mast-1",site="bridge"} 2.0' in page
+
+
+def test_reports_ahead_of_the_clock_are_told_and_in_no_answer_that_ends_now(api: Api) -> None:
+    now_ms = api.context.clock.real_ms()
+    client, day_ms = api.client("read"), NOON_MS - 20 * 3_600_000  # midnight in Shanghai
+    day = {"from": rfc3339(day_ms), "to": rfc3339(day_ms + 24 * 3_600_000), "by": "site"}
+    sites_before = client.get("/api/v1/overview").json()["sites"][0]
+    before = [client.get(f"{READ}/counts", params=asked).json() for asked in (day, {"by": "site"})]
+    early = [a_report(11, start=rfc3339(now_ms + 3_600_000)), a_report(12, start="2036-01-01T00:00:00Z")]
+    api.store.commit([received(report) for report in early], now_ms=now_ms)
+    (site,) = client.get("/api/v1/overview").json()["sites"]
+    assert (site["ahead"], site["last_ms"]) == (2, NOON_MS + 11 * MINUTE_MS)
+    assert site["series"] == sites_before["series"]
+    assert [client.get(f"{READ}/counts", params=asked).json() for asked in (day, {"by": "site"})] == before
+    (device,) = client.get("/api/v1/devices").json()["devices"]
+    assert (device["ahead"], device["set_aside"]) == (2, 0)
+    assert device["last_report_end_ms"] == NOON_MS + 11 * MINUTE_MS
+    (info,) = client.get("/api/v1/sites").json()["sites"]
+    assert info["last_ms"] == NOON_MS + 11 * MINUTE_MS
+    named = client.get(f"{READ}/counts", params={"from": "2035-12-31", "by": "site", "interval": "day"}).json()
+    assert [one["total"] for one in named["series"]] == [12, 1]

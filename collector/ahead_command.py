@@ -1,0 +1,91 @@
+"""The command `crossing-collector ahead`: reports ahead of the centre's clock, to be set aside and taken back."""
+
+import argparse
+import json
+import sys
+from typing import Any
+
+from tqdm import tqdm
+
+from collector.ahead import Reports
+from collector.clock import SystemClock
+from collector.devices import DeviceState, devices
+from collector.errors import InputError
+from collector.screen import aligned
+from collector.show_devices import time_text
+from collector.store import Store
+from collector.views.results import Scope
+from collector.views.tallies import devices_of
+from edge.delivery.report import rfc3339
+
+
+def ahead(store: Store, given: argparse.Namespace) -> None:
+    """List them, or set aside and take back those of the devices named."""
+    now_ms = SystemClock().real_ms()
+    if given.set_aside and given.take_back:
+        raise InputError("--set-aside and --take-back exclude each other")
+    if given.set_aside or given.take_back:
+        ids = _ids(store, given)
+        changed = 0
+        for device_id in tqdm(ids, unit="device", file=sys.stderr, disable=None):
+            if given.set_aside:
+                changed += store.set_aside(device_id, now_ms=now_ms)
+            else:
+                changed += store.take_back(device_id)
+        print(f"{changed} reports {'set aside' if given.set_aside else 'taken back'}", file=sys.stderr)
+    found = [
+        one
+        for one in devices(store, site=given.site, device=given.device, now_ms=now_ms)
+        if one.ahead.number or one.set_aside.number
+    ]
+    if given.json:
+        print(json.dumps(_as_json(found, now_ms), sort_keys=True))
+    elif found:
+        print(_as_table(found))
+    else:
+        print("no report is ahead of this computer's clock, and none is set aside", file=sys.stderr)
+
+
+def warn_of_ahead(store: Store, given: argparse.Namespace) -> None:
+    """Say on standard error which reports are in no answer, because its end is open and they are ahead."""
+    if getattr(given, "to", None) is not None:
+        return
+    for one in devices(store, site=given.site, device=given.device, now_ms=SystemClock().real_ms()):
+        if one.ahead.number:
+            print(
+                f"{one.site}/{one.device}: {one.ahead.number} reports are ahead of this computer's clock, up to"
+                f" {time_text(one.ahead.end_ms) or 'a time that no calendar has'}, and are not counted here;"
+                " see `crossing-collector ahead`",
+                file=sys.stderr,
+            )
+
+
+def _ids(store: Store, given: argparse.Namespace) -> list[int]:
+    with store.reading() as reading:
+        return [one.id for one in devices_of(reading, Scope(site=given.site, device=given.device))]
+
+
+def _as_table(found: list[DeviceState]) -> str:
+    rows = [["site", "device", "state", "reports", "from", "to"]]
+    for one in found:
+        for state, of in (("ahead", one.ahead), ("set aside", one.set_aside)):
+            if of.number:
+                times = [time_text(time_ms) or "-" for time_ms in (of.first_ms, of.end_ms)]
+                rows.append([one.site, one.device, state, str(of.number), *times])
+    return aligned(rows, names=3, shared=1)
+
+
+def _as_json(found: list[DeviceState], now_ms: int) -> dict[str, Any]:
+    return {
+        "now": rfc3339(now_ms),
+        "devices": [
+            {"site": one.site, "device": one.device, "ahead": _said(one.ahead), "set_aside": _said(one.set_aside)}
+            for one in found
+        ],
+    }
+
+
+def _said(of: Reports) -> dict[str, Any] | None:
+    if not of.number:
+        return None
+    return {"reports": of.number, "from": time_text(of.first_ms), "to": time_text(of.end_ms)}

@@ -1,0 +1,232 @@
+"""Reports that are ahead of the centre's clock: in no span that leaves its end open, the same in every answer."""
+
+import json
+import time
+from pathlib import Path
+
+import msgspec
+import pytest
+from messages import MINUTE_MS, a_report, received
+from older import make_postgres_older, make_sqlite_older
+
+from collector.ahead import NO_REPORTS, Reports
+from collector.alerts.observe import DeviceRow, devices_at
+from collector.cli import main
+from collector.devices import devices
+from collector.postgres_store import PostgresStore
+from collector.sqlite_store import SqliteStore
+from collector.store import Keeping, Store
+from collector.totals import Selection, totals
+from collector.views.axis import SKEW_MS, axis
+from collector.views.counts import counts
+from collector.views.evidence import raw_reports
+from collector.views.extent import extent, open_span
+from collector.views.results import Scope
+from edge.delivery.report import Level, Report, ZoneReport, encode, rfc3339
+
+HOUR_MS, DAY_MS = 60 * MINUTE_MS, 86_400_000
+YEAR_2036_MS = 2_093_000_000_000
+NOW_MS = 1_795_611_600_000  # an hour after the first report
+
+THREE = {"reports": 3, "from": rfc3339(YEAR_2036_MS), "to": rfc3339(YEAR_2036_MS + 3 * MINUTE_MS)}
+
+
+def at(seq: int, start_ms: int, **fields: object) -> Report:
+    return a_report(seq, start=rfc3339(start_ms), **fields)  # type: ignore[arg-type]
+
+
+def an_hour(now_ms: int) -> list[Report]:
+    """A report for every minute of the hour before now."""
+    return [at(seq, now_ms - (61 - seq) * MINUTE_MS) for seq in range(1, 61)]
+
+
+def ahead(*, first_seq: int = 61) -> list[Report]:
+    return [at(first_seq + i, YEAR_2036_MS + i * MINUTE_MS) for i in range(3)]
+
+
+def put(store: Store, *reports: Report, now_ms: int = NOW_MS) -> None:
+    store.commit([received(report) for report in reports], now_ms=now_ms)
+
+
+def test_an_open_span_ends_now_and_holds_no_report_that_is_ahead(store: Store) -> None:
+    put(store, *an_hour(NOW_MS), *ahead())
+    (outbound, _) = totals(store, Selection(), now_ms=NOW_MS)
+    assert (outbound.counts, outbound.watched_share, outbound.span_ms) == ({"car": 1_830, "truck": 0}, 1.0, HOUR_MS)
+    (later, _) = totals(store, Selection(), now_ms=NOW_MS + HOUR_MS)
+    assert later.watched_share == 0.5, "an hour without reports is an hour that nobody watched"
+
+
+def test_a_span_named_after_now_shows_the_reports_that_are_ahead(store: Store) -> None:
+    put(store, *an_hour(NOW_MS), *ahead())
+    (outbound, _) = totals(store, Selection(from_ms=YEAR_2036_MS - DAY_MS), now_ms=NOW_MS)
+    assert outbound.counts == {"car": 61 + 62 + 63, "truck": 0}
+    (outbound, _) = totals(store, Selection(to_ms=YEAR_2036_MS + DAY_MS), now_ms=NOW_MS)
+    assert outbound.counts == {"car": 1_830 + 61 + 62 + 63, "truck": 0}
+
+
+def test_an_unfinished_day_holds_no_report_that_is_ahead(store: Store) -> None:
+    put(store, *an_hour(NOW_MS), at(61, NOW_MS + SKEW_MS - 1), at(62, NOW_MS + SKEW_MS), at(63, NOW_MS + 3 * HOUR_MS))
+    day_ms = NOW_MS // DAY_MS * DAY_MS
+    for interval in (None, "hour", "day"):
+        today = axis(interval, "UTC", day_ms, day_ms + DAY_MS, now_ms=NOW_MS)  # type: ignore[arg-type]
+        with store.reading() as reading:
+            (outbound, _) = counts(reading, Scope(), today).flows
+        assert sum(number or 0 for number in outbound.counts["car"]) == 1_830 + 61, "61 is within what clocks differ by"
+
+
+def test_a_recording_that_is_handed_in_ends_with_its_last_report(store: Store) -> None:
+    put(store, *an_hour(NOW_MS), now_ms=NOW_MS + 2 * DAY_MS)
+    with store.reading() as reading:
+        assert open_span(reading, Scope(), None, None, now_ms=NOW_MS + 9 * DAY_MS) == (NOW_MS - HOUR_MS, NOW_MS)
+
+
+def test_a_device_of_which_all_is_ahead_is_in_no_open_span(store: Store) -> None:
+    put(store, *ahead())
+    assert totals(store, Selection(), now_ms=NOW_MS) == []
+    with store.reading() as reading:
+        assert extent(reading, Scope(), now_ms=NOW_MS) is None
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> list[str]:
+    now_ms = int(time.time() * 1_000) // MINUTE_MS * MINUTE_MS
+    with SqliteStore(tmp_path / "store.sqlite") as store:
+        put(store, *an_hour(now_ms), *ahead(), now_ms=now_ms)
+    return ["--store", str(tmp_path / "store.sqlite")]
+
+
+def said(capsys: pytest.CaptureFixture[str], *words: str) -> str:
+    capsys.readouterr()
+    assert main(list(words)) == 0
+    return capsys.readouterr().out
+
+
+def test_the_terminal_answers_an_open_span_as_if_no_report_were_ahead(
+    config: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    (outbound, _) = json.loads(said(capsys, "totals", *config, "--json"))["totals"]
+    assert outbound["all"] == 1_830
+    assert outbound["watched_share"] > 0.9
+    assert len(said(capsys, "totals", *config, "--interval", "hour").splitlines()) <= 1 + 2 * 3
+    assert len(said(capsys, "export", *config, "--interval", "hour", "--format", "csv").splitlines()) <= 1 + 4 * 3
+    (found,) = json.loads(said(capsys, "balance", *config, "--json"))["balances"]
+    assert (found["all"]["balance"], found["watched_share"] > 0.9) == (1_830 - 60, True)
+    outbound = json.loads(said(capsys, "totals", *config, "--from", "2036-01-01", "--json"))["totals"][0]
+    assert outbound["all"] == 61 + 62 + 63
+
+
+def ids(store: Store) -> list[int]:
+    with store.reading() as reading:
+        return [id_ for (id_,) in reading.rows("SELECT id FROM device ORDER BY id", {})]
+
+
+def test_what_is_set_aside_is_in_no_sum_and_comes_back_whole(store: Store) -> None:
+    zone = ZoneReport(inside=Level(mean=1.0, max=1, end=1), standing=Level(mean=1.0, max=1, end=1))
+    first, *rest = ahead()
+    wide = at(70, NOW_MS - HOUR_MS, width_ms=366 * DAY_MS, watched_ms=366 * DAY_MS)
+    early = [msgspec.structs.replace(first, zones={"queue": zone}), *rest, wide]
+    put(store, *an_hour(NOW_MS), *early)
+    (device_id,) = ids(store)
+    before = contents(store)
+    assert store.set_aside(device_id, now_ms=NOW_MS) == 4
+    (outbound, _) = totals(store, Selection(), now_ms=None)
+    assert (outbound.counts, outbound.watched_share) == ({"car": 1_830, "truck": 0}, 1.0)
+    (state,) = devices(store, now_ms=NOW_MS)
+    assert (state.ahead, state.set_aside) == (NO_REPORTS, Reports(4, NOW_MS - HOUR_MS, YEAR_2036_MS + 3 * MINUTE_MS))
+    assert (state.lateness.newest_start_ms, state.lateness.late_ms) == (NOW_MS - MINUTE_MS, 0)
+    again = store.commit([received(report) for report in early], now_ms=NOW_MS)
+    assert (again.stored, again.duplicates, again.refused) == (0, 4, 0), "what is set aside is known"
+    other = store.commit([received(msgspec.structs.replace(first, watched_ms=1, state="partial"))], now_ms=NOW_MS)
+    assert (other.stored, other.refused) == (0, 1), "the first one stays, wherever it is"
+    assert store.set_aside(device_id, now_ms=NOW_MS) == 0
+    assert store.take_back(device_id) == 4
+    assert contents(store) == before
+    assert store.take_back(device_id) == 0
+
+
+def contents(store: Store) -> list[list[tuple[object, ...]]]:
+    """All that is summed up, and the messages."""
+    with store.reading() as reading:
+        raw = raw_reports(reading, Scope(), 0, YEAR_2036_MS * 2, limit=1_000)
+        return [
+            [(one.run, one.seq, one.start_ms, one.received_ms, one.payload) for one in raw],
+            reading.rows("SELECT series_id, start_ms, number FROM vehicles ORDER BY 1, 2, 3", {}),
+            reading.rows("SELECT * FROM zone_report ORDER BY 1, 2", {}),
+            reading.rows("SELECT * FROM rollup_watched ORDER BY level, device_id, start_ms, layout_id", {}),
+            reading.rows("SELECT * FROM rollup_vehicles ORDER BY level, series_id, start_ms", {}),
+            reading.rows("SELECT * FROM rollup_zone ORDER BY level, zone_id, start_ms", {}),
+        ]
+
+
+def test_what_is_packed_is_set_aside_and_comes_back(store: Store) -> None:
+    put(store, *an_hour(NOW_MS), *ahead())
+    while store.pack(Keeping(), now_ms=NOW_MS + 9 * DAY_MS):
+        pass
+    (device_id,) = ids(store)
+    assert store.set_aside(device_id, now_ms=NOW_MS) == 3
+    with store.reading() as reading:
+        assert raw_reports(reading, Scope(), NOW_MS, 2 * YEAR_2036_MS) == []
+        ((packed,),) = reading.rows("SELECT CAST(sum(reports) AS BIGINT) FROM packed", {})
+    assert packed == 60
+    assert store.take_back(device_id) == 3
+    with store.reading() as reading:
+        found = raw_reports(reading, Scope(), NOW_MS, 2 * YEAR_2036_MS)
+    assert [one.payload for one in found] == [encode(report) for report in ahead()]
+
+
+def test_equal_counts_of_two_runs_in_one_bucket_are_told_apart(store: Store) -> None:
+    put(store, at(1, YEAR_2036_MS), at(1, YEAR_2036_MS, run="run-2", width_ms=2 * MINUTE_MS))
+    (device_id,) = ids(store)
+    assert store.set_aside(device_id, now_ms=YEAR_2036_MS + 2 * MINUTE_MS - SKEW_MS - 1) == 1
+    (outbound, _) = totals(store, Selection())
+    assert (outbound.counts, outbound.span_ms) == ({"car": 1, "truck": 0}, MINUTE_MS)
+
+
+def test_the_last_report_of_a_device_is_the_last_one_that_is_not_ahead(store: Store) -> None:
+    put(store, *an_hour(NOW_MS))
+    put(store, *ahead(), now_ms=NOW_MS + MINUTE_MS)
+    (state,) = devices(store, now_ms=NOW_MS + MINUTE_MS)
+    assert state.ahead == Reports(3, YEAR_2036_MS, YEAR_2036_MS + 3 * MINUTE_MS)
+    assert state.lateness.newest_start_ms == NOW_MS - MINUTE_MS
+    assert state.ahead_ms > 9 * 365 * DAY_MS, "its clock is ahead now"
+    put(store, at(64, NOW_MS + 60 * MINUTE_MS), now_ms=NOW_MS + 61 * MINUTE_MS)
+    (state,) = devices(store, now_ms=NOW_MS + 61 * MINUTE_MS)
+    assert (state.ahead.number, state.ahead_ms, state.lateness.late_ms) == (3, 0, 0), "its clock was put right"
+    assert [row.newest_start_ms for row in rows_at(store, NOW_MS + 61 * MINUTE_MS)] == [NOW_MS + 60 * MINUTE_MS]
+
+
+def rows_at(store: Store, now_ms: int) -> list[DeviceRow]:
+    with store.reading() as reading:
+        return devices_at(reading, "bridge", now_ms=now_ms)
+
+
+def test_the_command_lists_sets_aside_and_takes_back(config: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    (device,) = json.loads(said(capsys, "devices", *config, "--json"))["devices"]
+    assert (device["reports_ahead"], device["reports_ahead_to"]) == (3, THREE["to"])
+    assert "bridge/mast-1: 3 reports are ahead" in warned(capsys, "totals", *config)
+    listed = json.loads(said(capsys, "ahead", *config, "--json"))["devices"]
+    assert listed == [{"site": "bridge", "device": "mast-1", "ahead": THREE, "set_aside": None}]
+    listed = json.loads(said(capsys, "ahead", *config, "--set-aside", "--json"))["devices"]
+    assert (listed[0]["ahead"], listed[0]["set_aside"]) == (None, THREE)
+    assert warned(capsys, "totals", *config) == ""
+    assert said(capsys, "totals", *config, "--from", "2036-01-01") == ""
+    assert said(capsys, "ahead", *config, "--take-back").split()[-4:] == ["ahead", "3", THREE["from"], THREE["to"]]
+    assert main(["ahead", *config, "--take-back", "--set-aside"]) == 2
+
+
+def warned(capsys: pytest.CaptureFixture[str], *words: str) -> str:
+    capsys.readouterr()
+    assert main(list(words)) == 0
+    return capsys.readouterr().err
+
+
+def test_a_store_of_the_version_before_is_taken_on(tmp_path: Path, postgres_url: str) -> None:
+    path = tmp_path / "old.sqlite"
+    for opened in (lambda: SqliteStore(path), lambda: PostgresStore(postgres_url)):
+        with opened() as store:
+            put(store, *an_hour(NOW_MS), *ahead())
+    make_sqlite_older(path, 4)
+    make_postgres_older(postgres_url, 3)
+    for opened in (lambda: SqliteStore(path), lambda: PostgresStore(postgres_url)):
+        with opened() as store:
+            assert store.set_aside(ids(store)[0], now_ms=NOW_MS) == 3
