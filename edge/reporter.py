@@ -1,7 +1,8 @@
 """From closed buckets to reports and, if they are to be published, by way of an outbox to the broker.
 
-A replay of a file is exact, so one that was cut off (a kill, a power failure) is taken up again where its outbox knows
-that it was: the same run, the same reports, none of them twice.
+A replay of a file is exact, and its run is named after file, start and configuration. So the journal of its reports has
+the name of the run and numbers them from 1: the report of a bucket is the same bytes whatever outbox it passes through,
+and whatever was in it before. One that was cut off (a kill, a full disk) goes on where its outbox knows that it was.
 """
 
 import os
@@ -11,18 +12,18 @@ from contextlib import ExitStack
 from importlib.metadata import version
 from pathlib import Path
 
+import msgspec
+
 from edge.config import Config, Keep, Mqtt
 from edge.counting.buckets import COUNTED_CLASSES, Bucket
 from edge.counting.crossing import Crossing
-from edge.delivery.connection import Broker
-from edge.delivery.mqtt import Publisher
+from edge.delivery.connection import Broker, Connection
+from edge.delivery.mqtt import Connect, Publisher
 from edge.delivery.outbox import Outbox, Progress
 from edge.delivery.report import Health, Report, report_of, rfc3339
-from edge.delivery.shelf import Shelf
 from edge.delivery.status import Info, LineInfo, Passage, encode_self
 from edge.errors import InputError, WorkError
 
-DISK = "disk"
 STEP_EVERY_MS = 500  # with nothing to send, to hear commands
 
 
@@ -30,17 +31,27 @@ class Reporter:
     """Turns buckets into reports, numbered from 1; when publishing, also into letters of an outbox.
 
     `outbox` is where they wait for the broker; without it, in a temporary file that lives as long as the replay.
+    WorkError where its disk does not take them: the same command again goes on from there.
     """
 
-    def __init__(self, config: Config, run: str, model: str, *, publish: bool, outbox: Path | None = None) -> None:
+    def __init__(
+        self,
+        config: Config,
+        run: str,
+        model: str,
+        *,
+        publish: bool,
+        outbox: Path | None = None,
+        connect: Connect = Connection,
+    ) -> None:
         self._config = config
         self._run = run
         self._model = model
         self._publish = publish
         self._path = outbox
+        self._connect = connect
         self._stack = ExitStack()
         self._outbox: Outbox | None = None
-        self._shelf: Shelf | None = None
         self._publisher: Publisher | None = None
         self._before = Progress(0, 0)  # what an earlier start of this run has committed
         self._reports = 0
@@ -53,8 +64,8 @@ class Reporter:
             assert mqtt is not None, "publishing needs a broker"
             with ExitStack() as stack:
                 self._outbox = stack.enter_context(self._open_outbox(stack))
-                self._shelf = Shelf(self._outbox)
                 self._before = self._outbox.progress(self._run)
+                self._outbox.use_journal(self._run, number=self._before.reports + 1)
                 self._publisher = stack.enter_context(
                     Publisher(
                         broker_of(mqtt),
@@ -65,6 +76,7 @@ class Reporter:
                         root=mqtt.root,
                         info=info_of(self._config, self._run, self._model),
                         home_assistant=mqtt.home_assistant or "",
+                        connect=self._connect,
                     )
                 )
                 if self._outbox.set_aside is not None:
@@ -80,12 +92,12 @@ class Reporter:
         self._stack.close()
 
     def report(self, bucket: Bucket, health: Health) -> Report:
-        """The report of a closed bucket; when publishing, one like it goes into the outbox, with its number there."""
+        """The report of a closed bucket; when publishing, it goes into the outbox, unless it is there already."""
         self._reports += 1
-        if self._shelf is not None and self._publisher is not None and self._reports > self._before.reports:
-            self._shelf.add(lambda seq: self._made(bucket, health, seq), now_ms=bucket.start_ms + bucket.width_ms)
-            self._publisher.trouble(DISK, self._shelf.failure)
-        return self._made(bucket, health, self._reports, in_outbox=False)
+        report = self._made(bucket, health, self._reports)
+        if self._outbox is not None and self._reports > self._before.reports:
+            self._outbox.append(lambda seq: self._numbered(report, seq), now_ms=bucket.start_ms + bucket.width_ms)
+        return msgspec.structs.replace(report, journal=msgspec.UNSET)
 
     def crossed(self, crossings: Sequence[Crossing], captured_ms: int) -> None:
         """Tell of each crossing by itself, if the configuration asks for it."""
@@ -100,43 +112,45 @@ class Reporter:
 
     def pump(self) -> None:
         """Give the publisher a chance to send what waits."""
-        if self._publisher is None or self._outbox is None or self._shelf is None:
+        if self._publisher is None or self._outbox is None:
             return
         now_ms = self._publisher.monotonic_ms()
-        if now_ms >= self._step_at_ms or (not self._shelf.failure and self._outbox.pending(1)):
+        if now_ms >= self._step_at_ms or self._outbox.pending(1):
             self._step_at_ms = now_ms + STEP_EVERY_MS
             self._publisher.step(wait_s=0.0)
 
     def finish(self) -> None:
         """Deliver everything, or raise WorkError."""
-        if self._publisher is None or self._outbox is None or self._shelf is None:
-            return
-        if self._shelf.waiting:
-            self._shelf.hand_on(now_ms=self._publisher.real_ms())
-            if self._shelf.waiting or self._shelf.lost:
-                raise WorkError(
-                    f"{self._shelf.waiting + self._shelf.lost} reports found no disk: {self._shelf.failure}"
-                )
-        self._publisher.deliver()
+        if self._publisher is not None:
+            self._publisher.deliver()
 
     def _open_outbox(self, stack: ExitStack) -> Outbox:
         keep = self._config.keep
         if self._path is not None:
             return outbox_of(keep, self._path)
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="crossing-replay-"))
-        return Outbox(Path(folder) / "outbox.sqlite", name_journal=lambda: self._run)
+        return Outbox(Path(folder) / "outbox.sqlite")
 
-    def _made(self, bucket: Bucket, health: Health, seq: int, *, in_outbox: bool = True) -> Report:
+    def _made(self, bucket: Bucket, health: Health, seq: int) -> Report:
         return report_of(
             bucket,
             site=self._config.site,
             device=self._config.device,
             run=self._run,
             seq=seq,
-            journal=self._outbox.journal if in_outbox and self._outbox is not None else "",
+            journal=self._run,
             direction_words=self._config.direction_words,
             health=health,
         )
+
+    def _numbered(self, report: Report, seq: int) -> Report:
+        """It, if the outbox goes on where it was; another file in its place does not."""
+        assert self._outbox is not None, "only an outbox gives numbers"
+        if (self._outbox.journal, seq) != (report.journal, report.seq):
+            raise WorkError(
+                f"outbox {self._outbox.path} was deleted, replaced or corrupt; the same command again goes on"
+            )
+        return report
 
 
 def outbox_of(keep: Keep, path: Path, *, patient: bool = False) -> Outbox:

@@ -54,6 +54,19 @@ def test_the_same_command_again_adds_nothing(tmp_path: Path) -> None:
     assert [report.seq for report in first] == list(range(1, len(first) + 1))
 
 
+def test_a_replay_has_the_same_reports_behind_another_one_and_after_its_outbox_was_deleted(tmp_path: Path) -> None:
+    outbox, shared = tmp_path / "outbox.sqlite", tmp_path / "shared.sqlite"
+    with demo_broker() as port:
+        assert replay("--outbox", str(outbox), publish_to=port) == 0
+        first = reports_in(outbox)
+        assert replay("--outbox", str(shared), "--start", "2026-11-22T06:00:00Z", publish_to=port) == 0
+        assert replay("--outbox", str(shared), publish_to=port) == 0
+        outbox.unlink()
+        assert replay("--outbox", str(outbox), publish_to=port) == 0
+    assert reports_in(shared) == reports_in(outbox) == first
+    assert {(report.journal, report.run) for report in first} == {(first[0].run, first[0].run)}
+
+
 def test_a_replay_that_is_killed_again_and_again_ends_with_the_same_reports(tmp_path: Path) -> None:
     whole, broken = tmp_path / "whole.sqlite", tmp_path / "broken.sqlite"
     with demo_broker() as port:

@@ -32,7 +32,7 @@ import msgspec
 
 from edge.delivery.journals import SEGMENTS_MAX, Segment, at, locate, opening, segments_of
 from edge.delivery.letter import Letter
-from edge.delivery.report import Report, decode, encode, milliseconds_of, rfc3339
+from edge.delivery.report import REPLAY, Report, decode, encode, milliseconds_of, rfc3339
 from edge.delivery.status import Total
 from edge.errors import WorkError
 
@@ -295,13 +295,13 @@ class Outbox:
         database.executemany("UPDATE letter SET sent = 0 WHERE seq = ?", ((seq,) for seq in held))
         return held, held[-1] if len(held) == limit else last
 
-    def use_journal(self, journal: str) -> None:
-        """Number what comes next in this journal, from where its numbers ended here."""
+    def use_journal(self, journal: str, *, number: int) -> None:
+        """The next report has this number of this journal. Who asks for it knows that the number was not given yet."""
         with self._transaction() as database:
-            if journal != self._journal:
-                ends = [(one.last or 0) - one.shift for one in self._segments if one.journal == journal]
-                (seq_next,) = database.execute("SELECT seq_next FROM ledger").fetchone()
-                self._begin(database, seq_next, journal, shift=seq_next - 1 - max(ends, default=0))
+            (seq_next,) = database.execute("SELECT seq_next FROM ledger").fetchone()
+            shift = seq_next - number
+            if (journal, shift) != (self._journal, self._segments[-1].shift):
+                self._begin(database, seq_next, journal, shift=shift)
         self.revision += 1
 
     def compare(self, journal: str, *, high: int, known: Sequence[tuple[int, str]]) -> Begun | None:
@@ -311,9 +311,10 @@ class Outbox:
         that it has under each. A number that this file did not give, or gave to another run, was given by a copy of it.
         Since when there are two nobody can say, so all reports that are held belong to the new journal, under the same
         numbers: those that a collector has it knows by their run, and the others it can ask for.
+        A replay that begins again under the same numbers makes the same reports: there is nothing to compare.
         """
         with self._transaction() as database:
-            if journal != self._journal:
+            if journal != self._journal or journal.startswith(REPLAY):
                 return None
             (seq_next,) = database.execute("SELECT seq_next FROM ledger").fetchone()
             segment = self._segments[-1]
@@ -634,10 +635,11 @@ class Outbox:
         """Make the file ours: a new journal where another device's reports are in it, or another file lay here."""
         owner, lost = self._segments[-1].owner, self._lost_with_file
         renamed = bool(self._owner) and owner not in ("", self._owner)
-        if not (renamed or replaced or lost or (self._owner and not owner)):
+        replayed = bool(self._owner) and self._journal.startswith(REPLAY)  # its numbers are for the replay alone
+        if not (renamed or replayed or replaced or lost or (self._owner and not owner)):
             return
         database.execute("BEGIN IMMEDIATE")
-        if renamed or replaced:
+        if renamed or replayed or replaced:
             (seq_next,) = database.execute("SELECT seq_next FROM ledger").fetchone()
             self._begin(database, seq_next, self._name_journal(), shift=self._segments[-1].shift)
         elif self._owner:

@@ -178,11 +178,11 @@ def test_a_file_put_in_the_place_of_the_open_one_gets_a_new_journal(tmp_path: Pa
 
 def test_a_journal_that_is_taken_up_again_goes_on_where_it_ended(tmp_path: Path) -> None:
     with Card(tmp_path / "outbox.sqlite").open() as outbox:
-        outbox.use_journal("x")
+        outbox.use_journal("x", number=1)
         count(outbox, 2, "rx")
-        outbox.use_journal("y")
+        outbox.use_journal("y", number=1)
         count(outbox, 2, "ry")
-        outbox.use_journal("x")
+        outbox.use_journal("x", number=3)
         count(outbox, 2, "rx")
         assert sent_all(outbox) == [
             *[("x", number, "rx") for number in (1, 2)],
@@ -192,6 +192,17 @@ def test_a_journal_that_is_taken_up_again_goes_on_where_it_ended(tmp_path: Path)
         assert outbox.resend([(2, 4)], journal="x") == Resent(3, ())
         assert sent_all(outbox) == [("x", 2, "rx"), ("x", 3, "rx"), ("x", 4, "rx")]
         assert outbox.resend([(1, 4)], journal="y") == Resent(2, ((3, 4),))
+
+
+def test_a_replay_that_begins_again_is_no_copy_and_a_service_does_not_go_on_in_its_journal(tmp_path: Path) -> None:
+    card = Card(tmp_path / "outbox.sqlite")
+    with Outbox(card.path) as outbox:
+        outbox.use_journal("replay-1", number=1)
+        count(outbox, 2, "replay-1")
+        assert outbox.compare("replay-1", high=7, known=[(1, "replay-1")]) is None
+    with card.open() as outbox:
+        assert [(one.journal, one.seq) for one in count(outbox, 1, "r1")] == [("j-1", 3)]
+        assert outbox.resend([(1, 2)], journal="replay-1") == Resent(2, ())
 
 
 def test_an_outbox_of_version_1_goes_on_in_its_journal(tmp_path: Path) -> None:
