@@ -110,6 +110,6 @@ class Newsroom:
 
     def _post(self, alert: Alert) -> None:
         try:
-            self._outbox.post(self._address, encode_self(alert), run=alert.run, now_ms=self._clock.real_ms())
+            self._outbox.post(self._address, encode_self(alert), run=alert.run, now_ms=self._clock.monotonic_ms())
         except WorkError as error:
             raise WorkError(f"an alert ({alert.reason}) could not be kept: {error}") from error

@@ -103,7 +103,7 @@ def run_replay(request: ReplayRequest) -> None:
                 if folder:
                     reports.append(report)
                     folder.close_bucket(bucket)
-            reporter.crossed(step.crossings, step.captured_ms)
+            reporter.crossed(step.crossings)
             reporter.pump()
         reporter.finish()
         summary = summary_of(outcome, config, run)

@@ -95,20 +95,20 @@ class Reporter:
         """The report of a closed bucket; when publishing, it goes into the outbox, unless it is there already."""
         self._reports += 1
         report = self._made(bucket, health, self._reports)
-        if self._outbox is not None and self._reports > self._before.reports:
-            self._outbox.append(lambda seq: self._numbered(report, seq), now_ms=bucket.start_ms + bucket.width_ms)
+        if self._outbox is not None and self._publisher is not None and self._reports > self._before.reports:
+            self._outbox.append(lambda seq: self._numbered(report, seq), now_ms=self._publisher.monotonic_ms())
         return msgspec.structs.replace(report, journal=msgspec.UNSET)
 
-    def crossed(self, crossings: Sequence[Crossing], captured_ms: int) -> None:
+    def crossed(self, crossings: Sequence[Crossing]) -> None:
         """Tell of each crossing by itself, if the configuration asks for it."""
-        if self._outbox is None or not self._config.report.crossings:
+        if self._outbox is None or self._publisher is None or not self._config.report.crossings:
             return
         for crossing in crossings:
             self._posts += 1
             if self._posts > self._before.posts:
                 passage = passage_of(crossing, self._run, self._config)
                 address = f"{self._config.site}/{self._config.device}/crossing"
-                self._outbox.post(address, encode_self(passage), run=self._run, now_ms=captured_ms)
+                self._outbox.post(address, encode_self(passage), run=self._run, now_ms=self._publisher.monotonic_ms())
 
     def pump(self) -> None:
         """Give the publisher a chance to send what waits."""

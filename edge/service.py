@@ -264,12 +264,12 @@ class Service:
                 clock_synced=synced,
             )
 
-        self._shelf.add(made, now_ms=self._clock.real_ms())
+        self._shelf.add(made, now_ms=self._clock.monotonic_ms())
 
     def _tell_crossings(self, run: _Run, crossings: Sequence[Crossing]) -> None:
         if not crossings:
             return
-        now_ms = self._clock.real_ms()
+        now_ms = self._clock.monotonic_ms()
         try:
             if run.config.report.crossings:
                 address = f"{run.config.site}/{run.config.device}/crossing"
@@ -285,7 +285,7 @@ class Service:
 
     def _mind(self, now_ms: int) -> None:
         self._see_nothing()
-        self._shelf.hand_on(now_ms=self._clock.real_ms())
+        self._shelf.hand_on(now_ms=now_ms)
         self._mind_clock()
         if self._reloading:
             self._reloading = False
@@ -338,9 +338,9 @@ class Service:
             self._renew(self._now.size)
             self._synced = True
             try:
-                corrected = self._outbox.correct(old, off_ms)
+                self._outbox.correct(old, off_ms)
                 self._newsroom.correct(old, off_ms)
-                log.info("%d reports that were not sent yet are corrected", corrected)
+                log.info("what run %s has not sent yet is corrected by %d ms", old, off_ms)
             except WorkError as error:
                 log.warning("reports of %s stay marked as of a clock that was wrong: %s", old, error)
         elif abs(off_ms) >= STEPPED_MS:

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from edge.board import look
 from edge.clock import Clock
-from edge.delivery.outbox import Outbox, OutboxState
+from edge.delivery.outbox import Outbox
+from edge.delivery.outbox_totals import OutboxState
 from edge.delivery.report import rfc3339
 from edge.delivery.status import DeviceHealth
 from edge.errors import WorkError

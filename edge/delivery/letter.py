@@ -10,3 +10,8 @@ class Letter:
     number: int
     address: str
     payload: bytes
+
+
+def kind_of(address: str) -> str:
+    """The channel that a letter goes to: `report`, `alert`, `crossing`."""
+    return address.rsplit("/", 1)[-1]

@@ -46,7 +46,7 @@ class Shelf:
         """Commit what waits, as far as the disk takes it."""
         try:
             if self._undeclared:
-                self._outbox.declare_dropped(self._undeclared)
+                self._outbox.declare_lost({"report": self._undeclared})
                 self._undeclared = 0
             while self._waiting:
                 self._outbox.append(self._waiting[0], now_ms=now_ms)

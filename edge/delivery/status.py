@@ -21,12 +21,14 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
 class Total(msgspec.Struct, frozen=True, kw_only=True):
     """All that was counted since the device was installed: never falls, and never is a 0 that nobody counted.
 
-    `since` and `as_of` are the start of the first bucket and the end of the last one, RFC 3339 in UTC; `reports` is
-    the number of buckets, `watched_ms` how much of their time was watched. `dropped` reports are in these sums, and the
-    device had no room to keep them until they could be sent. `journal` begins with the number `first` and has given
-    numbers up to `last`; of these reports a broker has acknowledged all up to `sent_through`: what of them did not
-    arrive was lost on the way, and can be asked for. Where a device began another journal, it still says of the one
-    before how far that was sent: such a total is not retained, and `ended` is true.
+    `since` and `as_of` are the start of the first bucket and the end of the last one, RFC 3339 in UTC; `reports` is the
+    number of buckets, `watched_ms` how much of their time was watched. `dropped` reports will not come: the device had
+    no room to keep them until they could be sent, or they are larger than the broker takes. `forgotten` reports were
+    sent, and are held no more. `letters_lost` counts other letters that will not come, by channel. `journal` begins
+    with the number `first` and has given numbers up to `last`; of these reports a broker has acknowledged all up to
+    `sent_through`, but for those that were dropped: what of them did not arrive was lost on the way, and can be asked
+    for. Where a device began another journal, it still says of the one before how far that was sent: such a total is
+    not retained, and `ended` is true.
     """
 
     schema: int = SCHEMA
@@ -40,6 +42,8 @@ class Total(msgspec.Struct, frozen=True, kw_only=True):
     reports: Amount
     watched_ms: Amount
     dropped: Amount
+    forgotten: Amount = 0
+    letters_lost: dict[Word, Amount] = {}
     lines: dict[Name, dict[Word, dict[Word, Amount]]]
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import msgspec
 from reports import NOON_MS, a_report
 
-from edge.delivery.outbox import Begun, Outbox, Resent
+from edge.delivery.outbox import Outbox, Resent
+from edge.delivery.outbox_journals import Begun
 from edge.delivery.report import Report, decode
 
 OUTBOX_1 = """

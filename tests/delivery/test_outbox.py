@@ -5,6 +5,8 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,10 @@ import pytest
 from reports import MINUTE_MS, NOON_MS, a_report
 
 from edge.delivery.letter import Letter
-from edge.delivery.outbox import SET_ASIDE_MAX, Outbox, OutboxState, Progress, Resent
+from edge.delivery.outbox import Outbox, Progress, Resent
+from edge.delivery.outbox_file import SET_ASIDE_MAX
+from edge.delivery.outbox_schema import APPLICATION_ID, SCHEMA
+from edge.delivery.outbox_totals import KindState, OutboxState
 from edge.delivery.report import Report, decode, encode, rfc3339
 from edge.errors import WorkError
 
@@ -24,6 +29,11 @@ SIZE = len(encode(a_report(1)))
 def fill(outbox: Outbox, reports: int, *, now_ms: int = NOON_MS) -> None:
     for _ in range(reports):
         outbox.append(a_report, now_ms=now_ms)
+
+
+def fill_with(outbox: Outbox, make_report: Callable[[int], Report], reports: int) -> None:
+    for _ in range(reports):
+        outbox.append(make_report, now_ms=NOON_MS)
 
 
 def unsent(outbox: Outbox) -> list[int]:
@@ -183,6 +193,79 @@ def test_age_pushes_out_what_was_sent_and_nothing_else(tmp_path: Path) -> None:
         fill(outbox, 1, now_ms=NOON_MS + 1_001)
         assert unsent(outbox) == [2, 3, 4]
         assert (outbox.state().forgotten, outbox.state().dropped) == (1, 0)
+
+
+def test_age_is_time_lived_and_goes_on_where_the_process_before_ended(tmp_path: Path) -> None:
+    forgotten = []
+    for now_ms in (5_000, 90_000_000):  # the clock of another process begins where it likes
+        with Outbox(tmp_path / "outbox.sqlite", keep_ms=1_000) as outbox:
+            fill(outbox, 1, now_ms=now_ms)
+            outbox.sent([1])
+            fill(outbox, 1, now_ms=now_ms + 600)
+            forgotten.append(outbox.state().forgotten)
+    assert forgotten == [0, 1], "after 600 ms and after 1,200 ms"
+
+
+def test_what_is_lost_is_counted_by_kind_and_a_report_leaves_a_hole(tmp_path: Path) -> None:
+    with Outbox(tmp_path / "outbox.sqlite", keep_bytes=2 * SIZE) as outbox:
+        outbox.post("bridge/mast-1/crossing", b"x" * SIZE, run="run-1", now_ms=NOON_MS)
+        fill(outbox, 3)
+        outbox.declare_lost({"report": 2, "alert": 1}, notes={"told": "yes"})
+        fill(outbox, 1)
+        assert (outbox.state().dropped, outbox.state().seq_next, outbox.noted("told")) == (4, 7, "yes")
+        assert outbox.kinds() == {
+            "alert": KindState(lost=1),
+            "crossing": KindState(lost=1),
+            "report": KindState(2, 0, 4),
+        }
+        assert outbox.resend([(1, 6)]) == Resent(2, ((1, 2), (4, 5)))
+        total = outbox.total()
+        assert (total.dropped, total.letters_lost, total.reports) == (4, {"alert": 1, "crossing": 1}, 6)
+
+
+def test_a_letter_that_is_set_aside_waits_no_more_and_is_gone_until_it_is_taken_back(tmp_path: Path) -> None:
+    with Outbox(tmp_path / "outbox.sqlite") as outbox:
+        fill(outbox, 3)
+        outbox.set_letters_aside([2])
+        assert (unsent(outbox), outbox.state().dropped) == ([1, 3], 1)
+        assert outbox.kinds() == {"report": KindState(unsent=2, set_aside=1, lost=1)}
+        outbox.sent([1])
+        assert outbox.total().sent_through == 2
+        assert outbox.resend([(1, 3)]) == Resent(2, ((2, 2),))
+        assert outbox.take_letters_back(lambda letter: len(letter.payload) < SIZE) == 0
+        assert outbox.take_letters_back(lambda letter: len(letter.payload) == SIZE) == 1
+        assert (unsent(outbox), outbox.state().dropped) == ([1, 2, 3], 0)
+
+
+def test_letters_are_read_by_address_and_past_those_that_are_to_be_skipped(tmp_path: Path) -> None:
+    with Outbox(tmp_path / "outbox.sqlite") as outbox:
+        for channel in ("crossing", "alert", "crossing"):
+            outbox.post(f"bridge/mast-1/{channel}", b"{}", run="run-1", now_ms=NOON_MS)
+        fill(outbox, 3)
+        assert outbox.addresses() == [f"bridge/mast-1/{channel}" for channel in ("alert", "crossing", "report")]
+        reports = outbox.pending(2, address="bridge/mast-1/report", skip={4})
+        assert [letter.number for letter in reports] == [5, 6]
+        assert outbox.pending(2, address="bridge/mast-1/crossing", after=1) == [
+            Letter(3, "bridge/mast-1/crossing", b"{}")
+        ]
+
+
+def test_an_outbox_of_version_1_is_upgraded_with_what_it_holds(tmp_path: Path) -> None:
+    path = tmp_path / "outbox.sqlite"
+    with closing(sqlite3.connect(path)) as old:
+        old.executescript(f"BEGIN; PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = 1; {SCHEMA} COMMIT;")
+        old.execute(
+            "INSERT INTO ledger (one, journal, number_next, seq_next, bytes_held) VALUES (1, 'j-1', 4, 4, ?)",
+            (3 * SIZE,),
+        )
+        for seq in range(1, 4):
+            letter = (seq, seq, "bridge/mast-1/report", encode(a_report(seq)), NOON_MS + seq, seq == 1)
+            old.execute("INSERT INTO letter VALUES (?, ?, ?, ?, ?, ?)", letter)
+        old.commit()
+    with Outbox(path, keep_ms=1_000) as outbox:
+        assert outbox.pending(9) == [Letter(seq, "bridge/mast-1/report", encode(a_report(seq))) for seq in (2, 3)]
+        fill(outbox, 1, now_ms=77)
+        assert (outbox.journal, unsent(outbox), outbox.state().held) == ("j-1", [2, 3, 4], 4)
 
 
 def test_an_outbox_has_one_owner(tmp_path: Path) -> None:
@@ -346,21 +429,56 @@ def test_the_file_is_synchronous_and_has_a_write_ahead_log(tmp_path: Path) -> No
 
 
 def test_reports_of_a_run_whose_clock_was_wrong_are_moved_while_they_wait(tmp_path: Path) -> None:
-    def in_1970(seq: int) -> Report:
-        report = msgspec.structs.replace(a_report(seq, run="run-0"), clock_synced=False)
-        return msgspec.structs.replace(report, start=rfc3339(seq * MINUTE_MS))
-
     with Outbox(tmp_path / "outbox.sqlite") as outbox:
         for _ in range(3):
             outbox.append(in_1970, now_ms=NOON_MS)
         outbox.sent([1])
         fill(outbox, 1)
-        assert outbox.correct("run-0", NOON_MS) == 2
+        outbox.correct("run-0", NOON_MS)
         moved = [decode(letter.payload) for letter in outbox.pending(10)]
         assert moved == [a_report(2, run="run-0"), a_report(3, run="run-0"), a_report(4)]
-        assert outbox.state().bytes_held == sum(len(letter.payload) for letter in outbox.pending(10)) + len(
-            encode(in_1970(1))
-        )
+        total = outbox.total()
+        assert (total.since, total.as_of) == (rfc3339(MINUTE_MS), rfc3339(NOON_MS + 5 * MINUTE_MS))
+
+
+def in_1970(seq: int, *, run: str = "run-0") -> Report:
+    report = msgspec.structs.replace(a_report(seq, run=run), clock_synced=False)
+    return msgspec.structs.replace(report, start=rfc3339(seq * MINUTE_MS))
+
+
+def test_a_correction_is_one_row_however_many_reports_wait(tmp_path: Path) -> None:
+    statements: list[str] = []
+
+    class Noting(sqlite3.Connection):
+        def execute(self, *statement: Any) -> sqlite3.Cursor:
+            statements.append(statement[0])
+            return super().execute(*statement)
+
+    written = {}
+    for reports in (10, 2_000):
+        with Outbox(tmp_path / f"{reports}.sqlite", connection=Noting) as outbox:
+            fill_with(outbox, in_1970, reports)
+            statements.clear()
+            outbox.correct("run-0", NOON_MS)
+            written[reports] = len(statements)
+            assert decode(outbox.pending(1, after=reports - 1)[0].payload).clock_synced
+    assert written[10] == written[2_000]
+
+
+def test_a_correction_outlives_the_process_and_every_report_is_corrected_once(tmp_path: Path) -> None:
+    with Outbox(tmp_path / "outbox.sqlite") as outbox:
+        fill_with(outbox, in_1970, 4)
+        outbox.sent([1])
+        outbox.correct("run-0", NOON_MS)
+        outbox.sent([2])
+        outbox.correct("run-0", NOON_MS)
+    with Outbox(tmp_path / "outbox.sqlite") as outbox:
+        fill_with(outbox, lambda seq: in_1970(seq, run="run-0"), 1)  # one that no disk took before
+        assert [decode(letter.payload) for letter in outbox.pending(9)] == [a_report(n, run="run-0") for n in (3, 4, 5)]
+        outbox.resend([(1, 2)])
+        again = [decode(letter.payload) for letter in outbox.pending(2)]
+        assert again == [in_1970(1), a_report(2, run="run-0")], "each as it was said before"
+        assert outbox.total().as_of == rfc3339(NOON_MS + 6 * MINUTE_MS)
 
 
 def test_a_crossing_of_a_run_whose_clock_was_wrong_is_moved_with_it_and_what_has_no_moment_stays(
@@ -376,4 +494,3 @@ def test_a_crossing_of_a_run_whose_clock_was_wrong_is_moved_with_it_and_what_has
         assert first == f'{{"at":"{rfc3339(NOON_MS + MINUTE_MS)}","label":"truck","run":"run-0"}}'.encode()
         assert f'"at":"{rfc3339(MINUTE_MS)}"'.encode() in second
         assert third == b"no time"
-        assert outbox.state().bytes_held == len(first) + len(second) + len(third)

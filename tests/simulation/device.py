@@ -203,7 +203,7 @@ class Device:
         assert self._shelf is not None, "it has booted"
         if self.camera:
             self._see_frame()
-        self._shelf.hand_on(now_ms=self.clock.real_ms())
+        self._shelf.hand_on(now_ms=self.clock.monotonic_ms())
         self._publisher.trouble("disk", self._shelf.failure)
         self._note_loss()
         self._publisher.step(wait_s=0.0)
@@ -237,7 +237,7 @@ class Device:
         def made(seq: int) -> Report:
             return report_of(bucket, site=self.site, device=self.name, run=run, seq=seq, journal=outbox.journal)
 
-        self._shelf.add(made, now_ms=self.clock.real_ms())
+        self._shelf.add(made, now_ms=self.clock.monotonic_ms())
         self._note_loss()
         if not self._shelf.waiting:
             self.book.told(self.site, self.name, run, bucket.start_ms)

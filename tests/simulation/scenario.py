@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge.delivery.outbox import SET_ASIDE_MAX
+from edge.delivery.outbox_file import SET_ASIDE_MAX
 from tests.simulation.broker import SimulatedBroker
 from tests.simulation.centre import Centre
 from tests.simulation.device import Device
