@@ -2,12 +2,14 @@
 
     python -m models.training.crops --shared ../shared --sources DIR/sources --out DIR/names [--only SET ...]
 
-writes DIR/names/SET.crops (JPEG pictures one after another) and DIR/names/SET.jsonl, a row per picture: `set`, `camera`,
-`vehicle` (several rows may show one), `picture`, `box` (x1, y1, x2, y2 in pixels of the picture), `word` (its name as the
-set says it), `at` (first byte and length in SET.crops), `inner` (the box in pixels of the crop) and `squeezed` (the picture was squeezed to a
-square, so that its proportions are not known). What a word means is decided when rows are read: `names.yaml` gives the
-classes that each word of a set allows (`car` and `van` where people did not tell them apart), and which cameras are
-held out or judge; `corrections.yaml` renames what contact sheets showed to be wrong.
+writes DIR/names/SET.crops (JPEG pictures one after another) and DIR/names/SET.jsonl, a row per picture: `set`,
+`camera`, `vehicle` (several rows may show one), `picture`, `box` (x1, y1, x2, y2 in pixels of the picture), `word` (its
+name as the set says it), `at` (first byte and length in SET.crops), `inner` (the box in pixels of the crop) and
+`squeezed` (the picture was squeezed to a square, so that its proportions are not known).
+
+What a word means is decided when rows are read: `names.yaml` gives the classes that each word of a set allows (`car`
+and `van` where people did not tell them apart), and which cameras are held out or judge; `corrections.yaml` renames
+what contact sheets showed to be wrong. `named.jsonl` are vehicles of pictures without labels, named by eye for this.
 """
 
 from __future__ import annotations
@@ -91,12 +93,14 @@ def write(name: str, rules: dict[str, Any], options: argparse.Namespace) -> None
     print(name, dict(sorted(counts.items())), flush=True)
 
 
-def told(row: dict[str, Any], rules: dict[str, Any], corrections: dict[str, Any]) -> tuple[list[str], str]:
+def told(row: dict[str, Any], rules: dict[str, Any], corrections: dict[tuple[str, str], str]) -> tuple[list[str], str]:
     """The classes that a vehicle may have (none: not for learning), and its part."""
     own = rules["sets"][row["set"]]
-    word = corrections.get(row["set"], {}).get(row["vehicle"], row["word"])
-    said = own["words"].get(word, ())
+    said = own["words"].get(row["word"], ())
     classes = [said] if isinstance(said, str) else list(said)
+    corrected = corrections.get((row["set"], row["vehicle"]))
+    if corrected is not None:
+        classes = [corrected] if corrected in CLASSES else []
     x1, y1, x2, y2 = row["box"]
     if (x2 - x1) < own.get("narrowest", 0.0) * (y2 - y1) and not {"motorcycle", "bicycle"} & set(classes):
         classes = []  # a sliver of a vehicle that something hides
@@ -137,8 +141,9 @@ Reader = Iterator[tuple[Image, list[Vehicle]]]
 
 
 def root_of(rule: dict[str, Any], options: argparse.Namespace) -> Path:
-    """Where the folders of a rule begin."""
-    return Path(options.sources) if rule.get("root") == "sources" else Path(options.shared) / "labelled"
+    """Where the paths of a rule begin: `here` is this folder."""
+    roots = {"here": RULES.parent, "sources": Path(options.sources), "shared": Path(options.shared) / "labelled"}
+    return roots[rule.get("root", "shared")]
 
 
 def from_yolo(name: str, rule: dict[str, Any], options: argparse.Namespace) -> Reader:
@@ -165,12 +170,23 @@ def from_yolo(name: str, rule: dict[str, Any], options: argparse.Namespace) -> R
             values = [float(value) for value in line.split()]
             if len(values) > 5:  # an outline
                 xs, ys = values[1::2], values[2::2]
-                values = [values[0], (min(xs) + max(xs)) / 2, (min(ys) + max(ys)) / 2, max(xs) - min(xs), max(ys) - min(ys)]
+                values = [
+                    values[0],
+                    (min(xs) + max(xs)) / 2,
+                    (min(ys) + max(ys)) / 2,
+                    max(xs) - min(xs),
+                    max(ys) - min(ys),
+                ]
             kind, x, y, w, h = values
             box = ((x - w / 2) * width, (y - h / 2) * height, (x + w / 2) * width, (y + h / 2) * height)
             vehicles.append(
                 Vehicle(
-                    name, f"{name}/{camera}", f"{path.name}:{number}", path.name, box, str(words[int(kind)]),
+                    name,
+                    f"{name}/{camera}",
+                    f"{path.name}:{number}",
+                    path.name,
+                    box,
+                    str(words[int(kind)]),
                     squeezed=bool(rule.get("squeezed")) and image.shape[0] == image.shape[1],
                 )
             )
@@ -187,12 +203,20 @@ def from_names(name: str, rule: dict[str, Any], options: argparse.Namespace) -> 
     for (source, picture), listed in sorted(by_picture.items()):
         folder = rule["folders"][source]
         path = root_of(folder, options) / folder["folder"] / picture.replace("__", folder.get("slash", "__"))
-        yield read_picture(path), [
-            Vehicle(
-                name, f"{rule.get('prefix', '')}{row['camera']}", f"{number}", picture, tuple(row["box"]), word_of(row)
-            )
-            for number, row in listed
-        ]
+        yield (
+            read_picture(path),
+            [
+                Vehicle(
+                    name,
+                    f"{rule.get('prefix', '')}{row['camera']}",
+                    f"{number}",
+                    picture,
+                    tuple(row["box"]),
+                    word_of(row),
+                )
+                for number, row in listed
+            ],
+        )
 
 
 def word_of(row: dict[str, Any]) -> str:
@@ -250,10 +274,13 @@ def from_stills(name: str, rule: dict[str, Any], options: argparse.Namespace) ->
                 continue
             picture = Path(still["path"]).name
             world = f"{still['seed']}-{int(Path(picture).stem) // 3}"
-            yield read_picture(folder / picture), [
-                Vehicle(name, f"stills/{world}", f"{picture}:{n}", picture, tuple(box[:4]), box[4])
-                for n, box in enumerate(still["boxes"])
-            ]
+            yield (
+                read_picture(folder / picture),
+                [
+                    Vehicle(name, f"stills/{world}", f"{picture}:{n}", picture, tuple(box[:4]), box[4])
+                    for n, box in enumerate(still["boxes"])
+                ],
+            )
 
 
 READERS = {"yolo": from_yolo, "names": from_names, "tracks": from_tracks, "stills": from_stills}
@@ -265,7 +292,12 @@ def load(folder: Path, names: list[str] | None = None) -> list[dict[str, Any]]:
     Each has `classes` and `part` by the rules as they are now, and `store`, the file that holds its picture.
     """
     rules = yaml.safe_load(RULES.read_text())
-    corrections = yaml.safe_load(CORRECTIONS.read_text()) or {}
+    corrections = {
+        (name, vehicle): label
+        for name, labels in (yaml.safe_load(CORRECTIONS.read_text()) or {}).items()
+        for label, vehicles in labels.items()
+        for vehicle in vehicles
+    }
     rows = []
     for listing in sorted(folder.glob("*.jsonl")):
         if names is not None and listing.stem not in names:

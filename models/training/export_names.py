@@ -35,8 +35,14 @@ def main() -> None:
     network.set_swish(memory_efficient=False) if hasattr(network, "set_swish") else None
     example = torch.randn(2, 3, SIDE, SIDE)
     torch.onnx.export(
-        network, (example,), str(options.out), input_names=["crops"], output_names=["logits"], opset_version=OPSET,
-        dynamic_axes={"crops": {0: "n"}, "logits": {0: "n"}}, dynamo=False,
+        network,
+        (example,),
+        str(options.out),
+        input_names=["crops"],
+        output_names=["logits"],
+        opset_version=OPSET,
+        dynamic_axes={"crops": {0: "n"}, "logits": {0: "n"}},
+        dynamo=False,
     )
     onnx.checker.check_model(onnx.load(str(options.out)))
     session = onnxruntime.InferenceSession(str(options.out), providers=["CPUExecutionProvider"])

@@ -2,13 +2,13 @@
 
     python -m models.training.judges --shared ../shared --out DIR/judges [--only SET ...]
 
-* `streets_named`, `lta_judge`: what the detector finds on the whole picture, paired with the people's boxes (IoU of 0.4 or
-  more), and what it calls it;
-* `truth`, `rendered`: the crossings found on the clips of ../shared/clips/truth and tests/clips, and what they are reported
-  as. Up to four pictures of each, the largest whole ones near the line.
+* `streets_named`, `lta_judge`: what the detector finds on the whole picture, paired with the people's boxes (IoU of 0.4
+  or more), and what it calls it;
+* `truth`, `rendered`: the crossings found on the clips of ../shared/clips/truth and tests/clips, and what they are
+  reported as. Up to four pictures of each, the largest whole ones near the line.
 
-Writes per set what `crops.py` writes; rows have `word` (the true class), `said` (the detector's), `doubtful` (people are not
-certain), `size` (of the box, in pixels) and `vehicle`.
+Writes per set what `crops.py` writes; rows have `word` (the true class), `said` (the detector's), `doubtful` (people
+are not certain), `size` (of the box, in pixels) and `vehicle`.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ import numpy as np
 
 from edge.config import Config
 from edge.counting.detection import Detection
-from edge.evaluate import evaluate, load_truth, tape_path
 from edge.evaluate import _open as opened
+from edge.evaluate import evaluate, load_truth, tape_path
 from edge.evaluate_command import ANYWHERE
 from edge.stages import build_pipeline
 from edge.vision.detector import OnnxDetector
 from edge.vision.frame import Frame
 from edge.vision.manifest import load_manifest
 from edge.vision.tape import read_tape
-from models.training.crops import QUALITY, Box, Image, cut
+from models.training.crops import Box, Image, cut
 from models.training.pictures import read_picture
 
 AGREEMENT = 0.4
@@ -107,8 +107,14 @@ def streets(folder: Path) -> Iterator[tuple[Image, Judged]]:
                 yield (
                     image,
                     Judged(
-                        str(row["camera"]), f"{picture}:{number}", word, one.label, corners(one), picture,
-                        doubtful="note" in row, light=str(row.get("light", "")),
+                        str(row["camera"]),
+                        f"{picture}:{number}",
+                        word,
+                        one.label,
+                        corners(one),
+                        picture,
+                        doubtful="note" in row,
+                        light=str(row.get("light", "")),
                     ),
                 )
 
@@ -120,13 +126,18 @@ def lta(folder: Path) -> Iterator[tuple[Image, Judged]]:
         image = read_picture(path)
         height, width = image.shape[:2]
         found = detector.detect(Frame(0, image)).detections
-        for number, line in enumerate(filter(None, (folder / "labels" / path.name).with_suffix(".txt").read_text().split("\n"))):
+        for number, line in enumerate(
+            filter(None, (folder / "labels" / path.name).with_suffix(".txt").read_text().split("\n"))
+        ):
             kind, x, y, w, h = (float(value) for value in line.split())
             box = ((x - w / 2) * width, (y - h / 2) * height, (x + w / 2) * width, (y + h / 2) * height)
             one = best_match(box, found)
             if one and max(w * width, h * height) >= LTA_SIDE_MIN_PX:
                 camera = path.name.split("-")[0]
-                yield image, Judged(camera, f"{path.name}:{number}", LTA_WORDS[int(kind)], one.label, corners(one), path.name)
+                yield (
+                    image,
+                    Judged(camera, f"{path.name}:{number}", LTA_WORDS[int(kind)], one.label, corners(one), path.name),
+                )
 
 
 def best_match(box: Box, found: tuple[Detection, ...]) -> Detection | None:
@@ -167,8 +178,13 @@ def crossings(folder: Path, tapes: Path) -> Iterator[tuple[Image, Judged]]:
             near = [one for one in seen.get(crossing.track, []) if abs(one[1] - crossing.crossed_ms) <= NEAR_MS]
             for number, _, box in largest(near, header.width, header.height):
                 one = Judged(
-                    path.stem, f"{path.stem}:{crossing.track}:{crossing.crossed_ms}", true.label, crossing.label, box,
-                    f"{path.stem}:{number}", doubtful=true.label_uncertain or true.uncertain,
+                    path.stem,
+                    f"{path.stem}:{crossing.track}:{crossing.crossed_ms}",
+                    true.label,
+                    crossing.label,
+                    box,
+                    f"{path.stem}:{number}",
+                    doubtful=true.label_uncertain or true.uncertain,
                 )
                 wanted.setdefault(number, []).append(one)
         for number, image in enumerate(pictures_of(recording.path)):

@@ -2,10 +2,11 @@
 
     python -m models.training.measure_names --judges DIR/judges [--naming DIR/names-1.onnx ...] [--sets truth ...]
 
-Per set of judges.py and per teller: how often the class and the coarse class (light: car and van; truck; bus; two-wheeled)
-are right, and recall and precision of each class, with 95% intervals (Wilson 1927). All vehicles are found ones. Vehicles
-that people doubted are left out of `truth` and `rendered`, as the score of `crossing-edge evaluate` leaves them out.
-The second look sees every picture of a vehicle with little and with more around it, and the logarithms of its probabilities are averaged.
+Per set of judges.py and per teller: how often the class and the coarse class (light: car and van; truck; bus;
+two-wheeled) are right, and recall and precision of each class, with 95% intervals (Wilson 1927). All vehicles are found
+ones. Vehicles that people doubted are left out of `truth` and `rendered`, as `crossing-edge evaluate` leaves them out.
+The second look sees every picture of a vehicle with little and with more around it; the logarithms of its probabilities
+are averaged.
 """
 
 from __future__ import annotations
@@ -52,7 +53,13 @@ def main() -> None:
             logs = second_look(path, vehicles, options.around)
             tellers[path.stem] = [CLASSES[number] for number in logs.argmax(1)]
             kept[f"{name} {path.stem}"] = [
-                {"vehicle": v["vehicle"], "word": v["word"], "said": v["said"], "size": v["size"], "logs": row.round(3).tolist()}
+                {
+                    "vehicle": v["vehicle"],
+                    "word": v["word"],
+                    "said": v["said"],
+                    "size": v["size"],
+                    "logs": row.round(3).tolist(),
+                }
                 for v, row in zip(vehicles, logs, strict=True)
             ]
         true = [one["word"] for one in vehicles]
@@ -90,7 +97,8 @@ def second_look(path: Path, vehicles: list[dict[str, Any]], shares: list[float])
                 left, top, right, bottom = around(box, share, crop.shape[1], crop.shape[0])
                 inputs.append(fit(crop[top:bottom, left:right]))
         logits = np.asarray(session.run(None, {"crops": np.stack(inputs)})[0], np.float64)
-        logs = logits - np.log(np.exp(logits - logits.max(1, keepdims=True)).sum(1, keepdims=True)) - logits.max(1, keepdims=True)
+        logits -= logits.max(1, keepdims=True)
+        logs = logits - np.log(np.exp(logits).sum(1, keepdims=True))
         means.append(logs.mean(0))
     return np.stack(means)
 

@@ -1,6 +1,6 @@
 """Contact sheets of cut vehicles, to look at labels before they are believed.
 
-    python -m models.training.sheets --crops DIR/names --set toll_km39 --word "small bus" --out sheet.png [--count 120] [--skip 0]
+    python -m models.training.sheets --crops DIR/names --set toll_km39 --word "small bus" --out sheet.png
 
 Every vehicle has its number among those asked for; `--list` prints number and `vehicle`, as corrections.yaml names it.
 """

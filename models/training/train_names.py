@@ -2,9 +2,9 @@
 
     python -m models.training.train_names --crops DIR/names --run DIR/runs/names-1 --steps 6000
 
-Everything that the run is stands in RUN/checkpoint.pth, written every few minutes: weights, their average, optimizer, step
-and the state of chance. The same command goes on from it; after SIGTERM too. RUN/log.jsonl has a line per report, with how
-right the average weights are on the cameras that are held out.
+Everything that the run is stands in RUN/checkpoint.pth, written every few minutes: weights, their average, optimizer,
+step and the state of chance. The same command goes on from it; after SIGTERM too. RUN/log.jsonl has a line per report,
+with how right the average weights are on the cameras that are held out.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ import argparse
 import copy
 import json
 import math
-import os
 import signal
 import time
 from collections import Counter
@@ -161,7 +160,7 @@ def learning(network: torch.nn.Module) -> None:
     """Training mode, but for the first layers, which stay as they are."""
     network.train()
     for part in (network._conv_stem, network._bn0, *network._blocks[:FROZEN_BLOCKS]):
-        part.eval().requires_grad_(False)
+        part.eval().requires_grad_(requires_grad=False)
 
 
 def held_out(network: torch.nn.Module, crops: Crops, most: int = 40) -> dict[str, Any]:
@@ -188,7 +187,11 @@ def held_out(network: torch.nn.Module, crops: Crops, most: int = 40) -> dict[str
                 confusion[one, told] += 1
     right = confusion.diagonal() / np.maximum(confusion.sum(1), 1)
     known = confusion.sum(1) > 0
-    return {"recall": right.round(3).tolist(), "mean": round(float(right[known].mean()), 4), "confusion": confusion.tolist()}
+    return {
+        "recall": right.round(3).tolist(),
+        "mean": round(float(right[known].mean()), 4),
+        "confusion": confusion.tolist(),
+    }
 
 
 def main() -> None:
@@ -232,7 +235,7 @@ def main() -> None:
         state = {"network": network.state_dict(), "average": average.state_dict(), "optimizer": optimizer.state_dict()}
         state |= {"chance": chance.bit_generator.state, "torch": torch.get_rng_state(), "step": step}
         torch.save(state, path.with_suffix(".part"))
-        os.replace(path.with_suffix(".part"), path)
+        path.with_suffix(".part").replace(path)
 
     stopped: list[int] = []
     signal.signal(signal.SIGTERM, lambda number, _: stopped.append(number))
