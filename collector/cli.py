@@ -25,6 +25,7 @@ from collector.clock import SystemClock
 from collector.config import Configuration, load
 from collector.devices import devices, gaps
 from collector.errors import CollectorError, InputError
+from collector.faults import Faults
 from collector.packing import Packer
 from collector.serving import serving
 from collector.show import zones_as_json, zones_as_table
@@ -60,7 +61,7 @@ def _run(arguments: argparse.Namespace) -> None:
         password_file=configuration.store_password_file,
         time_zones=configuration.time_zones,
     ) as store:
-        board = LiveBoard(SystemClock().real_ms)
+        board, faults = LiveBoard(SystemClock().real_ms), Faults()
         _sum_up(store)
         subscriber = Subscriber(
             configuration.mqtt,
@@ -69,14 +70,15 @@ def _run(arguments: argparse.Namespace) -> None:
             on_commit=board.committed,
             on_glimpse=board.take,
             between=Packer(store, configuration.keeping, SystemClock()).step,
+            faults=faults,
         )
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: subscriber.stop())
-        beside = _alert_thread(configuration, subscriber)
+        beside = _alert_thread(configuration, subscriber, faults)
         if beside is not None:
             beside.start()
         try:
-            with serving(configuration, board, subscriber):
+            with serving(configuration, board, subscriber, faults):
                 subscriber.run()
         finally:
             if beside is not None:
@@ -88,7 +90,7 @@ def _run(arguments: argparse.Namespace) -> None:
         )
 
 
-def _alert_thread(configuration: Configuration, subscriber: Subscriber) -> AlertThread | None:
+def _alert_thread(configuration: Configuration, subscriber: Subscriber, faults: Faults) -> AlertThread | None:
     """What watches beside the intake; InputError where its channels cannot be made."""
     settings = configuration.alerts
     if not settings.enabled:
@@ -109,6 +111,7 @@ def _alert_thread(configuration: Configuration, subscriber: Subscriber) -> Alert
         channels=channels,
         holder=configuration.mqtt.client_id,
         listening=lambda: subscriber.listening_ms,
+        faults=faults,
     )
 
 

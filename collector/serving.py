@@ -7,12 +7,13 @@ from collector.api.live_board import LiveBoard
 from collector.clock import SystemClock
 from collector.config import Configuration
 from collector.errors import InputError
+from collector.faults import Faults
 from collector.store import open_store
 from collector.subscriber import Subscriber
 
 
 @contextmanager
-def serving(configuration: Configuration, board: LiveBoard, subscriber: Subscriber) -> Iterator[None]:
+def serving(configuration: Configuration, board: LiveBoard, subscriber: Subscriber, faults: Faults) -> Iterator[None]:
     """The API and the dashboard, while this lasts, where the configuration asks for them."""
     if configuration.http is None:
         yield
@@ -30,5 +31,6 @@ def serving(configuration: Configuration, board: LiveBoard, subscriber: Subscrib
         sites=configuration.sites,
         clock=SystemClock(),
         wish=subscriber.wish,
+        faults=faults,
     ):
         yield

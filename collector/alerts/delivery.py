@@ -8,10 +8,13 @@ works again, what waited goes out no faster than the messages about a site may c
 import logging
 from collections.abc import Callable, Mapping, Sequence
 
+import msgspec
+
 from collector.alerts.book import COLUMNS, alert_of
 from collector.alerts.channels import Channel, Message
 from collector.alerts.settings import MESSAGES_PER_HOUR
 from collector.alerts.words import HOUR_MS
+from collector.faults import Faults
 from collector.store import Store
 from collector.tables import Tables
 
@@ -35,12 +38,13 @@ class Postman:
         *,
         per_hour: Callable[[str], int] = lambda _: MESSAGES_PER_HOUR,
         stopping: Callable[[], bool] = lambda: False,
+        faults: Faults | None = None,
     ) -> None:
         self._store = store
+        self._faults = faults or Faults()
         self._per_hour = per_hour
         self._stopping = stopping
         self._channels: Mapping[str, Channel] = {channel.name: channel for channel in channels}
-        self._failing: set[str] = set()
 
     def recover(self, now_ms: int) -> int:
         """At the start: what was on its way when the collector died. Returns how many."""
@@ -97,7 +101,10 @@ class Postman:
     def _one(self, telling_id: int, name: str, now_ms: int) -> str:
         channel = self._channels.get(name)
         with self._store.writing() as tables:
-            message = _message(tables, telling_id)
+            try:
+                message = _message(tables, telling_id)
+            except msgspec.MsgspecError as fault:  # its alert was written by another version
+                return f"the message cannot be read: {fault}"
             if channel is not None and message is not None:
                 tables.many(
                     "UPDATE delivery SET state = 'sending' WHERE telling_id = ? AND channel = ?",
@@ -105,12 +112,15 @@ class Postman:
                 )
         if channel is None or message is None:
             return "there is no such channel any more" if channel is None else "the message is gone"
-        error = channel.send(message)
-        if error and name not in self._failing:
-            self._failing.add(name)
-            _LOG.warning("a message about %s was not taken by %s: %s; trying again", message.site, name, error)
-        elif not error and name in self._failing:
-            self._failing.discard(name)
+        try:
+            error = channel.send(message)
+        except Exception as fault:  # one channel that fails must not keep the others from sending
+            error = f"{type(fault).__name__}: {fault}"
+            _LOG.debug("channel %s", name, exc_info=True)
+        if error:
+            if self._faults.failed("delivery", name, error, now_ms=now_ms):
+                _LOG.warning("a message about %s was not taken by %s: %s; trying again", message.site, name, error)
+        elif self._faults.works("delivery", name):
             _LOG.info("%s takes messages again", name)
         return error
 

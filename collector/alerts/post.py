@@ -76,7 +76,7 @@ def _balance(state: PostState, hour: PostHour, ways: Ways, rules: Rules, time_zo
     """The day before this hour's, of every line whose two directions are known."""
     found: list[Finding] = []
     sums, state.sums = state.sums, {}
-    if state.day_ms is None:
+    if state.day_ms is None or state.day_ms >= hour.day_ms:  # our clock was put back
         return []
     for subject in {key_of_line(subject): subject for subject, _ in hour.flows}.values():
         words = ways.get((subject.device, subject.line))

@@ -2,8 +2,8 @@
 
 The thread that calls `look` owns the store. Per site it reads (one consistent view), judges, and then writes all of it
 in one transaction: what the rules remember, the alerts, and the messages about them. Whoever dies in between has done
-nothing, so after a restart nothing is judged or told twice. Of several collectors on one store one looks at a time: it
-holds a lease.
+nothing, so after a restart nothing is judged or told twice. A site whose rules fail is counted and passed over: the
+others are judged all the same. Of several collectors on one store one looks at a time: it holds a lease.
 """
 
 import logging
@@ -20,13 +20,16 @@ from collector.alerts.firsts import BACK_MS, Firsts, SiteState
 from collector.alerts.ledger import Found, Ledger
 from collector.alerts.observe import DeviceRow, Sites
 from collector.alerts.post import PostState
+from collector.alerts.put_back import put_back
 from collector.alerts.queue_rule import QueueState
 from collector.alerts.settings import Alerts, Rules
 from collector.alerts.site_rule import Fares, SiteMemory
 from collector.alerts.words import DAY_MS, HOUR_MS
 from collector.calls import note_looked
+from collector.errors import CollectorError
+from collector.faults import Faults, sentence_of
 from collector.sites import NOWHERE
-from collector.store import Reading, Store
+from collector.store import Reading, StatementError, Store, TooLongError, UnstorableError
 from collector.tables import Tables
 from collector.views.evidence import evidence
 from collector.views.places import directions_of, of_place, sites_of, time_zone_of
@@ -37,6 +40,10 @@ LEASE_MS = 180_000
 """A collector that has not looked for as long has lost its turn."""
 EVIDENCE_MS_MAX = DAY_MS
 PRUNE_EVERY_MS = 24 * HOUR_MS
+AHEAD_MS_MAX = HOUR_MS
+"""A lease that ends later than any clock near ours would let it was taken while the clock was ahead."""
+_OF_A_SITE = (StatementError, TooLongError, UnstorableError)
+"""Failures of the store that are about one question or statement; with any other the store is gone."""
 _State = TypeVar("_State", bound=msgspec.Struct)
 
 
@@ -66,8 +73,10 @@ class Watch:
         holder: str,
         listening: Callable[[], int | None],
         channels: Sequence[str] = (),
+        faults: Faults | None = None,
     ) -> None:
         self._store = store
+        self._faults = faults or Faults()
         self._settings = settings
         self._sites = sites
         self._holder = holder
@@ -77,31 +86,50 @@ class Watch:
     def look(self, now_ms: int) -> bool:
         """One round; false where it is another collector's turn. CollectorError where the store fails."""
         with self._store.writing() as tables:
+            ahead_ms = _lease_of(tables, self._holder, now_ms).until_ms - LEASE_MS - now_ms
             if not take_lease(tables, self._holder, now_ms, listens=self._listening() is not None):
                 return False
+            if ahead_ms > AHEAD_MS_MAX:
+                _LOG.warning("the clock of this machine was ahead by %d s; alerts go on from now", ahead_ms // 1000)
+                put_back(tables, now_ms)
         with self._store.reading() as reading:
             sites = sites_of(reading, Scope())
         for site in sites:
-            with self._store.reading() as reading:
-                seen = _Look(
-                    reading,
-                    site,
-                    rules=self._settings.rules_of(site),
-                    sites=self._sites,
-                    now_ms=now_ms,
-                    listening_ms=self._listening(),
-                )
-                found = seen.all()
-            with self._store.writing() as tables:
-                if not take_lease(tables, self._holder, now_ms, listens=self._listening() is not None):
+            try:
+                if not self._look_at(site, now_ms):
                     return False
-                seen.keep(tables)
-                rules, tell = self._settings.rules_of(site), self._settings.tell
-                ledger = Ledger(tables, site, rules, now_ms=now_ms, channels=self._channels, endings=tell.endings)
-                ledger.take(found)
-                ledger.digest()
-                if seen.prune_now:
-                    ledger.prune()
+            except Exception as error:  # whatever a rule of one site does, the others are looked at
+                if isinstance(error, CollectorError) and not isinstance(error, _OF_A_SITE):
+                    raise
+                if self._faults.failed("alerts", site, sentence_of(error), now_ms=now_ms):
+                    _LOG.exception("the alerts of %s failed; those of other sites go on, and it is tried again", site)
+            else:
+                if self._faults.works("alerts", site):
+                    _LOG.info("the alerts of %s work again", site)
+        return True
+
+    def _look_at(self, site: str, now_ms: int) -> bool:
+        """False where the turn was lost."""
+        with self._store.reading() as reading:
+            seen = _Look(
+                reading,
+                site,
+                rules=self._settings.rules_of(site),
+                sites=self._sites,
+                now_ms=now_ms,
+                listening_ms=self._listening(),
+            )
+            found = seen.all()
+        with self._store.writing() as tables:
+            if not take_lease(tables, self._holder, now_ms, listens=self._listening() is not None):
+                return False
+            seen.keep(tables)
+            rules, tell = self._settings.rules_of(site), self._settings.tell
+            ledger = Ledger(tables, site, rules, now_ms=now_ms, channels=self._channels, endings=tell.endings)
+            ledger.take(found)
+            ledger.digest()
+            if seen.prune_now:
+                ledger.prune()
         return True
 
 
@@ -283,12 +311,7 @@ def take_lease(tables: Tables, holder: str, now_ms: int, *, listens: bool = True
     where nobody else has for as long again.
     """
     first = Lease(holder, now_ms + LEASE_MS)
-    tables.many(
-        "INSERT INTO alert_state (site, name, state) VALUES ('', 'lease', ?) ON CONFLICT DO NOTHING",
-        [(msgspec.json.encode(first).decode("utf-8"),)],
-    )
-    query = f"SELECT state FROM alert_state WHERE site = '' AND name = 'lease' {tables.holding}"
-    lease = msgspec.json.decode(tables.rows(query)[0][0], type=Lease)
+    lease = _lease_of(tables, holder, now_ms)
     left_ms = lease.until_ms - now_ms
     if lease.holder == holder:
         if LEASE_MS // 2 < left_ms <= LEASE_MS or (0 < left_ms <= LEASE_MS and not listens):
@@ -302,3 +325,13 @@ def take_lease(tables: Tables, holder: str, now_ms: int, *, listens: bool = True
             [(msgspec.json.encode(first).decode("utf-8"),)],
         )
     return free
+
+
+def _lease_of(tables: Tables, holder: str, now_ms: int) -> Lease:
+    """The lease there is, held until the end of the transaction; ours from now on where there was none."""
+    tables.many(
+        "INSERT INTO alert_state (site, name, state) VALUES ('', 'lease', ?) ON CONFLICT DO NOTHING",
+        [(msgspec.json.encode(Lease(holder, now_ms + LEASE_MS)).decode("utf-8"),)],
+    )
+    query = f"SELECT state FROM alert_state WHERE site = '' AND name = 'lease' {tables.holding}"
+    return msgspec.json.decode(tables.rows(query)[0][0], type=Lease)

@@ -91,7 +91,7 @@ def build(context: Context) -> FastAPI:
         redoc_url=None,
         responses=_PROBLEMS,
     )
-    metrics = Metrics(context.board)
+    metrics = Metrics(context.board, context.faults)
     app.state.told = metrics.told
     for prefix, router in routers(context, metrics):
         app.include_router(router, prefix=prefix)

@@ -9,6 +9,7 @@ from collector.api.live_board import LiveBoard
 from collector.api.tokens import TokenBook
 from collector.clock import Clock
 from collector.config import Http
+from collector.faults import Faults
 from collector.sites import Site
 from collector.store import Hurried
 
@@ -25,6 +26,7 @@ class Context:
     sites: Mapping[str, Site]
     clock: Clock
     wish: Callable[[Hurried], None]
+    faults: Faults = field(default_factory=Faults)
     stopping: threading.Event = field(default_factory=threading.Event)
 
     @property

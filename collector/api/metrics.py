@@ -1,5 +1,6 @@
 """What Prometheus is told: of the intake, the devices and the API itself."""
 
+from collections import Counter as Counter_
 from collections.abc import Iterator
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
@@ -8,6 +9,7 @@ from prometheus_client.registry import Collector
 
 from collector.api.live_board import LiveBoard
 from collector.devices import DeviceState
+from collector.faults import Faults
 
 KIND = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -15,7 +17,7 @@ KIND = "text/plain; version=0.0.4; charset=utf-8"
 class Metrics:
     """One registry of our own: what else runs in this process does not show here."""
 
-    def __init__(self, board: LiveBoard) -> None:
+    def __init__(self, board: LiveBoard, faults: Faults) -> None:
         self._registry = CollectorRegistry()
         self._states: list[DeviceState] = []
         self._requests = Counter(
@@ -28,7 +30,7 @@ class Metrics:
             registry=self._registry,
             buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10),
         )
-        self._registry.register(_Intake(board, self))
+        self._registry.register(_Intake(board, faults, self))
 
     def told(self, route: str, method: str, status: int, seconds: float) -> None:
         """A request was answered."""
@@ -49,8 +51,9 @@ class Metrics:
 
 
 class _Intake(Collector):
-    def __init__(self, board: LiveBoard, metrics: Metrics) -> None:
+    def __init__(self, board: LiveBoard, faults: Faults, metrics: Metrics) -> None:
         self._board = board
+        self._faults = faults
         self._metrics = metrics
 
     def collect(self) -> Iterator[Metric]:
@@ -65,6 +68,13 @@ class _Intake(Collector):
         ):
             messages.add_metric([became], number)
         yield messages
+        faults = CounterMetricFamily("crossing_faults", "Failures of the collector itself, by part", labels=["part"])
+        failing = GaugeMetricFamily("crossing_failing", "What fails now, by part", labels=["part"])
+        now = Counter_(fault.part for fault in self._faults.now)
+        for part, number in self._faults.counts.items():
+            faults.add_metric([part], number)
+            failing.add_metric([part], now[part])
+        yield from (faults, failing)
         names = ["site", "device"]
         up = GaugeMetricFamily("crossing_device_up", "1: it says that it is online or degraded", labels=names)
         heard = GaugeMetricFamily("crossing_device_heard_timestamp_seconds", "Its last sign of life", labels=names)

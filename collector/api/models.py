@@ -395,6 +395,7 @@ class Overview(Model):
 
 
 class Health(Model):
-    """We are there."""
+    """We are there. `failing` counts what fails in the collector now; `/metrics` and the log say what."""
 
     ok: bool
+    failing: int = 0

@@ -24,6 +24,7 @@ from collector.api.tokens import TokenBook
 from collector.clock import Clock
 from collector.config import Http
 from collector.errors import CollectorError, InputError
+from collector.faults import Faults
 from collector.sites import Site
 from collector.store import Hurried, Store
 
@@ -45,6 +46,7 @@ class Api:
         sites: Mapping[str, Site],
         clock: Clock,
         wish: Callable[[Hurried], None],
+        faults: Faults | None = None,
     ) -> None:
         self._http = http
         self._desk = Desk(open_store, workers=http.workers, seconds_max=http.question_s_max)
@@ -52,6 +54,7 @@ class Api:
         self._sites = sites
         self._clock = clock
         self._wish = wish
+        self._faults = faults or Faults()
         self._context: Context | None = None
         self._server: uvicorn.Server | None = None
         self._thread: threading.Thread | None = None
@@ -80,7 +83,15 @@ class Api:
             raise InputError(f"http: {http.host}:{http.port} cannot be listened at: {error.strerror}") from error
         self.port = listener.getsockname()[1]
         context = Context(
-            http, self.port, self._desk, self._board, TokenBook(http.tokens_file), self._sites, self._clock, self._wish
+            http,
+            self.port,
+            self._desk,
+            self._board,
+            TokenBook(http.tokens_file),
+            self._sites,
+            self._clock,
+            self._wish,
+            self._faults,
         )
         self._context = context
         try:

@@ -17,7 +17,7 @@ def routes(context: Context, metrics: Metrics) -> APIRouter:
     @router.get("/healthz")
     async def healthz() -> Health:
         """Whether we answer."""
-        return Health(ok=True)
+        return Health(ok=True, failing=len(context.faults.now))
 
     @router.get(
         "/metrics",

@@ -13,6 +13,7 @@ from collector.alerts.finding import Finding
 from collector.alerts.ledger import Found, Ledger
 from collector.alerts.settings import Rules
 from collector.errors import InputError
+from collector.faults import Faults
 from collector.store import Store
 from collector.views.results import Scope
 
@@ -179,6 +180,29 @@ def test_a_message_is_delivered_once(store: Store) -> None:
     assert postman.deliver(NOW_MS + DAY_MS) == 0
     assert [(one.site, one.text, one.title) for one in office.heard] == [("bridge", "so", "bridge: silent mast-1")]
     assert state_of(store) == [("sent", 1)]
+
+
+class Broken:
+    """A channel whose code fails."""
+
+    name = "broken"
+
+    def send(self, message: Message) -> str:
+        raise ZeroDivisionError(f"at message {message.id}")
+
+
+def test_a_channel_whose_code_fails_keeps_no_other_from_sending(store: Store) -> None:
+    office, faults = Office(), Faults()
+    with store.writing() as tables:
+        ledger = Ledger(tables, "bridge", Rules(), now_ms=NOW_MS, channels=["broken", "office"])
+        ledger.take([Found(finding())])
+    postman = Postman(store, [Broken(), office], faults=faults)
+    assert postman.deliver(NOW_MS) == 1
+    assert postman.deliver(NOW_MS + 60_000) == 0
+    assert len(office.heard) == 1
+    assert faults.counts == {"delivery": 2}
+    assert [(one.subject, one.reason) for one in faults.now] == [("broken", "ZeroDivisionError: at message 1")]
+    assert sorted(state_of(store)) == [("sent", 1), ("waiting", 2)]
 
 
 def test_a_channel_that_fails_is_tried_again_later_each_time_and_given_up(store: Store) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import msgspec
+import pytest
 from messages import MINUTE_MS, NOON_MS, received
 
 from collector.alerts.alert import Alert
@@ -11,6 +12,7 @@ from collector.alerts.book import acknowledge, alerts, picture
 from collector.alerts.settings import Alerts, Cessation, Drop, First, Outbox
 from collector.alerts.watch import Watch
 from collector.calls import calls
+from collector.faults import Faults
 from collector.ingest import Called, Said, ingest
 from collector.store import Item, Store
 from collector.views.results import Scope
@@ -238,3 +240,60 @@ def test_a_collector_that_does_not_listen_leaves_its_turn_to_one_that_does(open_
     assert other.look(NOON_MS + 5 * MINUTE_MS)
     assert not one.look(NOON_MS + 9 * MINUTE_MS)  # a lapsed turn is for those that listen, first
     assert one.look(NOON_MS + 11 * MINUTE_MS)  # by itself it looks all the same, if seldom
+
+
+def test_a_site_whose_rules_fail_is_counted_and_silences_no_other(
+    store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    """An alert that cannot be read (of another version, of a broken disk) fails everything about its site."""
+    faults = Faults()
+    looker = Watch(store, SETTINGS, {}, holder="one", listening=lambda: 0, faults=faults)
+    for site in ("bridge", "tunnel"):
+        store.commit([received(hourly(1, NOON_MS, 5, site=site))], now_ms=NOON_MS + HOUR_MS)
+    looker.look(NOON_MS + 2 * HOUR_MS)
+    with store.writing() as tables:
+        tables.many("UPDATE alert SET figures = '{' WHERE site = ?", [("bridge",)])
+    for site in ("bridge", "tunnel"):
+        store.commit([received(hourly(2, NOON_MS + HOUR_MS, 5, site=site))], now_ms=NOON_MS + 2 * HOUR_MS + 1)
+    for minute in range(3):
+        assert looker.look(NOON_MS + 2 * HOUR_MS + (minute + 1) * MINUTE_MS)
+    with store.reading() as reading:
+        rows = reading.rows("SELECT site FROM alert WHERE kind = 'silent' AND closed_ms IS NOT NULL", {})
+    assert rows == [("tunnel",)]
+    assert faults.counts == {"alerts": 3}
+    assert [(one.part, one.subject) for one in faults.now] == [("alerts", "bridge")]
+    assert len([one for one in caplog.records if one.levelname == "ERROR"]) == 1
+    with store.writing() as tables:
+        tables.many("UPDATE alert SET figures = '{}' WHERE site = ?", [("bridge",)])
+    looker.look(NOON_MS + 2 * HOUR_MS + 5 * MINUTE_MS)
+    assert faults.now == ()
+
+
+@pytest.mark.parametrize("ahead_ms", [DAY_MS, 400 * DAY_MS])
+def test_a_clock_that_ran_ahead_and_was_put_back_silences_nothing_and_repeats_nothing(
+    store: Store, ahead_ms: int
+) -> None:
+    listening_ms = [0]
+    looker = Watch(store, SETTINGS, {}, holder="one", listening=lambda: listening_ms[0])
+    seq = weeks_of(store, lambda i: 50)
+    now_ms = NOON_MS
+    looker.look(now_ms)
+    for at_ms in (now_ms + ahead_ms, now_ms):  # the subscriber notices both steps, and listens anew
+        listening_ms[0] = at_ms
+        for minute in range(1, 8):
+            then_ms = at_ms + minute * MINUTE_MS
+            store.commit([health(NOON_MS + minute * MINUTE_MS)], now_ms=then_ms)
+            looker.look(then_ms)
+    before = [(one.kind, one.at_ms) for one in listed(store)]
+    assert [kind for kind, _ in before if kind != "clock"] == []
+    for cars in (50, 5, 5, 5, 5):
+        seq, now_ms = seq + 1, now_ms + HOUR_MS
+        store.commit([received(hourly(seq, now_ms - HOUR_MS, cars))], now_ms=now_ms)
+        looker.look(now_ms)
+    looker.look(now_ms + 2 * HOUR_MS)
+    found = [one for one in listed(store) if one.kind in ("drop", "silent")]
+    assert [(one.kind, one.times) for one in found] == [("drop", 1), ("silent", 1)]
+    assert all(one.fate == "told" for one in found)
+    with store.reading() as reading:
+        told = reading.rows("SELECT alert_id, event FROM telling WHERE fate = 'told'", {})
+    assert len(told) == len(set(told))

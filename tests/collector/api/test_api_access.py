@@ -40,7 +40,7 @@ def routes_of(api: Api) -> list[tuple[str, str, APIRoute]]:
     """Method, path and route, of all there are."""
     found = [
         (method, prefix + route.path, route)
-        for prefix, router in routers(api.context, Metrics(api.context.board))
+        for prefix, router in routers(api.context, Metrics(api.context.board, api.context.faults))
         for route in router.routes
         if isinstance(route, APIRoute)
         for method in sorted(route.methods)
