@@ -3,7 +3,7 @@
 // so a day of 23 or 25 hours is drawn as long as it is.
 
 import { el } from "./dom.js";
-import { count, intervalOf, ticksOf } from "./words.js";
+import { count, intervalOf, NOBODY, percent, printable, ticksOf } from "./words.js";
 
 let loading = null;
 let where = "";
@@ -62,7 +62,7 @@ export class Chart {
   show(draw, rows, said) {
     this.draw = draw;
     this.rows = rows;
-    if (said) this.canvas.setAttribute("aria-label", said);
+    if (said) this.canvas.setAttribute("aria-label", printable(said));
     this.fillTable();
     return this.paint();
   }
@@ -152,20 +152,52 @@ export const isWhole = (from, to, share, now) => share > 0.98 || (to > now && (1
 const middles = (edges) => edges.slice(0, -1).map((edge, i) => (edge + edges[i + 1]) / 2);
 const widths = (edges, part = 1) => edges.slice(0, -1).map((edge, i) => part * (edges[i + 1] - edge));
 
+// Steps over the intervals between two rows of values, as closed pieces: null is a gap. `low` null: from zero.
+function steps(edges, low, high) {
+  const x = [], y = [];
+  const isGap = (i) => high[i] === null || high[i] === undefined || (low !== null && (low[i] === null || low[i] === undefined));
+  for (let i = 0; i + 1 < edges.length; i += 1) {
+    if (isGap(i)) continue;
+    const from = i;
+    if (x.length) { x.push(null); y.push(null); }
+    x.push(edges[from]); y.push(low === null ? 0 : low[from]);
+    for (; i + 1 < edges.length && !isGap(i); i += 1) { x.push(edges[i], edges[i + 1]); y.push(high[i], high[i]); }
+    if (low === null) { x.push(edges[i]); y.push(0); }
+    else for (let k = i - 1; k >= from; k -= 1) { x.push(edges[k + 1], edges[k]); y.push(low[k], low[k]); }
+  }
+  return { x, y };
+}
+const area = (outline, fillcolor) => ({ type: "scatter", mode: "lines", ...outline, line: { width: 0 }, fill: "toself", fillcolor, hoverinfo: "skip", hoveron: "points" });
+
+// Points that nobody sees, so that an interval says the same of itself wherever it is pointed at.
+const saying = (name, x, y, texts) => ({
+  type: "scatter", mode: "lines", x, y, line: { width: 0 }, showlegend: false, name, customdata: texts, hovertemplate: `%{customdata}<extra>${safe(name)}</extra>`,
+});
+
+// What an interval says of itself: its number and how much of it was watched; or that nobody watched, or that it is to come.
+export function saidOf(values, edges, now, shares, say = (n) => count(n)) {
+  return values.map((n, i) => {
+    if (n === null || n === undefined) return edges[i] >= now ? "to come" : NOBODY;
+    const watched = shares ? `, watched ${percent(Math.min(1, shares[i]))}` : "";
+    return `${say(n, i)}${watched}${isUnfinished(edges, i, now) ? ", not over yet" : ""}`;
+  });
+}
+export const isUnfinished = (edges, i, now) => edges[i] < now && now < edges[i + 1];
+
 // Beyond so many intervals there is no room between bars, and they are drawn as one outline: a year by the hour is one
-// element and not 9,000.
+// element and not 9,000. Gives traces. `texts`: what each interval says, see `saidOf`; none: it says nothing.
 export const BARS_MAX = 150;
-export function bars(name, edges, values, fill, { part = 0.86, sign = 1, texts = null, ...more } = {}) {
-  const all = {
-    name, x: middles(edges), y: values.map((v) => (v === null ? null : sign * v)),
-    customdata: texts ?? values.map((v) => (v === null ? "" : String(v))), hovertemplate: `%{customdata}<extra>${safe(name)}</extra>`,
+export function bars(name, edges, values, fill, { part = 0.86, sign = 1, texts = null, now = 0, ...more } = {}) {
+  const x = middles(edges), y = values.map((v) => (v === null ? null : sign * v));
+  const isOutline = values.length > BARS_MAX;
+  const drawn = isOutline ? { name, ...area(steps(edges, null, y), fill), ...more } : {
+    name, type: "bar", x, y, width: widths(edges, part), hoverinfo: "skip",
+    marker: { color: fill, opacity: values.map((_, i) => (isUnfinished(edges, i, now) ? 0.55 : 1)), line: { width: 0 } }, ...more,
   };
-  return values.length > BARS_MAX
-    ? { type: "scatter", mode: "lines", ...all, line: { shape: "hvh", width: 0 }, fill: "tozeroy", fillcolor: fill, ...more }
-    : { type: "bar", ...all, width: widths(edges, part), marker: { color: fill, line: { width: 0 } }, ...more };
+  return texts === null ? [drawn] : [drawn, saying(name, x, y.map((v) => v ?? 0), texts)];
 }
 
-// What was not watched, as hatched columns: of each interval that has come, the share that nobody saw, from above.
+// Hatched columns, of each interval that has come: the part of it that nobody watched, from above.
 export function hatched(edges, shares, now) {
   const columns = []; // { from, to, part }; what lies side by side and is the same is one
   edges.slice(0, -1).forEach((from, i) => {
@@ -176,10 +208,8 @@ export function hatched(edges, shares, now) {
     else columns.push({ from, to, part: 1 - share });
   });
   return {
-    type: "bar", name: "not watched", x: columns.map((of) => (of.from + of.to) / 2), width: columns.map((of) => of.to - of.from),
-    y: columns.map((of) => of.part), base: columns.map((of) => 1 - of.part), yaxis: "y2", showlegend: columns.length > 0,
-    customdata: columns.map((of) => `${Math.round(100 * of.part)} % of the time`),
-    hovertemplate: "%{customdata}<extra>not watched</extra>",
+    type: "bar", name: NOBODY, x: columns.map((of) => (of.from + of.to) / 2), width: columns.map((of) => of.to - of.from),
+    y: columns.map((of) => of.part), base: columns.map((of) => 1 - of.part), yaxis: "y2", showlegend: columns.length > 0, hoverinfo: "skip",
     marker: {
       color: "rgba(0,0,0,0)", line: { width: 0 },
       pattern: { shape: "/", size: 7, solidity: 0.28, fgcolor: colour("hatch"), bgcolor: faint(colour("hatch"), 0.07), fillmode: "overlay" },
@@ -190,22 +220,25 @@ export const hatchAxis = { overlaying: "y", range: [0, 1], visible: false, fixed
 
 // A band between two rows of values over the intervals, and the line in the middle; stepped, as bars are.
 export function band(name, edges, low, middle, high, tone, sign = 1) {
-  const x = [], lower = [], upper = [], centre = [];
-  for (let i = 0; i + 1 < edges.length; i += 1) {
-    for (const edge of [edges[i], edges[i + 1]]) {
-      x.push(edge);
-      lower.push(low[i] === null ? null : sign * low[i]);
-      upper.push(high[i] === null ? null : sign * high[i]);
-      centre.push(middle[i] === null ? null : sign * middle[i]);
-    }
-  }
-  const line = { type: "scatter", mode: "lines", x, hoverinfo: "skip", legendgroup: name };
+  const signed = (values) => values.map((v) => (v === null ? null : sign * v));
   return [
-    { ...line, y: lower, line: { width: 0 }, showlegend: false },
-    { ...line, y: upper, line: { width: 0 }, fill: "tonexty", fillcolor: faint(tone, 0.16), name, showlegend: sign > 0 },
-    { ...line, y: centre, line: { width: 1.6, color: faint(tone, 0.9), dash: "dot" }, name: "median", showlegend: false },
+    { ...area(steps(edges, signed(low), signed(high)), faint(tone, 0.16)), name, legendgroup: name, showlegend: sign > 0 },
+    { ...line("median", edges, signed(middle), { width: 1.6, color: faint(tone, 0.9), dash: "dot" }), legendgroup: name, showlegend: false },
   ];
 }
+
+// A stepped line over the intervals, with a gap at each null.
+export function line(name, edges, values, look) {
+  const x = [], y = [];
+  for (let i = 0; i + 1 < edges.length; i += 1) {
+    const v = values[i] ?? null;
+    if (v === null && y.length && y.at(-1) !== null) { x.push(edges[i]); y.push(null); }
+    if (v !== null) { x.push(edges[i], edges[i + 1]); y.push(v, v); }
+  }
+  return { type: "scatter", mode: "lines", name, x, y, line: look, connectgaps: false, hoverinfo: "skip" };
+}
+// The same with what each interval says.
+export const lineSaying = (name, edges, values, look, texts) => [line(name, edges, values, look), saying(name, middles(edges), values.map((v) => v ?? 0), texts)];
 
 // The heading of the hover box: the interval, as an invisible first trace.
 export function headings(edges, zone, interval) {
@@ -216,4 +249,4 @@ export function headings(edges, zone, interval) {
 }
 
 // Plotly reads a little markup in texts; a name must not become any, and ours have none: our policy allows no such styles.
-export const safe = (text) => String(text).replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
+export const safe = (text) => printable(text).replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");

@@ -3,7 +3,7 @@
 import { get, post } from "./api.js";
 import { el, fill, notice, pages, table } from "./dom.js";
 import { evidence, may } from "./numbers.js";
-import { ago, count, dayOf, percent, span, titled, whenOf, zoneOf } from "./words.js";
+import { ago, count, dayOf, NOBODY, percent, span, titled, whenOf, zoneOf } from "./words.js";
 
 const WEEKS = 8;
 const PAGE = 100; // devices
@@ -46,8 +46,8 @@ class Devices {
       return;
     }
     const state = (one) => el("span", { class: `chip ${{ online: "good", degraded: "warn", offline: "bad" }[one.state] ?? ""}`, title: one.reason }, one.state ?? "unknown");
-    fill(this.all, el("h2", {}, "How they fare"), el("p", { class: "soft" }, "Late: from the end of the last bucket until its report was stored, and the worst of a day. Missing: not come yet, and asked for. Gone: the device holds them no more."), table("Devices",
-      ["Device", "State", "Last report", "Heard", { text: "Late", class: "right" }, { text: "Worst", class: "right" }, "Clock", { text: "Missing", class: "right" }, { text: "Gone", class: "right" }, "Says"],
+    fill(this.all, el("h2", {}, "How they fare"), el("p", { class: "soft" }, "Late: from the end of the last bucket until its report was stored, and the worst of a day. Missing: not come yet, and asked for. Gone: the device holds them no more. Ahead: reports of a time that has not come by this collector's clock; they are in no number here until it has, and `crossing-collector ahead` sets them aside."), table("Devices",
+      ["Device", "State", "Last report", "Heard", { text: "Late", class: "right" }, { text: "Worst", class: "right" }, "Clock", "Ahead", { text: "Missing", class: "right" }, { text: "Gone", class: "right" }, "Says"],
       this.found.map((one) => [
         el("span", {}, el("span", { class: "soft" }, `${titled(one.site)} `), el("strong", {}, one.device)),
         state(one),
@@ -55,6 +55,7 @@ class Devices {
         ago(one.heard_ms, now),
         { class: "right", content: span(one.late_ms) }, { class: "right", content: span(one.worst_late_ms) },
         one.clock_synced === false ? el("span", { class: "warn" }, "not set") : one.clock_ahead_ms > 0 ? el("span", { class: "warn" }, `${span(one.clock_ahead_ms)} ahead`) : "right",
+        one.ahead ? el("span", { class: "warn" }, `${count(one.ahead)}, up to ${whenOf(one.ahead_to_ms, one.time_zone)}`) : one.set_aside ? `${count(one.set_aside)} set aside` : "0",
         { class: "right", content: one.missing ? el("strong", {}, count(one.missing)) : "0" }, { class: "right", content: count(one.gone) },
         one.reason || [one.model, one.version].filter(Boolean).join(", ") || "–",
       ]), { class: "full" }),
@@ -80,7 +81,7 @@ class Devices {
     const parts = await Promise.all(sites.map((site) => get(`/sites/${site}/coverage`, { from, interval: "day" })));
     this.calendarsCame = performance.now();
     fill(this.calendars, el("h2", {}, "When they watched"),
-      el("p", { class: "soft legend" }, "A cell is a day of the site. ", key("full", "watched"), key("half", "in part"), key("blind-day", "blind"), key("silent-day", "no report")),
+      el("p", { class: "soft legend" }, "A cell is a day of the site. ", key("full", "watched"), key("half", "in part"), key("blind-day", `${NOBODY}: blind`), key("silent-day", `${NOBODY}: no report`)),
       parts.flatMap((found) => found.covers.filter((one) => here.has(`${one.site}/${one.device}`)).map((one) => this.calendar(one, found))));
   }
 

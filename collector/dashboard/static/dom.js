@@ -1,13 +1,17 @@
 // Makes elements without markup in strings, so that no name of a site or a line can become markup.
 
+import { printable } from "./words.js";
+
+const READ = new Set(["title", "aria-label", "alt", "placeholder"]); // attributes that people read
+
 export function el(name, attributes = {}, ...children) {
   const element = document.createElement(name);
   for (const [key, value] of Object.entries(attributes)) {
     if (key.startsWith("on")) element.addEventListener(key.slice(2), value);
     else if (value === true) element.setAttribute(key, "");
-    else if (value !== false && value !== null && value !== undefined) element.setAttribute(key, value);
+    else if (value !== false && value !== null && value !== undefined) element.setAttribute(key, READ.has(key) ? printable(value) : value);
   }
-  element.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false));
+  element.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false).map((child) => (child instanceof Node ? child : printable(child))));
   return element;
 }
 
@@ -68,7 +72,7 @@ let hide = 0;
 export function notice(sentence, kind = "bad") {
   const box = byId("notice");
   box.className = kind;
-  box.textContent = sentence;
+  box.textContent = printable(sentence);
   box.hidden = false;
   clearTimeout(hide);
   hide = setTimeout(() => { box.hidden = true; }, 8_000);

@@ -1,11 +1,11 @@
 // Any span: out above, back below, with the whole extent beneath to choose from, an earlier span beside, and a download.
 
 import { address, get, whole } from "./api.js";
-import { bars, Chart, colour, countAxis, faint, hatchAxis, hatched, headings, mirrored, mostOf, safe, timeAxis } from "./charts.js";
+import { bars, Chart, colour, countAxis, faint, hatchAxis, hatched, headings, lineSaying, mirrored, mostOf, saidOf, timeAxis } from "./charts.js";
 import { el, fill, select, table } from "./dom.js";
 import { number } from "./numbers.js";
 import { showQueue } from "./queue.js";
-import { count, decimal, intervalOf, isoDay, percent, signed, titled, whenOf, zoneOf } from "./words.js";
+import { count, decimal, HATCHED, intervalOf, isoDay, percent, printable, signed, titled, whenOf, zoneOf } from "./words.js";
 
 const DAY = 86_400_000;
 const INTERVALS = [["minute", "minute"], ["5min", "5 minutes"], ["15min", "15 minutes"], ["hour", "hour"], ["day", "day"], ["week", "week"], ["month", "month"], ["year", "year"]];
@@ -59,7 +59,7 @@ class History {
       el("section", { class: "card" }, this.chart.element,
         el("div", { class: "row" },
           [["Earlier", -1, 1], ["Later", 1, 1], ["Closer", 0, 0.5], ["Wider", 0, 2]].map(([text, by, times]) => el("button", { type: "button", class: "small", onclick: () => this.move(by, times) }, text)),
-          el("p", { class: "soft" }, "Or drag: over the chart to look closer, over the strip below to choose from all that there is. Hatched from above: the part of the time that nobody watched.")),
+          el("p", { class: "soft" }, `Or drag: over the chart to look closer, over the strip below to choose from all that there is. ${HATCHED}`)),
         this.extent.element),
       this.queueCard, this.rows);
     this.chart.handlers.plotly_relayout = (event) => {
@@ -174,7 +174,7 @@ class History {
 
   fill() {
     const { zone } = this;
-    this.under.textContent = `${titled(this.name)}, ${whenOf(this.from, zone)} to ${whenOf(this.to, zone)}, ${zoneOf(this.from, zone)}`;
+    this.under.textContent = printable(`${titled(this.name)}, ${whenOf(this.from, zone)} to ${whenOf(this.to, zone)}, ${zoneOf(this.from, zone)}`);
     const labels = [...new Set(this.found.series.flatMap((one) => Object.keys(one.counts)))];
     if (this.label !== "all" && !labels.includes(this.label)) this.label = "all";
     const lines = [...new Set([...this.info.lines.map((one) => one.line), ...this.info.places])];
@@ -231,19 +231,16 @@ class History {
       const rows = [[out, 1, "out"], [back, -1, "back"]].filter(([one]) => one !== null);
       for (const [one, sign, role] of rows) {
         const values = this.values(one);
-        data.push(bars(this.word(role) ?? role, edges, values, tones[role], { sign, texts: values.map((n, i) => (n === null ? "" : `${count(n)} (watched ${percent(Math.min(1, one.share[i]))})`)) }));
+        data.push(...bars(this.word(role) ?? role, edges, values, tones[role], { sign, now: this.now, texts: saidOf(values, edges, this.now, one.share) }));
       }
       if (earlier) {
         const shift = this.other ? 0 : edges[0] - earlier.edges_ms[0];
         for (const [, sign, role] of rows) {
           const then = this.role(earlier, role);
           if (then === null) continue;
-          const values = this.values(then), x = [], y = [];
-          earlier.edges_ms.slice(0, -1).forEach((edge, i) => {
-            x.push(edge + shift, earlier.edges_ms[i + 1] + shift);
-            y.push(values[i] === null ? null : sign * values[i], values[i] === null ? null : sign * values[i]);
-          });
-          data.push({ type: "scatter", mode: "lines", name: `${this.word(role) ?? role}, ${this.then}`, x, y, line: { color: colour("ink"), width: 1.5, dash: sign > 0 ? "solid" : "dot" }, customdata: y.map((n) => (n === null ? "blind" : count(Math.abs(n)))), hovertemplate: `%{customdata}<extra>${safe(this.then)}</extra>` });
+          const values = this.values(then);
+          const look = { color: colour("ink"), width: 1.5, dash: sign > 0 ? "solid" : "dot" };
+          data.push(...lineSaying(`${this.word(role) ?? role}, ${this.then}`, earlier.edges_ms.map((edge) => edge + shift), values.map((n) => (n === null ? null : sign * n)), look, saidOf(values, earlier.edges_ms, this.now, then.share)));
         }
       }
       data.push(hatched(edges, edges.slice(0, -1).map((_, i) => Math.min(...rows.map(([one]) => one.share[i]))), this.now));
@@ -272,8 +269,8 @@ class History {
     if (out === null || edges.length < 3) return;
     const sums = out.all.map((n, i) => (n === null && (back?.all[i] ?? null) === null ? null : (n ?? 0) + (back?.all[i] ?? 0)));
     this.extent.show(() => ({
-      data: [{ ...bars("out and back", edges, sums, faint(colour("accent"), 0.75), { part: 1, showlegend: false, hoverinfo: "skip" }), hovertemplate: undefined, selected: { marker: { opacity: 1 } }, unselected: { marker: { opacity: 1 } } },
-        { ...hatched(edges, out.share, this.now), showlegend: false, hoverinfo: "skip", hovertemplate: undefined }],
+      data: [{ ...bars("out and back", edges, sums, faint(colour("accent"), 0.75), { part: 1, now: this.now, showlegend: false })[0], selected: { marker: { opacity: 1 } }, unselected: { marker: { opacity: 1 } } },
+        { ...hatched(edges, out.share, this.now), showlegend: false }],
       layout: { hovermode: false, dragmode: "select", selectdirection: "h", barmode: "overlay", xaxis: timeAxis(edges, this.zone, this.extent.width), yaxis: countAxis({ nticks: 3 }), yaxis2: hatchAxis,
         selections: [], shapes: [{ type: "rect", x0: Math.max(this.from, edges[0]), x1: Math.min(this.to, edges.at(-1)), yref: "paper", y0: 0, y1: 1, fillcolor: faint(colour("accent"), 0.14), line: { color: colour("accent"), width: 1.5 } }] },
     }), null, "All that there is, by day; the span shown is marked.");

@@ -3,7 +3,7 @@
 
 import { get } from "./api.js";
 import { byId, el, fill, table } from "./dom.js";
-import { count, intervalOf, percent, timeOf, whenOf, zoneOf } from "./words.js";
+import { count, intervalOf, NOBODY, percent, timeOf, whenOf, zoneOf } from "./words.js";
 
 // `of`: { site, device, line, direction, class, from, to, zone, interval, what } for the evidence; null: no way to it.
 export function number(value, share, of, { big = false, text = null } = {}) {
@@ -14,7 +14,7 @@ export function number(value, share, of, { big = false, text = null } = {}) {
   bar.style.setProperty("--share", String(Math.min(1, share ?? 0)));
   const classes = `num${big ? " big" : ""}${blind ? " blind" : ""}`;
   const inside = [el("span", { class: "value" }, shown), watched ? bar : null];
-  const title = [of?.what, blind ? "nobody watched" : shown, watched].filter(Boolean).join(": ");
+  const title = [of?.what, blind ? NOBODY : shown, watched].filter(Boolean).join(": ");
   if (of === null || !may.read) return el("span", { class: classes, title }, inside);
   return el("button", { type: "button", class: classes, title: `${title}. Show the reports`, "aria-label": `${title}. Show the reports`, onclick: () => evidence(of, shown, share) }, inside);
 }

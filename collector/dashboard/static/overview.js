@@ -1,11 +1,11 @@
 // All sites on one screen: today out and back, what is over there, the queues, and whether the cameras watch.
 
 import { get, live } from "./api.js";
-import { isWhole } from "./charts.js";
+import { isUnfinished, isWhole } from "./charts.js";
 import { byId, el, fill, pages } from "./dom.js";
 import { number } from "./numbers.js";
 import { usually } from "./usual.js";
-import { ago, count, intervalOf, percent, signed, span, timeOf, titled, zoneOf } from "./words.js";
+import { ago, count, HATCHED, intervalOf, NOBODY, percent, printable, signed, span, timeOf, titled, zoneOf } from "./words.js";
 
 export async function overview({ query: asked }) {
   const after = asked.get("after");
@@ -13,7 +13,7 @@ export async function overview({ query: asked }) {
   const more = el("nav", { class: "row", "aria-label": "More sites", hidden: true });
   const nobody = el("p", { class: "card soft" }, "No device has reported yet. What they say arrives here by itself.");
   const element = el("div", { class: "page" },
-    el("div", { class: "head" }, el("h1", {}, "Overview"), el("p", { class: "soft" }, "Vehicles today, in the time of each site. The bar under a number is the part of the time that was watched; hatched: nobody watched.")),
+    el("div", { class: "head" }, el("h1", {}, "Overview"), el("p", { class: "soft" }, `Vehicles today so far, in the time of each site. ${HATCHED}`)),
     grid, more);
   const cards = new Map();
   const usual = new Map();
@@ -87,7 +87,8 @@ function fillCard(card, one, now, usual) {
 
 const figure = (name, value, note) => el("div", { class: "figure" }, el("span", { class: "name" }, name), value, el("span", { class: "under soft" }, note || " "));
 
-// The hours of today: the darker, the more crossed; hatched where nobody watched; a table for whoever does not see it.
+// The hours of today: the darker, the more crossed; hatched is the part of an hour that nobody watched; a table for
+// whoever does not see it.
 function strip(one, out, back, now) {
   const most = Math.max(1, ...[out, back].flatMap((series) => series?.all ?? []).map((n) => n ?? 0));
   const zone = one.time_zone;
@@ -95,10 +96,11 @@ function strip(one, out, back, now) {
     one.edges_ms.slice(0, -1).map((edge, i) => {
       const n = series?.all[i] ?? null, share = series?.share[i] ?? 0;
       const come = edge < now && !(n === null && isWhole(edge, one.edges_ms[i + 1], share, now)); // or just begun
-      const words = `${intervalOf(edge, one.edges_ms[i + 1], zone)}: ${!come ? "to come" : n === null ? "blind" : `${count(n)} ${name}, watched ${percent(Math.min(1, share))}`}`;
+      const words = `${intervalOf(edge, one.edges_ms[i + 1], zone)}: ${!come ? "to come" : n === null ? `${NOBODY} (0 %)` : `${count(n)} ${name}, watched ${percent(Math.min(1, share))}${isUnfinished(one.edges_ms, i, now) ? ", not over yet" : ""}`}`;
       const cell = el("td", { class: `cell ${role}${!come ? " later" : n === null ? " unseen-hour" : isWhole(edge, one.edges_ms[i + 1], share, now) ? "" : " part"}`, title: words },
         el("span", { class: "unseen" }, !come ? "–" : n === null ? "blind" : count(n)));
       cell.style.setProperty("--level", String(n === null ? 0 : n / most));
+      cell.style.setProperty("--share", String(Math.min(1, share)));
       return cell;
     }));
   const hours = one.edges_ms.slice(0, -1).map((edge, i) => el("th", { scope: "col", class: i % 6 === 0 ? "mark" : "" },
@@ -116,6 +118,7 @@ function states(one, now) {
   if (one.degraded) chips.push(el("span", { class: "chip warn" }, `${one.degraded} degraded`));
   if (one.offline) chips.push(el("span", { class: "chip bad" }, `${one.offline} offline`));
   if (one.missing) chips.push(el("a", { class: "chip warn", href: "#/devices" }, `${count(one.missing)} reports missing`));
+  if (one.ahead) chips.push(el("a", { class: "chip warn", href: `#/devices/${one.site}` }, `${count(one.ahead)} reports ahead of the clock, not counted`));
   if (late !== null && late > 15 * 60_000) chips.push(el("span", { class: "chip warn" }, `last report ${ago(one.last_ms, now)}`));
   return chips;
 }
@@ -126,6 +129,6 @@ function glance(box, site) {
   if (here.length === 0) return;
   const seeing = here.filter((one) => one.lines !== null);
   box.classList.toggle("blind", seeing.length === 0);
-  box.textContent = seeing.length === 0 ? `now: blind (${here[0].blind || "nothing to be seen"})`
-    : `now: ${count(Math.max(...seeing.map((one) => one.in_view)))} in view`;
+  box.textContent = printable(seeing.length === 0 ? `now: blind (${here[0].blind || "nothing to be seen"})`
+    : `now: ${count(Math.max(...seeing.map((one) => one.in_view)))} in view`);
 }

@@ -1,6 +1,6 @@
 // How many stand in the queue zones of a site, and how long they waited, over any intervals.
 
-import { BARS_MAX, bars, colour, countAxis, faint, hatchAxis, hatched, headings, timeAxis } from "./charts.js";
+import { BARS_MAX, bars, colour, countAxis, faint, hatchAxis, hatched, headings, saidOf, timeAxis } from "./charts.js";
 import { el, fill, table } from "./dom.js";
 import { number } from "./numbers.js";
 import { count, decimal, intervalOf, span } from "./words.js";
@@ -12,10 +12,11 @@ export function showQueue(chart, head, { answer, title, of, interval, now, behin
   fill(head, el("h2", {}, title), el("p", { class: "soft" }, `Vehicles standing: the mean of each ${of}, and ${crowded ? "paler" : "as a whisker"} the most.`));
   const traces = (one, k) => {
     const tone = colour(k === 0 ? "queue" : "c-van");
-    const mean = { texts: one.standing_mean.map((n, i) => (n === null ? "" : `${decimal(n)} standing, ${one.standing_max[i]} at most${one.wait_p50_ms[i] ? `, waited ${span(one.wait_p50_ms[i])}` : ""}`)), showlegend: zones.length > 1 };
-    if (crowded) return [bars(one.zone, edges, one.standing_max, faint(tone, 0.3), { hoverinfo: "skip", hovertemplate: null, showlegend: false }), bars(one.zone, edges, one.standing_mean, tone, mean)];
+    const say = (n, i) => `${decimal(n)} standing, ${one.standing_max[i]} at most${one.wait_p50_ms[i] ? `, waited ${span(one.wait_p50_ms[i])}` : ""}`;
+    const mean = { now, texts: saidOf(one.standing_mean, edges, now, one.share, say), showlegend: zones.length > 1 };
+    if (crowded) return [...bars(one.zone, edges, one.standing_max, faint(tone, 0.3), { showlegend: false }), ...bars(one.zone, edges, one.standing_mean, tone, mean)];
     const above = one.standing_max.map((most, i) => (most === null ? 0 : most - one.standing_mean[i]));
-    return [bars(one.zone, edges, one.standing_mean, tone, { ...mean, error_y: { type: "data", symmetric: false, array: above, arrayminus: above.map(() => 0), color: colour("axis"), thickness: 1, width: 0 } })];
+    return [...bars(one.zone, edges, one.standing_mean, tone, { ...mean, error_y: { type: "data", symmetric: false, array: above, arrayminus: above.map(() => 0), color: colour("axis"), thickness: 1, width: 0 } })];
   };
   const draw = () => ({
     data: [headings(edges, zone, interval),

@@ -1,12 +1,12 @@
 // One site: what crosses now, today against past days, classes, balance, queue.
 
 import { get, live } from "./api.js";
-import { band, bars, Chart, classColour, colour, countAxis, hatchAxis, hatched, headings, mirrored, mostOf, safe, timeAxis } from "./charts.js";
+import { band, bars, Chart, classColour, colour, countAxis, hatchAxis, hatched, headings, mirrored, mostOf, saidOf, timeAxis } from "./charts.js";
 import { choice, el, fill, select, table } from "./dom.js";
 import { may, number } from "./numbers.js";
 import { showQueue } from "./queue.js";
 import { usually } from "./usual.js";
-import { count, dayOf, decimal, intervalOf, isoDay, percent, signed, span, timeOf, titled, whenOf, zoneOf } from "./words.js";
+import { count, dayOf, decimal, HATCHED, intervalOf, isoDay, percent, signed, span, timeOf, titled, whenOf, zoneOf } from "./words.js";
 
 const DAY = 86_400_000;
 const USUAL_MS = 15 * 60_000;
@@ -157,7 +157,7 @@ class Site {
     fill(this.todayHead, 
       el("div", {}, el("h2", {}, "Today"), el("p", { class: "soft" }, this.label === "all"
         ? `Vehicles by the hour. Shaded: p10 to p90 of the last ${this.usual.days} days, dotted: the median.`
-        : this.label === "classes" ? "Vehicles by the hour, each class." : `Vehicles by the hour, only ${this.label}.`, " Hatched from above: the part of an hour that nobody watched.")),
+        : this.label === "classes" ? "Vehicles by the hour, each class." : `Vehicles by the hour, only ${this.label}.`, ` ${HATCHED} The paler bar is not over yet.`)),
       select("Class", [["all", "all classes"], ["classes", "each class"], ...labels.map((label) => [label, label])], this.label, (value) => {
         this.label = value;
         this.fillToday();
@@ -165,7 +165,7 @@ class Site {
     const out = this.series(this.hours, "out"), back = this.series(this.hours, "back");
     const of = (one) => (one === null ? [] : this.label === "all" || this.label === "classes" ? one.all : one.counts[this.label] ?? []);
     const { edges_ms: edges } = this.hours;
-    const texts = (one) => of(one).map((n, i) => (n === null ? "" : `${count(n)} (watched ${percent(Math.min(1, one.share[i]))})`));
+    const texts = (one) => saidOf(of(one), edges, this.now, one.share);
     const bands = this.label === "all" ? this.usual.bands : [];
     const draw = () => {
       const tones = { out: colour("out"), back: colour("back") };
@@ -175,9 +175,10 @@ class Site {
         if (one === null) continue;
         if (this.label === "classes") {
           for (const label of labels.filter((label) => one.total_counts[label])) {
-            data.push(bars(label, edges, one.counts[label].map((n) => n || null), classColour(label), { sign, legendgroup: label, showlegend: sign > 0 || !out?.total_counts[label], hovertemplate: `%{customdata}<extra>${safe(`${label} ${name}`)}</extra>` }));
+            data.push(...bars(label, edges, one.counts[label], classColour(label), { sign, now: this.now, legendgroup: label, showlegend: sign > 0 || !out?.total_counts[label] }));
           }
-        } else data.push(bars(name, edges, of(one), tones[role], { sign, texts: texts(one) }));
+          data.push(bars(name, edges, one.all, "rgba(0,0,0,0)", { sign, texts: saidOf(one.all, edges, this.now, one.share, (_, i) => this.mixOf(one, labels, i)) })[1]);
+        } else data.push(...bars(name, edges, of(one), tones[role], { sign, now: this.now, texts: texts(one) }));
       }
       const worst = edges.slice(0, -1).map((_, i) => Math.min(...[out, back].filter(Boolean).map((one) => one.share[i])));
       data.push(hatched(edges, worst, this.now));
@@ -196,6 +197,11 @@ class Site {
           { class: "right", content: words(usual("out")) }, { class: "right", content: words(usual("back")) }];
       }));
     this.today.show(draw, rows, `Today by the hour: ${out?.total ?? "blind"} out, ${back?.total ?? "blind"} back so far.`);
+  }
+
+  // The classes of an interval in words.
+  mixOf(one, labels, i) {
+    return labels.filter((label) => one.counts[label]?.[i]).map((label) => `${count(one.counts[label][i])} ${label}`).join(", ") || "0";
   }
 
   fillClasses() {
@@ -245,7 +251,7 @@ class Site {
     const shares = each.map((_, i) => Math.min(out.share[i], back.share[i]));
     this.balance.show(() => ({
       data: [headings(edges, this.zone, "day"),
-        bars("out minus back", edges, each, each.map((n) => colour(n !== null && n < 0 ? "back" : "out")), { texts: each.map((n) => (n === null ? "" : signed(n))), showlegend: false }),
+        ...bars("out minus back", edges, each, each.map((n) => colour(n !== null && n < 0 ? "back" : "out")), { now: this.now, texts: saidOf(each, edges, this.now, shares, signed), showlegend: false }),
         hatched(edges, shares, this.now)],
       layout: { barmode: "relative", xaxis: timeAxis(edges, this.zone, this.balance.width), yaxis: countAxis({ rangemode: "normal" }), yaxis2: hatchAxis },
     }), () => table("Out minus back by day", ["Day", { text: "Out", class: "right" }, { text: "Back", class: "right" }, { text: "Difference", class: "right" }],

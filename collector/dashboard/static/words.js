@@ -1,5 +1,13 @@
 // Numbers and times in words: always in the zone of the site, and the zone is named.
 
+// The one meaning of hatching, on every page.
+export const NOBODY = "nobody watched";
+export const HATCHED = `Hatched: ${NOBODY}, in proportion to the time.`;
+
+// Text as it may be shown: characters that turn the direction of what stands beside them, or that nobody sees, are spelt out.
+const UNSEEN = /[\u0000-\u001f\u007f-\u009f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff]/g;
+export const printable = (text) => String(text).replace(UNSEEN, (c) => (c === "\n" ? c : `⟨U+${c.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")}⟩`));
+
 const counts = new Intl.NumberFormat("en-GB");
 const decimals = new Intl.NumberFormat("en-GB", { maximumFractionDigits: 1 });
 export const count = (n) => counts.format(n);

@@ -1,0 +1,116 @@
+"""Time that nobody watched, as it is drawn: a gap in every chart, hatched everywhere, and told as such."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.dashboard.world import World, inside, world
+from tests.pages.browser import chromium
+
+SITE = "mountain-pass"  # its power was cut for 20 hours, 5.1 days ago
+HATCHED = "Hatched: nobody watched, in proportion to the time."
+FILLED_OVER = """
+async (path) => {
+  const answer = await (await fetch(`/api/v1/sites/${path}`)).json();
+  const rows = answer.series.map((one) => one.all);
+  const edges = answer.edges_ms, all = edges.slice(0, -1).map((_, i) => i);
+  const chart = document.querySelector("figure.chart .canvas");
+  const axis = chart._fullLayout.xaxis, height = chart._fullLayout.yaxis._length;
+  const paths = [...chart.querySelectorAll(".js-fill, .barlayer .point path")].filter((one) => {
+    if (one.closest(".xy2")) return false; // the hatching
+    const look = getComputedStyle(one);
+    return look.fill !== "none" && Number(look.fillOpacity) > 0;
+  });
+  const isFilled = (i) => {
+    const x = axis.l2p((edges[i] + edges[i + 1]) / 2);
+    for (let y = 0.5; y < height; y += 1) {
+      if (paths.some((one) => one.isPointInFill(new DOMPoint(x, y)))) return true;
+    }
+    return false;
+  };
+  const unwatched = all.filter((i) => rows.every((row) => row[i] === null) && edges[i] < answer.now_ms);
+  const watched = all.filter((i) => rows.some((row) => row[i] > 1));
+  return {
+    intervals: all.length, unwatched: unwatched.length, faults: unwatched.filter(isFilled),
+    watched: watched.length, seen: watched.filter(isFilled).length,
+  };
+}
+"""
+"""Where a filled shape of a chart covers the middle of an interval for which the API says null, from its top down."""
+
+
+@pytest.fixture(scope="module")
+def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    with world(Path(tmp_path_factory.mktemp("unwatched")), days=6) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as made:
+        yield made
+
+
+def history(tab: Page, here: World, interval: str, site: str = SITE) -> tuple[int, int]:
+    end_ms = here.traffics[0].end_ms
+    from_ms = end_ms - 6 * 86_400_000
+    tab.goto(f"{here.address}/#/history/{site}?from={from_ms}&to={end_ms}&interval={interval}")
+    expect(tab.locator("main[data-page=history] .head .soft")).to_contain_text("to")
+    for chart in tab.locator("figure.chart:visible .canvas").all():
+        expect(chart).to_have_attribute("data-drawn", "true")
+    return from_ms, end_ms
+
+
+@pytest.mark.parametrize("interval", ["15min", "hour"])
+def test_no_filled_area_lies_over_time_that_nobody_watched(browser: Browser, here: World, interval: str) -> None:
+    with inside(browser, here) as tab:
+        from_ms, to_ms = history(tab, here, interval)
+        path = f"{SITE}/counts?by=site&from={from_ms}&to={to_ms}&interval={interval}&limit=5000"
+        found: dict[str, Any] = tab.evaluate(FILLED_OVER, path)
+    assert found["unwatched"] >= 19 * (4 if interval == "15min" else 1)
+    assert (found["intervals"] > 150) is (interval == "15min"), "with and without the outline of a long span"
+    assert found["faults"] == []
+    assert found["seen"] > 0.9 * found["watched"], "what was counted is drawn"
+
+
+def test_a_chart_says_of_an_interval_its_own_share(browser: Browser, here: World) -> None:
+    with inside(browser, here) as tab:
+        history(tab, here, "15min")
+        said = tab.evaluate(
+            "[...document.querySelector('figure.chart .canvas').data].filter((one) => one.customdata)"
+            ".map((one) => [one.name, one.x.length, one.customdata])"
+        )
+        assert [(name, n) for name, n, _ in said] == [("north", 576), ("south", 576)]
+        for _, _, texts in said:
+            assert "nobody watched" in texts
+            assert all(
+                re.fullmatch(r"nobody watched|to come|[\d,]+, watched \d+ %(, not over yet)?", one) for one in texts
+            )
+
+
+def test_hatching_means_one_thing_on_every_page(browser: Browser, here: World) -> None:
+    with inside(browser, here) as tab:
+        expect(tab.locator(".head .soft")).to_contain_text(HATCHED)
+        cells = tab.locator(".strip .cell").evaluate_all(
+            "all => all.map((one) => [one.className, one.title, one.textContent,"
+            " getComputedStyle(one).backgroundImage])"
+        )
+        for name, title, text, image in cells:
+            whole_hatched = image.startswith("repeating-linear-gradient")
+            assert whole_hatched is (text == "blind"), (name, title)
+            assert ("nobody watched" in title) is (text == "blind"), (name, title)
+            if " part" in name:
+                assert image.startswith("linear-gradient"), "the part that was watched is filled, the rest is hatched"
+        tab.goto(f"{here.address}/#/site/{SITE}")
+        expect(tab.locator("main[data-page=site]")).to_contain_text(HATCHED)
+        history(tab, here, "hour")
+        expect(tab.locator("main")).to_contain_text(HATCHED)
+        assert tab.locator(".legendtext", has_text="nobody watched").count() == 1
+        tab.goto(f"{here.address}/#/devices")
+        legend = tab.locator(".legend")
+        expect(legend).to_contain_text("nobody watched: blind")
+        expect(legend).to_contain_text("nobody watched: no report")
