@@ -14,7 +14,7 @@ REASONS = {
     0x80: "unspecified error",
     0x81: "malformed packet",
     0x82: "protocol error",
-    0x84: "it does not speak MQTT 5",
+    0x84: "it does not speak MQTT 5 (3.1.1 only?), which is needed",
     0x85: "client identifier not valid",
     0x86: "bad user name or password",
     0x87: "not authorized",
@@ -36,6 +36,9 @@ REASONS = {
 _CONNECT, _CONNACK, _PUBLISH, _PUBACK, _SUBSCRIBE, _SUBACK, _UNSUBSCRIBE = 1, 2, 3, 4, 8, 9, 10
 _DISCONNECT = 14
 _FAILURE = 0x80
+_NOT_MQTT_5 = 0x84
+_CONNACK_3_BYTES = 2
+"""Of MQTT 3.1.1, whose return codes are others; one of MQTT 5 is longer by its properties."""
 _SERVER_KEEP_ALIVE = 0x13
 _REASON_STRING = 0x1F
 _SIZES = dict.fromkeys((0x01, 0x17, 0x19, 0x24, 0x25, 0x28, 0x29, 0x2A), 1)
@@ -196,6 +199,8 @@ def _arrival(data: bytes, head: int, body: int, end: int) -> Arrival:
 
 def _other(kind: int, body: bytes) -> Packet | None:
     if kind == _CONNACK:
+        if len(body) == _CONNACK_3_BYTES:
+            return Accepted(resumed=False, reason=REASONS[_NOT_MQTT_5], keep_alive_s=None)
         properties = _properties(body, 2)
         keep_alive = properties.get(_SERVER_KEEP_ALIVE)
         keep_alive_s = None if keep_alive is None else int.from_bytes(keep_alive, "big")

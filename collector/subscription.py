@@ -252,7 +252,10 @@ class Subscription:
     def _end(self, how: str, *, taken_over: bool = False) -> None:
         if self._network is not None:
             if self._accepted is None:
-                how = "closed the connection without accepting it; are the user name and the password right?"
+                how = (
+                    "closed the connection without an answer: does it speak MQTT 5 (3.1.1 is not enough),"
+                    " and are the user name and the password right?"
+                )
             self._found.append(Ended(f"{self._mqtt} {how}", taken_over))
             self._hang_up()
 

@@ -20,12 +20,14 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersi
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
+from edge.delivery.failure import CLOSED, Cause, Failure, failure_of, refusal_of
 from edge.errors import InputError, WorkError
 
 POLITE_WAIT_S = 1.0  # for the last bytes of a connection that is ended politely
 HEARD_MAX = 100  # commands that wait to be taken in; more are dropped, and asked again by whoever asked
 HEARD_BYTES_MAX = 65_536
 TAKEN_OVER = 0x8E
+TOO_LARGE = 0x95
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +102,15 @@ class Ended:
 
     reason: str
     taken_over: bool = False
+    cause: Cause = "lost"
+
+
+class UnreachableError(WorkError):
+    """No connection could be opened; `failure` says why."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.sentence)
+        self.failure = failure
 
 
 Event = Accepted | Acknowledged | Refused | Heard | Deaf | Ended
@@ -126,7 +137,7 @@ class Link(Protocol):
 
 
 class Connection:
-    """Open at once; WorkError where nobody answers, InputError where the credentials cannot be read."""
+    """Open at once; UnreachableError where nobody answers, InputError where the credentials cannot be read."""
 
     def __init__(self, broker: Broker, client_id: str, *, will: Message, timeout_s: float = 10.0) -> None:
         self.broker = broker
@@ -154,12 +165,9 @@ class Connection:
         self._client = client
         try:
             client.connect(broker.host, broker.port, broker.keepalive_s, clean_start=True)
-        except ssl.SSLError as error:
-            self._let_go()
-            raise WorkError(f"{broker} failed the TLS handshake: {error.reason or error}") from error
         except OSError as error:
             self._let_go()
-            raise WorkError(f"{broker} cannot be reached: {error.strerror or error}") from error
+            raise UnreachableError(failure_of(str(broker), error)) from error
         client.loop_start()
 
     def publish(self, message: Message) -> int:
@@ -202,7 +210,8 @@ class Connection:
         self, _: Client, _data: Any, _flags: ConnectFlags, code: ReasonCode, properties: Properties | None
     ) -> None:
         if code.is_failure:
-            self._events.put(Ended(f"{self.broker} refused the connection: {code}"))
+            failure = refusal_of(str(self.broker), code.value, str(code))
+            self._events.put(Ended(failure.sentence, cause=failure.cause))
             return
         self._accepted = True
         self._events.put(Accepted(getattr(properties, "ReceiveMaximum", None)))
@@ -211,15 +220,18 @@ class Connection:
         self, _: Client, _data: Any, flags: DisconnectFlags, code: ReasonCode, _more: Properties | None
     ) -> None:
         taken_over = flags.is_disconnect_packet_from_server and code.value == TAKEN_OVER
+        cause: Cause = "lost"
         if not self._accepted:
-            how = "closed the connection without accepting it; are the user name and the password right?"
+            cause, how = "rejected", CLOSED
         elif taken_over:
+            cause = "taken-over"
             how = f"let another client take our name {self._name} over: is there a second device of this site and name?"
         elif flags.is_disconnect_packet_from_server:
+            cause = "too-large" if code.value == TOO_LARGE else "lost"
             how = f"ended the connection: {code}"
         else:
             how = f"lost the connection: {code}"
-        self._events.put(Ended(f"{self.broker} {how}", taken_over))
+        self._events.put(Ended(f"{self.broker} {how}", taken_over, cause))
 
     def _on_message(self, _: Client, _data: Any, message: MQTTMessage) -> None:
         if len(message.payload) > HEARD_BYTES_MAX or self._events.qsize() > HEARD_MAX:

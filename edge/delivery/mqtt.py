@@ -26,8 +26,10 @@ from edge.delivery.connection import (
     Link,
     Message,
     Refused,
+    UnreachableError,
 )
 from edge.delivery.courier import Courier
+from edge.delivery.failure import Cause, Failure
 from edge.delivery.letter import Letter
 from edge.delivery.outbox import Outbox
 from edge.delivery.presence import Presence
@@ -51,7 +53,8 @@ class Publisher:
     contradicted where it comes late. It obeys `command/resend`, and the verbs in `obey`. With a prefix in
     `home_assistant` it announces itself there.
     `failure` says why the last connection ended or the last letter was refused; empty while all is well.
-    `acknowledged` counts letters since the start.
+    `hindrance` is the same with its cause. `acknowledged` counts letters since the start, `reports_acknowledged` the
+    reports among them.
     """
 
     def __init__(
@@ -73,6 +76,9 @@ class Publisher:
     ) -> None:
         self.failure = ""
         self.acknowledged = 0
+        self.reports_acknowledged = 0
+        self._cause: Cause = "lost"
+        self._refusals: dict[str, str] = {}  # by channel, until the broker takes a message there
         self._broker = broker
         self._outbox = outbox
         self._site = site
@@ -112,7 +118,7 @@ class Publisher:
         while not self._accepted or not self._presence.quiet:
             wait_s = (deadline_ms - self._clock.monotonic_ms()) / 1000
             if wait_s <= 0:
-                self._lost(f"{self._broker} gave no answer within {timeout_s:g} s")
+                self._lost(f"{self._broker} gave no answer within {timeout_s:g} s", cause="silent")
             else:
                 self.step(wait_s=wait_s)
             if self.failure:
@@ -155,13 +161,15 @@ class Publisher:
             try:
                 self._connection = self._open(wait_s)
             except WorkError as error:
-                self._lost(str(error))
+                self._lost(
+                    str(error), cause=error.failure.cause if isinstance(error, UnreachableError) else "unreachable"
+                )
                 return 0
         if self._courier.stalled(now_ms):
-            self._lost(f"{self._broker} stopped acknowledging")
+            self._lost(f"{self._broker} stopped acknowledging", cause="silent")
             return 0
         if not self._accepted and now_ms - self._opened_ms >= ACCEPT_WAIT_MS:
-            self._lost(f"{self._broker} took our connection and gave no answer")
+            self._lost(f"{self._broker} took our connection and gave no answer", cause="silent")
             return 0
         if self._accepted:
             self._say_all(self._connection, now_ms)
@@ -189,6 +197,15 @@ class Publisher:
     def connected(self) -> bool:
         """Whether a broker has let us in."""
         return self._accepted
+
+    @property
+    def hindrance(self) -> Failure | None:
+        """What keeps letters from being delivered, or some of them; None while all is well."""
+        if "outbox" in self._troubles:
+            return Failure("disk", self._troubles["outbox"])
+        if self._accepted:
+            return Failure("refused", "; ".join(self._refusals.values())) if self._refusals else None
+        return Failure(self._cause, self.failure) if self.failure else None
 
     @property
     def waiting(self) -> bool:
@@ -286,9 +303,12 @@ class Publisher:
             case Acknowledged(token):
                 letter = self._courier.acknowledged(token, now_ms)
                 if letter is not None:
+                    self.reports_acknowledged += letter.address.endswith("/report")
+                    self._taken(letter.address)
                     return letter.number
                 self._answering.discard(token)
                 if (topic := self._presence.settled(token)) is not None:
+                    self._taken(topic)
                     self._announced(topic)
             case Refused(token, reason):
                 self._refused(token, reason, now_ms)
@@ -296,14 +316,15 @@ class Publisher:
                 self._hear(topic, payload, now_ms)
             case Deaf(reason):
                 self.trouble("commands", reason)
-            case Ended(reason, taken_over) if self._connection is not None:
-                self._lost(reason, taken_over=taken_over)
+            case Ended(reason, taken_over, cause) if self._connection is not None:
+                self._lost(reason, taken_over=taken_over, cause=cause)
         return None
 
     def _begin(self, receive_max: int | None, now_ms: int) -> None:
         assert self._connection is not None, "only a connection accepts"
         self._accepted = self._was_accepted = True
         self.failure = ""
+        self._refusals.clear()
         self.trouble("commands", "")
         self._courier.connected(now_ms, receive_max=receive_max)
         self._revision, self._total_at_ms = None, 0
@@ -336,6 +357,13 @@ class Publisher:
             what = "a response"
             self._answering.discard(token)
         self.failure = f"{self._broker} refused {what} of {self._site}/{self._device}: {reason}"
+        address = topic or (letter.address if letter is not None else "response")
+        self._refusals[_channel_of(address)] = self.failure
+
+    def _taken(self, address: str) -> None:
+        """The broker takes messages of this channel, now at least."""
+        if self._refusals.pop(_channel_of(address), None) is not None and not self._refusals:
+            self.failure = ""
 
     def _hear(self, topic: str, payload: bytes, now_ms: int) -> None:
         self._presence.heard(topic, payload, now_ms)
@@ -348,8 +376,8 @@ class Publisher:
         if len(self._answers) < ANSWERS_MAX:
             self._answers.append(Message(self._topic("response"), encode(response)))
 
-    def _lost(self, reason: str, *, taken_over: bool = False) -> None:
-        self.failure = reason
+    def _lost(self, reason: str, *, cause: Cause, taken_over: bool = False) -> None:
+        self.failure, self._cause = reason, cause
         self._end(politely=False, taken_over=taken_over)
 
     def _end(self, *, politely: bool, taken_over: bool = False) -> None:
@@ -367,3 +395,8 @@ class Publisher:
 
     def _topic(self, channel: str) -> str:
         return topic_of(self._site, self._device, channel, root=self._root)
+
+
+def _channel_of(address: str) -> str:
+    """The last part of a topic, or of a letter's address."""
+    return address.rsplit("/", 1)[-1]

@@ -178,6 +178,6 @@ def test_a_wrong_password_is_one_sentence_and_exit_code_1(tmp_path: Path, capsys
         arguments = configuration(tmp_path, f"port: {port}, username: collector, password_file: password")
         assert main(arguments) == 1
     assert capsys.readouterr().err == (
-        f"crossing-collector: broker 127.0.0.1:{port} closed the connection without accepting it;"
-        " are the user name and the password right?\n"
+        f"crossing-collector: broker 127.0.0.1:{port} closed the connection without an answer: does it speak MQTT 5"
+        " (3.1.1 is not enough), and are the user name and the password right?\n"
     )

@@ -159,7 +159,9 @@ def test_a_broker_that_says_nothing_is_one_sentence(outbox: Outbox) -> None:
 
 def test_a_broker_that_refuses_the_connection_is_quoted(outbox: Outbox) -> None:
     with refusing_broker(connect=NOT_AUTHORIZED) as port:
-        assert_refused(publisher(port, outbox), ".* refused the connection: Not authorized")
+        assert_refused(
+            publisher(port, outbox), r".* refused the connection: Not authorized; are user name and password right\?"
+        )
 
 
 def test_a_broker_that_refuses_a_report_is_quoted_and_the_report_stays(outbox: Outbox) -> None:
