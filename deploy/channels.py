@@ -8,6 +8,7 @@ import msgspec
 from collector.alerts.site_alert import QOS, ReportSpan, SiteAlert, encode_site_alert, site_alert_topic
 from edge.delivery.report import (
     Health,
+    JournalCommand,
     Level,
     PlainCommand,
     Report,
@@ -218,6 +219,14 @@ CHANNELS = (
         "Send these reports again.",
         Resend(id="gap-7", journal=_JOURNAL, ranges=[(20, 70)]),
         heard=True,
+    ),
+    Channel(
+        "command/journal",
+        JournalCommand,
+        "What the collector knows of a journal: a device that did not number all of it begins a new one.",
+        JournalCommand(id="journal-3", journal=_JOURNAL, high=70, known=[(51, _RUN), (51, "r-0c1d2e3f4a5b")]),
+        heard=True,
+        service=True,
     ),
     Channel(
         "command/strip",

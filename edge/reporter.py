@@ -153,9 +153,11 @@ class Reporter:
         return report
 
 
-def outbox_of(keep: Keep, path: Path, *, patient: bool = False) -> Outbox:
+def outbox_of(keep: Keep, path: Path, *, owner: str = "", patient: bool = False) -> Outbox:
     """The outbox in a file, within what may be kept; strips have the other half of the disk's share."""
-    return Outbox(path, keep_ms=keep.reports_days * 86_400_000, keep_bytes=keep.disk_mb * 500_000, patient=patient)
+    return Outbox(
+        path, owner=owner, keep_ms=keep.reports_days * 86_400_000, keep_bytes=keep.disk_mb * 500_000, patient=patient
+    )
 
 
 def broker_of(mqtt: Mqtt) -> Broker:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from edge.clock import Clock, SystemClock
 from edge.config import Config, load_config
+from edge.delivery.commands import compare
 from edge.delivery.mqtt import Publisher
 from edge.errors import InputError
 from edge.live import LiveParts, open_camera
@@ -36,7 +37,9 @@ def run_service(path: Path, *, clock: Clock | None = None, synced: Callable[[], 
     model = f"{manifest.name} {manifest.version} {manifest.sha256[:12]}"
     with ExitStack() as stack:
         keep = config.keep
-        outbox = stack.enter_context(outbox_of(keep, state / "outbox.sqlite", patient=True))
+        outbox = stack.enter_context(
+            outbox_of(keep, state / "outbox.sqlite", owner=f"{config.site}/{config.device}", patient=True)
+        )
         metrics = None
         if config.metrics_port is not None:
             metrics = Metrics(config.metrics_port)
@@ -55,12 +58,15 @@ def run_service(path: Path, *, clock: Clock | None = None, synced: Callable[[], 
                 root=config.mqtt.root,
                 info=info_of(service.config, service.run, model),
                 home_assistant=config.mqtt.home_assistant or "",
-                obey=obey(
-                    strips=state / "strips",
-                    snapshot=service.snapshot,
-                    reload=service.reload,
-                    pictures_leave=keep.pictures_leave,
-                ),
+                obey={
+                    "journal": lambda payload: compare(payload, outbox),
+                    **obey(
+                        strips=state / "strips",
+                        snapshot=service.snapshot,
+                        reload=service.reload,
+                        pictures_leave=keep.pictures_leave,
+                    ),
+                },
             )
 
         service = Service(

@@ -300,6 +300,7 @@ class Service:
         self._tell("strips", self._now.strips.failure)
         aside = self._outbox.set_aside
         self._tell("outbox-corrupt", f"a corrupt outbox was set aside: {aside}" if aside else "")
+        self._tell("journal", self._outbox.begun_anew)
         if now_ms >= self._live_at_ms:
             self._live_at_ms = now_ms + round(self.config.report.live_s * 1000)
             self._say_live(blind)

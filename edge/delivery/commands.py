@@ -2,8 +2,10 @@
 
 from collections.abc import Callable
 
+import msgspec
+
 from edge.delivery.outbox import Outbox
-from edge.delivery.report import RANGES_MAX, ReportError, Resend, Response, Transaction, decode_as
+from edge.delivery.report import RANGES_MAX, JournalCommand, ReportError, Resend, Response, Transaction, decode_as
 from edge.errors import CrossingError
 
 RESEND_MAX = 10_000
@@ -32,6 +34,30 @@ def resend(payload: bytes, outbox: Outbox) -> Response:
         journal=journal or outbox.journal,
         resent=found.number,
         gone=list(found.gone[:RANGES_MAX]),  # of the others the asker hears when it asks again
+        stranger=found.stranger or msgspec.UNSET,
+    )
+
+
+def compare(payload: bytes, outbox: Outbox) -> Response:
+    """Compare what a collector knows of our journal with ours, and begin a new one if a copy of us numbered in it."""
+    try:
+        command = decode_as(payload, JournalCommand)
+    except ReportError as error:
+        return Response(id=UNREADABLE, verb="journal", ok=False, reason=str(error)[:200])
+    try:
+        begun = outbox.compare(command.journal, high=command.high, known=command.known)
+    except CrossingError as error:
+        return Response(id=command.id, verb="journal", ok=False, reason=str(error)[:200])
+    if begun is None:
+        return Response(id=command.id, verb="journal", ok=True, journal=outbox.journal)
+    return Response(
+        id=command.id,
+        verb="journal",
+        ok=True,
+        reason=outbox.begun_anew[:200],
+        journal=begun.journal,
+        first=begun.first,
+        runs=list(begun.runs),
     )
 
 

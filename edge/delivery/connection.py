@@ -123,8 +123,8 @@ class Link(Protocol):
         """Hand a message to the network; the token comes back in its acknowledgement."""
         ...
 
-    def listen(self, topics: Sequence[str]) -> None:
-        """Ask for what is said on these topics (filters)."""
+    def listen(self, topics: Sequence[str], *, needed: bool = True) -> None:
+        """Ask for what is said on these topics (filters); `Deaf` if that is refused, unless it is not needed."""
         ...
 
     def events(self, wait_s: float) -> list[Event]:
@@ -144,6 +144,7 @@ class Connection:
         self._name = client_id
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._accepted = False
+        self._needed: int | None = None  # the packet identifier of the subscription that we cannot do without
         self.dropped = 0
         """Messages to us beyond the bounds."""
         client = Client(
@@ -174,9 +175,11 @@ class Connection:
         """Hand a message to the network; the token comes back in its acknowledgement."""
         return self._client.publish(message.topic, message.payload, message.qos, message.retain).mid
 
-    def listen(self, topics: Sequence[str]) -> None:
-        """Ask for what is said on these topics (filters)."""
-        self._client.subscribe([(topic, 1) for topic in topics])
+    def listen(self, topics: Sequence[str], *, needed: bool = True) -> None:
+        """Ask for what is said on these topics (filters); `Deaf` if that is refused, unless it is not needed."""
+        _, number = self._client.subscribe([(topic, 1) for topic in topics])
+        if needed:
+            self._needed = number
 
     def events(self, wait_s: float) -> list[Event]:
         """What happened since the last call; waits up to `wait_s` for the first event."""
@@ -240,10 +243,10 @@ class Connection:
         self._events.put(Heard(message.topic, bytes(message.payload)))
 
     def _on_subscribe(
-        self, _: Client, _data: Any, _number: int, codes: list[ReasonCode], _more: Properties | None
+        self, _: Client, _data: Any, number: int, codes: list[ReasonCode], _more: Properties | None
     ) -> None:
         refused = [code for code in codes if code.is_failure]
-        if refused:
+        if refused and self._needed in (number, None):
             self._events.put(Deaf(f"{self.broker} does not let us hear commands: {refused[0]}"))
 
     def _on_publish(self, _: Client, _data: Any, token: int, code: ReasonCode, _more: Properties | None) -> None:

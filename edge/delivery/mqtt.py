@@ -30,6 +30,7 @@ from edge.delivery.connection import (
 )
 from edge.delivery.courier import Courier
 from edge.delivery.failure import Cause, Failure
+from edge.delivery.former import FormerNames
 from edge.delivery.letter import Letter
 from edge.delivery.outbox import Outbox
 from edge.delivery.presence import Presence
@@ -40,6 +41,7 @@ from edge.errors import WorkError
 ACCEPT_WAIT_MS = 30_000  # a broker that took our connection and says nothing is left
 FAREWELL_WAIT_S = 2.0  # for the broker to take `offline` before the polite end
 TOTAL_EVERY_MS = 10_000  # it changes with every report; a broker that takes one message at a time has others to take
+TWIN_MS = 900_000  # so long it is told that another client took over our name
 ANSWERS_MAX = 20  # commands whose response waits; of more, the asker hears nothing and asks again
 
 Connect = Callable[..., Link]
@@ -87,13 +89,22 @@ class Publisher:
         self._root = root
         self._info = info
         self._courier = courier or Courier()
-        self._obey: dict[str, Obey] = {"resend": lambda payload: resend(payload, outbox), **(obey or {})}
+        self._obey: dict[str, Obey] = {
+            "resend": lambda payload: resend(payload, outbox),
+            **(obey or {}),
+        }
         self._clock = clock or SystemClock()
         self._chance = chance or random.Random()  # noqa: S311  # spreads the devices over time, guards nothing
         self._connect = connect
         self._since = rfc3339(self._clock.real_ms())
         self._presence = Presence()
         self._announcing = Announcing(outbox, site=site, device=device, root=root, prefix=home_assistant)
+        self._former = FormerNames(outbox, name=f"{site}/{device}", run=run, root=root, prefix=home_assistant)
+        self._farewells: deque[Message] = deque()
+        self._ends_told: dict[str, int] = {}  # by journal: up to which number it was said to be sent
+        self._generation = outbox.generation
+        self._journal = ""  # as info tells it
+        self._twin_at_ms: int | None = None
         self._troubles: dict[str, str] = {}
         self._answers: deque[Message] = deque()
         self._answering: set[int] = set()  # tokens
@@ -171,8 +182,13 @@ class Publisher:
         if not self._accepted and now_ms - self._opened_ms >= ACCEPT_WAIT_MS:
             self._lost(f"{self._broker} took our connection and gave no answer", cause="silent")
             return 0
+        if self._twin_at_ms is not None and now_ms - self._twin_at_ms >= TWIN_MS:
+            self._twin_at_ms = None
+            self.trouble("twin", "")
         if self._accepted:
             self._say_all(self._connection, now_ms)
+        if self._connection is None:  # another outbox lies there now
+            return 0
         acknowledged = [number for event in self._connection.events(wait_s) if (number := self._handle(event))]
         self._unnoted.update(acknowledged)
         self._note()
@@ -246,13 +262,21 @@ class Publisher:
     def _say_all(self, link: Link, now_ms: int) -> None:
         self._note()
         self._take_total(now_ms)
+        self._take_journal()
         state: Literal["online", "degraded"] = "degraded" if self._troubles else "online"
         self._presence.want(self._topic("status"), self._status(state, "; ".join(self._troubles.values())))
         self._say_presence(link, now_ms)
         while self._answers:
             self._answering.add(link.publish(self._answers.popleft()))
-        busy = self._presence.in_flight + len(self._answering)
-        for letter in self._courier.offer(self._pending(), now_ms, busy=busy):
+        while self._farewells:
+            message = self._farewells.popleft()
+            self._former.said(link.publish(message), message)
+        busy = self._presence.in_flight + len(self._answering) + self._former.in_flight
+        pending = self._pending()
+        if self._outbox.generation != self._generation:
+            self._begin_with_another_file()
+            return
+        for letter in self._courier.offer(pending, now_ms, busy=busy):
             token = link.publish(Message(topic_of(*letter.address.split("/", 2), root=self._root), letter.payload))
             self._courier.published(token, letter, now_ms)
 
@@ -272,7 +296,7 @@ class Publisher:
         """Tell the outbox what is sent; where its disk fails, remember it for later rather than send it again."""
         if self._unnoted:
             try:
-                self._outbox.sent(sorted(self._unnoted))
+                self._outbox.sent(sorted(self._unnoted), generation=self._generation)
             except WorkError as error:
                 self.trouble("outbox", str(error))
             else:
@@ -285,14 +309,35 @@ class Publisher:
         self._total_at_ms = now_ms + TOTAL_EVERY_MS
         revision = self._outbox.revision
         try:
-            total = self._outbox.total()
+            totals = self._outbox.totals()
         except WorkError as error:
             self.trouble("outbox", str(error))
             return
         self._revision = revision
         self.trouble("outbox", "")
-        if total is not None:
-            self._presence.want(self._topic("total"), encode_self(total))
+        for total in totals:
+            if not total.ended:
+                self._presence.want(self._topic("total"), encode_self(total))
+                continue
+            told = self._ends_told.get(total.journal) == total.sent_through
+            if not told and len(self._answers) < ANSWERS_MAX:
+                self._ends_told[total.journal] = total.sent_through
+                owner = self._outbox.owner_of(total.journal) or f"{self._site}/{self._device}"
+                site, _, device = owner.partition("/")
+                self._answers.append(Message(topic_of(site, device, "total", root=self._root), encode_self(total)))
+
+    def _take_journal(self) -> None:
+        """Say in `info` in which journal we number, whenever that changes."""
+        if self._info is not None and self._journal != self._outbox.journal:
+            self._journal = self._outbox.journal
+            info = msgspec.structs.replace(self._info, journal=self._journal, commands=sorted(self._obey))
+            self._presence.want(self._topic("info"), encode_self(info))
+
+    def _begin_with_another_file(self) -> None:
+        """The letters in flight are of a file that is gone: an acknowledgement of theirs means nothing in this one."""
+        self._generation = self._outbox.generation
+        self._unnoted.clear()
+        self._lost("the outbox was deleted or replaced", cause="disk")
 
     def _handle(self, event: Event) -> int | None:
         """Take one event in; the `number` of the letter that it acknowledges, if it does."""
@@ -307,7 +352,7 @@ class Publisher:
                     self._taken(letter.address)
                     return letter.number
                 self._answering.discard(token)
-                if (topic := self._presence.settled(token)) is not None:
+                if not self._cleared(token) and (topic := self._presence.settled(token)) is not None:
                     self._taken(topic)
                     self._announced(topic)
             case Refused(token, reason):
@@ -328,17 +373,32 @@ class Publisher:
         self.trouble("commands", "")
         self._courier.connected(now_ms, receive_max=receive_max)
         self._revision, self._total_at_ms = None, 0
-        if self._info is not None:
-            journal, commands = self._outbox.journal, sorted(self._obey)
-            info = msgspec.structs.replace(self._info, journal=journal, commands=commands)
-            self._presence.want(self._topic("info"), encode_self(info))
+        self._ends_told.clear()
+        self._take_journal()
+        former: list[tuple[str, str]] = []
         try:
+            former = self._former.names()
+            self._farewells = deque(self._former.farewells(self._since))
             self._announcing.begin(self._info, self._presence)
         except WorkError as error:
             self.trouble("outbox", str(error))
         self._presence.connected()
-        self._say_all(self._connection, now_ms)  # before listening: the retained `offline` is replaced by then
-        self._connection.listen([self._topic("command/+"), self._topic("status")])
+        connection = self._connection
+        self._say_all(connection, now_ms)  # before listening: the retained `offline` is replaced by then
+        if self._connection is connection:
+            connection.listen([self._topic("command/+"), self._topic("status")])
+            for site, device in former:  # what is missing of it is asked for under that name
+                connection.listen([topic_of(site, device, "command/+", root=self._root)], needed=False)
+
+    def _cleared(self, token: int, *, refused: str = "") -> bool:
+        """Whether it was said under a former name."""
+        try:
+            known = self._former.settled(token, refused=refused)
+        except WorkError as error:
+            self.trouble("outbox", str(error))
+            return True
+        self.trouble("former name", self._former.failure)
+        return known
 
     def _announced(self, topic: str) -> None:
         try:
@@ -347,6 +407,8 @@ class Publisher:
             self.trouble("outbox", str(error))
 
     def _refused(self, token: int, reason: str, now_ms: int) -> None:
+        if self._cleared(token, refused=reason):
+            return
         topic = self._presence.settled(token)
         letter = self._courier.refused(token, now_ms)
         if topic is not None:
@@ -374,10 +436,14 @@ class Publisher:
         obey = self._obey.get(verb)
         response = obey(payload) if obey else unknown(verb, list(self._obey))
         if len(self._answers) < ANSWERS_MAX:
-            self._answers.append(Message(self._topic("response"), encode(response)))
+            topic = topic_of(address.site, address.device, "response", root=self._root)
+            self._answers.append(Message(topic, encode(response)))
 
     def _lost(self, reason: str, *, cause: Cause, taken_over: bool = False) -> None:
         self.failure, self._cause = reason, cause
+        if taken_over:
+            self._twin_at_ms = self._clock.monotonic_ms()
+            self.trouble("twin", reason)
         self._end(politely=False, taken_over=taken_over)
 
     def _end(self, *, politely: bool, taken_over: bool = False) -> None:
@@ -385,6 +451,7 @@ class Publisher:
         self._presence.lost()
         self._answers.clear()
         self._answering.clear()
+        self._farewells.clear()
         self._courier.lost(self._clock.monotonic_ms(), jitter=self._chance.random(), taken_over=taken_over)
         if self._connection is not None:
             connection, self._connection = self._connection, None

@@ -16,6 +16,8 @@ from edge.delivery.outbox_file import OutboxFile
 from edge.delivery.outbox_room import count_lost
 from edge.delivery.report import REPLAY, decode
 
+FORMER = "former-names"
+"""The note of names (`site/device`) that this device had, under which brokers may still keep something."""
 RUNS_TOLD = 100
 """Runs whose reports go over into a journal that begins because there are copies of the card."""
 
@@ -58,6 +60,14 @@ class OutboxJournals(OutboxFile):
     def journal(self) -> str:
         """What the numbers are counted in; valid once a call has succeeded."""
         return self._journal
+
+    def owners(self) -> list[str]:
+        """Each `site/device` of whose reports some are held."""
+        with self._reading() as database:
+            (oldest,) = database.execute(
+                "SELECT ifnull((SELECT min(seq) FROM letter), seq_next) FROM ledger"
+            ).fetchone()
+            return [one.owner for one in self._segments if one.owner and (one.last is None or one.last >= oldest)]
 
     def owner_of(self, journal: str) -> str:
         """The `site/device` that counted in this journal; empty where that is not known."""
@@ -170,6 +180,10 @@ class OutboxJournals(OutboxFile):
         if renamed or replayed or replaced:
             (seq_next,) = database.execute("SELECT seq_next FROM ledger").fetchone()
             self._begin(database, seq_next, self._name_journal(), shift=self._segments[-1].shift)
+            if renamed:
+                row = database.execute("SELECT text FROM note WHERE name = ?", (FORMER,)).fetchone()
+                names = [name for name in (row[0] if row else "").split() if name not in (owner, self._owner)]
+                database.execute("INSERT OR REPLACE INTO note VALUES (?, ?)", (FORMER, " ".join([*names, owner])))
         elif self._owner:
             database.execute("UPDATE segment SET owner = ? WHERE owner = ''", (self._owner,))
             self._read_segments(database)

@@ -22,6 +22,7 @@ NAME = r"[a-z0-9-]{1,64}"
 NAME_RULE = "1 to 64 characters of a-z, 0-9 and -"
 CHANNELS = ("status", "info", "report", "total", "live", "crossing", "alert", "health", "response")
 RESEND = "command/resend"
+JOURNAL = "command/journal"
 REPLAY = "replay-"
 """What the name of a replay's run, which is also that of its journal, begins with."""
 RANGES_MAX = 100
@@ -39,6 +40,8 @@ SequenceNumber = Annotated[int, msgspec.Meta(ge=1, le=2**53 - 1)]
 Amount = Annotated[int, msgspec.Meta(ge=0, le=2**53 - 1)]
 Ranges = Annotated[list[tuple[SequenceNumber, SequenceNumber]], msgspec.Meta(max_length=RANGES_MAX)]
 """Spans of `seq`, first and last included."""
+Numbered = Annotated[list[tuple[SequenceNumber, Name]], msgspec.Meta(max_length=RANGES_MAX)]
+"""Numbers of reports, each with the run that counted it."""
 Transaction = Annotated[str, msgspec.Meta(pattern=r"^[!-~]{1,64}" + _END)]
 """What the asker calls a command, to know the response by."""
 Lines = dict[Name, dict[Word, dict[Word, Count]]]
@@ -115,10 +118,10 @@ class ZoneReport(msgspec.Struct, frozen=True, kw_only=True):
 class Report(msgspec.Struct, frozen=True, kw_only=True):
     """One closed bucket of one run. Its key is `(site, device, run, seq)`: the same key is the same report.
 
-    `seq` is contiguous from 1 per device and survives restarts; `journal` names the file that keeps the number, and
-    is another only where a device had to begin a new one. `start` is RFC 3339 in UTC. `lines` is null exactly
-    when the state is `blind`: zero is counted, blind is not. `zones` is left out by a device that has none, and null
-    where nobody watched.
+    `seq` is contiguous within a `journal` and survives restarts. A device begins a new journal only where it could not
+    go on in the one before: its disk lost it, it has another name now, or copies of its card number alike. `start` is
+    RFC 3339 in UTC. `lines` is null exactly when the state is `blind`: zero is counted, blind is not. `zones` is left
+    out by a device that has none, and null where nobody watched.
     """
 
     schema: int = SCHEMA
@@ -166,6 +169,20 @@ class Resend(msgspec.Struct, frozen=True, kw_only=True):
     journal: Name | msgspec.UnsetType = msgspec.UNSET
 
 
+class JournalCommand(msgspec.Struct, frozen=True, kw_only=True):
+    """`command/journal`: what the collector knows of a journal of the device, for the device to compare with its own.
+
+    `high` is the highest number that was given in it, and `known` are some numbers with the run that has each: several
+    runs under one number were counted by copies of one card. A device that did not give all of these begins a new
+    journal.
+    """
+
+    id: Transaction
+    journal: Name
+    high: Amount
+    known: Numbered = []
+
+
 class PlainCommand(msgspec.Struct, frozen=True, kw_only=True):
     """`command/snapshot`, `command/reload`: nothing but to do it."""
 
@@ -184,7 +201,11 @@ class Response(msgspec.Struct, frozen=True, kw_only=True):
     """What became of a command, by its `id`. `ok` is false where it was not done, and `reason` says why.
 
     To a `resend`: `resent` reports of `journal` are on their way, and those in `gone` the device holds no more (it had
-    to drop them at its bound, or they are older than it keeps): nobody need ask for them again.
+    to drop them at its bound, or they are older than it keeps): nobody need ask for them again. A `stranger` never
+    numbered anything in that journal: another device of this name may hold them.
+
+    To `journal`: `journal` is the one in which the device numbers now. If it has just begun, its numbers go on from
+    `first`, and `runs` are the runs in it, each with its first number.
     """
 
     id: Transaction
@@ -194,11 +215,14 @@ class Response(msgspec.Struct, frozen=True, kw_only=True):
     journal: Name | msgspec.UnsetType = msgspec.UNSET
     resent: Amount = 0
     gone: Ranges = []
+    stranger: bool | msgspec.UnsetType = msgspec.UNSET
+    first: SequenceNumber | msgspec.UnsetType = msgspec.UNSET
+    runs: Numbered | msgspec.UnsetType = msgspec.UNSET
     jpeg: str | msgspec.UnsetType = msgspec.UNSET
     """A picture that was asked for, in base64."""
 
 
-_Said = TypeVar("_Said", Resend, Response, PlainCommand, StripCommand)
+_Said = TypeVar("_Said", Resend, JournalCommand, Response, PlainCommand, StripCommand)
 
 
 class Address(NamedTuple):
@@ -209,7 +233,7 @@ class Address(NamedTuple):
     channel: str
 
 
-def encode(said: Report | Resend | Response | PlainCommand | StripCommand) -> bytes:
+def encode(said: Report | Resend | JournalCommand | Response | PlainCommand | StripCommand) -> bytes:
     """JSON with sorted keys: equal reports are equal bytes."""
     return msgspec.json.encode(said, order="sorted")
 

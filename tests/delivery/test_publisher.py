@@ -3,8 +3,8 @@
 import json
 import queue
 import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +16,12 @@ from refusing_broker import NOT_AUTHORIZED, refusing_broker
 from reports import NOON_MS, a_report
 
 from collector.demo_broker import demo_broker
-from edge.delivery.connection import Broker
+from edge.delivery.connection import Accepted, Acknowledged, Broker, Ended, Event, Message
+from edge.delivery.courier import Courier
 from edge.delivery.mqtt import Publisher
 from edge.delivery.outbox import Outbox
-from edge.delivery.report import decode
+from edge.delivery.outbox_journals import FORMER
+from edge.delivery.report import Report, decode
 from edge.delivery.status import Info, LineInfo
 from edge.errors import InputError, WorkError
 
@@ -35,9 +37,17 @@ def outbox(tmp_path: Path) -> Iterator[Outbox]:
         yield outbox
 
 
-def publisher(port: int, outbox: Outbox, *, info: Info | None = None, **access: Any) -> Publisher:
+def publisher(
+    port: int,
+    outbox: Outbox,
+    *,
+    info: Info | None = None,
+    device: str = "mast-1",
+    courier: Courier | None = None,
+    **access: Any,
+) -> Publisher:
     broker = Broker("127.0.0.1", port, **{"tls": False, **access})
-    return Publisher(broker, outbox, site="bridge", device="mast-1", run="run-1", info=info)
+    return Publisher(broker, outbox, site="bridge", device=device, run="run-1", info=info, courier=courier)
 
 
 @contextmanager
@@ -376,3 +386,85 @@ def test_a_broker_that_takes_the_connection_and_says_nothing_is_left(tmp_path: P
             ours.step(wait_s=0.0)
         assert links[0].closed
         assert ours.failure == "broker b:8883 took our connection and gave no answer"
+
+
+def test_a_renamed_device_clears_its_old_name_and_its_letters_still_go_out_under_it(tmp_path: Path) -> None:
+    path = tmp_path / "o.sqlite"
+    with demo_broker() as port:
+        with Outbox(path, owner="bridge/mast-1") as outbox:
+            outbox.append(a_report, now_ms=NOON_MS)
+            with publisher(port, outbox) as ours:
+                ours.deliver(timeout_s=10)
+            outbox.append(a_report, now_ms=NOON_MS)
+            before = outbox.journal
+
+        def renamed(seq: int) -> Report:
+            return msgspec.structs.replace(a_report(seq), device="mast-9", journal=outbox.journal)
+
+        with Outbox(path, owner="bridge/mast-9") as outbox:
+            outbox.append(renamed, now_ms=NOON_MS)
+            with listener(port) as heard, publisher(port, outbox, device="mast-9") as ours:
+                ours.deliver(timeout_s=10)
+                ended = step_until(ours, heard, "total", said='"sent_through":2')
+                assert (ended["journal"], ended["ended"], ended["last"]) == (before, True, 2)
+                ask = {"id": "ask-1", "ranges": [[1, 1]], "journal": before}
+                with speaker(port) as collector:
+                    collector.publish("crossing/v1/bridge/mast-1/command/resend", json.dumps(ask), 1)
+                    assert step_until(ours, heard, "response", said="ask-1")["resent"] == 1
+            assert outbox.noted(FORMER) == ""
+        with listener(port) as heard:  # what is retained
+            said = {}
+            with suppress(queue.Empty):
+                while True:
+                    topic, payload = heard.get(timeout=1.0)
+                    said[topic] = payload
+    assert not [topic for topic in said if "/mast-1/" in topic]
+    assert "crossing/v1/bridge/mast-9/total" in said
+
+
+class TakenOver:
+    """A connection that the broker gives to another client of the same name: Mosquitto before 2.0.15 just closes it."""
+
+    def __init__(self, *_: object, **__: object) -> None:
+        self._events: list[Event] = [Accepted(None)]
+        self._tokens = 0
+        self.said: list[Message] = []
+
+    def publish(self, message: Message) -> int:
+        self.said.append(message)
+        self._tokens += 1
+        self._events.append(Acknowledged(self._tokens))
+        return self._tokens
+
+    def listen(self, topics: Sequence[str], *, needed: bool = True) -> None:
+        assert topics or needed
+
+    def events(self, _: float) -> list[Event]:
+        found, self._events = self._events, []
+        return found
+
+    def close(self, *, politely: bool) -> None:
+        assert not politely, "it is over"
+
+    def take_over(self) -> None:
+        self._events.append(Ended("another client took our name over", taken_over=True))
+
+
+def test_a_device_whose_name_another_client_takes_says_so_in_its_status(outbox: Outbox) -> None:
+    links = [TakenOver(), TakenOver()]
+    coming = iter(links)
+    ours = Publisher(
+        Broker("simulated"),
+        outbox,
+        site="bridge",
+        device="mast-1",
+        run="run-1",
+        courier=Courier(retry_wait_ms_max=1),
+        connect=lambda *_, **__: next(coming),
+    )
+    ours.connect()
+    links[0].take_over()
+    while not links[1].said:
+        ours.step(wait_s=0.01)
+    [status] = [json.loads(one.payload) for one in links[1].said if one.topic.endswith("/status")]
+    assert (status["state"], status["reason"]) == ("degraded", "another client took our name over")

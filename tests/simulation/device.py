@@ -58,7 +58,7 @@ class SimulatedLink(Client):
         self._send("publish", said, self._tokens)
         return self._tokens
 
-    def listen(self, topics: Sequence[str]) -> None:
+    def listen(self, topics: Sequence[str], *, needed: bool = True) -> None:
         self._send("subscribe", list(topics))
 
     def events(self, wait_s: float) -> list[Event]:
