@@ -4,13 +4,14 @@ import argparse
 from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, get_args
 
 from collector import token_command
 from collector.alerts.book import LIMIT_MAX
 from collector.calendar import INTERVALS
 from collector.export import FORMATS
 from collector.moments import Moment
+from collector.views.compare import Earlier
 from collector.views.schemes import OWN, SCHEMES
 
 _PROGRAM = "crossing-collector"
@@ -76,17 +77,23 @@ def _add_counts(command: _Command) -> None:
         "vehicles per line, direction and class",
         "totals --config collector.yaml --from 2026-11-01 --to 2026-12-01",
         "totals --config collector.yaml --site friendship-bridge --interval day --estimate",
+        "totals --config collector.yaml --from 2026-11-24 --against week",
         more="Beside each number stands how much of the time was watched.",
     )
     _add_common(sums)
     _add_span(sums)
     _add_classes(sums)
     sums.add_argument("--daylight", action="store_true", help="by day and by night apart")
+    sums.add_argument(
+        "--against",
+        choices=get_args(Earlier),
+        help="like for like against the same hours of a day, a week, 4 weeks, a year before, or of the span before",
+    )
     net = command(
         "balance",
         "how many went out and have not come back, per class",
         "balance --config collector.yaml --from 2026-11-25T06:00",
-        more="With 95% the true balance lies in the span named, as far as time not watched is concerned.",
+        more="The 95% are about time that nobody watched, and nothing else: errors of counting are not in them.",
     )
     _add_common(net)
     _add_span(net)

@@ -27,6 +27,7 @@ from collector.devices import devices, gaps
 from collector.errors import CollectorError, InputError
 from collector.faults import Faults
 from collector.packing import Packer
+from collector.screen import printable
 from collector.serving import serving
 from collector.show import zones_as_json, zones_as_table
 from collector.show_alerts import alerts_as_json, alerts_as_table
@@ -45,7 +46,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         _COMMANDS[arguments.command](arguments)
     except CollectorError as error:
-        print(f"crossing-collector: {error}", file=sys.stderr)
+        print(f"crossing-collector: {printable(str(error), lines=True)}", file=sys.stderr)
         return error.exit_code
     except BrokenPipeError:  # the reader of our output, such as head, has seen enough
         sys.stderr.close()

@@ -13,6 +13,7 @@ from collector.clock import SystemClock
 from collector.errors import InputError
 from collector.screen import aligned
 from collector.show import BLIND
+from collector.show_views import NOT_OVER
 from collector.sites import NOWHERE
 from collector.store import Reading, Store
 from collector.views.axis import axis
@@ -38,7 +39,7 @@ def show_compare(store: Store, sites: Sites, given: argparse.Namespace) -> None:
                 " sites.<site>.same_lines"
             )
         for site in asked:
-            if (span := span_of(reading, site, sites, given)) is not None:
+            if (span := span_of(reading, site, sites, given, now_ms=SystemClock().real_ms())) is not None:
                 whole = axis(given.interval, time_zone_of(reading, site, sites), *span)
                 found += [(one, whole) for one in agreements(reading, site, sites, whole) if _of_device(one, given)]
     if given.json:
@@ -121,7 +122,8 @@ def _usual_as_table(answers: Sequence[tuple[Flows, Sequence[Band]]]) -> str:
                 if low is not None and middle is not None and high is not None:
                     usual = [f"{middle:.0f}", f"{low:.0f} to {high:.0f}"]
                 watched = "-" if to_come else f"{100 * share:.1f}%"
-                names = [band.site, band.device, band.line, band.direction, name_of(day, i)]
+                name = f"{name_of(day, i)} {NOT_OVER}" if i == day.unfinished_i else name_of(day, i)
+                names = [band.site, band.device, band.line, band.direction, name]
                 rows.append([*names, counted, watched, *usual, str(band.days[i])])
     return aligned(rows, names=5, shared=4)
 
@@ -138,6 +140,7 @@ def _usual(flows: Flows, found: Sequence[Band]) -> list[dict[str, Any]]:
                 "end": rfc3339(day.edges_ms[i + 1]),
                 "all": None if flow is None else flow.all(i),
                 "watched_share": 0.0 if flow is None else round(flow.share(i, day), 4),
+                "unfinished": i == day.unfinished_i,
                 "weeks": band.days[i],
                 **{name: None if (of_hour := getattr(band, name)[i]) is None else round(of_hour, 1) for name in _PARTS},
             }

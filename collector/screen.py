@@ -2,10 +2,12 @@
 
 A table that is too wide for its terminal says what its rows have in common above them, and goes on below with the
 columns that found no room, each part with its names again. Into a pipe or a file it is written as wide as it is, unless
-COLUMNS says how wide that may be. NO_COLOR means none.
+COLUMNS says how wide that may be. NO_COLOR means none. Characters of names that would turn the direction of a line,
+move the cursor or be invisible are spelt out.
 """
 
 import os
+import re
 import shutil
 import sys
 from collections.abc import Sequence
@@ -20,6 +22,9 @@ _COLOURS = {
 }  # fmt: skip
 """By what a cell says, or begins with."""
 
+_UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]")
+"""Controls, of the terminal and of the direction of writing, and characters without any width."""
+
 Rows = Sequence[Sequence[str]]
 
 
@@ -30,11 +35,17 @@ def width() -> int | None:
     return None
 
 
+def printable(text: str, *, lines: bool = False) -> str:
+    """The text with each control or invisible character as `<U+202E>`; its line ends stay where it may have `lines`."""
+    return _UNSEEN.sub(lambda found: found[0] if lines and found[0] == "\n" else f"<U+{ord(found[0]):04X}>", text)
+
+
 def aligned(rows: Rows, *, names: int = 4, shared: int = 0) -> str:
-    """The first row is the heads. So many columns of names, and then of numbers.
+    """The first row is the heads. So many columns of names, and then of numbers. Every cell is made `printable`.
 
     The first `shared` of them are what rows have in common: where room is scarce they stand above their rows.
     """
+    rows = [[printable(cell) for cell in row] for row in rows]
     room = width()
     if room is None or sum(_widths(rows)) + _GAP * (len(rows[0]) - 1) <= room:
         return "\n".join(_lines(rows, names))

@@ -9,7 +9,7 @@ import msgspec
 from collector.alerts.alert import Alert, Delivery
 from collector.alerts.words import span
 from collector.calendar import local
-from collector.screen import aligned, width
+from collector.screen import aligned, printable, width
 from edge.delivery.report import rfc3339
 
 REASON_WIDTH = 100
@@ -53,7 +53,7 @@ def alerts_as_table(found: Sequence[Alert], *, now_ms: int) -> str:
             note = f": {' '.join(one.acknowledged.note.split())}" if one.acknowledged.note else ""
             texts.append(f"Noted by {one.acknowledged.by}, {rfc3339(one.acknowledged.at_ms // 1_000 * 1_000)}{note}")
         for text in texts:
-            lines += textwrap.wrap(text, wide, initial_indent="    ", subsequent_indent="      ")
+            lines += textwrap.wrap(printable(text), wide, initial_indent="    ", subsequent_indent="      ")
     return "\n".join(lines)
 
 

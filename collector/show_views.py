@@ -1,15 +1,23 @@
 """Flows per interval and balances as a person or a program wants them."""
 
+import textwrap
 from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 
-from collector.screen import aligned
+from collector.screen import aligned, width
 from collector.show import BLIND
 from collector.views.records import name_of
-from collector.views.results import Axis, Balance, ClassBalance, DaySplit, Flow, Flows
+from collector.views.results import Axis, Balance, ClassBalance, DaySplit, Flow, Flows, LikeForLike
 from edge.delivery.report import rfc3339
+
+NOT_OVER = "(not over)"
+UNSEEN_ONLY = "95%, unwatched time only"
+COVERS = (
+    "where the balance lies with the vehicles of time that nobody watched; errors of counting, in time that was"
+    " watched, are not in it"
+)
 
 
 def flows_as_table(answers: Sequence[Flows], *, part: str = "") -> str:
@@ -23,10 +31,10 @@ def flows_as_table(answers: Sequence[Flows], *, part: str = "") -> str:
     for flow, axis in flows:
         names = [flow.site, flow.device or "-", flow.line or "-", flow.direction or "-"]
         for i in range(len(axis)):
-            row = [*names, name_of(axis, i) if axis.interval else rfc3339(axis.edges_ms[i])]
-            row += [_number(flow, label, i) for label in labels]
+            row = [*names, _name(axis, i)]
+            row += [_number(flow, label, axis, i) for label in labels]
             seen = flow.all(i)
-            row.append(BLIND if seen is None else str(seen))
+            row.append(_unknown(axis, i) if seen is None else str(seen))
             if estimated:
                 row.append(_about(flow, i))
             if loaded:
@@ -56,15 +64,38 @@ def split_as_json(splits: Sequence[DaySplit]) -> list[dict[str, Any]]:
     ]
 
 
+def likes_as_table(found: Sequence[LikeForLike]) -> str:
+    """A line of text per flow: both sides in the hours that both watched, the change, and both watched shares."""
+    rows = [["site", "device", "line", "direction", "now", "then", "change", "watched", "then", "not compared because"]]
+    for one in found:
+        names = [one.site, one.device or "-", one.line or "-", one.direction or "-"]
+        numbers = [BLIND if number is None else f"{number:.0f}" for number in (one.all.now, one.all.then)]
+        change = "-" if one.all.change is None else f"{100 * one.all.change:+.1f}%"
+        shares = [f"{100 * share:.1f}%" for share in (one.share_now, one.share_then)]
+        rows.append([*names, *numbers, change, *shares, one.reason or "-"])
+    return aligned(rows, shared=4)
+
+
+def likes_as_json(found: Sequence[LikeForLike]) -> list[dict[str, Any]]:
+    """One object per flow; `change` of 0.1 is 10% more, null where `reason` says why or there were none then."""
+    said: list[dict[str, Any]] = msgspec.to_builtins(found)
+    for one in said:
+        for of in (one["all"], *one["classes"].values()):
+            of.update({key: None if number is None else round(number, 4) for key, number in of.items()})
+        one["share_now"], one["share_then"] = round(one["share_now"], 4), round(one["share_then"], 4)
+    return said
+
+
 def balances_as_table(balances: Sequence[Balance]) -> str:
     """A line of text per class; the last of each line of the road is all classes."""
-    rows = [["site", "device", "line", "class", "out", "back", "balance", "true, 95%", "unseen out", "back", "watched"]]
+    rows = [["site", "device", "line", "class", "out", "back", "balance", UNSEEN_ONLY, "unseen out", "back", "watched"]]
     for one in balances:
         share = one.watched_ms / (one.to_ms - one.from_ms)
         names = [one.site, one.device or "-", one.line]
         for label, of_class in [*one.classes.items(), ("all", one.all)]:
             rows.append([*names, label, *_balance(of_class), f"{100 * share:.1f}%"])
-    return aligned(rows, shared=3)
+    note = textwrap.wrap(f"{UNSEEN_ONLY}: {COVERS}.", width() or 10_000)
+    return "\n".join([aligned(rows, shared=3), *note])
 
 
 def balances_as_json(balances: Sequence[Balance]) -> list[dict[str, Any]]:
@@ -73,6 +104,7 @@ def balances_as_json(balances: Sequence[Balance]) -> list[dict[str, Any]]:
     for one in balances:
         said = msgspec.to_builtins(one)
         said["from"], said["to"] = rfc3339(said.pop("from_ms")), rfc3339(said.pop("to_ms"))
+        said["covers"] = COVERS
         said["watched_share"] = round(one.watched_ms / (one.to_ms - one.from_ms), 4)
         for of_class in (*said["classes"].values(), said["all"]):
             for key in ("unseen_out", "unseen_back", "low", "high"):
@@ -89,11 +121,20 @@ def _balance(one: ClassBalance) -> list[str]:
     return [str(one.out), str(one.back), f"{one.balance:+d}" if one.balance else "0", span, *unseen]
 
 
-def _number(flow: Flow, label: str, i: int) -> str:
+def _name(axis: Axis, i: int) -> str:
+    name = name_of(axis, i) if axis.interval else rfc3339(axis.edges_ms[i])
+    return f"{name} {NOT_OVER}" if i == axis.unfinished_i else name
+
+
+def _unknown(axis: Axis, i: int) -> str:
+    return "to come" if axis.is_to_come(i) else BLIND
+
+
+def _number(flow: Flow, label: str, axis: Axis, i: int) -> str:
     if label not in flow.counts:
-        return "-" if flow.counts else BLIND
+        return "-" if flow.counts else _unknown(axis, i)
     number = flow.counts[label][i]
-    return BLIND if number is None else str(number)
+    return _unknown(axis, i) if number is None else str(number)
 
 
 def _about(flow: Flow, i: int) -> str:
@@ -121,7 +162,8 @@ def _interval(flow: Flow, axis: Axis, i: int) -> dict[str, Any]:
         "end": rfc3339(axis.edges_ms[i + 1]),
         "counts": None if seen is None else {label: of[i] for label, of in flow.counts.items()},
         "all": seen,
-        "state": flow.state(i, axis),
+        "state": "to come" if seen is None and axis.is_to_come(i) else flow.state(i, axis),
+        "unfinished": i == axis.unfinished_i,
         "watched_ms": flow.watched_ms[i],
         "span_ms": axis.span_ms(i),
         "watched_share": round(flow.share(i, axis), 4),

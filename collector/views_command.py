@@ -22,6 +22,8 @@ from collector.show_views import (
     balances_as_table,
     flows_as_json,
     flows_as_table,
+    likes_as_json,
+    likes_as_table,
     split_as_json,
     split_as_table,
 )
@@ -30,12 +32,13 @@ from collector.store import Reading, Store
 from collector.totals import Selection, Total, totals
 from collector.views.axis import axis
 from collector.views.balance import balance
+from collector.views.compare import earlier, like_for_like, moments
 from collector.views.counts import with_tonnes
 from collector.views.extent import open_span
 from collector.views.merged import merged
 from collector.views.places import Sites, sites_of, time_zone_of, widest
 from collector.views.records import Record, records
-from collector.views.results import Axis, Flows, Scope
+from collector.views.results import Axis, Flows, LikeForLike, Scope
 
 
 def check(given: argparse.Namespace) -> None:
@@ -46,6 +49,9 @@ def check(given: argparse.Namespace) -> None:
 
 def show_totals(store: Store, sites: Sites, given: argparse.Namespace) -> None:
     """One sum over the span, or one per interval where any is asked for."""
+    if given.against is not None:
+        _show_against(store, sites, given)
+        return
     if _asks_for_views(given):
         _show_flows(store, sites, given)
         return
@@ -72,9 +78,10 @@ def show_totals(store: Store, sites: Sites, given: argparse.Namespace) -> None:
 def show_balance(store: Store, sites: Sites, given: argparse.Namespace) -> None:
     """Out minus back since a start."""
     found = []
+    now_ms = SystemClock().real_ms()
     with store.reading() as reading:
         for site in sites_of(reading, _scope(given)):
-            span = span_of(reading, site, sites, given)
+            span = span_of(reading, site, sites, given, now_ms=now_ms)
             if span is not None:
                 found += [
                     one
@@ -103,6 +110,34 @@ def export_records(store: Store, sites: Sites, given: argparse.Namespace) -> Non
 def _asks_for_views(given: argparse.Namespace) -> bool:
     own = given.scheme == "own"
     return bool(given.interval or given.estimate or given.load or given.places or given.daylight or not own)
+
+
+def _show_against(store: Store, sites: Sites, given: argparse.Namespace) -> None:
+    if given.interval or given.estimate or given.load or given.daylight:
+        raise InputError("--against compares one sum over the span: it goes with --scheme and --places only")
+    found: list[LikeForLike] = []
+    now_ms = SystemClock().real_ms()
+    with store.reading() as reading:
+        for site in sites_of(reading, _scope(given)):
+            zone, span = time_zone_of(reading, site, sites), span_of(reading, site, sites, given, now_ms=now_ms)
+            days = 0 if span is None else earlier(zone, *span, given.against)
+            hours = None if span is None else moments(zone, *span, now_ms=now_ms, days=days)
+            if hours is not None:
+                scope = Scope(site=site, device=given.device, line=given.line)
+                told = sites if given.places else {}
+                now, then = (merged(reading, scope, axis_, told, scheme=given.scheme).flows for axis_ in hours)
+                by_names = {(flow.device, flow.line, flow.direction): flow for flow in then}
+                found += [
+                    like_for_like(flow, hours[0], other, hours[1])
+                    for flow in now
+                    if (other := by_names.get((flow.device, flow.line, flow.direction))) is not None
+                ]
+    if given.json:
+        print(json.dumps({"against": given.against, "comparisons": likes_as_json(found)}, sort_keys=True))
+    elif found:
+        print(likes_as_table(found))
+    else:
+        print("no reports in this selection", file=sys.stderr)
 
 
 def _show_flows(store: Store, sites: Sites, given: argparse.Namespace) -> None:
@@ -178,7 +213,7 @@ def _axes(
     _check_interval(reading, _scope(given), interval)
     now_ms = SystemClock().real_ms()
     for site in sites_of(reading, _scope(given)):
-        span = span_of(reading, site, sites, given)
+        span = span_of(reading, site, sites, given, now_ms=now_ms)
         if span is not None:
             zone = time_zone_of(reading, site, sites)
             yield site, axis(interval, zone, *span, now_ms=now_ms if span[0] < now_ms else None)
@@ -196,11 +231,13 @@ def _check_interval(reading: Reading, scope: Scope, interval: Interval | None) -
         )
 
 
-def span_of(reading: Reading, site: str, sites: Sites, given: argparse.Namespace) -> tuple[int, int] | None:
+def span_of(
+    reading: Reading, site: str, sites: Sites, given: argparse.Namespace, *, now_ms: int
+) -> tuple[int, int] | None:
     """As asked for, open ends as `open_span` says; None where there are no reports for it."""
     from_ms, to_ms = _moments(given, time_zone_of(reading, site, sites))
     scope = Scope(site=site, device=given.device)
-    span = open_span(reading, scope, from_ms, to_ms, now_ms=SystemClock().real_ms())
+    span = open_span(reading, scope, from_ms, to_ms, now_ms=now_ms)
     return span if span is not None and span[0] < span[1] else None
 
 

@@ -5,16 +5,16 @@ from typing import Any
 
 import msgspec
 
-from collector.api.models import Counts, Role, Series, State
+from collector.api.models import Changed, Comparison, Counts, Role, Series, State
 from collector.calendar import day_of, start_of_day, zone_of
 from collector.errors import InputError
 from collector.sites import NOWHERE, Site
 from collector.store import Reading
 from collector.views.axis import axis, index_of
-from collector.views.compare import percentile
+from collector.views.compare import like_for_like, percentile
 from collector.views.counts import counts, places, site_total, with_estimates, with_tonnes
 from collector.views.places import Directions, directions_of, of_place, sites_of, time_zone_of
-from collector.views.results import Axis, Flow, Flows, Scope
+from collector.views.results import Axis, Change, Flow, Flows, Scope
 
 OUT: Role = "out"
 BACK: Role = "back"
@@ -75,7 +75,7 @@ def series(flow: Flow, axis_: Axis, role: Role | None, site: Site, *, estimate: 
         role=role,
         watched_ms=list(flow.watched_ms),
         share=[round(flow.share(i, axis_), 4) for i in range(n)],
-        state=[_state(flow, i, axis_, everything[i], spans[i]) for i in range(n)],
+        state=[_state(flow, i, axis_, everything[i]) for i in range(n)],
         all=everything,
         counts={label: list(of) for label, of in flow.counts.items()},
         estimates=_rounded(flow.estimates) if flow.estimates is not None else None,
@@ -103,9 +103,46 @@ def answer(
         scheme=scheme,
         now_ms=axis_.now_ms,
         edges_ms=list(axis_.edges_ms),
+        unfinished=axis_.unfinished_i,
         next_from_ms=axis_.edges_ms[-1] if axis_.edges_ms[-1] < to_ms else None,
         series=[series(flow, axis_, role, sites.get(flow.site, NOWHERE), estimate=estimate) for flow, role in flows],
     )
+
+
+def compared(
+    now: Sequence[tuple[Flow, Role | None]], then: Sequence[tuple[Flow, Role | None]], now_axis: Axis, then_axis: Axis
+) -> list[Comparison]:
+    """Each flow against the one of the same names; of another site, or of a site as a whole, that of the same role."""
+
+    def change(of: Change) -> Changed:
+        numbers = [None if x is None else round(x, 2) for x in (of.now, of.then)]
+        return Changed(now=numbers[0], then=numbers[1], change=None if of.change is None else round(of.change, 4))
+
+    by_names = {(flow.site, flow.device, flow.line, flow.direction): flow for flow, _ in then}
+    by_roles = {role: flow for flow, role in then if role is not None}
+    found = []
+    for flow, role in now:
+        other = by_names.get((flow.site, flow.device, flow.line, flow.direction))
+        if other is None and not any(flow.site == one.site for one, _ in then):
+            other = by_roles.get(role) if role is not None else None
+        if other is None:
+            continue
+        like = like_for_like(flow, now_axis, other, then_axis)
+        found.append(
+            Comparison(
+                site=like.site,
+                device=like.device,
+                line=like.line,
+                direction=like.direction,
+                role=role,
+                share_now=round(like.share_now, 4),
+                share_then=round(like.share_then, 4),
+                reason=like.reason,
+                all=change(like.all),
+                classes={label: change(of) for label, of in like.classes.items()},
+            )
+        )
+    return found
 
 
 def usual(
@@ -147,9 +184,9 @@ def share_of(part_ms: int, of_ms: int) -> float:
     return round(part_ms / of_ms, 4) if of_ms else 0.0
 
 
-def _state(flow: Flow, i: int, axis_: Axis, number: int | None, span_ms: int) -> State:
+def _state(flow: Flow, i: int, axis_: Axis, number: int | None) -> State:
     if number is None:
-        return "blind" if span_ms else "to come"
+        return "to come" if axis_.is_to_come(i) else "blind"
     return flow.state(i, axis_)
 
 

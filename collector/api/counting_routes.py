@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Depends, Query
 
 from collector.api.access import Needs
-from collector.api.answers import answer, by_role, percentiles, roles_of, usual, zone_in
+from collector.api.answers import answer, by_role, compared, percentiles, roles_of, usual, zone_in
 from collector.api.context import Context
 from collector.api.models import (
     Counts,
@@ -15,13 +15,14 @@ from collector.api.models import (
     UsualBand,
 )
 from collector.api.parameters import Limit, Merged, Scheme
-from collector.api.spans import Earlier, Every, From, Name, NameQuery, To, earlier, page, span, today
+from collector.api.spans import Every, From, Name, NameQuery, To, before, page, span, today
 from collector.sites import NOWHERE
 from collector.store import Reading
 from collector.views.axis import axis
+from collector.views.compare import Earlier, earlier, moments
 from collector.views.daylight import day_split
 from collector.views.merged import merged
-from collector.views.results import Flow, Flows, Scope
+from collector.views.results import Axis, Flow, Flows, Scope
 from collector.views.schemes import OWN
 
 PAST_DAYS_MAX = 366
@@ -45,6 +46,7 @@ def routes(context: Context) -> APIRouter:
         scheme: Scheme = OWN,
         estimate: bool = False,
         compare: Annotated[Earlier | None, Query(description="Answer for an earlier span as well.")] = None,
+        against: Annotated[NameQuery, Query(description="Answer for another site as well, over all its lines.")] = None,
         whole: Annotated[bool, Query(description="One interval over all of the span.")] = False,
         limit: Limit = 5_000,
     ) -> Counts:
@@ -56,25 +58,32 @@ def routes(context: Context) -> APIRouter:
             scope = Scope(site=site, device=device, line=None if by == "place" else line)
             from_ms, to_ms = span(reading, scope, zone, from_, to, now_ms=now_ms)
 
-            def one(from_ms: int, to_ms: int) -> Counts:
-                axis_ = page(None if whole else interval, zone, from_ms, to_ms, limit=limit, now_ms=now_ms)
-                flows = merged(reading, scope, axis_, {} if by == "device" else sites, scheme=scheme)
-                found: list[tuple[Flow, Role | None]]
-                roles = roles_of(reading, site, sites, flows.flows)
-                if by == "site":
-                    found = list(by_role(flows, site, roles))
-                else:
-                    found = [
-                        (flow, roles.get((flow.device, flow.line, flow.direction)))
-                        for flow in flows.flows
-                        if line in (None, flow.line)
-                    ]
-                return answer(found, axis_, to_ms, scheme=scheme, sites=sites, estimate=estimate)
+            def chosen(of: str, axis_: Axis) -> list[tuple[Flow, Role | None]]:
+                within = scope if of == site else Scope(site=of)
+                flows = merged(reading, within, axis_, {} if by == "device" else sites, scheme=scheme)
+                roles = roles_of(reading, of, sites, flows.flows)
+                if by == "site" or of != site:
+                    return list(by_role(flows, of, roles))
+                return [
+                    (flow, roles.get((flow.device, flow.line, flow.direction)))
+                    for flow in flows.flows
+                    if line in (None, flow.line)
+                ]
 
-            now = one(from_ms, to_ms)
-            if compare is not None:
-                axis_ = page(None, zone, from_ms, to_ms, limit=1, now_ms=now_ms)
-                now.earlier = one(*earlier(axis_, compare, to_ms))
+            def one(of: str, from_ms: int, to_ms: int) -> Counts:
+                axis_ = page(None if whole else interval, zone, from_ms, to_ms, limit=limit, now_ms=now_ms)
+                return answer(chosen(of, axis_), axis_, to_ms, scheme=scheme, sites=sites, estimate=estimate)
+
+            now = one(site, from_ms, to_ms)
+            if compare is None and against is None:
+                return now
+            if against is not None:
+                zone_in(reading, against, sites)
+            days = 0 if compare is None else earlier(zone, from_ms, to_ms, compare)
+            other = site if against is None else against
+            now.earlier = one(other, *(before(zone, from_ms, to_ms, days) if days else (from_ms, to_ms)))
+            if (hours := moments(zone, from_ms, to_ms, now_ms=now_ms, days=days)) is not None:
+                now.comparison = compared(chosen(site, hours[0]), chosen(other, hours[1]), *hours)
             return now
 
         return await context.desk.ask(question)
@@ -99,6 +108,7 @@ def routes(context: Context) -> APIRouter:
                 time_zone=zone,
                 interval=interval,
                 edges_ms=list(day.edges_ms),
+                unfinished=day.unfinished_i,
                 days=days,
                 bands=[
                     UsualBand(

@@ -106,18 +106,50 @@ class Series(Model):
     """The watched part of the whole span, as far as it has come."""
 
 
+class Changed(Model):
+    """Vehicles in the time that both sides watched; null where there is none. `change`: 0.1 is 10 % more."""
+
+    now: float | None
+    then: float | None
+    change: float | None
+
+
+class Comparison(Model):
+    """One direction like for like: the same local hours on both sides, each scaled down to what both watched.
+
+    `share_now` and `share_then` are the watched parts of the two spans, as far as this one has come. Where either is
+    below 0.8 no `change` is told, and `reason` says so in words.
+    """
+
+    site: str
+    device: str
+    line: str
+    direction: str
+    role: Role | None
+    share_now: float
+    share_then: float
+    reason: str | None
+    all: Changed
+    classes: dict[str, Changed]
+
+
 class Counts(Model):
-    """Interval i is `[edges_ms[i], edges_ms[i + 1])`; `next_from_ms` says where the answer was cut off."""
+    """Interval i is `[edges_ms[i], edges_ms[i + 1])`; `next_from_ms` says where the answer was cut off.
+
+    `unfinished` is the interval that has begun and is not over; null: there is none.
+    """
 
     time_zone: str
     interval: str | None
     scheme: str
     now_ms: int
     edges_ms: list[int]
+    unfinished: int | None
     next_from_ms: int | None
     series: list[Series]
     earlier: "Counts | None" = None
-    """The span to compare with, if one was asked for."""
+    """The span to compare with, if one was asked for, as it was: `comparison` sets them against each other."""
+    comparison: list[Comparison] | None = None
 
 
 class UsualBand(Model):
@@ -136,12 +168,16 @@ class Usual(Model):
     time_zone: str
     interval: str
     edges_ms: list[int]
+    unfinished: int | None
     days: int
     bands: list[UsualBand]
 
 
 class OneBalance(Model):
-    """See the README of the views: the true balance lies from `low` to `high`, as far as unseen time is concerned."""
+    """`low` to `high` covers unwatched time only: the balance lies there with 95 %, if watched time was counted right.
+
+    Errors of counting are not in it. Null: too little was watched to say.
+    """
 
     out: int | None
     back: int | None
@@ -203,6 +239,7 @@ class Queues(Model):
     interval: str
     now_ms: int
     edges_ms: list[int]
+    unfinished: int | None
     next_from_ms: int | None
     queues: list[ZoneSeries]
 
@@ -227,6 +264,7 @@ class Coverages(Model):
     interval: str
     now_ms: int
     edges_ms: list[int]
+    unfinished: int | None
     next_from_ms: int | None
     covers: list[CoverSeries]
 

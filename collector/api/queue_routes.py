@@ -45,6 +45,7 @@ def routes(context: Context) -> APIRouter:
                 interval=interval,
                 now_ms=now_ms,
                 edges_ms=list(axis_.edges_ms),
+                unfinished=axis_.unfinished_i,
                 next_from_ms=axis_.edges_ms[-1] if axis_.edges_ms[-1] < to_ms else None,
                 queues=[
                     ZoneSeries(

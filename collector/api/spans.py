@@ -1,8 +1,7 @@
 """Which time a question is about: `from`, `to` and `interval` of a query, in the zone of the site."""
 
-from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Literal
+from typing import Annotated
 
 from fastapi import Path, Query
 
@@ -28,9 +27,6 @@ To = Annotated[
     ),
 ]
 Every = Annotated[Interval, Query(description="How long an interval is, in the site's calendar.")]
-Earlier = Literal["day", "week", "4weeks", "year", "before"]
-EARLIER_DAYS: Mapping[str, int] = {"day": 1, "week": 7, "4weeks": 28, "year": 364}
-"""364 days are 52 weeks: the same weekdays."""
 
 
 def when(text: str, time_zone: str, name: str) -> int:
@@ -86,11 +82,9 @@ def page(interval: Interval | None, time_zone: str, from_ms: int, to_ms: int, *,
     return Axis(interval=interval, time_zone=time_zone, edges_ms=tuple(edges), now_ms=now_ms, until_ms=until_ms)
 
 
-def earlier(axis_: Axis, kind: Earlier, to_ms: int) -> tuple[int, int]:
-    """The span of `axis_` so long before, at the same local times: `before` is as many days before as it has."""
-    from_ms, zone = axis_.edges_ms[0], zone_of(axis_.time_zone)
-    as_many = max(1, day_of(to_ms - 1, zone) - day_of(from_ms, zone) + 1)
-    days = as_many if kind == "before" else EARLIER_DAYS[kind]
+def before(time_zone: str, from_ms: int, to_ms: int, days: int) -> tuple[int, int]:
+    """The span so many days before, at the same local times."""
+    zone = zone_of(time_zone)
 
     def moved(time_ms: int) -> int:
         day = day_of(time_ms, zone)

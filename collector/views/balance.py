@@ -5,8 +5,9 @@ at the rate that was seen at the same hour of the day (over spans that are looke
 the week), or over the whole span where that hour was never watched. With n vehicles seen in W, the unseen are
 mu = n M / W, with variance phi (mu + (n + 1) (M / W)^2): that of a Poisson number, and that of the rate itself,
 estimated from n (and one more, because none in W is no proof that none ever comes); phi >= 1 is how much more the
-counts scatter about the usual for their hour than a Poisson number would. The true balance lies within
-balance + mu_out - mu_back +- 1.96 standard deviations, the two directions taken as independent.
+counts scatter about the usual for their hour than a Poisson number would. With 95% the balance lies within
+balance + mu_out - mu_back +- 1.96 standard deviations, the two directions taken as
+independent, if what was watched was counted right: errors of counting are not in it.
 """
 
 import math

@@ -3,9 +3,12 @@
 None among counts means that nobody watched; 0 means that somebody did, and none came.
 """
 
+from bisect import bisect_left
 from typing import Literal
 
 import msgspec
+
+from collector.calendar import INTERVALS, end_of
 
 INTERVALS_MAX = 100_000
 """Of one axis."""
@@ -48,9 +51,21 @@ class Axis(msgspec.Struct, frozen=True, kw_only=True):
         end_ms = self.edges_ms[i + 1] if self.now_ms is None else min(self.edges_ms[i + 1], self.now_ms)
         return max(0, end_ms - self.edges_ms[i])
 
-    def unfinished(self, i: int) -> bool:
-        """Whether interval i has begun and is not over."""
-        return self.now_ms is not None and self.edges_ms[i] < self.now_ms < self.edges_ms[i + 1]
+    def is_to_come(self, i: int) -> bool:
+        """Whether all of interval i lies after now."""
+        return self.now_ms is not None and self.edges_ms[i] >= self.now_ms
+
+    @property
+    def unfinished_i(self) -> int | None:
+        """The interval that has begun and is not over, though the span may end now; None: there is none."""
+        now_ms, edges = self.now_ms, self.edges_ms
+        if now_ms is None or not edges[0] < now_ms <= edges[-1]:
+            return None
+        i = bisect_left(edges, now_ms) - 1
+        whole = edges[i + 1]
+        if self.interval in INTERVALS:
+            whole = max(whole, end_of(self.interval, self.time_zone, edges[i]))
+        return i if now_ms < whole else None
 
 
 class Flow(msgspec.Struct, frozen=True, kw_only=True):
@@ -135,7 +150,7 @@ class ClassBalance(msgspec.Struct, frozen=True, kw_only=True):
     """Of one class: what went out, came back, and the difference.
 
     `out`, `back` and `balance` are as counted; None where nobody watched at all. `unseen_out` and `unseen_back` are the
-    vehicles expected in the time not watched; `low` to `high` is where the true balance lies with 95% as far as unseen
+    vehicles expected in the time not watched; `low` to `high` is where the balance lies with 95% as far as unseen
     time is concerned (None: too little was watched to say). Errors of counting itself are not in it.
     """
 
@@ -252,6 +267,35 @@ class Band(msgspec.Struct, frozen=True, kw_only=True):
     p25: tuple[float | None, ...]
     p50: tuple[float | None, ...]
     p75: tuple[float | None, ...]
+
+
+class Change(msgspec.Struct, frozen=True, kw_only=True):
+    """Vehicles in the time that two spans both watched; None where there is no such time. `change`: 0.1 is 10% more.
+
+    `change` is None where it may not be told (see `LikeForLike.reason`), or where there were none then.
+    """
+
+    now: float | None
+    then: float | None
+    change: float | None
+
+
+class LikeForLike(msgspec.Struct, frozen=True, kw_only=True):
+    """One flow in a span against an earlier span, or another site: the same local hours, as far as both watched them.
+
+    `share_now` and `share_then` are the watched shares of the two spans, as far as this one has come.
+    """
+
+    site: str
+    device: str
+    line: str
+    direction: str
+    share_now: float
+    share_then: float
+    reason: str | None
+    """Why no percentage is told."""
+    all: Change
+    classes: dict[str, Change]
 
 
 class Evidence(msgspec.Struct, frozen=True, kw_only=True):

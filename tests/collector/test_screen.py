@@ -208,3 +208,21 @@ def test_every_command_explains_itself_with_an_example_that_it_takes(capsys: pyt
         for example in examples:
             words = re.findall(r'"[^"]*"|\S+', example.split(">")[0])
             whole.parse_args([word.strip('"') for word in words])
+
+
+def test_names_cannot_turn_the_direction_of_a_line_nor_hide(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "store.sqlite"
+    names = {"deck": {"out\u202eward": {"c\u2066ar\u200b": 3}, "\u05d7\u05d6\u05e8\u05d4": {"c\u2066ar\u200b": 1}}}
+    with SqliteStore(path) as store:
+        store.commit([received(a_report(1, lines=names))], now_ms=NOON_MS)
+    for words in (["totals"], ["totals", "--interval", "hour"], ["balance"], ["usual", "--date", "2026-11-25"]):
+        assert main([words[0], "--store", str(path), *words[1:]]) == 0
+        shown = capsys.readouterr()
+        assert not set("\u202e\u2066\u200b") & set(shown.out + shown.err), words
+    assert main(["totals", "--store", str(path)]) == 0
+    shown_rows = capsys.readouterr().out
+    assert "out<U+202E>ward" in shown_rows
+    assert "c<U+2066>ar<U+200B>" in shown_rows
+    assert "\u05d7\u05d6\u05e8\u05d4" in shown_rows, "a word that is written from right to left is no control"
+    assert main(["totals", "--store", str(path), "--site", "bri\u202edge"]) == 2
+    assert "\u202e" not in capsys.readouterr().err

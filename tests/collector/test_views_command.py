@@ -82,13 +82,22 @@ def test_a_time_with_a_zone_means_the_same_everywhere(config: list[str], capsys:
 
 def test_balance(config: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     rows = said(capsys, "balance", *config).splitlines()
-    assert [row.split()[2:7] for row in rows[1:]] == [
+    assert [row.split()[2:7] for row in rows[1:-1]] == [
         ["deck", "car", "6", "0", "+6"],
         ["deck", "truck", "0", "3", "-3"],
         ["deck", "all", "6", "3", "+3"],
     ]
     (found,) = json.loads(said(capsys, "balance", *config, "--json"))["balances"]
     assert found["classes"]["truck"]["balance"] == -3
+
+
+def test_the_balance_says_what_its_interval_covers(config: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    words = said(capsys, "balance", *config)
+    assert "true" not in words
+    assert "95%, unwatched time only" in words.splitlines()[0]
+    assert words.splitlines()[-1].endswith("errors of counting, in time that was watched, are not in it.")
+    (found,) = json.loads(said(capsys, "balance", *config, "--json"))["balances"]
+    assert found["covers"].startswith("where the balance lies with the vehicles of time that nobody watched")
 
 
 def test_export_as_csv_and_json_lines_say_the_same(
@@ -156,7 +165,7 @@ def test_a_store_of_the_first_version_is_taken_on_by_who_writes(
 ) -> None:
     path = tmp_path / "old.sqlite"
     with SqliteStore(path) as store:
-        store.commit([received(a_report(seq * 60)) for seq in range(1, 40)], now_ms=NOON_MS)
+        store.commit([received(a_report(seq * 60)) for seq in range(1, 40)], now_ms=NOON_MS + 5 * DAY_MS)
     before = said(capsys, "totals", "--store", str(path), "--interval", "day")
     make_sqlite_older(path, 2)
     with pytest.raises(InputError, match="is of version 2; `crossing-collector run` brings it to version 5"):
@@ -165,7 +174,7 @@ def test_a_store_of_the_first_version_is_taken_on_by_who_writes(
         assert [state.complete for state in store.rollups()] == [False]
     assert said(capsys, "totals", "--store", str(path), "--interval", "day") == before
     with SqliteStore(path) as store:  # a report that comes before anybody summed up loses nothing
-        store.commit([received(a_report(60 * 40))], now_ms=NOON_MS)
+        store.commit([received(a_report(60 * 40))], now_ms=NOON_MS + 5 * DAY_MS)
     kept = said(capsys, "totals", "--store", str(path), "--interval", "day")
     said(capsys, "rollup", "--store", str(path), "--rebuild")
     with SqliteStore(path) as store:
@@ -177,7 +186,7 @@ def test_postgresql_of_the_first_version_is_taken_on(postgres_url: str, capsys: 
     from collector.postgres_store import PostgresStore  # noqa: PLC0415
 
     with PostgresStore(postgres_url) as store:
-        store.commit([received(a_report(seq * 60)) for seq in range(1, 40)], now_ms=NOON_MS)
+        store.commit([received(a_report(seq * 60)) for seq in range(1, 40)], now_ms=NOON_MS + 5 * DAY_MS)
     before = said(capsys, "totals", "--store", postgres_url, "--interval", "day")
     make_postgres_older(postgres_url, 1)
     with pytest.raises(InputError, match="is of version 1; `crossing-collector run` brings it to version 4"):

@@ -114,3 +114,31 @@ def test_hatching_means_one_thing_on_every_page(browser: Browser, here: World) -
         legend = tab.locator(".legend")
         expect(legend).to_contain_text("nobody watched: blind")
         expect(legend).to_contain_text("nobody watched: no report")
+
+
+def test_a_span_is_compared_like_for_like_or_the_page_says_why_not(browser: Browser, here: World) -> None:
+    end_ms, day_ms = here.traffics[0].end_ms, 86_400_000
+    with inside(browser, here) as tab:
+        span = f"from={end_ms - 2 * day_ms}&to={end_ms}&compare=day"
+        tab.goto(f"{here.address}/#/history/harbour-gate?{span}")
+        under = tab.locator(".figure .under").first
+        expect(under).to_contain_text("in the hours that both watched")
+        (out, _) = tab.evaluate(
+            "async (path) => (await (await fetch(path)).json()).comparison",
+            f"/api/v1/sites/harbour-gate/counts?by=site&{span}",
+        )
+        then, change = round(out["all"]["then"]), abs(100 * out["all"]["change"])
+        expect(under).to_contain_text(f"then {then:,}")
+        expect(under).to_contain_text(re.compile(rf"[▲▼] {change:.0f}|[▲▼] {int(change)}"))
+        span = f"from={end_ms - 5 * day_ms}&to={end_ms - 4 * day_ms}&compare=day"
+        tab.goto(f"{here.address}/#/history/{SITE}?{span}")
+        expect(under).to_have_text(re.compile(r"not compared: only \d+ % of this time was watched, 80 % is needed"))
+
+
+def test_the_day_that_is_not_over_is_marked(browser: Browser, here: World) -> None:
+    with inside(browser, here) as tab:
+        tab.goto(f"{here.address}/#/history/{SITE}")
+        tab.get_by_role("button", name="7 days").click()
+        tab.get_by_label("Interval").select_option("day")
+        expect(tab.locator(".figure .name").first).to_have_text("Out so far")
+        expect(tab.locator("table", has_text="Watched").locator("tbody th").first).to_contain_text("not over yet")

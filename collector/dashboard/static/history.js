@@ -5,7 +5,7 @@ import { bars, Chart, colour, countAxis, faint, hatchAxis, hatched, headings, li
 import { el, fill, select, table } from "./dom.js";
 import { number } from "./numbers.js";
 import { showQueue } from "./queue.js";
-import { count, decimal, HATCHED, intervalOf, isoDay, percent, printable, signed, titled, whenOf, zoneOf } from "./words.js";
+import { count, decimal, HATCHED, intervalOf, isoDay, NOBODY, percent, printable, signed, titled, whenOf, zoneOf } from "./words.js";
 
 const DAY = 86_400_000;
 const INTERVALS = [["minute", "minute"], ["5min", "5 minutes"], ["15min", "15 minutes"], ["hour", "hour"], ["day", "day"], ["week", "week"], ["month", "month"], ["year", "year"]];
@@ -131,16 +131,13 @@ class History {
     const path = `/sites/${this.name}/counts`;
     const turn = (this.turn = (this.turn ?? 0) + 1);
     const compare = this.other ? "" : this.compare;
-    const there = (more) => (this.other ? get(`/sites/${this.other}/counts`, this.query({ by: "site", line: "", ...more })) : null);
-    const [found, whole, queues, otherFound, otherWhole] = await Promise.all([
-      get(path, this.query({ compare })),
-      get(path, this.query({ compare, whole: true, estimate: true })),
+    const against = this.other ?? null;
+    const [found, whole, queues] = await Promise.all([
+      get(path, this.query({ compare, against })),
+      get(path, this.query({ compare, against, whole: true, estimate: true })),
       get(`/sites/${this.name}/queue`, { from: this.from, to: this.to, interval: this.interval, limit: INTERVALS_MAX }),
-      there({}),
-      there({ whole: true }),
     ]);
     if (turn !== this.turn) return;
-    if (this.other) [found.earlier, whole.earlier] = [otherFound, otherWhole];
     Object.assign(this, { found, whole, queues, now: found.now_ms });
     this.fill();
     if (!this.all) {
@@ -205,21 +202,30 @@ class History {
   }
 
   fillSums() {
-    const earlier = this.whole.earlier;
+    const soFar = this.whole.unfinished === null ? "" : " so far";
     const figure = (name, role) => {
-      const one = this.role(this.whole, role), value = this.total(one);
-      const before = earlier ? this.role(earlier, role) : null, then = this.total(before);
-      const change = value !== null && then ? value / then - 1 : null;
-      return el("div", { class: "figure" }, el("span", { class: "name" }, name), number(value, one?.total_share, this.behind(name, role, this.from, this.to, null), { big: true }),
-        el("span", { class: "under soft" }, earlier === null || earlier === undefined ? this.word(role) ?? " " : then === null ? `${this.then}: blind` : [`${this.then} ${count(then)}`, change === null ? "" : `, ${change >= 0 ? "▲" : "▼"} ${decimal(Math.abs(100 * change))} %`, before.total_share < 0.98 ? `, watched ${percent(Math.min(1, before.total_share))}` : ""].join("")));
+      const one = this.role(this.whole, role);
+      return el("div", { class: "figure" }, el("span", { class: "name" }, `${name}${soFar}`), number(this.total(one), one?.total_share, this.behind(name, role, this.from, this.to, null), { big: true }),
+        el("span", { class: "under soft" }, this.whole.earlier ? this.compared(role) : this.word(role) ?? " "));
     };
     const out = this.role(this.whole, "out"), back = this.role(this.whole, "back");
     const both = this.total(out) !== null && this.total(back) !== null;
     const estimates = this.label === "all" && out?.estimates ? Object.values(out.estimates).map((of) => of[0]).filter((x) => x !== null).reduce((a, b) => a + b, 0) : null;
     fill(this.sums, figure("Out", "out"), figure("Back", "back"),
-      el("div", { class: "figure" }, el("span", { class: "name" }, "Over there"), number(both ? this.total(out) - this.total(back) : null, Math.min(out?.total_share ?? 0, back?.total_share ?? 0), this.behind("Out minus back", null, this.from, this.to, null), { big: true, text: both ? signed(this.total(out) - this.total(back)) : null }), el("span", { class: "under soft" }, "out minus back")),
+      el("div", { class: "figure" }, el("span", { class: "name" }, `Over there${soFar}`), number(both ? this.total(out) - this.total(back) : null, Math.min(out?.total_share ?? 0, back?.total_share ?? 0), this.behind("Out minus back", null, this.from, this.to, null), { big: true, text: both ? signed(this.total(out) - this.total(back)) : null }), el("span", { class: "under soft" }, "out minus back")),
       estimates !== null && out.total_share < 0.98 ? el("div", { class: "figure" }, el("span", { class: "name" }, "Out, estimated"), el("span", { class: "num big estimate" }, el("span", { class: "value" }, `≈ ${count(Math.round(estimates))}`)), el("span", { class: "under soft" }, "scaled to unseen time: no count")) : null,
       out?.tonnes?.[0] != null && this.label === "all" ? el("div", { class: "figure" }, el("span", { class: "name" }, "Load out"), el("span", { class: "num big estimate" }, el("span", { class: "value" }, `≈ ${count(Math.round(out.tonnes[0]))} t`)), el("span", { class: "under soft" }, "an estimate by class")) : null);
+  }
+
+  // The span against the one compared with: the same hours, as far as both were watched.
+  compared(role) {
+    const found = this.whole.comparison?.find((one) => one.role === role);
+    const of = this.label === "all" ? found?.all : found?.classes[this.label];
+    if (!of) return `${this.then}: nothing to compare`;
+    if (found.reason !== null) return `not compared: ${found.reason}`;
+    if (of.then === null) return `not compared: ${NOBODY}`;
+    const change = of.change === null ? "" : `, ${of.change >= 0 ? "▲" : "▼"} ${decimal(Math.abs(100 * of.change))} %`;
+    return `in the hours that both watched ${count(Math.round(of.now))}, ${this.then} ${count(Math.round(of.then))}${change}`;
   }
 
   fillChart() {
@@ -285,7 +291,7 @@ class History {
       table("Counts over time", [titled(this.interval), { text: "Out", class: "right" }, { text: "Back", class: "right" }, { text: "Out minus back", class: "right" }, { text: "Watched", class: "right" }],
         come.slice(0, shown).map(([i, edge]) => {
           const [o, b] = [this.values(out)[i] ?? null, this.values(back)[i] ?? null];
-          return [intervalOf(edge, edges[i + 1], this.zone, this.interval), cell(out, "out", i), cell(back, "back", i), { class: "right", content: o === null || b === null ? "–" : signed(o - b) }, { class: "right", content: percent(Math.min(1, out?.share[i] ?? 0)) }];
+          return [`${intervalOf(edge, edges[i + 1], this.zone, this.interval)}${i === this.found.unfinished ? ", not over yet" : ""}`, cell(out, "out", i), cell(back, "back", i), { class: "right", content: o === null || b === null ? "–" : signed(o - b) }, { class: "right", content: percent(Math.min(1, out?.share[i] ?? 0)) }];
         })),
       come.length > shown ? el("button", { type: "button", onclick: () => this.fillRows(shown + 5 * ROWS) }, `Show more (${count(come.length - shown)} left)`) : null,
       this.found.next_from_ms === null ? null : el("p", { class: "soft" }, "There is more than one answer holds: choose a longer interval, or download."));

@@ -193,7 +193,7 @@ class Site {
         const behind = (role) => ({ ...this.behind(`${role} ${timeOf(edge, this.zone)}`, { direction: this.word(role), ...(["all", "classes"].includes(this.label) ? {} : { class: this.label }) }), from: edge, to: edges[i + 1], interval: "hour" });
         const usual = (role) => this.usual.bands.find((one) => one.role === role)?.p50[i];
         const words = (x) => (x === null || x === undefined ? "–" : decimal(x));
-        return [intervalOf(edge, edges[i + 1], this.zone), { class: "right", content: number(of(out)[i], out?.share[i], behind("out")) }, { class: "right", content: number(of(back)[i], back?.share[i], behind("back")) },
+        return [`${intervalOf(edge, edges[i + 1], this.zone)}${i === this.hours.unfinished ? ", not over yet" : ""}`, { class: "right", content: number(of(out)[i], out?.share[i], behind("out")) }, { class: "right", content: number(of(back)[i], back?.share[i], behind("back")) },
           { class: "right", content: words(usual("out")) }, { class: "right", content: words(usual("back")) }];
       }));
     this.today.show(draw, rows, `Today by the hour: ${out?.total ?? "blind"} out, ${back?.total ?? "blind"} back so far.`);
@@ -227,7 +227,7 @@ class Site {
   fillBalance() {
     const lines = this.balances.balances;
     fill(this.balanceHead, 
-      el("div", { class: "card-head" }, el("div", {}, el("h2", {}, "Over there"), el("p", { class: "soft" }, "Out minus back: who went and has not come back. The interval says how far unseen time may have moved it.")),
+      el("div", { class: "card-head" }, el("div", {}, el("h2", {}, "Over there"), el("p", { class: "soft" }, "Out minus back, as counted: who went and has not come back. The 95 % interval is about the vehicles of time that nobody watched, and about nothing else: errors of counting are not in it.")),
         choice("Since", SINCE, this.since, async (value) => {
           this.since = value;
           await this.refresh();
@@ -241,7 +241,7 @@ class Site {
         { class: "right", content: number(of.back, one.share, behind(`${name} ${one.back}`, { direction: one.back, ...more })) },
         { class: "right strong", content: of.balance === null ? "blind" : signed(of.balance) }, { class: "right", content: words(of) }];
       return el("div", {}, lines.length > 1 ? el("h3", {}, [one.device, one.line].filter(Boolean).join(" · ")) : null,
-        table(`Balance over ${one.line}`, ["Class", { text: one.out, class: "right" }, { text: one.back, class: "right" }, { text: "Over there", class: "right" }, { text: "95 % interval", class: "right" }],
+        table(`Balance over ${one.line}`, ["Class", { text: one.out, class: "right" }, { text: one.back, class: "right" }, { text: "Over there", class: "right" }, { text: "95 %, unwatched time only", class: "right" }],
           [row("all", one.all, {}), ...labels.map((label) => row(label, one.classes[label], { class: label }))]));
     }));
     const { edges_ms: edges } = this.past;
@@ -257,7 +257,7 @@ class Site {
     }), () => table("Out minus back by day", ["Day", { text: "Out", class: "right" }, { text: "Back", class: "right" }, { text: "Difference", class: "right" }],
       each.map((n, i) => {
         const behind = (what, role) => ({ ...this.behind(`${what} ${dayOf(edges[i], this.zone)}`, { direction: this.word(role) }), from: edges[i], to: edges[i + 1] });
-        return [dayOf(edges[i], this.zone), { class: "right", content: number(out.all[i], out.share[i], behind("Out", "out")) },
+        return [`${dayOf(edges[i], this.zone)}${i === this.past.unfinished ? ", not over yet" : ""}`, { class: "right", content: number(out.all[i], out.share[i], behind("Out", "out")) },
           { class: "right", content: number(back.all[i], back.share[i], behind("Back", "back")) }, { class: "right", content: n === null ? "–" : signed(n) }];
       }).reverse()), "Out minus back of each day.");
   }

@@ -1,21 +1,31 @@
-// Today against past days: what was counted in the hours that are over, beside the median of the same hours.
+// Today against past days: what was counted in the hours that are over, beside the median of the same hours. Each median is
+// scaled down to what was watched today, so both sides are about the same moments.
 
-import { count } from "./words.js";
+import { count, percent } from "./words.js";
 
 const LEAST = 5; // of fewer vehicles no share is told
+export const WATCHED_LEAST = 0.8; // of the hours that are over: below it no share is told, on either side
 
 // `series` and `edges` by the hour; "" where there is too little to say.
 export function usually(series, usual, role, edges, now) {
   const band = usual?.bands.find((one) => one.role === role);
   if (!series || !band) return "";
+  const over = edges.slice(0, -1).map((_, i) => i).filter((i) => edges[i + 1] <= now);
+  if (over.length === 0) return "";
+  const watched = over.reduce((sum, i) => sum + Math.min(1, series.share[i]), 0) / over.length;
+  const known = over.filter((i) => band.p50[i] !== null);
+  if (watched < WATCHED_LEAST) return `not compared with usual: only ${percent(watched)} was watched`;
+  if (known.length === 0) return "";
+  if (known.length / over.length < WATCHED_LEAST) return `not compared: past days were watched for ${percent(known.length / over.length)} of these hours`;
   let counted = 0, median = 0, low = 0, high = 0;
-  edges.slice(0, -1).forEach((_, i) => {
-    if (edges[i + 1] > now || series.share[i] < 0.9 || band.p50[i] === null || series.all[i] === null) return;
+  for (const i of known) {
+    if (series.all[i] === null) continue;
+    const share = Math.min(1, series.share[i]);
     counted += series.all[i];
-    median += band.p50[i];
-    low += band.p10[i];
-    high += band.p90[i];
-  });
+    median += share * band.p50[i];
+    low += share * band.p10[i];
+    high += share * band.p90[i];
+  }
   if (median < LEAST) return "";
   if (counted >= low && counted <= high) return "as usual";
   const change = counted / median - 1;
