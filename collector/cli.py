@@ -61,6 +61,7 @@ def _run(arguments: argparse.Namespace) -> None:
         refusals_max=configuration.refusals_max,
         password_file=configuration.store_password_file,
         time_zones=configuration.time_zones,
+        limits=configuration.limits,
     ) as store:
         board, faults = LiveBoard(SystemClock().real_ms), Faults()
         _sum_up(store)

@@ -10,6 +10,7 @@ import yaml
 from collector.alerts.settings import Alerts, Rules
 from collector.errors import InputError
 from collector.ingest import HEARD, LIVE
+from collector.limits import Limits
 from collector.sites import Site, fault_of
 from collector.store import POSTGRES, Keeping
 from edge.delivery.report import ROOT, SCHEMA, Name
@@ -99,6 +100,8 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """Whole UTC days after which the messages of a day are packed: the same bytes, in a fortieth of the space."""
     messages_days: Annotated[int, msgspec.Meta(ge=1, le=36_500)] | None = None
     """Days after which messages are deleted, and the numbers stay; None: never."""
+    limits: Limits = Limits()
+    """How much of its own each device may bring."""
     http: Http | None = None
     """None: nothing is served."""
     sites: dict[Name, Site] = {}

@@ -8,6 +8,7 @@ from collector.said import SAID_BYTES_MAX, DeviceAlert, DeviceHealth, Info, Live
 from edge.delivery.report import (
     NAME_RULE,
     ROOT,
+    UNSEEN,
     Address,
     Report,
     ReportError,
@@ -19,13 +20,15 @@ from edge.delivery.report import (
 
 PAYLOAD_BYTES_MAX = 65_536
 SERIES_MAX = 2_048  # of one report: lines x directions x classes
+WIDTH_MS_MAX = 86_400_000
+"""Of a bucket: the widest that a device can be told to report."""
 KEPT_BYTES = 500  # of a refused payload, for a person to see what it was
 HEARD = ("report", "status", "info", "total", "response", "alert", "health")
 """The channels that the collector subscribes to."""
 LIVE = "live"
 """Heard where somebody looks at it."""
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
+_CONTROL = re.compile(f"[{UNSEEN}\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +146,9 @@ def _report(topic: str, payload: bytes, address: Address) -> Received | Refusal:
     report = decode(payload)
     if report.site != address.site or report.device != address.device:
         return refuse(topic, payload, f"the report of {report.site}/{report.device} came on another device's topic")
+    if report.width_ms > WIDTH_MS_MAX:
+        days = f"{report.width_ms / WIDTH_MS_MAX:.1f} days"
+        return refuse(topic, payload, f"a bucket of {days} is too wide, at most a day is taken")
     series = 0
     for ways in (report.lines or {}).values():
         for classes in ways.values():

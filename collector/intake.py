@@ -3,7 +3,8 @@
 The order of the work:
 1. The devices of the batch are found or made, and held: two collectors never work on one device at a time, so what
    follows is a plain read, change, write.
-2. Reports are sifted by their key: new, known, or another one under a known key.
+2. Reports are sifted by their key: new, known, or another one under a known key. A new one that takes its device
+   beyond a bound (`limits`), or whose number is far ahead of its journal, is refused.
 3. New reports and their counts are added. A report's lines, directions and classes are its layout, so a count of zero
    is told from a line that nobody watched, and only counts above zero need a row. Queue zones are a row each. The
    roll-ups follow.
@@ -21,6 +22,7 @@ from collector.ahead import keys_ahead, unpack
 from collector.calls import keep
 from collector.ingest import Called, Received, Refusal, Said, refuse
 from collector.lateness import Lateness
+from collector.limits import DEFAULTS, Limits
 from collector.messages import Key, day_of, messages_of
 from collector.names import Names
 from collector.rollups import Marks, Rollups
@@ -28,7 +30,7 @@ from collector.store import Asked, Gone, Hurried, Item, RollupState, Tally
 from collector.tables import Known, ReportRow, Tables
 from collector.views.axis import SKEW_MS
 from collector.zone_rollups import fill_zones, zones_of
-from edge.delivery.report import Report, decode, milliseconds_of
+from edge.delivery.report import Report, decode, milliseconds_of, topic_of
 
 _INFO = "(SELECT payload FROM said WHERE device_id = device.id AND channel = 'info')"
 _MARKS = "time_zone, hours_ms, days_ms"
@@ -39,10 +41,13 @@ _LATENESS = "heard_ms, newest_start_ms, newest_width_ms, late_ms, worst_ms, wors
 class Intake:
     """Puts batches into `tables`; `forget` what is remembered when a transaction was rolled back."""
 
-    def __init__(self, tables: Tables, *, refusals_max: int, time_zones: Mapping[str, str]) -> None:
+    def __init__(
+        self, tables: Tables, *, refusals_max: int, time_zones: Mapping[str, str], limits: Limits = DEFAULTS
+    ) -> None:
         self._tables = tables
         self._refusals_max = refusals_max
-        self._names = Names(tables)
+        self._limits = limits
+        self._names = Names(tables, limits)
         self._accounts = Accounts(tables, self._names)
         self._rollups = Rollups(tables, time_zones)
 
@@ -78,19 +83,21 @@ class Intake:
         names.update((one.site, one.device) for one in others)
         devices = {name: self._names.id_of("device", ("site", "device"), name) for name in sorted(names)}
         latenesses, marks, unpacked = self._hold(sorted(devices.values()))
-        sifted = self._sift(reports, devices)
+        leaps = self._leaps(devices, reports, said)
+        sifted = self._sift([one for one in reports if id(one) not in leaps], devices)
+        self._keep_bounds(sifted)
         self._take_zones(said, devices, marks)
         if added := self._add(sifted.new, now_ms):
             self._rollups.advance(added, marks, {device_id: site for (site, _), device_id in devices.items()})
             self._note_unpacked(added, unpacked)
-        totals = [one for one in said if one.channel == "total"]
+        totals = [one for one in said if one.channel == "total" and id(one) not in leaps]
         noted = self._accounts.move(devices, sifted.arrived, [*totals, *gone, *asked], now_ms=now_ms)
         alive = {devices[one.site, one.device] for one in said if one.live}
         self._note_lateness(latenesses, sifted, alive, now_ms)
         self._say(devices, said, now_ms)
         if called:
             keep(self._tables, devices, called, now_ms=now_ms)
-        refusals += sifted.refusals
+        refusals += [*sifted.refusals, *leaps.values()]
         self._refuse(refusals, now_ms)
         return Tally(len(sifted.new), sifted.duplicates, len(refusals), len(said) + len(called), noted)
 
@@ -205,6 +212,38 @@ class Intake:
             else:
                 sifted.refusals.append(_other(received))
         return sifted
+
+    def _leaps(self, devices: Devices, reports: Sequence[Received], said: Sequence[Said]) -> dict[int, Refusal]:
+        """Of those whose number is too far ahead of its journal the refusal, by the id of the object."""
+        leap = self._limits.leap
+        numbered: list[tuple[Received | Said, int, str, int, str]] = []
+        for one in reports:
+            report = one.report
+            if report.seq > leap:
+                device_id = devices[report.site, report.device]
+                numbered.append((one, device_id, report.journal or "", report.seq, one.topic))
+        for word in said:
+            if word.sent_through > leap:
+                topic = topic_of(word.site, word.device, word.channel)
+                numbered.append((word, devices[word.site, word.device], word.journal, word.sent_through, topic))
+        found: dict[int, Refusal] = {}
+        for message, device_id, journal, number, topic in numbered:
+            rows = self._tables.rows("SELECT high FROM journal WHERE device_id = ? AND name = ?", (device_id, journal))
+            high = rows[0][0] if rows else 0
+            if number - high > leap:
+                reason = f"number {number} is too far ahead of its journal, which is at {high}; at most by {leap}"
+                found[id(message)] = refuse(topic, message.payload, reason)
+        return found
+
+    def _keep_bounds(self, sifted: "_Sifted") -> None:
+        """Refuse new reports that take their device beyond a bound; their numbers stay missing."""
+        for key, (device_id, received) in list(sifted.new.items()):
+            if reason := self._names.too_many(device_id, received.report):
+                del sifted.new[key]
+                sifted.refusals.append(refuse(received.topic, received.payload, reason))
+                sifted.arrived[device_id, received.report.journal or ""].remove(received.report.seq)
+            elif received.report.lines is not None:
+                self._names.shape(device_id, received.report.lines)  # known to those that follow
 
     def _known(self, wanted: dict[int, list[int]]) -> dict[tuple[int, int], Known]:
         """What is stored, with the message unless it is kept no more."""

@@ -22,6 +22,7 @@ from collector.calendar import DAY_MS
 from collector.errors import CollectorError, InputError
 from collector.ingest import Received, Refusal
 from collector.intake import Intake, start_ms_of
+from collector.limits import DEFAULTS, Limits
 from collector.packing import pack_step, packed_before
 from collector.postgres_partitions import CREATING, Partitions
 from collector.postgres_schema import CREATION, UPGRADES, VERSION
@@ -75,12 +76,14 @@ class PostgresStore:
         refusals_max: int = 1_000,
         password_file: Path | None = None,
         time_zones: Mapping[str, str] = MappingProxyType({}),
+        limits: Limits = DEFAULTS,
     ) -> None:
         self.url = url
         self._connect_to, self._name = _connection_of(url, password_file)
         self._write = write
         self._refusals_max = refusals_max
         self._time_zones = time_zones
+        self._limits = limits
         self._database: psycopg.Connection[tuple[Any, ...]] | None = None
         with self._explained():
             self._open()
@@ -208,7 +211,9 @@ class PostgresStore:
         except BaseException:
             database.close()
             raise
-        self._intake = Intake(_Tables(database), refusals_max=self._refusals_max, time_zones=self._time_zones)
+        self._intake = Intake(
+            _Tables(database), refusals_max=self._refusals_max, time_zones=self._time_zones, limits=self._limits
+        )
         self._partitions = Partitions(database)
         self._database = database
         return database

@@ -9,14 +9,15 @@ from typing import Annotated, Literal, TypeVar
 
 import msgspec
 
-from edge.delivery.report import SCHEMA, Amount, Lines, Milliseconds, Name, ReportError, milliseconds_of
+from edge.delivery.report import SCHEMA, UNSEEN, Amount, Lines, Milliseconds, Name, ReportError, milliseconds_of
 
 SAID_BYTES_MAX = 65_536
 JPEG_BYTES_MAX = 48_000
 """Of the picture in an alert: as much as fits into a message."""
 
-_Line = Annotated[str, msgspec.Meta(max_length=500, pattern=r"^[^\x00-\x1f\x7f]*$(?!\n)")]
-_Short = Annotated[str, msgspec.Meta(max_length=64, pattern=r"^[^\x00-\x1f\x7f]*$(?!\n)")]
+_SEEN = f"^[^{UNSEEN}]*$(?!\\n)"
+_Line = Annotated[str, msgspec.Meta(max_length=500, pattern=_SEEN)]
+_Short = Annotated[str, msgspec.Meta(max_length=64, pattern=_SEEN)]
 
 
 class Status(msgspec.Struct, frozen=True, kw_only=True):

@@ -16,6 +16,7 @@ from typing import Any, Self
 from collector.errors import CollectorError, InputError
 from collector.ingest import Refusal
 from collector.intake import Intake
+from collector.limits import DEFAULTS, Limits
 from collector.packing import pack_step
 from collector.sqlite_schema import APPLICATION_ID, STATEMENTS, UPGRADES, VERSION
 from collector.store import (
@@ -56,6 +57,7 @@ class SqliteStore:
         write: bool = True,
         refusals_max: int = 1_000,
         time_zones: Mapping[str, str] = MappingProxyType({}),
+        limits: Limits = DEFAULTS,
         factory: type[sqlite3.Connection] = sqlite3.Connection,
     ) -> None:
         self.path = path
@@ -69,7 +71,9 @@ class SqliteStore:
                 timeout=BUSY_WAIT_S,
                 factory=factory,
             )
-            self._intake = Intake(_Tables(self._database), refusals_max=refusals_max, time_zones=time_zones)
+            self._intake = Intake(
+                _Tables(self._database), refusals_max=refusals_max, time_zones=time_zones, limits=limits
+            )
             try:
                 self._prepare(write=write)
             except BaseException:

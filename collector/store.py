@@ -15,6 +15,7 @@ from typing import Any, Protocol, Self
 from collector.errors import CollectorError, InputError
 from collector.gaps import WAIT_MS_MAX, Missing
 from collector.ingest import Called, Received, Refusal, Said
+from collector.limits import DEFAULTS, Limits
 from collector.tables import Tables
 
 TOO_LONG = "the question takes too long; ask for a shorter span or for longer intervals"
@@ -211,10 +212,11 @@ def open_store(
     refusals_max: int = 1_000,
     password_file: Path | None = None,
     time_zones: Mapping[str, str] = MappingProxyType({}),
+    limits: Limits = DEFAULTS,
 ) -> Store:
     """The store at a path (SQLite) or at a `postgresql://` URL, made where there is none and `write` is true.
 
-    `time_zones`: by site, in which days are summed up; the rest as their devices tell.
+    `time_zones`: by site, in which days are summed up; the rest as their devices tell. `limits`: of each device.
     """
     if isinstance(where, str) and POSTGRES.match(where):
         try:
@@ -223,8 +225,13 @@ def open_store(
             needs = "a store in PostgreSQL needs psycopg: pip install 'crossing-monitor[postgres]'"
             raise InputError(f"{needs} ({error})") from error
         return PostgresStore(
-            where, write=write, refusals_max=refusals_max, password_file=password_file, time_zones=time_zones
+            where,
+            write=write,
+            refusals_max=refusals_max,
+            password_file=password_file,
+            time_zones=time_zones,
+            limits=limits,
         )
     from collector.sqlite_store import SqliteStore  # noqa: PLC0415  # the one that is asked for
 
-    return SqliteStore(Path(where), write=write, refusals_max=refusals_max, time_zones=time_zones)
+    return SqliteStore(Path(where), write=write, refusals_max=refusals_max, time_zones=time_zones, limits=limits)

@@ -56,7 +56,10 @@ SAYINGS_MAX = 100
 """Messages of others that wait to be published."""
 AWAY = "there is no connection to the broker"
 BATCH_BYTES_MAX = 1_000_000
-"""Of the messages in one transaction: large ones take longer, and others wait for them."""
+BATCH_BYTES_MIN = 64_000
+COMMIT_MS = 300
+"""Of the messages in one transaction: others wait for it, so it holds fewer bytes after one that took longer than
+that, down to the least, and more again after one that took much less."""
 WAITING_BYTES_MAX = 16_000_000
 """Of messages read and not yet stored; beyond it the broker keeps the others."""
 FAILED_PARTS_MAX = 12
@@ -104,6 +107,7 @@ class Subscriber:
         self._faults = faults or Faults()
         self._asking = Asking(self._chance)
         self._turns = Turns()
+        self._batch_bytes = BATCH_BYTES_MIN
         self._held: list[Read] = []
         self._held_at_ms = 0
         self._held_wait_s = 1.0
@@ -248,11 +252,17 @@ class Subscriber:
 
     def _take(self, link: Link) -> None:
         """The next batch into the store. CollectorError where the store, or all of the batch, fails."""
-        batch = [(arrival, self._item(arrival)) for arrival in self._turns.take(self._batch_max, BATCH_BYTES_MAX)]
+        batch = [(arrival, self._item(arrival)) for arrival in self._turns.take(self._batch_max, self._batch_bytes)]
         if not batch:
             return
+        began_ms = self._clock.monotonic_ms()
         if (error := self._put(link, batch)) is not None:
             self._sift(link, batch, error)
+        took_ms = self._clock.monotonic_ms() - began_ms
+        if took_ms > COMMIT_MS:
+            self._batch_bytes = max(BATCH_BYTES_MIN, self._batch_bytes // 2)
+        elif took_ms < COMMIT_MS // 4:
+            self._batch_bytes = min(BATCH_BYTES_MAX, 2 * self._batch_bytes)
 
     def _item(self, arrival: Arrival) -> Item | None:
         item = ingest(arrival.topic, arrival.payload, root=self._mqtt.root, retained=arrival.retained)

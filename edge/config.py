@@ -24,7 +24,7 @@ from edge.counting.detection import CLASSES
 from edge.counting.ground import Plane as GroundPlane
 from edge.counting.ground import plane_through
 from edge.counting.occupancy import Zone as QueueZone
-from edge.delivery.report import NAME, NAME_RULE, ROOT
+from edge.delivery.report import NAME, NAME_RULE, ROOT, UNSEEN
 from edge.errors import InputError
 from edge.secrecy import masked
 
@@ -33,7 +33,7 @@ Place = tuple[Fraction, Fraction]
 Metre = Annotated[float, msgspec.Meta(ge=-100_000, le=100_000)]
 Position = tuple[Metre, Metre]
 Name = Annotated[str, msgspec.Meta(pattern=f"^{NAME}$")]
-Word = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+Word = Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=f"^[^{UNSEEN}]*$(?!\\n)")]
 Credential = Annotated[str, msgspec.Meta(pattern=f"^({NAME})?$")]
 """Name of a systemd credential (LoadCredential=) that holds a password, instead of a file."""
 
@@ -527,6 +527,8 @@ def _explain(raw: Any, message: str, where: str) -> str:
 
 def _allowed(what: str, field: str) -> str:
     """What msgspec expected, in the words of people."""
+    if UNSEEN in what:
+        return "allowed is a text without control characters and without characters that are not seen"
     if "matching regex" in what:
         return f"allowed are {NAME_RULE}"
     if "enum value" in what:

@@ -31,7 +31,9 @@ RANGES_MAX = 100
 _END = r"$(?!\n)"  # Python's $ alone also matches before a last newline
 
 Name = Annotated[str, msgspec.Meta(pattern=f"^{NAME}{_END}")]
-Word = Annotated[str, msgspec.Meta(pattern=r"^[^\x00-\x1f\x7f]{1,64}" + _END)]
+UNSEEN = r"\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff"
+"""In a class of a pattern: control characters, what turns the direction of the text around it, and what is not seen."""
+Word = Annotated[str, msgspec.Meta(pattern=f"^[^{UNSEEN}]{{1,64}}{_END}")]
 """What a person calls a direction or a class: `outbound`, `a_to_b`, `truck`."""
 Count = Annotated[int, msgspec.Meta(ge=0, le=1_000_000)]
 """Vehicles in one bucket; the bound keeps every sum far inside 64 bits."""

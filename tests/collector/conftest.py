@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from postgres import Server, binaries, server
 
+from collector.limits import DEFAULTS, Limits
 from collector.postgres_store import PostgresStore
 from collector.sqlite_store import SqliteStore
 from collector.store import Store
@@ -38,12 +39,12 @@ def open_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[OpenS
     opened: list[Store] = []
     url = request.getfixturevalue("postgres_url") if request.param == "postgres" else ""
 
-    def opening(*, write: bool = True, refusals_max: int = 1_000) -> Store:
+    def opening(*, write: bool = True, refusals_max: int = 1_000, limits: Limits = DEFAULTS) -> Store:
         store: Store
         if url:
-            store = PostgresStore(url, write=write, refusals_max=refusals_max)
+            store = PostgresStore(url, write=write, refusals_max=refusals_max, limits=limits)
         else:
-            store = SqliteStore(tmp_path / "store.sqlite", write=write, refusals_max=refusals_max)
+            store = SqliteStore(tmp_path / "store.sqlite", write=write, refusals_max=refusals_max, limits=limits)
         opened.append(store)
         return store
 

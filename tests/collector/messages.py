@@ -7,6 +7,7 @@ from edge.delivery.report import Report, encode, rfc3339, topic_of
 
 NOON_MS = 1_795_608_000_000
 MINUTE_MS = 60_000
+DAY_MS = 86_400_000
 
 
 def a_report(seq: int = 1, **fields: Any) -> Report:

@@ -1,0 +1,126 @@
+"""What one device may bring: bounds that an honest one never meets, and that end what a hostile one tries."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+import pytest
+from messages import DAY_MS, NOON_MS, a_report, received
+
+from collector.ingest import Refusal, Said, ingest
+from collector.limits import Limits
+from collector.sqlite_store import SqliteStore
+from collector.store import Store, Tally
+from edge.delivery.report import Report, encode, topic_of
+
+OpenStore = Callable[..., Store]
+FEW = Limits(lines=2, directions=3, classes=4, zones=2, series=6, layouts=3, leap=100)
+
+
+def counted(seq: int, lines: dict[str, dict[str, dict[str, int]]], **fields: object) -> Report:
+    return a_report(seq, lines=lines, **fields)
+
+
+def reasons(store: Store) -> list[str]:
+    return [refusal.reason for refusal in store.refusals()]
+
+
+@pytest.fixture
+def small(open_store: OpenStore) -> Store:
+    return open_store(limits=FEW)
+
+
+@pytest.mark.parametrize(
+    ("lines", "reason"),
+    [
+        ({f"line-{i}": {"out": {"car": 1}} for i in range(3)}, "lines"),
+        ({"deck": {f"way-{i}": {"car": 1} for i in range(4)}}, "directions"),
+        ({"deck": {"out": {f"class-{i}": 1 for i in range(5)}}}, "classes"),
+        ({line: {way: {"a": 1, "b": 1} for way in ("out", "in")} for line in ("deck", "ramp")}, "series"),
+    ],
+)
+def test_a_report_beyond_a_bound_is_refused_with_the_reason_and_others_go_on(
+    small: Store, lines: dict[str, dict[str, dict[str, int]]], reason: str
+) -> None:
+    assert small.commit([received(counted(1, lines))], now_ms=NOON_MS) == Tally(refused=1)
+    assert reasons(small)[0].startswith(f"too many {reason} of one device: 0 are known, ")
+    well = [received(counted(2, {"deck": {"out": {"car": 1}}})), received(a_report(1, device="mast-2"))]
+    assert small.commit(well, now_ms=NOON_MS).stored == 2
+    assert small.commit([received(counted(1, lines))], now_ms=NOON_MS) == Tally(refused=1)
+
+
+def test_names_add_up_over_reports_and_what_is_known_goes_on_at_the_bound(small: Store) -> None:
+    for seq, label in enumerate("abcdef", 1):
+        small.commit([received(counted(seq, {"deck": {"out": {label: 1}}}))], now_ms=NOON_MS)
+    assert len(reasons(small)) == 3
+    assert "too many layouts of one device: 3 are known, 1 would be new, at most 3 are taken" in reasons(small)
+    assert small.commit([received(counted(9, {"deck": {"out": {"a": 1}}}))], now_ms=NOON_MS) == Tally(stored=1)
+
+
+def test_of_reports_in_one_batch_each_sees_what_those_before_it_brought(small: Store) -> None:
+    batch = [received(counted(seq, {"deck": {"out": {f"class-{seq}": 1}}})) for seq in range(1, 9)]
+    assert small.commit(batch, now_ms=NOON_MS) == Tally(stored=3, refused=5)
+
+
+def test_zones_and_their_classes_are_bounded(small: Store) -> None:
+    level = {"mean": 0.0, "max": 0, "end": 0}
+
+    def zoned(seq: int, zones: dict[str, int]) -> Report:
+        many = {
+            name: {"inside": level, "standing": level, "by_class": {f"c{i}": 1 for i in range(classes)}}
+            for name, classes in zones.items()
+        }
+        return msgspec.convert(msgspec.to_builtins(a_report(seq)) | {"zones": many}, Report)
+
+    assert small.commit([received(zoned(1, {"a": 1, "b": 1}))], now_ms=NOON_MS).stored == 1
+    assert small.commit([received(zoned(2, {"c": 1}))], now_ms=NOON_MS).refused == 1
+    assert small.commit([received(zoned(3, {"a": 5}))], now_ms=NOON_MS).refused == 1
+    assert [reason.split(":")[0] for reason in reasons(small)] == [
+        "too many zones of one device",
+        "too many classes in zone a of one device",
+    ]
+
+
+def test_a_bound_that_was_lowered_stops_only_what_is_new(tmp_path: Path) -> None:
+    with SqliteStore(tmp_path / "store.sqlite") as store:
+        store.commit([received(a_report(1))], now_ms=NOON_MS)
+    with SqliteStore(tmp_path / "store.sqlite", limits=Limits(lines=1, directions=1, classes=1, layouts=1)) as store:
+        assert store.commit([received(a_report(2))], now_ms=NOON_MS) == Tally(stored=1)
+        assert store.commit([received(counted(3, {"deck": {"up": {"car": 1}}}))], now_ms=NOON_MS).refused == 1
+
+
+def test_a_number_far_ahead_of_its_journal_is_refused_and_makes_no_endless_gap(small: Store) -> None:
+    assert small.commit([received(a_report(1))], now_ms=NOON_MS).stored == 1
+    far = [received(msgspec.structs.replace(a_report(2), seq=2**53 - 1)), received(a_report(102))]
+    assert small.commit(far, now_ms=NOON_MS).refused == 2
+    total = ingest(topic_of("bridge", "mast-1", "total"), b'{"schema":1,"sent_through":9007199254740991}')
+    assert isinstance(total, Said)
+    assert small.commit([total], now_ms=NOON_MS).refused == 1
+    assert small.commit([received(a_report(101))], now_ms=NOON_MS).stored == 1
+    gaps = small.due(now_ms=NOON_MS + 10**9, heard_after_ms=0, limit=10)
+    assert [(gap.missing.first, gap.missing.last) for gap in gaps] == [(2, 100)]
+    assert reasons(small)[0] == (
+        "number 9007199254740991 is too far ahead of its journal, which is at 1; at most by 100"
+    )
+
+
+def test_a_bucket_that_is_wider_than_a_device_can_be_told_to_report_is_refused() -> None:
+    day = a_report(1, width_ms=DAY_MS, watched_ms=DAY_MS)
+    received(day)
+    wide = encode(a_report(1, width_ms=366 * DAY_MS))
+    refusal = ingest(topic_of("bridge", "mast-1", "report"), wide)
+    assert isinstance(refusal, Refusal)
+    assert refusal.reason == "a bucket of 366.0 days is too wide, at most a day is taken"
+
+
+@pytest.mark.parametrize("letter", ["\u202e", "\u2066", "\u200f", "\u061c", "\u0085", "\u200b", "\u2028", "\ufeff"])
+def test_names_that_would_turn_or_hide_the_text_around_them_are_refused(letter: str) -> None:
+    for lines in ({"deck": {f"out{letter}": {"car": 1}}}, {"deck": {"out": {f"{letter}car": 1}}}):
+        payload = encode(counted(1, lines))
+        refusal = ingest(topic_of("bridge", "mast-1", "report"), payload)
+        assert isinstance(refusal, Refusal)
+        assert letter not in refusal.reason
+    status = f'{{"schema":1,"state":"online","run":"r","since":"x","reason":"{letter}"}}'.encode()
+    assert isinstance(ingest(topic_of("bridge", "mast-1", "status"), status), Refusal)
+    honest = {"мост": {"туда": {"грузовик": 1}}, "deck": {"أ": {"car": 1}}}
+    received(counted(1, {"deck": honest["мост"] | honest["deck"]}))
