@@ -8,6 +8,7 @@ import msgspec
 from edge.config import Config, counting_lines, masks_of, queue_zones
 from edge.counting.buckets import BucketCounter
 from edge.counting.crossing import LineWatcher, Point
+from edge.counting.hiding import WholeBoxes
 from edge.counting.masks import Masks
 from edge.counting.occupancy import ZoneWatcher
 from edge.counting.pipeline import Pipeline
@@ -30,7 +31,6 @@ def build_pipeline(config: Config, width: int, height: int) -> Pipeline:
             reach_share=counting.reach_share,
             share_min=counting.class_share_min,
             ground=counting.ground,
-            picture=(width, height),
         ),
         BucketCounter(
             [line.name for line in lines],
@@ -43,11 +43,11 @@ def build_pipeline(config: Config, width: int, height: int) -> Pipeline:
             share_min=counting.class_share_min,
             ground=counting.ground,
             gap_ms=counting.gap_ms,
-            picture=(width, height),
         )
         if zones
         else None,
         Masks(masks_of(config, width, height), ground=counting.ground) if config.masks else None,
+        whole_boxes=WholeBoxes((width, height)) if counting.ground == "bottom" else None,
     )
 
 

@@ -8,12 +8,14 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from edge.counting.crossing import DIRECTIONS, Crossing
+from edge.counting.crossing import DIRECTIONS, PART_MS, Crossing
 from edge.counting.detection import CLASSES, UNCLASSIFIED
 from edge.counting.occupancy import Occupancy
 from edge.counting.zone_counts import ZoneCount, ZoneSum
 
 COUNTED_CLASSES = (*CLASSES, UNCLASSIFIED)
+SETTLE_MS = PART_MS + 500
+"""A crossing that was held for PART_MS is told by the first frame after that, and there are two frames a second."""
 OK_SHARE = 0.95  # of the width; a minute may lose three seconds to a reconnect and still be called whole
 
 Counts = dict[str, dict[str, dict[str, int]]]
@@ -57,13 +59,21 @@ class _Open:
         }
         self.zones = {zone: ZoneSum() for zone in zones}
 
+    def hand_over(self, to: "_Open") -> None:
+        """Where nobody watched nothing is told of zones: who came and went all the same is told by another bucket."""
+        if self.watched_ms == 0:
+            for name, sums in self.zones.items():
+                to.zones[name].take(sums)
+
 
 class BucketCounter:
     """Sums crossings, and the occupancies of `zones`, into buckets of `width_ms`, aligned to UTC.
 
     A crossing becomes certain only after it happened, so a bucket stays open for `settle_ms` after its end. A crossing
     older than that (a truck that stood on the line for minutes) goes into the oldest bucket still open: it is counted
-    late, and `late` says how many were, but never lost.
+    late, and `late` says how many were, but never lost. So is who came into a zone and went in a bucket that nobody
+    watched (lost there, by a camera that is covered): the next bucket that is watched tells it, or the last one of the
+    run that still can. Of a run that ends blind nobody is told who was lost since.
     """
 
     def __init__(
@@ -73,7 +83,7 @@ class BucketCounter:
         zones: Sequence[str] = (),
         width_ms: int = 60_000,
         gap_ms: int = 2_000,
-        settle_ms: int = 3_000,
+        settle_ms: int = SETTLE_MS,
     ) -> None:
         assert width_ms > 0, "a bucket has a width"
         assert gap_ms > 0, "a frame vouches for some time"
@@ -135,11 +145,20 @@ class BucketCounter:
         blind = newest.watched_ms == 0 and not newest.crossings
         return Bucket(newest.start_ms, self._width_ms, newest.watched_ms, None if blind else counts)
 
-    def close(self, crossings: Sequence[Crossing] = ()) -> Iterator[Bucket]:
-        """Book the last crossings and yield the buckets still open, oldest first; then the counter is as new."""
-        assert self._open or not crossings, "a crossing needs a frame before it"
+    def close(self, crossings: Sequence[Crossing] = (), occupancies: Sequence[Occupancy] = ()) -> Iterator[Bucket]:
+        """Book what was last and yield the buckets still open, oldest first; then the counter is as new.
+
+        Of the occupancies only who came and went is taken: nothing vouches for the time after the last frame.
+        """
+        assert self._open or not (crossings or occupancies), "what happened needs a frame before it"
         for crossing in crossings:
             self._book(crossing)
+        for occupancy in occupancies:
+            self._open[-1].zones[occupancy.zone].note(occupancy)
+        watched = [bucket for bucket in self._open if bucket.watched_ms > 0]
+        if watched:
+            for bucket in self._open:
+                bucket.hand_over(watched[-1])
         while self._open:
             yield self._close_oldest()
         self._frame_ms = self._now_ms = None
@@ -177,6 +196,8 @@ class BucketCounter:
 
     def _close_oldest(self) -> Bucket:
         bucket = self._open.popleft()
+        if self._open:
+            bucket.hand_over(self._open[0])
         counts = bucket.counts if bucket.watched_ms > 0 or bucket.crossings else None
         zones = {name: count for name, sums in bucket.zones.items() if (count := sums.close()) is not None}
         blind = bool(self._zones) and bucket.watched_ms == 0

@@ -21,7 +21,8 @@ The rules:
    however many boxes it has.
 7. A vehicle is rigid. While a nearer one hides its lower edge (hiding.py) it may stand anywhere between what shows and
    what its width says, so nothing is decided unless both are where they must be: what loses its lower part stays.
-8. What is remembered of a vehicle goes with its track, or REMEMBERED_MS after it crossed.
+8. What is remembered of a vehicle goes with its track. A crossing is remembered for longer: until no other that may
+   yet turn out to have crossed within PART_MS of it, as a part of it or as a second box, is about to be certain.
 """
 
 from collections.abc import Sequence
@@ -29,9 +30,8 @@ from dataclasses import dataclass
 from math import hypot
 from typing import Literal
 
-from edge.counting.hiding import WholeBoxes
 from edge.counting.motion import Box
-from edge.counting.tracking import SOMEBODY, Track
+from edge.counting.tracking import Track
 
 DIRECTIONS = ("a_to_b", "b_to_a")
 """`a_to_b`: from the left-hand side of the arrow p1 -> p2, as seen in the picture, to its right-hand side."""
@@ -40,18 +40,18 @@ SAME_GROUND_WIDTHS = 0.5  # of the narrower box: two vehicles side by side are a
 SAME_GROUND_HEIGHTS = 0.3  # of the lower box: two vehicles in a row are most of a height apart, seen from a mast
 SAME_GROUND_MS = 500  # how lately the other must have been seen, for where it is now to be known
 
-FIRST_PASS = 1 << 62  # ms, more than any time spent
-
 STANDING_HEIGHTS = 0.3  # per second: slower than this is standing, or nearly
 RETURN_REACHES = 1.5  # to be back is to be farther away than a box is short by when a part of it is not seen
 SAME_PLACE_WIDTHS = 0.35  # of the narrower box, along the line
 SAME_PLACE_MS = 300  # in one lane nobody follows so closely
-REMEMBERED_MS = 2_000  # for so long a crossing is known after its track is gone
 WHOLE_WIDTHS = 1.5  # so much wider than its part a whole is at least, where it is not known to be it
 LEAP_HEIGHTS = 0.4  # from one sighting to the next; who starts from rest does not get so far
 LEAP_TIMES = 3.0  # what its speed explains
 LEAP_AGE_MS = 1_000  # of a track so old: a younger one's speed is not known yet
-PART_MS = 2_500  # a part crosses with its whole within this, and less than buckets wait for late crossings
+PART_MS = 2_500
+"""A part crosses with its whole within this. Until it is over it may not be known whether a crossing counts, so buckets
+wait for longer. It is longer than SAME_PLACE_MS, so what is remembered for the one is remembered for the other."""
+assert SAME_PLACE_MS <= PART_MS, "a crossing is remembered for PART_MS"
 
 Point = tuple[float, float]
 
@@ -187,7 +187,7 @@ class _Passage:
         self.leapt = False  # the last sighting is not to be believed yet
         self.passed_ms = seen_ms  # the last pass, whichever way
         self.beyond_ms = 0  # time beyond the line less time before it, up to that pass
-        self.beyond_ms_least = FIRST_PASS  # the same at the pass that counts
+        self.beyond_ms_least: int | None = None  # the same at the pass that counts; None before there is one
 
     def set_out(self, passed_ms: int, turn: int, along: float) -> None:
         """Note a pass. Trembling on the line, the one counts that leaves least time on its wrong sides."""
@@ -195,9 +195,19 @@ class _Passage:
         self.beyond_ms += spent_ms if self.net else -spent_ms
         self.passed_ms = passed_ms
         self.net += turn
-        if self.net == turn and self.beyond_ms <= self.beyond_ms_least:
+        if self.net == turn and (self.beyond_ms_least is None or self.beyond_ms <= self.beyond_ms_least):
             self.beyond_ms_least = self.beyond_ms
             self.crossed_ms, self.along = passed_ms, along
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """The crossing of a part, held until it is known whether its whole crosses with it: which that is, if known."""
+
+    line: CountingLine
+    crossing: Crossing
+    width: float
+    whole: int | None
 
 
 class LineWatcher:
@@ -206,7 +216,7 @@ class LineWatcher:
     `reach_share` is the distance that arms, in box heights (at least `reach_px_min` pixels); `first_share` is how much
     of it a vehicle must at least have been away on the side where it was first seen; `share_min` the share of
     the vote under which a crossing is `unclassified`; `ground` where a vehicle stands: the bottom centre of its box, or
-    its centre if the camera looks straight down, where nothing is hidden. `picture` is its width and height in pixels.
+    its centre if the camera looks straight down, where nothing is hidden.
     """
 
     def __init__(
@@ -219,9 +229,7 @@ class LineWatcher:
         share_min: float = 0.4,
         ground: Literal["bottom", "centre"] = "bottom",
         carry_ms: int = 500,
-        picture: tuple[int, int] | None = None,
     ) -> None:
-        self._whole_boxes = WholeBoxes(picture)
         self._centre = ground == "centre"
         self._lines = tuple(lines)
         self._reach_share = reach_share
@@ -230,17 +238,16 @@ class LineWatcher:
         self._share_min = share_min
         self._carry_s = carry_ms / 1000.0
         self._passages: dict[int, list[_Passage]] = {}
-        self._counted: dict[tuple[int, str], tuple[Crossing, float]] = {}  # (track, line) -> last, and its width, px
-        self._held: list[tuple[int, CountingLine, Crossing, float]] = []  # of parts, with the track of the whole
+        self._counted: list[tuple[Crossing, float]] = []  # in the order in which they counted, with the box's width, px
+        self._held: list[_Held] = []
 
-    def update(self, captured_ms: int, tracks: Sequence[Track], strangers: Sequence[Box] = ()) -> list[Crossing]:
+    def update(self, captured_ms: int, tracks: Sequence[Track], wholes: Sequence[Box] | None = None) -> list[Crossing]:
         """The crossings that became certain at this frame, by time, line and track.
 
-        `strangers` are boxes of what is not known as a vehicle yet, and hides others all the same.
+        `wholes` are the boxes of the tracks with what is hidden of them (hiding.py), where nothing is hidden None.
         """
-        wholes: Sequence[Box] = [track.box for track in tracks]
-        if not self._centre:
-            wholes = self._whole_boxes.update(captured_ms, tracks, strangers)
+        if wholes is None:
+            wholes = [track.box for track in tracks]
         passages: dict[int, list[_Passage]] = {}
         crossings: list[Crossing] = []
         for track, whole in zip(tracks, wholes, strict=True):
@@ -259,12 +266,7 @@ class LineWatcher:
         self._end(gone, crossings)
         self._settle_parts(captured_ms, crossings)
         if self._counted:
-            since_ms = captured_ms - REMEMBERED_MS
-            self._counted = {
-                key: counted
-                for key, counted in self._counted.items()
-                if key[0] in passages or counted[0].crossed_ms >= since_ms
-            }
+            self._forget(captured_ms)
         crossings.sort(key=in_order)
         return crossings
 
@@ -274,7 +276,7 @@ class LineWatcher:
         gone, self._passages = self._passages, {}
         self._end(gone, crossings)
         self._settle_parts(None, crossings)
-        self._counted = {}
+        self._counted = []
         return sorted(crossings, key=in_order)
 
     def _end(self, gone: dict[int, list[_Passage]], crossings: list[Crossing]) -> None:
@@ -285,17 +287,35 @@ class LineWatcher:
                 if crossing is not None and not self._goes_on(passage):
                     self._take(line, crossing, passage.track, crossings)
 
+    def _forget(self, now_ms: int) -> None:
+        """Let go of the crossings that decide about no other any more.
+
+        A path may yet turn out to have met the line as early as the vehicle was last seen, or where it met it before.
+        """
+        passages = [passage for of_track in self._passages.values() for passage in of_track]
+        since_ms = min((passage.seen_ms for passage in passages), default=now_ms) - PART_MS
+        pending_ms = [held.crossing.crossed_ms for held in self._held]
+        pending_ms += [passage.crossed_ms for passage in passages if passage.beyond_ms_least is not None]
+        last = {(one.track, one.line): one for one, _ in self._counted if one.track in self._passages}
+        self._counted = [
+            (one, width)
+            for one, width in self._counted
+            if one.crossed_ms >= since_ms
+            or last.get((one.track, one.line)) is one
+            or any(abs(one.crossed_ms - at_ms) <= PART_MS for at_ms in pending_ms)
+        ]
+
     def _take(self, line: CountingLine, crossing: Crossing, track: Track, crossings: list[Crossing]) -> None:
         """Count it, or hold it until it is known whether the whole of which this is a part has crossed with it."""
         width = track.box[2] - track.box[0]
-        if track.part_of is not None:
-            self._held.append((track.part_of, line, crossing, width))
+        if track.part:
+            self._held.append(_Held(line, crossing, width, track.whole))
         else:
             self._count(line, crossing, width, crossings)
 
     def _count(self, line: CountingLine, crossing: Crossing, width: float, crossings: list[Crossing]) -> None:
         """Count it, unless another crossed at the same place just then."""
-        for other, other_width in self._counted.values():
+        for other, other_width in self._counted:
             if (
                 other.line == crossing.line
                 and other.direction == crossing.direction
@@ -305,56 +325,64 @@ class LineWatcher:
             ):
                 return
         crossings.append(crossing)
-        self._counted[crossing.track, crossing.line] = crossing, width
+        self._counted.append((crossing, width))
 
     def _settle_parts(self, now_ms: int | None, crossings: list[Crossing]) -> None:
         """Of the parts held, drop those whose whole crossed with them, and count those whose whole did not in time."""
         held, self._held = self._held, []
-        for whole, line, crossing, width in held:
-            if self._whole_crossed(whole, line, crossing, width):
+        for one in held:
+            if self._whole_crossed(one):
                 continue
-            waits = whole == SOMEBODY or whole in self._passages
-            if now_ms is not None and now_ms <= crossing.crossed_ms + PART_MS and waits:
-                self._held.append((whole, line, crossing, width))
+            if now_ms is not None and now_ms <= one.crossing.crossed_ms + PART_MS:
+                self._held.append(one)
             else:
-                self._count(line, crossing, width, crossings)
+                self._count(one.line, one.crossing, one.width, crossings)
 
-    def _whole_crossed(self, whole: int, line: CountingLine, part: Crossing, width: float) -> bool:
-        """Whether the whole of a part has crossed with it: if it is not known which it is, a larger one around it.
+    def _whole_crossed(self, held: "_Held") -> bool:
+        """Whether the whole of a part has crossed with it.
 
-        Of that one it is enough to have passed the line; being long, it takes its time to leave it behind.
+        Where it is not known which vehicle that is, or its track ended before it crossed, any larger one around the
+        part is taken for it. Of that one it is enough to have passed the line; being long, it takes its time to leave
+        it behind.
         """
-        if whole != SOMEBODY:
-            counted, _ = self._counted.get((whole, part.line), (None, 0.0))
-            return (
-                counted is not None
-                and counted.direction == part.direction
-                and abs(counted.crossed_ms - part.crossed_ms) <= PART_MS
-            )
-        passed = [
-            (counted.direction, counted.crossed_ms, counted.along, counted_width)
-            for counted, counted_width in self._counted.values()
-            if counted.line == part.line and counted.track != part.track
+        part = held.crossing
+        together = [
+            (counted, width)
+            for counted, width in self._counted
+            if counted.line == part.line
+            and counted.direction == part.direction
+            and counted.track != part.track
+            and abs(counted.crossed_ms - part.crossed_ms) <= PART_MS
         ]
-        place = self._lines.index(line)
+        if held.whole is not None and any(counted.track == held.whole for counted, _ in together):
+            return True
+        if held.whole in self._passages:
+            return False
+        passed = [(counted.crossed_ms, counted.along, width) for counted, width in together]
+        place = self._lines.index(held.line)
         for track, passages in self._passages.items():
             passage = passages[place]
-            if passage.net != 0 and passage.armed * passage.net <= 0 and track != part.track:
+            if (
+                passage.net != 0
+                and passage.armed * passage.net <= 0
+                and track != part.track
+                and DIRECTIONS[passage.net < 0] == part.direction
+            ):
                 x1, _, x2, _ = passage.track.box
-                passed.append((DIRECTIONS[passage.net < 0], passage.crossed_ms, passage.along, x2 - x1))
+                passed.append((passage.crossed_ms, passage.along, x2 - x1))
         return any(
-            direction == part.direction
-            and abs(crossed_ms - part.crossed_ms) <= PART_MS
-            and passed_width >= WHOLE_WIDTHS * width
-            and abs(along - part.along) * line.length < passed_width / 2.0
-            for direction, crossed_ms, along, passed_width in passed
+            abs(crossed_ms - part.crossed_ms) <= PART_MS
+            and width >= WHOLE_WIDTHS * held.width
+            and abs(along - part.along) * held.line.length < width / 2.0
+            for crossed_ms, along, width in passed
         )
 
     def _repeats(self, crossing: Crossing, track: Track, tracks: Sequence[Track]) -> bool:
         """Whether a vehicle on whose ground this one was first seen counted here, and is there: it is the same."""
         point = self._ground(track.box)
+        last = {counted.track: counted for counted, _ in self._counted if counted.line == crossing.line}
         for other in tracks:
-            counted, _ = self._counted.get((other.id, crossing.line), (None, 0.0))
+            counted = last.get(other.id)
             if (
                 counted is not None
                 and counted.direction == crossing.direction
@@ -434,10 +462,10 @@ class LineWatcher:
                 return None
             crossed = passage.behind >= self._first_share * reach
         else:
-            crossed = passage.net * side > 0
+            crossed = passage.net * side > 0 and passage.armed != side  # else it went round an end, and came back
             if crossed and passage.counted and away < RETURN_REACHES * reach:
                 return None
-        passage.armed, passage.net, passage.beyond_ms_least = side, 0, FIRST_PASS
+        passage.armed, passage.net, passage.beyond_ms_least = side, 0, None
         if not crossed:
             return None
         passage.counted = True

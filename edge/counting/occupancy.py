@@ -22,6 +22,8 @@ The rules:
    those before. A parked vehicle is inside, but neither stands in the queue nor waits, then or ever on this visit.
 7. A part of a larger vehicle does not count; one that was inside as itself before is none, but stands behind the
    larger one. What is remembered of a vehicle goes with its track, or `found_ms` later.
+8. Nobody is forgotten without a word: who is not found in time, or was lost before a time that nobody watched or
+   before the end of the run, is told as lost.
 """
 
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
@@ -31,7 +33,6 @@ from typing import Literal
 
 from edge.counting.crossing import SAME_GROUND_HEIGHTS, SAME_GROUND_WIDTHS, Point
 from edge.counting.ground import LENGTH_M, LENGTHS_M, Plane, Queuer, queue_length_m
-from edge.counting.hiding import WholeBoxes
 from edge.counting.motion import Box
 from edge.counting.staying import Stay
 from edge.counting.tracking import Track
@@ -108,8 +109,7 @@ class ZoneWatcher:
 
     `stand_share` is how far a standing vehicle may seem to move, in box heights; `ground` where a vehicle stands: the
     bottom centre of its box, or the centre if the camera looks straight down; `share_min` the share of the vote under
-    which a vehicle is `unclassified`. A time without frames longer than `gap_ms` was not watched. `picture` is its
-    width and height in pixels, if known (hiding.py).
+    which a vehicle is `unclassified`. A time without frames longer than `gap_ms` was not watched.
     """
 
     def __init__(
@@ -121,7 +121,6 @@ class ZoneWatcher:
         ground: Literal["bottom", "centre"] = "bottom",
         gap_ms: int = 2_000,
         found_ms: int = 60_000,
-        picture: tuple[int, int] | None = None,
     ) -> None:
         self._centre = ground == "centre"
         self._stand_share = stand_share
@@ -129,19 +128,23 @@ class ZoneWatcher:
         self._watches = [_Watch(zone, share_min, found_ms, self._ground) for zone in zones]
         self._stays: dict[int, Stay] = {}
         self._watched_ms: int | None = None
-        self._whole = None if self._centre else WholeBoxes(picture)
 
-    def update(self, captured_ms: int, tracks: Sequence[Track], *, watching: bool = True) -> list[Occupancy]:
-        """The occupancy of every zone, in their order; `watching` is False for a frame that shows nothing."""
+    def update(
+        self, captured_ms: int, tracks: Sequence[Track], wholes: Sequence[Box] | None = None, *, watching: bool = True
+    ) -> list[Occupancy]:
+        """The occupancy of every zone, in their order; `watching` is False for a frame that shows nothing.
+
+        `wholes` are the boxes of the tracks with what is hidden of them (hiding.py), where nothing is hidden None.
+        """
         if watching:
             if self._watched_ms is None or captured_ms - self._watched_ms > self._gap_ms:
                 for watch in self._watches:
                     watch.begin_anew(captured_ms, captured_ms + self._gap_ms)
             self._watched_ms = captured_ms
-        if self._whole is not None:
+        if wholes is not None:
             tracks = [
                 track if track.box == box else replace(track, box=box, born=_lowered(track.born, box))
-                for track, box in zip(tracks, self._whole.update(captured_ms, tracks), strict=True)
+                for track, box in zip(tracks, wholes, strict=True)
             ]
         stays: dict[int, Stay] = {}
         for track in tracks:
@@ -158,6 +161,10 @@ class ZoneWatcher:
         occupancies = [watch.update(captured_ms, tracks, stays, self._stays) for watch in self._watches]
         self._stays = stays
         return occupancies
+
+    def close(self) -> list[Occupancy]:
+        """End the run: who was lost and is found by nobody now. Of who is inside nothing is told."""
+        return [watch.close() for watch in self._watches]
 
     def _ground(self, box: Box) -> Point:
         x1, y1, x2, y2 = box
@@ -234,13 +241,13 @@ class _Watch:
         self._visitors = 0
         self._since_ms = 0
         self._settled_ms = 0
-        self._entered = self._left = self._given_up = 0  # at this frame
+        self._entered = self._left = self._given_up = 0  # since the frame before
         self._waits_ms: list[int] = []
 
     def begin_anew(self, now_ms: int, settled_ms: int) -> None:
         """Nobody watched until now: who is inside, or appears until `settled_ms`, may have waited for any time."""
         self._since_ms, self._settled_ms = now_ms, settled_ms
-        self._lost.clear()
+        self._give_up([])
         for visit in self._visits.values():
             visit.known = False
 
@@ -248,8 +255,6 @@ class _Watch:
         self, now_ms: int, tracks: Sequence[Track], stays: Mapping[int, Stay], before: Container[int]
     ) -> Occupancy:
         """Follow everybody through one frame; `before` are the tracks of the frame before."""
-        self._entered = self._left = self._given_up = 0
-        self._waits_ms = []
         self._end_visits({track.id for track in tracks})
         labels: list[str] = []
         queuers: list[Queuer] = []
@@ -270,18 +275,33 @@ class _Watch:
                 place = self._zone.plane.metres(where)
                 if place is not None:
                     queuers.append(Queuer(place, where[1], LENGTHS_M.get(label, LENGTH_M), stands))
-        self._give_up(now_ms)
-        return Occupancy(
+        self._give_up([visit for visit in self._lost if now_ms - visit.seen_ms <= self._found_ms][-LOST_MAX:])
+        queue_m = None if self._zone.plane is None else round(queue_length_m(queuers), 1)
+        return self._told(tuple(labels), standing, parked, queue_m)
+
+    def close(self) -> Occupancy:
+        """Who was lost and is not found any more."""
+        self._give_up([])
+        return self._told()
+
+    def _told(
+        self, labels: tuple[str, ...] = (), standing: int = 0, parked: int = 0, queue_m: float | None = None
+    ) -> Occupancy:
+        """An occupancy with all that happened since the one before."""
+        told = Occupancy(
             self._zone.name,
-            tuple(labels),
+            labels,
             standing,
             parked,
-            None if self._zone.plane is None else round(queue_length_m(queuers), 1),
+            queue_m,
             self._entered,
             self._left,
             self._given_up,
             tuple(self._waits_ms),
         )
+        self._entered = self._left = self._given_up = 0
+        self._waits_ms = []
+        return told
 
     def _visit(self, now_ms: int, track: Track, stay: Stay, *, is_new: bool) -> _Visit | None:
         """The visit of a vehicle that is inside at this frame, just begun perhaps; None if it is not inside."""
@@ -314,7 +334,8 @@ class _Watch:
             visit = _Visit(self._visitors, stay, known=False, appeared=True, ghost=True)
         elif is_new and self._zone.holds(self._ground(box)):
             visit = _Visit(self._visitors, stay, known=born_ms > self._settled_ms, appeared=True)
-            self._take_over(visit, born_ms, box)
+            if not track.part:  # of a vehicle that is unseen for a moment its cab may be seen
+                self._take_over(visit, born_ms, box)
         else:
             visit = _Visit(self._visitors, stay, known=now_ms > self._since_ms, appeared=False)
         self._visits[track.id] = visit
@@ -401,8 +422,7 @@ class _Watch:
         for other in (*self._visits.values(), *self._lost):
             other.passed += other.order < visit.order
 
-    def _give_up(self, now_ms: int) -> None:
-        """Those lost for too long are found by none any more."""
-        while self._lost and (now_ms - self._lost[0].seen_ms > self._found_ms or len(self._lost) > LOST_MAX):
-            del self._lost[0]
-            self._given_up += 1
+    def _give_up(self, kept: list[_Visit]) -> None:
+        """Of those that are lost only these may be found again."""
+        self._given_up += len(self._lost) - len(kept)
+        self._lost = kept

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from edge.counting.buckets import Bucket, BucketCounter
 from edge.counting.crossing import Crossing, LineWatcher
 from edge.counting.detection import DetectedFrame
+from edge.counting.hiding import WholeBoxes
 from edge.counting.masks import Masks
 from edge.counting.occupancy import Occupancy, ZoneWatcher
 from edge.counting.tracking import Track, Tracker
@@ -31,7 +32,11 @@ class Step:
 
 
 class Pipeline:
-    """Counts frame by frame; `close` at the end of a run."""
+    """Counts frame by frame; `close` at the end of a run.
+
+    `whole_boxes` completes what is hidden of vehicles, once, so that lines and zones see the same ones; None where
+    nothing is hidden (a camera that looks straight down).
+    """
 
     def __init__(
         self,
@@ -40,11 +45,14 @@ class Pipeline:
         counter: BucketCounter,
         zones: ZoneWatcher | None = None,
         masks: Masks | None = None,
+        *,
+        whole_boxes: WholeBoxes | None,
     ) -> None:
         self._tracker = tracker
         self._watcher = watcher
         self._zones = zones
         self._masks = masks
+        self._whole_boxes = whole_boxes
         self._counter = counter
         self._now_ms = 0
 
@@ -52,11 +60,14 @@ class Pipeline:
         """Count one frame; frames come in order of time."""
         self._now_ms = frame.captured_ms
         tracks = self._tracker.update(self._masks.apply(frame) if self._masks is not None else frame)
-        crossings = self._watcher.update(frame.captured_ms, tracks, self._tracker.strangers)
+        wholes = None
+        if self._whole_boxes is not None:
+            wholes = self._whole_boxes.update(frame.captured_ms, tracks, self._tracker.strangers)
+        crossings = self._watcher.update(frame.captured_ms, tracks, wholes)
         watching = not frame.blind
         occupancies: list[Occupancy] = []
         if self._zones is not None:
-            occupancies = self._zones.update(frame.captured_ms, tracks, watching=watching)
+            occupancies = self._zones.update(frame.captured_ms, tracks, wholes, watching=watching)
         buckets = list(self._counter.advance(frame.captured_ms, crossings, occupancies, watching=watching))
         return Step(
             frame.captured_ms,
@@ -75,7 +86,8 @@ class Pipeline:
     def close(self) -> Step:
         """End the run: the crossings that were about to be certain, and the buckets still open."""
         crossings = self._watcher.close()
-        buckets = list(self._counter.close(crossings))
+        occupancies = self._zones.close() if self._zones is not None and self.peek() is not None else []
+        buckets = list(self._counter.close(crossings, occupancies))
         return Step(self._now_ms, [], crossings, buckets, self._counter.late, self._tracker.released)
 
 

@@ -24,7 +24,7 @@ Lifetimes are milliseconds, so a camera of 3 frames/s and one of 30 see the same
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from math import hypot, sqrt
 from operator import add
@@ -37,7 +37,6 @@ from edge.counting.pieces import SURPRISE_OF_PIECES_MIN, join_pieces
 NEWBORN_S_MAX = 0.5  # what is known of a vehicle half a second after its only sighting is next to nothing
 HIDDEN_S_MAX = 0.5  # what stood and is hidden goes nowhere, however long no frame comes
 BORN_ON_SHARE = 0.5  # of the smaller of two boxes, which both must share for one to be first seen on the other
-SOMEBODY = 0  # as whole of a part: a larger box that is no vehicle yet
 CLASS_AT = {label: place for place, label in enumerate(CLASSES)}
 NO_VOTES = (0.0,) * len(CLASSES)
 
@@ -47,8 +46,9 @@ class Track:
     """One vehicle as believed at one frame.
 
     `box` is filtered, in pixels; `seen_ms` is its last sighting (equal to the frame's time if it was seen now);
-    `votes` weigh each of CLASSES by score and size over all sightings so far. `part_of` is the larger vehicle that it
-    belongs to, if it is a part of one; SOMEBODY where that is not known as a vehicle yet.
+    `votes` weigh each of CLASSES by score and size over all sightings so far. `part` says that it belongs to a larger
+    vehicle, and `whole` is the track of that one: None where the larger one is not known as a vehicle yet. The track of
+    the whole may have ended since.
     `speed` is that of the ground point, in pixels per second; `born` is the time and box of the first sighting, and
     `born_on` are the vehicles that were seen just there then.
     """
@@ -57,7 +57,8 @@ class Track:
     box: Box
     seen_ms: int
     votes: tuple[float, ...] = NO_VOTES
-    part_of: int | None = None
+    part: bool = False
+    whole: int | None = None
     speed: tuple[float, float] = (0.0, 0.0)
     born: tuple[int, Box] | None = None
     born_on: tuple[int, ...] = ()
@@ -65,11 +66,6 @@ class Track:
     def is_kin(self, other: "Track") -> bool:
         """Whether one of the two was first seen on the other: only then may they be the same vehicle."""
         return other.id in self.born_on or self.id in other.born_on
-
-    @property
-    def part(self) -> bool:
-        """Whether it belongs to a larger vehicle."""
-        return self.part_of is not None
 
     @property
     def ground(self) -> tuple[float, float]:
@@ -118,7 +114,7 @@ class _Vehicle:
         self.known = False  # handed out
         self.score = 0.0  # of the last sighting
         self.weight = 0.0  # sum of the scores of all sightings
-        self.whole = 0  # the larger vehicle inside which it was seen most
+        self.whole: int | None = None  # the larger vehicle inside which it was seen most
         self.inside = 0.0  # of these, the ones inside that one, less those inside others since
         self.covered = 0.0  # of the sightings, the ones inside a larger box that is no vehicle yet
         self.votes = NO_VOTES
@@ -127,21 +123,30 @@ class _Vehicle:
         """Whether one of the two was first seen on the other."""
         return other.id in self.born_on or self.id in other.born_on
 
-    def lie_in(self, whole: "_Vehicle") -> None:
-        """Note that it is inside a larger one now. Of several, only the one that has the majority counts."""
-        if self.whole == whole.id:
-            self.inside += self.score
-        elif self.inside >= self.score:
-            self.inside -= self.score
+    def lie_in(self, whole: int, weight: float) -> None:
+        """Note that it was inside that larger one. Of several, only the one that has the majority counts."""
+        if self.whole == whole:
+            self.inside += weight
+        elif self.inside >= weight:
+            self.inside -= weight
         else:
-            self.whole, self.inside = whole.id, self.score
+            self.whole, self.inside = whole, weight
+
+    def rename(self, old: int, new: int) -> None:
+        """What was vehicle `old` is `new` from now on."""
+        self.born_on = tuple(new if id_ == old else id_ for id_ in self.born_on)
+        if self.whole == old:
+            self.whole = new
+        if self.whole == self.id:  # it was seen inside what turned out to be itself
+            self.whole, self.inside = None, 0.0
 
     def go_on_with(self, other: "_Vehicle") -> None:
         """Be the one that was taken for another since this one was lost."""
         self.box, self.motion, self.last = other.box, other.motion, other.last
         self.seen_ms, self.score = other.seen_ms, other.score
         self.weight += other.weight
-        self.inside += other.inside
+        if other.whole is not None and other.whole != self.id:
+            self.lie_in(other.whole, other.inside)
         self.covered += other.covered
         self.votes = tuple(map(add, self.votes, other.votes))
 
@@ -261,8 +266,9 @@ class Tracker:
             hidden = vehicle.seen_ms < before_ms and vehicle.motion.speed == 0.0  # it stood, and was made to rest
             vehicle.motion.predict(min(elapsed_s, HIDDEN_S_MAX) if hidden else elapsed_s)
 
-        high = [d for d in frame.detections if d.score >= self._score_high]
-        low = [d for d in frame.detections if self._score_low <= d.score < self._score_high]
+        found = [d for d in frame.detections if d.x1 < d.x2 and d.y1 < d.y2]  # what has no area was not seen
+        high = [d for d in found if d.score >= self._score_high]
+        low = [d for d in found if self._score_low <= d.score < self._score_high]
         doubt = newborn + self._doubt
         lately_ms = min(now_ms - self._lately_ms, last_but_one_ms)  # one frame may miss it, however long ago it was
         unseen, strangers = self._associate(
@@ -280,20 +286,8 @@ class Tracker:
         self._find_again(now_ms)
         self._find_parts(lately_ms, low)
         self._release(now_ms, newborn)
-        return [
-            Track(
-                v.id,
-                v.box,
-                v.seen_ms,
-                v.votes,
-                self._part_of(v),
-                (v.motion.across.speed, v.motion.bottom.speed),
-                v.born,
-                v.born_on,
-            )
-            for v in self._vehicles
-            if v.known
-        ]
+        unknown = {v.id for v in self._vehicles if not v.known}
+        return [self._track(v, unknown) for v in self._vehicles if v.known]
 
     @property
     def strangers(self) -> list[Box]:
@@ -327,8 +321,7 @@ class Tracker:
                 lost.go_on_with(vehicle)
                 self._vehicles.remove(vehicle)
                 for other in self._vehicles:
-                    if vehicle.id in other.born_on:
-                        other.born_on = (*other.born_on, lost.id)
+                    other.rename(vehicle.id, lost.id)
 
     def _associate(
         self,
@@ -413,10 +406,21 @@ class Tracker:
         self._next_id += 1
         self._vehicles.append(vehicle)
 
-    def _part_of(self, vehicle: _Vehicle) -> int | None:
-        if vehicle.inside > self._part_share * vehicle.weight:
-            return vehicle.whole
-        return SOMEBODY if vehicle.inside + vehicle.covered > self._part_share * vehicle.weight else None
+    def _track(self, v: _Vehicle, unknown: Container[int]) -> Track:
+        """What is handed out of a vehicle. It names no whole that was not handed out."""
+        part = v.inside + v.covered > self._part_share * v.weight
+        named = v.inside > self._part_share * v.weight and v.whole not in unknown
+        return Track(
+            v.id,
+            v.box,
+            v.seen_ms,
+            v.votes,
+            part,
+            v.whole if named else None,
+            (v.motion.across.speed, v.motion.bottom.speed),
+            v.born,
+            v.born_on,
+        )
 
     def _find_parts(self, lately_ms: int, weak: Sequence[Detection]) -> None:
         """Note which vehicles seen now lie inside a larger one that was seen lately, or inside a larger weak box."""
@@ -438,7 +442,7 @@ class Tracker:
                 if u1 < x < u2 and v1 < y < v2 and part.is_kin(whole):
                     shared = (min(x2, u2) - max(x1, u1)) * (min(y2, v2) - max(y1, v1))
                     if shared > self._part_inside * area and whole.weight > self._part_weight * part.weight:
-                        part.lie_in(whole)
+                        part.lie_in(whole.id, part.score)
                         lies = True
                         break
             if not lies and any(larger > area and self._covers(one, part.box, area) for larger, one in larger_weak):
@@ -451,7 +455,10 @@ class Tracker:
         return across > 0.0 and down > 0.0 and across * down > self._part_inside * area
 
     def _release(self, now_ms: int, newborn: float) -> None:
-        """Let go of tracks unseen for too long or in too much doubt, and of the longest unseen beyond the bound."""
+        """Let go of tracks unseen for too long or in too much doubt, and of the longest unseen beyond the bound.
+
+        A larger box that was let go of before it was known was no vehicle: what lay in it is part of none by name.
+        """
         living = []
         for vehicle in self._vehicles:
             unseen_ms = now_ms - vehicle.seen_ms
@@ -472,6 +479,13 @@ class Tracker:
             self.released += len(living) - self._tracks_max
             living.sort(key=lambda v: (-v.seen_ms, v.id))
             living = sorted(living[: self._tracks_max], key=lambda v: v.id)
+        if len(living) < len(self._vehicles):
+            kept = {v.id for v in living}
+            never_known = {v.id for v in self._vehicles if not v.known and v.id not in kept}
+            for vehicle in living:
+                if vehicle.whole in never_known:
+                    vehicle.covered += vehicle.inside
+                    vehicle.whole, vehicle.inside = None, 0.0
         self._vehicles = living
 
 

@@ -104,6 +104,17 @@ class ZoneSum:
         self._longest_ms = max(self._longest_ms, *occupancy.waits_ms, 0)
         self._waits_ms += occupancy.waits_ms[: WAITS_MAX - len(self._waits_ms)]
 
+    def take(self, other: "ZoneSum") -> None:
+        """Tell who came and went there, too; the other one does not tell it any more."""
+        self._entered += other._entered
+        self._left += other._left
+        self._lost += other._lost
+        self._waited += other._waited
+        self._longest_ms = max(self._longest_ms, other._longest_ms)
+        self._waits_ms += other._waits_ms[: WAITS_MAX - len(self._waits_ms)]
+        other._entered = other._left = other._lost = other._waited = other._longest_ms = 0
+        other._waits_ms = []
+
     def close(self) -> ZoneCount | None:
         """What there is to say; None if nobody watched."""
         last = self._last

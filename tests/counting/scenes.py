@@ -12,6 +12,8 @@ from random import Random
 from edge.counting.buckets import BucketCounter
 from edge.counting.crossing import CountingLine, Crossing, LineWatcher
 from edge.counting.detection import CLASSES, DetectedFrame, Detection
+from edge.counting.hiding import WholeBoxes
+from edge.counting.occupancy import Zone, ZoneWatcher
 from edge.counting.pipeline import Pipeline
 from edge.counting.tracking import Tracker
 
@@ -117,13 +119,17 @@ def moved(frames: Iterable[DetectedFrame], move: Callable[[Detection], Detection
     return [replace(frame, detections=tuple(map(move, frame.detections))) for frame in frames]
 
 
-def pipeline(*lines: CountingLine, width_ms: int = MINUTE_MS, share_min: float = 0.4) -> Pipeline:
+def pipeline(
+    *lines: CountingLine, zones: Sequence[Zone] = (), width_ms: int = MINUTE_MS, share_min: float = 0.4
+) -> Pipeline:
     """Counting as the product does it by default, over the deck if no line is given."""
     lines = lines or (DECK,)
     return Pipeline(
         Tracker(),
         LineWatcher(lines, share_min=share_min),
-        BucketCounter([line.name for line in lines], width_ms=width_ms),
+        BucketCounter([line.name for line in lines], zones=[zone.name for zone in zones], width_ms=width_ms),
+        ZoneWatcher(zones, share_min=share_min) if zones else None,
+        whole_boxes=WholeBoxes(),
     )
 
 

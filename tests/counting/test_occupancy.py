@@ -5,12 +5,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 import pytest
-from scenes import NOON_MS, Errors, Vehicle, film, mirrored, scaled
+from scenes import NOON_MS, Errors, Vehicle, film, mirrored, pipeline, scaled
 
 from edge.counting.detection import CLASSES, DetectedFrame, Detection
 from edge.counting.ground import plane_through
 from edge.counting.occupancy import Occupancy, Zone, ZoneWatcher
-from edge.counting.tracking import Track, Tracker
+from edge.counting.tracking import Track
 
 BOX = ((300.0, 300.0), (700.0, 300.0), (700.0, 500.0), (300.0, 500.0))
 ZONE = Zone("queue", BOX, standing_after_ms=10_000)
@@ -149,7 +149,7 @@ def test_who_came_in_as_itself_is_no_part_of_the_truck_that_it_stands_behind() -
         x = min(280.0 + at_ms / 20.0, 400.0)  # seen clear of the border before it is taken for a part
         [now] = watcher.update(
             NOON_MS + at_ms,
-            [track(1, 500.0, at_ms), track(2, x, at_ms, part_of=1 if at_ms > 5_000 else None)] if at_ms else [],
+            [track(1, 500.0, at_ms), track(2, x, at_ms, part=at_ms > 5_000, whole=1)] if at_ms else [],
         )
         counted.append((now.inside, now.standing))
     assert counted[-1] == (2, 2)
@@ -158,7 +158,7 @@ def test_who_came_in_as_itself_is_no_part_of_the_truck_that_it_stands_behind() -
 def test_a_part_of_a_larger_vehicle_does_not_count() -> None:
     watcher = ZoneWatcher([ZONE])
     for at_ms in range(0, 20_000, 100):
-        [now] = watcher.update(NOON_MS + at_ms, [track(1, 500.0, at_ms), track(2, 505.0, at_ms, part_of=1)])
+        [now] = watcher.update(NOON_MS + at_ms, [track(1, 500.0, at_ms), track(2, 505.0, at_ms, part=True, whole=1)])
     assert (now.inside, now.standing) == (1, 1)
 
 
@@ -273,9 +273,9 @@ def test_without_known_ground_there_is_no_length() -> None:
 # Properties
 
 
-def counted(frames: Iterable[DetectedFrame], zone: Zone = ZONE, **rules: object) -> list[Occupancy]:
-    tracker, watcher = Tracker(), ZoneWatcher([zone], **rules)  # type: ignore[arg-type]
-    return [watcher.update(frame.captured_ms, tracker.update(frame), watching=not frame.blind)[0] for frame in frames]
+def counted(frames: Iterable[DetectedFrame], zone: Zone = ZONE) -> list[Occupancy]:
+    counting = pipeline(zones=[zone])
+    return [step for frame in frames for step in counting.update(frame).occupancies]
 
 
 def a_crowd(errors: Errors, frames_per_second: float = 10.0) -> list[DetectedFrame]:
@@ -325,12 +325,11 @@ def test_shifting_time_shifts_nothing_else() -> None:
 
 def test_splitting_a_stream_anywhere_changes_nothing() -> None:
     frames = a_crowd(TREMBLE)
-    tracker, watcher = Tracker(), ZoneWatcher([ZONE])
-    found = []
+    counting, found = pipeline(zones=[ZONE]), []
     for number, frame in enumerate(frames):
         if number % 97 == 0:
-            tracker, watcher = pickle.loads(pickle.dumps((tracker, watcher)))
-        found += watcher.update(frame.captured_ms, tracker.update(frame))
+            counting = pickle.loads(pickle.dumps(counting))
+        found += counting.update(frame).occupancies
     assert found == counted(frames)
 
 
@@ -389,3 +388,58 @@ def test_a_vehicle_cut_by_another_is_where_it_stands_and_not_where_it_seems_to(*
 
     found = counted([DetectedFrame(NOON_MS + at_ms, seen(at_ms)) for at_ms in range(0, 40_000, 100)], zone)
     assert (found[-1].inside, found[-1].standing) == (1 + hidden, 1 + hidden)
+
+
+# Nobody is forgotten without a word
+
+
+def test_who_was_lost_when_nobody_watched_any_more_is_told_as_lost() -> None:
+    """A vehicle goes out of sight ten seconds before the camera is covered; nobody finds it again."""
+    scene = Scene({1: standing_from(4.0, 30.0)[:3]}).run(60.0, blind_s=(40.0, 50.0))
+    assert (scene.summed("entered"), scene.summed("left"), scene.summed("lost")) == (1, 0, 1)
+
+
+def test_who_was_lost_when_the_run_ends_is_told_as_lost_and_only_once() -> None:
+    scene = Scene({1: standing_from(4.0, 30.0)[:3]}).run(60.0)
+    assert (scene.summed("entered"), scene.summed("lost")) == (1, 0)
+    assert scene.watcher.close() == [Occupancy("queue", lost=1)]
+    assert scene.watcher.close() == [Occupancy("queue")]
+
+
+def test_who_is_not_found_within_a_minute_is_not_found_later_by_another_that_was_lost_before() -> None:
+    """A standing vehicle is let go of long after it was last seen, a moving one soon: they end in another order."""
+    watcher, told = ZoneWatcher([ZONE], found_ms=30_000), []
+    for at_ms in range(0, 90_000, 100):
+        tracks = []
+        if at_ms < 40_000:  # stands, unseen from 20 s on
+            tracks.append(track(1, 400.0, at_ms, seen_ms=min(at_ms, 20_000)))
+        if at_ms < 25_000:
+            tracks.append(track(2, 600.0, at_ms))
+        told.append(watcher.update(NOON_MS + at_ms, tracks)[0].lost)
+    assert [100 * place for place, lost in enumerate(told) for _ in range(lost)] == [50_100, 55_000]
+
+
+def test_the_cab_of_a_vehicle_that_is_unseen_for_a_moment_does_not_count_beside_it() -> None:
+    watcher, inside = ZoneWatcher([ZONE]), []
+    for at_ms in range(0, 20_000, 100):
+        hidden = 5_000 <= at_ms < 7_000
+        whole = track(1, 500.0, at_ms, seen_ms=4_900 if hidden else None)
+        born = (NOON_MS + 5_000, track(2, 505.0, 5_000).box)
+        cab = [track(2, 505.0, at_ms, part=True, whole=1, born=born)] if at_ms >= 5_500 else []
+        [now] = watcher.update(NOON_MS + at_ms, [whole, *cab])
+        inside.append(now.inside)
+    assert set(inside) == {1}
+
+
+def test_lines_and_zones_see_the_same_whole_boxes() -> None:
+    """What hides the lower part of a standing vehicle is seen too seldom to be known as a vehicle."""
+    zone = Zone("queue", ((400.0, 300.0), (600.0, 300.0), (600.0, 590.0), (400.0, 590.0)))
+
+    def seen(at_ms: int) -> tuple[Detection, ...]:
+        hidden = at_ms >= 10_000
+        vehicle = Detection(450.0, 220.0, 550.0, 280.0 if hidden else 340.0, 0.9, "truck")
+        hider = Detection(430.0, 280.0, 570.0, 500.0, 0.9, "truck")
+        return (vehicle, hider) if hidden and at_ms % 500 == 0 else (vehicle,)
+
+    found = counted([DetectedFrame(NOON_MS + at_ms, seen(at_ms)) for at_ms in range(0, 40_000, 100)], zone)
+    assert {one.inside for one in found[110:]} == {1}

@@ -23,12 +23,15 @@ from scenes import (
 )
 
 from edge.counting.crossing import CountingLine, in_order
-from edge.counting.detection import DetectedFrame
+from edge.counting.detection import DetectedFrame, Detection
+from edge.counting.occupancy import Zone
 from edge.counting.pipeline import Pipeline, count
 
 OUT, BACK = ("deck", "a_to_b"), ("deck", "b_to_a")
 
 TREMBLE = Errors(jitter=0.03, missed=0.05)
+
+QUEUE = Zone("queue", ((300.0, 250.0), (700.0, 250.0), (700.0, 600.0), (300.0, 600.0)), standing_after_ms=2_000)
 
 
 def driving(from_ms: int, *, y: float = 400.0, to_ms: int | None = None, **kind: object) -> Vehicle:
@@ -304,6 +307,18 @@ def test_the_memory_of_a_pipeline_does_not_grow_with_the_vehicles_it_has_seen() 
         counting.update(DetectedFrame(NOON_MS + (day * 2 + 1) * MINUTE_MS + 50_000, ()))
         sizes.append(len(pickle.dumps(counting)))
     assert max(sizes) - min(sizes) < 100
+
+
+@pytest.mark.parametrize(
+    "box", [(500.0, 400.0, 500.0, 400.0), (400.0, 400.0, 480.0, 400.0), (480.0, 300.0, 400.0, 360.0)]
+)
+def test_a_box_without_an_area_is_no_sighting(box: tuple[float, float, float, float]) -> None:
+    """On a tape of somebody else's, say: beside a vehicle, within a zone and at a line."""
+    nothing = Detection(*box, 0.9, "car")
+    plain = film([driving(0), driving(3_000, y=300.0)], frames_per_second=10)
+    frames = [replace(frame, detections=(*frame.detections, nothing)) for frame in plain]
+    counting, without = pipeline(zones=[QUEUE]), pipeline(zones=[QUEUE])
+    assert [counting.update(frame) for frame in frames] == [without.update(frame) for frame in plain]
 
 
 # Properties

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scenes import NOON_MS, USUAL_ERRORS, Errors, Vehicle, film
 
 from edge.counting.detection import CLASSES, DetectedFrame, Detection
-from edge.counting.tracking import SOMEBODY, Track, Tracker
+from edge.counting.tracking import Track, Tracker
 
 CAR = Vehicle(((0, 100, 400), (4_000, 900, 400)))
 OTHER = Vehicle(((0, 900, 250), (4_000, 100, 250)), label="truck", width=160)
@@ -189,9 +189,12 @@ def test_who_came_by_itself_is_no_part_of_the_truck_beside_which_it_drives() -> 
     truck = Detection(400.0, 100.0, 640.0, 300.0, 0.9, "truck")
     van = [Detection(x, 190.0, x + 100.0, 290.0, 0.9, "van") for x in [*range(100, 420, 40), *[420] * 20]]
     apart = [at(truck, one, at_ms=200 * number) for number, one in enumerate(van)]
-    assert [track.part_of for track in tracks(apart)[-1]] == [None, None]
+    assert [track.part for track in tracks(apart)[-1]] == [False, False]
     there = [at(truck, van[-1], at_ms=200 * number) for number in range(20)]
-    assert [(track.part_of, track.born_on) for track in tracks(there)[-1]] == [(None, ()), (1, (1,))]
+    assert [(track.part, track.whole, track.born_on) for track in tracks(there)[-1]] == [
+        (False, None, ()),
+        (True, 1, (1,)),
+    ]
 
 
 def test_a_vehicle_inside_one_and_then_another_larger_one_is_no_part() -> None:
@@ -200,9 +203,9 @@ def test_a_vehicle_inside_one_and_then_another_larger_one_is_no_part() -> None:
     one, other = Detection(50.0, 50.0, 200.0, 150.0, 0.9, "truck"), Detection(90.0, 0.0, 600.0, 500.0, 0.9, "truck")
     around = [()] * 2 + [(one,)] * 10 + [()] * 2 + [(other,)] * 10
     frames = [DetectedFrame(NOON_MS + 200 * number, (car, *some)) for number, some in enumerate(around)]
-    assert [track.part_of for track in tracks(frames)[-1] if track.id == 1] == [None]
+    assert [track.part for track in tracks(frames)[-1] if track.id == 1] == [False]
     always = [DetectedFrame(NOON_MS + 200 * number, (car, one)) for number in range(20)]
-    assert [track.part_of for track in tracks(always)[-1] if track.id == 1] == [2]
+    assert [(track.part, track.whole) for track in tracks(always)[-1] if track.id == 1] == [(True, 2)]
 
 
 # Lost and found
@@ -221,6 +224,52 @@ def test_a_vehicle_lost_is_found_again_where_the_speeds_before_and_after_lead() 
 
 def test_a_vehicle_that_begins_behind_where_one_was_lost_is_another() -> None:
     assert lost(-60) == [2]
+
+
+def test_a_part_of_a_vehicle_that_was_lost_and_found_again_is_a_part_of_that_one() -> None:
+    """It comes back with a load on it that is seen as a vehicle of its own, and is another until it is known."""
+    before = [boxes((100 + 20 * number, 100), at_ms=100 * number) for number in range(6)]
+    after = []
+    for number in range(12):
+        x = 280.0 + 2 * number
+        whole, load = Detection(x, 100, x + 40, 130, 0.9, "car"), Detection(x + 5, 104, x + 25, 128, 0.9, "car")
+        after.append(at(whole, load, at_ms=1_300 + 100 * number))
+    found = {(track.id, track.part, track.whole) for step in tracks([*before, *after]) for track in step}
+    assert found == {(1, False, None), (3, True, 1)}, "as soon as it is known, and at every frame"
+
+
+def test_a_vehicle_is_no_part_of_itself() -> None:
+    """Half of it is seen where it was lost just now, as another until that one is known."""
+    before = [at(Detection(100, 100, 200, 160, 0.4, "car"), at_ms=50 * number) for number in range(5)]
+    after = [at(Detection(125, 130, 175, 160, 0.9, "car"), at_ms=250 + 50 * number) for number in range(8)]
+    steps = tracks([*before, *after])
+    assert [track.id for track in steps[-1]] == [1]
+    assert not any(track.part for step in steps for track in step)
+
+
+def test_what_a_part_lay_in_is_no_vehicle_if_it_goes_before_it_is_known() -> None:
+    """Two strong boxes of a truck that is not seen again, around its cab."""
+    cab = Detection(130, 130, 170, 165, 0.6, "car")
+    around = [(Detection(100, 100, 240, 170, 0.45, "truck"),)] * 2 + [()] * 8
+    steps = tracks([at(*one, cab, at_ms=200 * number) for number, one in enumerate(around)])
+    assert {track.whole for step in steps for track in step} == {None}
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 10_000), st.sampled_from((5, 10, 25)))
+def test_a_whole_is_always_another_track_that_was_handed_out(seed: int, frames_per_second: int) -> None:
+    trucks = [
+        Vehicle(
+            ((start, 120, y), (start + 3_000, 500, y), (start + 5_000, 500, y), (start + 7_000, 880, y)), width, high
+        )
+        for start, y in ((0, 400.0), (1_500, 330.0))
+        for width, high in ((240.0, 120.0), (76.0, 90.0))
+    ]
+    errors = Errors(seed=seed, missed=0.3, jitter=0.04, weak=0.2, split=0.1)
+    seen: set[int] = set()
+    for step in tracks(film(trucks, frames_per_second=frames_per_second, errors=errors)):
+        seen |= {track.id for track in step}
+        assert all(track.whole is None or (track.part and track.whole in seen - {track.id}) for track in step)
 
 
 # Bounds
@@ -246,7 +295,7 @@ def test_memory_does_not_grow_over_thousands_of_vehicles() -> None:
     assert max(sizes) - min(sizes) < 50
 
 
-def test_what_lies_in_larger_weak_boxes_most_of_the_time_is_a_part_of_somebody() -> None:
+def test_what_lies_in_larger_weak_boxes_most_of_the_time_is_a_part_of_no_known_vehicle() -> None:
     """A fan on the roof of a coach that comes into the picture and is not known yet."""
     frames = [
         DetectedFrame(
@@ -258,9 +307,9 @@ def test_what_lies_in_larger_weak_boxes_most_of_the_time_is_a_part_of_somebody()
         )
         for at_ms in range(0, 600, 100)
     ]
-    assert [track.part_of for track in tracks(frames)[-1]] == [SOMEBODY]
+    assert [(track.part, track.whole) for track in tracks(frames)[-1]] == [(True, None)]
     alone = [replace(frame, detections=frame.detections[:1]) for frame in frames]
-    assert [track.part_of for track in tracks(alone)[-1]] == [None]
+    assert [track.part for track in tracks(alone)[-1]] == [False]
 
 
 # Weak boxes and pieces

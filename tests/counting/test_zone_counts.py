@@ -145,3 +145,43 @@ def test_the_mean_lies_between_the_least_and_the_most(steps: list[tuple[int, int
         if zone is not None:
             assert min(inside for _, inside in steps) - 0.005 <= zone.inside.mean <= zone.inside.max + 0.005
             assert zone.inside.end == pytest.approx(sum(zone.by_class.values()))
+
+
+# Who comes and goes where nobody watches
+
+
+def test_who_is_lost_in_a_bucket_that_nobody_watched_is_told_by_the_next_one_that_is_watched() -> None:
+    lost = occupancy(0, left=1, lost=2, waits_ms=(4_000,))
+    times = range(0, 241)
+    frames = [(1_000 * s, occupancy(0) if s not in (70, 130) else lost) for s in times]
+    counts = zones(run(frames, blind_ms=[1_000 * s for s in range(59, 180)]))
+    assert [one and (one.left, one.lost, one.waited) for one in counts] == [(0, 0, 0), None, None, (2, 4, 2), None]
+    assert counts[3] is not None
+    assert counts[3].wait_ms == Waits(4_000, 4_000, 4_000)
+
+
+def test_who_is_lost_when_the_run_ends_is_told_by_the_last_bucket_that_was_watched() -> None:
+    counter = BucketCounter(["deck"], zones=["queue"])
+    for second in range(61):
+        assert list(counter.advance(NOON_MS + 1_000 * second, [], [occupancy(1)])) == []
+    assert [one and one.lost for one in zones(counter.close([], [occupancy(0, lost=1)]))] == [1, None]
+
+
+events = st.lists(
+    st.tuples(st.integers(1, 30_000), st.booleans(), st.integers(0, 2), st.integers(0, 2)), min_size=2, max_size=40
+)
+
+
+@given(events)
+def test_everybody_who_came_or_went_is_told_exactly_once_if_anything_is_watched_at_last(
+    steps: list[tuple[int, bool, int, int]],
+) -> None:
+    counter, buckets, at_ms = BucketCounter(["deck"], zones=["queue"]), [], 0
+    for step_ms, shows, entered, lost in [*steps, (1, True, 0, 0), (1_000, True, 0, 0)]:
+        at_ms += step_ms
+        waits_ms = (1_000,) * lost
+        now = occupancy(0, entered=entered, lost=lost, waits_ms=waits_ms)
+        buckets += counter.advance(NOON_MS + at_ms, [], [now], watching=shows)
+    told = [one for one in zones([*buckets, *counter.close([], [occupancy(0, entered=1)])]) if one is not None]
+    assert sum(one.entered for one in told) == sum(entered for _, _, entered, _ in steps) + 1
+    assert sum(one.lost for one in told) == sum(one.waited for one in told) == sum(lost for *_, lost in steps)
