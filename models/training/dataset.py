@@ -17,7 +17,9 @@ from torch import Tensor
 from torch.utils.data import IterableDataset
 
 from models.training.augment import PAD, Chance, Floats, Image, place, spoil
+from models.training.labels import allowed
 from models.training.loss import Target
+from models.training.network import LABELS
 from models.training.pictures import read_picture
 from models.training.stills import stills_of
 
@@ -26,11 +28,15 @@ SHARES = {
     "clips": 0.36,
     "topview_vehicle": 0.22,
     "manaus_traffic_v5": 0.18,
-    "vehicles_openimages": 0.13,
-    "highway_indonesia": 0.11,
+    "named": 0.3,
+    "toll_km39": 0.15,
+    "tfl_jamcams": 0.08,
+    "nepali_vehicle": 0.08,
+    "vehicles_openimages": 0.1,
+    "highway_indonesia": 0.1,
 }
 RARE = 0.35  # share of the draws that first pick one of the classes below, then a picture that has it
-RARE_CLASSES = (1, 1, 2, 2, 3, 4)  # truck and bus twice as often as motorcycle and bicycle
+RARE_CLASSES = (1, 1, 2, 2, 5, 5, 3, 4)  # truck, bus and van twice as often as motorcycle and bicycle
 # Height, width, pictures in a batch, how often: about the same number of pixels each.
 SIZES = ((288, 512, 16, 0.5), (320, 576, 13, 0.2), (384, 640, 10, 0.3))
 MOSAIC = 0.5
@@ -125,12 +131,20 @@ def cameras(pictures: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
     return list(groups.values())
 
 
+def may_be(kinds: Floats) -> NDArray[np.bool_]:
+    """(n, classes): what each kind allows."""
+    table = np.zeros((len(kinds), len(LABELS)), np.bool_)
+    for row, kind in zip(table, kinds.tolist(), strict=True):
+        row[list(allowed(int(kind)))] = True
+    return table
+
+
 def as_target(boxes: Floats, ignore: Floats) -> Target:
     """From corners to what the loss reads."""
     corners = torch.from_numpy(boxes[:, :4])
     size = corners[:, 2:] - corners[:, :2]
     return Target(
         boxes=torch.cat((corners[:, :2] + size / 2, size), 1),
-        classes=torch.from_numpy(boxes[:, 4].astype(np.int64)),
+        classes=torch.from_numpy(may_be(boxes[:, 4])),
         ignore=torch.from_numpy(ignore[:, :4].astype(np.float32)),
     )

@@ -32,7 +32,6 @@ def main() -> None:
     kept = torch.load(options.run / "checkpoint.pth", weights_only=False)
     network.load_state_dict(kept["average"])
     network = network.to(memory_format=torch.contiguous_format).eval()
-    network.set_swish(memory_efficient=False) if hasattr(network, "set_swish") else None
     example = torch.randn(2, 3, SIDE, SIDE)
     torch.onnx.export(
         network,

@@ -2,29 +2,34 @@
 
     python -m models.training.labels --work DIR
 
-writes DIR/labels.json, per picture: `boxes` (x1, y1, x2, y2, class) in pixels, class -1 where it is
-certainly a vehicle but of unknown class (it teaches place and presence, not class), and `ignore` (x1, y1,
-x2, y2), where nothing is taught either way. Frames of clips follow `from_teacher`, pictures labelled by
-people `from_people`.
+writes DIR/labels.json, per picture: `boxes` (x1, y1, x2, y2, kind) in pixels and `ignore` (x1, y1, x2, y2),
+where nothing is taught either way. A kind is the number of a class, or, negative, the set of the classes that it
+may be (`kind_of`): a vehicle of any class teaches place and presence, not class. Frames of clips follow
+`from_teacher`, pictures labelled by people `from_people`, those of which they named
+some vehicles as well.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
+import yaml
 from numpy.typing import NDArray
 
+from models.training.crops import RULES
 from models.training.network import LABELS
 from models.training.pictures import read_grey, read_picture
 from models.training.teacher import overlap
 
-CAR, TRUCK, BUS, MOTORCYCLE, BICYCLE = range(len(LABELS))
-UNKNOWN = -1  # a vehicle of unknown class
+CAR, TRUCK, BUS, MOTORCYCLE, BICYCLE, VAN = range(len(LABELS))
+UNKNOWN = -(2 ** len(LABELS) - 1)  # any class
 SURE_STANDING = 0.55  # the teacher's score from which an object is taken as true where nothing moved,
 SURE_MOVING = 0.22  # the same where the picture differs from the empty road,
 UNSURE = 0.12  # and from which it is at least not taught as background
@@ -40,46 +45,70 @@ VOTES = 0.70  # share of the teacher's votes that settles a class
 SMALLEST_PX = 5.0
 SMALLEST_BLOB_PX = 30
 
-OWN_CLASSES: dict[str, dict[int, int]] = {
-    "manaus_traffic_v5": {0: MOTORCYCLE, 1: CAR, 2: BICYCLE, 4: UNKNOWN},  # 3: people; 4: truck or bus
-    "topview_vehicle": {0: UNKNOWN},
-    "highway_indonesia": {0: BUS, 1: CAR, 2: MOTORCYCLE, 4: TRUCK},  # 3: person
-    "vehicles_openimages": {0: UNKNOWN, 1: BUS, 2: CAR, 3: MOTORCYCLE, 4: TRUCK},  # 0: ambulance
-    "atl_car_truck_bus_bike": {0: MOTORCYCLE, 1: BUS, 2: CAR, 3: TRUCK},
+# Sets that names.yaml does not know; that one tells of all others.
+OWN_CLASSES: dict[str, list[tuple[str, ...]]] = {
+    "topview_vehicle": [LABELS],
+    "atl_car_truck_bus_bike": [("motorcycle",), ("bus",), ("car", "van"), ("truck",)],
 }
 INCOMPLETE = {"topview_vehicle", "vehicles_openimages", "atl_car_truck_bus_bike"}  # many vehicles have no box
+INCOMPLETE |= {"toll_km39", "nepali_vehicle", "tfl_jamcams", "named"}
+ADDED_IN = {"topview_vehicle", "vehicles_openimages"}
 ADDED = 0.55  # an unmatched object of the teacher is taught there from this score (never in held-out pictures)
-SETTLED_BY_TEACHER = {
-    "manaus_traffic_v5": {TRUCK, BUS},
-    "topview_vehicle": {CAR, TRUCK, BUS, MOTORCYCLE},
-}
+SETTLED_BY_TEACHER = {"manaus_traffic_v5", "topview_vehicle"}
+# COCO, which the teacher learned from, has no vans: it calls them cars and trucks.
+MEANT = ((CAR, VAN), (TRUCK, VAN), (BUS,), (MOTORCYCLE,), (BICYCLE,))
 
 
 def main() -> None:
     """Labels every listed picture and prints how many boxes there are of each class."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--work", type=Path, required=True)
+    parser.add_argument("--seen", action="store_true", help="leave out what the teacher has not looked at yet")
     options = parser.parse_args()
     seen: dict[str, list[dict[str, Any]]] = {}
     for path in sorted(options.work.glob("teacher-*.json")):
         seen |= json.loads(path.read_text())
     labelled = []
-    counts = np.zeros((2, len(LABELS) + 2), int)
+    counts: dict[str, Counter[str]] = {"train": Counter(), "held_out": Counter()}
+    classes = own_classes()
     for picture in json.loads((options.work / "pictures.json").read_text()):
+        if options.seen and picture["path"] not in seen:
+            continue
         height, width = read_picture(picture["path"]).shape[:2]
         objects = seen.get(picture["path"], [])
         if picture["set"] == "clips":
             boxes, ignore = from_teacher(objects, changed_pixels(picture))
         else:
-            boxes, ignore = from_people(picture, objects, width, height)
+            people = picture["named"] if "named" in picture else drawn(picture, classes[picture["set"]], width, height)
+            boxes, ignore = from_people(picture, people, objects)
+            ignore += picture.get("doubtful", [])
         labelled.append({**picture, "width": width, "height": height, "boxes": boxes, "ignore": ignore})
-        row = counts[int(picture["part"] == "held_out")]
-        for box in boxes:
-            row[box[4]] += 1  # -1 is the last
-        row[-2] += len(ignore)
+        counts[picture["part"]].update("/".join(LABELS[n] for n in allowed(int(box[4]))) for box in boxes)
+        counts[picture["part"]]["ignored"] += len(ignore)
     (options.work / "labels.json").write_text(json.dumps(labelled))
-    for part, row in zip(("train", "held_out"), counts, strict=True):
-        print(part, dict(zip((*LABELS, "ignored", "unknown class"), row.tolist(), strict=True)))
+    for part, count in counts.items():
+        print(part, dict(count.most_common()))
+
+
+def own_classes() -> dict[str, list[tuple[str, ...]]]:
+    """Per set, the classes that each of its numbers allows."""
+    classes = dict(OWN_CLASSES)
+    for name, rule in yaml.safe_load(RULES.read_text())["sets"].items():
+        if "order" in rule:
+            said = [rule["words"].get(word, ()) for word in rule["order"]]
+            classes[name] = [(one,) if isinstance(one, str) else tuple(one) for one in said]
+    return classes
+
+
+def kind_of(classes: Iterable[int]) -> int:
+    """A class by its number, several by minus the sum of their powers of two."""
+    numbers = set(classes)
+    return numbers.pop() if len(numbers) == 1 else -sum(2**number for number in numbers)
+
+
+def allowed(kind: int) -> tuple[int, ...]:
+    """The classes that a kind allows."""
+    return (kind,) if kind >= 0 else tuple(number for number in range(len(LABELS)) if -kind >> number & 1)
 
 
 def from_teacher(
@@ -133,37 +162,42 @@ def changed_pixels(picture: dict[str, str]) -> NDArray[np.bool_]:
 
 
 def settled(thing: dict[str, Any]) -> int:
-    """The class on which the teacher's views agree, or unknown."""
+    """What the class on which the teacher's views agree may mean, or any."""
     votes = np.array(thing["votes"])
-    return int(votes.argmax()) if votes.max() >= VOTES and thing["score"] >= NAMED else UNKNOWN
+    return kind_of(MEANT[int(votes.argmax())]) if votes.max() >= VOTES and thing["score"] >= NAMED else UNKNOWN
+
+
+def drawn(picture: dict[str, str], classes: list[tuple[str, ...]], width: int, height: int) -> list[list[float]]:
+    """The boxes of a set with YOLO text files."""
+    path = Path(picture["path"])
+    boxes: list[list[float]] = []
+    lines = (path.parent.parent / "labels" / path.name).with_suffix(".txt").read_text().split("\n")
+    for line in filter(None, lines):
+        number, x, y, w, h = (float(value) for value in line.split())
+        meant = classes[int(number)]
+        if not meant or min(w * width, h * height) < SMALLEST_PX:
+            continue
+        box = [(x - w / 2) * width, (y - h / 2) * height, (x + w / 2) * width, (y + h / 2) * height]
+        boxes.append([*(round(value, 1) for value in box), kind_of(LABELS.index(name) for name in meant)])
+    return boxes
 
 
 def from_people(
-    picture: dict[str, str], objects: list[dict[str, Any]], width: int, height: int
+    picture: dict[str, str], boxes: list[list[float]], objects: list[dict[str, Any]]
 ) -> tuple[list[list[float]], list[list[float]]]:
-    """The boxes of the set, classes settled and gaps filled or ignored by the teacher."""
-    classes = OWN_CLASSES[picture["set"]]
-    path = Path(picture["path"])
-    lines = (path.parent.parent / "labels" / path.name).with_suffix(".txt").read_text().split("\n")
-    boxes: list[list[float]] = []
-    for line in filter(None, lines):
-        number, x, y, w, h = (float(value) for value in line.split())
-        if int(number) not in classes or min(w * width, h * height) < SMALLEST_PX:
-            continue
-        box = [(x - w / 2) * width, (y - h / 2) * height, (x + w / 2) * width, (y + h / 2) * height]
-        boxes.append([*(round(value, 1) for value in box), classes[int(number)]])
+    """The boxes that people drew or named, some classes settled and gaps filled or ignored by the teacher."""
     ignore = []
     own = np.array(boxes, np.float32).reshape(-1, 5)
     for thing in objects:
         agreement = overlap(np.array([thing["box"]], np.float32), own[:, :4])[0]
         if agreement.size and agreement.max() >= 0.5:
             match = int(agreement.argmax())
-            may_settle = SETTLED_BY_TEACHER.get(picture["set"], set())
-            if boxes[match][4] == UNKNOWN and settled(thing) in may_settle:
-                boxes[match][4] = settled(thing)
+            both = set(allowed(int(boxes[match][4]))) & set(allowed(settled(thing)))
+            if picture["set"] in SETTLED_BY_TEACHER and both:
+                boxes[match][4] = kind_of(both)
         elif agreement.size and within(np.array(thing["box"], np.float32), own[:, :4]).max() > 0.7:
             continue  # a part of what people drew
-        elif picture["set"] in INCOMPLETE and picture["part"] == "train" and thing["score"] >= ADDED:
+        elif picture["set"] in ADDED_IN and picture["part"] == "train" and thing["score"] >= ADDED:
             boxes.append([*thing["box"], settled(thing)])
         elif thing["score"] >= (UNSURE if picture["set"] in INCOMPLETE else MISSED):
             ignore.append(thing["box"])

@@ -1,8 +1,9 @@
 """What the network is told about its mistakes: SimOTA's matching and the three losses of YOLOX.
 
 A cell is told of a box when the box, judged by place and by what the network says at present, costs little
-there (Ge et al., YOLOX, 2021: section 2.2). Two additions for labels that are not complete: a box of class
--1 has no class loss, and cells that fall in an ignored region and in no box have no objectness loss.
+there (Ge et al., YOLOX, 2021: section 2.2). Two additions for labels that are not complete: of a box that may be
+one of several classes only the others are told to be wrong, and that one of these to be right which the network
+already holds for the likeliest; and cells that fall in an ignored region and in no box have no objectness loss.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from models.training.network import cells, decode
 BOX_WEIGHT = 5.0
 CENTRE_CELLS = 2.5  # a cell this near to the centre of a box, in cells of its stride, may be told of it
 COST_OF_OVERLAP = 3.0
-KIND_WEIGHTS = (1.0, 3.0, 4.0, 3.0, 3.0)  # cars are nine in ten boxes: without these a truck becomes a car
+KIND_WEIGHTS = (1.0, 3.0, 4.0, 3.0, 3.0, 3.0)  # cars are nine in ten boxes: without these a truck becomes a car
 COST_OUTSIDE = 1e5
 LARGEST_TELL = 10  # at most so many cells are told of one box
 
@@ -29,7 +30,7 @@ class Target:
     """One picture: boxes as centre and size, ignored regions as corners, all in pixels of the input."""
 
     boxes: Tensor  # (n, 4)
-    classes: Tensor  # (n,) int64, -1 unknown
+    classes: Tensor  # (n, kinds) bool: those that it may be
     ignore: Tensor  # (m, 4)
 
 
@@ -72,10 +73,12 @@ def detection_loss(raw: Tensor, targets: list[Target], height: int, width: int) 
         judged[number, chosen] = 1.0
         overlap = paired_overlap(boxes[number, chosen], target.boxes[owner])
         box_loss = box_loss + (1.0 - overlap.square()).sum()
-        known = target.classes[owner] >= 0
-        goal = one_hot(target.classes[owner][known], kinds.shape[-1]) * agreement[known, None]
-        each = cross_entropy(kinds[number, chosen[known]], goal.to(kinds), reduction="none").sum(1)
-        kind_loss = kind_loss + (each * weights[target.classes[owner][known]]).sum()
+        allowed = target.classes[owner]
+        known = ~allowed.all(1)  # the others may be anything
+        goal, judged_kinds = goals(kinds[number, chosen].detach(), allowed)
+        each = cross_entropy(kinds[number, chosen], goal * agreement[:, None].to(kinds), reduction="none")
+        weight = (goal * weights).sum(1)
+        kind_loss = kind_loss + ((each * judged_kinds).sum(1) * weight)[known].sum()
     thing_loss = (cross_entropy(things, wanted, reduction="none") * judged).sum()
     scale = 1.0 / max(told, 1)
     parts = {
@@ -98,13 +101,10 @@ def match(  # noqa: PLR0917  # all are tensors of one picture
     preferred = (within & near)[candidates]
     agreement = all_overlaps(boxes[candidates], target.boxes)
     score = (things[candidates, None].sigmoid() * kinds[candidates].sigmoid()).sqrt()
-    known = target.classes >= 0
-    goal = one_hot(target.classes.clamp(min=0), kinds.shape[-1]).to(score)
     nothing = -torch.log((1 - score).clamp(min=1e-6)).sum(1, keepdim=True)
     gain = torch.log(score.clamp(min=1e-6)) - torch.log((1 - score).clamp(min=1e-6))
-    kind_cost = nothing - gain @ goal.T  # binary cross entropy against the class of each box
-    best = -torch.log(score.max(1, keepdim=True).values.clamp(min=1e-6))
-    kind_cost = torch.where(known[None], kind_cost, best)
+    gains = gain[:, None].masked_fill(~target.classes[None], -torch.inf)  # cells, boxes, kinds
+    kind_cost = nothing - gains.max(2).values  # binary cross entropy against the likeliest class that the box may have
     cost = kind_cost - COST_OF_OVERLAP * torch.log(agreement + 1e-8) + COST_OUTSIDE * ~preferred
     tellings = agreement.topk(min(LARGEST_TELL, len(candidates)), dim=0).values.sum(0).int().clamp(min=1)
     chosen = torch.zeros_like(cost, dtype=torch.bool)
@@ -118,6 +118,13 @@ def match(  # noqa: PLR0917  # all are tensors of one picture
         chosen[shared.nonzero()[:, 0], cheapest] = True
     rows, owner = chosen.nonzero(as_tuple=True)
     return candidates[rows], owner, agreement[rows, owner]
+
+
+def goals(kinds: Tensor, allowed: Tensor) -> tuple[Tensor, Tensor]:
+    """Of the classes that a box may have, the likeliest at present is right; the other allowed ones are not judged."""
+    likeliest = kinds.masked_fill(~allowed, -torch.inf).argmax(1)
+    goal = one_hot(likeliest, kinds.shape[-1]).to(kinds)
+    return goal, (~allowed | goal.bool()).to(kinds)
 
 
 def inside(points: Tensor, corners: Tensor) -> Tensor:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import re
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ import yaml
 from numpy.typing import NDArray
 
 BACKGROUND_FRAMES = 31
+ONLY_CARS = 4  # of the pictures in which people named cars alone, every so many-th
 SPLIT = Path(__file__).with_name("split.yaml")
 
 
@@ -26,12 +28,15 @@ def main() -> None:
     """Lists, extracts, and prints how many pictures of how many cameras stand on each side."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--shared", type=Path, default=Path("../shared"))
+    parser.add_argument("--sources", type=Path, help="further pictures of the sets of names.yaml")
     parser.add_argument("--work", type=Path, required=True)
     options = parser.parse_args()
     split = yaml.safe_load(SPLIT.read_text())
     pictures = from_clips(options.shared / "clips" / "unlabelled", options.work / "frames", split)
     for name, rules in split["sets"].items():
         pictures += from_set(options.shared / "labelled" / name, rules)
+    if options.sources:
+        pictures += from_named(options)
     (options.work / "pictures.json").write_text(json.dumps(pictures, indent=0))
     for part in ("train", "held_out"):
         chosen = [picture for picture in pictures if picture["part"] == part]
@@ -85,6 +90,35 @@ def spread_frames(clip: Path, wanted: int) -> list[tuple[int, NDArray[np.uint8]]
         number += 1
 
 
+def from_named(options: argparse.Namespace) -> list[dict[str, Any]]:
+    """Pictures some of whose vehicles people named: `named` boxes, and `doubtful` ones that are no whole vehicle."""
+    from models.training.crops import READERS, RULES, told  # noqa: PLC0415  # these read pictures, too
+    from models.training.labels import UNKNOWN, kind_of  # noqa: PLC0415
+    from models.training.network import LABELS  # noqa: PLC0415
+
+    rules = yaml.safe_load(RULES.read_text())
+    pictures: list[dict[str, Any]] = []
+    for name in ("singapore_named", "fixed_named", "tracks_named"):
+        for number, (image, vehicles) in enumerate(
+            READERS[rules["sets"][name]["reader"]](name, rules["sets"][name], options)
+        ):
+            row: dict[str, Any] = {"set": "named", "camera": vehicles[0].camera, "named": [], "doubtful": []}
+            for vehicle in vehicles:
+                classes, row["part"] = told(asdict(vehicle), rules, {})
+                box = [round(value, 1) for value in vehicle.box]
+                if classes or vehicle.word.startswith("unsure"):
+                    meant = [LABELS.index(label) for label in classes] or range(len(LABELS))
+                    row["named"].append([*box, kind_of(meant)])
+                elif vehicle.word != "none":
+                    row["doubtful"].append(box)
+            only_cars = all(box[4] in {LABELS.index("car"), UNKNOWN} for box in row["named"])
+            if row["part"] != "never" and row["named"] and (not only_cars or number % ONLY_CARS == 0):
+                path = options.work / "frames" / f"{name}_{number:05d}.jpg"
+                cv2.imwrite(str(path), image, [cv2.IMWRITE_JPEG_QUALITY, 95])
+                pictures.append(row | {"path": str(path)})
+    return pictures
+
+
 def read_picture(path: str | Path) -> NDArray[np.uint8]:
     """BGR, (height, width, 3)."""
     image = cv2.imread(str(path))
@@ -102,7 +136,7 @@ def read_grey(path: str | Path) -> NDArray[np.uint8]:
 def from_set(folder: Path, rules: dict[str, Any]) -> list[dict[str, str]]:
     """All pictures of a labelled set."""
     pictures = []
-    for path in sorted(folder.rglob("*.jpg")):
+    for path in sorted(folder.rglob("*.jpg"))[:: rules.get("every", 1)]:
         held_out = rules.get("evaluation_only", False) or path.name.startswith(tuple(rules.get("held_out", [])))
         camera = re.sub(r"\d*_jpg.*|_png.*|\.rf\..*|(?<=_mp4)-.*", "", path.name)
         pictures.append(

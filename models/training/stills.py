@@ -6,14 +6,13 @@ import json
 from pathlib import Path
 from typing import Any
 
-from models.training.labels import UNKNOWN
 from models.training.network import LABELS
 
 HELD_OUT = 20  # every so many-th still is only looked at
 
 
 def stills_of(folder: Path) -> list[dict[str, Any]]:
-    """The stills made so far, as pictures with boxes. A van is a vehicle of unknown class: no other set names vans."""
+    """The stills made so far, as pictures with boxes."""
     stills = []
     for listing in sorted(folder.glob("stills-*.jsonl")):
         for number, line in enumerate(listing.read_text().splitlines()):
@@ -21,7 +20,7 @@ def stills_of(folder: Path) -> list[dict[str, Any]]:
                 still = json.loads(line)
             except ValueError:  # the last line is being written
                 continue
-            boxes = [[*box[:4], LABELS.index(box[4]) if box[4] in LABELS else UNKNOWN] for box in still["boxes"]]
+            boxes = [[*box[:4], LABELS.index(box[4])] for box in still["boxes"]]
             part = "held_out" if number % HELD_OUT == 0 else "train"
             path = folder / Path(still["path"]).name
             stills.append({**still, "path": str(path), "set": "stills", "boxes": boxes, "part": part})

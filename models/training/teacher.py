@@ -6,13 +6,14 @@ DEIMv2 Femto looks at the whole picture and at four overlapping quarters enlarge
 YOLOX-Nano at 384x640 looks at the same five views and can only support what Femto saw. Boxes of all views
 that overlap are one object. Its score is the mean of the best view and of the average over all views in
 which it lies whole, raised by YOLOX's agreement. Writes DIR/teacher-*.json, one list of objects per
-picture.
+picture, every hundred pictures; the same command goes on from there.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import random
 import time
 from pathlib import Path
 from typing import Any
@@ -50,13 +51,17 @@ def main() -> None:
     pictures = json.loads((options.work / "pictures.json").read_text())
     pictures = [picture for picture in pictures if options.only in ("", picture["set"])]
     pictures = [picture for picture in pictures if options.part in ("", picture["part"])][shard::shards]
-    seen: dict[str, list[dict[str, Any]]] = {}
+    out = options.work / f"teacher-{options.only}{options.part}{shard}.json"
+    seen: dict[str, list[dict[str, Any]]] = json.loads(out.read_text()) if out.exists() else {}
+    pictures = [picture for picture in pictures if picture["path"] not in seen]
+    random.Random(0).shuffle(pictures)  # of all sets, however early it ends
     started = time.monotonic()
     for number, picture in enumerate(pictures, 1):
         seen[picture["path"]] = teacher.look(read_picture(picture["path"]), quick=options.quick)
-        if number % 100 == 0:
+        if number % 100 == 0 or number == len(pictures):
             print(f"{number}/{len(pictures)} {(time.monotonic() - started) / number:.2f} s each", flush=True)
-    (options.work / f"teacher-{options.only}{options.part}{shard}.json").write_text(json.dumps(seen))
+            out.with_suffix(".part").write_text(json.dumps(seen))
+            out.with_suffix(".part").replace(out)
 
 
 class Teacher:

@@ -2,11 +2,15 @@
 
     B=../shared/models/yolox_nano_coco_unit_norm.pth
     python -m models.training.train --base $B --work DIR --minutes 97
+    python -m models.training.train --base $B --work DIR --run DIR/runs/six --steps 20000
 
 Every --save-every minutes the averaged weights are written to DIR/checkpoints; measure.py and export.py
 read them while training goes on. The learning rate falls with the larger of elapsed time / --minutes and
 step / --steps, so a busy machine ends in time with a finished schedule; give --steps alone for a run to be
 repeated.
+
+With --run the whole state of the run (weights, average, optimiser, step) stands in RUN/state.pth, written as often and
+on SIGTERM; the same command goes on from it. What is drawn follows from the seed and the step at which it went on.
 """
 
 from __future__ import annotations
@@ -15,6 +19,7 @@ import argparse
 import copy
 import math
 import multiprocessing
+import signal
 import time
 from pathlib import Path
 
@@ -43,8 +48,9 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=8e-4, help="highest learning rate")
     parser.add_argument("--minutes", type=float, default=math.inf)
     parser.add_argument("--steps", type=int, default=100_000)
-    parser.add_argument("--save-every", type=float, default=8.0, help="minutes")
+    parser.add_argument("--save-every", type=float, default=4.0, help="minutes")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--run", type=Path, help="folder of a run that is broken off and gone on with")
     parser.add_argument(
         "--stills", type=Path, help="folder of rendered stills to mix in (python -m tests.scenes.stills)"
     )
@@ -55,15 +61,28 @@ def main() -> None:
 
 
 def learn(network: YoloxNano, options: argparse.Namespace) -> None:
-    """The whole training; the only state besides the network is its average and the optimiser's."""
+    """The whole training; the only state besides the network is its average, the optimiser's and the step."""
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     network.train()
     freeze_statistics(network)
     average = copy.deepcopy(network).eval()
     optimiser = torch.optim.SGD(groups(network), lr=options.rate, momentum=MOMENTUM, nesterov=True)
     progress = multiprocessing.Value("d", 0.0)
+    state = options.run / "state.pth" if options.run else None
+    first, seen = 0, 0
+    if state is not None and state.exists():
+        kept = torch.load(state)
+        network.load_state_dict(kept["network"])
+        average.load_state_dict(kept["average"])
+        optimiser.load_state_dict(kept["optimiser"])
+        first, seen = kept["step"], kept["images"]
+        print(f"goes on from step {first}, {seen} images", flush=True)
+    stopped: list[int] = []
+    if state is not None:
+        state.parent.mkdir(parents=True, exist_ok=True)
+        signal.signal(signal.SIGTERM, lambda number, _: stopped.append(number))
     loader = DataLoader(
-        Batches(options.work / "labels.json", progress, options.seed, options.stills),
+        Batches(options.work / "labels.json", progress, options.seed + first, options.stills),
         batch_size=None,
         num_workers=1,
         prefetch_factor=4,
@@ -71,9 +90,9 @@ def learn(network: YoloxNano, options: argparse.Namespace) -> None:
     checkpoints = options.work / "checkpoints"
     checkpoints.mkdir(parents=True, exist_ok=True)
     started = saved = time.monotonic()
-    seen = 0
+    before = seen
     sums: dict[str, float] = {}
-    for step, (pixels, targets) in enumerate(loader, 1):
+    for step, (pixels, targets) in enumerate(loader, first + 1):
         elapsed = time.monotonic() - started
         progress.value = min(1.0, max(step / options.steps, elapsed / 60 / options.minutes))
         rate = learning_rate(options.rate, step, progress.value)
@@ -86,14 +105,18 @@ def learn(network: YoloxNano, options: argparse.Namespace) -> None:
             sums[name] = sums.get(name, 0.0) + value
         if step % LOG_EVERY == 0:
             means = " ".join(f"{name} {value / LOG_EVERY:.3f}" for name, value in sums.items())
-            speed = seen / (time.monotonic() - started)
+            speed = (seen - before) / (time.monotonic() - started)
             done = f"step {step} images {seen} {100 * progress.value:.1f}%"
             print(f"{done} rate {rate:.5f} {means} {speed:.1f} images/s", flush=True)
             sums.clear()
-        finished = progress.value >= 1.0
+        finished = progress.value >= 1.0 or bool(stopped)
         if finished or time.monotonic() - saved > 60 * options.save_every:
             saved = time.monotonic()
             save(average, checkpoints / f"step-{step:06d}.pth", seen)
+            if state is not None:
+                whole = {"network": network.state_dict(), "average": average.state_dict(), "step": step, "images": seen}
+                torch.save(whole | {"optimiser": optimiser.state_dict()}, state.with_suffix(".part"))
+                state.with_suffix(".part").replace(state)
         if finished:
             print(f"finished: {step} steps, {seen} images, {elapsed / 60:.1f} minutes", flush=True)
             return

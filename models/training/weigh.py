@@ -20,6 +20,7 @@ import numpy as np
 from edge.vision.detector import OnnxDetector
 from edge.vision.frame import Frame
 from edge.vision.manifest import load_manifest
+from models.training.measure import LABELLED
 from models.training.network import LABELS
 from models.training.pictures import read_picture
 from models.training.teacher import overlap
@@ -37,7 +38,7 @@ def main() -> None:
     options = parser.parse_args()
     manifest = load_manifest(options.manifest)
     pictures = json.loads((options.work / "labels.json").read_text())
-    pictures = [p for p in pictures if p["part"] == "held_out" and p["set"] != "clips"]
+    pictures = [p for p in pictures if p["part"] == "held_out" and p["set"] in LABELLED]
     called = {weight: np.zeros((len(LABELS), len(LABELS)), int) for weight in WEIGHTS}
     detectors = {
         weight: OnnxDetector(replace(manifest, class_weights={"truck": weight, "bus": weight}), score_min=SCORE_MIN)
