@@ -106,7 +106,7 @@ def test_every_key_is_told_and_explained_with_its_bounds_and_its_default(name: s
         if isinstance(entry.default, bool):
             assert f"default {str(entry.default).lower()}" in entry.comment, entry.path
         elif isinstance(entry.default, int | float):
-            assert f"default {entry.default:g}" in entry.comment, entry.path
+            assert f"default {entry.default:.8g}" in entry.comment, entry.path
         elif isinstance(entry.default, str) and entry.default:
             assert f"default {entry.default}" in entry.comment, entry.path
 
