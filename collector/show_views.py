@@ -8,16 +8,13 @@ import msgspec
 
 from collector.screen import aligned, width
 from collector.show import BLIND
+from collector.views.balance import COVERS
 from collector.views.records import name_of
 from collector.views.results import Axis, Balance, ClassBalance, DaySplit, Flow, Flows, LikeForLike
 from edge.delivery.report import rfc3339
 
 NOT_OVER = "(not over)"
 UNSEEN_ONLY = "95%, unwatched time only"
-COVERS = (
-    "where the balance lies with the vehicles of time that nobody watched; errors of counting, in time that was"
-    " watched, are not in it"
-)
 
 
 def flows_as_table(answers: Sequence[Flows], *, part: str = "") -> str:

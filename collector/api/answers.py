@@ -82,7 +82,7 @@ def series(flow: Flow, axis_: Axis, role: Role | None, site: Site, *, estimate: 
         tonnes=None if flow.tonnes is None else [None if t is None else round(t, 1) for t in flow.tonnes],
         total=sum(known) if known else None,
         total_counts={label: _sum(of) for label, of in flow.counts.items()},
-        total_share=share_of(sum(flow.watched_ms), elapsed_ms),
+        total_share=share_of(sum(map(min, flow.watched_ms, spans)), elapsed_ms),
     )
 
 

@@ -13,7 +13,7 @@ from collector.api.models import (
 from collector.api.parameters import Scheme
 from collector.api.spans import From, Name, To, span
 from collector.store import Reading
-from collector.views.balance import balance
+from collector.views.balance import COVERS, balance
 from collector.views.results import ClassBalance, Scope
 from collector.views.schemes import OWN
 
@@ -46,6 +46,7 @@ def routes(context: Context) -> APIRouter:
                         to_ms=one.to_ms,
                         watched_ms=one.watched_ms,
                         share=share_of(one.watched_ms, one.to_ms - one.from_ms),
+                        covers=COVERS,
                         classes={label: _balance(of) for label, of in one.classes.items()},
                         all=_balance(one.all),
                     )

@@ -103,7 +103,7 @@ class Series(Model):
     """Over all intervals and classes."""
     total_counts: dict[str, int | None]
     total_share: float
-    """The watched part of the whole span, as far as it has come."""
+    """The watched part of the whole span, as far as it has come; no interval counts for more than itself."""
 
 
 class Changed(Model):
@@ -200,6 +200,8 @@ class LineBalance(Model):
     to_ms: int
     watched_ms: int
     share: float
+    covers: str
+    """What the intervals of 95 % are about."""
     classes: dict[str, OneBalance]
     all: OneBalance
 

@@ -24,6 +24,11 @@ from collector.views.results import Axis, Balance, ClassBalance, Flow, Scope
 from collector.views.schemes import OWN
 
 SLOTS = 24
+COVERS = (
+    "where the balance lies with the vehicles of time that nobody watched; errors of counting, in time that was"
+    " watched, are not in it"
+)
+"""What the 95% of every answer are about."""
 SPREAD = 1.96
 
 

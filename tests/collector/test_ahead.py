@@ -21,6 +21,7 @@ from collector.views.axis import SKEW_MS, axis
 from collector.views.counts import counts
 from collector.views.evidence import raw_reports
 from collector.views.extent import extent, open_span
+from collector.views.places import widest
 from collector.views.results import Scope
 from edge.delivery.report import Level, Report, ZoneReport, encode, rfc3339
 
@@ -230,3 +231,14 @@ def test_a_store_of_the_version_before_is_taken_on(tmp_path: Path, postgres_url:
     for opened in (lambda: SqliteStore(path), lambda: PostgresStore(postgres_url)):
         with opened() as store:
             assert store.set_aside(ids(store)[0], now_ms=NOW_MS) == 3
+
+
+def test_an_absurdly_wide_report_is_ahead_and_offers_no_wider_intervals(store: Store) -> None:
+    put(store, *an_hour(NOW_MS), at(61, NOW_MS - MINUTE_MS, width_ms=366 * DAY_MS, watched_ms=366 * DAY_MS))
+    (state,) = devices(store, now_ms=NOW_MS)
+    assert (state.ahead.number, state.lateness.newest_width_ms) == (1, MINUTE_MS)
+    with store.reading() as reading:
+        assert widest(reading, Scope()) is None, "nothing is refused because of it"
+        known = extent(reading, Scope(), now_ms=NOW_MS)
+    assert known is not None
+    assert known.open_ms == NOW_MS

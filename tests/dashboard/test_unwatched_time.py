@@ -6,8 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from paho.mqtt.enums import MQTTProtocolVersion
+from paho.mqtt.publish import single
 from playwright.sync_api import Browser, Page, expect
 
+from edge.delivery.report import Report, encode, rfc3339, topic_of
 from tests.dashboard.world import World, inside, world
 from tests.pages.browser import chromium
 
@@ -142,3 +145,44 @@ def test_the_day_that_is_not_over_is_marked(browser: Browser, here: World) -> No
         tab.get_by_label("Interval").select_option("day")
         expect(tab.locator(".figure .name").first).to_have_text("Out so far")
         expect(tab.locator("table", has_text="Watched").locator("tbody th").first).to_contain_text("not over yet")
+
+
+USUALLY = """
+async ([shares, known]) => {
+  const { usually } = await import("/static/usual.js");
+  const edges = Array.from({ length: 11 }, (_, i) => i), all = shares.map((share) => (share ? 20 * share : null));
+  const of = (x) => shares.map((_, i) => (i < known ? x : null));
+  const band = { role: "out", p10: of(9), p50: of(10), p90: of(11) };
+  return usually({ share: shares, all }, { bands: [band] }, "out", edges, 10);
+}
+"""
+
+
+def test_today_is_held_against_what_is_usual_where_enough_was_watched(browser: Browser, here: World) -> None:
+    with inside(browser, here) as tab:
+        assert tab.evaluate(USUALLY, [[1] * 10, 10]) == "▲ 100 % above usual"
+        assert tab.evaluate(USUALLY, [[0.5] * 4 + [1] * 6, 10]) == "▲ 100 % above usual", "half of an hour, half of it"
+        assert tab.evaluate(USUALLY, [[1] * 7 + [0] * 3, 10]) == "not compared with usual: only 70 % was watched"
+        few = "not compared: past days were watched for 70 % of these hours"
+        assert tab.evaluate(USUALLY, [[1] * 10, 7]) == few
+
+
+def test_names_that_would_turn_the_page_round_are_spelt_out(browser: Browser, here: World) -> None:
+    start = rfc3339(here.traffics[0].end_ms - 900_000)
+    lines = {"deck": {"out\u202eward": {"c\u2066ar": 3}, "back": {"c\u2066ar": 1}}}
+    report = Report(site="bidi", device="mast-1", run="r", seq=1, start=start, width_ms=900_000, watched_ms=900_000,
+                    state="ok", lines=lines)  # fmt: skip
+    topic = topic_of("bidi", "mast-1", "report")
+    single(topic, encode(report), qos=1, port=here.broker, protocol=MQTTProtocolVersion.MQTTv5)
+    with inside(browser, here) as tab:
+        expect(tab.locator("article", has_text="Bidi")).to_be_visible()
+        for page in ("site", "history"):
+            tab.goto(f"{here.address}/#/{page}/bidi")
+            expect(tab.locator(f"main[data-page={page}] h1")).to_be_visible()
+            expect(tab.locator("main")).to_contain_text("⟨U+2066⟩")
+            expect(tab.locator("figure.chart .canvas").first).to_have_attribute("data-drawn", "true")
+            shown = tab.evaluate(
+                "document.body.innerText + [...document.querySelectorAll('[title], [aria-label]')]"
+                ".map((one) => one.title + one.getAttribute('aria-label')).join()"
+            )
+            assert not set("\u202e\u2066") & set(shown), page

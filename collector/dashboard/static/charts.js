@@ -171,7 +171,7 @@ const area = (outline, fillcolor) => ({ type: "scatter", mode: "lines", ...outli
 
 // Points that nobody sees, so that an interval says the same of itself wherever it is pointed at.
 const saying = (name, x, y, texts) => ({
-  type: "scatter", mode: "lines", x, y, line: { width: 0 }, showlegend: false, name, customdata: texts, hovertemplate: `%{customdata}<extra>${safe(name)}</extra>`,
+  type: "scatter", mode: "lines", x, y, line: { width: 0 }, showlegend: false, name: safe(name), customdata: texts, hovertemplate: `%{customdata}<extra>${safe(name)}</extra>`,
 });
 
 // What an interval says of itself: its number and how much of it was watched; or that nobody watched, or that it is to come.
@@ -190,8 +190,8 @@ export const BARS_MAX = 150;
 export function bars(name, edges, values, fill, { part = 0.86, sign = 1, texts = null, now = 0, ...more } = {}) {
   const x = middles(edges), y = values.map((v) => (v === null ? null : sign * v));
   const isOutline = values.length > BARS_MAX;
-  const drawn = isOutline ? { name, ...area(steps(edges, null, y), fill), ...more } : {
-    name, type: "bar", x, y, width: widths(edges, part), hoverinfo: "skip",
+  const drawn = isOutline ? { name: safe(name), ...area(steps(edges, null, y), fill), ...more } : {
+    name: safe(name), type: "bar", x, y, width: widths(edges, part), hoverinfo: "skip",
     marker: { color: fill, opacity: values.map((_, i) => (isUnfinished(edges, i, now) ? 0.55 : 1)), line: { width: 0 } }, ...more,
   };
   return texts === null ? [drawn] : [drawn, saying(name, x, y.map((v) => v ?? 0), texts)];
@@ -235,7 +235,7 @@ export function line(name, edges, values, look) {
     if (v === null && y.length && y.at(-1) !== null) { x.push(edges[i]); y.push(null); }
     if (v !== null) { x.push(edges[i], edges[i + 1]); y.push(v, v); }
   }
-  return { type: "scatter", mode: "lines", name, x, y, line: look, connectgaps: false, hoverinfo: "skip" };
+  return { type: "scatter", mode: "lines", name: safe(name), x, y, line: look, connectgaps: false, hoverinfo: "skip" };
 }
 // The same with what each interval says.
 export const lineSaying = (name, edges, values, look, texts) => [line(name, edges, values, look), saying(name, middles(edges), values.map((v) => v ?? 0), texts)];

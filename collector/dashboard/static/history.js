@@ -205,7 +205,7 @@ class History {
     const soFar = this.whole.unfinished === null ? "" : " so far";
     const figure = (name, role) => {
       const one = this.role(this.whole, role);
-      return el("div", { class: "figure" }, el("span", { class: "name" }, `${name}${soFar}`), number(this.total(one), one?.total_share, this.behind(name, role, this.from, this.to, null), { big: true }),
+      return el("div", { class: "figure" }, el("span", { class: "name" }, `${name}${soFar}`), number(this.total(one), this.role(this.found, role)?.total_share, this.behind(name, role, this.from, this.to, null), { big: true }),
         el("span", { class: "under soft" }, this.whole.earlier ? this.compared(role) : this.word(role) ?? " "));
     };
     const out = this.role(this.whole, "out"), back = this.role(this.whole, "back");

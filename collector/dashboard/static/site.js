@@ -117,7 +117,8 @@ class Site {
   fillFigures() {
     const out = this.series(this.whole, "out"), back = this.series(this.whole, "back");
     const figure = (name, value, under = "") => el("div", { class: "figure" }, el("span", { class: "name" }, name), value, el("span", { class: "under soft" }, under || " "));
-    const share = (one) => one?.total_share ?? 0;
+    // of the hours: an hour that was watched twice makes up for no other one
+    const share = (one) => this.series(this.hours, one?.role)?.total_share ?? 0;
     const hourly = (role) => usually(this.series(this.hours, role), this.usual, role, this.hours.edges_ms, this.now);
     const told = (role) => [this.word(role), hourly(role)].filter(Boolean).join(", ");
     const both = out?.total != null && back?.total != null;
@@ -216,7 +217,7 @@ class Site {
       bar.style.setProperty("--tone", classColour(label));
       return [bar, el("span", { class: "soft" }, percent(sum(label) / all))];
     };
-    const cell = (one, role, label) => ({ class: "right", content: number(one?.total_counts[label] ?? null, one?.total_share, this.behind(`${label}, ${role}`, { direction: this.word(role), class: label })) });
+    const cell = (one, role, label) => ({ class: "right", content: number(one?.total_counts[label] ?? null, this.series(this.hours, role)?.total_share, this.behind(`${label}, ${role}`, { direction: this.word(role), class: label })) });
     fill(this.classes, table("Classes today", ["Class", { text: "Out", class: "right" }, { text: "Back", class: "right" }, { text: "Over there", class: "right" }, "Part of all"],
       labels.map((label) => {
         const [o, b] = [out?.total_counts[label], back?.total_counts[label]];

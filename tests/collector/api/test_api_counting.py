@@ -217,3 +217,13 @@ def test_reports_ahead_of_the_clock_are_told_and_in_no_answer_that_ends_now(api:
     assert info["last_ms"] == NOON_MS + 11 * MINUTE_MS
     named = client.get(f"{READ}/counts", params={"from": "2035-12-31", "by": "site", "interval": "day"}).json()
     assert [one["total"] for one in named["series"]] == [12, 1]
+
+
+def test_a_report_that_claims_a_year_hides_no_unwatched_hour(api: Api) -> None:
+    now_ms, year_ms = api.context.clock.real_ms(), 366 * 86_400_000
+    before = api.client("read").get("/api/v1/overview").json()["sites"][0]["series"][0]["total_share"]
+    wide = a_report(11, width_ms=year_ms, watched_ms=year_ms)
+    api.store.commit([received(wide)], now_ms=now_ms)
+    (site,) = api.client("read").get("/api/v1/overview").json()["sites"]
+    assert site["series"][0]["total_share"] - before < 1 / 20, "it fills its own hour at most"
+    assert site["ahead"] == 1

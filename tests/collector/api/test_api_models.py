@@ -6,7 +6,7 @@ from pydantic import BaseModel
 
 from collector.alerts.alert import Acknowledgement, Alert, Subject
 from collector.api import alert_models, models
-from collector.views.results import Agreement, Balance, ClassBalance, Evidence, Queue
+from collector.views.results import Agreement, Balance, Change, ClassBalance, Evidence, LikeForLike, Queue
 
 SUBJECT = {field.name for field in msgspec.structs.fields(Subject)}
 
@@ -15,7 +15,9 @@ SUBJECT = {field.name for field in msgspec.structs.fields(Subject)}
     ("model", "struct", "more", "less"),
     [
         (models.OneBalance, ClassBalance, set(), set()),
-        (models.LineBalance, Balance, {"share"}, set()),
+        (models.LineBalance, Balance, {"share", "covers"}, set()),
+        (models.Comparison, LikeForLike, {"role"}, set()),
+        (models.Changed, Change, set(), set()),
         (models.ZoneSeries, Queue, {"share"}, set()),
         (models.HeadToHead, Agreement, set(), {"site"}),
         (models.ReportRange, Evidence, set(), set()),
