@@ -27,7 +27,8 @@ EXAMPLES = """examples:
   crossing-edge bench bridge.mp4 --threads 1
   crossing-edge setup --config edge.yaml --video bridge.mp4
   crossing-edge annotate bridge.mp4 --line 0.1,0.6,0.9,0.6
-  crossing-edge check edge.yaml"""
+  crossing-edge check edge.yaml
+  crossing-edge status"""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -37,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what is half-written is removed
     try:
-        given.run(given)
+        code = given.run(given)
         sys.stdout.flush()
     except CrossingError as error:
         print(f"crossing-edge: {error}", file=sys.stderr)
@@ -51,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"crossing-edge: {error}", file=sys.stderr)
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-    return 0
+    return code or 0
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -67,6 +68,17 @@ def _parser() -> argparse.ArgumentParser:
     run = commands.add_parser("run", help="the service: count what a camera sees, and send it")
     run.add_argument("--config", type=Path, required=True, metavar="edge.yaml")
     run.set_defaults(run=_run)
+
+    status = commands.add_parser(
+        "status",
+        help="how the running service is, and why nothing arrives",
+        description="How the running service is. Exit code 0: it runs and delivers; 1: it does not; 2: wrong input.",
+    )
+    status.add_argument(
+        "--config", type=Path, metavar="edge.yaml", help="its configuration (default: that of the unit)"
+    )
+    status.add_argument("--json", action="store_true", help="print one JSON object")
+    status.set_defaults(run=_status)
 
     replay = commands.add_parser("replay", help="count a recorded video or a tape")
     replay.add_argument("video", type=Path, metavar="VIDEO", help="a video, or a tape (.tape, .jsonl)")
@@ -182,6 +194,12 @@ def _run(given: argparse.Namespace) -> None:
     from edge.run_command import run_service
 
     run_service(given.config)
+
+
+def _status(given: argparse.Namespace) -> int:
+    from edge.status_command import run_status
+
+    return run_status(given.config, as_json=given.json)
 
 
 def _replay(given: argparse.Namespace) -> None:

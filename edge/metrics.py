@@ -1,4 +1,4 @@
-"""The last `health` as text for Prometheus, on loopback only: one small server in a thread of its own."""
+"""The last `health`, and how delivery fares, as text for Prometheus, on loopback only: a small server in a thread."""
 
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from edge.delivery.failure import CAUSES, Cause
 from edge.delivery.status import DeviceHealth
 from edge.errors import InputError
 
@@ -24,10 +25,10 @@ HELP = {
 
 
 class Metrics:
-    """Serves `http://127.0.0.1:PORT/metrics` until closed; `show` puts a new health in place."""
+    """Serves `http://127.0.0.1:PORT/metrics` until closed; `show` and `show_delivery` put what is new in place."""
 
     def __init__(self, port: int) -> None:
-        self._text = b""
+        self._health = self._delivery = ""
         metrics = self
 
         class Page(BaseHTTPRequestHandler):
@@ -36,7 +37,8 @@ class Metrics:
                 self.send_response(200 if found else 404)
                 self.send_header("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
                 self.end_headers()
-                self.wfile.write(metrics._text if found else b"/metrics is here\n")
+                text = metrics._health + metrics._delivery
+                self.wfile.write(text.encode() if found else b"/metrics is here\n")
 
             def log_message(self, *_: Any) -> None:
                 """Nobody needs to know who looked."""
@@ -51,7 +53,11 @@ class Metrics:
 
     def show(self, health: DeviceHealth) -> None:
         """This is how the device fares now."""
-        self._text = text_of(health).encode()
+        self._health = text_of(health)
+
+    def show_delivery(self, cause: Cause | None, *, connected: bool, unacknowledged_ms: int) -> None:
+        """What keeps letters from being delivered, and since when no report was acknowledged."""
+        self._delivery = delivery_text_of(cause, connected=connected, unacknowledged_ms=unacknowledged_ms)
 
     def close(self) -> None:
         """Serve no more."""
@@ -77,4 +83,14 @@ def text_of(health: DeviceHealth) -> str:
                 continue
         full = f"crossing_{name}"
         lines += [f"# TYPE {full} {HELP.get(name, 'gauge')}", f"{full} {number}"]
+    return "\n".join(lines) + "\n"
+
+
+def delivery_text_of(cause: Cause | None, *, connected: bool, unacknowledged_ms: int) -> str:
+    """A gauge for each cause, 1 for the one that is; all are 0 while nothing is wrong."""
+    lines = ["# TYPE crossing_delivery_failure gauge"]
+    lines += [f'crossing_delivery_failure{{cause="{one}"}} {int(one == cause)}' for one in CAUSES]
+    lines += ["# TYPE crossing_broker_connected gauge", f"crossing_broker_connected {int(connected)}"]
+    name = "crossing_report_acknowledged_age_seconds"  # since the start, where there was none
+    lines += [f"# TYPE {name} gauge", f"{name} {unacknowledged_ms / 1000:.0f}"]
     return "\n".join(lines) + "\n"

@@ -19,6 +19,7 @@ from edge.reporter import broker_of, info_of, outbox_of
 from edge.sender import Sender
 from edge.service import Service
 from edge.stages import check_files
+from edge.status_socket import StatusSocket
 from edge.vision.manifest import load_manifest
 
 log = logging.getLogger(__name__)
@@ -84,7 +85,8 @@ def run_service(path: Path, *, clock: Clock | None = None, synced: Callable[[], 
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: service.stop())
         signal.signal(signal.SIGHUP, lambda *_: service.reload())
-        service.work()
+        with StatusSocket(state, service.status):
+            service.work()
 
 
 def state_folder(config: Config, path: Path) -> Path:

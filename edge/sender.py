@@ -11,7 +11,9 @@ import threading
 import time
 from collections.abc import Callable
 
+from edge.delivery.failure import Failure
 from edge.delivery.mqtt import Publisher
+from edge.errors import InputError
 
 log = logging.getLogger(__name__)
 
@@ -21,13 +23,17 @@ WAITING_MAX = 1_000
 LAST_S = 2.0
 """At the end, so long are letters still sent, if a broker is there to take them; the rest goes after the next start."""
 FAREWELL_S = 4.0
+FAILURE_WAIT_S = 10.0
 
 
 class Sender:
     """Steps a publisher until `stop`; `make_publisher` is called anew for every run. Without one nothing is sent."""
 
     def __init__(self, make_publisher: Callable[[], Publisher] | None) -> None:
-        self.failure = ""
+        self.connected = False
+        self.failure: Failure | None = None
+        """What keeps letters from being delivered; None while all is well, or nothing was tried yet."""
+        self.reports_acknowledged = 0
         self.unsaid = 0
         """Looks that were not taken."""
         self._make_publisher = make_publisher
@@ -75,15 +81,28 @@ class Sender:
                 with self._make_publisher() as publisher:
                     while not self._stopping.is_set() and not self._renewed.is_set():
                         self._do_tasks(publisher)
-                        publisher.step(wait_s=STEP_S)
-                        self.failure = publisher.failure
+                        self._step(publisher)
                     self._do_tasks(publisher)
                     if self._stopping.is_set():
                         _send_the_last(publisher)
+            except InputError as error:  # a file with credentials: once it is there, or right, sending begins
+                self._wait_after(Failure("credentials", str(error)))
             except Exception as error:  # the thread's outermost loop: counting goes on, and people are told
-                self.failure = f"sending failed: {error}"
                 log.exception("sending failed; trying again")
-                self._stopping.wait(10.0)
+                self._wait_after(Failure("error", f"sending failed: {error}"))
+        self.connected = False
+
+    def _step(self, publisher: Publisher) -> None:
+        before = publisher.reports_acknowledged
+        publisher.step(wait_s=STEP_S)
+        self.reports_acknowledged += publisher.reports_acknowledged - before
+        self.connected = publisher.connected
+        if publisher.connected or publisher.hindrance is not None:  # else it still tries, and the old failure stands
+            self.failure = publisher.hindrance
+
+    def _wait_after(self, failure: Failure) -> None:
+        self.connected, self.failure = False, failure
+        self._stopping.wait(FAILURE_WAIT_S)
 
     def _do_tasks(self, publisher: Publisher) -> None:
         while not self._tasks.empty():

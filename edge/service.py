@@ -19,6 +19,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
+import msgspec
+
 from edge.alerts import Blindness
 from edge.clock import Clock
 from edge.config import Config, counting_lines, queue_zones
@@ -37,6 +39,7 @@ from edge.notify import notify
 from edge.reload import reloaded
 from edge.reporter import passage_of
 from edge.sender import Sender
+from edge.service_view import Look, ServiceView
 from edge.stages import build_pipeline
 from edge.strips import StripKeeper
 from edge.vision.camera import CameraState
@@ -154,6 +157,8 @@ class Service:
         self._detector_failure = ""
         self._letters_lost = ""  # why the last alert or crossing could not be kept
         self._said: dict[str, str] = {}
+        self._view = ServiceView(clock, outbox, sender, metrics)
+        self._live: Live | None = None
         self._mind_at_ms = self._live_at_ms = 0
         self._health_at_ms = clock.monotonic_ms() + HEALTH_MS
         self._progress_ms = clock.monotonic_ms()
@@ -171,6 +176,11 @@ class Service:
     def snapshot(self) -> bytes:
         """The newest picture as a small JPEG; empty before there is one. Any thread may ask."""
         return self._newsroom.snapshot()
+
+    def status(self) -> bytes:
+        """How it is, as JSON; empty while it starts. Any thread may ask."""
+        status = self._view.status()
+        return b"" if status is None else msgspec.json.encode(status, order="sorted")
 
     def work(self) -> None:
         """Until `stop`."""
@@ -293,7 +303,8 @@ class Service:
         camera = self._camera.state
         blind = self._blind if camera.open else camera.reason or "the camera gives no frames"
         self._tell_blindness(now_ms, blind)
-        self._tell("disk", self._shelf.failure)
+        self._said["disk"] = self._shelf.failure  # the view logs it as what keeps reports from being delivered
+        self._sender.trouble("disk", self._shelf.failure)
         self._tell("blind", blind)
         self._tell("detector", self._detector_failure)
         self._tell("letters", self._letters_lost)
@@ -301,6 +312,7 @@ class Service:
         aside = self._outbox.set_aside
         self._tell("outbox-corrupt", f"a corrupt outbox was set aside: {aside}" if aside else "")
         self._tell("journal", self._outbox.begun_anew)
+        self._look_around(now_ms, blind)
         if now_ms >= self._live_at_ms:
             self._live_at_ms = now_ms + round(self.config.report.live_s * 1000)
             self._say_live(blind)
@@ -309,6 +321,23 @@ class Service:
             self._say_health(blind)
         if not camera.open or now_ms - self._progress_ms < 10 * MIND_MS:
             notify("WATCHDOG=1")  # frames are handled, or there are none to handle
+
+    def _look_around(self, now_ms: int, blind: str) -> None:
+        look = Look(
+            now_ms=now_ms,
+            config=self.config,
+            run=self._now.name,
+            camera=self._camera.state,
+            blind=blind,
+            handled=self._vitals.handled,
+            clock_synced=self._synced,
+            clock_offset_ms=self._frame_clock.offset_ms() - self._now.shift_ms,
+            shelf_waiting=self._shelf.waiting,
+            shelf_failure=self._shelf.failure,
+            live=self._live,
+            troubles=dict(self._said),
+        )
+        self._view.look(look)
 
     def _tell_blindness(self, now_ms: int, blind: str) -> None:
         kind = self._blindness.update(now_ms, blind, after_ms=round(self.config.alerts.blind_after_s * 1000))
@@ -387,6 +416,7 @@ class Service:
             standing={one.zone: one.standing for one in run.step.occupancies} if run.step else {},
             blind=blind,
         )
+        self._live = live
         self._sender.say("live", encode_self(live))
 
     def _say_health(self, blind: str) -> None:
@@ -406,7 +436,7 @@ class Service:
             clock_synced=self._synced,
             clock_offset_ms=self._frame_clock.offset_ms() - self._now.shift_ms,
             strips=self._now.strips.written,
-            failure=self._sender.failure,
+            failure=failure.sentence if (failure := self._sender.failure) else "",
         )
         self._sender.say("health", encode_self(health))
         if self._metrics is not None:

@@ -28,6 +28,7 @@ HEARD_MAX = 100  # commands that wait to be taken in; more are dropped, and aske
 HEARD_BYTES_MAX = 65_536
 TAKEN_OVER = 0x8E
 TOO_LARGE = 0x95
+TWIN_HINT = "is there a second device of this site and name?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,7 +229,7 @@ class Connection:
             cause, how = "rejected", CLOSED
         elif taken_over:
             cause = "taken-over"
-            how = f"let another client take our name {self._name} over: is there a second device of this site and name?"
+            how = f"let another client take our name {self._name} over: {TWIN_HINT}"
         elif flags.is_disconnect_packet_from_server:
             cause = "too-large" if code.value == TOO_LARGE else "lost"
             how = f"ended the connection: {code}"

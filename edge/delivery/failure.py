@@ -17,8 +17,8 @@ Cause = Literal[
     "protocol",  # the broker does not speak MQTT 5
     "rejected",  # the broker turns the connection away for another reason
     "taken-over",  # another client uses our name
-    "too-large",  # the broker takes no packet of this size
     "refused",  # the broker refuses some messages: ACL, quota
+    "too-large",  # the broker takes no packet of this size
     "silent",  # the broker answers no more
     "lost",  # the connection broke
     "error",  # an error of our own

@@ -15,6 +15,7 @@ from edge.clock import Clock, SystemClock
 from edge.delivery.announcing import Announcing
 from edge.delivery.commands import Obey, resend, unknown
 from edge.delivery.connection import (
+    TWIN_HINT,
     Accepted,
     Acknowledged,
     Broker,
@@ -42,6 +43,7 @@ ACCEPT_WAIT_MS = 30_000  # a broker that took our connection and says nothing is
 FAREWELL_WAIT_S = 2.0  # for the broker to take `offline` before the polite end
 TOTAL_EVERY_MS = 10_000  # it changes with every report; a broker that takes one message at a time has others to take
 TWIN_MS = 900_000  # so long it is told that another client took over our name
+BROKEN_MS, BROKEN_MAX = 300_000, 3  # so many connections in a row, each shorter than that, hint at a twin
 ANSWERS_MAX = 20  # commands whose response waits; of more, the asker hears nothing and asks again
 
 Connect = Callable[..., Link]
@@ -80,6 +82,7 @@ class Publisher:
         self.acknowledged = 0
         self.reports_acknowledged = 0
         self._cause: Cause = "lost"
+        self._broken = 0  # connections in a row that broke soon after the broker had let us in
         self._refusals: dict[str, str] = {}  # by channel, until the broker takes a message there
         self._broker = broker
         self._outbox = outbox
@@ -440,8 +443,16 @@ class Publisher:
             self._answers.append(Message(topic, encode(response)))
 
     def _lost(self, reason: str, *, cause: Cause, taken_over: bool = False) -> None:
+        if cause == "lost" and self._accepted:
+            lasted_ms = self._clock.monotonic_ms() - self._opened_ms
+            self._broken = self._broken + 1 if lasted_ms < BROKEN_MS else 1
+            if self._broken >= BROKEN_MAX:  # not every broker says that it let another client take our name over
+                cause = "taken-over"
+                reason += f" ({self._broken} times, soon after it let us in): {TWIN_HINT}"
+        else:
+            self._broken = 0
         self.failure, self._cause = reason, cause
-        if taken_over:
+        if cause == "taken-over":
             self._twin_at_ms = self._clock.monotonic_ms()
             self.trouble("twin", reason)
         self._end(politely=False, taken_over=taken_over)

@@ -34,6 +34,7 @@ from edge.delivery.status import Total
 RUNS_MAX = 10_000
 """Runs of which it is known how far they were reported, or that they are corrected; beyond it the oldest go."""
 
+_NUMBER_MAX = 2**63 - 1
 _OFFSET = "(SELECT offset_ms FROM correction WHERE correction.run = letter.run)"
 
 
@@ -161,6 +162,13 @@ class Outbox(OutboxJournals):
                 if number not in skip:
                     numbers.append(number)
             return [self._letter(database, number) for number in numbers]
+
+    def reports_before(self, number: int | None, *, limit: int) -> list[Letter]:
+        """The newest `limit` reports held, sent or not, newest first; those before the letter `number`, if given."""
+        with self._reading() as database:
+            query = "SELECT number FROM letter WHERE seq IS NOT NULL AND number < ? ORDER BY number DESC LIMIT ?"
+            rows = database.execute(query, (number or _NUMBER_MAX, limit)).fetchall()
+            return [self._letter(database, held) for (held,) in rows]
 
     def sent(self, numbers: Iterable[int], *, generation: int | None = None) -> None:
         """A broker has acknowledged these. A number that is not held is passed over, as are those of another file."""

@@ -107,6 +107,36 @@ class Mosquitto:
             assert time.monotonic() < deadline, "the broker does not save"
             time.sleep(0.02)
 
+    def present(self, server: str, *, days: int) -> None:
+        """Show another certificate from now on: that of `server`, valid for so many days; of -1, it has expired."""
+        authority, shown = self.folder / "authority" / "ca", self.folder / "broker" / "server"
+        name = ["-subj", "/CN=broker", "-addext", f"subjectAltName=DNS:{server}"]
+        request = subprocess.run(
+            ["openssl", "req", "-new", "-key", f"{shown}.key", *name], check=True, capture_output=True
+        ).stdout
+        signed = ["-CA", f"{authority}.crt", "-CAkey", f"{authority}.key", "-copy_extensions", "copyall"]
+        command = ["openssl", "x509", "-req", "-days", str(days), *signed, "-out", f"{shown}.crt"]
+        subprocess.run(command, input=request, check=True, capture_output=True)
+        self.reload()
+        made = ssl.PEM_cert_to_DER_cert(Path(f"{shown}.crt").read_text(encoding="utf-8"))
+        deadline = time.monotonic() + ANSWER_WAIT_S
+        while ssl.PEM_cert_to_DER_cert(ssl.get_server_certificate(("127.0.0.1", self.port))) != made:
+            assert time.monotonic() < deadline, "the broker does not show it"
+            time.sleep(0.02)
+
+    def refuse(self, channel: str) -> None:
+        """Let no device write to this channel of its own any more."""
+        acl = self.folder / "broker" / "acl"
+        before = acl.read_text(encoding="utf-8")
+        after = before.replace(f"pattern write crossing/v1/%u/{channel}\n", "")
+        assert after != before, f"devices may write to {channel}"
+        acl.write_text(after, encoding="utf-8")
+        self.reload()
+
+    def reload(self) -> None:
+        """SIGHUP: it reads certificates, ACL and passwords again."""
+        os.kill(self.pid, signal.SIGHUP)
+
     def freeze(self) -> None:
         """SIGSTOP: connections stay open and nothing is answered."""
         os.kill(self.pid, signal.SIGSTOP)
