@@ -228,7 +228,6 @@ class Connection:
         if not self._accepted:
             cause, how = "rejected", CLOSED
         elif taken_over:
-            cause = "taken-over"
             how = f"let another client take our name {self._name} over: {TWIN_HINT}"
         elif flags.is_disconnect_packet_from_server:
             cause = "too-large" if code.value == TOO_LARGE else "lost"

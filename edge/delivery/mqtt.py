@@ -443,7 +443,9 @@ class Publisher:
             self._answers.append(Message(topic, encode(response)))
 
     def _lost(self, reason: str, *, cause: Cause, taken_over: bool = False) -> None:
-        if cause == "lost" and self._accepted:
+        if taken_over:
+            cause = "taken-over"
+        elif cause == "lost" and self._accepted:
             lasted_ms = self._clock.monotonic_ms() - self._opened_ms
             self._broken = self._broken + 1 if lasted_ms < BROKEN_MS else 1
             if self._broken >= BROKEN_MAX:  # not every broker says that it let another client take our name over
