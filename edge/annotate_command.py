@@ -1,4 +1,4 @@
-"""`crossing-edge annotate`: a person says in a browser which vehicles crossed, and a truth file is made of it."""
+"""`crossing-edge annotate`: a person says in a browser which vehicles crossed, or with `--tracks` what each one is."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,12 +10,16 @@ from edge.config import Config, Line, lines_of, points_of
 from edge.counting.crossing import Point
 from edge.errors import InputError
 from edge.evaluate import Truth, parse_truth
+from edge.pages.album import Album
 from edge.pages.annotate_routes import AnnotateRoutes
 from edge.pages.invitation import serve_until_told
 from edge.pages.known_file import KnownFile
+from edge.pages.names_text import read_rows
+from edge.pages.naming_routes import NamingRoutes
 from edge.pages.reel import Reel
 from edge.pages.server import PageServer
 from edge.pages.suggestions import Suggestions
+from edge.stages import build_detector
 from edge.vision.manifest import load_manifest
 from edge.vision.recording import Recording
 
@@ -32,10 +36,35 @@ class AnnotateRequest:
     every: int
     port: int
     lan: bool
+    tracks: bool = False
 
 
 def run_annotate(request: AnnotateRequest) -> None:
     """Serve the page until told to end; raises InputError before that if anything does not fit."""
+    if request.tracks:
+        _name_tracks(request)
+    else:
+        _annotate_crossings(request)
+
+
+def _name_tracks(request: AnnotateRequest) -> None:
+    """The page on which vehicles are named; the detector looks at the whole picture."""
+    if request.line is not None:
+        raise InputError("--tracks shows all vehicles, wherever they go: leave --line out")
+    recording = Recording(request.video)
+    file = KnownFile(request.out or request.video.with_suffix(".names.jsonl"))
+    read_rows(file.text, str(file.path))
+    anywhere = Config(lines={"line": Line(points=((0.0, 0.5), (1.0, 0.5)))})
+    model = msgspec.structs.replace(anywhere.model, threads=request.threads or 1, region="picture")
+    model = msgspec.structs.replace(model, name=request.model or model.name)
+    config = msgspec.structs.replace(anywhere, model=model)
+    detector = build_detector(config, recording.width, recording.height)
+    with Album(recording, detector, every=request.every) as album:
+        server = PageServer("naming.html", NamingRoutes(file, album).all(), port=request.port, lan=request.lan)
+        serve_until_told(server, lan=request.lan)
+
+
+def _annotate_crossings(request: AnnotateRequest) -> None:
     recording = Recording(request.video)
     file = KnownFile(request.out or request.video.with_suffix(".truth.json"))
     truth = parse_truth(file.text.encode(), str(file.path)) if file.text else None

@@ -155,6 +155,9 @@ def _add_pages(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
     annotate = commands.add_parser("annotate", help="make a truth file of a video in a browser")
     annotate.add_argument("video", type=Path, metavar="VIDEO")
+    annotate.add_argument(
+        "--tracks", action="store_true", help="name every vehicle instead, by one key each; --out is then NAMES.jsonl"
+    )
     annotate.add_argument("--line", metavar="X1,Y1,X2,Y2", help="the line; not needed to go on with a truth file")
     annotate.add_argument(
         "--out", type=Path, metavar="TRUTH.json", help="truth file, opened again if there (default: beside the video)"
@@ -273,6 +276,7 @@ def _annotate(given: argparse.Namespace) -> None:
     run_annotate(
         AnnotateRequest(
             video=given.video,
+            tracks=given.tracks,
             line=given.line,
             out=given.out,
             model=given.model,

@@ -1,0 +1,171 @@
+"""The vehicles of a recording, each with a few pictures of it, for a person who names them.
+
+Threads: one thread of its own reads the recording, detects and follows; others ask for what is there already.
+Bounds: a recording of at most `FRAMES_MAX` frames; its first `TRACKS_MAX` tracks are kept, `Progress.left_out` counts
+the others. Of a track fewer than `SAMPLES_MAX` pictures are in memory, and `SHOWN` in the end, a few kB each.
+"""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import cv2
+
+from edge.counting.detection import DetectedFrame
+from edge.counting.motion import Box
+from edge.counting.tracking import Tracker
+from edge.errors import CrossingError, InputError
+from edge.pages.worker import Worker
+from edge.vision.drawing import Picture
+from edge.vision.frame import Frame
+from edge.vision.recording import Recording
+
+log = logging.getLogger(__name__)
+
+FRAMES_MAX = 20_000  # 13 minutes at 25 frames a second
+TRACKS_MAX = 2_000
+SAMPLES_MAX = 16
+SHOWN = 4
+MARGIN = 0.25  # of the box, shown around it on each side
+SIDE_MAX = 220  # pixels of a picture
+SIDE_MIN = 12.0  # of a box: in a smaller one nobody can tell what it is
+QUALITY = 85
+
+
+class Detector(Protocol):
+    """From a frame to what is in it."""
+
+    def detect(self, frame: Frame) -> DetectedFrame: ...  # noqa: D102
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A sighting: the number of the frame (from 0), the box in pixels, and a JPEG of it with what is around."""
+
+    frame: int
+    box: Box
+    jpeg: bytes
+
+
+@dataclass(slots=True)
+class Portrait:
+    """One track. What is kept of it is spread evenly over its sightings."""
+
+    track: int
+    samples: list[Sample] = field(default_factory=list)
+    _seen: int = 0
+    _every: int = 1
+
+    def see(self, sample: Callable[[], Sample]) -> None:
+        """Note a sighting; a picture of it is only made if it is to be kept."""
+        if self._seen % self._every == 0:
+            self.samples.append(sample())
+            if len(self.samples) == SAMPLES_MAX:
+                self.samples, self._every = self.samples[::2], 2 * self._every
+        self._seen += 1
+
+    def finish(self) -> None:
+        """Keep `SHOWN` of the samples, from near the first to near the last."""
+        count = len(self.samples)
+        if count > SHOWN:
+            self.samples = [self.samples[(2 * place + 1) * count // (2 * SHOWN)] for place in range(SHOWN)]
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """`frames` are read; `done` says that they are all, `trouble` why no more will come."""
+
+    frames: int
+    done: bool
+    trouble: str
+    left_out: int
+
+
+class Album(Worker):
+    """Begins to read in `with`; every `every`-th frame is looked at. Raises InputError for too long a recording."""
+
+    def __init__(self, recording: Recording, detector: Detector, *, every: int = 1) -> None:
+        if (recording.frame_count or 0) > FRAMES_MAX:
+            raise InputError(
+                f"{recording.path} has {recording.frame_count} frames; at most {FRAMES_MAX} can be looked through at a "
+                "time, so cut it into parts"
+            )
+        super().__init__("album")
+        self.recording = recording
+        self._detector = detector
+        self._every = every
+        self._portraits: dict[int, Portrait] = {}
+        self._left_out: set[int] = set()
+        self._finished: dict[int, Portrait] = {}  # replaced as a whole, never changed
+        self._progress = Progress(0, done=False, trouble="", left_out=0)
+
+    @property
+    def progress(self) -> Progress:
+        """How far it is."""
+        return self._progress
+
+    @property
+    def portraits(self) -> dict[int, Portrait]:
+        """By track, ascending, once the recording is read; empty before."""
+        return self._finished
+
+    def _run(self) -> None:
+        """The outermost loop."""
+        trouble = ""
+        frames = 0
+        try:
+            tracker = Tracker()
+            for number, frame in enumerate(self.recording):
+                if self._told.is_set():
+                    return
+                if number >= FRAMES_MAX:
+                    trouble = f"Only the first {FRAMES_MAX} frames are shown; cut the recording into parts."
+                    break
+                frames = number + 1
+                if number % self._every == 0:
+                    self._look(tracker, number, frame)
+                self._progress = Progress(frames, done=False, trouble="", left_out=len(self._left_out))
+        except CrossingError as error:
+            trouble = str(error)
+        except Exception:
+            log.exception("the recording cannot be read on")
+            trouble = "Reading failed; the log has more."
+        for portrait in self._portraits.values():
+            portrait.finish()
+        self._finished = dict(sorted(self._portraits.items()))
+        self._progress = Progress(frames, done=True, trouble=trouble, left_out=len(self._left_out))
+
+    def _look(self, tracker: Tracker, number: int, frame: Frame) -> None:
+        for track in tracker.update(self._detector.detect(frame)):
+            x1, y1, x2, y2 = track.box
+            if track.part or track.seen_ms != frame.captured_ms or min(x2 - x1, y2 - y1) < SIDE_MIN:
+                continue
+            if track.id not in self._portraits:
+                if len(self._portraits) >= TRACKS_MAX:
+                    self._left_out.add(track.id)
+                    continue
+                self._portraits[track.id] = Portrait(track.id)
+
+            def sample(box: Box = track.box) -> Sample:
+                rounded = tuple(round(edge, 1) for edge in box)
+                return Sample(number, rounded, _crop(frame.image, box))  # type: ignore[arg-type]  # four numbers
+
+            self._portraits[track.id].see(sample)
+
+
+def _crop(image: Picture, box: Box) -> bytes:
+    height, width = image.shape[:2]
+    x1, y1, x2, y2 = box
+    across, down = MARGIN * (x2 - x1), MARGIN * (y2 - y1)
+    left, right = max(int(x1 - across), 0), min(int(x2 + across) + 1, width)
+    top, bottom = max(int(y1 - down), 0), min(int(y2 + down) + 1, height)
+    left, top = min(left, width - 1), min(top, height - 1)  # a box may lie outside the picture by now
+    part = image[top : max(bottom, top + 1), left : max(right, left + 1)]
+    scale = SIDE_MAX / max(part.shape[:2])
+    if scale < 1.0:
+        size = max(round(part.shape[1] * scale), 1), max(round(part.shape[0] * scale), 1)
+        part = cv2.resize(part, size, interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
+    encoded, jpeg = cv2.imencode(".jpg", part, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
+    assert encoded, "a uint8 picture can be encoded"
+    return jpeg.tobytes()
