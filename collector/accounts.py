@@ -6,17 +6,24 @@ from typing import Any
 
 from collector.gaps import Journal, Missing
 from collector.ingest import Said
+from collector.lineage import Lineage
 from collector.names import Names
-from collector.store import Asked, Gone, Hurried
+from collector.store import Asked, Compared, Doubt, Gone, Hurried
 from collector.tables import Tables
-from edge.delivery.report import REPLAY
+from edge.delivery.report import RANGES_MAX, REPLAY
+
+SEQ_MAX = 2**53 - 1
 
 Devices = Mapping[tuple[str, str], int]
 """The ids of devices by site and name."""
 JournalKey = tuple[int, str]
 """A device's id, and what it calls the journal."""
-Word = Said | Asked | Gone | Hurried
+Word = Said | Asked | Gone | Compared | Hurried
 """What was said of a journal: a total that tells what was sent, a request, an answer, a person's wish."""
+HERE_MS = 900_000
+"""A device that said its total so lately is there: another of its name says nothing about its journal."""
+RUNS_LOOKED_AT = 1_000
+"""The newest of a device, among which those are that have a doubtful number."""
 _MISSING = "first, last, since_ms, due_ms, asked, asked_ms, gone"
 
 
@@ -26,13 +33,21 @@ class Accounts:
     def __init__(self, tables: Tables, names: Names) -> None:
         self._tables = tables
         self._names = names
+        self._lineage = Lineage(tables, here_ms=HERE_MS)
 
     def move(
-        self, devices: Devices, arrived: dict[JournalKey, list[int]], words: Sequence[Word], *, now_ms: int
+        self,
+        devices: Devices,
+        arrived: dict[JournalKey, list[int]],
+        words: Sequence[Word],
+        *,
+        fresh: Mapping[JournalKey, Sequence[int]],
+        now_ms: int,
     ) -> int:
-        """Bring what is missing up to date; how many requests are noted."""
+        """Bring what is missing up to date; how many requests are noted. `fresh` are those of reports that are new."""
         keys = [(devices[word.site, word.device], word.journal) for word in words]
-        ids = {key: self._names.journal_id(*key) for key in sorted({*arrived, *keys})}
+        begun = [(devices[one.site, one.device], one.begun) for one in words if isinstance(one, Compared) and one.begun]
+        ids = {key: self._names.journal_id(*key) for key in sorted({*arrived, *keys, *begun})}
         journals = self._journals(sorted(journal_id for journal_id in ids.values() if journal_id is not None))
         before = {journal_id: (journal.high, journal.missing) for journal_id, journal in journals.items()}
         for key, journal_id in ids.items():
@@ -40,13 +55,68 @@ class Accounts:
                 journal.arrived(self._stored(*key), now_ms=now_ms)  # it may have been given up, and be back
         for key, numbers in arrived.items():
             if (journal := journals.get(ids[key])) is not None:
+                if not key[1].startswith(REPLAY) and (taken := journal.taken(fresh.get(key, ()))):
+                    self._lineage.doubt(ids[key], taken[-1], others=len(taken), now_ms=now_ms)
                 journal.arrived(numbers, now_ms=now_ms)
         noted = 0
         for key, word in zip(keys, words, strict=True):
             if (journal := journals.get(ids[key])) is not None:
-                noted += _take_word(journal, word, now_ms)
+                if isinstance(word, Said):
+                    self._take_total(key[0], ids[key], journal, word, now_ms)
+                elif isinstance(word, Compared):
+                    self._lineage.settle(ids[key])
+                    if word.begun and (new := journals.get(ids[key[0], word.begun])) is not None:
+                        self._begin(key[0], ids[key[0], word.begun], new, word, now_ms)
+                elif not (isinstance(word, Gone) and word.stranger and self._lineage.is_here(ids[key], now_ms)):
+                    noted += _take_word(journal, word, now_ms)
         self._write_journals(journals, before)
         return noted
+
+    def doubts(self, *, heard_after_ms: int, limit: int) -> list[Doubt]:
+        """The journals whose devices are to compare, of devices that were heard since then."""
+        rows = self._tables.rows(
+            "SELECT site, device, journal.name, high, doubt, device_id FROM lineage"
+            " JOIN journal ON journal.id = journal_id JOIN device ON device.id = device_id"
+            " WHERE doubt IS NOT NULL AND heard_ms > ? ORDER BY journal_id LIMIT ?",
+            (heard_after_ms, limit),
+        )
+        found = []
+        for site, device, journal, high, number, device_id in rows:
+            runs = dict(
+                self._tables.rows(
+                    "SELECT id, name FROM run WHERE device_id = ? ORDER BY id DESC LIMIT ?", (device_id, RUNS_LOOKED_AT)
+                )
+            )
+            known = self._tables.known({run_id: [number] for run_id in runs})
+            named = sorted((number, runs[one.run_id]) for one in known)[:RANGES_MAX]
+            found.append(Doubt(site, device, journal, high, tuple(named)))
+        return found
+
+    def _take_total(self, device_id: int, journal_id: int | None, journal: Journal, said: Said, now_ms: int) -> None:
+        """How far a device has sent its journal; and whether it is the device that numbered in it before."""
+        assert journal_id is not None, "a journal that is accounted for"
+        if said.first > journal.first:
+            journal.begins(said.first)
+            self._lineage.begins(journal_id, said.first)
+        if said.live and not said.ended:
+            if any(one.gone for one in journal.missing) and self._lineage.was_another_told(device_id, journal_id):
+                journal.revive(now_ms=now_ms)
+            if said.last is not None and said.last < journal.high and not said.journal.startswith(REPLAY):
+                self._lineage.doubt(journal_id, said.last + 1, others=0, now_ms=now_ms)
+            self._lineage.told(journal_id, now_ms=now_ms)
+        journal.sent(said.sent_through, now_ms=now_ms)
+
+    def _begin(self, device_id: int, journal_id: int | None, journal: Journal, compared: Compared, now_ms: int) -> None:
+        """A new journal, of which some reports came under the one before: they are known by their runs."""
+        assert journal_id is not None, "a journal that is accounted for"
+        journal.begins(compared.first)
+        self._lineage.begins(journal_id, compared.first)
+        ends = [first - 1 for first, _ in compared.runs[1:]] + [SEQ_MAX]
+        here: list[int] = []
+        for (first, run), last in zip(compared.runs, ends, strict=False):
+            run_id = self._names.id_of("run", ("device_id", "name"), (device_id, run))
+            here += self._tables.numbers(run_id, first, last)
+        journal.arrived(here, now_ms=now_ms)
 
     def _stored(self, device_id: int, replay: str) -> list[int]:
         """The numbers that are here of a replay: its run has the name of its journal."""
@@ -64,8 +134,12 @@ class Accounts:
             ids,
         ):
             missing[row[0]].append(Missing.of(row[1:]))
-        highs = self._tables.rows_of("SELECT id, high FROM journal WHERE id IN {numbers}", ids)
-        return {journal_id: Journal(high, missing[journal_id]) for journal_id, high in highs}
+        highs = self._tables.rows_of(
+            "SELECT id, high, coalesce(first, 1) FROM journal LEFT JOIN lineage ON journal_id = id"
+            " WHERE id IN {numbers}",
+            ids,
+        )
+        return {journal_id: Journal(high, missing[journal_id], first=first) for journal_id, high, first in highs}
 
     def _write_journals(
         self, journals: dict[int | None, Journal], before: dict[int | None, tuple[int, tuple[Missing, ...]]]
@@ -94,8 +168,6 @@ class Accounts:
 def _take_word(journal: Journal, word: Word, now_ms: int) -> int:
     """What was said of a journal; 1 if it is a request that may be sent now."""
     match word:
-        case Said(sent_through=through):
-            journal.sent(through, now_ms=now_ms)
         case Gone(ranges=ranges):
             for first, last in ranges:
                 journal.gone(first, last)

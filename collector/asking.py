@@ -8,8 +8,10 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from collector.store import Asked, Gap, Gone
-from edge.delivery.report import RANGES_MAX, Resend, Response
+import msgspec
+
+from collector.store import Asked, Compared, Doubt, Gap, Gone
+from edge.delivery.report import RANGES_MAX, JournalCommand, Resend, Response
 
 REPORTS_MAX = 1_000
 """In one request; a device sends them beside what is new."""
@@ -17,6 +19,11 @@ REQUESTS_MAX = 50
 """In one round, over all devices."""
 ANSWER_WAIT_MS = 60_000
 """A device that has not answered by then may be asked for something else."""
+
+
+COMPARE_WAIT_MS_FIRST = 60_000
+COMPARE_WAIT_MS_MAX = 6 * 3_600_000
+"""From one request to compare a journal to the next; doubled each time up to this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +40,7 @@ class Asking:
     def __init__(self, chance: random.Random) -> None:
         self._chance = chance
         self._waiting: dict[tuple[str, str], tuple[Request, int]] = {}
+        self._comparing: dict[tuple[str, str, str], tuple[str, int, int]] = {}  # id, next time, wait
 
     def update(self, due: Sequence[Gap], *, now_ms: int) -> list[Request]:
         """The requests to send now, for gaps that are due, the longest due first. `now_ms` is monotonic."""
@@ -48,8 +56,34 @@ class Asking:
             self._waiting[request.asked.site, request.asked.device] = (request, now_ms + ANSWER_WAIT_MS)
         return requests
 
-    def answered(self, site: str, device: str, response: Response) -> Gone | None:
+    def compare(self, doubts: Sequence[Doubt], *, now_ms: int) -> list[tuple[Doubt, JournalCommand]]:
+        """The requests to send now to compare journals. `now_ms` is monotonic."""
+        there = {(doubt.site, doubt.device, doubt.journal) for doubt in doubts}
+        self._comparing = {who: waits for who, waits in self._comparing.items() if who in there}
+        found = []
+        for doubt in doubts:
+            who = (doubt.site, doubt.device, doubt.journal)
+            _, due_ms, wait_ms = self._comparing.get(who, ("", now_ms, COMPARE_WAIT_MS_FIRST))
+            if due_ms <= now_ms:
+                number = f"{self._chance.getrandbits(64):016x}"
+                self._comparing[who] = (number, now_ms + wait_ms, min(2 * wait_ms, COMPARE_WAIT_MS_MAX))
+                command = JournalCommand(id=number, journal=doubt.journal, high=doubt.high, known=list(doubt.known))
+                found.append((doubt, command))
+        return found
+
+    def _compared(self, site: str, device: str, response: Response) -> Compared | None:
+        for who, (number, _, _) in self._comparing.items():
+            if response.ok and who[:2] == (site, device) and number == response.id:
+                del self._comparing[who]
+                if isinstance(response.first, int) and isinstance(response.runs, list) and response.journal:
+                    return Compared(*who, str(response.journal), response.first, tuple(response.runs))
+                return Compared(*who)
+        return None
+
+    def answered(self, site: str, device: str, response: Response) -> Gone | Compared | None:
         """What the device holds no more, of what it was asked for; an answer to anything else means nothing."""
+        if response.verb == "journal":
+            return self._compared(site, device, response)
         request, _ = self._waiting.get((site, device), (None, 0))
         if request is None or (response.id, response.verb) != (request.resend.id, "resend"):
             return None
@@ -63,7 +97,8 @@ class Asking:
             for gone_first, gone_last in response.gone
             if max(first, gone_first) <= min(last, gone_last)
         )
-        return Gone(site, device, asked.journal, gone) if gone else None
+        stranger = response.stranger is not msgspec.UNSET and bool(response.stranger)
+        return Gone(site, device, asked.journal, gone, stranger) if gone else None
 
     def _request(self, gaps: Sequence[Gap]) -> Request:
         """The first of the gaps, and what fits beside it."""

@@ -31,7 +31,7 @@ from collector.screen import printable
 from collector.serving import serving
 from collector.show import zones_as_json, zones_as_table
 from collector.show_alerts import alerts_as_json, alerts_as_table
-from collector.show_devices import devices_as_json, devices_as_table, gaps_as_json, gaps_as_table
+from collector.show_devices import devices_as_json, devices_as_table, gaps_as_json, gaps_as_table, identity_lines
 from collector.show_rollups import rollups_as_json, rollups_as_table
 from collector.store import POSTGRES, Keeping, Store, open_store
 from collector.subscriber import Subscriber
@@ -214,10 +214,12 @@ def _ahead(arguments: argparse.Namespace) -> None:
 def _gaps(arguments: argparse.Namespace) -> None:
     with _store_and_sites(arguments) as (store, _):
         found = gaps(store, site=arguments.site, device=arguments.device)
+        states = devices(store, site=arguments.site, device=arguments.device)
+    identity = identity_lines(states, now_ms=SystemClock().real_ms())
     if arguments.json:
-        print(json.dumps(gaps_as_json(found), sort_keys=True))
-    elif found:
-        print(gaps_as_table(found))
+        print(json.dumps({**gaps_as_json(found), "identity": identity}, sort_keys=True))
+    elif found or identity:
+        print("\n".join([*([gaps_as_table(found)] if found else []), *identity]))
     else:
         print("nothing is missing", file=sys.stderr)
 

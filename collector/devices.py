@@ -1,8 +1,10 @@
 """How the devices fare: what each last said of itself, when it last reported and how late, and what is missing."""
 
+from collections import defaultdict
 from dataclasses import dataclass
 
 from collector.ahead import NO_REPORTS, Reports, set_aside_of, with_ahead
+from collector.identity import JournalState
 from collector.lateness import Lateness
 from collector.said import Info, Status, Total, decode_said
 from collector.store import CHOSEN, Gap, Reading, Store
@@ -23,6 +25,8 @@ class DeviceState:
     lateness: Lateness
     missing: int
     gone: int
+    journals: tuple[JournalState, ...] = ()
+    """All under which something is known; see collector.identity."""
     ahead: Reports = NO_REPORTS
     set_aside: Reports = NO_REPORTS
 
@@ -60,6 +64,16 @@ def devices_in(
         f" WHERE {CHOSEN} GROUP BY device_id, gone",
         chosen,
     )
+    journals: dict[int, list[JournalState]] = defaultdict(list)
+    for noted in reading.rows(
+        "SELECT device_id, name, coalesce(lineage.first, 1), high, begun_ms, told_ms, coalesce(others, 0), other_ms,"
+        " coalesce((SELECT CAST(sum(missing.last - missing.first + 1) AS BIGINT) FROM missing"
+        " WHERE missing.journal_id = journal.id), 0)"
+        " FROM journal JOIN lineage ON lineage.journal_id = journal.id JOIN device ON device.id = device_id"
+        f" WHERE {CHOSEN} ORDER BY journal.id",
+        chosen,
+    ):
+        journals[noted[0]].append(JournalState(*noted[1:]))
     words = {(device_id, channel): payload for device_id, channel, payload in said}
     missing = {(device_id, gone): number for device_id, gone, number in lacks}
     aside = set_aside_of(reading, site=site, device=device)
@@ -75,6 +89,7 @@ def devices_in(
             lateness,
             missing.get((row[0], 0), 0),
             missing.get((row[0], 1), 0),
+            tuple(journals[row[0]]),
             ahead,
             aside.get(row[0], NO_REPORTS),
         )

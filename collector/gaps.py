@@ -52,17 +52,40 @@ class Missing:
 class Journal:
     """What of one journal has come: all up to `high` but for the `missing` ranges, which are sorted and disjoint.
 
-    `high` is the highest number that is known to have been sent.
+    `high` is the highest number that is known to have been sent, `first` the one with which the journal begins.
     """
 
-    def __init__(self, high: int = 0, missing: Sequence[Missing] = ()) -> None:
-        self.high = high
+    def __init__(self, high: int = 0, missing: Sequence[Missing] = (), *, first: int = 1) -> None:
+        self.high = max(high, first - 1)
+        self.first = first
         self._missing = list(missing)
 
     @property
     def missing(self) -> tuple[Missing, ...]:
         """The ranges, by number."""
         return tuple(self._missing)
+
+    def begins(self, first: int) -> None:
+        """The journal begins with this number: none below it is missing."""
+        if first > self.first:
+            self.first = first
+            self.high = max(self.high, first - 1)
+            self._missing = [_part(one, first, one.last) for one in self._missing if one.last >= first]
+
+    def taken(self, numbers: Iterable[int]) -> list[int]:
+        """Which of these, of reports that are new, are numbers of other reports that are here, or of one another."""
+        seen: set[int] = set()
+        found = []
+        for seq in sorted(numbers):
+            here = self.first <= seq <= self.high and not self._overlapping(seq, seq)
+            if here or seq in seen:
+                found.append(seq)
+            seen.add(seq)
+        return found
+
+    def revive(self, *, now_ms: int) -> None:
+        """What a stranger said to be gone may be asked for again: the device that numbered it is there."""
+        self._missing = [replace(one, gone=False, due_ms=now_ms) if one.gone else one for one in self._missing]
 
     def arrived(self, numbers: Iterable[int], *, now_ms: int) -> None:
         """These are here, now or since long."""

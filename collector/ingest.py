@@ -4,6 +4,8 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
+import msgspec
+
 from collector.said import SAID_BYTES_MAX, DeviceAlert, DeviceHealth, Info, Live, Status, Total, decode_said
 from edge.delivery.report import (
     NAME_RULE,
@@ -55,6 +57,12 @@ class Said:
     live: bool = False
     journal: str = ""
     sent_through: int = 0
+    first: int = 1
+    """The number with which the journal begins."""
+    last: int | None = None
+    """The highest number that the device gave in it; None: it does not say."""
+    ended: bool = False
+    """The device numbers in another journal by now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +93,14 @@ class Glimpse:
 
 
 @dataclass(frozen=True, slots=True)
+class Cleared:
+    """What a broker retained of a device is taken back: it has another name now."""
+
+    site: str
+    device: str
+
+
+@dataclass(frozen=True, slots=True)
 class Refusal:
     """A message that is not stored, and why."""
 
@@ -95,13 +111,15 @@ class Refusal:
 
 def ingest(
     topic: str, payload: bytes, *, root: str = ROOT, retained: bool = False
-) -> Received | Said | Called | Answered | Glimpse | Refusal:
+) -> Received | Said | Called | Answered | Glimpse | Cleared | Refusal:
     """Judge one message. A device may speak for itself only: the topic must name the report's own device."""
     address = _address(topic, root)
     if address is None or address.channel not in (*HEARD, LIVE):
         return refuse(
             topic, payload, f"not a topic of ours: {root}/v1/<site>/<device>/report with names of {NAME_RULE}"
         )
+    if not payload and address.channel in ("status", "info", "total"):
+        return Cleared(address.site, address.device)
     bytes_max = PAYLOAD_BYTES_MAX if address.channel in ("report", "response") else SAID_BYTES_MAX
     if len(payload) > bytes_max:
         return refuse(topic, payload, f"{len(payload)} bytes are too many for a {address.channel}, at most {bytes_max}")
@@ -131,7 +149,9 @@ def _word(payload: bytes, address: Address, *, live: bool) -> Said | Called | An
 def _said(payload: bytes, address: Address, *, live: bool) -> Said:
     if address.channel == "total":
         total = decode_said(payload, Total)
-        return Said(*address, payload, live, total.journal or "", total.sent_through)
+        last = None if total.last is msgspec.UNSET else total.last
+        journal = total.journal or ""
+        return Said(*address, payload, live, journal, total.sent_through, total.first, last, total.ended)
     if address.channel == "info":
         decode_said(payload, Info)
         return Said(*address, payload, live)

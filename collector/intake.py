@@ -17,6 +17,8 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
+import msgspec
+
 from collector.accounts import Accounts, Devices
 from collector.ahead import keys_ahead, unpack
 from collector.calls import keep
@@ -26,7 +28,7 @@ from collector.limits import DEFAULTS, Limits
 from collector.messages import Key, day_of, messages_of
 from collector.names import Names
 from collector.rollups import Marks, Rollups
-from collector.store import Asked, Gone, Hurried, Item, RollupState, Tally
+from collector.store import Asked, Compared, Doubt, Gone, Hurried, Item, RollupState, Tally
 from collector.tables import Known, ReportRow, Tables
 from collector.views.axis import SKEW_MS
 from collector.zone_rollups import fill_zones, zones_of
@@ -62,7 +64,7 @@ class Intake:
         said: list[Said] = []
         called: list[Called] = []
         asked: list[Asked | Hurried] = []
-        gone: list[Gone] = []
+        gone: list[Gone | Compared] = []
         refusals: list[Refusal] = []
         for item in batch:
             match item:
@@ -74,12 +76,12 @@ class Intake:
                     called.append(item)
                 case Asked() | Hurried():
                     asked.append(item)
-                case Gone():
+                case Gone() | Compared():
                     gone.append(item)
                 case Refusal():
                     refusals.append(item)
         names = {(one.report.site, one.report.device) for one in reports}
-        others: list[Said | Called | Asked | Gone | Hurried] = [*said, *called, *asked, *gone]
+        others: list[Said | Called | Asked | Gone | Compared | Hurried] = [*said, *called, *asked, *gone]
         names.update((one.site, one.device) for one in others)
         devices = {name: self._names.id_of("device", ("site", "device"), name) for name in sorted(names)}
         latenesses, marks, unpacked = self._hold(sorted(devices.values()))
@@ -91,7 +93,9 @@ class Intake:
             self._rollups.advance(added, marks, {device_id: site for (site, _), device_id in devices.items()})
             self._note_unpacked(added, unpacked)
         totals = [one for one in said if one.channel == "total" and id(one) not in leaps]
-        noted = self._accounts.move(devices, sifted.arrived, [*totals, *gone, *asked], now_ms=now_ms)
+        noted = self._accounts.move(
+            devices, sifted.arrived, [*totals, *gone, *asked], fresh=sifted.fresh(), now_ms=now_ms
+        )
         alive = {devices[one.site, one.device] for one in said if one.live}
         self._note_lateness(latenesses, sifted, alive, now_ms)
         self._say(devices, said, now_ms)
@@ -162,6 +166,10 @@ class Intake:
         columns = "newest_start_ms = ?, newest_width_ms = ?, late_ms = ?"
         self._many(f"UPDATE device SET {columns} WHERE id = ?", [(*(rows[0] if rows else (None,) * 3), device_id)])
 
+    def doubts(self, *, heard_after_ms: int, limit: int) -> list[Doubt]:
+        """The journals whose devices are to compare."""
+        return self._accounts.doubts(heard_after_ms=heard_after_ms, limit=limit)
+
     def rollups(self) -> list[RollupState]:
         """How far the roll-ups of every device go."""
         rows = self._tables.rows(
@@ -217,6 +225,7 @@ class Intake:
         """Of those whose number is too far ahead of its journal the refusal, by the id of the object."""
         leap = self._limits.leap
         numbered: list[tuple[Received | Said, int, str, int, str]] = []
+        first = {(devices[one.site, one.device], one.journal): one.first for one in said if one.first > 1}
         for one in reports:
             report = one.report
             if report.seq > leap:
@@ -229,7 +238,7 @@ class Intake:
         found: dict[int, Refusal] = {}
         for message, device_id, journal, number, topic in numbered:
             rows = self._tables.rows("SELECT high FROM journal WHERE device_id = ? AND name = ?", (device_id, journal))
-            high = rows[0][0] if rows else 0
+            high = max(rows[0][0] if rows else 0, first.get((device_id, journal), 1) - 1)
             if number - high > leap:
                 reason = f"number {number} is too far ahead of its journal, which is at {high}; at most by {leap}"
                 found[id(message)] = refuse(topic, message.payload, reason)
@@ -327,7 +336,7 @@ class Intake:
         self._many(f"UPDATE device SET {columns} = ? WHERE id = ?", rows)
 
     def _say(self, devices: Devices, said: Sequence[Said], now_ms: int) -> None:
-        last = {(devices[one.site, one.device], one.channel): one.payload for one in said}
+        last = {(devices[one.site, one.device], one.channel): one.payload for one in said if not one.ended}
         self._many(
             "INSERT INTO said (device_id, channel, received_ms, payload) VALUES (?, ?, ?, ?) ON CONFLICT"
             " (device_id, channel) DO UPDATE SET received_ms = excluded.received_ms, payload = excluded.payload",
@@ -357,6 +366,13 @@ class _Sifted:
         self.refusals: list[Refusal] = []
         self.arrived: dict[tuple[int, str], list[int]] = defaultdict(list)
 
+    def fresh(self) -> dict[tuple[int, str], list[int]]:
+        """The numbers of the reports that are new, by device and journal."""
+        found: dict[tuple[int, str], list[int]] = defaultdict(list)
+        for device_id, received in self.new.values():
+            found[device_id, received.report.journal or ""].append(received.report.seq)
+        return found
+
 
 def _same(received: Received, known: Known) -> bool:
     """Whether it is the report that is stored; of one whose message is kept no more, by what is known of it."""
@@ -368,7 +384,10 @@ def _same(received: Received, known: Known) -> bool:
 
 
 def _equal(received: Received, payload: bytes) -> bool:
-    return received.payload == payload or decode(payload) == received.report
+    if received.payload == payload:
+        return True
+    report = decode(payload)  # a journal may go over into another: the key names the report
+    return msgspec.structs.replace(report, journal=received.report.journal) == received.report
 
 
 def _other(received: Received) -> Refusal:

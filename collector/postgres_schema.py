@@ -141,8 +141,17 @@ CREATE TABLE set_aside (
   PRIMARY KEY (run_id, seq)
 );
 CREATE INDEX set_aside_device ON set_aside (device_id);
+CREATE TABLE lineage (
+  journal_id BIGINT PRIMARY KEY REFERENCES journal,
+  first BIGINT NOT NULL DEFAULT 1,
+  begun_ms BIGINT, told_ms BIGINT,
+  others BIGINT NOT NULL DEFAULT 0, other_ms BIGINT,
+  doubt BIGINT
+);
+CREATE INDEX lineage_doubt ON lineage (journal_id) WHERE doubt IS NOT NULL;
 """
-"""Reports that were ahead of the centre's clock and that somebody set aside: see collector.ahead."""
+"""Reports that were ahead of the centre's clock and that somebody set aside (see collector.ahead), and whose numbers a
+journal holds (see collector.identity)."""
 UPGRADES = {
     1: "ALTER TABLE device ADD COLUMN time_zone TEXT, ADD COLUMN hours_ms BIGINT, ADD COLUMN days_ms BIGINT;"
     + ROLLUPS

@@ -29,6 +29,7 @@ from collector.postgres_schema import CREATION, UPGRADES, VERSION
 from collector.store import (
     DUE,
     TOO_LONG,
+    Doubt,
     Gap,
     Item,
     Keeping,
@@ -159,6 +160,12 @@ class PostgresStore:
         with self._explained():
             rows = self._open().execute(_named(DUE), parameters).fetchall()
             return [Gap.of(row) for row in rows]
+
+    def doubts(self, *, heard_after_ms: int, limit: int) -> list[Doubt]:
+        """What devices that were heard since then are to compare."""
+        with self._explained():
+            self._open()
+            return self._intake.doubts(heard_after_ms=heard_after_ms, limit=limit)
 
     def refusals(self) -> list[Refusal]:
         """The refusals kept, oldest first."""
@@ -307,6 +314,10 @@ class _Tables:
             (runs, numbers),
         ).fetchall()
         return [Known(*row) for row in found]
+
+    def numbers(self, run_id: int, first: int, last: int) -> list[int]:
+        query = "SELECT seq FROM report_key WHERE run_id = ? AND seq BETWEEN ? AND ?"
+        return [seq for (seq,) in self.rows(query, (run_id, first, last))]
 
     def add(self, reports: Sequence[ReportRow]) -> None:
         with self._database.cursor() as cursor:

@@ -9,7 +9,17 @@ from typing import Annotated, Literal, TypeVar
 
 import msgspec
 
-from edge.delivery.report import SCHEMA, UNSEEN, Amount, Lines, Milliseconds, Name, ReportError, milliseconds_of
+from edge.delivery.report import (
+    SCHEMA,
+    UNSEEN,
+    Amount,
+    Lines,
+    Milliseconds,
+    Name,
+    ReportError,
+    SequenceNumber,
+    milliseconds_of,
+)
 
 SAID_BYTES_MAX = 65_536
 JPEG_BYTES_MAX = 48_000
@@ -53,7 +63,10 @@ class Total(msgspec.Struct, frozen=True, kw_only=True):
 
     schema: Literal[1]
     journal: Name | msgspec.UnsetType = msgspec.UNSET
+    first: SequenceNumber = 1
     sent_through: Amount = 0
+    last: Amount | msgspec.UnsetType = msgspec.UNSET
+    ended: bool = False
     dropped: Amount = 0
     """Reports that the device had no room to keep until they could be sent."""
 

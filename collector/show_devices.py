@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from collector.devices import DeviceState
+from collector.identity import findings
 from collector.screen import aligned
 from collector.store import Gap
 from edge.delivery.report import rfc3339
@@ -45,7 +46,17 @@ def devices_as_table(states: Sequence[DeviceState], *, now_ms: int) -> str:
                 (state.status.reason if state.status else "") or "-",
             ]
         )
-    return aligned(rows, names=4, shared=1)
+    table = aligned(rows, names=4, shared=1)
+    return "\n".join([table, *identity_lines(states, now_ms=now_ms)])
+
+
+def identity_lines(states: Sequence[DeviceState], *, now_ms: int) -> list[str]:
+    """A sentence for everything that people have to know of who reports under a name."""
+    return [
+        f"{state.site}: {sentence}"
+        for state in states
+        for sentence in findings(state.device, state.journals, now_ms=now_ms)
+    ]
 
 
 def devices_as_json(states: Sequence[DeviceState], *, now_ms: int) -> dict[str, Any]:
@@ -72,6 +83,7 @@ def devices_as_json(states: Sequence[DeviceState], *, now_ms: int) -> dict[str, 
                 "reports_set_aside": state.set_aside.number,
                 "missing": state.missing,
                 "gone": state.gone,
+                "identity": findings(state.device, state.journals, now_ms=now_ms),
             }
             for state in states
         ],

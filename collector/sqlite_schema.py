@@ -64,6 +64,14 @@ SET_ASIDE = (
       PRIMARY KEY (run_id, seq)
     )""",
     "CREATE INDEX set_aside_device ON set_aside (device_id)",
+    """CREATE TABLE lineage (          -- of a journal, see collector.identity
+      journal_id INTEGER PRIMARY KEY REFERENCES journal,
+      first INTEGER NOT NULL DEFAULT 1,       -- the number with which it begins
+      begun_ms INTEGER, told_ms INTEGER,      -- the first and the last total that a device said under it
+      others INTEGER NOT NULL DEFAULT 0, other_ms INTEGER,  -- reports under a number that another run had; the last
+      doubt INTEGER                           -- a number of which the device is to be asked whether it gave it
+    )""",
+    "CREATE INDEX lineage_doubt ON lineage (journal_id) WHERE doubt IS NOT NULL",
 )
 _NEWER = (
     "ALTER TABLE device ADD COLUMN zones_filled INTEGER NOT NULL DEFAULT 1",

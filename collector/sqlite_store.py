@@ -22,6 +22,7 @@ from collector.sqlite_schema import APPLICATION_ID, STATEMENTS, UPGRADES, VERSIO
 from collector.store import (
     DUE,
     TOO_LONG,
+    Doubt,
     Gap,
     Item,
     Keeping,
@@ -128,6 +129,11 @@ class SqliteStore:
         parameters = due_parameters(now_ms=now_ms, heard_after_ms=heard_after_ms, limit=limit)
         with self._explained():
             return [Gap.of(row) for row in self._database.execute(DUE, parameters)]
+
+    def doubts(self, *, heard_after_ms: int, limit: int) -> list[Doubt]:
+        """What devices that were heard since then are to compare."""
+        with self._explained():
+            return self._intake.doubts(heard_after_ms=heard_after_ms, limit=limit)
 
     def refusals(self) -> list[Refusal]:
         """The refusals kept, oldest first."""
@@ -267,6 +273,10 @@ class _Tables:
                     f"{query} AND seq IN (SELECT value FROM json_each(?))", (run_id, json.dumps(numbers))
                 )
         return [Known(*row) for row in found]
+
+    def numbers(self, run_id: int, first: int, last: int) -> list[int]:
+        query = "SELECT seq FROM report WHERE run_id = ? AND seq BETWEEN ? AND ?"
+        return [seq for (seq,) in self.rows(query, (run_id, first, last))]
 
     def add(self, reports: Sequence[ReportRow]) -> None:
         ((next_id,),) = self.rows("SELECT coalesce(max(id), 0) + 1 FROM report")

@@ -93,6 +93,33 @@ class Gone:
     device: str
     journal: str
     ranges: tuple[tuple[int, int], ...]
+    stranger: bool = False
+    """It never numbered anything in that journal: another device of this name may hold them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """Somebody else may have numbered in a journal of a device: what is to be compared with what the device knows."""
+
+    site: str
+    device: str
+    journal: str
+    high: int
+    known: tuple[tuple[int, str], ...]
+    """A number, and a run that has it, for each run that does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """A device has compared a journal with its own; it numbers in `begun` from `first` on, if it had to begin one."""
+
+    site: str
+    device: str
+    journal: str
+    begun: str = ""
+    first: int = 1
+    runs: tuple[tuple[int, str], ...] = ()
+    """The runs in the new journal, each with its first number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +153,7 @@ class Keeping:
     messages_days: int | None = None
 
 
-Item = Received | Said | Called | Asked | Gone | Hurried | Refusal
+Item = Received | Said | Called | Asked | Gone | Compared | Hurried | Refusal
 
 CHOSEN = "(CAST(:site AS TEXT) IS NULL OR site = :site) AND (CAST(:device AS TEXT) IS NULL OR device = :device)"
 """The condition of a query that may be about one site or device only."""
@@ -164,6 +191,9 @@ class Store(Protocol):
 
     def due(self, *, now_ms: int, heard_after_ms: int, limit: int) -> list[Gap]:
         """The ranges to ask for, longest due first, of devices that were heard since `heard_after_ms`."""
+
+    def doubts(self, *, heard_after_ms: int, limit: int) -> list[Doubt]:
+        """What devices that were heard since then are to compare."""
 
     def refusals(self) -> list[Refusal]:
         """The refusals kept, oldest first."""

@@ -31,12 +31,12 @@ from collector.clock import Clock, SystemClock
 from collector.config import Mqtt
 from collector.errors import CollectorError
 from collector.faults import Faults, sentence_of
-from collector.ingest import Answered, Called, Glimpse, Received, Refusal, Said, ingest, refuse
+from collector.ingest import Answered, Called, Cleared, Glimpse, Received, Refusal, Said, ingest, refuse
 from collector.mqtt5 import Arrival, Taken
 from collector.store import Hurried, Item, StatementError, Store, Tally, UnstorableError
 from collector.subscription import Connect, Ended, Link, Subscribed, Subscription
 from collector.turns import Turns
-from edge.delivery.report import RESEND, encode, topic_of
+from edge.delivery.report import JOURNAL, RESEND, encode, topic_of
 
 _LOG = logging.getLogger(__name__)
 ANSWER_WAIT_S = 15.0  # for the broker to accept the connection and the subscription
@@ -269,6 +269,8 @@ class Subscriber:
         if isinstance(item, Glimpse):
             self._on_glimpse(item)
             return None
+        if isinstance(item, Cleared):
+            return None
         if isinstance(item, Answered):
             return self._asking.answered(item.site, item.device, item.response)
         return item
@@ -405,7 +407,11 @@ class Subscriber:
         """Ask for what is missing. Noted first: whoever dies in between asks later, not at once again."""
         self._ask_at_ms = self._clock.monotonic_ms() + int(ASK_EVERY_S * 1000)
         now_ms = self._clock.real_ms()
-        due = self._store.due(now_ms=now_ms, heard_after_ms=now_ms - int(SPOKE_S * 1000), limit=DUE_MAX)
+        heard_after_ms = now_ms - int(SPOKE_S * 1000)
+        doubts = self._store.doubts(heard_after_ms=heard_after_ms, limit=DUE_MAX)
+        for doubt, command in self._asking.compare(doubts, now_ms=self._clock.monotonic_ms()):
+            link.publish(topic_of(doubt.site, doubt.device, JOURNAL, root=self._mqtt.root), encode(command))
+        due = self._store.due(now_ms=now_ms, heard_after_ms=heard_after_ms, limit=DUE_MAX)
         for request in self._asking.update(due, now_ms=self._clock.monotonic_ms()) if due else ():
             asked = request.asked
             if self._commit([asked]).asked:  # else another collector was quicker

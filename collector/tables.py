@@ -52,6 +52,9 @@ class Tables(Protocol):
     def known(self, wanted: dict[int, list[int]]) -> list[Known]:
         """What is stored of these runs and numbers."""
 
+    def numbers(self, run_id: int, first: int, last: int) -> list[int]:
+        """Which numbers from `first` to `last` of a run are stored."""
+
     def add(self, reports: Sequence[ReportRow]) -> None:
         """Insert them, their counts and their zones."""
 

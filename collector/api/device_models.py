@@ -32,6 +32,8 @@ class DeviceInfo(Model):
     dropped: int | None
     missing: int
     gone: int
+    identity: list[str]
+    """What people have to know of who reports under this name: a card that was put back, a copy, two at once."""
     health: dict[str, Any] | None = None
     """The last `health` of the device, in its own words."""
     health_ms: int | None = None

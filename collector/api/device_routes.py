@@ -12,6 +12,7 @@ from collector.api.parameters import After
 from collector.api.spans import Name, NameQuery
 from collector.devices import DeviceState, devices_in, gaps_in
 from collector.errors import InputError
+from collector.identity import findings
 from collector.store import CHOSEN, Gap, Hurried, Reading
 from collector.subscriber import SPOKE_S
 from collector.views.places import time_zone_of
@@ -46,7 +47,10 @@ def routes(context: Context) -> APIRouter:
             zones = {name: time_zone_of(reading, name, context.sites) for name in {one.site for one in found[:limit]}}
             return Devices(
                 now_ms=now_ms,
-                devices=[_device(one, zones[one.site], words.get((one.site, one.device))) for one in found[:limit]],
+                devices=[
+                    _device(one, zones[one.site], words.get((one.site, one.device)), now_ms=now_ms)
+                    for one in found[:limit]
+                ],
                 next=f"{found[limit - 1].site}/{found[limit - 1].device}" if len(found) > limit else None,
             )
 
@@ -113,7 +117,7 @@ def _health(reading: Reading, site: str | None, device: str | None) -> dict[tupl
     return {(row[0], row[1]): (row[2], msgspec.json.decode(bytes(row[3]))) for row in rows}
 
 
-def _device(state: DeviceState, time_zone: str, health: tuple[int, Any] | None) -> DeviceInfo:
+def _device(state: DeviceState, time_zone: str, health: tuple[int, Any] | None, *, now_ms: int) -> DeviceInfo:
     lateness = state.lateness
     return DeviceInfo(
         site=state.site,
@@ -140,6 +144,7 @@ def _device(state: DeviceState, time_zone: str, health: tuple[int, Any] | None) 
         dropped=state.total.dropped if state.total else None,
         missing=state.missing,
         gone=state.gone,
+        identity=findings(state.device, state.journals, now_ms=now_ms),
         health=None if health is None else health[1],
         health_ms=None if health is None else health[0],
     )

@@ -179,7 +179,7 @@ class OutboxJournals(OutboxFile):
         database.execute("BEGIN IMMEDIATE")
         if renamed or replayed or replaced:
             (seq_next,) = database.execute("SELECT seq_next FROM ledger").fetchone()
-            self._begin(database, seq_next, self._name_journal(), shift=self._segments[-1].shift)
+            self._begin(database, seq_next, self._name_journal(), shift=seq_next - 1)
             if renamed:
                 row = database.execute("SELECT text FROM note WHERE name = ?", (FORMER,)).fetchone()
                 names = [name for name in (row[0] if row else "").split() if name not in (owner, self._owner)]

@@ -17,7 +17,7 @@ ROLLUPS = (
 """The tables that came with the roll-ups, in version 3 of SQLite and 2 of PostgreSQL."""
 ROLLUP_COLUMNS = ("time_zone", "hours_ms", "days_ms")
 """Of `device`."""
-ZONES = ("rollup_zone", "zone_report", "zone", "packed", "set_aside")
+ZONES = ("rollup_zone", "zone_report", "zone", "packed", "set_aside", "lineage")
 """The tables that came after that."""
 ZONE_COLUMNS = ("zones_filled", "unpacked_ms")
 
@@ -27,6 +27,7 @@ def make_sqlite_older(path: Path, version: int) -> None:
     if version == 4:
         with closing(sqlite3.connect(path)) as database:
             database.execute("DROP TABLE set_aside")
+            database.execute("DROP TABLE lineage")
             database.execute(f"PRAGMA user_version = {version}")
         return
     tables, columns = _newer(first=version == 2)
@@ -51,7 +52,7 @@ def make_postgres_older(url: str, version: int) -> None:
     with psycopg.connect(url, autocommit=True) as database:
         database.execute("SET search_path TO crossing")
         if version == 3:
-            database.execute("DROP TABLE set_aside")
+            database.execute("DROP TABLE set_aside, lineage")
             database.execute("UPDATE version SET version = 3")
             return
         database.execute("DROP VIEW unpacked")

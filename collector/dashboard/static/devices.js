@@ -59,7 +59,12 @@ class Devices {
         { class: "right", content: one.missing ? el("strong", {}, count(one.missing)) : "0" }, { class: "right", content: count(one.gone) },
         one.reason || [one.model, one.version].filter(Boolean).join(", ") || "–",
       ]), { class: "full" }),
-    this.health());
+    this.identity(), this.health());
+  }
+
+  identity() {
+    const said = this.found.flatMap((one) => one.identity.map((sentence) => `${titled(one.site)}: ${sentence}`));
+    return said.length ? el("ul", { class: "identity warn", "aria-label": "Who reports under these names" }, said.map((sentence) => el("li", {}, sentence))) : null;
   }
 
   health() {

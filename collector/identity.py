@@ -1,0 +1,78 @@
+"""Whose reports come under the name of a device, in words. Pure, told what the store notes of its journals.
+
+A device numbers in one journal at a time and never returns to an older one. So
+
+1. another report under a number that is taken proves that a copy of its outbox numbers, too: the card was put back from
+   an older copy, or two devices run from copies of one card;
+2. a total under a journal that is not the newest proves that two devices speak at once;
+3. a new journal without such proof is a new outbox: the card was written anew, or its file was lost.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from edge.delivery.report import REPLAY, rfc3339
+
+AT_ONCE_MS = 900_000
+"""Two that said their totals within as long are there at once."""
+PASSING_MS = 60_000
+"""Messages of a journal that has ended may come so long after the next one began."""
+TOLD_MS = 30 * 86_400_000
+"""So long people are told of a card that was put back, and of a new outbox."""
+
+
+@dataclass(frozen=True, slots=True)
+class JournalState:
+    """What is noted of a journal; None where nothing is."""
+
+    name: str
+    first: int
+    high: int
+    begun_ms: int | None
+    told_ms: int | None
+    others: int
+    other_ms: int | None
+    lacking: int = 0
+    """Reports that are missing or gone."""
+
+
+def findings(device: str, journals: Sequence[JournalState], *, now_ms: int) -> list[str]:
+    """What people have to know of who reports as this device; empty: one device, one outbox."""
+    own = [one for one in journals if not one.name.startswith(REPLAY)]
+    told = sorted((one for one in own if one.begun_ms is not None), key=lambda one: one.begun_ms or 0)
+    found = []
+    if twins := _at_once(told, now_ms):
+        names = " and ".join(one.name for one in twins)
+        found.append(
+            f"Two devices report as {device} at once (journals {names}): give one of them another name and an empty"
+            " state folder. While both report, shares of watched time may exceed 100%."
+        )
+    for one in own:
+        if one.other_ms is not None and now_ms - one.other_ms < TOLD_MS and not twins:
+            found.append(
+                f"{one.others} other {'report' if one.others == 1 else 'reports'} came under numbers of journal"
+                f" {one.name} that were taken, the last at {rfc3339(one.other_ms)}: a card of {device} was put back"
+                " from an older copy, or a copy of it runs elsewhere. Each report counts once; what only the other"
+                " card held is lost."
+            )
+    if len(told) > 1 and not found:
+        before, newest = told[-2], told[-1]
+        if newest.begun_ms is not None and now_ms - newest.begun_ms < TOLD_MS:
+            lacks = f"; {before.lacking} of its reports did not come" if before.lacking else ""
+            found.append(
+                f"{device} began journal {newest.name} at {rfc3339(newest.begun_ms)}: its outbox is another one since"
+                f" then (a new or rewritten card, a deleted file). The one before, {before.name}, ended at number"
+                f" {before.high}{lacks}; what it numbered beyond that is not known."
+            )
+    return found
+
+
+def _at_once(told: Sequence[JournalState], now_ms: int) -> list[JournalState]:
+    """The two newest journals in which totals are said in turn."""
+    recent = [one for one in told if one.told_ms is not None and now_ms - one.told_ms < AT_ONCE_MS]
+    for older, newer in zip(recent, recent[1:], strict=False):
+        assert older.told_ms is not None, "recent ones were told"
+        assert newer.begun_ms is not None, "those that were told have begun"
+        if older.told_ms > newer.begun_ms + PASSING_MS:
+            return [older, newer]
+    return []
