@@ -81,6 +81,8 @@ class Http(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """For one question to the store."""
     workers: Annotated[int, msgspec.Meta(ge=1, le=64)] = 4
     """Questions answered at a time."""
+    connections_max: Annotated[int, msgspec.Meta(ge=10, le=10_000)] = 400
+    """Open at a time, and half as many from one address unless `behind_tls`; fewer where the system allows fewer."""
     watchers_max: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 200
     """Pages that get live updates at a time."""
 

@@ -17,6 +17,7 @@ import uvicorn
 
 from collector.api import pages
 from collector.api.app import build, guarded
+from collector.api.connections import BURST, IDLE_S, Connections, FewLines, Listener, room_for
 from collector.api.context import Context
 from collector.api.desk import Desk
 from collector.api.live_board import LiveBoard
@@ -30,8 +31,6 @@ from collector.store import Hurried, Store
 
 _LOG = logging.getLogger(__name__)
 STOP_WAIT_S = 5
-CONNECTIONS_MAX = 500
-IDLE_S = 30
 
 
 class Api:
@@ -55,6 +54,7 @@ class Api:
         self._clock = clock
         self._wish = wish
         self._faults = faults or Faults()
+        self._few_lines = FewLines()
         self._context: Context | None = None
         self._server: uvicorn.Server | None = None
         self._thread: threading.Thread | None = None
@@ -78,7 +78,7 @@ class Api:
         http = self._http
         try:
             family = socket.AF_INET6 if ":" in http.host else socket.AF_INET
-            listener = socket.create_server((http.host, http.port), family=family, backlog=128)
+            listener = _listen_at(http.host, http.port, family)
         except OSError as error:
             raise InputError(f"http: {http.host}:{http.port} cannot be listened at: {error.strerror}") from error
         self.port = listener.getsockname()[1]
@@ -100,6 +100,12 @@ class Api:
             listener.close()
             raise
         app = build(context)
+        at_most = room_for(http.connections_max)
+        listener.at_most = at_most + BURST
+        per_address = at_most if http.behind_tls else max(1, at_most // 2)
+        connections = Connections(at_most, per_address=per_address, told=self._no_room)
+        for name in ("uvicorn.error", "asyncio"):
+            logging.getLogger(name).addFilter(self._few_lines)
         self._server = uvicorn.Server(
             uvicorn.Config(
                 guarded(context, app),
@@ -109,9 +115,9 @@ class Api:
                 lifespan="off",
                 ws="none",
                 loop="asyncio",
-                http="h11",
-                limit_concurrency=CONNECTIONS_MAX,
-                timeout_keep_alive=IDLE_S,
+                http=connections.protocol(),
+                backlog=BURST,
+                timeout_keep_alive=int(IDLE_S),
                 timeout_graceful_shutdown=STOP_WAIT_S,
                 ssl_certfile=http.certificate_file,
                 ssl_keyfile=http.key_file,
@@ -124,6 +130,11 @@ class Api:
         if not known and not http.public:
             _LOG.warning("there is no token yet; `crossing-collector token add NAME --scope read` makes one")
 
+    def _no_room(self) -> None:
+        reason = "more connections came than are kept open at a time; those that asked for nothing were closed"
+        if self._faults.failed("pages", "connections", reason, now_ms=self._clock.real_ms()):
+            _LOG.warning("%s", reason)
+
     def stop(self) -> None:
         """End it; returns when it has."""
         if self._context is not None:
@@ -133,6 +144,8 @@ class Api:
         if self._thread is not None:
             self._thread.join(STOP_WAIT_S + 5)
         self._desk.close()
+        for name in ("uvicorn.error", "asyncio"):
+            logging.getLogger(name).removeFilter(self._few_lines)
 
     def __enter__(self) -> Self:
         self.start()
@@ -151,3 +164,17 @@ class Api:
             _LOG.exception("the API ended; reports are still taken in")
         finally:
             listener.close()
+
+
+def _listen_at(host: str, port: int, family: socket.AddressFamily) -> Listener:
+    listener = Listener(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        listener.bind((host, port))
+        listener.listen(BURST)
+    except BaseException:
+        listener.close()
+        raise
+    return listener
