@@ -2,7 +2,7 @@
 
 Starts a broker and a collector on the loopback, fills the store with `deploy.weeks` and lets its devices speak: open
 buckets every two seconds, reports every minute, and an answer to whoever asks them to send again. Prints an address
-that lets one browser in. Everything it starts ends with it, and nothing is left behind.
+that lets one browser in. Everything it starts ends with it, and nothing is left behind, at Ctrl+C as at SIGTERM.
 """
 
 import argparse
@@ -22,6 +22,7 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
 from collector.demo_broker import demo_broker
 from collector.sqlite_store import SqliteStore
+from deploy.ending import end_at_signals, running
 from deploy.weeks import POSTS, Traffic, fill
 from edge.delivery.report import RESEND, Report, Resend, Response, decode_as, encode, rfc3339, topic_of
 
@@ -116,6 +117,7 @@ def main() -> int:
     parser.add_argument("--port", type=int, default=8080, help="of the dashboard; default 8080, 0 for a free one")
     parser.add_argument("--open", action="store_true", help="open it in a browser")
     given = parser.parse_args()
+    end_at_signals()
     with tempfile.TemporaryDirectory(prefix="crossing-dashboard-") as folder, demo_broker() as broker_port:
         configuration = Path(folder) / "collector.yaml"
         mqtt = {"host": "127.0.0.1", "port": broker_port, "tls": False}
@@ -130,16 +132,11 @@ def main() -> int:
             fill(store, traffics, days=given.days)
         scopes = [word for scope in ("read", "pictures", "acknowledge", "operate") for word in ("--scope", scope)]
         _collector("token", "add", "demo", *scopes, "--config", str(configuration))
-        process = subprocess.Popen(
-            [*_command(), "run", "--config", str(configuration)], stderr=subprocess.PIPE, text=True
-        )
-        try:
-            return _watch(process, configuration, Fleet(broker_port, traffics, end_ms), open_it=given.open)
-        except KeyboardInterrupt:
-            return 0
-        finally:
-            process.terminate()
-            process.wait(timeout=15)
+        with running([*_command(), "run", "--config", str(configuration)], stderr=subprocess.PIPE) as process:
+            try:
+                return _watch(process, configuration, Fleet(broker_port, traffics, end_ms), open_it=given.open)
+            except KeyboardInterrupt:
+                return 0
 
 
 def _watch(process: "subprocess.Popen[str]", configuration: Path, fleet: Fleet, *, open_it: bool) -> int:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from collector.demo_broker import demo_broker
+from deploy.ending import end_at_signals, running
 from edge.counting.buckets import COUNTED_CLASSES as CLASSES
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -38,6 +39,7 @@ def main() -> int:
         return 2
     truth = _truth_of(given.video)
     line = given.line or (_line_of(truth) if truth else "0,0.6,1,0.6")
+    end_at_signals()
     with tempfile.TemporaryDirectory(prefix="crossing-demo-") as folder, demo_broker() as port:
         say(f"broker on 127.0.0.1:{port}")
         store = Path(folder) / "store.sqlite"
@@ -45,31 +47,23 @@ def main() -> int:
         configuration.write_text(
             f"store: {store}\nmqtt: {{host: 127.0.0.1, port: {port}, tls: false}}\n", encoding="utf-8"
         )
-        collector = subprocess.Popen(
-            [*_command("collector"), "run", "--config", str(configuration)], stderr=subprocess.PIPE, text=True
-        )
-        try:
+        command = [*_command("collector"), "run", "--config", str(configuration)]
+        with running(command, stderr=subprocess.PIPE) as collector:
             if not _pass_on(collector, until="subscribed at"):
                 return 1
             threading.Thread(target=_pass_on, args=(collector,), daemon=True).start()
             say(f"counting {given.video.name} over the line {line}, at its own pace")
-            replay = subprocess.Popen(
-                [*_command("edge"), "replay", str(given.video), "--line", line, "--realtime", "--bucket", "5",
-                 "--publish", "--broker", f"127.0.0.1:{port}", "--json"],
-                stdout=subprocess.PIPE,
-            )  # fmt: skip
-            try:
-                answer, _ = replay.communicate()
-            except KeyboardInterrupt:
-                replay.wait()  # it got the interrupt as well and cleans up
-                return 130
+            command = [*_command("edge"), "replay", str(given.video), "--line", line, "--realtime", "--bucket", "5"]
+            command += ["--publish", "--broker", f"127.0.0.1:{port}", "--json"]
+            with running(command, stdout=subprocess.PIPE) as replay:
+                try:
+                    answer, _ = replay.communicate()
+                except KeyboardInterrupt:
+                    return 130
             if replay.returncode:
                 return replay.returncode
             counted = json.loads(answer)
             stored = _wait_for(store, len(counted["crossings"]))
-        finally:
-            collector.terminate()
-            collector.wait(timeout=10)
     _compare(stored, truth if given.line is None else None)
     if stored != _counts_of(counted):
         print("the collector has not what the replay counted", file=sys.stderr)
