@@ -191,6 +191,23 @@ def _add_rows(command: _Command) -> None:
     _add_where(sums_kept)
     sums_kept.add_argument("--rebuild", action="store_true", help="sum up all reports anew, device by device")
     sums_kept.add_argument("--json", action="store_true", help="one JSON object")
+    backs_up = command(
+        "backup",
+        "copy a store that is in use into one file, and check the copy",
+        "backup backups/counts-1.sqlite --config collector.yaml",
+        more="Of a store in PostgreSQL `pg_dump` makes one.",
+    )
+    _add_where(backs_up)
+    backs_up.add_argument("to", type=Path, metavar="FILE", help="the backup, which must not exist yet")
+    restores = command(
+        "restore",
+        "put a backup in the place of the store, while `run` is stopped",
+        "restore backups/counts-1.sqlite --config collector.yaml --replace",
+        more="Devices are then asked for the reports that came after the backup.",
+    )
+    _add_where(restores)
+    restores.add_argument("backup", type=Path, metavar="FILE", help="what `backup` made")
+    restores.add_argument("--replace", action="store_true", help="put the store that is there aside")
     packs = command(
         "pack",
         "pack the messages of past days now, and delete those of long ago",

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from collector import ahead_command, compare_command, pack_command, token_command, views_command
+from collector import ahead_command, backup_command, compare_command, pack_command, token_command, views_command
 from collector.alerts.book import acknowledge, alerts, deliveries
 from collector.alerts.channels import Channel, Mqtt, apprise_channels
 from collector.alerts.thread import AlertThread
@@ -160,6 +160,18 @@ def _export(arguments: argparse.Namespace) -> None:
         ahead_command.warn_of_ahead(store, arguments)
 
 
+def _backup(arguments: argparse.Namespace) -> None:
+    backup_command.backup(_named_store(arguments), arguments.to)
+
+
+def _restore(arguments: argparse.Namespace) -> None:
+    backup_command.restore(_named_store(arguments), arguments.backup, replace=arguments.replace)
+
+
+def _named_store(arguments: argparse.Namespace) -> str | Path:
+    return load(arguments.config).store if arguments.config is not None else str(arguments.store)
+
+
 def _rollup(arguments: argparse.Namespace) -> None:
     with _store_and_sites(arguments, write=arguments.rebuild) as (store, _):
         states = store.rollups()
@@ -262,6 +274,8 @@ _COMMANDS = {
     "export": _export,
     "rollup": _rollup,
     "pack": _pack,
+    "backup": _backup,
+    "restore": _restore,
     "token": token_command.token,
     "alerts": _alerts,
 }
