@@ -313,6 +313,31 @@ def test_while_the_disk_fails_counting_goes_on_and_all_is_reported_when_it_works
     assert [report.seq for report in ended.reports] == list(range(1, len(ended.reports) + 1))
 
 
+def test_the_status_names_a_disk_that_fails_and_what_was_counted_today(
+    tmp_path: Path, manifest: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = tmp_path / "disk"
+    outbox = Outbox(folder / "outbox.sqlite", patient=True)
+    found: list[dict[str, Any]] = []
+
+    def ask(film: Film) -> None:
+        found.append(json.loads(film.service.status()))
+
+    script = [*passing(), *empty(1_300), ask, lambda _: folder.mkdir(), *empty(60), ask]
+    run(tmp_path, manifest, script, outbox=outbox)
+    failing, well = found
+    assert (failing["broker"]["cause"], failing["outbox"]["unsent"]) == ("disk", None)
+    assert "the folder must exist and be writable" in failing["broker"]["reason"]
+    assert failing["outbox"]["waiting_in_memory"] > 0
+    assert [line for line in caplog.messages if line.startswith("delivery: outbox")] == [
+        f"delivery: {failing['broker']['reason']}"
+    ]
+    assert (well["broker"]["cause"], well["outbox"]["waiting_in_memory"]) == ("", 0)
+    assert well["outbox"]["unsent"] > 0
+    assert well["today"]["lines"]["deck"]["down"]["truck"] == 1
+    assert well["broker"]["address"] == "", "no broker is configured"
+
+
 def test_strips_are_kept_for_every_bucket_that_had_pictures(tmp_path: Path, manifest: Path) -> None:
     ended = run(tmp_path, manifest, [*passing(), *empty(700)])
     strips = sorted(path.name for path in (tmp_path / "strips").glob("deck-*.jpg"))

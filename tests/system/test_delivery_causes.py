@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from edge.delivery.connection import Broker
@@ -129,3 +130,14 @@ def test_a_broker_that_goes_away_and_comes_back(tmp_path: Path) -> None:
         wait(lambda: sender.failure is not None and sender.failure.cause == "unreachable", lambda: sender.failure)
         mosquitto.start()
         wait(lambda: sender.connected and sender.failure is None, lambda: sender.failure)
+
+
+def test_a_report_that_is_larger_than_the_broker_takes_is_named(tmp_path: Path) -> None:
+    with broker(
+        tmp_path, users=("bridge/mast-1",), settings={"max_packet_size 524288": "max_packet_size 1000"}
+    ) as mosquitto:
+        lines = {f"line-{i}": {"out": {"car": i}, "back": {"car": 0}} for i in range(50)}
+        with Outbox(tmp_path / "outbox.sqlite") as outbox:
+            outbox.append(lambda seq: msgspec.structs.replace(a_report(seq), lines=lines), now_ms=NOON_MS)
+        failure = failure_with(tmp_path, mosquitto.access("bridge/mast-1"))
+        assert failure.cause == "too-large", failure
