@@ -11,13 +11,14 @@ from contextlib import contextmanager
 from typing import Any
 
 from edge.config import Config
-from edge.counting.detection import DetectedFrame
+from edge.counting.detection import DetectedFrame, Detection
 from edge.delivery.report import encode, report_of
 from edge.stages import build_detector, build_pipeline
 from edge.vision.recording import Recording
+from edge.vision.scene import SceneWatcher
 
-STAGES = ("decode", "prepare", "infer", "interpret", "count", "report")
-OURS = ("prepare", "interpret", "count", "report")
+STAGES = ("decode", "scene", "prepare", "infer", "interpret", "count", "report")
+OURS = ("scene", "prepare", "interpret", "count", "report")
 
 
 class Stopwatch:
@@ -35,12 +36,16 @@ class Stopwatch:
 
 
 def bench(recording: Recording, config: Config) -> dict[str, Any]:
-    """Run the recording through all stages but the network; a dict ready for JSON."""
+    """Run the recording through all stages but the network; a dict ready for JSON.
+
+    A stage that never ran has null figures: the detector's, where nothing could be seen.
+    """
+    watcher = SceneWatcher(learn=True)
     detector = build_detector(config, recording.width, recording.height)
     pipeline = build_pipeline(config, recording.width, recording.height)
     watch = Stopwatch()
     frames = iter(recording)
-    count, first_ms, last_ms, seq = 0, 0, 0, 0
+    count, blind, first_ms, last_ms, seq = 0, 0, 0, 0, 0
     cpu_before_s, began_s = time.process_time(), time.perf_counter()
     while True:
         with watch.of("decode"):
@@ -48,14 +53,20 @@ def bench(recording: Recording, config: Config) -> dict[str, Any]:
         if frame is None:
             watch.spent_ms["decode"].pop()
             break
-        with watch.of("prepare"):
-            tensor = detector.prepare(frame.image)
-        with watch.of("infer"):
-            outputs = detector.infer(tensor)
-        with watch.of("interpret"):
-            detections = detector.interpret(outputs, frame.image.shape)
+        with watch.of("scene"):
+            state = watcher.update(frame)
+        detections: tuple[Detection, ...] = ()
+        if state.blind:
+            blind += 1
+        else:
+            with watch.of("prepare"):
+                tensor = detector.prepare(frame.image)
+            with watch.of("infer"):
+                outputs = detector.infer(tensor)
+            with watch.of("interpret"):
+                detections = detector.interpret(outputs, frame.image.shape)
         with watch.of("count"):
-            step = pipeline.update(DetectedFrame(frame.captured_ms, detections))
+            step = pipeline.update(DetectedFrame(frame.captured_ms, detections, state.blind, state.since_ms))
         with watch.of("report"):
             for bucket in step.buckets:
                 seq += 1
@@ -72,15 +83,20 @@ def bench(recording: Recording, config: Config) -> dict[str, Any]:
         "input": [detector.manifest.input.height, detector.manifest.input.width],
         "threads": config.model.threads,
         "frames": count,
+        "frames_blind": blind,
         "frames_per_second": round(count / elapsed_s, 2),
         "cpu_s_per_video_minute": round(cpu_s / minutes, 2),
         "peak_rss_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
         "stages_ms": {stage: _spread(watch.spent_ms[stage]) for stage in STAGES},
-        "outside_share": round(sum(total_ms[stage] for stage in OURS) / total_ms["infer"], 4),
+        "outside_share": round(sum(total_ms[stage] for stage in OURS) / total_ms["infer"], 4)
+        if blind < count
+        else None,
     }
 
 
-def _spread(spent_ms: list[float]) -> dict[str, float]:
+def _spread(spent_ms: list[float]) -> dict[str, float] | None:
+    if not spent_ms:
+        return None
     cuts = statistics.quantiles(spent_ms, n=20, method="inclusive") if len(spent_ms) > 1 else spent_ms * 19
     return {"p50": round(cuts[9], 4), "p95": round(cuts[18], 4), "mean": round(statistics.fmean(spent_ms), 4)}
 
@@ -94,10 +110,14 @@ def table_of(said: dict[str, Any]) -> str:
     rows += [
         f"{stage:<10} {spread['p50']:>9.3f} {spread['p95']:>9.3f} {spread['mean']:>9.3f}"
         for stage, spread in said["stages_ms"].items()
+        if spread is not None
     ]
-    rows += [
+    rows.append(
         f"{said['frames_per_second']:.1f} frames/s, {said['cpu_s_per_video_minute']:.1f} CPU seconds per video minute, "
-        f"peak {said['peak_rss_mb']:.0f} MB",
-        f"all but decoding and inference costs {said['outside_share']:.1%} of inference",
-    ]
+        f"peak {said['peak_rss_mb']:.0f} MB"
+    )
+    if said["frames_blind"]:
+        rows.append(f"{said['frames_blind']} frames in which nothing could be seen were not shown to the detector")
+    if said["outside_share"] is not None:
+        rows.append(f"all but decoding and inference costs {said['outside_share']:.1%} of inference")
     return "\n".join(rows)

@@ -18,7 +18,7 @@ from edge.counting.crossing import Crossing
 from edge.counting.detection import CLASSES
 from edge.errors import InputError
 from edge.replay import Outcome, TapeSource, VideoSource, gather, replay
-from edge.scoring import Event, LevelScore, Pairing, Score, ZoneScore, pair, score, score_zone
+from edge.scoring import Event, LevelScore, Pairing, Score, Watch, ZoneScore, pair, score, score_zone, watch_of
 from edge.stages import build_detector, looks_of
 from edge.vision.recording import Recording
 
@@ -79,7 +79,7 @@ class Truth(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class ClipResult:
-    """One clip: what was asked, what was found, how they pair, and the score."""
+    """One clip: what was asked, what was found, how they pair, the score, and how long somebody watched."""
 
     name: str
     video: Path
@@ -89,6 +89,7 @@ class ClipResult:
     predicted: tuple[Event, ...]
     pairing: Pairing
     score: Score
+    watch: Watch = field(default_factory=Watch)
     zones: dict[str, ZoneScore] = field(default_factory=dict)
 
 
@@ -180,6 +181,7 @@ def _evaluate_clip(
         predicted=predicted,
         pairing=pair(true, predicted),
         score=score(true, predicted),
+        watch=watch_of(true, outcome.watched, outcome.first_ms, outcome.last_ms),
         zones={name: _score_zone(name, zone, outcome, times_ms) for name, zone in truth.zones.items()},
     )
 
@@ -246,6 +248,16 @@ def summary_of(part: Score) -> dict[str, Any]:
             for label in (*CLASSES, "unclassified")
             if any(a == label for a, _ in part.confusion)
         },
+    }
+
+
+def watch_summary_of(part: Watch) -> dict[str, Any]:
+    """How long somebody watched, and what crossed while nobody did, as JSON says it; no share where no time passed."""
+    return {
+        "watched_ms": part.watched_ms,
+        "elapsed_ms": part.elapsed_ms,
+        "watched_share": None if part.share is None else round(part.share, 4),
+        "unwatched": part.unwatched,
     }
 
 

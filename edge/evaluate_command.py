@@ -14,8 +14,8 @@ from edge.config import Config, Line, load_config
 from edge.counting.crossing import Crossing
 from edge.counting.detection import CLASSES, UNCLASSIFIED
 from edge.errors import InputError
-from edge.evaluate import ClipResult, evaluate, summary_of, zone_summary_of
-from edge.scoring import Event, LevelScore, Score, ZoneScore, total
+from edge.evaluate import ClipResult, evaluate, summary_of, watch_summary_of, zone_summary_of
+from edge.scoring import Event, LevelScore, Score, Watch, ZoneScore, total
 from edge.vision.recording import Recording
 from edge.vision.strip import Mark, MarkKind, Strip, write_jpeg
 
@@ -56,8 +56,10 @@ def run_evaluate(request: EvaluateRequest) -> None:
             bar.update()
     if request.json:
         said: dict[str, Any] = {
-            "total": summary_of(total(r.score for r in results)),
-            "clips": {r.name: summary_of(r.score) | {"errors": _errors_of(r)} for r in results},
+            "total": summary_of(total(r.score for r in results)) | watch_summary_of(_watch(results)),
+            "clips": {
+                r.name: summary_of(r.score) | watch_summary_of(r.watch) | {"errors": _errors_of(r)} for r in results
+            },
             "zones": {r.name: {name: zone_summary_of(z) for name, z in r.zones.items()} for r in results if r.zones},
         }
         print(json.dumps(said, sort_keys=True), flush=True)
@@ -102,16 +104,19 @@ def table_of(results: Sequence[ClipResult]) -> str:
     """The scores for people."""
     columns = ("true", "found", "missed", "extra", "prec.", "recall", "F1", "dir.", "class", "total", "F1, 95%")
     width = max([len(r.name) for r in results] + [5])
-    rows = [f"{'clip':<{width}} " + " ".join(f"{c:>6}" for c in columns[:-1]) + f"{columns[-1]:>14}"]
-    rows += [f"{r.name:<{width}} {_row(r.score)}" for r in results]
-    whole = total(r.score for r in results)
+    heads = " ".join(f"{c:>6}" for c in columns[:-1])
+    rows = [f"{'clip':<{width}} {heads}{columns[-1]:>14} {'watched':>8} {'unwatched':>9}"]
+    rows += [f"{r.name:<{width}} {_row(r.score)} {_watched(r.watch)}" for r in results]
+    whole, watch = total(r.score for r in results), _watch(results)
     low, high = whole.f1_interval
     rows += [
         "-" * len(rows[0]),
-        f"{'all':<{width}} {_row(whole)}",
+        f"{'all':<{width}} {_row(whole)} {_watched(watch)}",
         "",
         f"F1 {whole.f1:.4f}, 95% interval {low:.4f} to {high:.4f}; direction errors {whole.direction_errors}; "
         f"error of the total {whole.total_error:+d}",
+        f"watched {watch.watched_ms / 1000:.1f} of {watch.elapsed_ms / 1000:.1f} s; "
+        f"true crossings while nobody watched: {watch.unwatched}",
         "",
         "class told (across) of true class (down), found crossings:",
         *_confusion(whole),
@@ -127,6 +132,15 @@ def _row(part: Score) -> str:
         f"{part.f1:>6.3f} {part.direction_errors:>6} {part.class_accuracy:>6.3f} {part.total_error:>+6} "
         f"{low:.3f}-{high:.3f}".rjust(13)
     )
+
+
+def _watch(results: Sequence[ClipResult]) -> Watch:
+    return sum((r.watch for r in results), Watch())
+
+
+def _watched(part: Watch) -> str:
+    share = "-" if part.share is None else f"{part.share:.1%}"
+    return f"{share:>8} {part.unwatched:>9}"
 
 
 def _confusion(part: Score) -> list[str]:

@@ -23,12 +23,11 @@ from edge.vision.capture import Source
 from edge.vision.clock import FrameClock
 from edge.vision.detector import OnnxDetector
 from edge.vision.frame import Frame
-from edge.vision.scene import SceneWatcher
+from edge.vision.scene import SceneState, SceneWatcher
 
 log = logging.getLogger(__name__)
 
 REFERENCES_MAX = 8  # kept, so that going back to an earlier drawing finds its picture
-REFERENCE_AFTER_MS = 30_000  # of a picture in which something can be seen
 
 
 def open_camera(
@@ -82,36 +81,26 @@ class LiveScene:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._seeing_since_ms: int | None = None
         reference: NDArray[np.uint8] | None = None
         if path.is_file():
             image = cv2.imread(str(path))
             reference = None if image is None else np.asarray(image, np.uint8)
-        self._has_reference = reference is not None
-        self._watcher = SceneWatcher(reference)
+        self._watcher = SceneWatcher(reference, learn=True)
 
-    def update(self, frame: Frame) -> str:
-        """Why nothing can be seen; empty while something can."""
-        blind = self._watcher.update(frame).blind
-        if not self._has_reference:
-            self._wait_for_reference(frame, blind)
-        return blind
+    def update(self, frame: Frame) -> SceneState:
+        """What is to be said after this frame; its times are the camera's, which never step."""
+        had_reference = self._watcher.has_reference
+        state = self._watcher.update(frame)
+        if self._watcher.has_reference and not had_reference:
+            self._keep_reference(frame)
+        return state
 
-    def _wait_for_reference(self, frame: Frame, blind: str) -> None:
-        if blind:
-            self._seeing_since_ms = None
-        elif self._seeing_since_ms is None:
-            self._seeing_since_ms = frame.captured_ms
-        elif frame.captured_ms - self._seeing_since_ms >= REFERENCE_AFTER_MS:
-            self._has_reference = True
-            self._watcher = SceneWatcher(frame.image)
-            part = self._path.with_suffix(".part.jpg")
-            with suppress(OSError):  # a disk that fails costs the reference after a restart, and no count
-                if cv2.imwrite(str(part), frame.image, [cv2.IMWRITE_JPEG_QUALITY, 90]):
-                    os.replace(part, self._path)  # noqa: PTH105  # the one that is atomic by name
-                    log.info("this picture is the reference from now on: %s", self._path)
-                kept = sorted(
-                    self._path.parent.glob("reference-????????????.jpg"), key=lambda one: one.stat().st_mtime_ns
-                )
-                for old in kept[:-REFERENCES_MAX]:
-                    old.unlink()
+    def _keep_reference(self, frame: Frame) -> None:
+        part = self._path.with_suffix(".part.jpg")
+        with suppress(OSError):  # a disk that fails costs the reference after a restart, and no count
+            if cv2.imwrite(str(part), frame.image, [cv2.IMWRITE_JPEG_QUALITY, 90]):
+                os.replace(part, self._path)  # noqa: PTH105  # the one that is atomic by name
+                log.info("this picture is the reference from now on: %s", self._path)
+            kept = sorted(self._path.parent.glob("reference-????????????.jpg"), key=lambda one: one.stat().st_mtime_ns)
+            for old in kept[:-REFERENCES_MAX]:
+                old.unlink()

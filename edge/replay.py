@@ -20,10 +20,11 @@ from edge.counting.occupancy import Occupancy
 from edge.counting.pipeline import Step
 from edge.delivery.report import REPLAY
 from edge.errors import InputError
-from edge.stages import build_detector, build_pipeline, looks_of
+from edge.stages import build_detector, build_pipeline, look, looks_of
 from edge.vision.detector import OnnxDetector
 from edge.vision.frame import Frame
 from edge.vision.recording import Recording
+from edge.vision.scene import SceneWatcher
 from edge.vision.tape import TapeHeader, TapeWriter, read_tape
 
 LEAP_MS_MAX = 86_400_000  # every bucket between two frames is reported, blind; years of them tell nobody anything
@@ -43,7 +44,7 @@ class Source(Protocol):
 
 
 class VideoSource:
-    """A recording seen by the detector; writes a tape of it on the way if asked to."""
+    """A recording seen by scene watcher and detector; writes a tape of it on the way if asked to."""
 
     def __init__(self, recording: Recording, detector: OnnxDetector, tape: Path | None = None) -> None:
         self.width = recording.width
@@ -55,7 +56,7 @@ class VideoSource:
 
     def __iter__(self) -> Iterator[tuple[DetectedFrame, Frame | None]]:
         """Detect frame by frame."""
-        recording = self.recording
+        recording, watcher = self.recording, SceneWatcher(learn=True)
         with ExitStack() as stack:
             tape = None
             if self._tape is not None:
@@ -70,7 +71,7 @@ class VideoSource:
                 )
                 tape = stack.enter_context(TapeWriter(self._tape, header))
             for frame in recording:
-                detected = self._detector.detect(frame)
+                detected = look(watcher, self._detector, frame)
                 if tape is not None:
                     tape.append(detected)
                 yield detected, frame
@@ -91,20 +92,21 @@ class TapeSource:
         """Frame by frame."""
         for index, frame in enumerate(self._frames):
             if index % self._every == 0:
-                shifted_ms = frame.captured_ms + self._shift_ms
-                yield DetectedFrame(shifted_ms, frame.detections, frame.blind), None
+                yield frame.shifted(self._shift_ms), None
 
 
 @dataclass(slots=True)
 class Outcome:
     """All that a replay found; crossings are in the order in which they became certain, waits per zone as they ended.
 
-    `occupancies` are all frames' and their times, if asked for: of hours they would be many.
+    `watched` has the spans of time that were watched, in ms, in order and apart from each other. `occupancies` are all
+    frames' and their times, if asked for: of hours they would be many.
     """
 
     crossings: list[Crossing] = field(default_factory=list)
     buckets: list[Bucket] = field(default_factory=list)
     waits_ms: dict[str, list[int]] = field(default_factory=dict)
+    watched: list[tuple[int, int]] = field(default_factory=list)
     occupancies: list[tuple[int, tuple[Occupancy, ...]]] | None = None
     frames: int = 0
     frames_blind: int = 0
@@ -185,6 +187,10 @@ def note(outcome: Outcome, step: Step, detected: DetectedFrame | None) -> None:
     """Add one step to what was found."""
     outcome.crossings.extend(step.crossings)
     outcome.buckets.extend(step.buckets)
+    for from_ms, to_ms in step.watched:
+        if outcome.watched and outcome.watched[-1][1] == from_ms:
+            from_ms = outcome.watched.pop()[0]  # noqa: PLW2901  # they are one
+        outcome.watched.append((from_ms, to_ms))
     for occupancy in step.occupancies:
         outcome.waits_ms.setdefault(occupancy.zone, []).extend(occupancy.waits_ms)
     if detected is not None:

@@ -201,6 +201,43 @@ def _level(frames: Sequence[tuple[int, int]]) -> LevelScore:
     return LevelScore(sum(true for true, _ in frames) / number, sum(abs(n - true) for true, n in frames) / number)
 
 
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """For how long of a clip, or of many, somebody watched; they add up.
+
+    `unwatched` is the number of certain true crossings at moments that nobody watched. They are asked for like all
+    others, so those that were not found are among the missed.
+    """
+
+    watched_ms: int = 0
+    elapsed_ms: int = 0
+    unwatched: int = 0
+
+    def __add__(self, other: "Watch") -> "Watch":
+        return Watch(
+            self.watched_ms + other.watched_ms,
+            self.elapsed_ms + other.elapsed_ms,
+            self.unwatched + other.unwatched,
+        )
+
+    @property
+    def share(self) -> float | None:
+        """Watched of elapsed; None where no time passed."""
+        return self.watched_ms / self.elapsed_ms if self.elapsed_ms else None
+
+
+def watch_of(true: Sequence[Event], watched: Sequence[tuple[int, int]], first_ms: int, last_ms: int) -> Watch:
+    """What the spans `watched` say of a clip from its first frame to its last; a moment on a border was watched."""
+    return Watch(
+        sum(to_ms - from_ms for from_ms, to_ms in watched),
+        last_ms - first_ms,
+        sum(
+            not truth.uncertain and not any(from_ms <= truth.at_ms <= to_ms for from_ms, to_ms in watched)
+            for truth in true
+        ),
+    )
+
+
 def wilson_interval(successes: int, trials: int) -> tuple[float, float]:
     """95% interval of a share (Wilson 1927); (0, 1) without trials."""
     if trials == 0:

@@ -40,7 +40,7 @@ from edge.reload import reloaded
 from edge.reporter import passage_of
 from edge.sender import Sender
 from edge.service_view import Look, ServiceView
-from edge.stages import build_pipeline
+from edge.stages import Detector, Scene, build_pipeline, look
 from edge.strips import StripKeeper
 from edge.vision.camera import CameraState
 from edge.vision.frame import Frame
@@ -60,12 +60,6 @@ NOMINAL_SIZE = (1280, 720)
 """Of the picture, until there is one: blind buckets need none, lines are fractions."""
 
 
-class Detector(Protocol):
-    """From a frame to what is in it."""
-
-    def detect(self, frame: Frame) -> DetectedFrame: ...  # noqa: D102
-
-
 class Camera(Protocol):
     """The newest frame, and how the camera is."""
 
@@ -81,12 +75,6 @@ class FrameClock(Protocol):
     def captured_ms(self) -> int: ...  # noqa: D102
     def offset_ms(self) -> int: ...  # noqa: D102
     def synced(self) -> bool: ...  # noqa: D102
-
-
-class Scene(Protocol):
-    """Why nothing can be seen; empty while something can."""
-
-    def update(self, frame: Frame) -> str: ...  # noqa: D102
 
 
 class Parts(Protocol):
@@ -207,11 +195,12 @@ class Service:
         if (width, height) != self._now.size:
             self._renew((width, height))
         run = self._now
-        frame = replace(frame, captured_ms=frame.captured_ms + run.shift_ms)
-        if run.last_ms is not None and frame.captured_ms <= run.last_ms:
+        captured_ms = frame.captured_ms + run.shift_ms
+        if run.last_ms is not None and captured_ms <= run.last_ms:
             return  # taken before the blind frame that stands for the gap it ends
         began = time.perf_counter()
-        detected = self._look(run, frame)
+        detected = self._look(run, frame).shifted(run.shift_ms)
+        frame = replace(frame, captured_ms=captured_ms)
         if not detected.blind:
             self._vitals.handled_frame(1000 * (time.perf_counter() - began))
         run.strips.see(frame)
@@ -220,22 +209,20 @@ class Service:
         self._count(run, detected)
 
     def _look(self, run: _Run, frame: Frame) -> DetectedFrame:
-        """What is in the frame; nothing and blind, where nothing can be seen."""
+        """What is in the frame, by the camera's time, which never steps; blind where nothing can be seen."""
         try:
             if run.scene is None or run.detector is None:
                 if self._clock.monotonic_ms() < run.parts_at_ms:
                     return DetectedFrame(frame.captured_ms, (), blind=self._blind)
                 run.scene = self._parts.scene(run.config, *run.size)
                 run.detector = self._parts.detector(run.config, *run.size)
-            self._blind = run.scene.update(frame)
-            detected = None if self._blind else run.detector.detect(frame)
-            self._detector_failure = ""
-            if detected is not None:
-                return detected
+            detected = look(run.scene, run.detector, frame)
+            self._blind, self._detector_failure = detected.blind, ""
         except CrossingError as error:
             self._blind, self._detector_failure = "the detector fails", str(error)
             run.parts_at_ms = self._clock.monotonic_ms() + PARTS_EVERY_MS
-        return DetectedFrame(frame.captured_ms, (), blind=self._blind)
+            return DetectedFrame(frame.captured_ms, (), blind=self._blind)
+        return detected
 
     def _count(self, run: _Run, detected: DetectedFrame) -> None:
         run.last_ms = detected.captured_ms

@@ -1,22 +1,50 @@
-"""From the configuration to the stages, which get plain values and never see it."""
+"""From the configuration to the stages, which get plain values and never see it; and the way of a frame to detections.
+
+Live, replay, evaluate and bench run these same stages.
+"""
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
+from typing import Protocol
 
 import msgspec
 
 from edge.config import Config, counting_lines, masks_of, queue_zones
 from edge.counting.buckets import BucketCounter
 from edge.counting.crossing import LineWatcher, Point
+from edge.counting.detection import DetectedFrame
 from edge.counting.hiding import WholeBoxes
 from edge.counting.masks import Masks
 from edge.counting.occupancy import ZoneWatcher
 from edge.counting.pipeline import Pipeline
 from edge.counting.tracking import Tracker
 from edge.errors import InputError
+from edge.vision import scene
 from edge.vision.detector import REVISION, OnnxDetector
+from edge.vision.frame import Frame
 from edge.vision.manifest import Manifest, load_manifest
 from edge.vision.region import Region, region_around
+
+
+class Detector(Protocol):
+    """From a frame to what is in it."""
+
+    def detect(self, frame: Frame) -> DetectedFrame: ...  # noqa: D102
+
+
+class Scene(Protocol):
+    """Whether something can be seen, and since when there is a symptom that it cannot."""
+
+    def update(self, frame: Frame) -> scene.SceneState: ...  # noqa: D102
+
+
+def look(watcher: Scene, detector: Detector, frame: Frame) -> DetectedFrame:
+    """What is in the frame. Where the scene watcher says that nothing can be seen, the detector is not asked."""
+    state = watcher.update(frame)
+    if state.blind:
+        return DetectedFrame(frame.captured_ms, (), state.blind, state.since_ms)
+    return replace(detector.detect(frame), since_ms=state.since_ms)
 
 
 def build_pipeline(config: Config, width: int, height: int) -> Pipeline:
@@ -87,7 +115,7 @@ def _check_file(key: str, path: str) -> None:
 
 
 def looks_of(config: Config) -> str:
-    """A fingerprint of how the detector looks at pictures: model, manifest, threshold, region, and our own code."""
+    """A fingerprint of how pictures are looked at: model, manifest, threshold, region, and our own code."""
     manifest = load_manifest(config.model.name)
     lines = msgspec.to_builtins(config.lines) if config.model.region == "lines" else None
     zones = [zone.polygon for zone in config.zones.values()] if config.model.region == "lines" else []
@@ -98,6 +126,7 @@ def looks_of(config: Config) -> str:
         config.model.region,
         lines,
         REVISION,
+        scene.REVISION,
         *zones,
     )
     return hashlib.sha256(repr(looks).encode()).hexdigest()

@@ -102,6 +102,9 @@ def text_of(outcome: Outcome, config: Config) -> str:
     watched_s = sum(bucket.watched_ms for bucket in outcome.buckets) / 1000
     elapsed_s = (outcome.last_ms - outcome.first_ms) / 1000
     rows = [f"{outcome.frames} frames, {elapsed_s:.1f} s, watched {watched_s:.1f} s"]
+    if not watched_s and not outcome.crossings:
+        rows.append("Nothing could be seen, so nothing was counted: that is not zero.")
+        return "\n".join(rows)
     for line, ways in totals_of(outcome, config).items():
         for word, classes in ways.items():
             parts = ", ".join(f"{n} {label}" for label, n in classes.items() if n)

@@ -223,7 +223,7 @@ def test_bench_times_every_stage(capsys: pytest.CaptureFixture[str], clip: str, 
     assert main(["bench", clip, "--model", model, "--threads", "1", "--json"]) == 0
     said = json.loads(capsys.readouterr().out)
     assert said["frames"] == 80
-    assert said["stages_ms"].keys() == {"decode", "prepare", "infer", "interpret", "count", "report"}
+    assert said["stages_ms"].keys() == {"decode", "scene", "prepare", "infer", "interpret", "count", "report"}
     assert said["frames_per_second"] > 0
     assert said["cpu_s_per_video_minute"] > 0
     assert said["peak_rss_mb"] > 0

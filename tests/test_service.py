@@ -20,6 +20,7 @@ from edge.service import Service
 from edge.stages import build_detector
 from edge.vision.detector import OnnxDetector
 from edge.vision.frame import Frame
+from edge.vision.scene import SceneState, SceneWatcher
 from tests.bright_squares import HEIGHT, SIDE, WIDTH, write_model
 
 EPOCH_MS = 1_795_600_020_000
@@ -100,8 +101,8 @@ class Parts:
     def scene(self, config: Config, width: int, height: int) -> "Parts":
         return self
 
-    def update(self, frame: Frame) -> str:
-        return "dark" if frame.image.max() < 5 else ""
+    def update(self, frame: Frame) -> SceneState:
+        return SceneState("dark" if frame.image.max() < 5 else "")
 
 
 def passing(frames: int = 40, *, size: tuple[int, int] = (WIDTH, HEIGHT)) -> list[Any]:
@@ -419,3 +420,61 @@ def test_a_model_that_cannot_be_read_is_told_and_not_read_for_every_frame(tmp_pa
     assert len(tried) == 3
     assert said == ["the model cannot be read", ""]
     assert 9_000 <= sum(report.watched_ms for report in ended.reports) <= 11_000
+
+
+class RealParts(Parts):
+    """With the scene watcher of a live run, too."""
+
+    def scene(self, config: Config, width: int, height: int) -> SceneWatcher:  # type: ignore[override]
+        return SceneWatcher(learn=True)
+
+
+def rough(frames: int) -> list[Any]:
+    """A road as a camera sees it."""
+    chance = np.random.default_rng(3)
+    levels = np.kron(chance.integers(30, 120, (HEIGHT // 8, WIDTH // 8), np.uint8), np.ones((8, 8), np.uint8))
+    return [
+        np.repeat(np.clip(levels + chance.integers(-4, 5, levels.shape), 0, 255).astype(np.uint8)[..., None], 3, axis=2)
+        for _ in range(frames)
+    ]
+
+
+def test_what_goes_dark_was_not_watched_from_the_moment_that_it_did(tmp_path: Path, manifest: Path) -> None:
+    ended = run(tmp_path, manifest, [*rough(300), *dark(900), *rough(100)], parts=RealParts())
+    assert 30_000 + 7_000 <= sum(report.watched_ms for report in ended.reports) <= 30_000 + 10_000
+
+
+def test_a_service_that_ends_with_a_symptom_pending_does_not_vouch_for_its_time(tmp_path: Path, manifest: Path) -> None:
+    ended = run(tmp_path, manifest, [*rough(100), *dark(40)], parts=RealParts())
+    assert 9_000 <= sum(report.watched_ms for report in ended.reports) <= 10_000
+
+
+@pytest.mark.parametrize("step_ms", [3_600_000, -3_600_000])
+def test_a_scene_is_watched_over_steps_of_the_clock(tmp_path: Path, manifest: Path, step_ms: int) -> None:
+    def step(film: Film) -> None:
+        film.off_ms += step_ms
+
+    ended = run(tmp_path, manifest, [*rough(100), step, *rough(50), *dark(900), *rough(100)], parts=RealParts())
+    assert 15_000 + 6_000 <= sum(report.watched_ms for report in ended.reports) <= 15_000 + 10_000
+    ended = run(tmp_path, manifest, [*rough(100), *dark(20), step, *rough(100)], parts=RealParts())
+    later = [report for report in ended.reports if report.run == ended.reports[-1].run]
+    assert sum(report.watched_ms for report in later) >= 9_000
+
+
+def test_a_detector_that_fails_while_a_symptom_is_pending_vouches_for_nothing(tmp_path: Path, manifest: Path) -> None:
+    class Failing(RealParts):
+        def detector(self, config: Config, width: int, height: int) -> OnnxDetector:
+            made = super().detector(config, width, height)
+            seen = iter(range(10_000))
+            plain = made.detect
+
+            def detect(frame: Frame) -> Any:
+                if next(seen) >= 120:
+                    raise WorkError("the model fails")
+                return plain(frame)
+
+            made.detect = detect  # type: ignore[method-assign]
+            return made
+
+    ended = run(tmp_path, manifest, [*rough(100), *dark(40), *rough(300)], parts=Failing())
+    assert 9_000 <= sum(report.watched_ms for report in ended.reports) <= 10_000

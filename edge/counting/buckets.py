@@ -1,7 +1,6 @@
-"""Crossings and occupancies summed over fixed spans of UTC, each with the time it was truly watched.
+"""Crossings and occupancies summed over fixed spans of UTC, each with the time it was truly watched (watched.py).
 
-A frame vouches for the time until the next one, at most `gap_ms`; nothing vouches for the time before the
-first frame or after the last. So `watched_ms` never exceeds the time elapsed, and zero is told from blind.
+`watched_ms` never exceeds the time elapsed, and zero is told from blind.
 """
 
 from collections import deque
@@ -11,6 +10,7 @@ from dataclasses import dataclass, field
 from edge.counting.crossing import DIRECTIONS, PART_MS, Crossing
 from edge.counting.detection import CLASSES, UNCLASSIFIED
 from edge.counting.occupancy import Occupancy
+from edge.counting.watched import LOOK_BACK_MS, Span, WatchedTime
 from edge.counting.zone_counts import ZoneCount, ZoneSum
 
 COUNTED_CLASSES = (*CLASSES, UNCLASSIFIED)
@@ -74,6 +74,10 @@ class BucketCounter:
     late, and `late` says how many were, but never lost. So is who came into a zone and went in a bucket that nobody
     watched (lost there, by a camera that is covered): the next bucket that is watched tells it, or the last one of the
     run that still can. Of a run that ends blind nobody is told who was lost since.
+
+    A bucket also stays open while it is in doubt whether time of it was watched, at most `DOUBT_MS_MAX` after
+    its end. Time that turns out to be unwatched is in no `watched_ms` and in no mean of a zone. What crossed in it was
+    seen and stays counted.
     """
 
     def __init__(
@@ -86,19 +90,17 @@ class BucketCounter:
         settle_ms: int = SETTLE_MS,
     ) -> None:
         assert width_ms > 0, "a bucket has a width"
-        assert gap_ms > 0, "a frame vouches for some time"
-        assert settle_ms >= 0, "a bucket settles after its end"
         assert settle_ms < width_ms, "a bucket settles before the next one ends"
         self.late = 0
+        self.watched: list[tuple[int, int]] = []
+        """The spans of time, in ms, that the last `advance` or `close` found to be watched."""
         self._lines = tuple(lines)
         self._zones = tuple(zones)
         self._width_ms = width_ms
-        self._gap_ms = gap_ms
         self._settle_ms = settle_ms
         self._open: deque[_Open] = deque()
-        self._frame_ms: int | None = None  # the last frame that may vouch for the time after it
         self._now_ms: int | None = None
-        self._occupancies: Sequence[Occupancy] = ()  # of that frame
+        self._time = WatchedTime(gap_ms=gap_ms)
 
     def advance(
         self,
@@ -107,21 +109,24 @@ class BucketCounter:
         occupancies: Sequence[Occupancy] = (),
         *,
         watching: bool = True,
+        since_ms: int | None = None,
     ) -> Iterator[Bucket]:
         """Take in a frame, its crossings and its occupancies; yields the buckets that it closes, oldest first.
 
-        `watching` is False for a frame that shows nothing (covered, frozen): the time before it is vouched for by the
-        frame before, the time after it by nobody.
+        `watching` is False for a frame that shows nothing (covered, frozen). `since_ms` says when the symptom began
+        that makes it so, or may yet do so; None if there is none.
         """
         assert self._now_ms is None or captured_ms >= self._now_ms, "time never steps back"
         if not self._open:
             self._open.append(_Open(captured_ms - captured_ms % self._width_ms, self._lines, self._zones))
-        if self._frame_ms is not None:
-            self._watch(self._frame_ms, min(captured_ms, self._frame_ms + self._gap_ms))
+        vouched_ms = self._time.vouched_ms(captured_ms)
+        while vouched_ms is not None and self._open[-1].start_ms + self._width_ms < vouched_ms:
+            self._open_next()
+        self._time.advance(captured_ms, occupancies, blind=not watching, since_ms=since_ms)
+        self.watched = []
+        self._watch(self._time.decide(captured_ms - LOOK_BACK_MS))
         for occupancy in occupancies:  # who came and went did so before this frame, while the one before vouched
             self._open[-1].zones[occupancy.zone].note(occupancy)
-        self._frame_ms = captured_ms if watching else None
-        self._occupancies = occupancies
         self._now_ms = captured_ms
         for crossing in crossings:
             self._book(crossing)
@@ -134,16 +139,20 @@ class BucketCounter:
             yield self._close_oldest()
 
     def peek(self) -> Bucket | None:
-        """The newest open bucket as it stands, without its zones; it goes on. None before the first frame."""
+        """The newest open bucket as it stands, without its zones; it goes on. None before the first frame.
+
+        Time in doubt is not watched until it is decided.
+        """
         if not self._open:
             return None
         newest = self._open[-1]
+        watched_ms = newest.watched_ms + sum(self._overlap(newest, span) for span in self._time.waiting())
         counts = {
             line: {way: dict(classes) for way, classes in directions.items()}
             for line, directions in newest.counts.items()
         }
-        blind = newest.watched_ms == 0 and not newest.crossings
-        return Bucket(newest.start_ms, self._width_ms, newest.watched_ms, None if blind else counts)
+        blind = watched_ms == 0 and not newest.crossings
+        return Bucket(newest.start_ms, self._width_ms, watched_ms, None if blind else counts)
 
     def close(self, crossings: Sequence[Crossing] = (), occupancies: Sequence[Occupancy] = ()) -> Iterator[Bucket]:
         """Book what was last and yield the buckets still open, oldest first; then the counter is as new.
@@ -151,6 +160,8 @@ class BucketCounter:
         Of the occupancies only who came and went is taken: nothing vouches for the time after the last frame.
         """
         assert self._open or not (crossings or occupancies), "what happened needs a frame before it"
+        self.watched = []
+        self._watch(self._time.close())
         for crossing in crossings:
             self._book(crossing)
         for occupancy in occupancies:
@@ -161,19 +172,21 @@ class BucketCounter:
                 bucket.hand_over(watched[-1])
         while self._open:
             yield self._close_oldest()
-        self._frame_ms = self._now_ms = None
-        self._occupancies = ()
+        self._now_ms = None
 
-    def _watch(self, from_ms: int, to_ms: int) -> None:
-        while self._open[-1].start_ms + self._width_ms < to_ms:
-            self._open_next()
-        for bucket in self._open:
-            start_ms = max(from_ms, bucket.start_ms)
-            end_ms = min(to_ms, bucket.start_ms + self._width_ms)
-            if end_ms > start_ms:
-                bucket.watched_ms += end_ms - start_ms
-                for occupancy in self._occupancies:
-                    bucket.zones[occupancy.zone].hold(occupancy, end_ms - start_ms)
+    def _watch(self, spans: Sequence[Span]) -> None:
+        self.watched += [(span.from_ms, span.to_ms) for span in spans]
+        for span in spans:
+            for bucket in self._open:
+                for_ms = self._overlap(bucket, span)
+                if for_ms > 0:
+                    bucket.watched_ms += for_ms
+                    for occupancy in span.occupancies:
+                        bucket.zones[occupancy.zone].hold(occupancy, for_ms)
+
+    def _overlap(self, bucket: _Open, span: Span) -> int:
+        """How much of the span lies in the bucket."""
+        return max(0, min(span.to_ms, bucket.start_ms + self._width_ms) - max(span.from_ms, bucket.start_ms))
 
     def _book(self, crossing: Crossing) -> None:
         while self._open[-1].start_ms + self._width_ms <= crossing.crossed_ms:
@@ -191,10 +204,13 @@ class BucketCounter:
         self._open.append(_Open(self._open[-1].start_ms + self._width_ms, self._lines, self._zones))
 
     def _settled(self, now_ms: int) -> bool:
-        """Whether the oldest bucket takes no more crossings at that time."""
-        return self._open[0].start_ms + self._width_ms + self._settle_ms <= now_ms
+        """Whether the oldest bucket takes no more crossings at that time, and none of its time is in doubt."""
+        end_ms = self._open[0].start_ms + self._width_ms
+        doubt_ms = self._time.doubt_ms
+        return end_ms + self._settle_ms <= now_ms and (doubt_ms is None or end_ms <= doubt_ms)
 
     def _close_oldest(self) -> Bucket:
+        self._watch(self._time.decide(self._open[0].start_ms + self._width_ms))
         bucket = self._open.popleft()
         if self._open:
             bucket.hand_over(self._open[0])

@@ -1,6 +1,7 @@
 """What the detector found in one frame: the seam between pixels and counting."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 CLASSES = ("car", "van", "truck", "bus", "motorcycle", "bicycle")
 UNCLASSIFIED = "unclassified"
@@ -34,8 +35,16 @@ class DetectedFrame:
 
     `captured_ms` is UTC. `blind` is empty, or says why this frame cannot vouch for what crossed
     (covered, frozen, detector failed): such a frame holds no detections and its time is not watched.
+    `since_ms` says when the symptom began that makes the frame blind; or, while `blind` is empty, one that may yet turn
+    out to be blindness. None if there is no symptom.
     """
 
     captured_ms: int
     detections: tuple[Detection, ...]
     blind: str = ""
+    since_ms: int | None = None
+
+    def shifted(self, by_ms: int) -> Self:
+        """The same frame at another time."""
+        since_ms = None if self.since_ms is None else self.since_ms + by_ms
+        return replace(self, captured_ms=self.captured_ms + by_ms, since_ms=since_ms)

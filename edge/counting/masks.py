@@ -5,6 +5,7 @@ can be drawn after the fact. Most of a vehicle may be inside a mask and still co
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Literal
 
 from edge.counting.crossing import Point
@@ -26,7 +27,7 @@ class Masks:
         kept = tuple(one for one in frame.detections if not self._hides(one))
         if len(kept) == len(frame.detections):
             return frame
-        return DetectedFrame(frame.captured_ms, kept, frame.blind)
+        return replace(frame, detections=kept)
 
     def _hides(self, one: Detection) -> bool:
         ground = (one.x1 + one.x2) / 2, (one.y1 + one.y2) / 2 if self._centre else one.y2

@@ -19,7 +19,8 @@ from edge.counting.tracking import Track, Tracker
 class Step:
     """What one frame brought: living tracks, crossings that became certain, buckets that it closed, zones as they are.
 
-    `late` crossings and tracks `released` at the bound are counted since the beginning of the run.
+    `late` crossings and tracks `released` at the bound are counted since the beginning of the run. `watched` has the
+    spans of time, in ms, that are found to be watched with this step; they lie a little before it.
     """
 
     captured_ms: int
@@ -29,6 +30,7 @@ class Step:
     late: int = 0
     released: int = 0
     occupancies: tuple[Occupancy, ...] = ()
+    watched: tuple[tuple[int, int], ...] = ()
 
 
 class Pipeline:
@@ -68,7 +70,9 @@ class Pipeline:
         occupancies: list[Occupancy] = []
         if self._zones is not None:
             occupancies = self._zones.update(frame.captured_ms, tracks, wholes, watching=watching)
-        buckets = list(self._counter.advance(frame.captured_ms, crossings, occupancies, watching=watching))
+        buckets = list(
+            self._counter.advance(frame.captured_ms, crossings, occupancies, watching=watching, since_ms=frame.since_ms)
+        )
         return Step(
             frame.captured_ms,
             tracks,
@@ -77,6 +81,7 @@ class Pipeline:
             self._counter.late,
             self._tracker.released,
             tuple(occupancies),
+            tuple(self._counter.watched),
         )
 
     def peek(self) -> Bucket | None:
@@ -88,7 +93,8 @@ class Pipeline:
         crossings = self._watcher.close()
         occupancies = self._zones.close() if self._zones is not None and self.peek() is not None else []
         buckets = list(self._counter.close(crossings, occupancies))
-        return Step(self._now_ms, [], crossings, buckets, self._counter.late, self._tracker.released)
+        watched = tuple(self._counter.watched)
+        return Step(self._now_ms, [], crossings, buckets, self._counter.late, self._tracker.released, watched=watched)
 
 
 def count(frames: Iterable[DetectedFrame], pipeline: Pipeline) -> Iterator[Bucket]:

@@ -1,10 +1,13 @@
 """Whether the picture shows anything: a frozen, dark, over-exposed, covered or defocused one watches nothing.
 
 Twice a second the picture is looked at in grey at SIZE. A symptom counts once it has lasted, in time and not in frames,
-and is over once it was absent for a while (hysteresis). The rules:
+and is over once it was absent for a while (hysteresis). From its beginning until it is over the time is in doubt, and
+when it counts nobody watched since then: so each state says since when there is a symptom. The rules:
 
-1. *frozen*: the picture is the same to the last bit, but for its upper and lower border, where cameras paint a clock.
-   One new picture ends it, without hysteresis: a camera may repeat each of its pictures for some seconds.
+1. *frozen*: each picture is one of the last REPEATED looks, to the last bit, but for its upper and lower border, where
+   cameras paint a clock. One of them and not the last one, because a codec codes a picture that stands still anew in
+   every group of pictures, each time in the same few ways. One new picture ends it, without hysteresis: a camera may
+   repeat each of its pictures for some seconds.
 2. *dark*: not even a lamp shows: the brightest hundredth is below DARK.
 3. *over-exposed*: all but the darkest tenth is white.
 4. *covered*: the picture is even: hardly any difference between its brightest and darkest hundredths.
@@ -15,14 +18,18 @@ and is over once it was absent for a while (hysteresis). The rules:
    altogether) nothing is said.
 """
 
+import hashlib
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from edge.vision.frame import Frame
+
+REVISION = 1
+"""Raised when the same pictures give other verdicts, so that no tape of before is taken for one of now."""
 
 SIZE = (320, 180)
 EVERY_MS = 500
@@ -31,10 +38,12 @@ BORDER = 0.1  # of the height, above and below
 DARK, WHITE, EVEN = 36.0, 240.0, 14.0  # grey levels
 FINE_SHARE = 0.3
 MOVED_SHARE = 0.02  # of the width
+REFERENCE_AFTER_MS = 30_000  # of pictures in which something can be seen
 REACH = 0.12  # of width and height: so far a move is looked for
 MATCH_MIN = 0.35  # correlation of the edges where they match best,
 MATCH_BETTER = 0.15  # and by how much better than in their place
 BACKGROUND = 20  # looks
+REPEATED = 12  # looks: any step of looks meets a group of twelve pictures, which is usual, in at most so many places
 AFTER_MS = {
     "dark": 5_000,
     "over-exposed": 5_000,
@@ -50,74 +59,143 @@ Grey = NDArray[np.uint8]
 
 @dataclass(frozen=True, slots=True)
 class SceneState:
-    """`blind` is the word of AFTER_MS that holds, or empty; the figures are those of the last look."""
+    """`blind` is the word of AFTER_MS that holds, or empty; the figures are those of the last look.
 
-    blind: str
-    brightest: float
-    darkest: float
-    fine_share: float | None
+    `since_ms` is when the oldest symptom began that is not over, whether it counts already or not; None without one.
+    """
+
+    blind: str = ""
+    since_ms: int | None = None
+    brightest: float = 0.0
+    darkest: float = 0.0
+    fine_share: float | None = None
     """Of the reference's ratio of fine to coarse detail; None without a reference."""
-    moved_px: float | None
+    moved_px: float | None = None
     """Of the picture's own pixels, 0 where it is in its place; None where nothing matches."""
 
 
-class SceneWatcher:
-    """Looks at frames; `reference` is a picture of the scene as the lines were drawn, (H, W, 3) BGR."""
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """When a look was, and when the first frame was captured that may show what it shows."""
 
-    def __init__(self, reference: NDArray[np.uint8] | None = None) -> None:
-        self.state = SceneState("", 0.0, 0.0, None, None)
-        self._looked_ms: int | None = None
-        self._before: Grey | None = None
-        self._symptoms: dict[str, tuple[int, int]] = {}  # since when, and when seen last
-        self._background: deque[Grey] = deque(maxlen=BACKGROUND)
+    at_ms: int
+    from_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Symptom:
+    """Since when the picture may show it, the look from which on it surely does, and the last look that did."""
+
+    since_ms: int
+    first_ms: int
+    last_ms: int
+
+
+class SceneWatcher:
+    """Looks at frames, in order of time; `reference` is a picture of the scene as the lines were drawn, (H, W, 3) BGR.
+
+    With `learn` and no reference, it takes a picture without a symptom once something could be seen for
+    REFERENCE_AFTER_MS.
+    """
+
+    def __init__(self, reference: NDArray[np.uint8] | None = None, *, learn: bool = False) -> None:
+        self.state = SceneState()
+        self._look: _Look | None = None
+        self._unseen_ms: int | None = None  # the first frame since the last look
+        self._shown: deque[tuple[bytes, _Look]] = deque(maxlen=REPEATED)  # digests of pictures
+        self._symptoms: dict[str, _Symptom] = {}
+        self._background: deque[tuple[Grey, _Look]] = deque(maxlen=BACKGROUND)
         self._edges: NDArray[np.float32] | None = None
         self._fineness = 0.0
+        self._learn = learn
+        self._seeing_since_ms: int | None = None
         if reference is not None:
-            grey = _grey_of(reference)
-            self._edges, self._fineness = _edges_of(grey), _fineness_of(grey)
+            self._refer_to(reference)
+
+    @property
+    def has_reference(self) -> bool:
+        """Whether there is a picture to compare with."""
+        return self._edges is not None
 
     def update(self, frame: Frame) -> SceneState:
         """What is to be said after this frame."""
         now_ms = frame.captured_ms
-        if self._looked_ms is not None and now_ms - self._looked_ms < EVERY_MS:
+        if self._unseen_ms is None:
+            self._unseen_ms = now_ms
+        if self._look is not None and now_ms - self._look.at_ms < EVERY_MS:
             return self.state
-        self._looked_ms = now_ms
-        grey = _grey_of(frame.image)
-        border = round(BORDER * frame.image.shape[0])
-        middle = frame.image[border:-border:3, ::3]
-        dark, bright = np.percentile(grey, (1, 99)).tolist()
-        fine_share = _fineness_of(grey) / self._fineness if self._fineness > 0 else None
-        self._background.append(grey)
-        moved_px = self._moved(frame.image.shape[1])
-        seen = {
-            "frozen": self._before is not None and np.array_equal(self._before, middle),
-            "dark": bright < DARK,
-            "over-exposed": float(np.percentile(grey, 10)) > WHITE,
-            "covered": bright - dark < EVEN,
-            "defocused": fine_share is not None and fine_share < FINE_SHARE and bright - dark >= EVEN,
-            "moved": moved_px is not None and moved_px > MOVED_SHARE * frame.image.shape[1],
-        }
-        self._before = middle.copy()
-        self.state = SceneState(self._held(seen, now_ms), bright, dark, fine_share, moved_px)
+        self._look = _Look(now_ms, max(self._unseen_ms, now_ms - 2 * EVERY_MS))
+        self._unseen_ms = None
+        self.state = self._state_of(frame, self._look)
+        if self._learn and not self.has_reference:
+            self._learn_from(frame)
         return self.state
 
-    def _held(self, seen: dict[str, bool], now_ms: int) -> str:
-        """The first symptom that has lasted long enough."""
-        blind = ""
-        for symptom, after_ms in AFTER_MS.items():
-            since_ms, last_ms = self._symptoms.get(symptom, (now_ms, now_ms))
-            if seen[symptom]:
-                self._symptoms[symptom] = (since_ms, now_ms)
-            elif now_ms - last_ms >= CLEAR_MS or symptom == "frozen":  # one new picture proves that it is not
-                self._symptoms.pop(symptom, None)
-            if symptom in self._symptoms and not blind and self._symptoms[symptom][1] - since_ms >= after_ms:
-                blind = symptom
-        return blind
+    def _learn_from(self, frame: Frame) -> None:
+        if self.state.blind:
+            self._seeing_since_ms = None
+        elif self._seeing_since_ms is None:
+            self._seeing_since_ms = frame.captured_ms
+        elif self.state.since_ms is None and frame.captured_ms - self._seeing_since_ms >= REFERENCE_AFTER_MS:
+            self._refer_to(frame.image)
+
+    def _refer_to(self, image: NDArray[np.uint8]) -> None:
+        grey = _grey_of(image)
+        self._edges, self._fineness = _edges_of(grey), _fineness_of(grey)
+
+    def _state_of(self, frame: Frame, look: _Look) -> SceneState:
+        grey = _grey_of(frame.image)
+        dark, bright = np.percentile(grey, (1, 99)).tolist()
+        fine_share = _fineness_of(grey) / self._fineness if self._fineness > 0 else None
+        self._background.append((grey, look))
+        moved_px = self._moved(frame.image.shape[1])
+        moved = moved_px is not None and moved_px > MOVED_SHARE * frame.image.shape[1]
+        defocused = fine_share is not None and fine_share < FINE_SHARE and bright - dark >= EVEN
+        self._note("frozen", look, first=self._shown_before(frame, look))
+        self._note("dark", look, first=look if bright < DARK else None)
+        self._note("over-exposed", look, first=look if float(np.percentile(grey, 10)) > WHITE else None)
+        self._note("covered", look, first=look if bright - dark < EVEN else None)
+        self._note("defocused", look, first=look if defocused else None)
+        self._note("moved", look, first=look if moved else None, before_ms=self._background[0][1].from_ms)
+        held = (word for word, after_ms in AFTER_MS.items() if self._lasted_ms(word) >= after_ms)
+        since_ms = min((symptom.since_ms for symptom in self._symptoms.values()), default=None)
+        return SceneState(next(held, ""), since_ms, bright, dark, fine_share, moved_px)
+
+    def _shown_before(self, frame: Frame, look: _Look) -> _Look | None:
+        """The first of the last looks that showed this very picture. A new one ends a freeze and all before it."""
+        border = round(BORDER * frame.image.shape[0])
+        middle = frame.image[border : frame.image.shape[0] - border : 3, ::3]
+        digest = hashlib.blake2b(middle.tobytes(), digest_size=16).digest()
+        shown = next((before for known, before in self._shown if known == digest), None)
+        if shown is None and "frozen" in self._symptoms:
+            self._shown.clear()
+        self._shown.append((digest, look))
+        return shown
+
+    def _note(self, word: str, look: _Look, *, first: _Look | None, before_ms: int | None = None) -> None:
+        """A symptom goes on that shows at this look (`first` is not None); one that does not may be over.
+
+        A new one surely shows from `first` on. It may be there since a little before: since `before_ms` where it shows
+        in a mean, but no longer than BACKGROUND looks twice a second last.
+        """
+        known = self._symptoms.get(word)
+        if first is None:
+            if known and (look.at_ms - known.last_ms >= CLEAR_MS or word == "frozen"):  # one new picture disproves it
+                del self._symptoms[word]
+        elif known:
+            self._symptoms[word] = replace(known, last_ms=look.at_ms)
+        else:
+            since_ms = first.from_ms if before_ms is None else max(before_ms, look.at_ms - BACKGROUND * EVERY_MS)
+            self._symptoms[word] = _Symptom(since_ms, first.at_ms, look.at_ms)
+
+    def _lasted_ms(self, word: str) -> int:
+        symptom = self._symptoms.get(word)
+        return -1 if symptom is None else symptom.last_ms - symptom.first_ms
 
     def _moved(self, width: int) -> float | None:
         if self._edges is None or len(self._background) < BACKGROUND:
             return None
-        background = _edges_of(np.mean(self._background, axis=0).astype(np.uint8))
+        background = _edges_of(np.mean([grey for grey, _ in self._background], axis=0).astype(np.uint8))
         reach_x, reach_y = round(REACH * SIZE[0]), round(REACH * SIZE[1])
         middle = self._edges[reach_y:-reach_y, reach_x:-reach_x]
         match = cv2.matchTemplate(background, middle, cv2.TM_CCOEFF_NORMED)

@@ -1,8 +1,20 @@
 """The tape: detected frames as JSON lines, so that counting can be repeated bit by bit without any pixels.
 
-The first line is the header, `{"tape":1,...}`. Each further line is a frame, with `"blind"` where it cannot vouch:
+The first line is the header, `{"tape":2,...}`. Each further line is a frame:
 `{"ms":...,"boxes":[[x1,y1,x2,y2,score,label],...]}`. The last line, `{"frames":...}`, says how many there were, so that
 a tape that breaks off is seen. Numbers read back as the very floats they were.
+
+A frame has optional parts, which are left out where there is nothing to say:
+
+| part | what it says |
+|---|---|
+| `blind` | why the frame cannot vouch for what crossed; it has no boxes then |
+| `since` | when the symptom began that makes the frame blind or may yet do so, in ms like `ms` |
+| `names`, `skipped`, `strip` | reserved: vehicles' names by a second look, frames skipped before this one, strip rows |
+
+A reader ignores parts that it does not know, in the header and in frames, so that later parts break no reader.
+Tape 1 is still read: it has no `since` and no part that is not known. Nobody asked the scene watcher when it was made,
+so only what its `blind` says is unwatched.
 """
 
 import math
@@ -14,17 +26,18 @@ from typing import IO, Annotated, Literal, Self
 import msgspec
 
 from edge.counting.detection import CLASSES, DetectedFrame, Detection
+from edge.counting.watched import DOUBT_MS_MAX
 from edge.errors import InputError, WorkError
 
 
-class TapeHeader(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class TapeHeader(msgspec.Struct, frozen=True, kw_only=True):
     """Where a tape comes from. `width`, `height`: pixels that boxes are in; `source`: the video's name.
 
     `model`: name and version; `start_ms`: UTC of the first frame; `every`: 1 if each frame was looked at;
     `score_min`: the least score that was kept.
     """
 
-    tape: Literal[1] = 1
+    tape: Literal[1, 2] = 2
     width: Annotated[int, msgspec.Meta(ge=1, le=65_536)]
     height: Annotated[int, msgspec.Meta(ge=1, le=65_536)]
     model: str
@@ -37,10 +50,19 @@ class TapeHeader(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 _Row = tuple[float, float, float, float, float, str]
 
 
-class _Line(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    ms: Annotated[int, msgspec.Meta(ge=0, le=253_402_300_799_999)]  # to the end of the year 9999
+_Ms = Annotated[int, msgspec.Meta(ge=0, le=253_402_300_799_999)]  # to the end of the year 9999
+
+
+class _Line1(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A frame of tape 1."""
+
+    ms: _Ms
     boxes: list[_Row]
     blind: str = ""
+
+
+class _Line(_Line1, frozen=True, forbid_unknown_fields=False, omit_defaults=True):
+    since: _Ms | None = None
 
 
 class _End(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -50,7 +72,8 @@ class _End(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 _HEADER_BYTES_MAX = 65536  # what is longer is some other file
 _encoder = msgspec.json.Encoder()
 _header_decoder = msgspec.json.Decoder(TapeHeader)
-_line_decoder = msgspec.json.Decoder(_Line)
+_LineDecoder = msgspec.json.Decoder[_Line1] | msgspec.json.Decoder[_Line]
+_line_decoders: dict[int, _LineDecoder] = {1: msgspec.json.Decoder(_Line1), 2: msgspec.json.Decoder(_Line)}
 _end_decoder = msgspec.json.Decoder(_End)
 
 
@@ -80,13 +103,14 @@ class TapeWriter:
 
     def append(self, frame: DetectedFrame) -> None:
         """Write the next frame. Its numbers must be finite and its time must not step back."""
+        assert self._header.tape > 1 or frame.since_ms is None, "tape 1 cannot say since when"
         assert self._last_ms is None or frame.captured_ms >= self._last_ms, "time never steps back in a tape"
         self._last_ms = frame.captured_ms
         boxes: list[_Row] = [(d.x1, d.y1, d.x2, d.y2, d.score, d.label) for d in frame.detections]
         for row in boxes:
             if not all(map(math.isfinite, row[:5])):
                 raise ValueError(f"frame {frame.captured_ms} holds {row}; a tape takes finite numbers only")
-        self._write(_Line(frame.captured_ms, boxes, frame.blind))
+        self._write(_Line(frame.captured_ms, boxes, frame.blind, frame.since_ms))
         self._frames += 1
 
     def __exit__(
@@ -132,10 +156,10 @@ def read_tape(path: str | Path) -> tuple[TapeHeader, Iterator[DetectedFrame]]:
         header = _header_decoder.decode(first)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise InputError(f"{path}, line 1: {error}; the header of a tape is expected") from error
-    return header, _frames(path)
+    return header, _frames(path, _line_decoders[header.tape])
 
 
-def _frames(path: Path) -> Iterator[DetectedFrame]:
+def _frames(path: Path, decoder: _LineDecoder) -> Iterator[DetectedFrame]:
     last_ms: int | None = None
     number = 1
     with path.open("rb") as file:
@@ -144,7 +168,7 @@ def _frames(path: Path) -> Iterator[DetectedFrame]:
             if text.startswith(b'{"frames"'):
                 _check_end(path, number, text, file)
                 return
-            frame = _frame(path, number, text)
+            frame = _frame(path, number, text, decoder)
             if last_ms is not None and frame.captured_ms < last_ms:
                 raise InputError(
                     f"{path}, line {number}: ms is {frame.captured_ms} after {last_ms}; time never steps back"
@@ -166,9 +190,9 @@ def _check_end(path: Path, number: int, text: bytes, file: IO[bytes]) -> None:
         raise InputError(f"{path}, line {number + 1}: something follows the end")
 
 
-def _frame(path: Path, number: int, text: bytes) -> DetectedFrame:
+def _frame(path: Path, number: int, text: bytes, decoder: _LineDecoder) -> DetectedFrame:
     try:
-        line = _line_decoder.decode(text)
+        line = decoder.decode(text)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise InputError(f"{path}, line {number}: {error}; a frame is expected") from error
     for row in line.boxes:
@@ -178,4 +202,10 @@ def _frame(path: Path, number: int, text: bytes) -> DetectedFrame:
             raise InputError(
                 f"{path}, line {number}: a box is {list(row[:5])}; allowed are x1 < x2, y1 < y2 and a score of 0 to 1"
             )
-    return DetectedFrame(line.ms, tuple(Detection(*row) for row in line.boxes), line.blind)
+    since_ms = line.since if isinstance(line, _Line) else None
+    if since_ms is not None and not 0 <= line.ms - since_ms <= (line.ms if line.blind else DOUBT_MS_MAX):
+        raise InputError(
+            f"{path}, line {number}: since is {since_ms} at {line.ms}; allowed is a time before it, and at most "
+            f"{DOUBT_MS_MAX} ms before where the frame is not blind"
+        )
+    return DetectedFrame(line.ms, tuple(Detection(*row) for row in line.boxes), line.blind, since_ms)

@@ -37,7 +37,7 @@ def main() -> None:
     parser.add_argument("--tapes", action="store_true")
     if parser.parse_args().tapes:
         for name, frames in (("free-flow", free_flow()), ("convoy", convoy())):
-            header = TapeHeader(width=WIDTH, height=HEIGHT, model="simulated", source=name, start_ms=NOON_MS)
+            header = TapeHeader(tape=1, width=WIDTH, height=HEIGHT, model="simulated", source=name, start_ms=NOON_MS)
             write_tape(FOLDER / f"{name}.tape", header, (rounded(frame) for frame in frames))
     for name in TAPES:
         (FOLDER / f"{name}.reports.jsonl").write_bytes(reports_of(FOLDER / f"{name}.tape"))

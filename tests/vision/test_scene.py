@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from edge.counting.watched import DOUBT_MS_MAX
 from edge.vision.frame import Frame
 from edge.vision.scene import AFTER_MS, BACKGROUND, CLEAR_MS, EVERY_MS, SIZE, SceneWatcher
 from tests.benchmarks.scene import ALTERED, pictures
@@ -128,3 +129,60 @@ def test_without_a_reference_nothing_is_moved_or_defocused(day: list[Picture]) -
 def test_another_scene_and_another_light_are_not_a_move(clip: Path, day: list[Picture]) -> None:
     images = cycle([small(image) for _, image in islice(pictures(clip), 60)])
     assert "moved" not in words(Watch(day[0]).show(images, SETTLE_MS + AFTER_MS["moved"] + 10_000))
+
+
+def since(watcher: SceneWatcher, frames: Iterator[tuple[int, Picture]]) -> list[tuple[int, str, int | None]]:
+    said = []
+    for at_ms, image in frames:
+        state = watcher.update(Frame(at_ms, image))
+        said.append((at_ms, state.blind, state.since_ms))
+    return said
+
+
+@pytest.mark.parametrize("every_ms", [100, 250, 1_000])
+@pytest.mark.parametrize("word", ["dark", "over-exposed", "covered"])
+def test_a_symptom_began_with_the_first_frame_that_may_show_it(word: str, every_ms: int, day: list[Picture]) -> None:
+    wrong = altered(word, day)[0]
+    film = [(at_ms, day[at_ms // every_ms % len(day)]) for at_ms in range(0, 10_000, every_ms)]
+    film += [(at_ms, ALTERED[word](wrong)) for at_ms in range(10_000, 20_000, every_ms)]
+    said = since(SceneWatcher(), iter(film))
+    assert {began for at_ms, _, began in said if at_ms < 10_000} == {None}
+    [began_ms] = {began for at_ms, _, began in said if at_ms >= 10_500}
+    assert began_ms is not None
+    assert 10_000 - EVERY_MS < began_ms <= 10_000
+    told_ms = next(at_ms for at_ms, blind, _ in said if blind)
+    assert 10_000 + AFTER_MS[word] <= told_ms <= 10_000 + AFTER_MS[word] + 2 * max(EVERY_MS, every_ms)
+
+
+def test_a_freeze_began_with_the_first_of_the_same_pictures(day: list[Picture]) -> None:
+    film = [(at_ms, day[at_ms // 250 % 20]) for at_ms in range(0, 10_000, 250)]
+    film += [(at_ms, day[30]) for at_ms in range(10_000, 40_000, 250)]
+    said = since(SceneWatcher(), iter(film))
+    blind_ms, _, began_ms = next(one for one in said if one[1])
+    assert began_ms is not None
+    assert 10_000 - EVERY_MS <= began_ms <= 10_000
+    assert AFTER_MS["frozen"] <= blind_ms - 10_000 <= AFTER_MS["frozen"] + 2 * EVERY_MS
+    still = since(SceneWatcher(), ((at_ms, day[30]) for at_ms in range(0, 30_000, 250)))
+    assert {began for at_ms, _, began in still if at_ms >= EVERY_MS} == {0}
+
+
+def test_a_frozen_picture_that_is_coded_anew_in_every_group_of_pictures_is_frozen(day: list[Picture]) -> None:
+    coded = [np.clip(day[30].astype(int) + shade, 0, 255).astype(np.uint8) for shade in range(7)]
+    film = ((at_ms, coded[at_ms // EVERY_MS % 7]) for at_ms in range(0, 30_000, EVERY_MS))
+    said = since(SceneWatcher(), film)
+    assert said[-1][1:] == ("frozen", 0)
+
+
+@pytest.mark.parametrize("every_ms", [100, 1_000, 10_000, 60_000])
+@pytest.mark.parametrize("seed", range(4))
+def test_a_symptom_is_decided_in_time_at_every_frame_rate(every_ms: int, seed: int, day: list[Picture]) -> None:
+    chance = np.random.default_rng(seed)
+    watcher, at_ms = SceneWatcher(day[0]), 0
+    kinds = [*(np.asarray(change(day[5]), np.uint8) for change in ALTERED.values()), *day[:12]]
+    for _ in range(60):
+        image = kinds[chance.integers(len(kinds))]
+        for _ in range(chance.integers(1, 12)):
+            state = watcher.update(Frame(at_ms, image))
+            assert state.since_ms is None or state.since_ms <= at_ms
+            assert state.blind or state.since_ms is None or at_ms - state.since_ms <= DOUBT_MS_MAX
+            at_ms += int(every_ms * chance.choice((1, 1, 1, 5)))

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.counting.detection import CLASSES, DetectedFrame, Detection
+from edge.counting.watched import DOUBT_MS_MAX
 from edge.errors import InputError, WorkError
 from edge.vision.tape import TapeHeader, read_tape, write_tape
 
@@ -21,7 +22,16 @@ detections = st.builds(
     *(spans, spans, scores, st.sampled_from(CLASSES)),
 )
 some = st.lists(detections, max_size=4).map(tuple)
-frames_in_any_order = st.lists(st.builds(DetectedFrame, st.integers(0, 253_402_300_799_999), some, st.text(max_size=5)))
+
+
+@st.composite
+def frames_of_any_kind(draw: st.DrawFn) -> DetectedFrame:
+    at_ms, blind = draw(st.integers(0, 253_402_300_799_999)), draw(st.text(max_size=5))
+    earliest_ms = 0 if blind else max(at_ms - DOUBT_MS_MAX, 0)
+    return DetectedFrame(at_ms, draw(some), blind, draw(st.none() | st.integers(earliest_ms, at_ms)))
+
+
+frames_in_any_order = st.lists(frames_of_any_kind())
 tapes = frames_in_any_order.map(lambda frames: sorted(frames, key=lambda frame: frame.captured_ms))
 
 
@@ -40,12 +50,49 @@ def test_every_bit_comes_back(tmp_path_factory: pytest.TempPathFactory, frames: 
 def test_a_line_is_compact_and_says_blind_only_where_it_is(tmp_path: Path) -> None:
     path = tmp_path / "clip.tape"
     seen = DetectedFrame(40, (Detection(1.5, 2.0, 3.25, 4.0, 0.875, "car"),))
-    write_tape(path, HEADER, [seen, DetectedFrame(80, (), "covered")])
+    write_tape(path, HEADER, [seen, DetectedFrame(60, (), since_ms=50), DetectedFrame(80, (), "covered", 50)])
     assert path.read_text().splitlines()[1:] == [
         '{"ms":40,"boxes":[[1.5,2.0,3.25,4.0,0.875,"car"]]}',
-        '{"ms":80,"boxes":[],"blind":"covered"}',
-        '{"frames":2}',
+        '{"ms":60,"boxes":[],"since":50}',
+        '{"ms":80,"boxes":[],"blind":"covered","since":50}',
+        '{"frames":3}',
     ]
+
+
+TAPE_1 = """{"tape":1,"width":352,"height":288,"model":"m","source":"s","start_ms":0,"every":1,"score_min":0.0}
+{"ms":40,"boxes":[[1.5,2.0,3.25,4.0,0.875,"car"]]}
+{"ms":80,"boxes":[],"blind":"covered"}
+{"frames":2}
+"""
+
+
+def test_a_tape_of_the_first_version_is_still_read(tmp_path: Path) -> None:
+    path = tmp_path / "old.tape"
+    path.write_text(TAPE_1)
+    header, frames = read_tape(path)
+    assert header.tape == 1
+    assert list(frames) == [
+        DetectedFrame(40, (Detection(1.5, 2.0, 3.25, 4.0, 0.875, "car"),)),
+        DetectedFrame(80, (), "covered"),
+    ]
+
+
+@pytest.mark.parametrize("part", ["speed", "since"])
+def test_the_first_version_has_no_further_parts(tmp_path: Path, part: str) -> None:
+    path = tmp_path / "old.tape"
+    path.write_text(TAPE_1.replace('"blind"', f'"{part}":3,"blind"'))
+    with pytest.raises(InputError, match="line 3: "):
+        list(read_tape(path)[1])
+
+
+def test_parts_that_a_later_writer_adds_are_passed_over(tmp_path: Path) -> None:
+    path = tmp_path / "later.tape"
+    write_tape(path, HEADER, [DetectedFrame(40, ())])
+    plain = list(read_tape(path)[1])
+    later = path.read_text().replace('"width"', '"lens":{"k1":0.1},"width"')
+    path.write_text(later.replace('"ms":40', '"names":[["bus",0.9]],"skipped":2,"strip":"AAA=","ms":40'))
+    assert read_tape(path)[0] == HEADER
+    assert list(read_tape(path)[1]) == plain
 
 
 @pytest.mark.parametrize("number", [float("nan"), float("inf"), float("-inf")])
@@ -91,7 +138,10 @@ def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
         ('{"ms":90,"boxes":[[1,2,3,4,0.5,"boat"]]}', "line 3: label is 'boat'; allowed are car, van"),
         ('{"ms":90,"boxes":[[1,2,3,NaN,0.5,"car"]]}', "line 3: "),
         ('{"ms":90,"boxes":[[1,2,3,1e999,0.5,"car"]]}', "line 3: "),
-        ('{"ms":90,"boxes":[],"speed":3}', "line 3: Object contains unknown field `speed`"),
+        ('{"ms":90,"boxes":[],"since":"then"}', "line 3: Expected `int | null`, got `str`"),
+        ('{"ms":90,"boxes":[],"since":91}', "line 3: since is 91 at 90; allowed is a time before it"),
+        ('{"ms":90,"boxes":[],"blind":"dark","since":91}', "line 3: since is 91 at 90"),
+        ('{"ms":60000,"boxes":[],"since":24999}', "at most 35000 ms before where the frame is not blind"),
         ('{"ms":39,"boxes":[]}', "line 3: ms is 39 after 40; time never steps back"),
         ('{"ms":-1,"boxes":[]}', "line 3: "),
         ('{"ms":90,"boxes":[[3,2,1,4,0.5,"car"]]}', "line 3: a box is [3.0, 2.0, 1.0, 4.0, 0.5]"),
@@ -112,7 +162,7 @@ def test_a_bad_line_is_told_by_its_number(tmp_path: Path, line: str, said: str) 
     assert said in str(error.value)
 
 
-@pytest.mark.parametrize("content", [b"", b"\n", b"{}", b"\x89PNG\r\n", b'{"tape":2,"width":1}', b"\xff\xfe"])
+@pytest.mark.parametrize("content", [b"", b"\n", b"{}", b"\x89PNG\r\n", b'{"tape":3,"width":1}', b"\xff\xfe"])
 def test_a_file_that_is_no_tape_is_told_at_once(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "clip.tape"
     path.write_bytes(content)

@@ -1,0 +1,112 @@
+"""Which time was watched: the rule by which zero is told from blind.
+
+1. A frame vouches for the time until the next one, at most `gap_ms`; a blind frame for none; nothing vouches for the
+   time before the first frame or after the last.
+2. A frame may carry a symptom of blindness that began at `since_ms` and is not decided yet. The time since then is in
+   doubt and waits. Once a frame carries no symptom, or one that began later, the time before that was watched.
+3. A blind frame refutes all the time that is in doubt, and the time since its own `since_ms`. So does the end of a run:
+   a symptom that never cleared vouches for nothing.
+4. A symptom is noticed a little after it began, so time is decided `LOOK_BACK_MS` late, or when its bucket closes. A
+   symptom that is told of still later takes nothing back that was decided before.
+5. A symptom is decided within `DOUBT_MS_MAX` of its beginning, so nothing waits longer.
+"""
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from edge.counting.occupancy import Occupancy
+
+DOUBT_MS_MAX = 35_000
+"""Of a frame that is not blind, the most that its symptom may have lasted."""
+LOOK_BACK_MS = 10_000
+"""How long after its beginning a symptom is noticed at the latest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Time for which a frame vouches, `[from_ms, to_ms)`, and the occupancies of that frame."""
+
+    from_ms: int
+    to_ms: int
+    occupancies: Sequence[Occupancy] = ()
+
+
+class WatchedTime:
+    """Decides which time was watched. Frames come in order of time."""
+
+    def __init__(self, *, gap_ms: int = 2_000) -> None:
+        assert gap_ms > 0, "a frame vouches for some time"
+        self.doubt_ms: int | None = None
+        """Since when time is in doubt; None if no symptom is pending."""
+        self._gap_ms = gap_ms
+        self._undecided: deque[Span] = deque()  # equal neighbours are one
+        self._vouching: tuple[int, Sequence[Occupancy]] | None = None  # the last frame, unless it was blind
+
+    def vouched_ms(self, captured_ms: int) -> int | None:
+        """Until when the frame before one at `captured_ms` vouches; None if it does not."""
+        return None if self._vouching is None else min(captured_ms, self._vouching[0] + self._gap_ms)
+
+    def advance(
+        self,
+        captured_ms: int,
+        occupancies: Sequence[Occupancy] = (),
+        *,
+        blind: bool = False,
+        since_ms: int | None = None,
+    ) -> None:
+        """Take in a frame."""
+        assert since_ms is None or since_ms <= captured_ms, "a symptom began before it is told of"
+        assert blind or since_ms is None or captured_ms - since_ms <= DOUBT_MS_MAX, "a symptom is decided in time"
+        until_ms = self.vouched_ms(captured_ms)
+        if self._vouching is not None and until_ms is not None:
+            self._append(Span(self._vouching[0], until_ms, self._vouching[1]))
+        if blind:
+            self._refute(min([captured_ms, *(at_ms for at_ms in (self.doubt_ms, since_ms) if at_ms is not None)]))
+            self.doubt_ms = self._vouching = None
+        else:
+            self.doubt_ms, self._vouching = since_ms, (captured_ms, occupancies)
+
+    def decide(self, until_ms: int) -> list[Span]:
+        """The time before `until_ms` that was watched, as far as it is in no doubt; oldest first, each moment once."""
+        if self.doubt_ms is not None:
+            until_ms = min(until_ms, self.doubt_ms)
+        decided: list[Span] = []
+        while self._undecided and self._undecided[0].from_ms < until_ms:
+            first = self._undecided.popleft()
+            if first.to_ms > until_ms:
+                self._undecided.appendleft(Span(until_ms, first.to_ms, first.occupancies))
+                first = Span(first.from_ms, until_ms, first.occupancies)
+            decided.append(first)
+        return decided
+
+    def waiting(self) -> list[Span]:
+        """The time that is not decided, but not in doubt either."""
+        return [
+            Span(span.from_ms, to_ms, span.occupancies)
+            for span in self._undecided
+            if (to_ms := span.to_ms if self.doubt_ms is None else min(span.to_ms, self.doubt_ms)) > span.from_ms
+        ]
+
+    def close(self) -> list[Span]:
+        """End the run: the rest of the time that was watched. Then all is as new."""
+        spans = self.waiting()
+        self._undecided.clear()
+        self.doubt_ms = self._vouching = None
+        return spans
+
+    def _append(self, span: Span) -> None:
+        if self._undecided:
+            last = self._undecided[-1]
+            if last.to_ms == span.from_ms and last.occupancies == span.occupancies:
+                self._undecided[-1] = Span(last.from_ms, span.to_ms, span.occupancies)
+                return
+        if span.to_ms > span.from_ms:
+            self._undecided.append(span)
+
+    def _refute(self, from_ms: int) -> None:
+        """Nobody watched from then on."""
+        while self._undecided and self._undecided[-1].to_ms > from_ms:
+            last = self._undecided.pop()
+            if last.from_ms < from_ms:
+                self._undecided.append(Span(last.from_ms, from_ms, last.occupancies))
