@@ -152,6 +152,15 @@ def _add_states(command: _Command) -> None:
         "gaps --config collector.yaml --site friendship-bridge",
     )
     _add_common(lacks)
+    refused = command(
+        "refusals",
+        "which messages were refused, from whom, and why",
+        "refusals --config collector.yaml",
+        "refusals --config collector.yaml --site friendship-bridge --device mast-1 --json",
+        more="A refused report is in no sum; its number stays missing until the device sends one that is taken.",
+    )
+    _add_common(refused)
+    refused.add_argument("--limit", type=_number(1, LIMIT_MAX), default=50, metavar="N", help="at most so many (50)")
 
 
 def _add_alerts(command: _Command) -> None:

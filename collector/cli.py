@@ -27,6 +27,7 @@ from collector.devices import devices, gaps
 from collector.errors import CollectorError, InputError
 from collector.faults import Faults
 from collector.packing import Packer
+from collector.refusals import refusals_as_json, refusals_as_table, refusals_in
 from collector.screen import printable
 from collector.serving import serving
 from collector.show import zones_as_json, zones_as_table
@@ -236,6 +237,18 @@ def _gaps(arguments: argparse.Namespace) -> None:
         print("nothing is missing", file=sys.stderr)
 
 
+def _refusals(arguments: argparse.Namespace) -> None:
+    scope = {"site": arguments.site, "device": arguments.device}
+    with _store_and_sites(arguments) as (store, _), store.reading() as reading:
+        found = refusals_in(reading, **scope, limit=arguments.limit)
+    if arguments.json:
+        print(json.dumps(refusals_as_json(found), sort_keys=True))
+    elif found.newest:
+        print(refusals_as_table(found))
+    else:
+        print("nothing was refused", file=sys.stderr)
+
+
 def _alerts(arguments: argparse.Namespace) -> None:
     now_ms = SystemClock().real_ms()
     if arguments.acknowledge is not None:
@@ -271,6 +284,7 @@ _COMMANDS = {
     "devices": _devices,
     "ahead": _ahead,
     "gaps": _gaps,
+    "refusals": _refusals,
     "export": _export,
     "rollup": _rollup,
     "pack": _pack,
@@ -282,6 +296,8 @@ _COMMANDS = {
 
 
 def _check_names(store: Store, arguments: argparse.Namespace) -> None:
+    if arguments.command == "refusals":
+        return  # of a device of which everything was refused nothing else is known
     names = [getattr(arguments, name, None) for name in ("site", "device", "line")]
     if any(name is not None for name in names):
         with store.reading() as reading:

@@ -70,6 +70,49 @@ class Gaps(Model):
     next: int | None
 
 
+class RefusalInfo(Model):
+    """A message that was refused; `site` and `device` are empty where its topic names none."""
+
+    site: str
+    device: str
+    channel: str
+    received_ms: int
+    reason: str
+
+
+class RefusalCount(Model):
+    """How many of the refusals of a device have this reason; `N` stands for its numbers."""
+
+    site: str
+    device: str
+    reason: str
+    times: int
+
+
+class RefusalInfos(Model):
+    """The newest refusals first, and how many there were for each reason, of the `looked_at` newest that are kept."""
+
+    refusals: list[RefusalInfo]
+    counts: list[RefusalCount]
+    looked_at: int
+
+
+class FaultInfo(Model):
+    """Something in the collector itself that fails now: which part, at what, since when, how often and why."""
+
+    part: str
+    subject: str
+    reason: str
+    since_ms: int
+    times: int
+
+
+class Faults(Model):
+    """What fails now in the collector itself; empty where all is well."""
+
+    faults: list[FaultInfo]
+
+
 class Wish(Model):
     """Which reports a device shall send again."""
 

@@ -7,12 +7,25 @@ from fastapi import APIRouter, Depends, HTTPException, Query
 
 from collector.api.access import Needs
 from collector.api.context import Context
-from collector.api.device_models import DeviceInfo, Devices, GapInfo, Gaps, Wish, Wished
+from collector.api.device_models import (
+    DeviceInfo,
+    Devices,
+    FaultInfo,
+    Faults,
+    GapInfo,
+    Gaps,
+    RefusalCount,
+    RefusalInfo,
+    RefusalInfos,
+    Wish,
+    Wished,
+)
 from collector.api.parameters import After
 from collector.api.spans import Name, NameQuery
 from collector.devices import DeviceState, devices_in, gaps_in
 from collector.errors import InputError
 from collector.identity import findings
+from collector.refusals import refusals_in
 from collector.store import CHOSEN, Gap, Hurried, Reading
 from collector.subscriber import SPOKE_S
 from collector.views.places import time_zone_of
@@ -73,6 +86,40 @@ def routes(context: Context) -> APIRouter:
             )
 
         return await context.desk.ask(question)
+
+    @router.get("/refusals", dependencies=[read])
+    async def all_refusals(
+        site: NameQuery = None, device: NameQuery = None, limit: Annotated[int, Query(ge=1, le=PAGE)] = 50
+    ) -> RefusalInfos:
+        """Which messages were refused, from whom, and why."""
+        found = await context.desk.ask(lambda reading: refusals_in(reading, site=site, device=device, limit=limit))
+        return RefusalInfos(
+            refusals=[
+                RefusalInfo(
+                    site=one.site,
+                    device=one.device,
+                    channel=one.channel,
+                    received_ms=one.received_ms,
+                    reason=one.reason,
+                )
+                for one in found.newest
+            ],
+            counts=[
+                RefusalCount(site=of_site, device=of_device, reason=reason, times=times)
+                for of_site, of_device, reason, times in found.counts
+            ],
+            looked_at=found.looked_at,
+        )
+
+    @router.get("/faults", dependencies=[read])
+    async def all_faults() -> Faults:
+        """What fails now in the collector itself: its store, the alerts of a site, a channel, the pages."""
+        return Faults(
+            faults=[
+                FaultInfo(part=one.part, subject=one.subject, reason=one.reason, since_ms=one.since_ms, times=one.times)
+                for one in context.faults.now
+            ]
+        )
 
     @router.post("/devices/{site}/{device}/resend", status_code=202, dependencies=[Depends(Needs(context, "operate"))])
     async def resend(site: Name, device: Name, wish: Wish) -> Wished:

@@ -5,13 +5,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from messages import MINUTE_MS, NOON_MS, a_report, blind, received
+from messages import DAY_MS, MINUTE_MS, NOON_MS, a_report, blind, received
 
 from collector.cli import main
 from collector.demo_broker import demo_broker
-from collector.ingest import Said, ingest
+from collector.ingest import Refusal, Said, ingest
 from collector.sqlite_store import SqliteStore
 from collector.store import Asked, Gone, Store
+from edge.delivery.report import encode, topic_of
 
 
 @pytest.fixture
@@ -53,9 +54,6 @@ def test_the_configuration_names_the_store(store: Path, capsys: pytest.CaptureFi
 def test_an_empty_selection_is_said_and_is_no_failure(store: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["totals", "--store", str(store), "--from", "2030-01-01"]) == 0
     assert capsys.readouterr() == ("", "no reports in this selection\n")
-
-
-DAY_MS = 86_400_000
 
 
 @pytest.fixture
@@ -181,3 +179,31 @@ def test_a_wrong_password_is_one_sentence_and_exit_code_1(tmp_path: Path, capsys
         f"crossing-collector: broker 127.0.0.1:{port} closed the connection without an answer: does it speak MQTT 5"
         " (3.1.1 is not enough), and are the user name and the password right?\n"
     )
+
+
+def test_refusals_are_listed_with_device_time_and_reason_and_counted(
+    open_store: Callable[..., Store], capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = open_store()
+    for seq in (1, 2):
+        topic = topic_of("bridge", "mast-9", "report")
+        refusal = ingest(topic, b'{"width_ms": %d}' % seq)
+        assert isinstance(refusal, Refusal)
+        wide = ingest(topic, encode(a_report(seq, device="mast-9", width_ms=(seq + 1) * DAY_MS)))
+        assert isinstance(wide, Refusal)
+        store.commit([refusal, wide], now_ms=NOON_MS + seq)
+    store.close()
+    where = ["--store", getattr(store, "url", "") or str(getattr(store, "path", ""))]
+    assert main(["refusals", *where, "--site", "bridge", "--device", "mast-9", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert {(one["device"], one["reason"], one["times"]) for one in found["counts"]} >= {
+        ("mast-9", "a bucket of N.N days is too wide, at most a day is taken", 2)
+    }
+    newest = found["refusals"][0]
+    assert newest["reason"] == "a bucket of 3.0 days is too wide, at most a day is taken"
+    assert (newest["site"], newest["channel"], newest["received"]) == ("bridge", "report", "2026-11-25T12:00:00.002Z")
+    assert found["looked_at"] == 4
+    assert main(["refusals", *where, "--limit", "1"]) == 0
+    assert "a bucket of 3.0 days is too wide" in capsys.readouterr().out
+    assert main(["refusals", *where, "--device", "mast-1"]) == 0
+    assert "nothing was refused" in capsys.readouterr().err

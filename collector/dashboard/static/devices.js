@@ -25,17 +25,21 @@ class Devices {
     this.more = el("nav", { class: "row", "aria-label": "More devices", hidden: true });
     this.calendars = el("section", { class: "card" });
     this.gaps = el("section", { class: "card" });
-    this.element = el("div", { class: "page" }, el("div", { class: "head" }, el("h1", {}, this.title), only ? el("a", { class: "button", href: "#/devices" }, "All devices") : null), this.all, this.more, this.calendars, this.gaps);
+    this.refused = el("section", { class: "card" });
+    this.faults = el("section", { class: "card", role: "alert", hidden: true });
+    this.element = el("div", { class: "page" }, el("div", { class: "head" }, el("h1", {}, this.title), only ? el("a", { class: "button", href: "#/devices" }, "All devices") : null), this.faults, this.all, this.more, this.calendars, this.gaps, this.refused);
   }
 
   async refresh() {
     if (this.calendars.contains(document.activeElement)) return; // somebody walks through the days
-    const [found, gaps] = await Promise.all([get("/devices", { site: this.only, after: this.after, limit: PAGE }), get("/gaps", { site: this.only })]);
+    const [found, gaps, refused, faults] = await Promise.all([get("/devices", { site: this.only, after: this.after, limit: PAGE }), get("/gaps", { site: this.only }), get("/refusals", { site: this.only, limit: 20 }), get("/faults")]);
     this.now = found.now_ms;
     this.found = found.devices;
     this.fillAll();
     pages(this.more, "devices", this.only ? `#/devices/${this.only}` : "#/devices", this.after, found.next, `${count(this.found.length)} devices on this page`);
     this.fillGaps(gaps);
+    this.fillRefused(refused);
+    this.fillFaults(faults.faults);
     if (performance.now() - this.calendarsCame > CALENDARS_MS) await this.fillCalendars();
   }
 
@@ -114,6 +118,20 @@ class Devices {
     const mean = since.reduce((a, b) => a + Math.min(1, b), 0) / Math.max(1, since.length);
     return el("div", { class: "calendar" }, el("div", { class: "who" }, el("span", { class: "soft" }, `${titled(cover.site)} `), el("strong", {}, cover.device), el("span", { class: "soft" }, ` watched ${percent(mean)}`)), row,
       el("div", { class: "soft ends" }, el("span", {}, dayOf(found.edges_ms[0], zone)), el("span", {}, `${dayOf(found.edges_ms.at(-2), zone)}, ${zone}`)));
+  }
+
+  fillFaults(found) {
+    this.faults.hidden = found.length === 0;
+    fill(this.faults, el("h2", {}, "The collector itself has trouble"), table("Trouble of the collector", ["Part", "At", "Since", { text: "Times", class: "right" }, "Why"],
+      found.map((one) => [one.part, one.subject, ago(one.since_ms, this.now), { class: "right", content: count(one.times) }, one.reason])));
+  }
+
+  fillRefused(found) {
+    const who = (one) => el("span", {}, el("span", { class: "soft" }, `${titled(one.site)} `), el("strong", {}, one.device || "unknown"));
+    fill(this.refused, el("h2", {}, "Refused messages"), found.looked_at === 0 ? el("p", { class: "soft" }, "Nothing was refused.") : [
+      el("p", { class: "soft" }, `What a device sent and was not taken is in no number here. Of the ${count(found.looked_at)} newest that are kept:`),
+      table("Refusals by reason", ["Device", { text: "Times", class: "right" }, "Why"], found.counts.map((one) => [who(one), { class: "right", content: count(one.times) }, one.reason])),
+      el("details", {}, el("summary", {}, "The newest"), table("Newest refusals", ["Device", "Channel", "Came", "Why"], found.refusals.map((one) => [who(one), one.channel, ago(one.received_ms, this.now), one.reason])))]);
   }
 
   fillGaps(found) {
