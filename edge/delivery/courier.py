@@ -1,20 +1,61 @@
 """The courier: decides which letters go out next and when to try again. It does no I/O and is told the time.
 
 1. A letter is sent when the broker has acknowledged it, and at no other moment.
-2. The oldest unacknowledged letters go first, at most `in_flight_max` of them at a time, and never more than
-   the broker said it can take (its Receive Maximum).
+2. At most `in_flight_max` letters are in flight, and never more than the broker said it can take (its Receive
+   Maximum). Each address (a lane) has its own places: three quarters of the window are for reports, an eighth for each
+   other lane, and one at least. In a lane the oldest go first. Lanes take turns, so that none waits for another.
 3. A connection that ends takes its letters in flight with it: on the next one they are offered again. Nobody
    else resends, so a letter is in flight once.
-4. A letter that the broker refuses is not lost and not hurried: it waits `refused_wait_ms`, or until the next
-   connection.
+4. A letter that the broker refuses is not lost and not hurried: it waits, and those behind it go on. It waits
+   `refused_wait_ms`, twice as long each time up to ten times that; if its content was refused, ten times
+   that at once. After two refusals in a row, or with PASSED_MAX letters that wait so, the lane rests: one letter each
+   `refused_wait_ms`, or on the next connection, until one is acknowledged.
 5. Attempts to connect are apart by a wait that doubles up to a ceiling, jittered; a connection that lasted as
    long as the ceiling starts the doubling anew.
 6. A broker that acknowledges nothing for `stall_ms` while letters are in flight is not worth staying with.
 """
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 
-from edge.delivery.letter import Letter
+from edge.delivery.letter import Letter, kind_of
+
+PASSED_MAX = 1_000
+"""Refused letters of a lane that the others pass; of more, the lane rests."""
+WAITS_MAX = 10  # times refused_wait_ms
+PAYLOAD_FORMAT_INVALID, PACKET_TOO_LARGE = 0x99, 0x95
+ABOUT_THE_LETTER = (PAYLOAD_FORMAT_INVALID, PACKET_TOO_LARGE)
+"""Reason codes of MQTT 5 that say nothing of the next letter."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """What the broker refused of one kind of letters: how often since the start, how many of them wait, and why."""
+
+    kind: str
+    reason: str
+    code: int
+    times: int
+    waiting: int
+
+
+@dataclass(slots=True)
+class _Passed:
+    """A refused letter: the others pass it until `due_ms`."""
+
+    address: str
+    due_ms: int
+    times: int
+
+
+@dataclass(slots=True)
+class _Lane:
+    """What is known of an address."""
+
+    in_a_row: int = 0
+    resting: bool = False
+    rests_until_ms: int = 0
 
 
 class Courier:
@@ -42,13 +83,37 @@ class Courier:
         self._retry_at_ms: int | None = None  # None: at once
         self._progress_ms = 0
         self._in_flight: dict[int, Letter] = {}  # by token
-        self._refused: dict[int, int] = {}  # number -> when it may go again
+        self._passed: dict[int, _Passed] = {}  # by number
+        self._lanes: dict[str, _Lane] = {}  # by address; those that were refused something
+        self._times = Counter[str]()  # refusals by kind
+        self._why: dict[str, tuple[int, str]] = {}  # by kind, the code and the reason of the last one
+        self._turn = 0
         self.window = in_flight_max
 
     @property
     def in_flight(self) -> frozenset[int]:
         """The `number` of every letter that the broker has and has not acknowledged."""
         return frozenset(letter.number for letter in self._in_flight.values())
+
+    @property
+    def refusals(self) -> list[Refusal]:
+        """What the broker refuses at present, by kind: letters of it are passed by the others, or all of them rest."""
+        waiting = Counter(kind_of(one.address) for one in self._passed.values())
+        resting = {kind_of(address) for address, lane in self._lanes.items() if lane.resting}
+        return [
+            Refusal(kind, self._why[kind][1], self._why[kind][0], self._times[kind], waiting[kind])
+            for kind in sorted(self._why)
+            if waiting[kind] or kind in resting
+        ]
+
+    @property
+    def refused_times(self) -> dict[str, int]:
+        """How often the broker refused a letter since the start, by kind."""
+        return dict(self._times)
+
+    def passed(self, now_ms: int) -> Collection[int]:
+        """The numbers of refused letters that the others pass at this moment."""
+        return {number for number, one in self._passed.items() if one.due_ms > now_ms}
 
     def retry_wait_ms(self, now_ms: int) -> int:
         """How long until the next attempt to connect is due; 0 means now."""
@@ -59,7 +124,8 @@ class Courier:
         assert not self._in_flight, "a fresh connection has nothing in flight"
         self._connected_ms = now_ms
         self._progress_ms = now_ms
-        self._refused.clear()
+        for lane in self._lanes.values():
+            lane.rests_until_ms = now_ms
         self.window = min(self._in_flight_max, receive_max or self._in_flight_max)
 
     def lost(self, now_ms: int, *, jitter: float, taken_over: bool = False) -> None:
@@ -76,16 +142,39 @@ class Courier:
         self._retry_at_ms = now_ms + round(wait_ms * (0.5 + jitter / 2))
 
     def offer(self, pending: Sequence[Letter], now_ms: int, *, busy: int = 0) -> list[Letter]:
-        """Which of `pending` (the oldest `window` unacknowledged letters) to publish now.
+        """Which of `pending` (of each address the oldest `window` letters that are not `passed`) to publish now.
 
         `busy` counts what else is in flight on this connection (status, info).
         """
         if self._connected_ms is None:
             return []
-        flying = self.in_flight
-        self._refused = {number: due_ms for number, due_ms in self._refused.items() if due_ms > now_ms}
-        free = [letter for letter in pending if letter.number not in flying and letter.number not in self._refused]
-        return free[: max(0, self.window - len(flying) - busy)]
+        long_ago_ms = now_ms - WAITS_MAX * self._refused_wait_ms  # pushed out, or its turn does not come
+        self._passed = {number: one for number, one in self._passed.items() if one.due_ms > long_ago_ms}
+        flying, passed = self.in_flight, self.passed(now_ms)
+        places = Counter(letter.address for letter in self._in_flight.values())
+        queues: dict[str, list[Letter]] = {}
+        for letter in pending:
+            if letter.number not in flying and letter.number not in passed:
+                queues.setdefault(letter.address, []).append(letter)
+        offered: list[Letter] = []
+        room = self.window - len(flying) - busy
+        addresses = sorted(queues)
+        for address in addresses:
+            del queues[address][max(0, self._places(address, now_ms) - places[address]) :]
+        self._turn += 1
+        while len(offered) < room and any(queues.values()):
+            for turn in range(len(addresses)):
+                queue = queues[addresses[(self._turn + turn) % len(addresses)]]
+                if queue and len(offered) < room:
+                    offered.append(queue.pop(0))
+        return offered
+
+    def _places(self, address: str, now_ms: int) -> int:
+        """How many letters to an address may be in flight."""
+        lane = self._lanes.get(address)
+        if lane is not None and lane.resting:
+            return 1 if now_ms >= lane.rests_until_ms else 0
+        return max(1, self.window * (6 if kind_of(address) == "report" else 1) // 8)
 
     def published(self, token: int, letter: Letter, now_ms: int) -> None:
         """It is on its way as `token`."""
@@ -98,14 +187,34 @@ class Courier:
     def acknowledged(self, token: int, now_ms: int) -> Letter | None:
         """The broker has it: the letter to mark as sent, or None where the token is not a letter in flight."""
         self._progress_ms = now_ms
-        return self._in_flight.pop(token, None)
-
-    def refused(self, token: int, now_ms: int) -> Letter | None:
-        """The broker will not have it (no permission, over a quota): the letter, which stays pending."""
         letter = self._in_flight.pop(token, None)
         if letter is not None:
-            self._progress_ms = now_ms
-            self._refused[letter.number] = now_ms + self._refused_wait_ms
+            self.forget(letter)
+            self._lanes.pop(letter.address, None)
+        return letter
+
+    def forget(self, letter: Letter) -> None:
+        """It waits no more."""
+        self._passed.pop(letter.number, None)
+
+    def refused(self, token: int, now_ms: int, *, code: int = 0, reason: str = "") -> Letter | None:
+        """The broker will not have it (no permission, over a quota): the letter, which stays pending."""
+        letter = self._in_flight.pop(token, None)
+        if letter is None:
+            return None
+        self._progress_ms = now_ms
+        kind, about_the_letter = kind_of(letter.address), code in ABOUT_THE_LETTER
+        self._times[kind] += 1
+        self._why[kind] = code, reason
+        before = self._passed.get(letter.number)
+        times = before.times + 1 if before else 1
+        waits = WAITS_MAX if about_the_letter else min(WAITS_MAX, 1 << min(times - 1, 30))
+        self._passed[letter.number] = _Passed(letter.address, now_ms + waits * self._refused_wait_ms, times)
+        lane = self._lanes.setdefault(letter.address, _Lane())
+        lane.in_a_row += not about_the_letter
+        crowded = sum(one.address == letter.address for one in self._passed.values()) >= PASSED_MAX
+        if lane.in_a_row >= 2 or crowded:
+            lane.resting, lane.rests_until_ms = True, now_ms + self._refused_wait_ms
         return letter
 
     def stalled(self, now_ms: int) -> bool:

@@ -3,12 +3,14 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.delivery.courier import Courier
+from edge.delivery.courier import PASSED_MAX, PAYLOAD_FORMAT_INVALID, Courier, Refusal
 from edge.delivery.letter import Letter
 
+NOT_AUTHORIZED = 0x87
 
-def letters(*seqs: int) -> list[Letter]:
-    return [Letter(seq, "s/d/report", b"") for seq in seqs]
+
+def letters(*seqs: int, kind: str = "report") -> list[Letter]:
+    return [Letter(seq, f"s/d/{kind}", b"") for seq in seqs]
 
 
 def connected(**bounds: int) -> Courier:
@@ -29,14 +31,14 @@ def test_without_a_connection_nothing_is_offered() -> None:
     assert Courier().offer(letters(1, 2), 0) == []
 
 
-def test_the_oldest_go_first_and_no_more_than_the_window() -> None:
-    courier = connected(in_flight_max=2)
-    assert send(courier, letters(1, 2, 3)) == [1, 2]
-    assert send(courier, letters(1, 2, 3)) == []
+def test_the_oldest_go_first_and_no_more_than_the_places_of_the_lane() -> None:
+    courier = connected(in_flight_max=4)
+    assert send(courier, letters(1, 2, 3, 4)) == [1, 2, 3]
+    assert send(courier, letters(1, 2, 3, 4)) == []
 
 
 def test_an_acknowledgement_makes_room_for_the_next() -> None:
-    courier = connected(in_flight_max=2)
+    courier = connected(in_flight_max=3)
     send(courier, letters(1, 2, 3))
     assert courier.acknowledged(1_001, 5) == Letter(1, "s/d/report", b"")
     assert send(courier, letters(2, 3)) == [3]
@@ -44,9 +46,75 @@ def test_an_acknowledgement_makes_room_for_the_next() -> None:
 
 def test_the_broker_may_want_fewer_at_a_time() -> None:
     courier = Courier(in_flight_max=20)
-    courier.connected(0, receive_max=3)
-    assert courier.window == 3
-    assert len(courier.offer(letters(*range(1, 10)), 0, busy=2)) == 1
+    courier.connected(0, receive_max=4)
+    assert courier.window == 4
+    assert len(courier.offer(letters(*range(1, 10)), 0, busy=2)) == 2
+
+
+def test_no_kind_waits_for_another() -> None:
+    courier = connected(in_flight_max=64)
+    crossings = letters(*range(1, 101), kind="crossing")
+    assert send(courier, [*crossings, *letters(*range(101, 300)), *letters(300, kind="alert")]).count(300) == 1
+    assert len([number for number in courier.in_flight if number <= 100]) == 8
+    assert len([number for number in courier.in_flight if 101 <= number < 300]) == 48
+
+
+def test_where_the_broker_takes_one_at_a_time_the_kinds_take_turns() -> None:
+    courier = Courier()
+    courier.connected(0, receive_max=1)
+    pending = [*letters(1, 2, 3, kind="crossing"), *letters(4, 5, 6)]
+    order = []
+    while pending:
+        [number] = send(courier, pending)
+        courier.acknowledged(1_000 + number, 0)
+        order.append(number)
+        pending = [letter for letter in pending if letter.number != number]
+    assert sorted(order) == [1, 2, 3, 4, 5, 6]
+    assert {*order[:2]} in ({1, 4}, {4, 1})
+
+
+def test_a_lane_that_is_refused_rests_and_tries_one_letter_at_a_time() -> None:
+    courier = connected(refused_wait_ms=100)
+    crossings, reports = letters(*range(1, 101), kind="crossing"), letters(101, 102)
+    for number in send(courier, [*crossings, *reports]):
+        if number < 101:
+            courier.refused(1_000 + number, 0, code=NOT_AUTHORIZED, reason="Not authorized")
+        else:
+            courier.acknowledged(1_000 + number, 0)
+    assert courier.refusals == [Refusal("crossing", "Not authorized", NOT_AUTHORIZED, times=8, waiting=8)]
+    assert send(courier, crossings, 99) == []
+    assert send(courier, crossings, 100) == [1]
+    assert send(courier, crossings, 1_000) == []
+    courier.acknowledged(1_001, 1_000)
+    assert len(send(courier, crossings[1:], 1_000)) == 8, "the broker has it again"
+
+
+def test_a_letter_whose_content_is_refused_waits_long_and_alone() -> None:
+    courier = connected(refused_wait_ms=100)
+    for number in send(courier, letters(1, 2, 3)):
+        courier.refused(1_000 + number, 0, code=PAYLOAD_FORMAT_INVALID, reason="Payload format invalid")
+    assert courier.passed(999) == {1, 2, 3}
+    assert send(courier, letters(*range(1, 7)), 999) == [4, 5, 6]
+    assert send(courier, letters(*range(1, 4)), 1_000) == [1, 2, 3]
+
+
+def test_a_new_connection_tries_a_refused_lane_at_once_and_with_one_letter() -> None:
+    courier = connected(refused_wait_ms=60_000)
+    for number in send(courier, letters(1, 2)):
+        courier.refused(1_000 + number, 0, code=NOT_AUTHORIZED)
+    courier.lost(10, jitter=0.5)
+    courier.connected(20)
+    assert send(courier, letters(*range(1, 9)), 20) == [3]
+
+
+def test_so_many_refused_letters_are_passed_and_no_more() -> None:
+    courier = connected(in_flight_max=8, refused_wait_ms=1_000)
+    waiting = letters(*range(1, PASSED_MAX + 100))
+    for _ in range(PASSED_MAX):
+        left = [letter for letter in waiting if letter.number not in courier.passed(5)]
+        for number in send(courier, left[:8], 5):
+            courier.refused(1_000 + number, 5, code=PAYLOAD_FORMAT_INVALID)
+    assert PASSED_MAX <= len(courier.passed(5)) < PASSED_MAX + 8
 
 
 def test_an_acknowledgement_of_an_unknown_token_is_passed_over() -> None:
@@ -73,6 +141,10 @@ def test_a_refused_letter_waits_and_lets_the_others_pass() -> None:
     assert courier.refused(1_001, 10) is None
     assert send(courier, letters(1, 2), 109) == [2]
     assert send(courier, letters(1, 2), 110) == [1]
+    courier.acknowledged(1_002, 110)
+    assert courier.refused(1_001, 110) == letters(1)[0]
+    assert send(courier, letters(1), 309) == []
+    assert send(courier, letters(1), 310) == [1], "after twice the wait"
 
 
 def test_attempts_are_apart_by_a_wait_that_doubles_up_to_a_ceiling() -> None:
@@ -137,8 +209,8 @@ def test_everything_pending_is_delivered_and_never_more_in_flight_than_allowed(
                 pending = [letter for letter in pending if letter.number != seq]
             else:
                 assert courier.refused(1_000 + seq, now_ms) == letters(seq)[0]
-    for _ in range(40):
-        now_ms += 10
+    for _ in range(100):
+        now_ms += 50
         send(courier, pending[: courier.window], now_ms)
         for seq in courier.in_flight:
             courier.acknowledged(1_000 + seq, now_ms)
