@@ -27,6 +27,7 @@ POLITE_WAIT_S = 1.0  # for the last bytes of a connection that is ended politely
 HEARD_MAX = 100  # commands that wait to be taken in; more are dropped, and asked again by whoever asked
 HEARD_BYTES_MAX = 65_536
 TAKEN_OVER = 0x8E
+RETAIN_NOT_SUPPORTED = 0x9A
 TOO_LARGE = 0x95
 TWIN_HINT = "is there a second device of this site and name?"
 
@@ -62,9 +63,16 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The broker let us in and can take `receive_max` unacknowledged messages (None: it did not say)."""
+    """The broker let us in, and says what it can take (None: any).
+
+    `receive_max` unacknowledged messages, packets of `packet_max` bytes, messages of the quality `qos_max`; `retains`:
+    whether it keeps messages.
+    """
 
     receive_max: int | None
+    packet_max: int | None = None
+    qos_max: int = 2
+    retains: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +88,7 @@ class Refused:
 
     token: int
     reason: str
+    code: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +113,7 @@ class Ended:
     reason: str
     taken_over: bool = False
     cause: Cause = "lost"
+    code: int = 0
 
 
 class UnreachableError(WorkError):
@@ -215,10 +225,17 @@ class Connection:
     ) -> None:
         if code.is_failure:
             failure = refusal_of(str(self.broker), code.value, str(code))
-            self._events.put(Ended(failure.sentence, cause=failure.cause))
+            self._events.put(Ended(failure.sentence, cause=failure.cause, code=code.value))
             return
         self._accepted = True
-        self._events.put(Accepted(getattr(properties, "ReceiveMaximum", None)))
+        self._events.put(
+            Accepted(
+                getattr(properties, "ReceiveMaximum", None),
+                packet_max=getattr(properties, "MaximumPacketSize", None),
+                qos_max=getattr(properties, "MaximumQoS", 2),
+                retains=bool(getattr(properties, "RetainAvailable", 1)),
+            )
+        )
 
     def _on_disconnect(
         self, _: Client, _data: Any, flags: DisconnectFlags, code: ReasonCode, _more: Properties | None
@@ -234,7 +251,7 @@ class Connection:
             how = f"ended the connection: {code}"
         else:
             how = f"lost the connection: {code}"
-        self._events.put(Ended(f"{self.broker} {how}", taken_over, cause))
+        self._events.put(Ended(f"{self.broker} {how}", taken_over, cause, code.value))
 
     def _on_message(self, _: Client, _data: Any, message: MQTTMessage) -> None:
         if len(message.payload) > HEARD_BYTES_MAX or self._events.qsize() > HEARD_MAX:
@@ -250,7 +267,13 @@ class Connection:
             self._events.put(Deaf(f"{self.broker} does not let us hear commands: {refused[0]}"))
 
     def _on_publish(self, _: Client, _data: Any, token: int, code: ReasonCode, _more: Properties | None) -> None:
-        self._events.put(Refused(token, str(code)) if code.is_failure else Acknowledged(token))
+        self._events.put(Refused(token, str(code), code.value) if code.is_failure else Acknowledged(token))
+
+
+def packet_bytes(message: Message) -> int:
+    """The size of its PUBLISH packet, as MQTT 5 counts it."""
+    rest = 2 + len(message.topic.encode()) + 2 * (message.qos > 0) + 1 + len(message.payload)
+    return 1 + max(1, (rest.bit_length() + 6) // 7) + rest
 
 
 def _identify(client: Client, broker: Broker) -> None:

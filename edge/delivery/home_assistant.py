@@ -1,7 +1,8 @@
 """What Home Assistant is told of a device, so that its counts appear there by themselves. Pure.
 
 One retained message on `<prefix>/device/<site>/<device>/config` (MQTT discovery in its device form; site is the node
-id, device the object id) describes every sensor. The rules of Home Assistant that decide what stands in it:
+id, device the object id) describes every sensor. Where a broker takes no message of that size, each sensor has its own
+on `<prefix>/sensor/<site>_<device>/<key>/config`. The rules of Home Assistant that decide what stands in it:
 
 1. A sensor of the class `total_increasing` takes its first state as zero point, and any fall as a new meter that began
    at 0. So a 0 that nobody counted would count everything twice: the sensors read the retained `total`, which does not
@@ -59,14 +60,28 @@ def announcement(
     before: Sequence[str] = (),
 ) -> Announcement:
     """Describe the device as it is now; components in `before` that it has no more are removed by this message."""
-    own = f"{root}_{site}_{device}"  # no name holds an underscore, so no two devices make the same
-    components = {
-        key: {"p": "sensor", "unique_id": f"{own}_{key}", **component}
-        for key, component in _components(info, lambda channel: topic_of(site, device, channel, root=root))
+    components = {key: {"p": "sensor", **one} for key, one in _sensors(info, site, device, root)}
+    said = {**_about(info, site, device, root), "cmps": {**dict.fromkeys(before, REMOVED), **components}}
+    return Announcement(topic_for(site, device, prefix), msgspec.json.encode(said, order="sorted"), tuple(components))
+
+
+def components_of(info: Info, site: str, device: str, *, root: str = ROOT) -> dict[str, bytes]:
+    """The same sensors, each in a message of its own for `component_topic`; an empty message removes one."""
+    about = _about(info, site, device, root)
+    return {
+        key: msgspec.json.encode({**about, **one}, order="sorted") for key, one in _sensors(info, site, device, root)
     }
-    said = {
+
+
+def component_topic(site: str, device: str, key: str, prefix: str = PREFIX) -> str:
+    """Where one sensor is announced by itself."""
+    return f"{prefix}/sensor/{site}_{device}/{key}/config"
+
+
+def _about(info: Info, site: str, device: str, root: str) -> dict[str, Any]:
+    return {
         "dev": {
-            "ids": [own],
+            "ids": [_own(site, device, root)],
             "name": f"{site} {device}",
             "mf": NAME,
             "mdl": info.model,
@@ -75,9 +90,16 @@ def announcement(
         },
         "o": {"name": NAME, "sw": info.version},
         "qos": 1,
-        "cmps": {**dict.fromkeys(before, REMOVED), **components},
     }
-    return Announcement(topic_for(site, device, prefix), msgspec.json.encode(said, order="sorted"), tuple(components))
+
+
+def _sensors(info: Info, site: str, device: str, root: str) -> Iterator[tuple[str, Component]]:
+    for key, component in _components(info, lambda channel: topic_of(site, device, channel, root=root)):
+        yield key, {"unique_id": f"{_own(site, device, root)}_{key}", **component}
+
+
+def _own(site: str, device: str, root: str) -> str:
+    return f"{root}_{site}_{device}"  # no name holds an underscore, so no two devices make the same
 
 
 def farewell(site: str, device: str, *, prefix: str = PREFIX) -> Announcement:

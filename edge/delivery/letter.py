@@ -13,5 +13,5 @@ class Letter:
 
 
 def kind_of(address: str) -> str:
-    """The channel that a letter goes to: `report`, `alert`, `crossing`."""
+    """The channel that a letter or a message goes to: `report`, `alert`, `crossing`; the last part of the topic."""
     return address.rsplit("/", 1)[-1]

@@ -7,6 +7,7 @@ only notes events (see `connection`). A replay calls `deliver`; a live service c
 import random
 from collections import deque
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Literal, Self
 
 import msgspec
@@ -15,6 +16,7 @@ from edge.clock import Clock, SystemClock
 from edge.delivery.announcing import Announcing
 from edge.delivery.commands import Obey, resend, unknown
 from edge.delivery.connection import (
+    RETAIN_NOT_SUPPORTED,
     TWIN_HINT,
     Accepted,
     Acknowledged,
@@ -28,11 +30,13 @@ from edge.delivery.connection import (
     Message,
     Refused,
     UnreachableError,
+    packet_bytes,
 )
 from edge.delivery.courier import Courier
+from edge.delivery.dispatch import Dispatch
 from edge.delivery.failure import Cause, Failure
 from edge.delivery.former import FormerNames
-from edge.delivery.letter import Letter
+from edge.delivery.letter import kind_of
 from edge.delivery.outbox import Outbox
 from edge.delivery.presence import Presence
 from edge.delivery.report import ROOT, encode, parse_topic, rfc3339, topic_of
@@ -105,13 +109,18 @@ class Publisher:
         self._former = FormerNames(outbox, name=f"{site}/{device}", run=run, root=root, prefix=home_assistant)
         self._farewells: deque[Message] = deque()
         self._ends_told: dict[str, int] = {}  # by journal: up to which number it was said to be sent
-        self._generation = outbox.generation
         self._journal = ""  # as info tells it
         self._twin_at_ms: int | None = None
         self._troubles: dict[str, str] = {}
         self._answers: deque[Message] = deque()
         self._answering: set[int] = set()  # tokens
-        self._unnoted: set[int] = set()  # acknowledged letters that the outbox does not know of yet
+        self._dispatch = Dispatch(outbox, self._courier, root=root, trouble=self.trouble)
+        self._retains = True  # whether the broker keeps messages
+        self._sizes: dict[int, int] = {}  # of the packets in flight, by token
+        self._largest_looked = 0  # bytes, of the largest packet of this connection that is not acknowledged (QoS 0)
+        self._packet_max_found: int | None = None  # of a broker that does not say it, and ends the connection
+        self._too_large: dict[str, int] = {}  # what is retained of us and is larger than the broker takes, by topic
+        self._stuck = False  # nothing is in flight, and nothing may be
         self._revision: int | None = None  # of the outbox, when the total was last taken
         self._total_at_ms = 0
         self._connection: Link | None = None
@@ -141,8 +150,9 @@ class Publisher:
     def deliver(self, *, timeout_s: float = 30.0) -> int:
         """Publish all that is pending; returns how many letters, once the broker has acknowledged every one.
 
-        Raises WorkError where the broker does not let us in, refuses a letter, or acknowledges nothing for
-        `timeout_s`; a connection that breaks later is made again. What is unacknowledged stays pending.
+        Raises WorkError where the broker does not let us in, refuses all that is left or finds some too large, or
+        acknowledges nothing for `timeout_s`; a connection that breaks later is made again. What is unacknowledged stays
+        pending.
         """
         before = self.acknowledged
         if self._outbox.pending(1) and not self._was_accepted:
@@ -150,7 +160,7 @@ class Publisher:
         deadline_ms = self._clock.monotonic_ms() + timeout_s * 1000
         while self._outbox.pending(1):
             progress = self.step(wait_s=min(1.0, timeout_s))
-            if self._accepted and self.failure:
+            if self._accepted and self.failure and self._stuck and not progress:
                 raise WorkError(self.failure)
             if progress:
                 deadline_ms = self._clock.monotonic_ms() + timeout_s * 1000
@@ -158,6 +168,8 @@ class Publisher:
                 unsent = self._outbox.state().unsent
                 reason = self.failure or f"{self._broker} acknowledges nothing"
                 raise WorkError(f"gave up after {timeout_s:g} s with {unsent} reports unsent: {reason}")
+        if self._outbox.addresses(set_aside=True):
+            raise WorkError(self._too_large_for_it())
         return self.acknowledged - before
 
     def step(self, *, wait_s: float) -> int:
@@ -193,8 +205,7 @@ class Publisher:
         if self._connection is None:  # another outbox lies there now
             return 0
         acknowledged = [number for event in self._connection.events(wait_s) if (number := self._handle(event))]
-        self._unnoted.update(acknowledged)
-        self._note()
+        self._dispatch.acknowledged(acknowledged)
         self.acknowledged += len(acknowledged)
         return len(acknowledged)
 
@@ -202,7 +213,10 @@ class Publisher:
         """Say what may be missed (`live`, `health`), at QoS 0 and past any backlog; False where nobody is connected."""
         if self._connection is None or not self._accepted:
             return False
-        self._connection.publish(Message(self._topic(channel), payload, qos=0, retain=retain))
+        message = Message(self._topic(channel), payload, qos=0, retain=retain)
+        if not self._dispatch.fits(message):
+            return False
+        self._publish(self._connection, message)
         return True
 
     def trouble(self, what: str, sentence: str) -> None:
@@ -218,18 +232,25 @@ class Publisher:
         return self._accepted
 
     @property
+    def refused_times(self) -> dict[str, int]:
+        """How often the broker refused a letter, by kind."""
+        return self._courier.refused_times
+
+    @property
     def hindrance(self) -> Failure | None:
         """What keeps letters from being delivered, or some of them; None while all is well."""
         if "outbox" in self._troubles:
             return Failure("disk", self._troubles["outbox"])
         if self._accepted:
-            return Failure("refused", "; ".join(self._refusals.values())) if self._refusals else None
+            if self._refusals:
+                return Failure("refused", "; ".join(self._refusals.values()))
+            return Failure("too-large", self._troubles["too-large"]) if "too-large" in self._troubles else None
         return Failure(self._cause, self.failure) if self.failure else None
 
     @property
     def waiting(self) -> bool:
         """Whether letters wait to be sent, or to be acknowledged."""
-        return bool(self._pending())
+        return bool(self._dispatch.waiting(self._clock.monotonic_ms()))
 
     def real_ms(self) -> int:
         """What it is o'clock where this runs, milliseconds UTC."""
@@ -252,59 +273,82 @@ class Publisher:
                     break
                 self._say_presence(self._connection, self._clock.monotonic_ms())
                 acknowledged = [n for event in self._connection.events(wait_s) if (n := self._handle(event))]
-                self._unnoted.update(acknowledged)
+                self._dispatch.acknowledged(acknowledged)
                 self.acknowledged += len(acknowledged)
-            self._note()
+            self._dispatch.note()
         self._end(politely=True)
 
     def _open(self, wait_s: float) -> Link:
         client_id = f"{self._root}.{self._site}.{self._device}"  # no name holds a dot; some brokers refuse a slash
-        will = Message(self._topic("status"), self._status("offline", "connection lost"), retain=True)
+        will = Message(self._topic("status"), self._status("offline", "connection lost"), retain=self._retains)
         return self._connect(self._broker, client_id, will=will, timeout_s=max(1.0, wait_s))
 
     def _say_all(self, link: Link, now_ms: int) -> None:
-        self._note()
+        self._dispatch.note()
         self._take_total(now_ms)
         self._take_journal()
-        state: Literal["online", "degraded"] = "degraded" if self._troubles else "online"
-        self._presence.want(self._topic("status"), self._status(state, "; ".join(self._troubles.values())))
+        self._tell_refusals()
+        self._want_status()
         self._say_presence(link, now_ms)
         while self._answers:
-            self._answering.add(link.publish(self._answers.popleft()))
+            message = self._answers.popleft()
+            if self._dispatch.fits(message):
+                self._answering.add(self._publish(link, message))
         while self._farewells:
             message = self._farewells.popleft()
-            self._former.said(link.publish(message), message)
+            self._former.said(self._publish(link, message), message)
         busy = self._presence.in_flight + len(self._answering) + self._former.in_flight
-        pending = self._pending()
-        if self._outbox.generation != self._generation:
+        due = self._dispatch.due(now_ms, busy=busy)
+        if self._dispatch.outdated:
             self._begin_with_another_file()
             return
-        for letter in self._courier.offer(pending, now_ms, busy=busy):
-            token = link.publish(Message(topic_of(*letter.address.split("/", 2), root=self._root), letter.payload))
-            self._courier.published(token, letter, now_ms)
+        self._stuck = not due and not self._courier.in_flight
+        for letter, message in due:
+            self._courier.published(self._publish(link, message), letter, now_ms)
 
     def _say_presence(self, link: Link, now_ms: int) -> None:
         for message in self._presence.due(now_ms):
-            self._presence.said(link.publish(message), message)
-
-    def _pending(self) -> list[Letter]:
-        try:
-            letters = self._outbox.pending(self._courier.window)
-        except WorkError as error:
-            self.trouble("outbox", str(error))
-            return []
-        return [letter for letter in letters if letter.number not in self._unnoted]
-
-    def _note(self) -> None:
-        """Tell the outbox what is sent; where its disk fails, remember it for later rather than send it again."""
-        if self._unnoted:
-            try:
-                self._outbox.sent(sorted(self._unnoted), generation=self._generation)
-            except WorkError as error:
-                self.trouble("outbox", str(error))
+            if self._dispatch.fits(message):
+                self._presence.said(self._publish(link, message), message)
             else:
-                self._unnoted.clear()
-                self.trouble("outbox", "")
+                self._presence.leave_out(message.topic)
+                self._too_large[message.topic] = packet_bytes(message)
+
+    def _want_status(self) -> None:
+        """Say how we are; where the reasons are more than the broker takes, without them."""
+        state: Literal["online", "degraded"] = "degraded" if self._troubles else "online"
+        topic, said = self._topic("status"), self._status(state, "; ".join(self._troubles.values()))
+        if not self._dispatch.fits(Message(topic, said)):
+            said = self._status(state, "")
+        self._presence.want(topic, said)
+
+    def _publish(self, link: Link, message: Message) -> int:
+        if message.retain and not self._retains:
+            message = replace(message, retain=False)
+        token, size = link.publish(message), packet_bytes(message)
+        if message.qos:
+            self._sizes[token] = size
+        else:
+            self._largest_looked = max(self._largest_looked, size)
+        return token
+
+    def _tell_refusals(self) -> None:
+        """What the broker does not take, in words: the sentences change only with the kinds and the reasons."""
+        refused = [f"{one.kind} letters: {one.reason}" for one in self._courier.refusals]
+        self.trouble("refused", f"{self._broker} refuses {'; '.join(refused)}" if refused else "")
+        try:
+            self.trouble("too-large", self._too_large_for_it())
+        except WorkError:  # told as the trouble of the outbox
+            return
+
+    def _too_large_for_it(self) -> str:
+        """What is larger than the broker takes, in words; empty while nothing is. WorkError where the outbox fails."""
+        if self._dispatch.packet_max is None:
+            return ""
+        named = {f"{kind_of(address)} letters" for address in self._outbox.addresses(set_aside=True)}
+        named |= {f"the {kind_of(topic)}" for topic in self._too_large}
+        sentence = f"{self._broker} takes packets of {self._dispatch.packet_max} bytes; too large for it:"
+        return f"{sentence} {', '.join(sorted(named))}" if named else ""
 
     def _take_total(self, now_ms: int) -> None:
         if self._outbox.revision == self._revision or now_ms < self._total_at_ms:
@@ -338,17 +382,20 @@ class Publisher:
 
     def _begin_with_another_file(self) -> None:
         """The letters in flight are of a file that is gone: an acknowledgement of theirs means nothing in this one."""
-        self._generation = self._outbox.generation
-        self._unnoted.clear()
+        self._dispatch.begin_with_another_file()
         self._lost("the outbox was deleted or replaced", cause="disk")
 
     def _handle(self, event: Event) -> int | None:
         """Take one event in; the `number` of the letter that it acknowledges, if it does."""
         now_ms = self._clock.monotonic_ms()
         match event:
-            case Accepted(receive_max):
-                self._begin(receive_max, now_ms)
+            case Accepted(qos_max=0):
+                sentence = "takes messages at QoS 0 only, so it acknowledges nothing; QoS 1 is needed"
+                self._lost(f"{self._broker} {sentence}", cause="protocol")
+            case Accepted():
+                self._begin(event, now_ms)
             case Acknowledged(token):
+                self._sizes.pop(token, None)
                 letter = self._courier.acknowledged(token, now_ms)
                 if letter is not None:
                     self.reports_acknowledged += letter.address.endswith("/report")
@@ -358,23 +405,33 @@ class Publisher:
                 if not self._cleared(token) and (topic := self._presence.settled(token)) is not None:
                     self._taken(topic)
                     self._announced(topic)
-            case Refused(token, reason):
-                self._refused(token, reason, now_ms)
+            case Refused(token, reason, code):
+                self._sizes.pop(token, None)
+                self._refused(token, reason, code, now_ms)
             case Heard(topic, payload):
                 self._hear(topic, payload, now_ms)
             case Deaf(reason):
                 self.trouble("commands", reason)
-            case Ended(reason, taken_over, cause) if self._connection is not None:
+            case Ended(reason, taken_over, cause, code) if self._connection is not None:
+                self._retains = self._retains and code != RETAIN_NOT_SUPPORTED
+                if cause == "too-large":
+                    largest = max([self._largest_looked, *self._sizes.values()])
+                    self._packet_max_found = largest - 1 if largest else None
                 self._lost(reason, taken_over=taken_over, cause=cause)
         return None
 
-    def _begin(self, receive_max: int | None, now_ms: int) -> None:
+    def _begin(self, accepted: Accepted, now_ms: int) -> None:
         assert self._connection is not None, "only a connection accepts"
         self._accepted = self._was_accepted = True
         self.failure = ""
         self._refusals.clear()
         self.trouble("commands", "")
-        self._courier.connected(now_ms, receive_max=receive_max)
+        self._courier.connected(now_ms, receive_max=accepted.receive_max)
+        self._retains = accepted.retains
+        limits = [limit for limit in (accepted.packet_max, self._packet_max_found) if limit is not None]
+        self._dispatch.packet_max = min(limits, default=None)
+        self._dispatch.begin()
+        self._too_large.clear()
         self._revision, self._total_at_ms = None, 0
         self._ends_told.clear()
         self._take_journal()
@@ -382,7 +439,7 @@ class Publisher:
         try:
             former = self._former.names()
             self._farewells = deque(self._former.farewells(self._since))
-            self._announcing.begin(self._info, self._presence)
+            self._announcing.begin(self._info, self._presence, fits=self._dispatch.fits)
         except WorkError as error:
             self.trouble("outbox", str(error))
         self._presence.connected()
@@ -409,11 +466,11 @@ class Publisher:
         except WorkError as error:
             self.trouble("outbox", str(error))
 
-    def _refused(self, token: int, reason: str, now_ms: int) -> None:
+    def _refused(self, token: int, reason: str, code: int, now_ms: int) -> None:
         if self._cleared(token, refused=reason):
             return
         topic = self._presence.settled(token)
-        letter = self._courier.refused(token, now_ms)
+        letter = self._courier.refused(token, now_ms, code=code, reason=reason)
         if topic is not None:
             what = f"the {topic.rsplit('/', 1)[-1]}"
         elif letter is not None:
@@ -423,11 +480,11 @@ class Publisher:
             self._answering.discard(token)
         self.failure = f"{self._broker} refused {what} of {self._site}/{self._device}: {reason}"
         address = topic or (letter.address if letter is not None else "response")
-        self._refusals[_channel_of(address)] = self.failure
+        self._refusals[kind_of(address)] = self.failure
 
     def _taken(self, address: str) -> None:
         """The broker takes messages of this channel, now at least."""
-        if self._refusals.pop(_channel_of(address), None) is not None and not self._refusals:
+        if self._refusals.pop(kind_of(address), None) is not None and not self._refusals:
             self.failure = ""
 
     def _hear(self, topic: str, payload: bytes, now_ms: int) -> None:
@@ -465,6 +522,8 @@ class Publisher:
         self._answers.clear()
         self._answering.clear()
         self._farewells.clear()
+        self._sizes.clear()
+        self._largest_looked = 0
         self._courier.lost(self._clock.monotonic_ms(), jitter=self._chance.random(), taken_over=taken_over)
         if self._connection is not None:
             connection, self._connection = self._connection, None
@@ -475,8 +534,3 @@ class Publisher:
 
     def _topic(self, channel: str) -> str:
         return topic_of(self._site, self._device, channel, root=self._root)
-
-
-def _channel_of(address: str) -> str:
-    """The last part of a topic, or of a letter's address."""
-    return address.rsplit("/", 1)[-1]

@@ -139,11 +139,12 @@ class Outbox(OutboxJournals):
 
     # Letters out
 
-    def addresses(self) -> list[str]:
-        """Where the letters that wait go to."""
+    def addresses(self, *, set_aside: bool = False) -> list[str]:
+        """Where the letters go to that wait, or that are set aside."""
         with self._reading() as database:
             found = list[str]()
-            query = "SELECT min(address) FROM letter WHERE sent = 0 AND address > ?"  # one step in the index each
+            sent = 2 if set_aside else 0
+            query = f"SELECT min(address) FROM letter WHERE sent = {sent} AND address > ?"  # noqa: S608  # ours
             while (row := database.execute(query, (found[-1] if found else "",)).fetchone())[0] is not None:
                 found.append(row[0])
             return found

@@ -55,7 +55,7 @@ CREATE INDEX letter_lane ON letter (address, number) WHERE sent = 0;
 CREATE INDEX letter_report ON letter (seq) WHERE sent = 0 AND seq IS NOT NULL;
 DROP INDEX letter_sent;
 CREATE INDEX letter_done ON letter (number) WHERE sent > 0;
-CREATE INDEX letter_aside ON letter (number) WHERE sent = 2;
+CREATE INDEX letter_aside ON letter (address) WHERE sent = 2;
 ALTER TABLE ledger ADD COLUMN lived_ms INTEGER NOT NULL DEFAULT 0;
 UPDATE ledger SET lived_ms = ifnull((SELECT stored_ms FROM letter ORDER BY number DESC LIMIT 1), 0);
 CREATE TABLE correction (

@@ -43,6 +43,10 @@ class Presence:
             if due_ms <= now_ms
         ]
 
+    def leave_out(self, topic: str) -> None:
+        """It cannot be said on this connection."""
+        self._unsaid.pop(topic, None)
+
     def said(self, token: int, message: Message) -> None:
         """It is on its way as `token`."""
         self._unsaid.pop(message.topic, None)

@@ -1,0 +1,124 @@
+"""From the outbox to a connection: which letters go out now, and what became of them.
+
+1. A letter that is larger than the broker takes (its Maximum Packet Size) is not published: it is set aside in the
+   outbox and counted there. An alert loses its picture first. A broker that takes more gets it after all.
+2. What the outbox cannot note, because its disk fails, is remembered until it can, and passed by the others.
+
+Reads and writes the outbox; WorkError of it is told as the trouble `outbox`.
+"""
+
+from collections.abc import Callable
+
+import msgspec
+
+from edge.delivery.connection import Message, packet_bytes
+from edge.delivery.courier import Courier
+from edge.delivery.letter import Letter, kind_of
+from edge.delivery.outbox import Outbox
+from edge.delivery.report import topic_of
+from edge.errors import WorkError
+
+NO_PICTURE = "the picture is larger than the broker takes"
+
+
+class Dispatch:
+    """The letters of one device on its connections; `trouble(what, sentence)` takes what people have to know."""
+
+    def __init__(self, outbox: Outbox, courier: Courier, *, root: str, trouble: Callable[[str, str], None]) -> None:
+        self.packet_max: int | None = None
+        """What the broker takes, in bytes; None: anything."""
+        self._outbox = outbox
+        self._courier = courier
+        self._root = root
+        self._trouble = trouble
+        self._generation = outbox.generation
+        self._unnoted: set[int] = set()  # acknowledged letters that the outbox does not know of yet
+        self._too_large: set[int] = set()  # the same of letters to be set aside
+
+    @property
+    def outdated(self) -> bool:
+        """Whether another outbox lies in the place of the one whose letters are in flight."""
+        return self._outbox.generation != self._generation
+
+    def begin_with_another_file(self) -> None:
+        """What is known of letters is of a file that is gone."""
+        self._generation = self._outbox.generation
+        self._unnoted.clear()
+        self._too_large.clear()
+
+    def begin(self) -> None:
+        """On a new connection, whose `packet_max` is known: letters that were too large for another broker may fit."""
+        try:
+            self._outbox.take_letters_back(lambda letter: self._fitting(letter) is not None)
+        except WorkError as error:
+            self._trouble("outbox", str(error))
+
+    def due(self, now_ms: int, *, busy: int) -> list[tuple[Letter, Message]]:
+        """What to publish now; `busy` counts what else is in flight."""
+        waiting = []
+        for letter in self.waiting(now_ms):
+            if self._fitting(letter) is None:
+                self._too_large.add(letter.number)
+            else:
+                waiting.append(letter)
+        self.note()
+        if self.outdated:
+            return []
+        offered = self._courier.offer(waiting, now_ms, busy=busy)
+        return [(letter, message) for letter in offered if (message := self._fitting(letter)) is not None]
+
+    def waiting(self, now_ms: int) -> list[Letter]:
+        """Of each address the oldest letters that wait, in flight or not, and are not passed by the others."""
+        skip = {*self._unnoted, *self._too_large, *self._courier.passed(now_ms)}
+        try:
+            return [
+                letter
+                for address in self._outbox.addresses()
+                for letter in self._outbox.pending(self._courier.window, address=address, skip=skip)
+            ]
+        except WorkError as error:
+            self._trouble("outbox", str(error))
+            return []
+
+    def acknowledged(self, numbers: list[int]) -> None:
+        """The broker has these."""
+        self._unnoted.update(numbers)
+        self.note()
+
+    def note(self) -> None:
+        """Tell the outbox what became of its letters."""
+        if not self._unnoted and not self._too_large:
+            return
+        try:
+            if self._unnoted:
+                self._outbox.sent(sorted(self._unnoted), generation=self._generation)
+                self._unnoted.clear()
+            if self._too_large:
+                self._outbox.set_letters_aside(sorted(self._too_large), generation=self._generation)
+                self._too_large.clear()
+        except WorkError as error:
+            self._trouble("outbox", str(error))
+        else:
+            self._trouble("outbox", "")
+
+    def fits(self, message: Message) -> bool:
+        """Whether the broker takes a packet of this size."""
+        return self.packet_max is None or packet_bytes(message) <= self.packet_max
+
+    def _fitting(self, letter: Letter) -> Message | None:
+        """As it is published; None where it is too large."""
+        topic = topic_of(*letter.address.split("/", 2), root=self._root)
+        message = Message(topic, letter.payload)
+        if self.fits(message):
+            return message
+        if kind_of(letter.address) != "alert":
+            return None
+        message = Message(topic, _without_picture(letter.payload))
+        return message if self.fits(message) else None
+
+
+def _without_picture(payload: bytes) -> bytes:
+    said = msgspec.json.decode(payload)
+    if not isinstance(said, dict) or not said.get("jpeg"):
+        return payload
+    return msgspec.json.encode(said | {"jpeg": "", "reason": f"{said.get('reason')} ({NO_PICTURE})"}, order="sorted")

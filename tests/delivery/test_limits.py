@@ -1,0 +1,186 @@
+"""What a broker does not take: messages that its ACL refuses, packets above its size, retained messages."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from refusing_broker import NOT_AUTHORIZED, PAYLOAD_FORMAT_INVALID, Taken, limited_broker
+from reports import NOON_MS, a_report
+
+from edge.delivery.connection import Broker, Message, packet_bytes
+from edge.delivery.courier import Courier
+from edge.delivery.mqtt import Publisher
+from edge.delivery.outbox import Outbox
+from edge.delivery.outbox_totals import KindState
+from edge.delivery.report import Level, Report, ZoneReport
+from edge.delivery.status import Alert, Info, LineInfo, encode_self
+from edge.errors import WorkError
+
+INFO = Info(run="run-1", version="0.1.0", model="m", lines={"deck": LineInfo()}, classes=["car"], bucket_ms=60_000)
+TOPIC = "crossing/v1/bridge/mast-1"
+
+
+def publisher(port: int, outbox: Outbox, **given: Any) -> Publisher:
+    broker = Broker("127.0.0.1", port, tls=False)
+    courier = Courier(retry_wait_ms_min=10, retry_wait_ms_max=50)
+    return Publisher(broker, outbox, site="bridge", device="mast-1", run="run-1", courier=courier, **given)
+
+
+def step_until(ours: Publisher, done: Callable[[], object]) -> None:
+    for _ in range(400):
+        if done():
+            return
+        ours.step(wait_s=0.02)
+    raise AssertionError(f"it does not happen: {ours.failure}")
+
+
+def channels(taken: Taken, channel: str) -> list[Any]:
+    return [json.loads(said) for topic, said in taken.messages if topic == f"{TOPIC}/{channel}"]
+
+
+def a_large_report(seq: int) -> Report:
+    level = Level(mean=0.0, max=0, end=0)
+    zones = {f"zone-{n}": ZoneReport(inside=level, standing=level) for n in range(20)}
+    return msgspec.structs.replace(a_report(seq), zones=zones)
+
+
+def post(outbox: Outbox, channel: str, payload: bytes = b"{}") -> None:
+    outbox.post(f"bridge/mast-1/{channel}", payload, run="run-1", now_ms=NOON_MS)
+
+
+def test_refused_crossings_before_the_reports_hold_nothing_up(tmp_path: Path) -> None:
+    with (
+        limited_broker(publish={"crossing": NOT_AUTHORIZED}) as (port, taken),
+        Outbox(tmp_path / "o.sqlite") as outbox,
+    ):
+        for _ in range(100):
+            post(outbox, "crossing")
+        for _ in range(100):
+            outbox.append(a_report, now_ms=NOON_MS)
+        post(outbox, "alert")
+        with publisher(port, outbox) as ours:
+            step_until(ours, lambda: len(channels(taken, "report")) == 100 and channels(taken, "alert"))
+            step_until(ours, lambda: outbox.kinds() == {"crossing": KindState(unsent=100)})
+            assert ours.refused_times["crossing"] < 16, "the lane rests"
+            step_until(ours, lambda: channels(taken, "status")[-1]["state"] == "degraded")
+            reason = channels(taken, "status")[-1]["reason"]
+            assert reason == f"broker 127.0.0.1:{port} refuses crossing letters: Not authorized"
+
+
+def test_reports_whose_content_is_refused_let_the_others_pass(tmp_path: Path) -> None:
+    rules: dict[str, int] = {"report": PAYLOAD_FORMAT_INVALID}
+    with limited_broker(publish=rules) as (port, taken), Outbox(tmp_path / "o.sqlite") as outbox:
+        for _ in range(70):
+            outbox.append(a_report, now_ms=NOON_MS)
+        with publisher(port, outbox) as ours:
+            step_until(ours, lambda: ours.refused_times == {"report": 70})
+            rules.clear()
+            outbox.append(a_report, now_ms=NOON_MS)
+            step_until(ours, lambda: channels(taken, "report"))
+            assert outbox.kinds() == {"report": KindState(unsent=70)}
+
+
+def test_acknowledged_letters_that_cannot_be_noted_hold_nothing_up(tmp_path: Path) -> None:
+    class Stuck(Outbox):
+        """Its disk takes no notes."""
+
+        def sent(self, *_: Any, **__: Any) -> None:
+            raise WorkError("database or disk is full")
+
+    with limited_broker() as (port, taken), Stuck(tmp_path / "o.sqlite") as outbox:
+        for _ in range(200):
+            outbox.append(a_report, now_ms=NOON_MS)
+        with publisher(port, outbox) as ours:
+            step_until(ours, lambda: len(channels(taken, "report")) == 200)
+        assert outbox.state().unsent == 200
+
+
+def test_the_limit_is_exact(tmp_path: Path) -> None:
+    for size in (1, 50, 20_000):
+        post_of = Message(f"{TOPIC}/crossing", b"x" * size)
+        for packet_max, goes in ((packet_bytes(post_of), True), (packet_bytes(post_of) - 1, False)):
+            with (
+                limited_broker(packet_max=packet_max) as (port, taken),
+                Outbox(tmp_path / f"{size}-{goes}.sqlite") as outbox,
+            ):
+                post(outbox, "crossing", post_of.payload)
+                with publisher(port, outbox) as ours:
+                    step_until(ours, lambda: not outbox.addresses())
+                assert (f"{TOPIC}/crossing" in dict(taken.messages), taken.connections) == (goes, 1)
+
+
+@pytest.mark.parametrize("says", [True, False])
+def test_a_report_above_the_broker_s_packet_size_is_set_aside_and_declared(tmp_path: Path, says: bool) -> None:
+    with (
+        limited_broker(packet_max=1_500, says_packet_max=says) as (port, taken),
+        Outbox(tmp_path / "o.sqlite") as outbox,
+    ):
+        for make in (a_report, a_large_report, a_report):
+            outbox.append(make, now_ms=NOON_MS)
+        with publisher(port, outbox) as ours:
+            step_until(ours, lambda: len(channels(taken, "report")) == 2 and not outbox.addresses())
+            assert outbox.kinds() == {"report": KindState(set_aside=1, lost=1)}
+            assert outbox.resend([(1, 3)]).gone == ((2, 2),)
+            step_until(ours, lambda: channels(taken, "status")[-1]["state"] == "degraded")
+            assert "too large for it: report letters" in channels(taken, "status")[-1]["reason"]
+        assert channels(taken, "total")[-1]["dropped"] == 1
+        assert taken.connections == (1 if says else 2)
+    with limited_broker() as (port, taken), Outbox(tmp_path / "o.sqlite") as outbox, publisher(port, outbox) as ours:
+        step_until(ours, lambda: any(report["seq"] == 2 for report in channels(taken, "report")))
+        assert outbox.state().dropped == 0
+
+
+def test_an_alert_above_the_broker_s_packet_size_goes_without_its_picture(tmp_path: Path) -> None:
+    alert = Alert(run="run-1", at="2026-11-22T06:01:00Z", kind="rare-class", reason="the first bus", jpeg="A" * 2_000)
+    with limited_broker(packet_max=1_500) as (port, taken), Outbox(tmp_path / "o.sqlite") as outbox:
+        post(outbox, "alert", encode_self(alert))
+        with publisher(port, outbox) as ours:
+            step_until(ours, lambda: channels(taken, "alert"))
+        [said] = channels(taken, "alert")
+        assert (said["jpeg"], said["reason"]) == ("", "the first bus (the picture is larger than the broker takes)")
+
+
+def test_what_is_retained_of_us_and_too_large_is_not_said_and_nothing_ends(tmp_path: Path) -> None:
+    info = msgspec.structs.replace(INFO, lines={f"line-{n}": LineInfo() for n in range(40)})
+    with limited_broker(packet_max=1_000) as (port, taken), Outbox(tmp_path / "o.sqlite") as outbox:
+        outbox.append(a_report, now_ms=NOON_MS)
+        with publisher(port, outbox, info=info, home_assistant="homeassistant") as ours:
+            step_until(ours, lambda: not outbox.addresses())
+            ours.trouble("long", "x" * 2_000)
+            step_until(ours, lambda: channels(taken, "status")[-1]["state"] == "degraded")
+            assert not ours.say("live", b"x" * 2_000)
+        assert (taken.connections, channels(taken, "info")) == (1, [])
+
+
+def test_sensors_are_announced_one_by_one_where_the_device_is_too_large_and_together_again_later(
+    tmp_path: Path,
+) -> None:
+    def announced(packet_max: int | None) -> dict[str, bytes]:
+        with limited_broker(packet_max=packet_max) as (port, taken), Outbox(tmp_path / "o.sqlite") as outbox:
+            with publisher(port, outbox, info=INFO, home_assistant="ha") as ours:
+                ours.connect(timeout_s=5)
+            assert taken.connections == 1
+            return {topic: said for topic, said in taken.messages if topic.startswith("ha/")}
+
+    whole, apart = "ha/device/bridge/mast-1/config", "ha/sensor/bridge_mast-1/{}/config"
+    assert [*announced(None)] == [whole]
+    small = announced(1_500)
+    assert small.pop(whole) == b""
+    watched = json.loads(small[apart.format("watched")])
+    assert watched["unique_id"] == "crossing_bridge_mast-1_watched"
+    assert watched["dev"]["ids"] == ["crossing_bridge_mast-1"]
+    assert announced(1_500) == small
+    again = announced(None)
+    assert json.loads(again.pop(whole))["cmps"]["watched"]["unique_id"] == watched["unique_id"]
+    assert again == dict.fromkeys(small, b"")
+
+
+def test_a_broker_that_retains_nothing_is_spoken_to_without_retaining(tmp_path: Path) -> None:
+    with limited_broker(retains=False) as (port, taken), Outbox(tmp_path / "o.sqlite") as outbox:
+        outbox.append(a_report, now_ms=NOON_MS)
+        with publisher(port, outbox, info=INFO) as ours:
+            step_until(ours, lambda: not outbox.addresses())
+        assert (taken.connections, len(channels(taken, "report"))) == (2, 1)
