@@ -12,7 +12,7 @@ from messages import NOON_MS, a_report, received
 from collector.calendar import INTERVALS, Interval
 from collector.ingest import Said
 from collector.store import Store
-from collector.views.axis import axis
+from collector.views.axis import SKEW_MS, axis
 from collector.views.counts import counts, coverage
 from collector.views.evidence import evidence, raw_reports
 from collector.views.queue import queues
@@ -144,19 +144,22 @@ def encode_info(zone: str) -> bytes:
     return f'{{"schema": 1, "run": "r", "version": "1", "time_zone": "{zone}"}}'.encode()
 
 
-def agree(store: Store, world: World, reports: list[Report]) -> None:
+def agree(store: Store, world: World, reports: list[Report], *, aside_from_ms: int | None = None) -> None:
+    """`aside_from_ms`: reports that begin then or later are set aside."""
+    axis = world.axis
+    if aside_from_ms is not None:
+        until_ms = aside_from_ms if axis.until_ms is None else min(aside_from_ms, axis.until_ms)
+        axis = msgspec.structs.replace(axis, until_ms=until_ms)
     scope = Scope(site=reports[0].site)
     with store.reading() as reading:
         found = counts(reading, scope, world.axis).flows
         cover = coverage(reading, scope, world.axis).covers
         queue = queues(reading, scope, world.axis).queues
     told_only = {flow.device for flow in found} - {report.device for report in reports}
-    assert [flow for flow in found if flow.device not in told_only] == plain.flows(reports, world.axis)
+    assert [flow for flow in found if flow.device not in told_only] == plain.flows(reports, axis)
     seen = [(one.device, one.reported_ms, one.watched_ms, one.reports) for one in cover if one.device not in told_only]
-    assert seen == [
-        (one.device, one.reported_ms, one.watched_ms, one.reports) for one in plain.covers(reports, world.axis)
-    ]
-    assert list(queue) == plain.queues(reports, world.axis)
+    assert seen == [(one.device, one.reported_ms, one.watched_ms, one.reports) for one in plain.covers(reports, axis)]
+    assert list(queue) == plain.queues(reports, axis)
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None)
@@ -168,6 +171,22 @@ def test_counts_coverage_and_queues_equal_the_raw_reports(store: Store, world: W
         if state.site == reports[0].site:
             store.rebuild(state.device_id)
             assert state.complete
+    agree(store, world, reports)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30, deadline=None)
+@given(world=worlds(), minutes=st.integers(-30 * 60, 30 * 60))
+def test_what_is_set_aside_is_in_no_answer_until_it_is_taken_back(store: Store, world: World, minutes: int) -> None:
+    reports = put(store, world)
+    site, width_ms = reports[0].site, reports[0].width_ms
+    now_ms = TURNS[world.zone] + minutes * MINUTE_MS
+    ids = [state.device_id for state in store.rollups() if state.site == site]
+    aside = sum(store.set_aside(device_id, now_ms=now_ms) for device_id in ids)
+    agree(store, world, reports, aside_from_ms=now_ms + SKEW_MS - width_ms + 1)
+    for batch in world.batches:  # the broker brings all of it once more
+        assert store.commit([received(report) for report in batch], now_ms=NOON_MS).stored == 0
+    agree(store, world, reports, aside_from_ms=now_ms + SKEW_MS - width_ms + 1)
+    assert sum(store.take_back(device_id) for device_id in ids) == aside
     agree(store, world, reports)
 
 
