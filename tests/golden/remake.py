@@ -31,13 +31,36 @@ def convoy() -> list[DetectedFrame]:
     return film(trucks, frames_per_second=5, errors=ERRORS)
 
 
+def unseen() -> list[DetectedFrame]:
+    """Free flow before a lens that goes dark for 10 s, is doubtful for 3 s, and is doubtful when the tape ends."""
+    frames: list[DetectedFrame] = []
+    for frame in free_flow():
+        at_ms = frame.captured_ms - NOON_MS
+        dark_ms, doubtful_ms, last_ms = NOON_MS + 8_000, NOON_MS + 22_000, NOON_MS + 27_000
+        if 13_000 <= at_ms < 18_000:
+            frames.append(DetectedFrame(frame.captured_ms, (), "dark", dark_ms))
+        elif 8_500 <= at_ms < 13_000:
+            frames.append(replace(frame, since_ms=dark_ms))
+        elif 22_000 <= at_ms < 25_000:
+            frames.append(replace(frame, since_ms=doubtful_ms))
+        else:
+            frames.append(replace(frame, since_ms=last_ms) if at_ms >= 27_000 else frame)
+    return frames
+
+
 def main() -> None:
     """Write the files."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tapes", action="store_true")
     if parser.parse_args().tapes:
-        for name, frames in (("free-flow", free_flow()), ("convoy", convoy())):
-            header = TapeHeader(tape=1, width=WIDTH, height=HEIGHT, model="simulated", source=name, start_ms=NOON_MS)
+        for name, version, frames in (
+            ("free-flow", 1, free_flow()),
+            ("convoy", 1, convoy()),
+            ("unseen", 2, unseen()),
+        ):
+            header = TapeHeader(
+                tape=version, width=WIDTH, height=HEIGHT, model="simulated", source=name, start_ms=NOON_MS
+            )
             write_tape(FOLDER / f"{name}.tape", header, (rounded(frame) for frame in frames))
     for name in TAPES:
         (FOLDER / f"{name}.reports.jsonl").write_bytes(reports_of(FOLDER / f"{name}.tape"))

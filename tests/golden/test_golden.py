@@ -10,7 +10,7 @@ from edge.delivery.report import encode, report_of
 from edge.replay import TapeSource, gather, replay
 
 FOLDER = Path(__file__).parent
-TAPES = ("free-flow", "convoy")
+TAPES = ("free-flow", "convoy", "unseen")
 CONFIG = Config(lines={"deck": Line(points=((0.5, 1.0), (0.5, 0.0)), a_to_b="outbound", b_to_a="return")})
 
 
@@ -38,3 +38,11 @@ def test_what_was_reviewed_is_what_the_scene_holds(name: str, outbound: int, bac
     decks = [json.loads(line)["lines"]["deck"] for line in lines]
     assert sum(sum(deck["outbound"].values()) for deck in decks) == outbound
     assert sum(sum(deck["return"].values()) for deck in decks) == back
+
+
+def test_the_time_that_nobody_watched_is_in_no_report() -> None:
+    lines = (FOLDER / "unseen.reports.jsonl").read_text(encoding="utf-8").splitlines()
+    watched_ms = [json.loads(line)["watched_ms"] for line in lines]
+    assert sum(watched_ms) == 8_000 + 9_000
+    versions = [json.loads((FOLDER / f"{name}.tape").read_text().split("\n", 1)[0])["tape"] for name in TAPES]
+    assert versions == [1, 1, 2]
