@@ -24,10 +24,11 @@ from edge.counting.pipeline import Pipeline, Step
 from edge.errors import CrossingError
 from edge.pages.placement import advice_on
 from edge.pages.trails import Trails
-from edge.stages import build_detector, build_pipeline, region_of
+from edge.stages import build_detector, build_pipeline, look, region_of
 from edge.vision.detector import OnnxDetector
 from edge.vision.drawing import Picture
 from edge.vision.frame import Frame
+from edge.vision.scene import SceneWatcher
 
 log = logging.getLogger(__name__)
 
@@ -131,11 +132,11 @@ class Watching:
             with self._changed:
                 config = self._wanted
             number += 1
-            seen = self._counter.count(frame, config)
+            seen, blind = self._counter.count(frame, config)
             sight = Sight(number, _jpeg(frame.image), seen | {"number": number})
             with self._changed:
                 self._sights.append(sight)
-                self._trouble = source.state.reason
+                self._trouble = source.state.reason or (f"Nothing can be seen: {blind}." if blind else "")
                 self._changed.notify_all()
             busy_s = time.monotonic() - began_s
             self._told.wait(max(1 / FRAMES_PER_SECOND_MAX - busy_s, busy_s / BUSY_SHARE_MAX - busy_s))
@@ -164,6 +165,7 @@ class _Counter:
         self._config = config
         self._size = (0, 0)
         self._detector: OnnxDetector | None = None
+        self._scene = SceneWatcher()
         self._pipeline: Pipeline | None = None
         self._totals: dict[str, dict[str, dict[str, int]]] = {}
         self._trails = Trails()
@@ -171,14 +173,14 @@ class _Counter:
         self._advised_s = 0.0
         self._began_ms = 0
 
-    def count(self, frame: Frame, config: Config) -> dict[str, Any]:
-        """Handle one frame; what it shows, ready for JSON."""
+    def count(self, frame: Frame, config: Config) -> tuple[dict[str, Any], str]:
+        """Handle one frame; what it shows, ready for JSON, and why nothing can be seen."""
         height, width = frame.image.shape[:2]
         if self._pipeline is None or config is not self._config or (width, height) != self._size:
             self._begin(frame.captured_ms, config, width, height)
         assert self._detector is not None, "begun"
         assert self._pipeline is not None, "begun"
-        detected = self._detector.detect(frame)
+        detected = look(self._scene, self._detector, frame)
         step = self._pipeline.update(detected)
         for crossing in step.crossings:
             labels = self._totals[crossing.line][crossing.direction]
@@ -186,13 +188,14 @@ class _Counter:
         self._trails.update(frame.captured_ms, step.tracks)
         if time.monotonic() - self._advised_s > ADVICE_EVERY_S:
             self._advise(width, height)
-        return self._shown(detected, step, width, height)
+        return self._shown(detected, step, width, height), detected.blind
 
     def _begin(self, now_ms: int, config: Config, width: int, height: int) -> None:
         if self._detector is None or config.model != self._config.model:
             self._detector = build_detector(config, width, height)
         if (width, height) != self._size:
             self._trails = Trails()
+            self._scene = SceneWatcher()
         self._detector.region = region_of(config, self._detector.manifest, width, height)
         self._pipeline = build_pipeline(config, width, height)
         self._totals = {name: {way: {} for way in DIRECTIONS} for name in config.lines}
