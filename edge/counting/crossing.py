@@ -45,6 +45,7 @@ RETURN_REACHES = 1.5  # to be back is to be farther away than a box is short by 
 SAME_PLACE_WIDTHS = 0.35  # of the narrower box, along the line
 SAME_PLACE_MS = 300  # in one lane nobody follows so closely
 WHOLE_WIDTHS = 1.5  # so much wider than its part a whole is at least, where it is not known to be it
+HEADWAY_MS = 2_000  # and so much before its part it crosses at most: in one lane vehicles follow each other by as much
 LEAP_HEIGHTS = 0.4  # from one sighting to the next; who starts from rest does not get so far
 LEAP_TIMES = 3.0  # what its speed explains
 LEAP_AGE_MS = 1_000  # of a track so old: a younger one's speed is not known yet
@@ -341,9 +342,9 @@ class LineWatcher:
     def _whole_crossed(self, held: "_Held") -> bool:
         """Whether the whole of a part has crossed with it.
 
-        Where it is not known which vehicle that is, or its track ended before it crossed, any larger one around the
-        part is taken for it. Of that one it is enough to have passed the line; being long, it takes its time to leave
-        it behind.
+        Where it is not known which vehicle that is, any larger one around the part is taken for it; where its track
+        ended before it crossed, one that crosses no earlier than the part: it goes on under another number. Of the
+        larger one it is enough to have passed the line; being long, it takes its time to leave it behind.
         """
         part = held.crossing
         together = [
@@ -358,6 +359,7 @@ class LineWatcher:
             return True
         if held.whole in self._passages:
             return False
+        since_ms = part.crossed_ms - (HEADWAY_MS if held.whole is None else SAME_PLACE_MS)
         passed = [(counted.crossed_ms, counted.along, width) for counted, width in together]
         place = self._lines.index(held.line)
         for track, passages in self._passages.items():
@@ -371,7 +373,7 @@ class LineWatcher:
                 x1, _, x2, _ = passage.track.box
                 passed.append((passage.crossed_ms, passage.along, x2 - x1))
         return any(
-            abs(crossed_ms - part.crossed_ms) <= PART_MS
+            since_ms <= crossed_ms <= part.crossed_ms + PART_MS
             and width >= WHOLE_WIDTHS * held.width
             and abs(along - part.along) * held.line.length < width / 2.0
             for crossed_ms, along, width in passed

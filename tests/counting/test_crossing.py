@@ -421,6 +421,21 @@ def test_a_part_whose_whole_goes_on_under_another_number_counts_nothing() -> Non
     assert [one.track for one in found] == [3]
 
 
+@pytest.mark.parametrize(
+    ("whole", "later_ms"), [(None, 2_200), (7, 1_200)], ids=["never known", "gone before it crossed"]
+)
+def test_a_part_of_what_is_not_there_counts_though_a_larger_vehicle_crossed_there_before(
+    whole: int | None, later_ms: int
+) -> None:
+    watcher = LineWatcher([DECK])
+    found = []
+    for at_ms in range(0, 6_000, 200):
+        truck = sighting((420 if at_ms < 1_000 else 560, 300), at_ms, width=160.0)
+        van = sighting((440 if at_ms < 1_000 + later_ms else 540, 300), at_ms, number=2, part=True, whole=whole)
+        found += watcher.update(NOON_MS + at_ms, [truck, van])
+    assert [one.track for one in found] == [1, 2]
+
+
 def test_what_is_remembered_of_crossings_does_not_grow_while_a_vehicle_stands_on_the_line() -> None:
     """It trembles over the line for an hour while others pass it."""
     watcher, sizes = LineWatcher([DECK]), []

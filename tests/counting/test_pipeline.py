@@ -1,6 +1,7 @@
 """Scenes from detections to buckets: what DESIGN promises to a person who watches the line."""
 
 import pickle
+from collections.abc import Iterable
 from dataclasses import replace
 from itertools import chain
 
@@ -22,6 +23,7 @@ from scenes import (
     scaled,
 )
 
+from edge.counting.buckets import Bucket
 from edge.counting.crossing import CountingLine, in_order
 from edge.counting.detection import DetectedFrame, Detection
 from edge.counting.occupancy import Zone
@@ -448,3 +450,88 @@ def test_the_same_frames_count_the_same(frames: list[DetectedFrame]) -> None:
 def _told(found: list) -> list[tuple[int, str, str, int, float]]:
     """Crossings without the last digits, which depend on the order of floating-point sums."""
     return [(c.track, c.direction, c.label, c.crossed_ms, round(c.along, 6)) for c in found]
+
+
+# The same of zones
+
+
+def visits(buckets: Iterable[Bucket]) -> list[int]:
+    """Who entered, left, was lost, and waited, over all buckets."""
+    zones = [one.zones["queue"] for one in buckets if one.zones]
+    return [sum(getattr(zone, what) for zone in zones) for what in ("entered", "left", "lost", "waited")]
+
+
+def surrounded(frames: list[DetectedFrame]) -> list[DetectedFrame]:
+    """With an empty road before, and for as long after as it takes to give up whoever was lost."""
+    first_ms, last_ms = frames[0].captured_ms, frames[-1].captured_ms
+    before = (DetectedFrame(first_ms - 100 * n, ()) for n in range(40, 0, -1))
+    return [*before, *frames, *(DetectedFrame(last_ms + 1_000 * n, ()) for n in range(1, 90))]
+
+
+@few
+@given(scenes())
+def test_everybody_who_entered_a_zone_has_left_it_or_is_told_as_lost(frames: list[DetectedFrame]) -> None:
+    counting = pipeline(zones=[QUEUE], width_ms=5_000)
+    steps = [*(counting.update(frame) for frame in surrounded(frames)), counting.close()]
+    entered, left, lost, waited = visits(chain.from_iterable(step.buckets for step in steps))
+    assert steps[-2].occupancies[0].inside == 0
+    assert entered <= left + lost, "who stood where it was first seen may have left without having entered"
+    assert waited <= left
+
+
+@few
+@given(scenes(), st.integers(0, 100))
+def test_a_zone_loses_nobody_where_a_run_ends_and_another_begins(frames: list[DetectedFrame], cut: int) -> None:
+    """Who is inside there is told by neither as lost, but who was lost before is, and nobody enters twice."""
+    at = min(cut, len(frames) - 1)
+    first = list(count(surrounded(frames)[: 40 + at + 1], pipeline(zones=[QUEUE], width_ms=5_000)))
+    inside = [one.zones["queue"].inside.end for one in first if one.zones][-1]
+    entered, left, lost, _ = visits(first)
+    assert entered <= left + lost + inside
+
+
+@few
+@given(scenes())
+def test_in_a_mirror_a_zone_tells_the_same(frames: list[DetectedFrame]) -> None:
+    there = replace(QUEUE, polygon=tuple((1000.0 - x, y) for x, y in QUEUE.polygon))
+    plain, turned = pipeline(zones=[QUEUE]), pipeline(zones=[there])
+    assert [turned.update(frame).occupancies for frame in mirrored(frames)] == [
+        plain.update(frame).occupancies for frame in frames
+    ]
+
+
+@few
+@given(scenes(), st.integers(-1_000, 1_000))
+def test_shifting_time_by_whole_buckets_shifts_only_the_starts_of_zones(
+    frames: list[DetectedFrame], minutes: int
+) -> None:
+    shift_ms = minutes * MINUTE_MS
+    later = [replace(frame, captured_ms=frame.captured_ms + shift_ms) for frame in frames]
+    expected = [replace(b, start_ms=b.start_ms + shift_ms) for b in count(frames, pipeline(zones=[QUEUE]))]
+    assert list(count(later, pipeline(zones=[QUEUE]))) == expected
+
+
+@few
+@given(scenes(), st.integers(0, 100))
+def test_two_runs_watch_together_all_but_the_time_between_them(frames: list[DetectedFrame], cut: int) -> None:
+    """The last frame of a run vouches for nothing, so what is watched is less by just the step at the cut."""
+    at = min(cut, len(frames))
+    watched = [
+        sum(one.watched_ms for one in count(part, pipeline(width_ms=5_000)))
+        for part in (frames, frames[:at], frames[at:])
+    ]
+    between_ms = frames[at].captured_ms - frames[at - 1].captured_ms if 0 < at < len(frames) else 0
+    assert watched[1] + watched[2] == watched[0] - between_ms
+
+
+@few
+@given(st.lists(vehicles(), min_size=1, max_size=3), st.lists(vehicles(), min_size=1, max_size=3))
+def test_beginning_anew_on_an_empty_road_changes_no_crossing(first: list[Vehicle], second: list[Vehicle]) -> None:
+    """Of two groups a minute apart, counted by one run or by two."""
+    one, other = film(first, frames_per_second=10), film(second, frames_per_second=10)
+    gap_ms = one[-1].captured_ms + MINUTE_MS - NOON_MS
+    later = [replace(frame, captured_ms=frame.captured_ms + gap_ms) for frame in other]
+    empty = [DetectedFrame(one[-1].captured_ms + at_ms, ()) for at_ms in range(500, MINUTE_MS, 500)]
+    whole = [replace(crossing, track=0) for crossing in crossings([*one, *empty, *later])]
+    halves = [replace(crossing, track=0) for crossing in (*crossings([*one, *empty]), *crossings(later))]
+    assert sorted(whole, key=in_order) == sorted(halves, key=in_order)
