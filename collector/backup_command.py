@@ -24,8 +24,8 @@ STEPS = 100_000
 """Of SQLite's machine, from one look at the progress to the next."""
 PG_DUMP = (
     "a store in PostgreSQL is backed up by `pg_dump --format=custom --schema=crossing DATABASE > FILE` and restored"
-    " into an empty database by `pg_restore --exit-on-error --dbname=DATABASE FILE`, with `run` stopped; devices are asked"
-    " for what is missing then as well"
+    " into an empty database by `pg_restore --exit-on-error --dbname=DATABASE FILE`, with `run` stopped; devices are"
+    " asked for what is missing then as well"
 )
 
 

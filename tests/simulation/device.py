@@ -13,6 +13,7 @@ from typing import Any
 
 from edge.counting.buckets import Bucket, BucketCounter
 from edge.counting.crossing import DIRECTIONS, Crossing
+from edge.delivery.commands import compare
 from edge.delivery.connection import Accepted, Acknowledged, Broker, Ended, Event, Heard, Message, Refused
 from edge.delivery.courier import Courier
 from edge.delivery.mqtt import Publisher
@@ -116,6 +117,8 @@ class Device:
         self.camera = True
         self.kills = 0
         self.rotted = 0
+        self.image: dict[str, bytes] = {}
+        """A copy of its card: what follows the name of the outbox, and the file."""
         self._broker = broker
         self._boots = 0
         self._journals = 0
@@ -152,7 +155,9 @@ class Device:
             patient=True,
             connection=self.disk.connections(),
             name_journal=self._name_journal,
+            owner=f"{self.site}/{self.name}",
         )
+        outbox = self._outbox
         self._shelf = Shelf(self._outbox, waiting_max=chance.choice((3, 1_000)) if not self.world.calm else 1_000)
         self._counter = BucketCounter(LINES, width_ms=BUCKET_MS, gap_ms=GAP_MS, settle_ms=SETTLE_MS)
         self._publisher = Publisher(
@@ -173,6 +178,7 @@ class Device:
             clock=self.clock,
             chance=random.Random(chance.random()),
             connect=self._connect,
+            obey={"journal": lambda payload: compare(payload, outbox)},
         )
         self._anchor_ms = self.clock.real_ms() - self.clock.monotonic_ms()
         self._frame_ms = -1
@@ -286,6 +292,26 @@ class Device:
             server_ms = self.world.chance.randrange(20_000, 45_000) if power else 1
             self._link.wire.break_down(client_ms=0, server_ms=server_ms)
         self._forget()
+
+    def save_image(self) -> None:
+        """Copy the card, whatever the process is doing."""
+        self.image = {
+            suffix: path.read_bytes() for suffix in ("", "-wal") if (path := Path(f"{self.path}{suffix}")).exists()
+        }
+
+    def put_back(self, image: dict[str, bytes]) -> None:
+        """The card is what a copy of it holds; an empty one is a new card."""
+        self.kill(power=False)
+        self.wipe_outbox()
+        for suffix, content in image.items():
+            Path(f"{self.path}{suffix}").write_bytes(content)
+        self.book.copied.add((self.site, self.name))
+
+    def wipe_outbox(self) -> None:
+        """Delete the outbox, even while it is open."""
+        for suffix in ("", "-wal", "-shm"):
+            Path(f"{self.path}{suffix}").unlink(missing_ok=True)
+        self.book.copied.add((self.site, self.name))
 
     def _forget(self) -> None:
         self.alive = False

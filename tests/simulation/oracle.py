@@ -7,16 +7,18 @@ that the camera delivered, except reports the device itself declares dropped.* I
    each once. A kill loses the open buckets and what no disk took; nothing that was told to be stored.
 2. What an outbox numbered and the collector lacks, the device has declared: it is gone from the outbox, the collector
    was told so, and the outbox counted it as dropped or, if a broker lost it after all, as forgotten.
-3. The retained totals are the sums over all that was numbered.
+3. Of a card that was put back from a copy, renewed, or lost its outbox, all that is on it in the end is here, under its
+   run and number, once; what a journal is known to have had beside is declared gone.
+4. The retained totals are the sums over all that was numbered.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from edge.counting.crossing import Crossing
 from edge.delivery.outbox import Outbox
-from edge.delivery.report import Report
+from edge.delivery.report import Report, decode
 
 BUCKET_MS = 10_000
 GAP_MS = 2_000
@@ -53,6 +55,8 @@ class Book:
         self.lives: dict[Key, Life] = {}
         self.numbered: dict[tuple[str, str, str], int] = {}  # (site, device, journal) -> reports
         self.dropped: dict[tuple[str, str, str], tuple[int, int]] = {}  # dropped, forgotten
+        self.copied: set[tuple[str, str]] = set()  # devices whose card was put back, renewed, or lost its outbox
+        self.held: dict[tuple[str, str], set[tuple[str, int]]] = {}  # run and number of all that is on the disk
         self.rotten: set[tuple[str, str]] = set()  # devices whose outbox was damaged by the world
         self.totals: dict[tuple[str, str], dict[tuple[str, str, str], int]] = {}
         self.appended: dict[Key, int] = defaultdict(int)
@@ -77,6 +81,8 @@ class Book:
     def examine(self, site: str, device: str, outbox: Outbox) -> None:
         """Note what the device's disk says in the end."""
         state = outbox.state()
+        held = [decode(letter) for letter in held_by(outbox)]
+        self.held[site, device] = {(report.run, report.seq) for report in held}
         journal = (site, device, outbox.journal)
         self.numbered[journal] = state.seq_next - 1
         self.dropped[journal] = (state.dropped, state.forgotten)
@@ -92,7 +98,7 @@ class Book:
             if number
         }
 
-    def check(self, reports: Iterable[Report], gone: dict[tuple[str, str, str], set[int]]) -> None:
+    def check(self, reports: Sequence[Report], gone: dict[tuple[str, str, str], set[int]]) -> None:
         """Hold the invariant over what the collector has; `gone` is what it was told to be so, by journal."""
         by_run: dict[Key, list[Report]] = defaultdict(list)
         by_journal: dict[tuple[str, str, str], dict[int, Report]] = defaultdict(dict)
@@ -100,14 +106,21 @@ class Book:
             by_run[report.site, report.device, report.run].append(report)
             journal = report.journal if isinstance(report.journal, str) else ""
             seqs = by_journal[report.site, report.device, journal]
-            _hold(report.seq not in seqs, f"{report.device} {journal} {report.seq} came in twice under two runs")
+            twice = report.seq in seqs and (report.site, report.device) not in self.copied
+            _hold(not twice, f"{report.device} {journal} {report.seq} came in twice under two runs")
             seqs[report.seq] = report
         _hold(set(by_run) <= set(self.lives), f"reports of runs that never were: {set(by_run) - set(self.lives)}")
         for key, life in self.lives.items():
             self._check_run(key, life, by_run.get(key, []), by_journal)
         for device in self.totals:
             self._check_totals(device)
+        for name in self.copied:
+            stored = {(one.run, one.seq) for one in reports if (one.site, one.device) == name}
+            lacking = self.held.get(name, set()) - stored
+            _hold(not lacking, f"{name}: {sorted(lacking)} are on the card and nobody asked for them")
         for key, numbered in self.numbered.items():
+            if key[:2] in self.copied:
+                continue  # what a copy had numbered is not on the card
             self._check_journal(key, numbered, by_journal.get(key, {}), gone.get(key, set()))
 
     def _check_run(
@@ -125,7 +138,7 @@ class Book:
             _hold(there is not None, f"{key}: nobody delivered frames for the bucket at {report.start_ms}")
             assert there is not None, "held just now"
             self._check_bucket(key, report, there)
-        if (key[0], key[1]) in self.rotten:
+        if (key[0], key[1]) in self.rotten | self.copied:
             return  # what a damaged file held is set aside, for a person
         missing = life.told - set(starts)
         absent = sum(
@@ -153,7 +166,7 @@ class Book:
 
     def _check_totals(self, device: tuple[str, str]) -> None:
         lives = {key: life for key, life in self.lives.items() if key[:2] == device}
-        if device in self.rotten or any(life.lost for life in lives.values()):
+        if device in self.rotten | self.copied or any(life.lost for life in lives.values()):
             return  # what was numbered is not the beginning of each run
         expected: dict[tuple[str, str, str], int] = defaultdict(int)
         for key, life in lives.items():
@@ -171,6 +184,12 @@ class Book:
         dropped, forgotten = self.dropped[key]
         _hold(len(absent) <= dropped + forgotten, f"{key}: {len(absent)} absent, {dropped} + {forgotten} declared")
         _hold(all(1 <= seq <= numbered for seq in found), f"{key}: numbers beyond {numbered}: {sorted(found)[-3:]}")
+
+
+def held_by(outbox: Outbox) -> list[bytes]:
+    """Every report on the disk of a device."""
+    with outbox._reading() as database:
+        return [row[0] for row in database.execute("SELECT payload FROM letter WHERE seq IS NOT NULL AND sent < 2")]
 
 
 def buckets_of(life: Life) -> dict[int, Truth]:

@@ -58,9 +58,20 @@ class Troubles:
             "kill collector at a statement": lambda: centre.kill_at(chance.randrange(1, 60)),
             "collector's disk full": lambda: self._fail_centre("database or disk is full"),
             "outbox rots": self._rot,
+            "card is copied": lambda: self._device().save_image(),
+            "card is put back": self._put_back,
+            "card is new": lambda: self._device().put_back({}),
+            "outbox is deleted": lambda: self._device().wipe_outbox(),
             "late will": self._late_will,
         }
-        rare = {"outbox rots": 0.1, "step clock": 0.3, "broker crashes": 0.6}
+        rare = {
+            "outbox rots": 0.1,
+            "card is put back": 0.3,
+            "card is new": 0.1,
+            "outbox is deleted": 0.1,
+            "step clock": 0.3,
+            "broker crashes": 0.6,
+        }
         self._kinds = {name: kind for name, kind in kinds.items() if chance.random() < 0.7}
         self._weights = [chance.random() * rare.get(name, 1.0) for name in self._kinds]
         self._every_ms = chance.choice((1_000, 3_000, 10_000, 30_000))
@@ -129,6 +140,10 @@ class Troubles:
         until_ms = self._world.now_ms + self._world.chance.choice((2_000, 30_000))
         share = self._world.chance.choice((0.2, 1.0))
         self._broker.refusing = lambda _: self._world.now_ms < until_ms and self._world.chance.random() < share
+
+    def _put_back(self) -> None:
+        if (device := self._device()).image:
+            device.put_back(device.image)
 
     def _rot(self) -> None:
         device = self._device()

@@ -5,8 +5,9 @@
 
 Two devices replay tapes into outboxes that are kept (one of them on a small disk that is filled now and then), through
 Mosquitto with TLS and ACLs, to collectors. Meanwhile: SIGKILL for devices, broker (at times with its saved file lost)
-and collectors, PostgreSQL restarted, SIGSTOP of the broker and of a collector for longer than the keepalive. In the end
-every report of the collector must be, byte by byte, what the pure pipeline makes of the tape; each must be there, once.
+and collectors; cards copied, put back, and run twice at once; PostgreSQL restarted; SIGSTOP of the broker and of a
+collector for longer than the keepalive. In the end every report of the collector must be, byte by byte, what the pure
+pipeline makes of the tape; each must be there, once.
 """
 
 import argparse
@@ -114,18 +115,23 @@ class Device:
         self.starts: list[str] = []
         """Of the runs that have begun."""
         self._log = log
+        self._again: list[str] = []  # starts of runs that a card put back knows nothing of
+        self.copied = 0  # runs that had begun when its card was copied
         self._process = self._replay()
         self.postman = Process([sys.executable, "-m", "tests.system.postman", configuration, outbox], log)
 
     def _replay(self) -> Process:
-        start = f"{FIRST_START + timedelta(days=len(self.starts)):%Y-%m-%dT%H:%M:%SZ}"
-        self.starts.append(start)
+        if self._again:
+            start = self._again.pop(0)
+        else:
+            start = f"{FIRST_START + timedelta(days=len(self.starts)):%Y-%m-%dT%H:%M:%SZ}"
+            self.starts.append(start)
         words = ("replay", self.tape, "--config", self.configuration, "--start", start)
         return Process(crossing_edge(*words, "--publish", "--outbox", self.outbox), self._log)
 
     def go_on(self, *, more: bool) -> None:
         """Start what was killed again, and after a run, if there are to be more, the next."""
-        if self._process.done and more:
+        if self._process.done and (more or self._again):
             self._process = self._replay()
         if not self._process.done:
             self._process.start()
@@ -133,11 +139,56 @@ class Device:
     @property
     def finished(self) -> bool:
         """The last run has come to its end."""
-        return self._process.done
+        return self._process.done and not self._again
+
+    @property
+    def image(self) -> Path:
+        """The copy of its card."""
+        return self.outbox.with_name(f"{self.outbox.name}.image")
+
+    def copy_card(self) -> None:
+        """As it is between two moments of its life."""
+        self.kill()
+        if self.outbox.exists():
+            _copy_outbox(self.outbox, self.image)
+            self.copied = len(self.starts) - len(self._again)
+
+    def put_card_back(self) -> bool:
+        """The card is its copy again; what was counted since then is counted again. False where there is no copy."""
+        self.kill()
+        if not self.image.exists():
+            return False
+        _copy_outbox(self.image, self.outbox)
+        self._again = self.starts[self.copied - 1 :]
+        self._process = self._replay()
+        return True
+
+    def run_copy(self, seconds: float) -> bool:
+        """A second device with a copy of the card delivers for a while, under the same name."""
+        if not self.image.exists():
+            return False
+        other = self.outbox.with_name(f"{self.outbox.name}.other")
+        _copy_outbox(self.image, other)
+        twin = Process([sys.executable, "-m", "tests.system.postman", self.configuration, other], self._log)
+        twin.start()
+        time.sleep(seconds)
+        twin.kill()
+        return True
 
     def kill(self) -> bool:
         """SIGKILL."""
         return self._process.kill()
+
+
+def _copy_outbox(outbox: Path, to: Path) -> None:
+    """The file and its log; on a disk that is full nothing is changed."""
+    there = [suffix for suffix in ("", "-wal") if Path(f"{outbox}{suffix}").exists()]
+    for suffix in there:
+        shutil.copy(f"{outbox}{suffix}", f"{to}.part{suffix}")
+    for suffix in ("", "-wal", "-shm"):
+        Path(f"{to}{suffix}").unlink(missing_ok=True)
+    for suffix in there:
+        Path(f"{to}.part{suffix}").rename(f"{to}{suffix}")
 
 
 class Postgres:
@@ -268,6 +319,9 @@ class Chaos:
             self._kill_collector: 12,
             self._kill_broker: 5,
             self._fill_disk: 4,
+            self._copy_card: 4,
+            self._put_card_back: 3,
+            self._run_copy: 2,
             self._freeze_broker: 0.4,
             self._freeze_collector: 0.4,
             **({self._restart_postgres: 4} if self.postgres else {}),
@@ -284,6 +338,20 @@ class Chaos:
     def _kill_device(self) -> None:
         if self.chance.choice(self.devices).kill():
             self.tally.kills["devices"] += 1
+
+    def _copy_card(self) -> None:
+        with suppress(OSError):  # the small disk may be full
+            self.chance.choice(self.devices).copy_card()
+
+    def _put_card_back(self) -> None:
+        with suppress(OSError):
+            if self.chance.choice(self.devices).put_card_back():
+                self.tally.kills["cards put back"] += 1
+
+    def _run_copy(self) -> None:
+        with suppress(OSError):
+            if self.chance.choice(self.devices).run_copy(self.chance.choice((2.0, 6.0))):
+                self.tally.kills["copies at once"] += 1
 
     def _kill_collector(self) -> None:
         if self.chance.choice(self.collectors).kill():
