@@ -93,7 +93,7 @@ def test_devices_tells_who_is_well_who_is_late_and_whose_clock_is_off(
     assert (silent["state"], silent["reason"], silent["heard"]) == ("degraded", "disk is full", None)
     assert main(["devices", *fleet, "--device", "mast-3"]) == 0
     row = capsys.readouterr().out.splitlines()[1]
-    assert row.split() == ["bridge", "mast-3", "degraded", "-", "-", "-", "-", "-", "0", "0", "disk", "is", "full"]
+    assert row.split() == ["bridge", "mast-3", "degraded", "-", "-", "-", "-", "-", "0", "0", "0", "disk", "is", "full"]
 
 
 def test_gaps_lists_what_is_missing_and_what_is_gone(fleet: list[str], capsys: pytest.CaptureFixture[str]) -> None:
