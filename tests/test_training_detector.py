@@ -1,11 +1,12 @@
 """What the detector is taught where people did not say everything."""
 
+from types import ModuleType
+
 import numpy as np
 import pytest
 
 from models.training.labels import UNKNOWN, allowed, drawn, from_people, kind_of, own_classes, settled
 
-torch = pytest.importorskip("torch", reason="the network of the labels is a torch module; the extra `training` has it")
 CAR, TRUCK, BUS, VAN = 0, 1, 2, 5
 
 
@@ -43,7 +44,12 @@ def test_every_word_of_a_set_is_read_by_the_rules_of_names(tmp_path) -> None:  #
     assert [allowed(int(box[4])) for box in boxes] == [(VAN,), (CAR, TRUCK)]
 
 
-def test_of_classes_that_a_box_may_have_only_the_likeliest_is_told_right() -> None:
+@pytest.fixture
+def torch() -> ModuleType:
+    return pytest.importorskip("torch", reason="the network is a torch module; the extra `training` brings torch")
+
+
+def test_of_classes_that_a_box_may_have_only_the_likeliest_is_told_right(torch: ModuleType) -> None:
     from models.training.loss import goals  # noqa: PLC0415
 
     kinds = torch.tensor([[0.0, 3.0, 0, 0, 0, 1.0], [0.0, 3.0, 0, 0, 0, 1.0]])
@@ -54,7 +60,7 @@ def test_of_classes_that_a_box_may_have_only_the_likeliest_is_told_right() -> No
     assert judged[1].tolist() == [1] * 6
 
 
-def test_a_step_towards_a_joint_class_takes_nothing_from_its_other_class() -> None:
+def test_a_step_towards_a_joint_class_takes_nothing_from_its_other_class(torch: ModuleType) -> None:
     from models.training.dataset import may_be  # noqa: PLC0415
     from models.training.loss import Target, detection_loss  # noqa: PLC0415
 
@@ -71,7 +77,7 @@ def test_a_step_towards_a_joint_class_takes_nothing_from_its_other_class() -> No
     assert by_class[TRUCK] > 0  # falls
 
 
-def test_weights_of_five_classes_begin_with_vans_as_cars(tmp_path) -> None:  # type: ignore[no-untyped-def]
+def test_weights_of_five_classes_begin_with_vans_as_cars(torch: ModuleType) -> None:
     from pathlib import Path  # noqa: PLC0415
 
     from models.training.network import load_network  # noqa: PLC0415

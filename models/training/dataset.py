@@ -19,7 +19,7 @@ from torch.utils.data import IterableDataset
 from models.training.augment import PAD, Chance, Floats, Image, place, spoil
 from models.training.labels import allowed
 from models.training.loss import Target
-from models.training.network import LABELS
+from models.training.outputs import LABELS
 from models.training.pictures import read_picture
 from models.training.stills import stills_of
 

@@ -23,7 +23,8 @@ import torch
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from models.training.network import LABELS, ConvNormAct, ForExport, YoloxNano, load_network
+from models.training.network import ConvNormAct, ForExport, YoloxNano, load_network
+from models.training.outputs import LABELS
 
 LARGEST_DIFFERENCE = 1e-3  # of any output, between PyTorch and ONNX Runtime
 VERSION = "0.2"

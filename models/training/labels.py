@@ -24,7 +24,7 @@ import yaml
 from numpy.typing import NDArray
 
 from models.training.crops import RULES
-from models.training.network import LABELS
+from models.training.outputs import LABELS
 from models.training.pictures import read_grey, read_picture
 from models.training.teacher import overlap
 

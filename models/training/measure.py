@@ -26,7 +26,8 @@ import torch
 
 from models.training.augment import PAD, Floats, Image
 from models.training.labels import allowed
-from models.training.network import LABELS, YoloxNano, decode, load_network
+from models.training.network import YoloxNano, decode, load_network
+from models.training.outputs import LABELS
 from models.training.pictures import read_picture
 from models.training.stills import stills_of
 from models.training.teacher import overlap

@@ -14,9 +14,8 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-STRIDES = (8, 16, 32)
-LABELS = ("car", "truck", "bus", "motorcycle", "bicycle", "van")
-COCO_ROWS = (2, 7, 5, 3, 1)  # the first five among the 80 of COCO, which knows no vans
+from models.training.outputs import COCO_ROWS, LABELS, STRIDES
+
 COCO_CLASSES = 80
 VAN_BIAS = -1.5  # of a new van to the car that it begins as, in logits: vans are told by what is learned
 WIDTH = 64  # channels of every branch of the head

@@ -94,7 +94,7 @@ def from_named(options: argparse.Namespace) -> list[dict[str, Any]]:
     """Pictures some of whose vehicles people named: `named` boxes, and `doubtful` ones that are no whole vehicle."""
     from models.training.crops import READERS, RULES, told  # noqa: PLC0415  # these read pictures, too
     from models.training.labels import UNKNOWN, kind_of  # noqa: PLC0415
-    from models.training.network import LABELS  # noqa: PLC0415
+    from models.training.outputs import LABELS  # noqa: PLC0415
 
     rules = yaml.safe_load(RULES.read_text())
     pictures: list[dict[str, Any]] = []

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from models.training.network import LABELS
+from models.training.outputs import LABELS
 
 HELD_OUT = 20  # every so many-th still is only looked at
 

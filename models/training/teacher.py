@@ -23,7 +23,7 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from models.training.network import COCO_ROWS, STRIDES
+from models.training.outputs import COCO_ROWS, STRIDES
 from models.training.pictures import read_picture
 
 QUARTER = 0.6  # share of the side that one enlarged part covers

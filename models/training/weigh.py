@@ -21,7 +21,7 @@ from edge.vision.detector import OnnxDetector
 from edge.vision.frame import Frame
 from edge.vision.manifest import load_manifest
 from models.training.measure import LABELLED
-from models.training.network import LABELS
+from models.training.outputs import LABELS
 from models.training.pictures import read_picture
 from models.training.teacher import overlap
 
