@@ -4,7 +4,7 @@ When a class was last seen is noted in the outbox, so that a restart is no news.
 """
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import cv2
 
@@ -14,8 +14,8 @@ from edge.config import Alerts, Config
 from edge.counting.crossing import Crossing
 from edge.delivery.outbox import Outbox
 from edge.delivery.report import rfc3339
+from edge.delivery.shelf import Shelf
 from edge.delivery.status import Alert, encode_self
-from edge.errors import WorkError
 from edge.obeying import JPEG_BYTES_MAX
 from edge.vision.frame import Frame
 
@@ -24,14 +24,18 @@ WIDTH_PX = (640, 480, 320)
 
 
 class Newsroom:
-    """Posts alerts of one device. All but `see` raise WorkError where the outbox fails.
+    """Posts alerts of one device; where the disk does not take them, they wait on the shelf with their picture.
+
+    When a class was last seen is noted in the transaction that keeps the alert. Only what asks the outbox what was seen
+    before (`crossed`, at first and after a reload) raises WorkError, and nothing is marked then.
 
     Whoever asks says by which configuration: after a reload the run that ends has its own words and rules still.
     """
 
-    def __init__(self, address: str, outbox: Outbox, clock: Clock) -> None:
+    def __init__(self, address: str, outbox: Outbox, shelf: Shelf, clock: Clock) -> None:
         self._address = address
         self._outbox = outbox
+        self._shelf = shelf
         self._clock = clock
         self._rules = Alerts()
         self._rare: RareClasses | None = None  # until the outbox tells what was seen before
@@ -75,21 +79,23 @@ class Newsroom:
                 before=None if before_ms is None else rfc3339(before_ms),
                 jpeg=base64.b64encode(self.snapshot()).decode("ascii") if config.keep.pictures_leave else "",
             )
-            self._post(alert)
+            self._post(alert, notes={NOTE + crossing.label: str(rare.seen_ms[crossing.label])})
         if self._crossed_ms[0] != run:
             self._crossed_ms = run, {}
         for crossing in crossings:
             self._crossed_ms[1][crossing.label] = max(crossing.crossed_ms, self._crossed_ms[1].get(crossing.label, 0))
         for label in {crossing.label for crossing in crossings} & set(alerts.classes):
-            self._outbox.note(NOTE + label, str(rare.seen_ms[label]))
+            self._shelf.note(NOTE + label, str(rare.seen_ms[label]), now_ms=self._clock.monotonic_ms())
 
-    def correct(self, run: str, off_ms: int) -> None:
-        """What crossed in that run did so `off_ms` later than was thought: its clock was wrong."""
+    def corrected(self, run: str, off_ms: int) -> dict[str, str]:
+        """What crossed in that run did so `off_ms` later than was thought: what to note of it with the correction."""
+        notes = {}
         of_run, crossed_ms = self._crossed_ms
         if self._rare is not None and of_run == run:
             for label in crossed_ms.keys() & self._rare.seen_ms.keys():
                 self._rare.seen_ms[label] = max(self._rare.seen_ms[label], crossed_ms[label] + off_ms)
-                self._outbox.note(NOTE + label, str(self._rare.seen_ms[label]))
+                notes[NOTE + label] = str(self._rare.seen_ms[label])
+        return notes
 
     def blind(self, kind: str, reason: str, run: str) -> None:
         """Call out that nothing is seen any more, or something again; `kind` is empty where neither is news."""
@@ -108,8 +114,6 @@ class Newsroom:
             self._rules = rules
         return self._rare
 
-    def _post(self, alert: Alert) -> None:
-        try:
-            self._outbox.post(self._address, encode_self(alert), run=alert.run, now_ms=self._clock.monotonic_ms())
-        except WorkError as error:
-            raise WorkError(f"an alert ({alert.reason}) could not be kept: {error}") from error
+    def _post(self, alert: Alert, *, notes: Mapping[str, str] | None = None) -> None:
+        now_ms = self._clock.monotonic_ms()
+        self._shelf.post(self._address, encode_self(alert), run=alert.run, now_ms=now_ms, notes=notes)

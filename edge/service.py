@@ -32,6 +32,7 @@ from edge.delivery.outbox import Outbox
 from edge.delivery.report import Health, Report, report_of, rfc3339
 from edge.delivery.shelf import Shelf
 from edge.delivery.status import Live, encode_self
+from edge.delivery.waiting_record import WaitingRecord
 from edge.errors import CrossingError, WorkError
 from edge.metrics import Metrics
 from edge.newsroom import Newsroom
@@ -50,6 +51,7 @@ log = logging.getLogger(__name__)
 
 TAKE_S = 0.25
 MIND_MS = 1_000
+UNJUDGED_MAX = 1_000  # crossings that wait for the outbox to tell what was seen before
 HEALTH_MS = 60_000
 PARTS_EVERY_MS = 10_000  # a model that cannot be read is not read for every frame
 STEPPED_MS = 1_000
@@ -136,13 +138,14 @@ class Service:
         self._sender = sender
         self._state = state
         self._metrics = metrics
-        self._shelf = Shelf(outbox)
+        self._shelf = Shelf(outbox, record=WaitingRecord(state / "waiting.record"))
         self._vitals = Vitals(clock, state)
         self._blindness = Blindness()
-        self._newsroom = Newsroom(f"{config.site}/{config.device}/alert", outbox, clock)
+        self._newsroom = Newsroom(f"{config.site}/{config.device}/alert", outbox, self._shelf, clock)
         self._synced = frame_clock.synced()
         self._blind = "no frame yet"
         self._detector_failure = ""
+        self._unjudged: tuple[Crossing, ...] = ()  # crossings of which it is not known whether they are rare
         self._letters_lost = ""  # why the last alert or crossing could not be kept
         self._said: dict[str, str] = {}
         self._view = ServiceView(clock, outbox, sender, metrics)
@@ -261,22 +264,33 @@ class Service:
                 clock_synced=synced,
             )
 
-        self._shelf.add(made, now_ms=self._clock.monotonic_ms())
+        self._shelf.add(
+            made,
+            now_ms=self._clock.monotonic_ms(),
+            span_ms=(bucket.start_ms, bucket.start_ms + bucket.width_ms),
+        )
 
     def _tell_crossings(self, run: _Run, crossings: Sequence[Crossing]) -> None:
         if not crossings:
             return
         now_ms = self._clock.monotonic_ms()
+        if run.config.report.crossings:
+            address = f"{run.config.site}/{run.config.device}/crossing"
+            for crossing in crossings:
+                passage = encode_self(passage_of(crossing, run.name, run.config))
+                self._shelf.post(address, passage, run=run.name, now_ms=now_ms)
+        self._unjudged = (*self._unjudged, *crossings)[-UNJUDGED_MAX:]
+        self._judge(run)
+
+    def _judge(self, run: _Run) -> None:
+        """Look for what is rare among the crossings; until the outbox tells what was seen before, they wait."""
+        if not self._unjudged:
+            return
         try:
-            if run.config.report.crossings:
-                address = f"{run.config.site}/{run.config.device}/crossing"
-                for crossing in crossings:
-                    passage = encode_self(passage_of(crossing, run.name, run.config))
-                    self._outbox.post(address, passage, run=run.name, now_ms=now_ms)
-            self._newsroom.crossed(crossings, run.name, run.config)
-            self._letters_lost = ""
+            self._newsroom.crossed(self._unjudged, run.name, run.config)
+            self._unjudged, self._letters_lost = (), ""
         except WorkError as error:
-            self._letters_lost = str(error)
+            self._letters_lost = f"whether a crossing is of a rare class cannot be told yet: {error}"
 
     # Once a second
 
@@ -294,7 +308,9 @@ class Service:
         self._sender.trouble("disk", self._shelf.failure)
         self._tell("blind", blind)
         self._tell("detector", self._detector_failure)
+        self._judge(self._now)
         self._tell("letters", self._letters_lost)
+        self._tell("waiting", self._shelf.unprotected)
         self._tell("strips", self._now.strips.failure)
         aside = self._outbox.set_aside
         self._tell("outbox-corrupt", f"a corrupt outbox was set aside: {aside}" if aside else "")
@@ -328,13 +344,8 @@ class Service:
 
     def _tell_blindness(self, now_ms: int, blind: str) -> None:
         kind = self._blindness.update(now_ms, blind, after_ms=round(self.config.alerts.blind_after_s * 1000))
-        if not kind:
-            return
-        try:
+        if kind:
             self._newsroom.blind(kind, blind, self._now.name)
-            self._letters_lost = ""
-        except WorkError as error:
-            self._letters_lost = str(error)
 
     def _see_nothing(self) -> None:
         """Where no frame came for longer than one vouches, nobody looks."""
@@ -354,12 +365,9 @@ class Service:
             log.info("the clock is synchronised now, it was off by %d ms", off_ms)
             self._renew(self._now.size)
             self._synced = True
-            try:
-                self._outbox.correct(old, off_ms)
-                self._newsroom.correct(old, off_ms)
-                log.info("what run %s has not sent yet is corrected by %d ms", old, off_ms)
-            except WorkError as error:
-                log.warning("reports of %s stay marked as of a clock that was wrong: %s", old, error)
+            now_ms = self._clock.monotonic_ms()
+            self._shelf.correct(old, off_ms, now_ms=now_ms, notes=self._newsroom.corrected(old, off_ms))
+            log.info("what run %s has not sent yet is corrected by %d ms", old, off_ms)
         elif abs(off_ms) >= STEPPED_MS:
             log.info("the clock was stepped by %d ms: a new run begins", off_ms)
             self._renew(self._now.size)

@@ -1,11 +1,17 @@
 """The shelf: counting goes on while the disk does not work, and nothing is lost quietly."""
 
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from reports import NOON_MS, a_report
 
 from edge.delivery.outbox import Outbox
+from edge.delivery.report import decode
 from edge.delivery.shelf import Shelf
+from edge.delivery.waiting_record import Waiting, WaitingRecord
+from edge.errors import WorkError
 
 
 def held(outbox: Outbox) -> list[int]:
@@ -46,3 +52,90 @@ def test_beyond_its_bound_the_oldest_go_and_are_declared_once_the_disk_works(tmp
         shelf.hand_on(now_ms=NOON_MS)
         shelf.hand_on(now_ms=NOON_MS)
         assert (held(outbox), outbox.state().dropped, shelf.lost) == ([1, 2], 3, 3)
+        assert [decode(letter.payload).seq for letter in outbox.pending(9)] == [4, 5], "the lost ones leave a hole"
+
+
+class Full(Outbox):
+    """An outbox whose disk is full while `full`."""
+
+    full = False
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        if self.full:
+            raise WorkError("database or disk is full")
+        with super()._transaction() as database:
+            yield database
+
+
+def test_what_ends_with_a_process_on_a_full_disk_is_declared_by_the_next_one_and_once(tmp_path: Path) -> None:
+    record = tmp_path / "waiting.record"
+    with Full(tmp_path / "outbox.sqlite") as outbox:
+        shelf = Shelf(outbox, record=WaitingRecord(record))
+        shelf.add(a_report, now_ms=1)
+        outbox.full = True
+        for minute in range(3):
+            shelf.add(a_report, now_ms=2, span_ms=(minute * 60_000, (minute + 1) * 60_000))
+        shelf.post("bridge/mast-1/alert", b"{}", run="run-1", now_ms=2)
+        found = WaitingRecord(record).read()
+        assert (found.last, found.from_ms, found.until_ms) == ({"report": 3, "alert": 1}, 0, 180_000)
+        # The process ends here, by whatever signal; the next one finds the disk still full, and ends as well.
+        second = Shelf(outbox, record=WaitingRecord(record))
+        second.add(a_report, now_ms=3)
+        third = Shelf(outbox, record=WaitingRecord(record))
+        outbox.full = False
+        third.add(a_report, now_ms=4)
+        assert (outbox.state().dropped, outbox.kinds()["alert"].lost, outbox.state().seq_next) == (4, 1, 7)
+        assert third.lost_before == {"report": 4, "alert": 1}
+        assert outbox.resend([(1, 6)]).gone == ((2, 5),)
+        fourth = Shelf(outbox, record=WaitingRecord(record))
+        fourth.add(a_report, now_ms=5)
+        assert (outbox.state().dropped, outbox.state().seq_next) == (4, 8)
+
+
+def test_what_got_to_the_disk_before_the_end_is_not_declared_as_lost(tmp_path: Path) -> None:
+    record = tmp_path / "waiting.record"
+    with Full(tmp_path / "outbox.sqlite") as outbox:
+        shelf = Shelf(outbox, record=WaitingRecord(record))
+        outbox.full = True
+        for _ in range(3):
+            shelf.add(a_report, now_ms=2)
+        outbox.full = False
+        queue = shelf._queue[2:]
+        del shelf._queue[2:]
+        shelf.hand_on(now_ms=3)  # two of the three, then the end
+        assert queue
+        WaitingRecord(record).write(Waiting(shelf._life, {"report": 3}))  # as it was before them
+        Shelf(outbox, record=WaitingRecord(record)).hand_on(now_ms=4)
+        assert (outbox.state().dropped, outbox.state().seq_next) == (1, 4)
+
+
+def test_an_alert_waits_with_its_notes_and_other_letters_are_bounded_and_counted(tmp_path: Path) -> None:
+    with Full(tmp_path / "outbox.sqlite") as outbox:
+        shelf = Shelf(outbox)
+        outbox.full = True
+        for number in range(60):
+            shelf.post("bridge/mast-1/alert", b"%d" % number, run="run-1", now_ms=1, notes={"seen-bus": str(number)})
+        shelf.correct("run-1", 5, now_ms=1)
+        assert (shelf.letters_waiting["alert"], outbox.noted("seen-bus")) == (50, "")
+        outbox.full = False
+        shelf.hand_on(now_ms=2)
+        assert outbox.noted("seen-bus") == "59"
+        assert [letter.payload for letter in outbox.pending(99)] == [b"%d" % number for number in range(10, 60)]
+        assert (outbox.kinds()["alert"].lost, outbox.state().dropped) == (10, 0)
+
+
+def test_a_record_is_written_in_place_and_a_torn_slot_leaves_the_other(tmp_path: Path) -> None:
+    path = tmp_path / "waiting.record"
+    record = WaitingRecord(path)
+    assert record.read() is None
+    size, inode = path.stat().st_size, path.stat().st_ino
+    for number in range(1, 6):
+        record.write(Waiting("a", {"report": number}))
+    assert (path.stat().st_size, path.stat().st_ino) == (size, inode)
+    damaged = bytearray(path.read_bytes())
+    place = damaged.index(b'"report":5')
+    damaged[place : place + 4] = b"torn"
+    path.write_bytes(damaged)
+    assert WaitingRecord(path).read() == Waiting("a", {"report": 4})
+    assert WaitingRecord(tmp_path / "nowhere" / "waiting.record").read() is None

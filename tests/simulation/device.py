@@ -21,6 +21,7 @@ from edge.delivery.outbox import Outbox
 from edge.delivery.report import Report, encode, report_of
 from edge.delivery.shelf import Shelf
 from edge.delivery.status import Info, LineInfo
+from edge.delivery.waiting_record import WaitingRecord
 from edge.errors import WorkError
 from tests.simulation.broker import TAKEN_OVER, Client, Said, SimulatedBroker
 from tests.simulation.disk import Disk
@@ -127,6 +128,7 @@ class Device:
         self._outbox: Outbox | None = None
         self._publisher: Publisher | None = None
         self._shelf: Shelf | None = None
+        self._record: WaitingRecord | None = None
         self._counter: BucketCounter | None = None
         self._run = ""
         self._frame_ms = 0
@@ -158,7 +160,9 @@ class Device:
             owner=f"{self.site}/{self.name}",
         )
         outbox = self._outbox
-        self._shelf = Shelf(self._outbox, waiting_max=chance.choice((3, 1_000)) if not self.world.calm else 1_000)
+        self._record = WaitingRecord(self.path.with_suffix(".waiting"))
+        waiting_max = chance.choice((3, 1_000)) if not self.world.calm else 1_000
+        self._shelf = Shelf(self._outbox, waiting_max=waiting_max, record=self._record)
         self._counter = BucketCounter(LINES, width_ms=BUCKET_MS, gap_ms=GAP_MS, settle_ms=SETTLE_MS)
         self._publisher = Publisher(
             Broker("simulated"),
@@ -245,6 +249,7 @@ class Device:
 
         self._shelf.add(made, now_ms=self.clock.monotonic_ms())
         self._note_loss()
+        self.book.took(self.site, self.name)
         if not self._shelf.waiting:
             self.book.told(self.site, self.name, run, bucket.start_ms)
 
@@ -315,6 +320,8 @@ class Device:
 
     def _forget(self) -> None:
         self.alive = False
+        if self._record is not None:
+            self._record.close()
         self._link = self._outbox = self._publisher = self._shelf = self._counter = None
 
     def _guard(self, action: Any) -> None:

@@ -60,6 +60,7 @@ class Book:
         self.rotten: set[tuple[str, str]] = set()  # devices whose outbox was damaged by the world
         self.totals: dict[tuple[str, str], dict[tuple[str, str, str], int]] = {}
         self.appended: dict[Key, int] = defaultdict(int)
+        self.taken: dict[tuple[str, str], int] = defaultdict(int)
 
     def begin(self, site: str, device: str, run: str) -> None:
         self.lives[site, device, run] = Life()
@@ -74,6 +75,10 @@ class Book:
     def told(self, site: str, device: str, run: str, start_ms: int) -> None:
         """The device believes this bucket and all before it to be on its disk."""
         self.lives[site, device, run].told.add(start_ms)
+
+    def took(self, site: str, device: str) -> None:
+        """The device took in a closed bucket, be it on disk or to wait for one: it has, or will have, a number."""
+        self.taken[site, device] += 1
 
     def declare_lost(self, site: str, device: str, run: str, reports: int) -> None:
         self.lives[site, device, run].lost = reports
@@ -118,6 +123,10 @@ class Book:
             stored = {(one.run, one.seq) for one in reports if (one.site, one.device) == name}
             lacking = self.held.get(name, set()) - stored
             _hold(not lacking, f"{name}: {sorted(lacking)} are on the card and nobody asked for them")
+        for device, taken in self.taken.items():
+            numbered = sum(number for journal, number in self.numbered.items() if journal[:2] == device)
+            whole = device not in self.rotten | self.copied
+            _hold(not whole or taken <= numbered, f"{device}: {taken} buckets closed, {numbered} numbered")
         for key, numbered in self.numbered.items():
             if key[:2] in self.copied:
                 continue  # what a copy had numbered is not on the card
