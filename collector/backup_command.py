@@ -4,6 +4,7 @@ A backup is one consistent state of the store: accounts and reports belong toget
 later shows as missing in the totals of the devices, and is asked for. SQLite only: of PostgreSQL `pg_dump` makes one.
 """
 
+import fcntl
 import os
 import shutil
 import sqlite3
@@ -20,6 +21,10 @@ from collector.sqlite_schema import APPLICATION_ID, UPGRADES, VERSION
 from collector.store import POSTGRES
 
 CHUNK_BYTES = 8 << 20
+BESIDE = ("-wal", "-shm", "-journal")
+"""What SQLite keeps beside a file that is open, or whose process died."""
+SHM_OPEN_BYTE = 128
+"""Of the -shm file: every connection holds a shared lock on it while it is open (SQLite's WAL-index format)."""
 STEPS = 100_000
 """Of SQLite's machine, from one look at the progress to the next."""
 PG_DUMP = (
@@ -79,8 +84,7 @@ def restore(store: str | Path, backup_file: Path, *, replace: bool) -> None:
         _check(part)
         if target.exists():
             _nobody_uses(target)
-            aside = _aside(target)
-            target.rename(aside)
+        aside = _put_aside(target)
         part.rename(target)
         _sync(target.absolute().parent)
     except (sqlite3.Error, OSError) as error:
@@ -120,20 +124,39 @@ def _check(path: Path) -> None:
 
 
 def _nobody_uses(path: Path) -> None:
-    """CollectorError where another process has it open; what its log holds is in the file then."""
+    """CollectorError where another process has it open; else what its log holds is in the file, or it is damaged."""
+    in_use = f"store {path} is in use: stop `run` first"
     try:
         with closing(sqlite3.connect(path, timeout=1.0, isolation_level=None)) as database:
             database.execute("PRAGMA locking_mode = EXCLUSIVE")
             database.execute("PRAGMA journal_mode = DELETE")
     except sqlite3.OperationalError as error:
-        raise CollectorError(f"store {path} is in use: stop `run` first ({error})") from error
+        raise CollectorError(f"{in_use} ({error})") from error
+    except sqlite3.DatabaseError as error:  # damaged: a reason to restore, and SQLite cannot say who has it open
+        with suppress(FileNotFoundError), _beside(path, "-shm").open("r+b") as shared:
+            try:
+                fcntl.lockf(shared, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, SHM_OPEN_BYTE)
+            except BlockingIOError:
+                raise CollectorError(f"{in_use} ({error})") from error
 
 
-def _aside(path: Path) -> Path:
+def _put_aside(path: Path) -> Path | None:
+    """Give other names to a store and its log; a log that is left would be applied to the file that takes its place."""
     number = 1
-    while (aside := path.with_name(f"{path.name}.before-restore-{number}")).exists():
+    while any(_beside(path, f".before-restore-{number}{ending}").exists() for ending in ("", *BESIDE)):
         number += 1
-    return aside
+    aside = _beside(path, f".before-restore-{number}")
+    was_there = path.exists()
+    if was_there:
+        path.rename(aside)
+    for ending in BESIDE:
+        with suppress(FileNotFoundError):
+            _beside(path, ending).rename(_beside(aside, ending))
+    return aside if was_there else None
+
+
+def _beside(path: Path, ending: str) -> Path:
+    return path.with_name(path.name + ending)
 
 
 def _copy(source: Path, to: Path, told: Callable[[int], object]) -> None:
