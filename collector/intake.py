@@ -26,7 +26,7 @@ from collector.ingest import Called, Received, Refusal, Said, refuse
 from collector.lateness import Lateness
 from collector.limits import DEFAULTS, Limits
 from collector.messages import Key, day_of, messages_of
-from collector.names import Names
+from collector.names import Layout, Names
 from collector.rollups import Marks, Rollups
 from collector.store import Asked, Compared, Doubt, Gone, Hurried, Item, RollupState, Tally
 from collector.tables import Known, ReportRow, Tables
@@ -89,7 +89,7 @@ class Intake:
         sifted = self._sift([one for one in reports if id(one) not in leaps], devices)
         self._keep_bounds(sifted)
         self._take_zones(said, devices, marks)
-        if added := self._add(sifted.new, now_ms):
+        if added := self._add(sifted, now_ms):
             self._rollups.advance(added, marks, {device_id: site for (site, _), device_id in devices.items()})
             self._note_unpacked(added, unpacked)
         totals = [one for one in said if one.channel == "total" and id(one) not in leaps]
@@ -251,8 +251,8 @@ class Intake:
                 del sifted.new[key]
                 sifted.refusals.append(refuse(received.topic, received.payload, reason))
                 sifted.arrived[device_id, received.report.journal or ""].remove(received.report.seq)
-            elif received.report.lines is not None:
-                self._names.shape(device_id, received.report.lines)  # known to those that follow
+            elif received.report.lines is not None:  # known to those that follow
+                sifted.layouts[key] = self._names.shape(device_id, received.report.lines)
 
     def _known(self, wanted: dict[int, list[int]]) -> dict[tuple[int, int], Known]:
         """What is stored, with the message unless it is kept no more."""
@@ -269,19 +269,29 @@ class Intake:
         rows = self._tables.rows_of(query, list(wanted))
         return [Known(*row)._replace(payload=bytes(row[6])) for row in rows if row[2] in wanted[row[1]]]
 
-    def _add(self, new: dict[tuple[int, int], tuple[int, Received]], now_ms: int) -> list[ReportRow]:
+    def _add(self, sifted: "_Sifted", now_ms: int) -> list[ReportRow]:
         rows = [
-            self._row(device_id, run_id, received.report, received.payload, now_ms)
-            for (run_id, _), (device_id, received) in new.items()
+            self._row(device_id, key[0], received.report, received.payload, now_ms, layout=sifted.layouts.get(key))
+            for key, (device_id, received) in sifted.new.items()
         ]
         if rows:
             self._tables.add(rows)
         return rows
 
-    def _row(self, device_id: int, run_id: int, report: Report, payload: bytes, received_ms: int) -> ReportRow:
+    def _row(
+        self,
+        device_id: int,
+        run_id: int,
+        report: Report,
+        payload: bytes,
+        received_ms: int,
+        *,
+        layout: Layout | None = None,
+    ) -> ReportRow:
+        """`layout`: of its lines, where it has been looked up."""
         layout_id, counts = None, []
         if report.lines is not None:
-            layout_id, series = self._names.shape(device_id, report.lines)
+            layout_id, series = layout or self._names.shape(device_id, report.lines)
             numbers = [n for ways in report.lines.values() for labels in ways.values() for n in labels.values()]
             counts = [(of, n) for of, n in zip(series, numbers, strict=True) if n]
         start_ms, zones = start_ms_of(report.start), []
@@ -362,6 +372,7 @@ class _Sifted:
 
     def __init__(self) -> None:
         self.new: dict[tuple[int, int], tuple[int, Received]] = {}
+        self.layouts: dict[tuple[int, int], Layout] = {}
         self.duplicates = 0
         self.refusals: list[Refusal] = []
         self.arrived: dict[tuple[int, str], list[int]] = defaultdict(list)

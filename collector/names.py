@@ -21,6 +21,9 @@ JOURNALS_MAX = 64
 stored, and nobody looks for gaps in it. Replays under the device's name have as many of their own: for a new one, the
 oldest that misses nothing is given up."""
 
+Layout = tuple[int, list[int]]
+"""The id of a report's layout, and its series in the order of its counts."""
+
 
 class _Vocabulary:
     """What a device has in the tables: its series by line, direction and class; digests of its layouts; its zones."""
@@ -45,7 +48,7 @@ class Names:
         self._tables = tables
         self._limits = limits
         self._ids: dict[tuple[Any, ...], int] = {}
-        self._shapes: dict[int, dict[tuple[Any, ...], tuple[int, list[int]]]] = {}
+        self._shapes: dict[int, dict[tuple[Any, ...], Layout]] = {}
         self._vocabularies: dict[int, _Vocabulary] = {}
         self._remembered = 0
 
@@ -142,8 +145,8 @@ class Names:
         values = (device_id, len(REPLAY), REPLAY)
         return bool(self._tables.rows(f"DELETE FROM journal WHERE id = ({oldest}) RETURNING id", values))
 
-    def shape(self, device_id: int, lines: Lines) -> tuple[int, list[int]]:
-        """The layout of a report, and its series in the order of its counts."""
+    def shape(self, device_id: int, lines: Lines) -> Layout:
+        """Found, or made."""
         shape = _shape(lines)
         shapes = self._shapes.setdefault(device_id, {})
         found = shapes.get(shape)
@@ -186,7 +189,7 @@ def _names(lines: Lines) -> Iterator[tuple[str, str, str]]:
 
 
 def _shape(lines: Lines) -> tuple[Any, ...]:
-    return tuple((line, way, *labels) for line, ways in lines.items() for way, labels in ways.items())
+    return tuple([(line, way, *labels) for line, ways in lines.items() for way, labels in ways.items()])
 
 
 def _digest(series: Sequence[int]) -> str:

@@ -59,7 +59,7 @@ BATCH_BYTES_MAX = 1_000_000
 BATCH_BYTES_MIN = 64_000
 COMMIT_MS = 300
 """Of the messages in one transaction: others wait for it, so it holds fewer bytes after one that took longer than
-that, down to the least, and more again after one that took much less."""
+that, down to the least, and twice as many after one that took less than half of it."""
 WAITING_BYTES_MAX = 16_000_000
 """Of messages read and not yet stored; beyond it the broker keeps the others."""
 FAILED_PARTS_MAX = 12
@@ -261,7 +261,7 @@ class Subscriber:
         took_ms = self._clock.monotonic_ms() - began_ms
         if took_ms > COMMIT_MS:
             self._batch_bytes = max(BATCH_BYTES_MIN, self._batch_bytes // 2)
-        elif took_ms < COMMIT_MS // 4:
+        elif took_ms < COMMIT_MS // 2:
             self._batch_bytes = min(BATCH_BYTES_MAX, 2 * self._batch_bytes)
 
     def _item(self, arrival: Arrival) -> Item | None:
