@@ -25,7 +25,8 @@ def store(tmp_path: Path) -> Path:
 
 
 def test_totals_prints_a_table(store: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["totals", "--store", str(store), "--device", "mast-1", "--line", "deck"]) == 0
+    what = ["--device", "mast-1", "--line", "deck", "--to", "2026-11-25T12:03:00Z"]
+    assert main(["totals", "--store", str(store), *what]) == 0
     out, err = capsys.readouterr()
     assert out.splitlines()[1].split() == ["bridge", "mast-1", "deck", "outbound", "3", "0", "3", "100.0%"]
     assert err == ""

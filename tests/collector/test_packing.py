@@ -121,8 +121,9 @@ def test_what_comes_late_joins_the_block_of_its_day(store: Store) -> None:
 
 def test_a_block_is_bounded_in_reports_and_in_bytes(store: Store) -> None:
     many = [a_report(seq, start=rfc3339(MIDNIGHT_MS - 8 * DAY_MS + seq)) for seq in range(1, 2 * REPORTS_MAX + 2)]
-    labels = {f"{'x' * 60}{i:04}": 1 for i in range(500)}
-    large = [at(seq, 6, device="mast-2", lines={"deck": {"out": labels}}) for seq in range(1, 80)]
+    labels = {f"{'x' * 60}{i:04}": 1 for i in range(62)}
+    lines = {f"deck-{i}": {"out": labels} for i in range(8)}
+    large = [at(seq, 6, device="mast-2", lines=lines) for seq in range(1, 80)]
     put(store, [*many, *large])
     pack(store)
     with store.reading() as reading:
