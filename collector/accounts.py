@@ -1,7 +1,7 @@
 """The accounts of the journals in the tables: which numbers have not come, moved on with every batch."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from typing import Any
 
 from collector.gaps import Journal, Missing
@@ -72,25 +72,31 @@ class Accounts:
         self._write_journals(journals, before)
         return noted
 
-    def doubts(self, *, heard_after_ms: int, limit: int) -> list[Doubt]:
-        """The journals whose devices are to compare, of devices that were heard since then."""
+    def doubts(self, *, heard_after_ms: int, limit: int, resting: Container[tuple[str, str, str]] = ()) -> list[Doubt]:
+        """The journals whose devices are to compare, of devices that were heard since then: one of each device.
+
+        `resting`: site, device and journal that are left out, because they were asked lately.
+        """
         rows = self._tables.rows(
             "SELECT site, device, journal.name, high, doubt, device_id FROM lineage"
             " JOIN journal ON journal.id = journal_id JOIN device ON device.id = device_id"
-            " WHERE doubt IS NOT NULL AND heard_ms > ? ORDER BY journal_id LIMIT ?",
-            (heard_after_ms, limit),
+            " WHERE doubt IS NOT NULL AND heard_ms > ? ORDER BY journal_id",
+            (heard_after_ms,),
         )
-        found = []
+        newest = "SELECT id, name FROM run WHERE device_id = ? ORDER BY id DESC LIMIT ?"
+        having = (
+            f"SELECT name FROM ({newest}) AS newest JOIN {self._tables.keys} ON run_id = newest.id WHERE seq = ?"
+            " ORDER BY name LIMIT ?"
+        )
+        found: dict[int, Doubt] = {}
         for site, device, journal, high, number, device_id in rows:
-            runs = dict(
-                self._tables.rows(
-                    "SELECT id, name FROM run WHERE device_id = ? ORDER BY id DESC LIMIT ?", (device_id, RUNS_LOOKED_AT)
-                )
-            )
-            known = self._tables.known({run_id: [number] for run_id in runs})
-            named = sorted((number, runs[one.run_id]) for one in known)[:RANGES_MAX]
-            found.append(Doubt(site, device, journal, high, tuple(named)))
-        return found
+            if device_id in found or (site, device, journal) in resting:
+                continue
+            if len(found) == limit:
+                break
+            runs = self._tables.rows(having, (device_id, RUNS_LOOKED_AT, number, RANGES_MAX))
+            found[device_id] = Doubt(site, device, journal, high, tuple((number, name) for (name,) in runs))
+        return list(found.values())
 
     def _take_total(self, device_id: int, journal_id: int | None, journal: Journal, said: Said, now_ms: int) -> None:
         """How far a device has sent its journal; and whether it is the device that numbered in it before."""

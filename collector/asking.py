@@ -56,10 +56,17 @@ class Asking:
             self._waiting[request.asked.site, request.asked.device] = (request, now_ms + ANSWER_WAIT_MS)
         return requests
 
+    def resting(self, *, now_ms: int) -> set[tuple[str, str, str]]:
+        """Site, device and journal of those that were asked to compare and may not be asked again yet."""
+        return {who for who, (_, due_ms, _) in self._comparing.items() if due_ms > now_ms}
+
     def compare(self, doubts: Sequence[Doubt], *, now_ms: int) -> list[tuple[Doubt, JournalCommand]]:
         """The requests to send now to compare journals. `now_ms` is monotonic."""
-        there = {(doubt.site, doubt.device, doubt.journal) for doubt in doubts}
-        self._comparing = {who: waits for who, waits in self._comparing.items() if who in there}
+        self._comparing = {
+            who: (number, due_ms, wait_ms)
+            for who, (number, due_ms, wait_ms) in self._comparing.items()
+            if now_ms < due_ms + COMPARE_WAIT_MS_MAX  # later: the doubt is settled, or the device away
+        }
         found = []
         for doubt in doubts:
             who = (doubt.site, doubt.device, doubt.journal)

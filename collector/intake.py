@@ -13,7 +13,7 @@ The order of the work:
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -166,9 +166,9 @@ class Intake:
         columns = "newest_start_ms = ?, newest_width_ms = ?, late_ms = ?"
         self._many(f"UPDATE device SET {columns} WHERE id = ?", [(*(rows[0] if rows else (None,) * 3), device_id)])
 
-    def doubts(self, *, heard_after_ms: int, limit: int) -> list[Doubt]:
-        """The journals whose devices are to compare."""
-        return self._accounts.doubts(heard_after_ms=heard_after_ms, limit=limit)
+    def doubts(self, *, heard_after_ms: int, limit: int, resting: Container[tuple[str, str, str]] = ()) -> list[Doubt]:
+        """What devices that were heard since then are to compare: one journal of each, none that rests."""
+        return self._accounts.doubts(heard_after_ms=heard_after_ms, limit=limit, resting=resting)
 
     def rollups(self) -> list[RollupState]:
         """How far the roll-ups of every device go."""

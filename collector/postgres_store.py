@@ -7,7 +7,7 @@ next call.
 
 import re
 import struct
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
@@ -161,11 +161,11 @@ class PostgresStore:
             rows = self._open().execute(_named(DUE), parameters).fetchall()
             return [Gap.of(row) for row in rows]
 
-    def doubts(self, *, heard_after_ms: int, limit: int) -> list[Doubt]:
-        """What devices that were heard since then are to compare."""
+    def doubts(self, *, heard_after_ms: int, limit: int, resting: Container[tuple[str, str, str]] = ()) -> list[Doubt]:
+        """What devices that were heard since then are to compare: one journal of each, none that rests."""
         with self._explained():
             self._open()
-            return self._intake.doubts(heard_after_ms=heard_after_ms, limit=limit)
+            return self._intake.doubts(heard_after_ms=heard_after_ms, limit=limit, resting=resting)
 
     def refusals(self) -> list[Refusal]:
         """The refusals kept, oldest first."""
@@ -285,6 +285,7 @@ class _Tables:
     """What the intake needs, in PostgreSQL's words."""
 
     holding = "FOR UPDATE"
+    keys = "report_key"
 
     def __init__(self, database: "psycopg.Connection[tuple[Any, ...]]") -> None:
         self._database = database

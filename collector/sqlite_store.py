@@ -7,7 +7,7 @@ which `factory` makes: a simulation can end the world before any statement.
 import json
 import sqlite3
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
@@ -130,10 +130,10 @@ class SqliteStore:
         with self._explained():
             return [Gap.of(row) for row in self._database.execute(DUE, parameters)]
 
-    def doubts(self, *, heard_after_ms: int, limit: int) -> list[Doubt]:
-        """What devices that were heard since then are to compare."""
+    def doubts(self, *, heard_after_ms: int, limit: int, resting: Container[tuple[str, str, str]] = ()) -> list[Doubt]:
+        """What devices that were heard since then are to compare: one journal of each, none that rests."""
         with self._explained():
-            return self._intake.doubts(heard_after_ms=heard_after_ms, limit=limit)
+            return self._intake.doubts(heard_after_ms=heard_after_ms, limit=limit, resting=resting)
 
     def refusals(self) -> list[Refusal]:
         """The refusals kept, oldest first."""
@@ -243,6 +243,7 @@ class _Tables:
     """What the intake needs, in SQLite's words. BEGIN IMMEDIATE has locked everything."""
 
     holding = ""
+    keys = "report"
 
     def __init__(self, database: sqlite3.Connection) -> None:
         self._database = database

@@ -5,7 +5,7 @@ the same key is a refusal, and the first one stays.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -192,8 +192,8 @@ class Store(Protocol):
     def due(self, *, now_ms: int, heard_after_ms: int, limit: int) -> list[Gap]:
         """The ranges to ask for, longest due first, of devices that were heard since `heard_after_ms`."""
 
-    def doubts(self, *, heard_after_ms: int, limit: int) -> list[Doubt]:
-        """What devices that were heard since then are to compare."""
+    def doubts(self, *, heard_after_ms: int, limit: int, resting: Container[tuple[str, str, str]] = ()) -> list[Doubt]:
+        """What devices that were heard since then are to compare: one journal of each, none that rests."""
 
     def refusals(self) -> list[Refusal]:
         """The refusals kept, oldest first."""

@@ -52,6 +52,8 @@ WISHES_MAX = 100
 """That wait to be noted; beyond it the oldest is forgotten."""
 DUE_MAX = 2_000
 """Ranges looked at in one round of asking."""
+COMPARED_MAX = 20
+"""Devices asked in one round to compare their journals."""
 SAYINGS_MAX = 100
 """Messages of others that wait to be published."""
 AWAY = "there is no connection to the broker"
@@ -408,7 +410,8 @@ class Subscriber:
         self._ask_at_ms = self._clock.monotonic_ms() + int(ASK_EVERY_S * 1000)
         now_ms = self._clock.real_ms()
         heard_after_ms = now_ms - int(SPOKE_S * 1000)
-        doubts = self._store.doubts(heard_after_ms=heard_after_ms, limit=DUE_MAX)
+        resting = self._asking.resting(now_ms=self._clock.monotonic_ms())
+        doubts = self._store.doubts(heard_after_ms=heard_after_ms, limit=COMPARED_MAX, resting=resting)
         for doubt, command in self._asking.compare(doubts, now_ms=self._clock.monotonic_ms()):
             link.publish(topic_of(doubt.site, doubt.device, JOURNAL, root=self._mqtt.root), encode(command))
         due = self._store.due(now_ms=now_ms, heard_after_ms=heard_after_ms, limit=DUE_MAX)

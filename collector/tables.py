@@ -37,6 +37,8 @@ class Known(NamedTuple):
 class Tables(Protocol):
     """What differs between the kinds of store. In a query `?` is a parameter."""
 
+    keys: str
+    """The table with the key (run_id, seq) of every report."""
     holding: str
     """The clause that locks the rows of a SELECT until the end of the transaction."""
 

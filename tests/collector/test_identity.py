@@ -9,7 +9,7 @@ import pytest
 from messages import a_report
 
 from collector.accounts import HERE_MS
-from collector.asking import Asking
+from collector.asking import COMPARE_WAIT_MS_FIRST, Asking
 from collector.devices import devices, gaps
 from collector.gaps import YOUNG_MS
 from collector.identity import findings
@@ -159,6 +159,22 @@ def test_a_total_that_is_only_late_changes_nothing(centre: Centre, tmp_path: Pat
         assert outbox.journal == "j-1"
         assert centre.store.doubts(heard_after_ms=0, limit=9) == []
         assert centre.words() == []
+
+
+def test_of_one_device_one_journal_is_compared_at_a_time_and_none_that_was_asked_lately(centre: Centre) -> None:
+    for journal in range(5):
+        for run in ("r1", "r2"):  # another report under a number that is taken
+            report = a_report(7 + journal, run=f"{run}-{journal}", journal=f"j-{journal}")
+            centre.take("report", encode(report))
+    asked = []
+    for _ in range(5):
+        doubts = centre.store.doubts(heard_after_ms=0, limit=9, resting=centre.asking.resting(now_ms=centre.now_ms))
+        asked += [(doubt.journal, doubt.known) for doubt, _ in centre.asking.compare(doubts, now_ms=centre.now_ms)]
+        centre.now_ms += 5_000
+    assert asked == [(f"j-{i}", ((7 + i, f"r1-{i}"), (7 + i, f"r2-{i}"))) for i in range(5)]
+    assert centre.store.doubts(heard_after_ms=0, limit=9, resting=centre.asking.resting(now_ms=centre.now_ms)) == []
+    centre.now_ms += COMPARE_WAIT_MS_FIRST
+    assert len(centre.asking.resting(now_ms=centre.now_ms)) == 0
 
 
 def test_a_new_outbox_is_told_and_what_the_old_one_lacked_is_declared_gone(centre: Centre, tmp_path: Path) -> None:
