@@ -86,6 +86,8 @@ class Model(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     threads: Annotated[int, msgspec.Meta(ge=1, le=64)] = 2
     score_min: Annotated[float, msgspec.Meta(gt=0, le=1)] = 0.2
     """The least score of a detection; the tracker uses none below it."""
+    names: str = "vehicle-names"
+    """The second look, which names vehicles near a line: one that ships, or the path of a manifest; "" without one."""
     region: Literal["lines", "picture"] = "lines"
     """What the detector looks at: the part of the picture around the lines and zones, or all of it."""
 

@@ -19,7 +19,7 @@ from edge.counting.detection import CLASSES
 from edge.errors import InputError
 from edge.replay import Outcome, TapeSource, VideoSource, gather, replay
 from edge.scoring import Event, LevelScore, Pairing, Score, Watch, ZoneScore, pair, score, score_zone, watch_of
-from edge.stages import build_detector, looks_of
+from edge.stages import build_detector, build_second_look, looks_of
 from edge.vision.recording import Recording
 
 Pixel = Annotated[float, msgspec.Meta(ge=0)]
@@ -206,18 +206,21 @@ def _replay(recording: Recording, config: Config, every: int, tapes: Path | None
     """Count a clip, from its tape where there is one that this model made, else writing it if asked to."""
     if tapes is None:
         sampled = Recording(recording.path, every=every)
-        detector = build_detector(config, recording.width, recording.height)
-        return gather(replay(VideoSource(sampled, detector), config), with_occupancies=True)
+        return gather(replay(_watched(sampled, config), config), with_occupancies=True)
     tape = tape_path(recording, config, tapes)
     if not tape.is_file():
         try:
             tapes.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise InputError(f"--tapes {tapes} cannot be written: {error.strerror}; a folder is expected") from error
-        detector = build_detector(config, recording.width, recording.height)
-        for _ in VideoSource(recording, detector, tape):
-            pass
+        gather(replay(_watched(recording, config, tape), config))
     return gather(replay(TapeSource(tape, every=every), config), with_occupancies=True)
+
+
+def _watched(recording: Recording, config: Config, tape: Path | None = None) -> VideoSource:
+    """The clip as the detector and the second look see it."""
+    size = recording.width, recording.height
+    return VideoSource(recording, build_detector(config, *size), tape, build_second_look(config, *size))
 
 
 def tape_path(recording: Recording, config: Config, tapes: Path) -> Path:

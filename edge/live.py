@@ -17,7 +17,8 @@ from edge.config import Camera as CameraConfig
 from edge.config import Config
 from edge.errors import InputError
 from edge.reporter import credential
-from edge.stages import build_detector
+from edge.second_look import SecondLook
+from edge.stages import build_detector, build_second_look
 from edge.vision.camera import Camera
 from edge.vision.capture import Source
 from edge.vision.clock import FrameClock
@@ -68,6 +69,10 @@ class LiveParts:
     def detector(self, config: Config, width: int, height: int) -> OnnxDetector:
         """The detector for a picture of that size."""
         return build_detector(config, width, height)
+
+    def second_look(self, config: Config, width: int, height: int) -> SecondLook | None:
+        """The second look for a picture of that size, if one is wanted."""
+        return build_second_look(config, width, height)
 
     def scene(self, config: Config, width: int, height: int) -> "LiveScene":
         """The watch over a picture of that size; without a reference yet, it takes one."""

@@ -18,9 +18,11 @@ from edge.counting.crossing import Crossing
 from edge.counting.detection import DetectedFrame
 from edge.counting.occupancy import Occupancy
 from edge.counting.pipeline import Step
+from edge.counting.tracking import Track
 from edge.delivery.report import REPLAY
 from edge.errors import InputError
-from edge.stages import build_detector, build_pipeline, look, looks_of
+from edge.second_look import SecondLook
+from edge.stages import build_detector, build_pipeline, build_second_look, look, looks_of
 from edge.vision.detector import OnnxDetector
 from edge.vision.frame import Frame
 from edge.vision.recording import Recording
@@ -42,17 +44,28 @@ class Source(Protocol):
         """All frames in order."""
         ...
 
+    def follow(self, now_ms: int, tracks: Sequence[Track]) -> None:
+        """The tracks after the frame that was handed on last: some are worth a second look."""
+        ...
+
 
 class VideoSource:
     """A recording seen by scene watcher and detector; writes a tape of it on the way if asked to."""
 
-    def __init__(self, recording: Recording, detector: OnnxDetector, tape: Path | None = None) -> None:
+    def __init__(
+        self,
+        recording: Recording,
+        detector: OnnxDetector,
+        tape: Path | None = None,
+        second_look: SecondLook | None = None,
+    ) -> None:
         self.width = recording.width
         self.height = recording.height
         self.recording = recording
         self.model = f"{detector.manifest.name} {detector.manifest.version} {detector.manifest.sha256[:12]}"
         self._detector = detector
         self._tape = tape
+        self._second_look = second_look
 
     def __iter__(self) -> Iterator[tuple[DetectedFrame, Frame | None]]:
         """Detect frame by frame."""
@@ -72,9 +85,16 @@ class VideoSource:
                 tape = stack.enter_context(TapeWriter(self._tape, header))
             for frame in recording:
                 detected = look(watcher, self._detector, frame)
+                if self._second_look is not None:
+                    detected = self._second_look.look(frame, detected)
                 if tape is not None:
                     tape.append(detected)
                 yield detected, frame
+
+    def follow(self, now_ms: int, tracks: Sequence[Track]) -> None:
+        """Hand on whom to look at."""
+        if self._second_look is not None:
+            self._second_look.follow(now_ms, tracks)
 
 
 class TapeSource:
@@ -93,6 +113,9 @@ class TapeSource:
         for index, frame in enumerate(self._frames):
             if index % self._every == 0:
                 yield frame.shifted(self._shift_ms), None
+
+    def follow(self, now_ms: int, tracks: Sequence[Track]) -> None:
+        """What a second look said stands on the tape."""
 
 
 @dataclass(slots=True)
@@ -129,7 +152,8 @@ def open_source(
     if is_tape(path):
         return TapeSource(path, start_ms, every)
     recording = Recording(path, start_ms or 0, every)
-    return VideoSource(recording, build_detector(config, recording.width, recording.height), tape)
+    size = recording.width, recording.height
+    return VideoSource(recording, build_detector(config, *size), tape, build_second_look(config, *size))
 
 
 def config_of(video: Path, path: Path | None, lines: Sequence[str], model: str | None, threads: int | None) -> Config:
@@ -167,7 +191,9 @@ def replay(source: Source, config: Config) -> Iterator[tuple[Step, DetectedFrame
                 f"at most {LEAP_MS_MAX // 3_600_000} h are allowed in one run"
             )
         before_ms = detected.captured_ms
-        yield pipeline.update(detected), detected, frame
+        step = pipeline.update(detected)
+        source.follow(step.captured_ms, step.tracks)
+        yield step, detected, frame
     if before_ms is None:
         raise InputError("the recording holds no frames; one at least is expected")
     yield pipeline.close(), None, None

@@ -39,6 +39,7 @@ from edge.newsroom import Newsroom
 from edge.notify import notify
 from edge.reload import reloaded
 from edge.reporter import passage_of
+from edge.second_look import SecondLook
 from edge.sender import Sender
 from edge.service_view import Look, ServiceView
 from edge.stages import Detector, Scene, build_pipeline, look
@@ -83,6 +84,7 @@ class Parts(Protocol):
     """What a run is made of, for a picture of that size; may raise InputError, WorkError."""
 
     def detector(self, config: Config, width: int, height: int) -> Detector: ...  # noqa: D102
+    def second_look(self, config: Config, width: int, height: int) -> SecondLook | None: ...  # noqa: D102
     def scene(self, config: Config, width: int, height: int) -> Scene: ...  # noqa: D102
 
 
@@ -102,6 +104,7 @@ class _Run:
             keep_bytes=config.keep.disk_mb * 500_000,
         )
         self.detector: Detector | None = None
+        self.second_look: SecondLook | None = None
         self.scene: Scene | None = None
         self.parts_at_ms = 0  # no earlier is it tried to make them
         self.frames = self.frames_blind = 0
@@ -218,9 +221,12 @@ class Service:
                 if self._clock.monotonic_ms() < run.parts_at_ms:
                     return DetectedFrame(frame.captured_ms, (), blind=self._blind)
                 run.scene = self._parts.scene(run.config, *run.size)
+                run.second_look = self._parts.second_look(run.config, *run.size)
                 run.detector = self._parts.detector(run.config, *run.size)
             detected = look(run.scene, run.detector, frame)
             self._blind, self._detector_failure = detected.blind, ""
+            if run.second_look is not None:
+                detected = run.second_look.look(frame, detected)
         except CrossingError as error:
             self._blind, self._detector_failure = "the detector fails", str(error)
             run.parts_at_ms = self._clock.monotonic_ms() + PARTS_EVERY_MS
@@ -232,6 +238,8 @@ class Service:
         run.frames += 1
         run.frames_blind += bool(detected.blind)
         run.step = run.pipeline.update(detected)
+        if run.second_look is not None:
+            run.second_look.follow(detected.captured_ms, run.step.tracks)
         self._book(run, run.step)
 
     def _book(self, run: _Run, step: Step) -> None:
@@ -308,6 +316,7 @@ class Service:
         self._sender.trouble("disk", self._shelf.failure)
         self._tell("blind", blind)
         self._tell("detector", self._detector_failure)
+        self._tell("names", self._now.second_look.failure if self._now.second_look else "")
         self._judge(self._now)
         self._tell("letters", self._letters_lost)
         self._tell("waiting", self._shelf.unprotected)
@@ -452,6 +461,9 @@ class Service:
         self._now = self._begin(size)
         if before.size == size and all(getattr(before.config, key) == getattr(self.config, key) for key in LOOKS):
             self._now.detector, self._now.scene = before.detector, before.scene
+            self._now.second_look = before.second_look
+            if before.second_look is not None:
+                before.second_look.follow(0, ())  # the tracks of that run are not those of this one
         self._sender.renew()
 
     def _end(self) -> None:

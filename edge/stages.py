@@ -20,10 +20,12 @@ from edge.counting.occupancy import ZoneWatcher
 from edge.counting.pipeline import Pipeline
 from edge.counting.tracking import Tracker
 from edge.errors import InputError
+from edge.second_look import SecondLook
 from edge.vision import scene
 from edge.vision.detector import REVISION, OnnxDetector
 from edge.vision.frame import Frame
 from edge.vision.manifest import Manifest, load_manifest
+from edge.vision.naming import OnnxNamer, load_naming
 from edge.vision.region import Region, region_around
 
 
@@ -86,6 +88,14 @@ def build_detector(config: Config, width: int, height: int) -> OnnxDetector:
     return OnnxDetector(manifest, threads=config.model.threads, score_min=config.model.score_min, region=region)
 
 
+def build_second_look(config: Config, width: int, height: int) -> SecondLook | None:
+    """The second look for a picture of that size; None where the configuration wants none."""
+    if not config.model.names:
+        return None
+    namer = OnnxNamer(load_naming(config.model.names), threads=config.model.threads)
+    return SecondLook(namer, counting_lines(config, width, height))
+
+
 def region_of(config: Config, manifest: Manifest, width: int, height: int) -> Region | None:
     """The part of the picture that the detector looks at; None for all of it."""
     if config.model.region == "picture":
@@ -101,6 +111,8 @@ def region_of(config: Config, manifest: Manifest, width: int, height: int) -> Re
 def check_files(config: Config) -> None:
     """InputError if a file that the configuration names is missing, the model's included."""
     load_manifest(config.model.name)
+    if config.model.names:
+        load_naming(config.model.names)
     if config.camera is not None and config.camera.password_file:
         _check_file("camera.password_file", config.camera.password_file)
     if config.mqtt is not None:
@@ -129,4 +141,7 @@ def looks_of(config: Config) -> str:
         scene.REVISION,
         *zones,
     )
+    if config.model.names:  # which vehicles are looked at depends on where the lines are
+        naming = load_naming(config.model.names)
+        looks = (*looks, naming.sha256, naming.around, msgspec.to_builtins(config.lines))
     return hashlib.sha256(repr(looks).encode()).hexdigest()

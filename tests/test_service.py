@@ -15,9 +15,10 @@ from edge.delivery.outbox import Outbox
 from edge.delivery.report import Report, decode
 from edge.delivery.status import Total
 from edge.errors import WorkError
+from edge.second_look import SecondLook
 from edge.sender import Sender
 from edge.service import Service
-from edge.stages import build_detector
+from edge.stages import build_detector, build_second_look
 from edge.vision.detector import OnnxDetector
 from edge.vision.frame import Frame
 from edge.vision.scene import SceneState, SceneWatcher
@@ -97,6 +98,9 @@ class Parts:
 
     def detector(self, config: Config, width: int, height: int) -> OnnxDetector:
         return build_detector(config, width, height)
+
+    def second_look(self, config: Config, width: int, height: int) -> SecondLook | None:
+        return build_second_look(config, width, height)
 
     def scene(self, config: Config, width: int, height: int) -> "Parts":
         return self

@@ -9,7 +9,10 @@ UNCLASSIFIED = "unclassified"
 
 @dataclass(frozen=True, slots=True)
 class Detection:
-    """One box, in pixels of the picture (x right, y down), with its score in 0..1 and one of CLASSES."""
+    """One box, in pixels of the picture (x right, y down), with its score in 0..1 and one of CLASSES.
+
+    `look` is what a second look at it said (naming.py), where there was one: a logarithm for each of CLASSES.
+    """
 
     x1: float
     y1: float
@@ -17,6 +20,7 @@ class Detection:
     y2: float
     score: float
     label: str
+    look: tuple[float, ...] = ()
 
     @property
     def area(self) -> float:

@@ -64,7 +64,7 @@ class WholeBoxes:
             form = forms[track.id] = self._forms.get(track.id) or _Form()
             until_ms = self._cut_ms.get(track.id, captured_ms - 1)
             x1, y1, x2, y2 = track.box
-            usual = self._classes.setdefault(track.label(0.0)[0], _Form())
+            usual = self._classes.setdefault(track.form, _Form())
             if track.seen_ms == captured_ms:
                 if _is_cut(track.box, hiders):
                     until_ms = captured_ms + CUT_MS

@@ -38,6 +38,7 @@ def join_pieces(
         max(piece.y2 for piece in pieces),
         largest.score,
         largest.label,
+        largest.look,
     )
     filled = abs(sum(piece.area for piece in pieces) - whole.area) < FILLED * whole.area
     if filled and motion.surprise(*whole.measures, surprise) < SURPRISE_SHARE * surprise:

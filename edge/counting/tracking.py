@@ -32,6 +32,7 @@ from operator import add
 from edge.counting.assignment import Pair, assign
 from edge.counting.detection import CLASSES, UNCLASSIFIED, DetectedFrame, Detection
 from edge.counting.motion import Box, BoxMotion, spread_of_newborn
+from edge.counting.naming import probabilities
 from edge.counting.pieces import SURPRISE_OF_PIECES_MIN, join_pieces
 
 NEWBORN_S_MAX = 0.5  # what is known of a vehicle half a second after its only sighting is next to nothing
@@ -49,6 +50,7 @@ class Track:
     `votes` weigh each of CLASSES by score and size over all sightings so far. `part` says that it belongs to a larger
     vehicle, and `whole` is the track of that one: None where the larger one is not known as a vehicle yet. The track of
     the whole may have ended since.
+    `looks` is the number of second looks at it, and `look` the sum of their answers (naming.py).
     `speed` is that of the ground point, in pixels per second; `born` is the time and box of the first sighting, and
     `born_on` are the vehicles that were seen just there then.
     """
@@ -62,6 +64,8 @@ class Track:
     speed: tuple[float, float] = (0.0, 0.0)
     born: tuple[int, Box] | None = None
     born_on: tuple[int, ...] = ()
+    looks: int = 0
+    look: tuple[float, ...] = NO_VOTES
 
     def is_kin(self, other: "Track") -> bool:
         """Whether one of the two was first seen on the other: only then may they be the same vehicle."""
@@ -74,13 +78,16 @@ class Track:
         return (x1 + x2) / 2.0, y2
 
     def label(self, share_min: float) -> tuple[str, float]:
-        """The class with the largest vote and its share of all votes; `unclassified` below `share_min`."""
-        total = sum(self.votes)
-        if total <= 0.0:
-            return UNCLASSIFIED, 0.0
-        vote = max(self.votes)
-        share = vote / total
-        return (CLASSES[self.votes.index(vote)] if share >= share_min else UNCLASSIFIED), share
+        """The likeliest class and how likely it is; `unclassified` below `share_min`, or if nothing is known of it."""
+        shares = probabilities(self.votes, self.looks, self.look)
+        share = max(shares)
+        named = share > 0.0 and share >= share_min
+        return (CLASSES[shares.index(share)] if named else UNCLASSIFIED), share
+
+    @property
+    def form(self) -> str:
+        """The class with the largest vote: what it is like for the rules of counting, which take no second look."""
+        return CLASSES[self.votes.index(max(self.votes))] if any(self.votes) else UNCLASSIFIED
 
 
 class _Vehicle:
@@ -95,6 +102,8 @@ class _Vehicle:
         "inside",
         "known",
         "last",
+        "look",
+        "looks",
         "motion",
         "score",
         "seen_ms",
@@ -118,6 +127,8 @@ class _Vehicle:
         self.inside = 0.0  # of these, the ones inside that one, less those inside others since
         self.covered = 0.0  # of the sightings, the ones inside a larger box that is no vehicle yet
         self.votes = NO_VOTES
+        self.looks = 0
+        self.look = NO_VOTES  # the sum of their answers
 
     def is_kin(self, other: "_Vehicle") -> bool:
         """Whether one of the two was first seen on the other."""
@@ -149,6 +160,8 @@ class _Vehicle:
             self.lie_in(other.whole, other.inside)
         self.covered += other.covered
         self.votes = tuple(map(add, self.votes, other.votes))
+        self.looks += other.looks
+        self.look = tuple(map(add, self.look, other.look))
 
     def see(self, detection: Detection, now_ms: int) -> None:
         """Note a sighting; the motion is corrected before."""
@@ -160,6 +173,9 @@ class _Vehicle:
         place = CLASS_AT[detection.label]
         votes = self.votes
         self.votes = (*votes[:place], votes[place] + detection.score * detection.area**0.5, *votes[place + 1 :])
+        if detection.look:
+            self.looks += 1
+            self.look = tuple(map(add, self.look, detection.look))
 
 
 @dataclass(frozen=True, slots=True)
@@ -420,6 +436,8 @@ class Tracker:
             (v.motion.across.speed, v.motion.bottom.speed),
             v.born,
             v.born_on,
+            v.looks,
+            v.look,
         )
 
     def _find_parts(self, lately_ms: int, weak: Sequence[Detection]) -> None:

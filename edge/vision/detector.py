@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ from edge.vision.frame import Frame
 from edge.vision.heads import head_of
 from edge.vision.manifest import DetrDecodedSpec, Manifest
 
-_FAULTS = (  # ONNX Runtime's errors have no common base of their own
+FAULTS = (  # ONNX Runtime's errors have no common base of their own
     fault.EPFail,
     fault.Fail,
     fault.InvalidArgument,
@@ -63,7 +64,7 @@ class OnnxDetector:
         self._class_of = np.zeros(max(manifest.class_of) + 1, dtype=np.intp)
         for number, label in manifest.class_of.items():
             self._class_of[number] = CLASSES.index(label)
-        self._session = _open(manifest, threads)
+        self._session = open_session(manifest.path, manifest.model_path, threads)
         self._feeds = self._check_inputs()
         self._outputs = self._check_outputs()
         self._try_once()
@@ -91,8 +92,8 @@ class OnnxDetector:
         self._feeds[self.manifest.input.name] = tensor
         try:
             outputs: list[NDArray[Any]] = self._session.run(self._outputs, self._feeds)
-        except _FAULTS as error:
-            raise WorkError(f"{self.manifest.model_path} failed: {_line(error)}") from error
+        except FAULTS as error:
+            raise WorkError(f"{self.manifest.model_path} failed: {line_of(error)}") from error
         return outputs
 
     def interpret(self, outputs: Sequence[NDArray[Any]], image_shape: Sequence[int]) -> tuple[Detection, ...]:
@@ -161,23 +162,23 @@ class OnnxDetector:
             raise InputError(f"{path}: head.kind does not fit the model: {misfit}")
 
 
-def _open(manifest: Manifest, threads: int) -> onnxruntime.InferenceSession:
+def open_session(manifest: Path, model: Path, threads: int) -> onnxruntime.InferenceSession:
+    """Open a model for the CPU; InputError, beginning with its manifest's path, if it is none."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # 2.8 times less CPU, paced
     options.log_severity_level = 3  # errors only
     try:
-        return onnxruntime.InferenceSession(str(manifest.model_path), options, providers=["CPUExecutionProvider"])
-    except _FAULTS as error:
-        raise InputError(
-            f"{manifest.path}: file is {manifest.model_path}, no ONNX model that runs: {_line(error)}"
-        ) from error
+        return onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
+    except FAULTS as error:
+        raise InputError(f"{manifest}: file is {model}, no ONNX model that runs: {line_of(error)}") from error
 
 
 def _names(names: Sequence[str] | dict[str, Any]) -> str:
     return ", ".join(map(repr, names)) or "no other"
 
 
-def _line(error: Exception) -> str:
+def line_of(error: Exception) -> str:
+    """What an error says, in one line."""
     return " ".join(str(error).split())

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import reduce
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 import yaml
@@ -98,6 +98,7 @@ COCO = (
     "toothbrush",
 )
 
+_T = TypeVar("_T")
 _Side = Annotated[int, msgspec.Meta(ge=32, le=4096)]
 _Strides = Annotated[tuple[Annotated[int, msgspec.Meta(ge=1, le=256)], ...], msgspec.Meta(min_length=1)]
 _Triple = tuple[float, float, float]
@@ -220,12 +221,8 @@ def load_manifest(name_or_path: str | Path) -> Manifest:
     Raises InputError naming the key, what was found and what is allowed; also if the model file is missing
     or is not the one whose sha256 is stated. Whether the model fits is seen when the detector opens it.
     """
-    path = Path(name_or_path)
-    if path.suffix not in {".yaml", ".yml"} and path.name == str(name_or_path):
-        path = find_manifest(str(name_or_path))
-    if not path.is_file():
-        raise InputError(f"{path} does not exist; the manifest (YAML) of a model is expected")
-    document = _read(path)
+    path = path_of(name_or_path)
+    document = read_document(path, _Document)
     model_path = path.parent / document.file
     if not model_path.is_file():
         raise InputError(f"{path}: file is {document.file}, but {model_path} does not exist")
@@ -249,6 +246,16 @@ def load_manifest(name_or_path: str | Path) -> Manifest:
     )
 
 
+def path_of(name_or_path: str | Path) -> Path:
+    """The manifest that is meant: a path, or the bare name of a model that ships; InputError if there is none."""
+    path = Path(name_or_path)
+    if path.suffix not in {".yaml", ".yml"} and path.name == str(name_or_path):
+        path = find_manifest(str(name_or_path))
+    if not path.is_file():
+        raise InputError(f"{path} does not exist; the manifest (YAML) of a model is expected")
+    return path
+
+
 def find_manifest(name: str) -> Path:
     """Return the manifest of a model that ships: in the installed package, else in the repository's models/.
 
@@ -267,13 +274,14 @@ def find_manifest(name: str) -> Path:
     )
 
 
-def _read(path: Path) -> _Document:
+def read_document(path: Path, kind: type[_T]) -> _T:
+    """The YAML of a manifest as `kind`; InputError names the key, what was found and what is allowed."""
     try:
         raw = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise InputError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
     try:
-        return msgspec.convert(raw, _Document)
+        return msgspec.convert(raw, kind)
     except msgspec.ValidationError as error:
         raise InputError(f"{path}: {_explain(raw, str(error))}") from error
 

@@ -10,7 +10,8 @@ A frame has optional parts, which are left out where there is nothing to say:
 |---|---|
 | `blind` | why the frame cannot vouch for what crossed; it has no boxes then |
 | `since` | when the symptom began that makes the frame blind or may yet do so, in ms like `ms` |
-| `names`, `skipped`, `strip` | reserved: vehicles' names by a second look, frames skipped before this one, strip rows |
+| `names` | `[[n,[...]],...]`: what a second look said of the n-th box, from 0: a logarithm for each class |
+| `skipped`, `strip` | reserved: frames skipped before this one, strip rows |
 
 A reader ignores parts that it does not know, in the header and in frames, so that later parts break no reader.
 Tape 1 is still read: it has no `since` and no part that is not known. Nobody asked the scene watcher when it was made,
@@ -63,6 +64,7 @@ class _Line1(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class _Line(_Line1, frozen=True, forbid_unknown_fields=False, omit_defaults=True):
     since: _Ms | None = None
+    names: list[tuple[int, tuple[float, ...]]] = []
 
 
 class _End(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -110,7 +112,8 @@ class TapeWriter:
         for row in boxes:
             if not all(map(math.isfinite, row[:5])):
                 raise ValueError(f"frame {frame.captured_ms} holds {row}; a tape takes finite numbers only")
-        self._write(_Line(frame.captured_ms, boxes, frame.blind, frame.since_ms))
+        names = [(number, one.look) for number, one in enumerate(frame.detections) if one.look]
+        self._write(_Line(frame.captured_ms, boxes, frame.blind, frame.since_ms, names))
         self._frames += 1
 
     def __exit__(
@@ -208,4 +211,13 @@ def _frame(path: Path, number: int, text: bytes, decoder: _LineDecoder) -> Detec
             f"{path}, line {number}: since is {since_ms} at {line.ms}; allowed is a time before it, and at most "
             f"{DOUBT_MS_MAX} ms before where the frame is not blind"
         )
-    return DetectedFrame(line.ms, tuple(Detection(*row) for row in line.boxes), line.blind, since_ms)
+    names = line.names if isinstance(line, _Line) else []
+    for n, look in names:
+        if not (0 <= n < len(line.boxes) and len(look) == len(CLASSES)):
+            raise InputError(
+                f"{path}, line {number}: names says {[n, list(look)]}; allowed are a box of this line and "
+                f"{len(CLASSES)} numbers"
+            )
+    looks = dict(names)
+    boxes = tuple(Detection(*row, looks.get(n, ())) for n, row in enumerate(line.boxes))
+    return DetectedFrame(line.ms, boxes, line.blind, since_ms)

@@ -2,23 +2,42 @@
 
     python -m models.training.export_names --run DIR/runs/names-1 --out DIR/names-1.onnx
 
-Input `crops` (n, 3, 96, 96) as naming.py makes it, output `logits` (n, classes), in the order of crops.CLASSES.
+Input `crops` (n, 3, 96, 96) as naming.py makes it, output `logits` (n, classes), in the order of crops.CLASSES. Weights
+are stored in half precision, which halves the file; they are single again when it is opened. With --manifest the YAML
+that the product reads is written beside it.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 from pathlib import Path
 
 import numpy as np
 import onnx
+import onnx.numpy_helper
 import onnxruntime
 import torch
 
+from models.training.crops import CLASSES
 from models.training.naming import SIDE, build
 
 OPSET = 17  # read by ONNX Runtime 1.23 and OpenCV 4.10
-DIFFERENCE_MAX = 1e-3
+DIFFERENCE_MAX = 0.05  # of half precision weights, in logits
+LARGE = 256
+VERSION = "0.1"
+
+MANIFEST = """\
+name: {name}
+version: "{version}"
+licence: Apache-2.0
+file: {name}.onnx         # relative to this manifest
+sha256: {digest}
+input: {{name: crops, height: {side}, width: {side}, colours: rgb, mean: [127, 127, 127], deviation: [128, 128, 128], \
+fit: centred, pad: 114}}
+around: [0.05, 0.2]
+labels: [{labels}]
+"""
 
 
 def main() -> None:
@@ -26,6 +45,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--run", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--manifest", action="store_true", help="write NAME.yaml beside NAME.onnx")
     options = parser.parse_args()
     torch.set_num_threads(1)
     network = build(pretrained=False)
@@ -43,12 +63,35 @@ def main() -> None:
         dynamic_axes={"crops": {0: "n"}, "logits": {0: "n"}},
         dynamo=False,
     )
-    onnx.checker.check_model(onnx.load(str(options.out)))
+    halve(options.out)
     session = onnxruntime.InferenceSession(str(options.out), providers=["CPUExecutionProvider"])
     with torch.no_grad():
         difference = float(np.abs(session.run(None, {"crops": example.numpy()})[0] - network(example).numpy()).max())
     assert difference < DIFFERENCE_MAX, f"ONNX differs from PyTorch by {difference}"
+    if options.manifest:
+        digest = hashlib.sha256(options.out.read_bytes()).hexdigest()
+        labels = ", ".join(CLASSES)
+        text = MANIFEST.format(name=options.out.stem, version=VERSION, digest=digest, side=SIDE, labels=labels)
+        options.out.with_suffix(".yaml").write_text(text)
     print(f"step {kept['step']}, {options.out.stat().st_size / 1e6:.1f} MB, differs by {difference:.1e}")
+
+
+def halve(path: Path) -> None:
+    """Stores the large weights as half precision numbers, cast to single ones by the graph."""
+    model = onnx.load(str(path))
+    graph = model.graph
+    casts = []
+    for tensor in list(graph.initializer):
+        if tensor.data_type != onnx.TensorProto.FLOAT or np.prod(tensor.dims) < LARGE:
+            continue
+        name, values = tensor.name, onnx.numpy_helper.to_array(tensor)
+        tensor.CopyFrom(onnx.numpy_helper.from_array(values.astype(np.float16), f"{name}.half"))
+        casts.append(onnx.helper.make_node("Cast", [f"{name}.half"], [name], to=onnx.TensorProto.FLOAT))
+    nodes = [*casts, *graph.node]
+    del graph.node[:]
+    graph.node.extend(nodes)
+    onnx.checker.check_model(model)
+    onnx.save(model, str(path))
 
 
 if __name__ == "__main__":

@@ -5,7 +5,8 @@
 Per set of judges.py and per teller: how often the class and the coarse class (light: car and van; truck; bus;
 two-wheeled) are right, and recall and precision of each class, with 95% intervals (Wilson 1927). All vehicles are found
 ones. Vehicles that people doubted are left out of `truth` and `rendered`, as `crossing-edge evaluate` leaves them out.
-The second look sees every picture of a vehicle with little and with more around it; the logarithms of its probabilities
+Joined with the detector's name (as if it were its whole vote) they are what `edge/counting/naming.py` tells. The second
+look sees every picture of a vehicle with little and with more around it; the logarithms of its probabilities
 are averaged.
 """
 
@@ -23,6 +24,7 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from edge.counting.naming import probabilities
 from edge.scoring import wilson_interval
 from models.training.crops import CLASSES, decoded
 from models.training.naming import around, fit
@@ -52,6 +54,9 @@ def main() -> None:
         for path in options.naming:
             logs = second_look(path, vehicles, options.around)
             tellers[path.stem] = [CLASSES[number] for number in logs.argmax(1)]
+            votes = [[float(one["said"] == label) for label in CLASSES] for one in vehicles]
+            both = np.array([probabilities(vote, 1, row) for vote, row in zip(votes, logs.tolist(), strict=True)])
+            tellers[f"{path.stem} and detector"] = [CLASSES[number] for number in both.argmax(1)]
             kept[f"{name} {path.stem}"] = [
                 {
                     "vehicle": v["vehicle"],

@@ -8,15 +8,28 @@ from __future__ import annotations
 
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from models.training.crops import CLASSES, Box, Image
+from edge.vision.manifest import InputSpec
+from edge.vision.naming import around
+from edge.vision.naming import fit as fit_crop
+from models.training.crops import CLASSES, Image
+
+__all__ = ["SIDE", "SPEC", "around", "build", "fit"]
 
 SIDE = 96
 PAD = 114
-MEAN, DEVIATION = 127.0, 128.0
+SPEC = InputSpec(
+    name="crops",
+    height=SIDE,
+    width=SIDE,
+    colours="rgb",
+    mean=(127.0,) * 3,
+    deviation=(128.0,) * 3,
+    fit="centred",
+    pad=PAD,
+)
 
 
 def build(*, pretrained: bool) -> Any:
@@ -35,21 +48,6 @@ def build(*, pretrained: bool) -> Any:
     return network.to(memory_format=torch.channels_last)  # half as fast again on a CPU
 
 
-def around(box: Box, share: float, width: int, height: int) -> tuple[int, int, int, int]:
-    """The box with `share` of its sides on every side, in whole pixels inside the picture."""
-    x1, y1, x2, y2 = box
-    dx, dy = share * (x2 - x1), share * (y2 - y1)
-    left, top = max(0, int(x1 - dx)), max(0, int(y1 - dy))
-    return left, top, max(left + 1, min(width, int(x2 + dx + 1))), max(top + 1, min(height, int(y2 + dy + 1)))
-
-
 def fit(crop: Image) -> NDArray[np.float32]:
-    """The (3, SIDE, SIDE) input of a BGR crop of any size."""
-    height, width = crop.shape[:2]
-    scale = SIDE / max(height, width)
-    size = (max(1, int(width * scale)), max(1, int(height * scale)))
-    resized = cv2.resize(crop, size, interpolation=cv2.INTER_LINEAR if scale > 1 else cv2.INTER_AREA)
-    square: Image = np.full((SIDE, SIDE, 3), PAD, np.uint8)
-    left, top = (SIDE - size[0]) // 2, (SIDE - size[1]) // 2
-    square[top : top + size[1], left : left + size[0]] = resized
-    return ((square[..., ::-1].astype(np.float32) - MEAN) / DEVIATION).transpose(2, 0, 1)
+    """The (3, SIDE, SIDE) input of a BGR crop of any size, as the product makes it."""
+    return fit_crop(crop, SPEC)

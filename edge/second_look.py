@@ -1,0 +1,111 @@
+"""Which vehicles are looked at a second time, and when: those near a line, a few times each, never every frame.
+
+Looking costs a tenth of a detection for each picture. So a vehicle is looked at only while it is near a line, LOOKS_MAX
+times at most and with time between; of several the nearest go first, and the others wait for the next frame.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Protocol
+
+from edge.counting.crossing import CountingLine
+from edge.counting.detection import DetectedFrame, Detection
+from edge.counting.motion import Box
+from edge.counting.naming import LOOKS_MAX
+from edge.counting.tracking import Track
+from edge.errors import WorkError
+from edge.vision.fitting import Picture
+from edge.vision.frame import Frame
+
+NEAR_HEIGHTS = 2.5  # of the box, from the line
+BETWEEN_MS = 150  # two looks at one vehicle
+PER_FRAME = 3
+SAME = 0.4  # intersection over union of a detection and where its track must be now
+
+
+class Namer(Protocol):
+    """Looks at vehicles; raises WorkError if it fails."""
+
+    def look(self, image: Picture, boxes: list[Detection]) -> list[tuple[float, ...]]: ...  # noqa: D102
+
+
+class SecondLook:
+    """Adds second looks to detections. `follow` tells it the tracks as they are believed to be at each frame.
+
+    `looked` counts pictures of vehicles that were looked at; `failure` says why the last look failed, else nothing:
+    a failing second look costs names, not counts.
+    """
+
+    def __init__(self, namer: Namer, lines: Sequence[CountingLine]) -> None:
+        self.looked = 0
+        self.failure = ""
+        self._namer = namer
+        self._lines = tuple(lines)
+        self._tracks: Sequence[Track] = ()
+        self._believed_ms = 0
+        self._looked_ms: dict[int, int] = {}  # of the tracks there are: when each was looked at last
+
+    def follow(self, now_ms: int, tracks: Sequence[Track]) -> None:
+        """The tracks after the frame of that time."""
+        self._tracks, self._believed_ms = tracks, now_ms
+        living = {track.id for track in tracks}
+        self._looked_ms = {id_: at_ms for id_, at_ms in self._looked_ms.items() if id_ in living}
+
+    def look(self, frame: Frame, detected: DetectedFrame) -> DetectedFrame:
+        """The same detections, those with what was seen in them that it was time to look at."""
+        chosen: dict[int, Track] = {}
+        seconds = (frame.captured_ms - self._believed_ms) / 1000.0
+        for track in self._wanted(frame.captured_ms):
+            number = _match(_moved(track, seconds), detected.detections)
+            if number is not None and number not in chosen:
+                chosen[number] = track
+                if len(chosen) == PER_FRAME:
+                    break
+        if not chosen:
+            return detected
+        try:
+            answers = self._namer.look(frame.image, [detected.detections[number] for number in chosen])
+            self.failure = ""
+        except WorkError as error:
+            self.failure = str(error)
+            return detected
+        self.looked += len(chosen)
+        detections = list(detected.detections)
+        for (number, track), answer in zip(chosen.items(), answers, strict=True):
+            detections[number] = replace(detections[number], look=answer)
+            self._looked_ms[track.id] = frame.captured_ms
+        return replace(detected, detections=tuple(detections))
+
+    def _wanted(self, now_ms: int) -> list[Track]:
+        """The tracks to look at, the nearest to a line first."""
+        wanted = []
+        for track in self._tracks:
+            last_ms = self._looked_ms.get(track.id)
+            if track.part or track.looks >= LOOKS_MAX or (last_ms is not None and now_ms - last_ms < BETWEEN_MS):
+                continue
+            height = max(track.box[3] - track.box[1], 1.0)
+            heights = min(abs(line.distance(track.ground)) for line in self._lines) / height
+            if heights <= NEAR_HEIGHTS:
+                wanted.append((heights, track.id, track))
+        return [track for _, _, track in sorted(wanted, key=lambda one: one[:2])]
+
+
+def _moved(track: Track, seconds: float) -> Box:
+    """Where its box must be so much later."""
+    dx, dy = track.speed[0] * seconds, track.speed[1] * seconds
+    x1, y1, x2, y2 = track.box
+    return x1 + dx, y1 + dy, x2 + dx, y2 + dy
+
+
+def _match(box: Box, detections: Sequence[Detection]) -> int | None:
+    """The detection that is most nearly that box, if one is."""
+    best, most = None, SAME
+    area = (box[2] - box[0]) * (box[3] - box[1])
+    for number, one in enumerate(detections):
+        across, down = min(box[2], one.x2) - max(box[0], one.x1), min(box[3], one.y2) - max(box[1], one.y1)
+        if across > 0.0 and down > 0.0:
+            shared = across * down
+            agreement = shared / (area + one.area - shared)
+            if agreement >= most:
+                best, most = number, agreement
+    return best

@@ -1,0 +1,147 @@
+"""The second look: a small classifier of one vehicle's picture, cut out of the frame at its own resolution.
+
+Its manifest (YAML) says what goes in and what comes out, as a detector's does:
+
+    name, version, licence, file, sha256
+    input: {name, height, width, colours, scale, mean, deviation, pad}   # the crop lies centred, its proportions kept
+    around: [0.05, 0.2]        # shares of the box's sides that are added on every side: one picture each
+    labels: [...]              # one of our classes for each number that comes out
+"""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import cv2
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.counting.detection import CLASSES, Detection
+from edge.errors import InputError, WorkError
+from edge.vision.boxes import Floats
+from edge.vision.detector import FAULTS, line_of, open_session
+from edge.vision.fitting import Picture
+from edge.vision.manifest import InputSpec, path_of, read_document
+
+_Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
+
+
+class _Document(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    name: str
+    version: str
+    licence: str
+    file: str
+    input: InputSpec
+    labels: list[str]
+    around: Annotated[tuple[_Share, ...], msgspec.Meta(min_length=1, max_length=4)] = (0.05, 0.2)
+    sha256: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NamingManifest:
+    """A checked manifest of a second look."""
+
+    path: Path
+    model_path: Path
+    name: str
+    version: str
+    licence: str
+    sha256: str
+    input: InputSpec
+    around: tuple[float, ...]
+    labels: tuple[str, ...]
+
+
+def load_naming(name_or_path: str | Path) -> NamingManifest:
+    """Read and check a manifest, by its path or the bare name of one that ships; InputError says what is wrong."""
+    path = path_of(name_or_path)
+    document = read_document(path, _Document)
+    model_path = path.parent / document.file
+    if not model_path.is_file():
+        raise InputError(f"{path}: file is {document.file}, but {model_path} does not exist")
+    sha256 = hashlib.sha256(model_path.read_bytes()).hexdigest()
+    if document.sha256 not in {None, sha256}:
+        raise InputError(f"{path}: sha256 is {document.sha256}, but that of {model_path} is {sha256}")
+    if sorted(document.labels) != sorted(CLASSES):
+        raise InputError(
+            f"{path}: labels is {', '.join(document.labels)}; each of {', '.join(CLASSES)} is needed, once"
+        )
+    return NamingManifest(
+        path=path,
+        model_path=model_path,
+        name=document.name,
+        version=document.version,
+        licence=document.licence,
+        sha256=sha256,
+        input=document.input,
+        around=document.around,
+        labels=tuple(document.labels),
+    )
+
+
+class OnnxNamer:
+    """Runs the classifier on the CPU; raises InputError if the model is not what its manifest says."""
+
+    def __init__(self, manifest: NamingManifest, threads: int = 1) -> None:
+        self.manifest = manifest
+        self._order = [manifest.labels.index(label) for label in CLASSES]
+        self._session = open_session(manifest.path, manifest.model_path, threads)
+        spec = manifest.input
+        try:
+            answers = self._infer(np.zeros((2, 3, spec.height, spec.width), np.float32))
+        except WorkError as error:
+            raise InputError(f"{manifest.path}: {error}") from error
+        if answers.shape != (2, len(CLASSES)):
+            raise InputError(
+                f"{manifest.path}: the model gives {answers.shape}; allowed is one number for each of the labels"
+            )
+
+    def look(self, image: Picture, boxes: list[Detection]) -> list[tuple[float, ...]]:
+        """The logarithms of the probabilities of CLASSES for each box of a (H, W, 3) BGR picture.
+
+        Raises WorkError if the model fails.
+        """
+        if not boxes:
+            return []
+        height, width = image.shape[:2]
+        inputs = []
+        for box in boxes:
+            for share in self.manifest.around:
+                x1, y1, x2, y2 = around((box.x1, box.y1, box.x2, box.y2), share, width, height)
+                inputs.append(fit(image[y1:y2, x1:x2], self.manifest.input))
+        logits = self._infer(np.stack(inputs)).astype(np.float64)
+        logits -= logits.max(axis=1, keepdims=True)
+        logs = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
+        means = logs.reshape(len(boxes), len(self.manifest.around), -1).mean(axis=1)[:, self._order]
+        return [tuple(row) for row in means.round(4).tolist()]
+
+    def _infer(self, inputs: Floats) -> NDArray[np.float32]:
+        try:
+            answers: NDArray[np.float32] = self._session.run(None, {self.manifest.input.name: inputs})[0]
+        except FAULTS as error:
+            raise WorkError(f"{self.manifest.model_path} failed: {line_of(error)}") from error
+        return answers
+
+
+def around(box: tuple[float, float, float, float], share: float, width: int, height: int) -> tuple[int, int, int, int]:
+    """The box with `share` of its sides on every side, in whole pixels inside the picture."""
+    x1, y1, x2, y2 = box
+    dx, dy = share * (x2 - x1), share * (y2 - y1)
+    left, top = min(max(0, int(x1 - dx)), width - 1), min(max(0, int(y1 - dy)), height - 1)
+    return left, top, max(left + 1, min(width, int(x2 + dx + 1))), max(top + 1, min(height, int(y2 + dy + 1)))
+
+
+def fit(crop: Picture, spec: InputSpec) -> Floats:
+    """The (3, height, width) input of a BGR crop of any size: in the middle, shrunk by averaging."""
+    height, width = crop.shape[:2]
+    scale = min(spec.width / width, spec.height / height)
+    size = max(1, int(width * scale)), max(1, int(height * scale))
+    resized = cv2.resize(crop, size, interpolation=cv2.INTER_LINEAR if scale > 1 else cv2.INTER_AREA)
+    square = np.full((spec.height, spec.width, 3), spec.pad, np.uint8)
+    left, top = (spec.width - size[0]) // 2, (spec.height - size[1]) // 2
+    square[top : top + size[1], left : left + size[0]] = resized
+    ordered = square[..., ::-1] if spec.colours == "rgb" else square
+    values = (ordered * np.float32(spec.scale) - np.array(spec.mean, np.float32)) / np.array(spec.deviation, np.float32)
+    return np.ascontiguousarray(values.transpose(2, 0, 1), np.float32)
