@@ -139,7 +139,7 @@ class Counting(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     reach_share: Annotated[float, msgspec.Meta(gt=0, le=2)] = 0.25
     """How far from the line a vehicle must have been on either side to count, in box heights."""
     class_share_min: Fraction = 0.4
-    """The share of the vote under which a crossing is unclassified."""
+    """A crossing whose name is less sure than this is unclassified; without a second look, its share of the vote."""
     gap_ms: Annotated[int, msgspec.Meta(ge=1, le=60_000)] = 2_000
     """How long a frame vouches for the time after it."""
     ground: Literal["bottom", "centre"] = "bottom"

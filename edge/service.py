@@ -239,7 +239,7 @@ class Service:
         run.frames_blind += bool(detected.blind)
         run.step = run.pipeline.update(detected)
         if run.second_look is not None:
-            run.second_look.follow(detected.captured_ms, run.step.tracks)
+            run.second_look.follow(detected.captured_ms - run.shift_ms, run.step.tracks)  # by the camera's time
         self._book(run, run.step)
 
     def _book(self, run: _Run, step: Step) -> None:

@@ -8,17 +8,26 @@ look a name's share is its share of the vote.
 """
 
 from collections.abc import Sequence
-from math import exp, log
+from math import exp
+from operator import mul
 
 from edge.counting.detection import CLASSES
 
 LOOKS_MAX = 4  # of one vehicle: more pictures of it tell hardly more
 LOOK_LEAST = -8.0  # of a logarithm: how sure one picture may be that something is not
-VOTE_LEAST = 0.02  # of a share of the vote: what got no vote is unlikely, not impossible
 
-LOOK_WEIGHT = 1.04
-VOTE_WEIGHT = 0.37
-PRIORS = (0.0, -0.36, 0.39, 0.18, 0.14, -0.13)
+LOOK_WEIGHT = 1.1
+VOTE_WEIGHT = 0.86
+PRIORS = (0.0, -0.97, 0.03, -0.18, 0.14, -0.19)
+SAID = (
+    (-0.02, -6.91, -4.51, -5.81, -6.91, -6.91),
+    (-0.17, -4.56, -2.17, -4.56, -4.56, -4.56),
+    (-0.57, -5.6, -1.0, -2.89, -5.6, -5.6),
+    (-1.36, -4.3, -0.81, -1.36, -4.3, -4.3),
+    (-1.99, -5.04, -5.04, -5.04, -0.26, -2.64),
+    (-1.79, -1.79, -1.79, -1.79, -1.79, -1.79),
+)
+"""How often the detector that ships calls a vehicle of each class (down) what (across), as logarithms."""
 
 Look = tuple[float, ...]
 
@@ -30,8 +39,8 @@ def probabilities(votes: Sequence[float], looks: int, look: Sequence[float]) -> 
     if not looks:
         return shares
     logits = [
-        prior + LOOK_WEIGHT * max(answer / looks, LOOK_LEAST) + VOTE_WEIGHT * log(max(share, VOTE_LEAST))
-        for prior, answer, share in zip(PRIORS, look, shares, strict=True)
+        prior + LOOK_WEIGHT * max(answer / looks, LOOK_LEAST) + VOTE_WEIGHT * sum(map(mul, shares, said))
+        for prior, answer, said in zip(PRIORS, look, SAID, strict=True)
     ]
     highest = max(logits)
     odds = [exp(logit - highest) for logit in logits]

@@ -89,6 +89,9 @@ class OnnxNamer:
         self._order = [manifest.labels.index(label) for label in CLASSES]
         self._session = open_session(manifest.path, manifest.model_path, threads)
         spec = manifest.input
+        inputs = [node.name for node in self._session.get_inputs()]
+        if inputs != [spec.name]:
+            raise InputError(f"{manifest.path}: input.name is {spec.name!r}; the model has {', '.join(inputs)}")
         try:
             answers = self._infer(np.zeros((2, 3, spec.height, spec.width), np.float32))
         except WorkError as error:

@@ -3,7 +3,8 @@
     python -m models.training.fit_names --sources DIR/sources --naming vehicle-names
 
 Runs the detector and the second look over the pictures of the held-out cameras of the sets that people named, and fits
-the weights of both and a prior for each class by logistic regression, drawn towards plain values. Printed are the
+the weights of both and a prior for each class by logistic regression, drawn towards plain values. The vote counts by
+how often the detector calls vehicles of each class what it says. Printed are the
 constants, and how right and how sure names are across cameras: each fifth of the cameras is judged by the weights of
 the others. No vehicle that judges is seen here.
 """
@@ -20,7 +21,7 @@ import numpy as np
 import yaml
 from numpy.typing import NDArray
 
-from edge.counting.naming import LOOK_LEAST, VOTE_LEAST
+from edge.counting.naming import LOOK_LEAST
 from edge.vision.detector import OnnxDetector
 from edge.vision.frame import Frame
 from edge.vision.manifest import load_manifest
@@ -32,7 +33,8 @@ SETS = ("singapore_named", "fixed_named", "tracks_named")
 FOLDS = 5
 STEPS = 1500
 TOWARDS_PLAIN = 0.02
-PLAIN = np.array([0.9, 0.35, 0, 0, 0, 0, 0])
+PLAIN = np.array([1.0, 0.5, 0, 0, 0, 0, 0])
+SELDOM = 0.5  # added to every count of what the detector calls a class, so that nothing is impossible
 
 Floats = NDArray[np.float64]
 
@@ -50,13 +52,16 @@ def main() -> None:
     judged = np.zeros((len(true), len(CLASSES)))
     for fold in range(FOLDS):
         own = folds == fold
-        judged[own] = joined(looks[own], votes[own], fit(looks[~own], votes[~own], true[~own]))
+        table = said(votes[~own], true[~own])
+        judged[own] = joined(looks[own], votes[own] @ table.T, fit(looks[~own], votes[~own] @ table.T, true[~own]))
     right = judged.argmax(1) == true
     off = reliability(judged, true)
     print(f"{len(true)} vehicles of {len(set(cameras))} cameras: {right.mean():.3f} right, shares off by {off:.3f}")
-    weights = fit(looks, votes, true)
+    table = said(votes, true)
+    weights = fit(looks, votes @ table.T, true)
     print("LOOK_WEIGHT, VOTE_WEIGHT =", weights[:2].round(2).tolist())
     print("PRIORS =", (0.0, *weights[2:].round(2).tolist()))
+    print("SAID =", *(tuple(row) for row in table.round(2).tolist()), sep="\n")
 
 
 def evidence(options: argparse.Namespace) -> tuple[Floats, Floats, NDArray[np.intp], list[str]]:
@@ -82,9 +87,16 @@ def evidence(options: argparse.Namespace) -> tuple[Floats, Floats, NDArray[np.in
     return np.array(looks), np.array(votes), np.array(true), cameras
 
 
+def said(votes: Floats, true: NDArray[np.intp]) -> Floats:
+    """(true class, class told): the logarithm of how often the detector calls such a vehicle so."""
+    counts = np.full((len(CLASSES), len(CLASSES)), SELDOM)
+    np.add.at(counts, true, votes)
+    return np.asarray(np.log(counts / counts.sum(1, keepdims=True)))
+
+
 def joined(looks: Floats, votes: Floats, weights: Floats) -> Floats:
-    """Probabilities, as edge/counting/naming.py gives them."""
-    logits = weights[0] * np.maximum(looks, LOOK_LEAST) + weights[1] * np.log(np.maximum(votes, VOTE_LEAST))
+    """Probabilities, as edge/counting/naming.py gives them; `votes` are what `said` makes of them."""
+    logits = weights[0] * np.maximum(looks, LOOK_LEAST) + weights[1] * votes
     logits[:, 1:] += weights[2:]
     odds = np.exp(logits - logits.max(1, keepdims=True))
     return np.asarray(odds / odds.sum(1, keepdims=True))
@@ -93,13 +105,12 @@ def joined(looks: Floats, votes: Floats, weights: Floats) -> Floats:
 def fit(looks: Floats, votes: Floats, true: NDArray[np.intp]) -> Floats:
     """Logistic regression by gradient descent with momentum."""
     weights, speed = PLAIN.copy(), np.zeros_like(PLAIN)
-    logs = np.log(np.maximum(votes, VOTE_LEAST))
     clipped = np.maximum(looks, LOOK_LEAST)
     for _ in range(STEPS):
         error = joined(looks, votes, weights)
         error[np.arange(len(true)), true] -= 1
         error /= len(true)
-        slope = np.concatenate(([(error * clipped).sum(), (error * logs).sum()], error[:, 1:].sum(0)))
+        slope = np.concatenate(([(error * clipped).sum(), (error * votes).sum()], error[:, 1:].sum(0)))
         speed = 0.9 * speed - 0.05 * (slope + TOWARDS_PLAIN * (weights - PLAIN))
         weights = weights + speed
     return weights

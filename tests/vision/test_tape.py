@@ -17,9 +17,10 @@ HEADER = TapeHeader(width=352, height=288, model="small 1", source="clip.mp4", s
 finite = st.floats(allow_nan=False, allow_infinity=False)
 spans = st.tuples(finite, finite).filter(lambda span: span[0] != span[1]).map(sorted)
 scores = st.floats(0.0, 1.0)
+looks = st.just(()) | st.tuples(*[finite] * len(CLASSES))
 detections = st.builds(
-    lambda x, y, score, label: Detection(x[0], y[0], x[1], y[1], score, label),
-    *(spans, spans, scores, st.sampled_from(CLASSES)),
+    lambda x, y, score, label, look: Detection(x[0], y[0], x[1], y[1], score, label, look),
+    *(spans, spans, scores, st.sampled_from(CLASSES), looks),
 )
 some = st.lists(detections, max_size=4).map(tuple)
 
@@ -146,6 +147,8 @@ def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
         ('{"ms":-1,"boxes":[]}', "line 3: "),
         ('{"ms":90,"boxes":[[3,2,1,4,0.5,"car"]]}', "line 3: a box is [3.0, 2.0, 1.0, 4.0, 0.5]"),
         ('{"ms":90,"boxes":[[1,2,3,4,1.5,"car"]]}', "a score of 0 to 1"),
+        ('{"ms":90,"boxes":[],"looks":[[0,[-1,-1,-1,-1,-1,-1]]]}', "line 3: looks says [0, "),
+        ('{"ms":90,"boxes":[[1,2,3,4,0.5,"car"]],"looks":[[0,[-1]]]}', "a box of this line and 6 numbers"),
         ('{"frames":2}', "line 3: frames is 2, but 1 stand before it"),
         ('{"frames":1}', "line 4: something follows the end"),
     ],
