@@ -91,7 +91,7 @@ def test_parts_that_a_later_writer_adds_are_passed_over(tmp_path: Path) -> None:
     write_tape(path, HEADER, [DetectedFrame(40, ())])
     plain = list(read_tape(path)[1])
     later = path.read_text().replace('"width"', '"lens":{"k1":0.1},"width"')
-    path.write_text(later.replace('"ms":40', '"names":[["bus",0.9]],"skipped":2,"strip":"AAA=","ms":40'))
+    path.write_text(later.replace('"ms":40', '"weather":[["rain",0.9]],"skipped":2,"strip":"AAA=","ms":40'))
     assert read_tape(path)[0] == HEADER
     assert list(read_tape(path)[1]) == plain
 
@@ -147,8 +147,8 @@ def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
         ('{"ms":-1,"boxes":[]}', "line 3: "),
         ('{"ms":90,"boxes":[[3,2,1,4,0.5,"car"]]}', "line 3: a box is [3.0, 2.0, 1.0, 4.0, 0.5]"),
         ('{"ms":90,"boxes":[[1,2,3,4,1.5,"car"]]}', "a score of 0 to 1"),
-        ('{"ms":90,"boxes":[],"looks":[[0,[-1,-1,-1,-1,-1,-1]]]}', "line 3: looks says [0, "),
-        ('{"ms":90,"boxes":[[1,2,3,4,0.5,"car"]],"looks":[[0,[-1]]]}', "a box of this line and 6 numbers"),
+        ('{"ms":90,"boxes":[],"names":[[0,[-1,-1,-1,-1,-1,-1]]]}', "line 3: names says [0, "),
+        ('{"ms":90,"boxes":[[1,2,3,4,0.5,"car"]],"names":[[0,[-1]]]}', "a box of this line and 6 numbers"),
         ('{"frames":2}', "line 3: frames is 2, but 1 stand before it"),
         ('{"frames":1}', "line 4: something follows the end"),
     ],
