@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from edge.delivery.failure import CAUSES, Cause
-from edge.delivery.status import DeviceHealth
+from edge.delivery.status import DeviceHealth, LettersHealth
 from edge.errors import InputError
 
 HELP = {
@@ -16,6 +16,7 @@ HELP = {
     "frames_handled": "counter",
     "frames_dropped": "counter",
     "outbox_dropped": "counter",
+    "outbox_forgotten": "counter",
     "camera_reopened": "counter",
     "shelf_lost": "counter",
     "unsaid": "counter",
@@ -79,11 +80,23 @@ def text_of(health: DeviceHealth) -> str:
                 name, number = f"{name}_trouble", int(bool(value))  # noqa: PLW2901  # 1: see `health` for what it is
             case list():
                 number = len(value)
+            case dict() if name == "letters":
+                lines += _letters_text_of(value)
+                continue
             case _:
                 continue
         full = f"crossing_{name}"
         lines += [f"# TYPE {full} {HELP.get(name, 'gauge')}", f"{full} {number}"]
     return "\n".join(lines) + "\n"
+
+
+def _letters_text_of(kinds: dict[str, dict[str, int]]) -> list[str]:
+    lines = []
+    for name in LettersHealth.__struct_fields__:
+        full = f"crossing_letters_{name}"
+        lines.append(f"# TYPE {full} {'counter' if name in ('lost', 'refused') else 'gauge'}")
+        lines += [f'{full}{{kind="{kind}"}} {counts[name]}' for kind, counts in kinds.items()]
+    return lines
 
 
 def delivery_text_of(cause: Cause | None, *, connected: bool, unacknowledged_ms: int) -> str:

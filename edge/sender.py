@@ -9,6 +9,7 @@ import logging
 import queue
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 
 from edge.delivery.failure import Failure
@@ -34,6 +35,8 @@ class Sender:
         self.failure: Failure | None = None
         """What keeps letters from being delivered; None while all is well, or nothing was tried yet."""
         self.reports_acknowledged = 0
+        self.refused = Counter[str]()
+        """How often the broker refused a letter since the start, by kind."""
         self.unsaid = 0
         """Looks that were not taken."""
         self._make_publisher = make_publisher
@@ -93,8 +96,9 @@ class Sender:
         self.connected = False
 
     def _step(self, publisher: Publisher) -> None:
-        before = publisher.reports_acknowledged
+        before, refused = publisher.reports_acknowledged, Counter(publisher.refused_times)
         publisher.step(wait_s=STEP_S)
+        self.refused += Counter(publisher.refused_times) - refused
         self.reports_acknowledged += publisher.reports_acknowledged - before
         self.connected = publisher.connected
         if publisher.connected or publisher.hindrance is not None:  # else it still tries, and the old failure stands

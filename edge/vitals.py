@@ -1,14 +1,15 @@
 """How the device fares between two looks: rates, inference times, the board, the outbox, the clock."""
 
 from collections import deque
+from collections.abc import Mapping
 from pathlib import Path
 
 from edge.board import look
 from edge.clock import Clock
 from edge.delivery.outbox import Outbox
-from edge.delivery.outbox_totals import OutboxState
+from edge.delivery.outbox_totals import KindState, OutboxState
 from edge.delivery.report import rfc3339
-from edge.delivery.status import DeviceHealth
+from edge.delivery.status import DeviceHealth, LettersHealth
 from edge.errors import WorkError
 
 TIMES_MAX = 2_000  # inferences of which the percentiles are
@@ -43,8 +44,9 @@ class Vitals:
         camera: str,
         blind: str,
         outbox: Outbox,
-        shelf_waiting: int,
+        shelf_waiting: Mapping[str, int],
         shelf_lost: int,
+        refused: Mapping[str, int],
         unsaid: int,
         clock_synced: bool,
         clock_offset_ms: int,
@@ -78,7 +80,9 @@ class Vitals:
             outbox_held=held.held if held else None,
             outbox_bytes=held.bytes_held if held else None,
             outbox_dropped=held.dropped if held else None,
-            shelf_waiting=shelf_waiting,
+            outbox_forgotten=held.forgotten if held else None,
+            letters=_letters_of(outbox, refused, shelf_waiting),
+            shelf_waiting=shelf_waiting.get("report", 0),
             shelf_lost=shelf_lost,
             unsaid=unsaid,
             clock_synced=clock_synced,
@@ -105,3 +109,21 @@ def _state_of(outbox: Outbox) -> OutboxState | None:
         return outbox.state()
     except WorkError:  # its trouble is told elsewhere
         return None
+
+
+def _letters_of(outbox: Outbox, refused: Mapping[str, int], waiting: Mapping[str, int]) -> dict[str, LettersHealth]:
+    try:
+        kinds = outbox.kinds()
+    except WorkError:  # its trouble is told elsewhere
+        kinds = {}
+    found = {}
+    for kind in sorted({*kinds, *refused, *waiting}):
+        held = kinds.get(kind, KindState())
+        found[kind] = LettersHealth(
+            unsent=held.unsent,
+            set_aside=held.set_aside,
+            lost=held.lost,
+            refused=refused.get(kind, 0),
+            waiting=waiting.get(kind, 0),
+        )
+    return found

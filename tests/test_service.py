@@ -1,7 +1,9 @@
 """The service's loop over a film and a virtual clock: what is counted, when nobody looks, and what begins a new run."""
 
 import json
+import sqlite3
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -347,6 +349,53 @@ def test_strips_are_kept_for_every_bucket_that_had_pictures(tmp_path: Path, mani
     ended = run(tmp_path, manifest, [*passing(), *empty(700)])
     strips = sorted(path.name for path in (tmp_path / "strips").glob("deck-*.jpg"))
     assert len(strips) == len(ended.reports)
+
+
+class FullFor(Outbox):
+    """An outbox whose disk is full while `full`."""
+
+    full = False
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        if self.full:
+            raise WorkError("database or disk is full")
+        with super()._transaction() as database:
+            yield database
+
+
+def test_the_first_of_a_rare_class_on_a_full_disk_waits_with_its_picture_and_is_news_once(
+    tmp_path: Path, manifest: Path
+) -> None:
+    outbox = FullFor(tmp_path / "outbox.sqlite")
+    keep = msgspec.structs.replace(Config(lines=LINES).keep, pictures_leave=True)
+
+    def set_full(full: bool) -> Any:
+        return lambda _: setattr(outbox, "full", full)
+
+    script = [*empty(5), set_full(True), *passing(), *empty(20), set_full(False), *empty(20), *passing(), *empty(20)]
+    alerts = Alerts(classes=("truck",), quiet_days=1)
+    ended = run(tmp_path, manifest, script, alerts=alerts, keep=keep, outbox=outbox)
+    [(channel, said)] = ended.others
+    assert (channel, said["kind"], said["class"], said["jpeg"] != "") == ("alert", "rare-class", "truck", True)
+
+
+def test_a_clock_that_jumps_100_days_ahead_for_12_s_pushes_out_nothing(tmp_path: Path, manifest: Path) -> None:
+    day_ms = 86_400_000
+
+    def jump(days: int) -> Any:
+        def step(film: Film) -> None:
+            film.off_ms += days * day_ms
+            film.service._outbox.sent(range(1, 100))
+
+        return step
+
+    outbox = Outbox(tmp_path / "outbox.sqlite", keep_ms=90 * day_ms)
+    run(tmp_path, manifest, [*empty(650), jump(100), *empty(120), jump(-100), *empty(650)], outbox=outbox)
+    with Outbox(tmp_path / "outbox.sqlite") as after:
+        state = after.state()
+        assert state.held == state.seq_next - 1
+        assert (state.forgotten, state.dropped) == (0, 0)
 
 
 def test_a_rare_vehicle_over_a_line_that_was_drawn_since_is_news_in_its_words(tmp_path: Path, manifest: Path) -> None:

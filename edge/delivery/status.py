@@ -98,6 +98,19 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
     """A small picture in base64, if pictures may leave the device."""
 
 
+class LettersHealth(msgspec.Struct, frozen=True, kw_only=True):
+    """Letters of one channel: how many wait, are larger than the broker takes, or will not come.
+
+    `refused` is how often the broker refused one since the start, `waiting` how many no disk holds.
+    """
+
+    unsent: Amount = 0
+    set_aside: Amount = 0
+    lost: Amount = 0
+    refused: Amount = 0
+    waiting: Amount = 0
+
+
 class DeviceHealth(msgspec.Struct, frozen=True, kw_only=True):
     """How the device fares; rates are of the time since the one before. What the board does not tell is null."""
 
@@ -124,6 +137,9 @@ class DeviceHealth(msgspec.Struct, frozen=True, kw_only=True):
     outbox_held: Amount | None
     outbox_bytes: Amount | None
     outbox_dropped: Amount | None
+    outbox_forgotten: Amount | None = None
+    """Reports that were sent, and are held no more."""
+    letters: dict[Word, LettersHealth] = {}
     shelf_waiting: Amount
     shelf_lost: Amount
     """Closed buckets that no disk took; each is declared in the totals."""
