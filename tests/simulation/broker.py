@@ -14,6 +14,7 @@ from tests.simulation.network import Wire
 from tests.simulation.world import World
 
 TAKEN_OVER = "taken over"
+TOO_LARGE = "packet too large"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +97,10 @@ class BrokerEnd:
         """PUBLISH of a client."""
         if self.gone:
             return
+        if self._broker.is_too_large(self, said):
+            self.wire.down.send(self.client.ended, TOO_LARGE)
+            self._broker.leave(self)
+            return
         refused = self._broker.refuses(self, said)
         if not refused:
             self._broker.route(said)
@@ -151,6 +156,10 @@ class SimulatedBroker:
         self.disorder = 0.02
         self.duplication = 0.02
         self.refusing: Callable[[Said], bool] = lambda _: False
+        self.packet_max: int | None = None
+        self.says_packet_max = True
+        self.crossings: set[bytes] = set()
+        """All that it took on a topic `crossing`."""
         self.retained: dict[str, Said] = {}
         self.dropped = 0
         self._sessions: dict[str, Session] = {}
@@ -200,8 +209,14 @@ class SimulatedBroker:
         assert end.session.client_id, "every client has a name"
         return "Not authorized" if said.qos and not self.world.calm and self.refusing(said) else ""
 
+    def is_too_large(self, end: BrokerEnd, said: Said) -> bool:
+        """Whether a device says more at once than we take."""
+        return self.packet_max is not None and not end.session.lasting and len(said.payload) > self.packet_max
+
     def route(self, said: Said) -> None:
         """Hand a publication to everybody who asked for it; of a shared subscription, to one."""
+        if said.topic.endswith("/crossing"):
+            self.crossings.add(said.payload)
         if said.retain:
             if said.payload:
                 self.retained[said.topic] = said

@@ -60,6 +60,8 @@ class Book:
         self.rotten: set[tuple[str, str]] = set()  # devices whose outbox was damaged by the world
         self.totals: dict[tuple[str, str], dict[tuple[str, str, str], int]] = {}
         self.appended: dict[Key, int] = defaultdict(int)
+        self.letters: dict[tuple[str, str], set[bytes]] = defaultdict(set)
+        self.lost: dict[tuple[str, str], int] = defaultdict(int)
         self.taken: dict[tuple[str, str], int] = defaultdict(int)
 
     def begin(self, site: str, device: str, run: str) -> None:
@@ -75,6 +77,20 @@ class Book:
     def told(self, site: str, device: str, run: str, start_ms: int) -> None:
         """The device believes this bucket and all before it to be on its disk."""
         self.lives[site, device, run].told.add(start_ms)
+
+    def posted(self, site: str, device: str, payload: bytes) -> None:
+        """The device took in a letter that is no report."""
+        self.letters[site, device].add(payload)
+
+    def check_letters(self, arrived: set[bytes]) -> None:
+        """Every letter that is no report came to the broker, or was counted as lost."""
+        for device, letters in self.letters.items():
+            if device not in self.rotten | self.copied:
+                lacking = len(letters - arrived)
+                _hold(
+                    lacking <= self.lost[device],
+                    f"{device}: {lacking} crossings lack, {self.lost[device]} are declared",
+                )
 
     def took(self, site: str, device: str) -> None:
         """The device took in a closed bucket, be it on disk or to wait for one: it has, or will have, a number."""
@@ -94,6 +110,7 @@ class Book:
         for key in self.lives:
             if key[:2] == (site, device):
                 self.appended[key] = outbox.progress(key[2]).reports
+        self.lost[site, device] = sum(kind.lost for name, kind in outbox.kinds().items() if name == "crossing")
         total = outbox.total()
         self.totals[site, device] = {
             (line, way, label): number

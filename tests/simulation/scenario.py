@@ -50,6 +50,9 @@ class Troubles:
             "disk full": lambda: self._fail_disk("database or disk is full"),
             "disk fails": lambda: self._fail_disk("disk I/O error"),
             "step clock": self._step_clock,
+            "clock jumps for seconds": self._jump_clock,
+            "broker refuses crossings": self._refuse_crossings,
+            "broker's packet size": self._limit_packets,
             "break wire": self._break_wire,
             "silent wire": self._silent_wire,
             "broker crashes": self._crash_broker,
@@ -116,6 +119,23 @@ class Troubles:
 
     def _step_clock(self) -> None:
         self._device().clock.off_ms += self._world.chance.choice((-3_600_000, -1_500, 800, 3_600_000, 86_400_000))
+
+    def _jump_clock(self) -> None:
+        clock, days = self._device().clock, self._world.chance.choice((100, -20_000))
+        clock.off_ms += days * 86_400_000
+
+        def back() -> None:
+            clock.off_ms -= days * 86_400_000
+
+        self._world.after(12_000, back)
+
+    def _refuse_crossings(self) -> None:
+        until_ms = self._world.now_ms + self._world.chance.choice((30_000, 300_000))
+        self._broker.refusing = lambda said: said.topic.endswith("/crossing") and self._world.now_ms < until_ms
+
+    def _limit_packets(self) -> None:
+        self._broker.packet_max = self._world.chance.choice((2_500, 3_000, None))
+        self._broker.says_packet_max = self._world.chance.random() < 0.5
 
     def _break_wire(self) -> None:
         wires = [one for one in (*(device.wire() for device in self._devices), self._centre.wire()) if one is not None]
@@ -192,6 +212,7 @@ def _live(world: World, folder: Path) -> Ended:
     for device in devices:
         device.end()
     book.check(centre.reports(), centre.gone())
+    book.check_letters(broker.crossings)
     found = centre.reports()
     return Ended(
         troubles.happened, len(found), sum(map(len, centre.gone().values())), centre.duplicates, broker.dropped
@@ -225,7 +246,7 @@ def _settle(world: World, broker: SimulatedBroker, devices: list[Device], centre
 def _check_presence(broker: SimulatedBroker, devices: list[Device]) -> None:
     for device in devices:
         said = broker.retained.get(f"crossing/v1/{device.site}/{device.name}/status")
-        if said is None or b'"state":"online"' not in said.payload or device.run.encode() not in said.payload:
+        if said is None or b'"state":"offline"' in said.payload or device.run.encode() not in said.payload:
             raise WrongError(f"{device.name} is online, and the broker keeps {said and said.payload!r}")
 
 
