@@ -54,6 +54,7 @@ TAKE_S = 0.25
 MIND_MS = 1_000
 UNJUDGED_MAX = 1_000  # crossings that wait for the outbox to tell what was seen before
 HEALTH_MS = 60_000
+LAST_MS = 3_000  # at the end, for what a disk that works again has not taken yet
 PARTS_EVERY_MS = 10_000  # a model that cannot be read is not read for every frame
 STEPPED_MS = 1_000
 """So far the system's clock may be from that of the frames before a new run follows it."""
@@ -192,7 +193,16 @@ class Service:
         finally:
             notify("STOPPING=1")
             self._end()
+            self._clear_shelf()
             self._sender.stop()
+
+    def _clear_shelf(self) -> None:
+        """Commit what waits, as far as the time before a service manager kills us goes; the rest is declared later."""
+        until_ms = self._clock.monotonic_ms() + LAST_MS
+        while (now_ms := self._clock.monotonic_ms()) < until_ms and self._shelf.letters_waiting:
+            self._shelf.hand_on(now_ms=now_ms)
+            if self._shelf.failure:
+                return
 
     # A frame
 

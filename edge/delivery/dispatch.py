@@ -18,6 +18,8 @@ from edge.delivery.outbox import Outbox
 from edge.delivery.report import topic_of
 from edge.errors import WorkError
 
+TAKEN_BACK = 50
+"""Letters set aside that are looked at each time: whoever counts waits for the outbox meanwhile."""
 NO_PICTURE = "the picture is larger than the broker takes"
 
 
@@ -34,6 +36,8 @@ class Dispatch:
         self._generation = outbox.generation
         self._unnoted: set[int] = set()  # acknowledged letters that the outbox does not know of yet
         self._too_large: set[int] = set()  # the same of letters to be set aside
+        self._aside: list[str] = []  # addresses whose letters set aside are yet to be looked at
+        self._aside_after = 0  # the letter up to which those of the first address were
 
     @property
     def outdated(self) -> bool:
@@ -45,16 +49,42 @@ class Dispatch:
         self._generation = self._outbox.generation
         self._unnoted.clear()
         self._too_large.clear()
+        self._aside.clear()
 
     def begin(self) -> None:
         """On a new connection, whose `packet_max` is known: letters that were too large for another broker may fit."""
+        self._aside_after = 0
         try:
-            self._outbox.take_letters_back(lambda letter: self._fitting(letter) is not None)
+            self._aside = self._outbox.addresses(set_aside=True)
         except WorkError as error:
             self._trouble("outbox", str(error))
 
+    @property
+    def taking_back(self) -> bool:
+        """Whether letters that were set aside are still to be looked at."""
+        return bool(self._aside)
+
+    def _take_back(self) -> None:
+        """Look at some of them."""
+        if not self._aside:
+            return
+        try:
+            last = self._outbox.take_letters_back(
+                lambda letter: self._fitting(letter) is not None,
+                address=self._aside[0],
+                after=self._aside_after,
+                limit=TAKEN_BACK,
+            )
+        except WorkError as error:
+            self._trouble("outbox", str(error))
+            return
+        self._aside_after = last or 0
+        if last is None:
+            del self._aside[0]
+
     def due(self, now_ms: int, *, busy: int) -> list[tuple[Letter, Message]]:
         """What to publish now; `busy` counts what else is in flight."""
+        self._take_back()
         waiting = []
         for letter in self.waiting(now_ms):
             if self._fitting(letter) is None:

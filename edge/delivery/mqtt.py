@@ -44,6 +44,7 @@ from edge.delivery.status import Info, Status, encode_self
 from edge.errors import WorkError
 
 ACCEPT_WAIT_MS = 30_000  # a broker that took our connection and says nothing is left
+TAKING_BACK_WAIT_S = 0.02  # between two looks at letters that were set aside
 FAREWELL_WAIT_S = 2.0  # for the broker to take `offline` before the polite end
 TOTAL_EVERY_MS = 10_000  # it changes with every report; a broker that takes one message at a time has others to take
 TWIN_MS = 900_000  # so long it is told that another client took over our name
@@ -155,14 +156,14 @@ class Publisher:
         pending.
         """
         before = self.acknowledged
-        if self._outbox.pending(1) and not self._was_accepted:
+        if not self._was_accepted and (self._outbox.pending(1) or self._outbox.addresses(set_aside=True)):
             self.connect(timeout_s=timeout_s)
         deadline_ms = self._clock.monotonic_ms() + timeout_s * 1000
-        while self._outbox.pending(1):
+        while self._outbox.pending(1) or self._dispatch.taking_back:
             progress = self.step(wait_s=min(1.0, timeout_s))
             if self._accepted and self.failure and self._stuck and not progress:
                 raise WorkError(self.failure)
-            if progress:
+            if progress or self._dispatch.taking_back:
                 deadline_ms = self._clock.monotonic_ms() + timeout_s * 1000
             elif self._clock.monotonic_ms() >= deadline_ms:
                 unsent = self._outbox.state().unsent
@@ -204,6 +205,8 @@ class Publisher:
             self._say_all(self._connection, now_ms)
         if self._connection is None:  # another outbox lies there now
             return 0
+        if self._dispatch.taking_back:
+            wait_s = min(wait_s, TAKING_BACK_WAIT_S)
         acknowledged = [number for event in self._connection.events(wait_s) if (number := self._handle(event))]
         self._dispatch.acknowledged(acknowledged)
         self.acknowledged += len(acknowledged)
@@ -302,7 +305,7 @@ class Publisher:
         if self._dispatch.outdated:
             self._begin_with_another_file()
             return
-        self._stuck = not due and not self._courier.in_flight
+        self._stuck = not due and not self._courier.in_flight and not self._dispatch.taking_back
         for letter, message in due:
             self._courier.published(self._publish(link, message), letter, now_ms)
 
@@ -472,7 +475,8 @@ class Publisher:
         topic = self._presence.settled(token)
         letter = self._courier.refused(token, now_ms, code=code, reason=reason)
         if topic is not None:
-            what = f"the {topic.rsplit('/', 1)[-1]}"
+            ours = parse_topic(topic, root=self._root)
+            what = f"the {ours.channel}" if ours else topic
         elif letter is not None:
             what = f"{letter.address.rsplit('/', 1)[-1]} {letter.number}"
         else:

@@ -195,18 +195,22 @@ class Outbox(OutboxJournals):
                     count_letter(database, *row, by=1)
         self.revision += 1
 
-    def take_letters_back(self, fits: Callable[[Letter], bool]) -> int:
-        """Of the letters set aside, let those wait again that fit this broker; how many that were."""
+    def take_letters_back(self, fits: Callable[[Letter], bool], *, address: str, after: int, limit: int) -> int | None:
+        """Of `limit` letters to `address` that are set aside, after `after`, let those wait again that fit.
+
+        Returns the `number` of the last one looked at; None where there was none.
+        """
         with self._transaction() as database:
-            rows = database.execute("SELECT number FROM letter WHERE sent = 2").fetchall()
-            taken = [letter.number for (number,) in rows if fits(letter := self._letter(database, number))]
+            query = "SELECT number FROM letter WHERE sent = 2 AND address = ? AND number > ? ORDER BY number LIMIT ?"
+            numbers = [number for (number,) in database.execute(query, (address, after, limit)).fetchall()]
+            taken = [number for number in numbers if fits(self._letter(database, number))]
             for number in taken:
                 row = database.execute(
                     "UPDATE letter SET sent = 0 WHERE number = ? RETURNING seq, address", (number,)
                 ).fetchone()
                 count_letter(database, *row, by=-1)
-        self.revision += 1
-        return len(taken)
+        self.revision += bool(taken)
+        return numbers[-1] if numbers else None
 
     def resend(self, ranges: Sequence[tuple[int, int]], *, journal: str = "", limit: int = 10_000) -> Resent:
         """Make reports pending again, by `seq`; of a journal that is not this one, all are gone.

@@ -23,6 +23,8 @@ MakeReport = Callable[[int], Report]
 WAITING_MAX = {"alert": 50}
 """Of a kind; an alert has a picture of some 60 kB."""
 OTHERS_MAX = 5_000
+SLICE = 25
+"""Letters that are committed at a time. Each is a write to a slow disk, and whoever hands them on counts meanwhile."""
 NOTE = "shelf"  # the life of the shelf, then how far each kind of letters that waited got here, or was declared
 
 
@@ -115,16 +117,15 @@ class Shelf:
         self.hand_on(now_ms=now_ms)
 
     def hand_on(self, *, now_ms: int) -> None:
-        """Commit what waits, as far as the disk takes it."""
+        """Commit what waits, a slice of it, as far as the disk takes it."""
         had_to_wait = any(one.ordinal for one in self._queue)
         try:
             self._declare()
-            while self._queue:
-                one = self._queue[0]
+            for one in self._queue[:SLICE]:
                 one.commit(self._settling(one.kind, one.ordinal) if one.ordinal else {})
                 self._settle(one.kind, one.ordinal)
                 self._queue.pop(0)
-            for name in list(self._notes):
+            for name in list(self._notes) if not self._queue else ():
                 self._outbox.note(name, self._notes[name])
                 del self._notes[name]
         except WorkError as error:

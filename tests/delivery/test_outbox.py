@@ -232,8 +232,11 @@ def test_a_letter_that_is_set_aside_waits_no_more_and_is_gone_until_it_is_taken_
         outbox.sent([1])
         assert outbox.total().sent_through == 2
         assert outbox.resend([(1, 3)]) == Resent(2, ((2, 2),))
-        assert outbox.take_letters_back(lambda letter: len(letter.payload) < SIZE) == 0
-        assert outbox.take_letters_back(lambda letter: len(letter.payload) == SIZE) == 1
+        lane = "bridge/mast-1/report"
+        assert outbox.take_letters_back(lambda _: True, address=lane, after=2, limit=9) is None
+        assert outbox.take_letters_back(lambda letter: len(letter.payload) < SIZE, address=lane, after=0, limit=9) == 2
+        assert (unsent(outbox), outbox.state().dropped) == ([1, 3], 1)
+        assert outbox.take_letters_back(lambda letter: len(letter.payload) == SIZE, address=lane, after=1, limit=9) == 2
         assert (unsent(outbox), outbox.state().dropped) == ([1, 2, 3], 0)
 
 

@@ -12,6 +12,8 @@ from reports import NOON_MS, a_report
 
 from edge.delivery.connection import Broker, Message, packet_bytes
 from edge.delivery.courier import Courier
+from edge.delivery.dispatch import TAKEN_BACK
+from edge.delivery.letter import Letter
 from edge.delivery.mqtt import Publisher
 from edge.delivery.outbox import Outbox
 from edge.delivery.outbox_totals import KindState
@@ -133,6 +135,41 @@ def test_a_report_above_the_broker_s_packet_size_is_set_aside_and_declared(tmp_p
         assert outbox.state().dropped == 0
 
 
+def test_a_month_of_letters_set_aside_is_looked_at_in_slices_and_comes_where_it_fits(
+    tmp_path: Path,
+) -> None:
+    longest = 0
+
+    class Watched(Outbox):
+        def take_letters_back(self, fits: Callable[[Letter], bool], **given: Any) -> int | None:
+            nonlocal longest
+            looked = 0
+
+            def counted(letter: Letter) -> bool:
+                nonlocal looked
+                looked += 1
+                return fits(letter)
+
+            last = super().take_letters_back(counted, **given)
+            longest = max(longest, looked)
+            return last
+
+    with Watched(tmp_path / "o.sqlite") as outbox:
+        for _ in range(3 * TAKEN_BACK):
+            outbox.append(a_report, now_ms=NOON_MS)
+        post(outbox, "crossing", b"x" * 400)
+        outbox.set_letters_aside(range(1, 3 * TAKEN_BACK + 2))
+        for packet_max, comes in ((100, 0), (None, 3 * TAKEN_BACK)):
+            with limited_broker(packet_max=packet_max) as (port, taken), publisher(port, outbox) as ours:
+                if not comes:
+                    with pytest.raises(WorkError, match="too large for it: crossing letters, report letters"):
+                        ours.deliver(timeout_s=5)
+                else:
+                    assert ours.deliver(timeout_s=5) == comes + 1
+                assert (len(channels(taken, "report")), outbox.state().dropped) == (comes, 3 * TAKEN_BACK - comes)
+        assert longest == TAKEN_BACK
+
+
 def test_an_alert_above_the_broker_s_packet_size_goes_without_its_picture(tmp_path: Path) -> None:
     alert = Alert(run="run-1", at="2026-11-22T06:01:00Z", kind="rare-class", reason="the first bus", jpeg="A" * 2_000)
     with limited_broker(packet_max=1_500) as (port, taken), Outbox(tmp_path / "o.sqlite") as outbox:
@@ -141,6 +178,16 @@ def test_an_alert_above_the_broker_s_packet_size_goes_without_its_picture(tmp_pa
             step_until(ours, lambda: channels(taken, "alert"))
         [said] = channels(taken, "alert")
         assert (said["jpeg"], said["reason"]) == ("", "the first bus (the picture is larger than the broker takes)")
+
+
+def test_an_announcement_that_is_refused_is_named_by_its_topic(tmp_path: Path) -> None:
+    with (
+        limited_broker(publish={"mast-1/config": NOT_AUTHORIZED}) as (port, _),
+        Outbox(tmp_path / "o.sqlite") as outbox,
+        publisher(port, outbox, info=INFO, home_assistant="ha") as ours,
+    ):
+        step_until(ours, lambda: ours.failure)
+        assert "refused ha/device/bridge/mast-1/config of bridge/mast-1: Not authorized" in ours.failure
 
 
 def test_what_is_retained_of_us_and_too_large_is_not_said_and_nothing_ends(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from reports import NOON_MS, a_report
 
 from edge.delivery.outbox import Outbox
 from edge.delivery.report import decode
-from edge.delivery.shelf import Shelf
+from edge.delivery.shelf import SLICE, Shelf
 from edge.delivery.waiting_record import Waiting, WaitingRecord
 from edge.errors import WorkError
 
@@ -119,10 +119,30 @@ def test_an_alert_waits_with_its_notes_and_other_letters_are_bounded_and_counted
         shelf.correct("run-1", 5, now_ms=1)
         assert (shelf.letters_waiting["alert"], outbox.noted("seen-bus")) == (50, "")
         outbox.full = False
-        shelf.hand_on(now_ms=2)
+        while shelf.letters_waiting:
+            shelf.hand_on(now_ms=2)
         assert outbox.noted("seen-bus") == "59"
         assert [letter.payload for letter in outbox.pending(99)] == [b"%d" % number for number in range(10, 60)]
         assert (outbox.kinds()["alert"].lost, outbox.state().dropped) == (10, 0)
+
+
+def test_a_disk_that_works_again_after_a_day_takes_what_waits_in_slices_and_in_order(tmp_path: Path) -> None:
+    with Full(tmp_path / "outbox.sqlite") as outbox:
+        shelf = Shelf(outbox, record=WaitingRecord(tmp_path / "waiting.record"))
+        outbox.full = True
+        for number in range(60):
+            shelf.post("bridge/mast-1/crossing", b"%d" % number, run="run-1", now_ms=1)
+        shelf.note("seen-bus", "1", now_ms=1)
+        outbox.full = False
+        shelf.hand_on(now_ms=2)
+        assert (len(held(outbox)), shelf.letters_waiting["crossing"], outbox.noted("seen-bus")) == (SLICE, 35, "")
+        shelf.post("bridge/mast-1/crossing", b"60", run="run-1", now_ms=2)
+        assert len(held(outbox)) == 2 * SLICE
+        shelf.hand_on(now_ms=2)
+        assert [letter.payload for letter in outbox.pending(99)] == [b"%d" % number for number in range(61)]
+        assert (shelf.letters_waiting.total(), outbox.noted("seen-bus")) == (0, "1")
+        found = WaitingRecord(tmp_path / "waiting.record").read()
+        assert found.last == found.settled == {"crossing": 61}
 
 
 def test_a_record_is_written_in_place_and_a_torn_slot_leaves_the_other(tmp_path: Path) -> None:
