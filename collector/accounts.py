@@ -72,6 +72,14 @@ class Accounts:
         self._write_journals(journals, before)
         return noted
 
+    def is_shared(self, key: JournalKey, fresh: Sequence[int]) -> bool:
+        """Whether two devices number in a journal: a number was given twice, or is by these, which are new."""
+        journal_id = self._names.journal_id(*key)
+        if journal_id is None:
+            return False
+        rows = self._tables.rows("SELECT others FROM lineage WHERE journal_id = ?", (journal_id,))
+        return bool(rows and rows[0][0]) or bool(self._journals([journal_id])[journal_id].taken(fresh))
+
     def doubts(self, *, heard_after_ms: int, limit: int, resting: Container[tuple[str, str, str]] = ()) -> list[Doubt]:
         """The journals whose devices are to compare, of devices that were heard since then: one of each device.
 
@@ -84,9 +92,9 @@ class Accounts:
             (heard_after_ms,),
         )
         newest = "SELECT id, name FROM run WHERE device_id = ? ORDER BY id DESC LIMIT ?"
-        having = (
-            f"SELECT name FROM ({newest}) AS newest JOIN {self._tables.keys} ON run_id = newest.id WHERE seq = ?"
-            " ORDER BY name LIMIT ?"
+        having = " UNION ".join(
+            f"SELECT name FROM ({newest}) AS newest JOIN {table} ON run_id = newest.id WHERE seq = ?"
+            for table in (self._tables.keys, "set_aside")
         )
         found: dict[int, Doubt] = {}
         for site, device, journal, high, number, device_id in rows:
@@ -94,7 +102,9 @@ class Accounts:
                 continue
             if len(found) == limit:
                 break
-            runs = self._tables.rows(having, (device_id, RUNS_LOOKED_AT, number, RANGES_MAX))
+            runs = self._tables.rows(
+                f"{having} ORDER BY name LIMIT ?", (*2 * (device_id, RUNS_LOOKED_AT, number), RANGES_MAX)
+            )
             found[device_id] = Doubt(site, device, journal, high, tuple((number, name) for (name,) in runs))
         return list(found.values())
 
@@ -122,6 +132,8 @@ class Accounts:
         for (first, run), last in zip(compared.runs, ends, strict=False):
             run_id = self._names.id_of("run", ("device_id", "name"), (device_id, run))
             here += self._tables.numbers(run_id, first, last)
+            aside = f"SELECT seq FROM set_aside WHERE run_id = ? AND seq BETWEEN {first} AND {last}"
+            here += [seq for (seq,) in self._tables.rows(aside, (run_id,))]
         journal.arrived(here, now_ms=now_ms)
 
     def _stored(self, device_id: int, replay: str) -> list[int]:

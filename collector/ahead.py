@@ -52,14 +52,14 @@ def with_ahead(reading: Reading, device_id: int, lateness: Lateness, *, now_ms: 
     return replace(lateness, newest_start_ms=start_ms, newest_width_ms=width_ms), Reports(number, first_ms, end_ms)
 
 
-def set_aside_of(reading: Reading, *, site: str | None, device: str | None) -> dict[int, Reports]:
-    """What is set aside, by device id."""
+def set_aside_of(reading: Reading, *, site: str | None, device: str | None) -> dict[tuple[int, bool], Reports]:
+    """What is set aside, by device id and whether another run had watched that time."""
     rows = reading.rows(
-        "SELECT device_id, count(*), min(start_ms), max(start_ms + width_ms) FROM set_aside"
-        f" JOIN device ON device.id = device_id WHERE {CHOSEN} GROUP BY device_id",
+        "SELECT device_id, counted_run_id IS NOT NULL, count(*), min(start_ms), max(start_ms + width_ms) FROM set_aside"
+        f" JOIN device ON device.id = device_id WHERE {CHOSEN} GROUP BY 1, 2",
         {"site": site, "device": device},
     )
-    return {device_id: Reports(*of) for device_id, *of in rows}
+    return {(device_id, bool(overlapping)): Reports(*of) for device_id, overlapping, *of in rows}
 
 
 def keys_ahead(tables: Tables, device_id: int, *, now_ms: int) -> list[Key]:

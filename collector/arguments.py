@@ -146,6 +146,15 @@ def _add_states(command: _Command) -> None:
     _add_common(early)
     early.add_argument("--set-aside", action="store_true", help="keep them apart, in no sum")
     early.add_argument("--take-back", action="store_true", help="store what was set aside again")
+    twice = command(
+        "overlaps",
+        "reports of a second device of the same name, which are set aside",
+        "overlaps --config collector.yaml",
+        "overlaps --config collector.yaml --site friendship-bridge --device mast-1 --take-back",
+        more="Of two devices that watched the same time under one name, the report that came first counts.",
+    )
+    _add_common(twice)
+    twice.add_argument("--take-back", action="store_true", help="count them all the same")
     lacks = command(
         "gaps",
         "which reports are missing, and which are gone for good",

@@ -15,7 +15,15 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from collector import ahead_command, backup_command, compare_command, pack_command, token_command, views_command
+from collector import (
+    ahead_command,
+    backup_command,
+    compare_command,
+    overlaps_command,
+    pack_command,
+    token_command,
+    views_command,
+)
 from collector.alerts.book import acknowledge, alerts, deliveries
 from collector.alerts.channels import Channel, Mqtt, apprise_channels
 from collector.alerts.thread import AlertThread
@@ -224,6 +232,11 @@ def _ahead(arguments: argparse.Namespace) -> None:
         ahead_command.ahead(store, arguments)
 
 
+def _overlaps(arguments: argparse.Namespace) -> None:
+    with _store_and_sites(arguments, write=arguments.take_back) as (store, _):
+        overlaps_command.overlaps(store, arguments)
+
+
 def _gaps(arguments: argparse.Namespace) -> None:
     with _store_and_sites(arguments) as (store, _):
         found = gaps(store, site=arguments.site, device=arguments.device)
@@ -283,6 +296,7 @@ _COMMANDS = {
     "zones": _zones,
     "devices": _devices,
     "ahead": _ahead,
+    "overlaps": _overlaps,
     "gaps": _gaps,
     "refusals": _refusals,
     "export": _export,

@@ -4,7 +4,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 
 from collector.ahead import NO_REPORTS, Reports, set_aside_of, with_ahead
-from collector.identity import JournalState
+from collector.identity import JournalState, findings
 from collector.lateness import Lateness
 from collector.said import Info, Status, Total, decode_said
 from collector.store import CHOSEN, Gap, Reading, Store
@@ -29,6 +29,8 @@ class DeviceState:
     """All under which something is known; see collector.identity."""
     ahead: Reports = NO_REPORTS
     set_aside: Reports = NO_REPORTS
+    overlapping: Reports = NO_REPORTS
+    """Set aside because another run had watched the same time; see collector.overlaps."""
 
     @property
     def ahead_ms(self) -> int:
@@ -91,10 +93,16 @@ def devices_in(
             missing.get((row[0], 1), 0),
             tuple(journals[row[0]]),
             ahead,
-            aside.get(row[0], NO_REPORTS),
+            aside.get((row[0], False), NO_REPORTS),
+            aside.get((row[0], True), NO_REPORTS),
         )
         found.append(state)
     return found
+
+
+def identity_of(state: DeviceState, *, now_ms: int) -> list[str]:
+    """What people have to know of who reports as a device; empty: one device, one outbox."""
+    return findings(state.device, state.journals, now_ms=now_ms, overlapping=state.overlapping.number)
 
 
 def gaps(store: Store, *, site: str | None = None, device: str | None = None) -> list[Gap]:

@@ -36,8 +36,11 @@ class JournalState:
     """Reports that are missing or gone."""
 
 
-def findings(device: str, journals: Sequence[JournalState], *, now_ms: int) -> list[str]:
-    """What people have to know of who reports as this device; empty: one device, one outbox."""
+def findings(device: str, journals: Sequence[JournalState], *, now_ms: int, overlapping: int = 0) -> list[str]:
+    """What people have to know of who reports as this device; empty: one device, one outbox.
+
+    `overlapping` reports are set aside because another run of the device had watched the same time.
+    """
     own = [one for one in journals if not one.name.startswith(REPLAY)]
     told = sorted((one for one in own if one.begun_ms is not None), key=lambda one: one.begun_ms or 0)
     found = []
@@ -45,7 +48,7 @@ def findings(device: str, journals: Sequence[JournalState], *, now_ms: int) -> l
         names = " and ".join(one.name for one in twins)
         found.append(
             f"Two devices report as {device} at once (journals {names}): give one of them another name and an empty"
-            " state folder. While both report, shares of watched time may exceed 100%."
+            " state folder."
         )
     for one in own:
         if one.other_ms is not None and now_ms - one.other_ms < TOLD_MS and not twins:
@@ -55,6 +58,12 @@ def findings(device: str, journals: Sequence[JournalState], *, now_ms: int) -> l
                 " from an older copy, or a copy of it runs elsewhere. Each report counts once; what only the other"
                 " card held is lost."
             )
+    if overlapping:
+        found.append(
+            f"{overlapping} {'report' if overlapping == 1 else 'reports'} of {device} cover time that another device of"
+            " this name had watched, or the same one before its clock was put back: set aside, in no sum;"
+            " `crossing-collector overlaps` lists them."
+        )
     if len(told) > 1 and not found:
         before, newest = told[-2], told[-1]
         if newest.begun_ms is not None and now_ms - newest.begun_ms < TOLD_MS:

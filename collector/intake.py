@@ -5,7 +5,8 @@ The order of the work:
    follows is a plain read, change, write.
 2. Reports are sifted by their key: new, known, or another one under a known key. A new one that takes its device
    beyond a bound (`limits`), or whose number is far ahead of its journal, is refused.
-3. New reports and their counts are added. A report's lines, directions and classes are its layout, so a count of zero
+3. Of two devices of one name, what the second one watched at the same time is set aside (`overlaps`). The other new
+   reports and their counts are added. A report's lines, directions and classes are its layout, so a count of zero
    is told from a line that nobody watched, and only counts above zero need a row. Queue zones are a row each. The
    roll-ups follow.
 4. The journals move on: what is missing, what came late, what was asked for or is gone.
@@ -21,22 +22,31 @@ import msgspec
 
 from collector.accounts import Accounts, Devices
 from collector.ahead import keys_ahead, unpack
+from collector.calendar import DAY_MS
 from collector.calls import keep
 from collector.ingest import Called, Received, Refusal, Said, refuse
 from collector.lateness import Lateness
 from collector.limits import DEFAULTS, Limits
 from collector.messages import Key, day_of, messages_of
 from collector.names import Layout, Names
+from collector.overlaps import Timeline, Watched
 from collector.rollups import Marks, Rollups
 from collector.store import Asked, Compared, Doubt, Gone, Hurried, Item, RollupState, Tally
 from collector.tables import Known, ReportRow, Tables
 from collector.views.axis import SKEW_MS
 from collector.zone_rollups import fill_zones, zones_of
-from edge.delivery.report import Report, decode, milliseconds_of, topic_of
+from edge.delivery.report import REPLAY, Report, decode, milliseconds_of, topic_of
 
 _INFO = "(SELECT payload FROM said WHERE device_id = device.id AND channel = 'info')"
 _MARKS = "time_zone, hours_ms, days_ms"
 _ASIDE = "device_id, run_id, seq, start_ms, width_ms, watched_ms, payload"
+_ASIDE_ROW = (
+    f"INSERT INTO set_aside ({_ASIDE}, received_ms, aside_ms, counted_run_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+_WIDEST_MS = DAY_MS
+"""No bucket is wider."""
+_BESIDE_MS = 3_600_000
+"""What is read around late reports: of overlapping reports that are wider, some of the time they cover is not seen."""
 _LATENESS = "heard_ms, newest_start_ms, newest_width_ms, late_ms, worst_ms, worst_at_ms, clock_synced"
 
 
@@ -89,6 +99,7 @@ class Intake:
         sifted = self._sift([one for one in reports if id(one) not in leaps], devices)
         self._keep_bounds(sifted)
         self._take_zones(said, devices, marks)
+        self._set_overlapping_aside(sifted, latenesses, now_ms)
         if added := self._add(sifted, now_ms):
             self._rollups.advance(added, marks, {device_id: site for (site, _), device_id in devices.items()})
             self._note_unpacked(added, unpacked)
@@ -103,7 +114,14 @@ class Intake:
             keep(self._tables, devices, called, now_ms=now_ms)
         refusals += [*sifted.refusals, *leaps.values()]
         self._refuse(refusals, now_ms)
-        return Tally(len(sifted.new), sifted.duplicates, len(refusals), len(said) + len(called), noted)
+        return Tally(
+            len(sifted.new),
+            sifted.duplicates,
+            len(refusals),
+            len(said) + len(called),
+            noted,
+            len(sifted.overlapping),
+        )
 
     def rebuild(self, device_id: int) -> None:
         """Sum up all reports of a device anew, inside a transaction that the store opened."""
@@ -133,23 +151,21 @@ class Intake:
         if found:
             self._tables.remove(found)
             unpack(self._tables, [Key(*row[:4]) for row in found])
-            self._many(
-                f"INSERT INTO set_aside ({_ASIDE}, received_ms, aside_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                [(*row[:6], row.payload, row.received_ms, now_ms) for row in found],
-            )
+            self._many(_ASIDE_ROW, [(*row[:6], row.payload, row.received_ms, now_ms, None) for row in found])
             self._sum_anew(device_id)
         return len(found)
 
-    def take_back(self, device_id: int) -> int:
+    def take_back(self, device_id: int, *, overlapping: bool) -> int:
         """Store again what was set aside of a device, inside a transaction that the store opened; how many reports."""
         _, _, unpacked = self._hold([device_id])
-        rows = self._tables.rows("SELECT run_id, payload, received_ms FROM set_aside WHERE device_id = ?", (device_id,))
+        chosen = f"FROM set_aside WHERE device_id = ? AND counted_run_id IS {'NOT ' if overlapping else ''}NULL"
+        rows = self._tables.rows(f"SELECT run_id, payload, received_ms {chosen}", (device_id,))
         found = [
             self._row(device_id, run_id, decode(bytes(payload)), bytes(payload), received_ms)
             for run_id, payload, received_ms in rows
         ]
         if found:
-            self._many("DELETE FROM set_aside WHERE device_id = ?", [(device_id,)])
+            self._many(f"DELETE {chosen}", [(device_id,)])
             self._tables.add(found)
             self._note_unpacked(found, unpacked)
             self._sum_anew(device_id)
@@ -269,6 +285,77 @@ class Intake:
         rows = self._tables.rows_of(query, list(wanted))
         return [Known(*row)._replace(payload=bytes(row[6])) for row in rows if row[2] in wanted[row[1]]]
 
+    def _set_overlapping_aside(self, sifted: "_Sifted", latenesses: Mapping[int, Lateness], now_ms: int) -> None:
+        """Take new reports whose time another device of the same name has watched out of those to be added."""
+        by_device: dict[int, dict[tuple[int, int], Received]] = defaultdict(dict)
+        for key, (device_id, received) in sifted.new.items():
+            if not received.report.run.startswith(REPLAY):
+                by_device[device_id][key] = received
+        rows = []
+        shared: dict[tuple[int, str], bool] = {}
+        fresh = sifted.fresh()
+        for device_id, new in by_device.items():
+            spans = {key: _watched(key, received.report) for key, received in new.items()}
+            end_ms = latenesses[device_id].newest_end_ms
+            late = [one for one in spans.values() if end_ms is not None and one.start_ms < end_ms]
+            if not late and len({run_id for run_id, _ in new}) == 1:
+                continue  # as nearly always
+            timeline = Timeline(self._counted(device_id, late))
+            for key, received in new.items():
+                conflicts, report, one = timeline.conflicts(spans[key]), received.report, spans[key]
+                if conflicts:
+                    journal = (device_id, report.journal or "")
+                    if journal not in shared:
+                        shared[journal] = self._accounts.is_shared(journal, fresh.get(journal, ()))
+                    if not shared[journal]:
+                        conflicts = self._of_other_journals(journal, conflicts, sifted)
+                if conflicts:
+                    span = (one.start_ms, report.width_ms, report.watched_ms)
+                    rows.append((device_id, *key, *span, received.payload, now_ms, now_ms, conflicts[0].run_id))
+                    sifted.overlapping[key] = sifted.new.pop(key)
+                else:
+                    timeline.add(one)
+        self._many(_ASIDE_ROW, rows)
+
+    def _counted(self, device_id: int, late: Sequence[Watched]) -> list[Watched]:
+        """The stored reports of live runs around these."""
+        windows: list[list[int]] = []
+        for one in sorted(late):
+            first_ms, last_ms = one.start_ms - _BESIDE_MS, one.end_ms + _BESIDE_MS
+            if windows and first_ms <= windows[-1][1]:
+                windows[-1][1] = max(windows[-1][1], last_ms)
+            else:
+                windows.append([first_ms, last_ms])
+        found: dict[tuple[int, int], Watched] = {}
+        for first_ms, last_ms in windows:
+            for *span, name in self._tables.rows(
+                "SELECT start_ms, start_ms + width_ms, watched_ms, run_id, seq, name FROM report JOIN run"
+                " ON run.id = run_id WHERE report.device_id = ? AND start_ms > ? AND start_ms < ?"
+                " AND start_ms + width_ms > ?",
+                (device_id, first_ms - _WIDEST_MS, last_ms, first_ms),
+            ):
+                if not name.startswith(REPLAY):
+                    found[span[3], span[4]] = Watched(*span)
+        return list(found.values())
+
+    def _of_other_journals(self, of: tuple[int, str], conflicts: Sequence[Watched], sifted: "_Sifted") -> list[Watched]:
+        """Those that came under another journal than `of`."""
+        device_id, journal = of
+        stored = [Key(device_id, one.run_id, one.seq, one.start_ms) for one in conflicts]
+        messages = messages_of(self._tables.rows, [key for key in stored if key[1:3] not in sifted.new])
+        found = []
+        for one in conflicts:
+            key = (one.run_id, one.seq)
+            if key in sifted.new:
+                other = sifted.new[key][1].report
+            elif key in messages:
+                other = decode(messages[key])
+            else:
+                continue  # its message is kept no more: nobody can say
+            if (other.journal or "") != journal:
+                found.append(one)
+        return found
+
     def _add(self, sifted: "_Sifted", now_ms: int) -> list[ReportRow]:
         rows = [
             self._row(device_id, key[0], received.report, received.payload, now_ms, layout=sifted.layouts.get(key))
@@ -373,6 +460,8 @@ class _Sifted:
     def __init__(self) -> None:
         self.new: dict[tuple[int, int], tuple[int, Received]] = {}
         self.layouts: dict[tuple[int, int], Layout] = {}
+        self.overlapping: dict[tuple[int, int], tuple[int, Received]] = {}
+        """Those that were new and are set aside."""
         self.duplicates = 0
         self.refusals: list[Refusal] = []
         self.arrived: dict[tuple[int, str], list[int]] = defaultdict(list)
@@ -380,9 +469,14 @@ class _Sifted:
     def fresh(self) -> dict[tuple[int, str], list[int]]:
         """The numbers of the reports that are new, by device and journal."""
         found: dict[tuple[int, str], list[int]] = defaultdict(list)
-        for device_id, received in self.new.values():
+        for device_id, received in (*self.new.values(), *self.overlapping.values()):
             found[device_id, received.report.journal or ""].append(received.report.seq)
         return found
+
+
+def _watched(key: tuple[int, int], report: Report) -> Watched:
+    start_ms = start_ms_of(report.start)
+    return Watched(start_ms, start_ms + report.width_ms, report.watched_ms, *key)
 
 
 def _same(received: Received, known: Known) -> bool:

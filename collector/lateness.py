@@ -41,6 +41,11 @@ class Lateness:
             self.clock_synced,
         )
 
+    @property
+    def newest_end_ms(self) -> int | None:
+        """The end of its newest bucket."""
+        return None if self.newest_start_ms is None else self.newest_start_ms + (self.newest_width_ms or 0)
+
     def after(self, reports: Sequence[tuple[int, int, bool]], *, now_ms: int) -> "Lateness":
         """When reports came: start, width and synced of those that are new; none of them may be."""
         newest_start_ms, newest_width_ms, late_ms, clock_synced = (

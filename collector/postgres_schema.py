@@ -137,6 +137,7 @@ CREATE TABLE set_aside (
   start_ms BIGINT NOT NULL, width_ms BIGINT NOT NULL, watched_ms BIGINT NOT NULL,
   received_ms BIGINT NOT NULL,
   aside_ms BIGINT NOT NULL,
+  counted_run_id BIGINT REFERENCES run,
   payload BYTEA NOT NULL,
   PRIMARY KEY (run_id, seq)
 );
@@ -150,8 +151,9 @@ CREATE TABLE lineage (
 );
 CREATE INDEX lineage_doubt ON lineage (journal_id) WHERE doubt IS NOT NULL;
 """
-"""Reports that were ahead of the centre's clock and that somebody set aside (see collector.ahead), and whose numbers a
-journal holds (see collector.identity)."""
+"""Reports that were set aside because they were ahead of the centre's clock (see collector.ahead) or because the run
+`counted_run_id` had watched their time (see collector.overlaps), and whose numbers a journal holds (see
+collector.identity)."""
 UPGRADES = {
     1: "ALTER TABLE device ADD COLUMN time_zone TEXT, ADD COLUMN hours_ms BIGINT, ADD COLUMN days_ms BIGINT;"
     + ROLLUPS

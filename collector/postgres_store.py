@@ -126,9 +126,12 @@ class PostgresStore:
         """Set aside every report of a device that is ahead, in one transaction; how many."""
         return self._of_device(lambda: self._intake.set_aside(device_id, now_ms=now_ms))
 
-    def take_back(self, device_id: int) -> int:
-        """Store again what was set aside of a device, in one transaction; how many reports."""
-        return self._of_device(lambda: self._intake.take_back(device_id))
+    def take_back(self, device_id: int, *, overlapping: bool = False) -> int:
+        """Store again the reports of a device that were set aside, in one transaction; how many.
+
+        Those that were ahead of the centre's clock, or those that another run overlapped.
+        """
+        return self._of_device(lambda: self._intake.take_back(device_id, overlapping=overlapping))
 
     def settle(self) -> None:
         """Vacuum the roll-ups after `rebuild`; until then, indexes have to look every row up in its table."""

@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from collector.devices import DeviceState
-from collector.identity import findings
+from collector.devices import DeviceState, identity_of
 from collector.screen import aligned
 from collector.store import Gap
 from edge.delivery.report import rfc3339
@@ -52,11 +51,7 @@ def devices_as_table(states: Sequence[DeviceState], *, now_ms: int) -> str:
 
 def identity_lines(states: Sequence[DeviceState], *, now_ms: int) -> list[str]:
     """A sentence for everything that people have to know of who reports under a name."""
-    return [
-        f"{state.site}: {sentence}"
-        for state in states
-        for sentence in findings(state.device, state.journals, now_ms=now_ms)
-    ]
+    return [f"{state.site}: {sentence}" for state in states for sentence in identity_of(state, now_ms=now_ms)]
 
 
 def devices_as_json(states: Sequence[DeviceState], *, now_ms: int) -> dict[str, Any]:
@@ -81,9 +76,10 @@ def devices_as_json(states: Sequence[DeviceState], *, now_ms: int) -> dict[str, 
                 "reports_ahead": state.ahead.number,
                 "reports_ahead_to": time_text(state.ahead.end_ms),
                 "reports_set_aside": state.set_aside.number,
+                "reports_overlapping": state.overlapping.number,
                 "missing": state.missing,
                 "gone": state.gone,
-                "identity": findings(state.device, state.journals, now_ms=now_ms),
+                "identity": identity_of(state, now_ms=now_ms),
             }
             for state in states
         ],

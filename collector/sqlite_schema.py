@@ -54,12 +54,13 @@ _PACKING = (
     """CREATE VIEW unpacked AS SELECT device_id, run_id, seq, start_ms, payload FROM report WHERE payload <> x''""",
 )
 SET_ASIDE = (
-    """CREATE TABLE set_aside (        -- see collector.ahead
+    """CREATE TABLE set_aside (        -- see collector.ahead and collector.overlaps
       run_id INTEGER NOT NULL REFERENCES run, seq INTEGER NOT NULL,
       device_id INTEGER NOT NULL REFERENCES device,
       start_ms INTEGER NOT NULL, width_ms INTEGER NOT NULL, watched_ms INTEGER NOT NULL,
       received_ms INTEGER NOT NULL,
       aside_ms INTEGER NOT NULL,    -- when it was set aside
+      counted_run_id INTEGER REFERENCES run,  -- which had watched that time, see collector.overlaps; null: it was ahead
       payload BLOB NOT NULL,
       PRIMARY KEY (run_id, seq)
     )""",

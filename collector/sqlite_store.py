@@ -106,10 +106,13 @@ class SqliteStore:
         with self._explained(), self._transaction():
             return self._intake.set_aside(device_id, now_ms=now_ms)
 
-    def take_back(self, device_id: int) -> int:
-        """Store again what was set aside of a device, in one transaction; how many reports."""
+    def take_back(self, device_id: int, *, overlapping: bool = False) -> int:
+        """Store again the reports of a device that were set aside, in one transaction; how many.
+
+        Those that were ahead of the centre's clock, or those that another run overlapped.
+        """
         with self._explained(), self._transaction():
-            return self._intake.take_back(device_id)
+            return self._intake.take_back(device_id, overlapping=overlapping)
 
     def settle(self) -> None:
         """Nothing: pages that became free are taken again."""

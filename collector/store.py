@@ -48,6 +48,8 @@ class Tally:
     """Statuses, births, totals, healths and alerts taken."""
     asked: int = 0
     """Requests noted, to be sent now."""
+    overlapping: int = 0
+    """Reports set aside because another device of the same name had watched the same time."""
 
     def __add__(self, other: "Tally") -> "Tally":
         return Tally(
@@ -56,6 +58,7 @@ class Tally:
             self.refused + other.refused,
             self.said + other.said,
             self.asked + other.asked,
+            self.overlapping + other.overlapping,
         )
 
 
@@ -219,8 +222,11 @@ class Store(Protocol):
         They are out of all sums, and known if they come again. One whose message is kept no more stays where it is.
         """
 
-    def take_back(self, device_id: int) -> int:
-        """Store again what was set aside of a device, in one transaction; how many reports."""
+    def take_back(self, device_id: int, *, overlapping: bool = False) -> int:
+        """Store again the reports of a device that were set aside, in one transaction; how many.
+
+        Those that were ahead of the centre's clock, or those that another run overlapped.
+        """
 
     def settle(self) -> None:
         """After the last of several `rebuild`: clear away what they left behind, for as long as it takes."""

@@ -29,6 +29,8 @@ class DeviceInfo(Model):
     ahead_to_ms: int | None
     set_aside: int
     """Reports that were ahead and that somebody set aside: in no answer."""
+    overlapping: int
+    """Reports set aside because another device of this name had watched the same time: in no answer."""
     dropped: int | None
     missing: int
     gone: int

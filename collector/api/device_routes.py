@@ -22,9 +22,8 @@ from collector.api.device_models import (
 )
 from collector.api.parameters import After
 from collector.api.spans import Name, NameQuery
-from collector.devices import DeviceState, devices_in, gaps_in
+from collector.devices import DeviceState, devices_in, gaps_in, identity_of
 from collector.errors import InputError
-from collector.identity import findings
 from collector.refusals import refusals_in
 from collector.store import CHOSEN, Gap, Hurried, Reading
 from collector.subscriber import SPOKE_S
@@ -188,10 +187,11 @@ def _device(state: DeviceState, time_zone: str, health: tuple[int, Any] | None, 
         ahead=state.ahead.number,
         ahead_to_ms=None if state.ahead.end_ms is None else min(_UTC_MS_MAX, state.ahead.end_ms),
         set_aside=state.set_aside.number,
+        overlapping=state.overlapping.number,
         dropped=state.total.dropped if state.total else None,
         missing=state.missing,
         gone=state.gone,
-        identity=findings(state.device, state.journals, now_ms=now_ms),
+        identity=identity_of(state, now_ms=now_ms),
         health=None if health is None else health[1],
         health_ms=None if health is None else health[0],
     )

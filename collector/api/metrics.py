@@ -65,6 +65,7 @@ class _Intake(Collector):
             ("refused", tally.refused),
             ("said", tally.said),
             ("asked", tally.asked),
+            ("overlapping", tally.overlapping),
         ):
             messages.add_metric([became], number)
         yield messages
@@ -82,6 +83,9 @@ class _Intake(Collector):
         gone = GaugeMetricFamily("crossing_device_gone_reports", "Reports that it holds no more", labels=names)
         ahead = GaugeMetricFamily("crossing_device_ahead_reports", "Reports ahead of the centre's clock", labels=names)
         aside = GaugeMetricFamily("crossing_device_set_aside_reports", "Reports that were set aside", labels=names)
+        overlapping = GaugeMetricFamily(
+            "crossing_device_overlapping_reports", "Reports set aside: another device had watched it", labels=names
+        )
         for state in self._metrics.states:
             name = [state.site, state.device]
             up.add_metric(name, float(state.status is not None and state.status.state != "offline"))
@@ -91,4 +95,5 @@ class _Intake(Collector):
             gone.add_metric(name, state.gone)
             ahead.add_metric(name, state.ahead.number)
             aside.add_metric(name, state.set_aside.number)
-        yield from (up, heard, missing, gone, ahead, aside)
+            overlapping.add_metric(name, state.overlapping.number)
+        yield from (up, heard, missing, gone, ahead, aside, overlapping)
