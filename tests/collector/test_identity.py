@@ -1,12 +1,13 @@
 """Whose journal it is: a card put back, a copy, a new outbox, in the store and in words."""
 
+import itertools
 import random
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import msgspec
 import pytest
-from messages import a_report
+from messages import MINUTE_MS, NOON_MS, a_report
 
 from collector.accounts import HERE_MS
 from collector.asking import COMPARE_WAIT_MS_FIRST, Asking
@@ -17,7 +18,7 @@ from collector.ingest import Answered, Cleared, Glimpse, Refusal, ingest
 from collector.store import Doubt, Store, Tally
 from edge.delivery.commands import compare, resend
 from edge.delivery.outbox import Outbox
-from edge.delivery.report import Report, encode
+from edge.delivery.report import Report, encode, rfc3339
 from edge.delivery.status import Total, encode_self
 
 NOW_MS = 1_795_700_000_000
@@ -80,11 +81,17 @@ def centre(store: Store) -> Centre:
     return Centre(store)
 
 
-def count(outbox: Outbox, reports: int, run: str) -> None:
-    def made(seq: int) -> Report:
-        return a_report(seq, run=run, journal=outbox.journal)
+MINUTES = itertools.count()
 
+
+def count(outbox: Outbox, reports: int, run: str) -> None:
+    """Each report is of another minute."""
     for _ in range(reports):
+        start = rfc3339(NOON_MS + next(MINUTES) * MINUTE_MS)
+
+        def made(seq: int, start: str = start) -> Report:
+            return a_report(seq, run=run, journal=outbox.journal, start=start)
+
         outbox.append(made, now_ms=NOW_MS)
 
 
