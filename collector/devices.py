@@ -66,16 +66,7 @@ def devices_in(
         f" WHERE {CHOSEN} GROUP BY device_id, gone",
         chosen,
     )
-    journals: dict[int, list[JournalState]] = defaultdict(list)
-    for noted in reading.rows(
-        "SELECT device_id, name, coalesce(lineage.first, 1), high, begun_ms, told_ms, coalesce(others, 0), other_ms,"
-        " coalesce((SELECT CAST(sum(missing.last - missing.first + 1) AS BIGINT) FROM missing"
-        " WHERE missing.journal_id = journal.id), 0)"
-        " FROM journal JOIN lineage ON lineage.journal_id = journal.id JOIN device ON device.id = device_id"
-        f" WHERE {CHOSEN} ORDER BY journal.id",
-        chosen,
-    ):
-        journals[noted[0]].append(JournalState(*noted[1:]))
+    journals = journals_in(reading, site=site, device=device)
     words = {(device_id, channel): payload for device_id, channel, payload in said}
     missing = {(device_id, gone): number for device_id, gone, number in lacks}
     aside = set_aside_of(reading, site=site, device=device)
@@ -91,12 +82,27 @@ def devices_in(
             lateness,
             missing.get((row[0], 0), 0),
             missing.get((row[0], 1), 0),
-            tuple(journals[row[0]]),
+            tuple(journals.get(row[0], ())),
             ahead,
             aside.get((row[0], False), NO_REPORTS),
             aside.get((row[0], True), NO_REPORTS),
         )
         found.append(state)
+    return found
+
+
+def journals_in(reading: Reading, *, site: str | None, device: str | None) -> dict[int, list[JournalState]]:
+    """What is noted of the journals of each device, by its id."""
+    found: dict[int, list[JournalState]] = defaultdict(list)
+    for noted in reading.rows(
+        "SELECT device_id, name, coalesce(lineage.first, 1), high, begun_ms, told_ms, coalesce(others, 0), other_ms,"
+        " coalesce((SELECT CAST(sum(missing.last - missing.first + 1) AS BIGINT) FROM missing"
+        " WHERE missing.journal_id = journal.id), 0)"
+        " FROM journal JOIN lineage ON lineage.journal_id = journal.id JOIN device ON device.id = device_id"
+        f" WHERE {CHOSEN} ORDER BY journal.id",
+        {"site": site, "device": device},
+    ):
+        found[noted[0]].append(JournalState(*noted[1:]))
     return found
 
 

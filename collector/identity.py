@@ -76,6 +76,15 @@ def findings(device: str, journals: Sequence[JournalState], *, now_ms: int, over
     return found
 
 
+def newest_sign_ms(journals: Sequence[JournalState], *, now_ms: int, overlapping_ms: int | None = None) -> int | None:
+    """When there last was a sign of what `findings` tells; `overlapping_ms`: when a report was last set aside."""
+    own = [one for one in journals if not one.name.startswith(REPLAY)]
+    told = sorted((one for one in own if one.begun_ms is not None), key=lambda one: one.begun_ms or 0)
+    signs = [overlapping_ms, *(one.other_ms for one in own), *(one.begun_ms for one in told[1:])]
+    signs += [one.told_ms for one in _at_once(told, now_ms)[:1]]
+    return max((one for one in signs if one is not None), default=None)
+
+
 def _at_once(told: Sequence[JournalState], now_ms: int) -> list[JournalState]:
     """The two newest journals in which totals are said in turn."""
     recent = [one for one in told if one.told_ms is not None and now_ms - one.told_ms < AT_ONCE_MS]

@@ -141,7 +141,7 @@ CREATE TABLE set_aside (
   payload BYTEA NOT NULL,
   PRIMARY KEY (run_id, seq)
 );
-CREATE INDEX set_aside_device ON set_aside (device_id);
+CREATE INDEX set_aside_device ON set_aside (device_id, counted_run_id, aside_ms);
 CREATE TABLE lineage (
   journal_id BIGINT PRIMARY KEY REFERENCES journal,
   first BIGINT NOT NULL DEFAULT 1,

@@ -64,7 +64,7 @@ SET_ASIDE = (
       payload BLOB NOT NULL,
       PRIMARY KEY (run_id, seq)
     )""",
-    "CREATE INDEX set_aside_device ON set_aside (device_id)",
+    "CREATE INDEX set_aside_device ON set_aside (device_id, counted_run_id, aside_ms)",
     """CREATE TABLE lineage (          -- of a journal, see collector.identity
       journal_id INTEGER PRIMARY KEY REFERENCES journal,
       first INTEGER NOT NULL DEFAULT 1,       -- the number with which it begins

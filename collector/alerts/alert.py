@@ -18,6 +18,7 @@ Kind = Literal[
     "silent",
     "clock",
     "outbox",
+    "identity",
 ]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 NEWS = ("first", "resumption")

@@ -1,4 +1,4 @@
-"""How a device fares: blind, silent, its clock wrong, its outbox growing. Pure; told once a minute what is known of it.
+"""How a device fares: blind, silent, its clock or outbox wrong, another one under its name. Pure; told once a minute.
 
 A device is not called silent for the time in which we did not listen ourselves. What needs time to show (a clock, an
 outbox) is remembered in the state, so the store keeps no history of healths.
@@ -48,6 +48,12 @@ class DeviceNow(msgspec.Struct, frozen=True, kw_only=True):
     """When it said so by its own clock, minus when we heard it."""
     unsent: int | None = None
     dropped: int = 0
+    identity: str = ""
+    """Who reports under its name, in words (collector.identity); empty: one device, one outbox."""
+    identity_ms: int | None = None
+    """The newest sign of that."""
+    overlapping: int = 0
+    """Reports set aside because another device of this name had watched the same time."""
 
 
 class DeviceMemory(msgspec.Struct, kw_only=True):
@@ -63,10 +69,12 @@ class DeviceMemory(msgspec.Struct, kw_only=True):
     outbox_most: int = 0
     blind_on: bool = False
     silent_on: bool = False
+    identity_since_ms: int | None = None
+    """The first sign of another device under its name; None: it is over."""
 
 
 def judge(memory: DeviceMemory, now: DeviceNow, rules: Rules, time_zone: str) -> list[Finding]:
-    """All four."""
+    """All of them."""
     found: list[Finding] = []
     if rules.silent.enabled:
         found += _silent(memory, now, rules, time_zone)
@@ -76,6 +84,8 @@ def judge(memory: DeviceMemory, now: DeviceNow, rules: Rules, time_zone: str) ->
         found += _clock(memory, now, rules)
     if rules.outbox.enabled:
         found += _outbox(memory, now, rules)
+    if rules.identity.enabled:
+        found += _identity(memory, now, rules)
     return found
 
 
@@ -190,6 +200,20 @@ def _outbox(memory: DeviceMemory, now: DeviceNow, rules: Rules) -> list[Finding]
             "dropped": now.dropped,
         }
         return [_found("outbox", now, since_ms, reason, figures, seen=(since_ms, now.now_ms))]
+    return []
+
+
+def _identity(memory: DeviceMemory, now: DeviceNow, rules: Rules) -> list[Finding]:
+    quiet_ms = rules.identity.hours * HOUR_MS
+    sign_ms = now.identity_ms
+    if sign_ms is not None and now.identity and now.now_ms - sign_ms < quiet_ms:
+        since_ms = memory.identity_since_ms = sign_ms if memory.identity_since_ms is None else memory.identity_since_ms
+        figures: Figures = {"overlapping": now.overlapping}
+        return [_found("identity", now, since_ms, now.identity, figures, seen=(since_ms - HOUR_MS, now.now_ms))]
+    if memory.identity_since_ms is not None:
+        memory.identity_since_ms = None
+        reason = f"No further sign of another device or outbox under the name {now.device} for {span(quiet_ms)}."
+        return [_over("identity", now, now.now_ms, reason)]
     return []
 
 

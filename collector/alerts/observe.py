@@ -17,6 +17,8 @@ from collector.alerts.queue_rule import Slot
 from collector.alerts.settings import History
 from collector.alerts.words import ALL, DAY_MS, HOUR_MS
 from collector.calendar import floor, local, zone_of
+from collector.devices import journals_in
+from collector.identity import findings, newest_sign_ms
 from collector.lateness import Lateness
 from collector.said import DeviceHealth, Status, decode_said
 from collector.sites import Site
@@ -249,6 +251,11 @@ def device_now(
     ahead_ms = 0
     if not fresh and row.late_ms is not None and (row.newest_end_ms or 0) >= now_ms - SEES_MS:
         ahead_ms = max(0, -row.late_ms)
+    journals = journals_in(reading, site=site, device=row.device).get(row.id, [])
+    ((overlapping, overlapping_ms),) = reading.rows(
+        "SELECT count(*), max(aside_ms) FROM set_aside WHERE device_id = :id AND counted_run_id IS NOT NULL",
+        {"id": row.id},
+    )
     return DeviceNow(
         site=site,
         device=row.device,
@@ -267,6 +274,9 @@ def device_now(
         offset_ms=None if health is None or health_ms is None else health.as_of_ms - health_ms,
         unsent=None if health is None else health.outbox_unsent,
         dropped=0 if health is None else health.outbox_dropped or 0,
+        identity=" ".join(findings(row.device, journals, now_ms=now_ms, overlapping=overlapping)),
+        identity_ms=newest_sign_ms(journals, now_ms=now_ms, overlapping_ms=overlapping_ms),
+        overlapping=overlapping,
     )
 
 

@@ -139,6 +139,14 @@ class Outbox(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """And they became more in each of so many hours."""
 
 
+class Identity(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Another device, or another outbox, under the name of a device: a copy, a card put back, a new one."""
+
+    enabled: bool = True
+    hours: Hours = 24
+    """It is over when there was no sign of it for so long."""
+
+
 class Rules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What is an alert at one site."""
 
@@ -154,6 +162,7 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     silent: Silent = Silent()
     clock: ClockWrong = ClockWrong()
     outbox: Outbox = Outbox()
+    identity: Identity = Identity()
     news_hours: Hours = 24
     """What was so longer ago, when its reports came, is noted and not told."""
     again_hours: Hours = 24

@@ -21,6 +21,7 @@ from collector.alerts.settings import (
     Drop,
     First,
     History,
+    Identity,
     Outbox,
     Queue,
     Resumption,
@@ -280,6 +281,18 @@ def test_a_clock_is_wrong_when_it_is_for_long_enough(fields: dict[str, object], 
     for minute in range(31, 62):
         told = look(memory, minute * MINUTE_MS, rules, health_ms=minute * MINUTE_MS, offset_ms=0, synced=True)
         assert told == ([("clock", True)] if wrong and minute == 61 else [])
+
+
+def test_another_device_of_a_name_is_told_until_there_is_no_sign_of_it() -> None:
+    rules, memory = Rules(identity=Identity(hours=24)), DeviceMemory()
+    sign = {"identity": "Two devices report as mast-1 at once.", "identity_ms": 0}
+    assert look(memory, MINUTE_MS, rules) == []
+    assert look(memory, MINUTE_MS, rules, **sign) == [("identity", False)]
+    assert look(memory, DAY_MS - 1, rules, **sign) == [("identity", False)]
+    assert look(memory, DAY_MS, rules, **sign) == [("identity", True)]
+    assert look(memory, DAY_MS, rules, **sign) == []
+    off = Rules(identity=Identity(enabled=False))
+    assert look(DeviceMemory(), MINUTE_MS, off, **sign) == []
 
 
 def test_an_outbox_grows_when_it_grew_in_each_hour() -> None:

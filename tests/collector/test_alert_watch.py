@@ -197,6 +197,60 @@ def test_a_device_that_grows_silent_blind_or_wrong_is_told_and_it_is_over(store:
     assert kinds()[3:] == [("silent", False)]
 
 
+def total(journal: str, number: int) -> Item:
+    words = {"sent_through": number, "last": number, "since": rfc3339(NOON_MS), "as_of": rfc3339(NOON_MS)}
+    return said("total", journal=journal, reports=number, watched_ms=0, dropped=0, lines={}, **words)
+
+
+def minute(seq: int, run: str, journal: str) -> Item:
+    fields = {"width_ms": MINUTE_MS, "watched_ms": MINUTE_MS}
+    return received(hourly(seq, NOON_MS + seq * MINUTE_MS, 1, run=run, journal=journal, **fields))
+
+
+def test_a_second_device_of_a_name_is_told_once_and_over_a_day_after_its_last_sign(store: Store) -> None:
+    looker, now_ms = watch(store), NOON_MS
+    for seq in range(1, 11):
+        now_ms = NOON_MS + (seq + 1) * MINUTE_MS
+        store.commit([minute(seq, "run-1", "a"), minute(seq, "run-2", "b")], now_ms=now_ms)
+        looker.look(now_ms)
+    (alert,) = listed(store)
+    assert (alert.kind, alert.open, alert.subject.device, alert.figures["overlapping"]) == (
+        "identity",
+        True,
+        "mast-1",
+        10,
+    )
+    assert "10 reports of mast-1 cover time that another device" in alert.reason
+    for later_ms in (DAY_MS - 1, DAY_MS):
+        store.commit([health(now_ms + later_ms)], now_ms=now_ms + later_ms)
+        looker.look(now_ms + later_ms)
+        assert [one.open for one in listed(store)] == [later_ms < DAY_MS]
+
+
+def test_a_card_put_back_and_a_new_journal_are_told(store: Store) -> None:
+    looker = watch(store)
+    store.commit([minute(1, "run-1", "a"), total("a", 1)], now_ms=NOON_MS + 2 * MINUTE_MS)
+    looker.look(NOON_MS + 2 * MINUTE_MS)
+    assert listed(store) == []
+    put_back = msgspec.structs.replace(hourly(1, NOON_MS + 3 * MINUTE_MS, 1), width_ms=MINUTE_MS, watched_ms=MINUTE_MS)
+    put_back = msgspec.structs.replace(put_back, run="run-2", journal="a")
+    store.commit([received(put_back)], now_ms=NOON_MS + 4 * MINUTE_MS)
+    looker.look(NOON_MS + 4 * MINUTE_MS)
+    (alert,) = listed(store)
+    assert (alert.kind, alert.open) == ("identity", True)
+    assert "was put back from an older copy" in alert.reason
+
+
+def test_a_new_journal_under_a_name_is_told(store: Store) -> None:
+    looker = watch(store)
+    store.commit([minute(1, "run-1", "a"), total("a", 1)], now_ms=NOON_MS + 2 * MINUTE_MS)
+    store.commit([minute(2, "run-2", "b"), total("b", 1)], now_ms=NOON_MS + 3 * MINUTE_MS)
+    looker.look(NOON_MS + 4 * MINUTE_MS)
+    (alert,) = listed(store)
+    assert (alert.kind, alert.open) == ("identity", True)
+    assert "began journal b" in alert.reason
+
+
 def test_a_device_is_not_silent_while_nobody_listens(store: Store) -> None:
     weeks_of(store, lambda i: 50, weeks=1)
     watch(store, listening_ms=NOON_MS + 5 * HOUR_MS).look(NOON_MS + 5 * HOUR_MS + 59 * MINUTE_MS)

@@ -8,10 +8,10 @@ import { ago, count, decimal, span, titled, whenOf, zoneOf } from "./words.js";
 const WHOLE = { blind: "Whole site blind", silent: "Whole site silent" };
 const KINDS = {
   first: "First in a long time", surge: "Surge", drop: "Drop", cessation: "Nothing comes any more", resumption: "Comes again", queue: "Long queue",
-  balance: "Balance off", blind: "Camera blind", silent: "Device silent", clock: "Clock wrong", outbox: "Outbox growing",
+  balance: "Balance off", blind: "Camera blind", silent: "Device silent", clock: "Clock wrong", outbox: "Outbox growing", identity: "Another device of this name",
 };
 const kindOf = (one) => (one.device || !(one.kind in WHOLE) ? KINDS[one.kind] ?? one.kind : WHOLE[one.kind]);
-const GRAVE = new Set(["blind", "silent", "clock", "outbox"]);
+const GRAVE = new Set(["blind", "silent", "clock", "outbox", "identity"]);
 
 export async function alerts({ query }) {
   const page = new Alerts(query.get("site"));
