@@ -87,9 +87,10 @@ class LiveScene:
     def __init__(self, path: Path) -> None:
         self._path = path
         reference: NDArray[np.uint8] | None = None
-        if path.is_file():
-            image = cv2.imread(str(path))
-            reference = None if image is None else np.asarray(image, np.uint8)
+        with suppress(OSError):  # one that cannot be read is taken anew
+            if path.is_file():
+                image = cv2.imread(str(path))
+                reference = None if image is None else np.asarray(image, np.uint8)
         self._watcher = SceneWatcher(reference, learn=True)
 
     def update(self, frame: Frame) -> SceneState:
@@ -103,9 +104,10 @@ class LiveScene:
     def _keep_reference(self, frame: Frame) -> None:
         part = self._path.with_suffix(".part.jpg")
         with suppress(OSError):  # a disk that fails costs the reference after a restart, and no count
-            if cv2.imwrite(str(part), frame.image, [cv2.IMWRITE_JPEG_QUALITY, 90]):
-                os.replace(part, self._path)  # noqa: PTH105  # the one that is atomic by name
-                log.info("this picture is the reference from now on: %s", self._path)
+            _, jpeg = cv2.imencode(".jpg", frame.image, [cv2.IMWRITE_JPEG_QUALITY, 90])
+            part.write_bytes(jpeg.tobytes())  # not imwrite, which leaves a part of it on a full disk and says nothing
+            os.replace(part, self._path)  # noqa: PTH105  # the one that is atomic by name
+            log.info("this picture is the reference from now on: %s", self._path)
             kept = sorted(self._path.parent.glob("reference-????????????.jpg"), key=lambda one: one.stat().st_mtime_ns)
             for old in kept[:-REFERENCES_MAX]:
                 old.unlink()

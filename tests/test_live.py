@@ -53,3 +53,20 @@ def test_references_of_old_drawings_do_not_pile_up(tmp_path: Path) -> None:
 
 def test_a_disk_that_takes_no_reference_costs_no_count(tmp_path: Path) -> None:
     assert look(tmp_path / "absent", CONFIG, 40) == ""
+
+
+def test_a_reference_that_cannot_be_asked_for_is_none(tmp_path: Path) -> None:
+    assert look(tmp_path / ("x" * 300), CONFIG, 3) == ""
+
+
+def test_a_full_disk_leaves_no_reference_rather_than_a_part_of_one(tmp_path: Path) -> None:
+    look(tmp_path, CONFIG, 40)
+    [path] = references(tmp_path)
+    path.unlink()
+    part = path.with_suffix(".part.jpg")
+    part.symlink_to("/dev/full")
+    look(tmp_path, CONFIG, 40)
+    assert not path.is_symlink()
+    part.unlink()
+    look(tmp_path, CONFIG, 40)
+    assert path.stat().st_size > 5_000

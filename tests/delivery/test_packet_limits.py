@@ -182,7 +182,7 @@ def test_an_alert_above_the_broker_s_packet_size_goes_without_its_picture(tmp_pa
 
 def test_an_announcement_that_is_refused_is_named_by_its_topic(tmp_path: Path) -> None:
     with (
-        limited_broker(publish={"mast-1/config": NOT_AUTHORIZED}) as (port, _),
+        limited_broker(publish={"config": NOT_AUTHORIZED}) as (port, _),
         Outbox(tmp_path / "o.sqlite") as outbox,
         publisher(port, outbox, info=INFO, home_assistant="ha") as ours,
     ):
