@@ -35,7 +35,7 @@ from collector.store import Asked, Compared, Doubt, Gone, Hurried, Item, RollupS
 from collector.tables import Known, ReportRow, Tables
 from collector.views.axis import SKEW_MS
 from collector.zone_rollups import fill_zones, zones_of
-from edge.delivery.report import REPLAY, Report, decode, milliseconds_of, topic_of
+from edge.delivery.report import REPLAY, Report, ReportError, decode, milliseconds_of, topic_of
 
 _INFO = "(SELECT payload FROM said WHERE device_id = device.id AND channel = 'info')"
 _MARKS = "time_zone, hours_ms, days_ms"
@@ -143,11 +143,11 @@ class Intake:
             (device_id, now_ms + SKEW_MS),
         )
         came = {(run_id, seq): received_ms for run_id, seq, received_ms in rows}
-        found = [
-            self._row(device_id, key.run_id, decode(payload), payload, came[key.run_id, key.seq])
-            for key in keys
-            if (payload := messages.get((key.run_id, key.seq))) is not None
-        ]
+        found = []
+        for key in keys:
+            payload = messages.get((key.run_id, key.seq))
+            if payload is not None and (report := _decoded(payload)) is not None:
+                found.append(self._row(device_id, key.run_id, report, payload, came[key.run_id, key.seq]))
         if found:
             self._tables.remove(found)
             unpack(self._tables, [Key(*row[:4]) for row in found])
@@ -491,8 +491,16 @@ def _same(received: Received, known: Known) -> bool:
 def _equal(received: Received, payload: bytes) -> bool:
     if received.payload == payload:
         return True
-    report = decode(payload)  # a journal may go over into another: the key names the report
-    return msgspec.structs.replace(report, journal=received.report.journal) == received.report
+    report = _decoded(payload)  # a journal may go over into another: the key names the report
+    return report is not None and msgspec.structs.replace(report, journal=received.report.journal) == received.report
+
+
+def _decoded(payload: bytes) -> Report | None:
+    """What is stored; None where an older collector took in what is refused today, as for a word of its."""
+    try:
+        return decode(payload)
+    except ReportError:
+        return None
 
 
 def _other(received: Received) -> Refusal:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from collector.messages import Key, messages_of
 from collector.store import CHOSEN, Store
 from collector.views.axis import SKEW_MS
-from edge.delivery.report import Report, ZoneReport, decode
+from edge.delivery.report import Report, ReportError, ZoneReport, decode
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,15 @@ def last_zones(
         last = {row[0]: Key(*row) for row in rows}  # of two runs in one bucket, the one that came last
         messages = messages_of(lambda query: reading.rows(query, {}), last.values())
     found = [messages.get((key.run_id, key.seq)) for key in last.values()]
-    return [state for payload in found if payload is not None for state in _states_of(decode(payload))]
+    return [state for payload in found if payload is not None for state in _states_in(payload)]
+
+
+def _states_in(payload: bytes) -> list[ZoneState]:
+    """None of a report that an older collector took in and that is refused today, as for a word of its."""
+    try:
+        return _states_of(decode(payload))
+    except ReportError:
+        return []
 
 
 def _states_of(report: Report) -> list[ZoneState]:

@@ -25,7 +25,7 @@ class Extent(NamedTuple):
 
 
 def extent(reading: Reading, scope: Scope, *, now_ms: int | None) -> Extent | None:
-    """Of the devices in the scope; None where none has such a report. `now_ms` None: no report is ahead.
+    """Of the devices in the scope whose first report has begun; None where there is none. `now_ms` None: none is ahead.
 
     An open span ends now: time without a report is time that nobody watched. It ends with the last report where a
     device hands in a recording or a backlog (RECORDED_MS), because its later reports are still to come.
@@ -41,7 +41,7 @@ def extent(reading: Reading, scope: Scope, *, now_ms: int | None) -> Extent | No
     )
     found = []
     for first_ms, newest_ms, end_ms, late_ms in rows:
-        if newest_ms is not None:
+        if newest_ms is not None and (now_ms is None or first_ms <= now_ms):  # else there is no time to share yet
             is_live = now_ms is not None and late_ms <= RECORDED_MS
             found.append((first_ms, end_ms, max(now_ms, newest_ms + 1) if is_live else end_ms))
     if not found:

@@ -23,7 +23,18 @@ from collector.asking import Asking
 from collector.calls import CALLS_MAX, PICTURES_MAX, calls
 from collector.devices import devices, gaps
 from collector.gaps import Missing
-from collector.ingest import HEARD, KEPT_BYTES, PAYLOAD_BYTES_MAX, Answered, Called, Received, Refusal, Said, ingest
+from collector.ingest import (
+    HEARD,
+    KEPT_BYTES,
+    PAYLOAD_BYTES_MAX,
+    Answered,
+    Called,
+    Cleared,
+    Received,
+    Refusal,
+    Said,
+    ingest,
+)
 from collector.show_devices import devices_as_json, devices_as_table, gaps_as_json, gaps_as_table
 from collector.sqlite_store import SqliteStore
 from collector.store import Gap, Item, Store
@@ -184,12 +195,14 @@ class Target:
             whose = tuple(topic.split("/")[2:4])
             if isinstance(item, Received):
                 assert (item.report.site, item.report.device) == whose, "a report counts for its topic's device only"
-            elif isinstance(item, Said | Called | Answered):
+            elif isinstance(item, Said | Called | Answered | Cleared):
                 assert (item.site, item.device) == whose, "a device speaks for itself only"
             else:
                 assert len(item.topic) <= KEPT_BYTES >= len(item.payload), "a refusal is bounded"
                 assert len(item.reason) <= KEPT_BYTES
                 assert not set(item.reason + item.topic) & CONTROL
+            if isinstance(item, Cleared):
+                continue
             if not isinstance(item, Answered):
                 items.append(item)
             elif (gone := self._asking.answered(item.site, item.device, item.response)) is not None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from messages import MINUTE_MS, a_report, received
+from messages import MINUTE_MS, a_report, held
 from older import make_postgres_older, make_sqlite_older
 
 from collector.ahead import NO_REPORTS, Reports
@@ -23,6 +23,7 @@ from collector.views.evidence import raw_reports
 from collector.views.extent import extent, open_span
 from collector.views.places import widest
 from collector.views.results import Scope
+from collector.zones import last_zones
 from edge.delivery.report import Level, Report, ZoneReport, encode, rfc3339
 
 HOUR_MS, DAY_MS = 60 * MINUTE_MS, 86_400_000
@@ -46,7 +47,7 @@ def ahead(*, first_seq: int = 61) -> list[Report]:
 
 
 def put(store: Store, *reports: Report, now_ms: int = NOW_MS) -> None:
-    store.commit([received(report) for report in reports], now_ms=now_ms)
+    store.commit([held(report) for report in reports], now_ms=now_ms)
 
 
 def test_an_open_span_ends_now_and_holds_no_report_that_is_ahead(store: Store) -> None:
@@ -55,6 +56,26 @@ def test_an_open_span_ends_now_and_holds_no_report_that_is_ahead(store: Store) -
     assert (outbound.counts, outbound.watched_share, outbound.span_ms) == ({"car": 1_830, "truck": 0}, 1.0, HOUR_MS)
     (later, _) = totals(store, Selection(), now_ms=NOW_MS + HOUR_MS)
     assert later.watched_share == 0.5, "an hour without reports is an hour that nobody watched"
+
+
+def test_a_device_whose_first_report_is_to_begin_has_no_share_yet(store: Store) -> None:
+    put(store, at(1, NOW_MS + SKEW_MS))
+    assert totals(store, Selection(), now_ms=NOW_MS) == []
+    later_ms = NOW_MS + SKEW_MS + MINUTE_MS
+    assert {one.watched_share for one in totals(store, Selection(), now_ms=later_ms)} == {1.0}
+
+
+def test_a_stored_report_that_would_be_refused_today_stops_nothing(store: Store) -> None:
+    level = Level(mean=1.0, max=1, end=1)
+    zones = {"queue": ZoneReport(inside=level, standing=level)}
+    first, second, third = ahead()
+    turned = msgspec.structs.replace(second, lines={"deck": {"out\u202eward": {"car": 1}}})
+    put(store, turned, at(1, NOW_MS - 2 * MINUTE_MS, device="mast-2", zones=zones))
+    assert [zone.zone for zone in last_zones(store)] == ["queue"]
+    put(store, first, third)
+    other = store.commit([held(second)], now_ms=NOW_MS)
+    assert (other.refused, other.stored) == (1, 0), "another report under its key"
+    assert [store.set_aside(device_id, now_ms=NOW_MS) for device_id in sorted(ids(store))] == [2, 0]
 
 
 def test_a_span_named_after_now_shows_the_reports_that_are_ahead(store: Store) -> None:
@@ -135,9 +156,9 @@ def test_what_is_set_aside_is_in_no_sum_and_comes_back_whole(store: Store) -> No
     (state,) = devices(store, now_ms=NOW_MS)
     assert (state.ahead, state.set_aside) == (NO_REPORTS, Reports(4, NOW_MS - HOUR_MS, YEAR_2036_MS + 3 * MINUTE_MS))
     assert (state.lateness.newest_start_ms, state.lateness.late_ms) == (NOW_MS - MINUTE_MS, 0)
-    again = store.commit([received(report) for report in early], now_ms=NOW_MS)
+    again = store.commit([held(report) for report in early], now_ms=NOW_MS)
     assert (again.stored, again.duplicates, again.refused) == (0, 4, 0), "what is set aside is known"
-    other = store.commit([received(msgspec.structs.replace(first, watched_ms=1, state="partial"))], now_ms=NOW_MS)
+    other = store.commit([held(msgspec.structs.replace(first, watched_ms=1, state="partial"))], now_ms=NOW_MS)
     assert (other.stored, other.refused) == (0, 1), "the first one stays, wherever it is"
     assert store.set_aside(device_id, now_ms=NOW_MS) == 0
     assert store.take_back(device_id) == 4

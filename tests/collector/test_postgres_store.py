@@ -11,7 +11,7 @@ from postgres import Server
 
 from collector.errors import CollectorError, InputError
 from collector.ingest import Received, Refusal
-from collector.postgres_schema import month_of, partition
+from collector.postgres_schema import VERSION, month_of, partition
 from collector.postgres_store import PostgresStore
 from collector.store import Asked, StatementError, Tally, UnstorableError, open_store
 from collector.totals import Selection, totals
@@ -124,7 +124,7 @@ def test_a_store_of_another_version_is_left_alone(postgres_url: str) -> None:
     PostgresStore(postgres_url).close()
     with psycopg.connect(postgres_url) as database:
         database.execute("UPDATE crossing.version SET version = 99")
-    with pytest.raises(InputError, match="is of version 99, of a newer collector; this one reads 3"):
+    with pytest.raises(InputError, match=f"is of version 99, of a newer collector; this one reads {VERSION}"):
         PostgresStore(postgres_url)
 
 

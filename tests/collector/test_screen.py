@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from messages import MINUTE_MS, NOON_MS, a_report, blind, received
+from messages import MINUTE_MS, NOON_MS, a_report, blind, held, received
 from test_alert_ledger import finding, take
 
 from collector.arguments import parser
@@ -214,7 +214,7 @@ def test_names_cannot_turn_the_direction_of_a_line_nor_hide(tmp_path: Path, caps
     path = tmp_path / "store.sqlite"
     names = {"deck": {"out\u202eward": {"c\u2066ar\u200b": 3}, "\u05d7\u05d6\u05e8\u05d4": {"c\u2066ar\u200b": 1}}}
     with SqliteStore(path) as store:
-        store.commit([received(a_report(1, lines=names))], now_ms=NOON_MS)
+        store.commit([held(a_report(1, lines=names))], now_ms=NOON_MS)
     for words in (["totals"], ["totals", "--interval", "hour"], ["balance"], ["usual", "--date", "2026-11-25"]):
         assert main([words[0], "--store", str(path), *words[1:]]) == 0
         shown = capsys.readouterr()

@@ -7,7 +7,7 @@ import json
 import pyarrow as pa
 import pytest
 from api_world import STATUS, Api, said
-from messages import MINUTE_MS, NOON_MS, a_report, received
+from messages import MINUTE_MS, NOON_MS, a_report, held, received
 from pyarrow import parquet
 
 from collector.export import COLUMNS, FORMATS
@@ -223,7 +223,7 @@ def test_a_report_that_claims_a_year_hides_no_unwatched_hour(api: Api) -> None:
     now_ms, year_ms = api.context.clock.real_ms(), 366 * 86_400_000
     before = api.client("read").get("/api/v1/overview").json()["sites"][0]["series"][0]["total_share"]
     wide = a_report(11, width_ms=year_ms, watched_ms=year_ms)
-    api.store.commit([received(wide)], now_ms=now_ms)
+    api.store.commit([held(wide)], now_ms=now_ms)
     (site,) = api.client("read").get("/api/v1/overview").json()["sites"]
     assert site["series"][0]["total_share"] - before < 1 / 20, "it fills its own hour at most"
     assert site["ahead"] == 1
