@@ -176,6 +176,10 @@ class Centre:
         """All that is stored."""
         return [decode(payload) for (payload,) in self._read("SELECT payload FROM unpacked")]
 
+    def set_aside(self) -> list[Report]:
+        """What another device of the same name had watched: stored, in no sum."""
+        return [decode(payload) for (payload,) in self._read("SELECT payload FROM set_aside")]
+
     def gone(self) -> dict[tuple[str, str, str], set[int]]:
         """By site, device and journal, what the devices said they hold no more."""
         gone: dict[tuple[str, str, str], set[int]] = {}

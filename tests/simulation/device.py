@@ -118,11 +118,14 @@ class SimulatedLink(Client):
 class Device:
     """One machine: it boots, counts, is killed, boots again."""
 
-    def __init__(self, world: World, broker: SimulatedBroker, folder: Path, number: int, book: Book) -> None:
+    def __init__(
+        self, world: World, broker: SimulatedBroker, folder: Path, number: int, book: Book, *, copy: str = ""
+    ) -> None:
         self.world = world
         self.site, self.name = "bridge", f"mast-{number}"
         self.disk = Disk(world, folder)
-        self.path = folder / f"{self.name}.outbox"
+        self.path = folder / f"{self.name}{copy}.outbox"
+        self._copy = copy
         self.book = book
         self.clock = SimulatedClock(world, epoch_ms=EPOCH_MS)
         self.fat = world.chance.random() < 0.3
@@ -164,7 +167,7 @@ class Device:
 
     def _start(self) -> None:
         chance = self.world.chance
-        self._run = f"{self.name}-r{self._boots}"
+        self._run = f"{self.name}{self._copy}-r{self._boots}"
         self._outbox = Outbox(
             self.path,
             keep_bytes=self.keep_bytes,
@@ -204,7 +207,7 @@ class Device:
 
     def _name_journal(self) -> str:
         self._journals += 1
-        return f"{self.name}-j{self._journals}"
+        return f"{self.name}{self._copy}-j{self._journals}"
 
     def _connect(self, _: Broker, client_id: str, *, will: Message, timeout_s: float) -> SimulatedLink:
         assert timeout_s >= 1.0, "time enough to connect"
@@ -334,6 +337,13 @@ class Device:
         self.image = {
             suffix: path.read_bytes() for suffix in ("", "-wal") if (path := Path(f"{self.path}{suffix}")).exists()
         }
+
+    def made_of(self, image: dict[str, bytes]) -> None:
+        """Its card is a copy of another device's, which runs, too."""
+        for suffix, content in image.items():
+            Path(f"{self.path}{suffix}").write_bytes(content)
+        self.book.copied.add((self.site, self.name))
+        self.book.twice.add((self.site, self.name))
 
     def put_back(self, image: dict[str, bytes]) -> None:
         """The card is what a copy of it holds; an empty one is a new card."""

@@ -9,13 +9,16 @@ that the camera delivered, except reports the device itself declares dropped.* I
    was told so, and the outbox counted it as dropped or, if a broker lost it after all, as forgotten.
 3. Of a card that was put back from a copy, renewed, or lost its outbox, all that is on it in the end is here, under its
    run and number, once; what a journal is known to have had beside is declared gone.
-4. The retained totals are the sums over all that was numbered.
+4. Of two devices that run from copies of one card each report is here once, counted or set aside. Reports of two
+   journals over one interval count up to its width. Nothing is set aside of a device that had one outbox all the time.
+5. The retained totals are the sums over all that was numbered.
 """
 
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from collector.overlaps import TOLERANCE_MS
 from edge.counting.crossing import Crossing
 from edge.delivery.outbox import Outbox
 from edge.delivery.report import Report, decode
@@ -56,6 +59,7 @@ class Book:
         self.numbered: dict[tuple[str, str, str], int] = {}  # (site, device, journal) -> reports
         self.dropped: dict[tuple[str, str, str], tuple[int, int]] = {}  # dropped, forgotten
         self.copied: set[tuple[str, str]] = set()  # devices whose card was put back, renewed, or lost its outbox
+        self.twice: set[tuple[str, str]] = set()  # devices of which a copy of the card ran at the same time
         self.held: dict[tuple[str, str], set[tuple[str, int]]] = {}  # run and number of all that is on the disk
         self.rotten: set[tuple[str, str]] = set()  # devices whose outbox was damaged by the world
         self.totals: dict[tuple[str, str], dict[tuple[str, str, str], int]] = {}
@@ -120,8 +124,12 @@ class Book:
             if number
         }
 
-    def check(self, reports: Sequence[Report], gone: dict[tuple[str, str, str], set[int]]) -> None:
+    def check(
+        self, counted: Sequence[Report], set_aside: Sequence[Report], gone: dict[tuple[str, str, str], set[int]]
+    ) -> None:
         """Hold the invariant over what the collector has; `gone` is what it was told to be so, by journal."""
+        self._check_overlaps(counted, set_aside)
+        reports = [*counted, *set_aside]
         by_run: dict[Key, list[Report]] = defaultdict(list)
         by_journal: dict[tuple[str, str, str], dict[int, Report]] = defaultdict(dict)
         for report in reports:
@@ -139,6 +147,9 @@ class Book:
         for name in self.copied:
             stored = {(one.run, one.seq) for one in reports if (one.site, one.device) == name}
             lacking = self.held.get(name, set()) - stored
+            if name in self.twice:  # under a number that the copy gave, too, nobody can tell that one is missing
+                numbers = {seq for _, seq in stored}
+                lacking = {one for one in lacking if one[1] not in numbers}
             _hold(not lacking, f"{name}: {sorted(lacking)} are on the card and nobody asked for them")
         for device, taken in self.taken.items():
             numbered = sum(number for journal, number in self.numbered.items() if journal[:2] == device)
@@ -148,6 +159,19 @@ class Book:
             if key[:2] in self.copied:
                 continue  # what a copy had numbered is not on the card
             self._check_journal(key, numbered, by_journal.get(key, {}), gone.get(key, set()))
+
+    def _check_overlaps(self, counted: Sequence[Report], set_aside: Sequence[Report]) -> None:
+        """Two outboxes of one name do not both count the same time; the others lose nothing by that rule."""
+        for report in set_aside:
+            where = f"{report.run} seq {report.seq}"
+            _hold((report.site, report.device) in self.copied | self.rotten, f"{where} of a lone device is set aside")
+        together: dict[tuple[str, str, int], list[Report]] = defaultdict(list)
+        for report in counted:
+            together[report.site, report.device, report.start_ms].append(report)
+        for key, of_bucket in together.items():
+            watched_ms = sum(report.watched_ms for report in of_bucket)
+            apart = len({report.journal for report in of_bucket}) > 1
+            _hold(not apart or watched_ms <= BUCKET_MS + TOLERANCE_MS, f"{key}: {watched_ms} ms of {BUCKET_MS} count")
 
     def _check_run(
         self,

@@ -33,9 +33,19 @@ class Troubles:
     """What goes wrong, and how often: each seed has a temper of its own."""
 
     def __init__(
-        self, world: World, broker: SimulatedBroker, devices: list[Device], centre: Centre, book: Book
+        self,
+        world: World,
+        broker: SimulatedBroker,
+        devices: list[Device],
+        centre: Centre,
+        book: Book,
+        *,
+        copy_of: Callable[[Device], Device],
     ) -> None:
         self.happened: Counter[str] = Counter()
+        self.copies: dict[str, Device] = {}
+        """Second devices that run from a copy of the first one's card, by its name."""
+        self._copy_of = copy_of
         self._world = world
         self._broker = broker
         self._devices = devices
@@ -63,6 +73,7 @@ class Troubles:
             "outbox rots": self._rot,
             "card is copied": lambda: self._device().save_image(),
             "card is put back": self._put_back,
+            "card runs twice": self._run_twice,
             "card is new": lambda: self._device().put_back({}),
             "outbox is deleted": lambda: self._device().wipe_outbox(),
             "late will": self._late_will,
@@ -70,6 +81,7 @@ class Troubles:
         rare = {
             "outbox rots": 0.1,
             "card is put back": 0.3,
+            "card runs twice": 0.3,
             "card is new": 0.1,
             "outbox is deleted": 0.1,
             "step clock": 0.3,
@@ -165,6 +177,16 @@ class Troubles:
         if (device := self._device()).image:
             device.put_back(device.image)
 
+    def _run_twice(self) -> None:
+        """A copy of a card is put into a second device, which runs until somebody notices."""
+        device = self._device()
+        if not device.image:
+            device.save_image()
+        if device.image and device.name not in self.copies:
+            copy = self.copies[device.name] = self._copy_of(device)
+            copy.made_of(device.image)
+            copy.boot()
+
     def _rot(self) -> None:
         device = self._device()
         if device.rotted == SET_ASIDE_MAX:
@@ -201,19 +223,27 @@ def _live(world: World, folder: Path) -> Ended:
     broker = SimulatedBroker(world, queue_max=chance.choice((5, 50, 1_000)), receive_max=chance.choice((None, 1, 10)))
     devices = [Device(world, broker, folder, number, book) for number in range(1, chance.choice((1, 2, 3)) + 1)]
     centre = Centre(world, broker, folder)
-    troubles = Troubles(world, broker, devices, centre, book)
+
+    def copy_of(device: Device) -> Device:
+        return Device(world, broker, folder, devices.index(device) + 1, book, copy="-copy")
+
+    troubles = Troubles(world, broker, devices, centre, book, copy_of=copy_of)
     _every(world, chance.choice((1_000, 20_000)), broker.save)
     _every(world, 2_000, lambda: [device.boot() for device in devices if world.calm or chance.random() < 0.5])
+    _every(world, 2_000, lambda: [copy.boot() for copy in troubles.copies.values() if not world.calm])
     _every(world, 2_000, lambda: centre.boot() if world.calm or chance.random() < 0.5 else None)
     troubles.begin()
     world.run_until(chance.choice((60_000, 180_000, 400_000)))
+    for copy in troubles.copies.values():
+        copy.kill(power=False)
+        copy.disk.failing, copy.disk.kill_in = "", None
     _calm_down(world, broker, devices, centre)
     _check_presence(broker, devices)
     for device in devices:
         device.end()
-    book.check(centre.reports(), centre.gone())
-    book.check_letters(broker.crossings)
     found = centre.reports()
+    book.check(found, centre.set_aside(), centre.gone())
+    book.check_letters(broker.crossings)
     return Ended(
         troubles.happened, len(found), sum(map(len, centre.gone().values())), centre.duplicates, broker.dropped
     )
