@@ -255,7 +255,7 @@ def test_a_store_of_the_version_before_is_taken_on(tmp_path: Path, postgres_url:
 
 
 def test_an_absurdly_wide_report_is_ahead_and_offers_no_wider_intervals(store: Store) -> None:
-    put(store, *an_hour(NOW_MS), at(61, NOW_MS - MINUTE_MS, width_ms=DAY_MS, watched_ms=DAY_MS))
+    put(store, *an_hour(NOW_MS), at(61, NOW_MS - MINUTE_MS, width_ms=366 * DAY_MS, watched_ms=366 * DAY_MS))
     (state,) = devices(store, now_ms=NOW_MS)
     assert (state.ahead.number, state.lateness.newest_width_ms) == (1, MINUTE_MS)
     with store.reading() as reading:
