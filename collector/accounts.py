@@ -7,10 +7,11 @@ from typing import Any
 from collector.gaps import Journal, Missing
 from collector.ingest import Said
 from collector.lineage import Lineage
+from collector.messages import Key, messages_of
 from collector.names import Names
 from collector.store import Asked, Compared, Doubt, Gone, Hurried
 from collector.tables import Tables
-from edge.delivery.report import RANGES_MAX, REPLAY
+from edge.delivery.report import RANGES_MAX, REPLAY, decode
 
 SEQ_MAX = 2**53 - 1
 
@@ -91,22 +92,36 @@ class Accounts:
             " WHERE doubt IS NOT NULL AND heard_ms > ? ORDER BY journal_id",
             (heard_after_ms,),
         )
-        newest = "SELECT id, name FROM run WHERE device_id = ? ORDER BY id DESC LIMIT ?"
-        having = " UNION ".join(
-            f"SELECT name FROM ({newest}) AS newest JOIN {table} ON run_id = newest.id WHERE seq = ?"
-            for table in (self._tables.keys, "set_aside")
-        )
         found: dict[int, Doubt] = {}
         for site, device, journal, high, number, device_id in rows:
             if device_id in found or (site, device, journal) in resting:
                 continue
             if len(found) == limit:
                 break
-            runs = self._tables.rows(
-                f"{having} ORDER BY name LIMIT ?", (*2 * (device_id, RUNS_LOOKED_AT, number), RANGES_MAX)
-            )
-            found[device_id] = Doubt(site, device, journal, high, tuple((number, name) for (name,) in runs))
+            runs = self._runs_with(device_id, journal, number)
+            found[device_id] = Doubt(site, device, journal, high, tuple((number, name) for name in runs))
         return list(found.values())
+
+    def _runs_with(self, device_id: int, journal: str, number: int) -> list[str]:
+        """The runs that have a report under this number of the journal; also those whose message is kept no more.
+
+        A device that lost its outbox has the same numbers again in a new journal: those of the old one prove nothing.
+        """
+        newest = "SELECT id, name FROM run WHERE device_id = ? ORDER BY id DESC LIMIT ?"
+        query = " UNION ALL ".join(
+            f"SELECT newest.id, name, start_ms, {payload} FROM ({newest}) AS newest JOIN {table} ON run_id = newest.id"
+            " WHERE seq = ?"
+            for table, payload in ((self._tables.keys, "NULL"), ("set_aside", "payload"))
+        )
+        rows = self._tables.rows(f"{query} LIMIT ?", (*2 * (device_id, RUNS_LOOKED_AT, number), RANGES_MAX))
+        keys = [Key(device_id, run_id, number, start_ms) for run_id, _, start_ms, aside in rows if aside is None]
+        messages = messages_of(lambda asked: self._tables.rows(asked, ()), keys)
+        found = set()
+        for run_id, name, _, aside in rows:
+            message = messages.get((run_id, number)) if aside is None else bytes(aside)
+            if message is None or decode(message).journal == journal:
+                found.add(name)
+        return sorted(found)
 
     def _take_total(self, device_id: int, journal_id: int | None, journal: Journal, said: Said, now_ms: int) -> None:
         """How far a device has sent its journal; and whether it is the device that numbered in it before."""

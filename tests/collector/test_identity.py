@@ -168,6 +168,23 @@ def test_a_total_that_is_only_late_changes_nothing(centre: Centre, tmp_path: Pat
         assert centre.words() == []
 
 
+def test_the_same_numbers_in_a_former_journal_prove_no_copy(centre: Centre, tmp_path: Path) -> None:
+    with open_outbox(tmp_path / "lost", "j") as outbox:
+        count(outbox, 3, "r1")
+        centre.hear(outbox)
+    with open_outbox(tmp_path / "new", "k") as outbox:
+        count(outbox, 1, "r2")
+        late = outbox.total()
+        assert late is not None
+        count(outbox, 2, "r2")
+        centre.hear(outbox)
+        centre.take("total", encode_self(late))
+        [doubt] = centre.store.doubts(heard_after_ms=0, limit=9)
+        assert doubt == Doubt("bridge", "mast-1", "k-1", 3, ((2, "r2"),))
+        centre.ask(outbox)
+        assert outbox.journal == "k-1"
+
+
 def test_of_one_device_one_journal_is_compared_at_a_time_and_none_that_was_asked_lately(centre: Centre) -> None:
     for journal in range(5):
         for run in ("r1", "r2"):  # another report under a number that is taken
