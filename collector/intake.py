@@ -346,13 +346,8 @@ class Intake:
         found = []
         for one in conflicts:
             key = (one.run_id, one.seq)
-            if key in sifted.new:
-                other = sifted.new[key][1].report
-            elif key in messages:
-                other = decode(messages[key])
-            else:
-                continue  # its message is kept no more: nobody can say
-            if (other.journal or "") != journal:
+            other = sifted.new[key][1].report if key in sifted.new else _decoded(messages.get(key, b""))
+            if other is not None and (other.journal or "") != journal:  # None: it is kept no more, nobody can say
                 found.append(one)
         return found
 
