@@ -17,7 +17,7 @@ from edge.errors import WorkError
 from edge.vision.fitting import Picture
 from edge.vision.frame import Frame
 
-NEAR_HEIGHTS = 2.5  # of the box, from the line
+NEAR_HEIGHTS = 1.5  # of the box, from the line
 BETWEEN_MS = 150  # two looks at one vehicle
 PER_FRAME = 3
 SAME = 0.4  # intersection over union of a detection and where its track must be now
