@@ -111,7 +111,8 @@ def test_so_many_refused_letters_are_passed_and_no_more() -> None:
     courier = connected(in_flight_max=8, refused_wait_ms=1_000)
     waiting = letters(*range(1, PASSED_MAX + 100))
     for _ in range(PASSED_MAX):
-        left = [letter for letter in waiting if letter.number not in courier.passed(5)]
+        passed = courier.passed(5)
+        left = [letter for letter in waiting if letter.number not in passed]
         for number in send(courier, left[:8], 5):
             courier.refused(1_000 + number, 5, code=PAYLOAD_FORMAT_INVALID)
     assert PASSED_MAX <= len(courier.passed(5)) < PASSED_MAX + 8
