@@ -14,6 +14,7 @@ from collector.ingest import Received, Refusal, Said
 from collector.names import JOURNALS_MAX
 from collector.store import Asked, Gap, Gone, Item, StatementError, Store, Tally, UnstorableError
 from collector.totals import Selection, totals
+from edge.delivery.report import rfc3339
 
 OpenStore = Callable[..., Store]
 LATER_MS = NOON_MS + YOUNG_MS
@@ -69,7 +70,8 @@ def test_halves_of_two_runs_add_up(store: Store) -> None:
 
 
 def test_the_same_number_of_another_run_device_or_site_is_another_report(store: Store) -> None:
-    reports = [a_report(), a_report(device="mast-2"), a_report(site="tunnel"), a_report(run="run-2")]
+    later = rfc3339(NOON_MS + 10 * MINUTE_MS)  # in the same minute it would be a second device of that name
+    reports = [a_report(), a_report(device="mast-2"), a_report(site="tunnel"), a_report(run="run-2", start=later)]
     assert put(store, *map(received, reports)) == Tally(stored=4)
 
 
@@ -203,7 +205,8 @@ def test_only_who_spoke_lately_is_asked(store: Store) -> None:
 
 
 def test_journals_beyond_the_bound_are_stored_without_looking_for_gaps(store: Store) -> None:
-    reports = [a_report(2, run=f"r{i}", journal=f"j{i:03}") for i in range(JOURNALS_MAX + 1)]
+    starts = [rfc3339(NOON_MS + i * MINUTE_MS) for i in range(JOURNALS_MAX + 1)]
+    reports = [a_report(2, run=f"r{i}", journal=f"j{i:03}", start=start) for i, start in enumerate(starts)]
     assert put(store, *map(received, reports)) == Tally(stored=JOURNALS_MAX + 1)
     assert {one.journal for one in due(store)} == {f"j{i:03}" for i in range(JOURNALS_MAX)}
 
