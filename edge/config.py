@@ -86,10 +86,20 @@ class Model(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     threads: Annotated[int, msgspec.Meta(ge=1, le=64)] = 2
     score_min: Annotated[float, msgspec.Meta(gt=0, le=1)] = 0.2
     """The least score of a detection; the tracker uses none below it."""
-    names: str = "vehicle-names"
-    """The second look, which names vehicles near a line: one that ships, or the path of a manifest; "" without one."""
+    names: str = "auto"
+    """The second look, which names vehicles near a line: one that ships, or the path of a manifest; "" without one.
+
+    `auto`: the one that ships with the detector that ships, whose names it was joined with, and none with another one.
+    """
     region: Literal["lines", "picture"] = "lines"
     """What the detector looks at: the part of the picture around the lines and zones, or all of it."""
+
+    @property
+    def second_look(self) -> str:
+        """The name or path of the second look in force; empty for none."""
+        if self.names != "auto":
+            return self.names
+        return "vehicle-names" if self.name == "vehicle-nano" else ""
 
 
 class Line(

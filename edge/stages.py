@@ -90,9 +90,9 @@ def build_detector(config: Config, width: int, height: int) -> OnnxDetector:
 
 def build_second_look(config: Config, width: int, height: int) -> SecondLook | None:
     """The second look for a picture of that size; None where the configuration wants none."""
-    if not config.model.names:
+    if not config.model.second_look:
         return None
-    namer = OnnxNamer(load_naming(config.model.names), threads=config.model.threads)
+    namer = OnnxNamer(load_naming(config.model.second_look), threads=config.model.threads)
     return SecondLook(namer, counting_lines(config, width, height))
 
 
@@ -111,8 +111,8 @@ def region_of(config: Config, manifest: Manifest, width: int, height: int) -> Re
 def check_files(config: Config) -> None:
     """InputError if a file that the configuration names is missing, the model's included."""
     load_manifest(config.model.name)
-    if config.model.names:
-        load_naming(config.model.names)
+    if config.model.second_look:
+        load_naming(config.model.second_look)
     if config.camera is not None and config.camera.password_file:
         _check_file("camera.password_file", config.camera.password_file)
     if config.mqtt is not None:
@@ -141,7 +141,7 @@ def looks_of(config: Config) -> str:
         scene.REVISION,
         *zones,
     )
-    if config.model.names:  # which vehicles are looked at depends on where the lines are
-        naming = load_naming(config.model.names)
+    if config.model.second_look:  # which vehicles are looked at depends on where the lines are
+        naming = load_naming(config.model.second_look)
         looks = (*looks, naming.sha256, naming.around, msgspec.to_builtins(config.lines))
     return hashlib.sha256(repr(looks).encode()).hexdigest()
