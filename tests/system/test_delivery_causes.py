@@ -53,7 +53,7 @@ def failure_with(tmp_path: Path, access: Broker) -> Failure:
     with sending(tmp_path, access) as sender:
         wait(lambda: sender.failure is not None, lambda: "no failure")
         assert sender.failure is not None
-        assert not sender.connected or sender.failure.cause == "refused"
+        assert not sender.connected or sender.failure.cause in {"refused", "too-large"}  # the connection itself stands
         return sender.failure
 
 
