@@ -24,7 +24,7 @@ async (path) => {
   const chart = document.querySelector("figure.chart .canvas");
   const axis = chart._fullLayout.xaxis, height = chart._fullLayout.yaxis._length;
   const paths = [...chart.querySelectorAll(".js-fill, .barlayer .point path")].filter((one) => {
-    if (one.closest(".xy2")) return false; // the hatching
+    if (one.closest(".xy2, .legend")) return false; // the hatching; the legend has coordinates of its own
     const look = getComputedStyle(one);
     return look.fill !== "none" && Number(look.fillOpacity) > 0;
   });
