@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from paho.mqtt.enums import MQTTProtocolVersion
-from paho.mqtt.publish import single
 from playwright.sync_api import Browser, Page, expect
 
+from collector.ingest import Received
+from collector.sqlite_store import SqliteStore
 from edge.delivery.report import Report, encode, rfc3339, topic_of
 from tests.dashboard.world import World, inside, world
 from tests.pages.browser import chromium
@@ -172,8 +172,9 @@ def test_names_that_would_turn_the_page_round_are_spelt_out(browser: Browser, he
     lines = {"deck": {"out\u202eward": {"c\u2066ar": 3}, "back": {"c\u2066ar": 1}}}
     report = Report(site="bidi", device="mast-1", run="r", seq=1, start=start, width_ms=900_000, watched_ms=900_000,
                     state="ok", lines=lines)  # fmt: skip
-    topic = topic_of("bidi", "mast-1", "report")
-    single(topic, encode(report), qos=1, port=here.broker, protocol=MQTTProtocolVersion.MQTTv5)
+    received = Received(topic_of("bidi", "mast-1", "report"), encode(report), report)
+    with SqliteStore(here.store) as store:  # an older collector took such names in
+        store.commit([received], now_ms=here.traffics[0].end_ms)
     with inside(browser, here) as tab:
         expect(tab.locator("article", has_text="Bidi")).to_be_visible()
         for page in ("site", "history"):

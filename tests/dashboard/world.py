@@ -46,6 +46,7 @@ class World:
     traffics: list[Traffic]
     stop: Callable[[], None]
     """Ends the collector."""
+    store: Path
     site: str = "friendship-bridge"
 
 
@@ -66,7 +67,7 @@ def world(folder: Path, *, days: float, is_public: bool = False) -> Iterator[Wor
     with demo_broker() as broker:
         configuration, token = configured(folder, folder / "counts.sqlite", broker, SITES, is_public=is_public)
         with serving(configuration) as (address, process):
-            yield World(address, token, broker, traffics, process.terminate)
+            yield World(address, token, broker, traffics, process.terminate, folder / "counts.sqlite")
 
 
 def configured(
