@@ -223,12 +223,7 @@ def load_manifest(name_or_path: str | Path) -> Manifest:
     """
     path = path_of(name_or_path)
     document = read_document(path, _Document)
-    model_path = path.parent / document.file
-    if not model_path.is_file():
-        raise InputError(f"{path}: file is {document.file}, but {model_path} does not exist")
-    sha256 = hashlib.sha256(model_path.read_bytes()).hexdigest()
-    if document.sha256 not in {None, sha256}:
-        raise InputError(f"{path}: sha256 is {document.sha256}, but that of {model_path} is {sha256}")
+    model_path, sha256 = model_file(path, document.file, document.sha256)
     labels = _labels(document)
     return Manifest(
         path=path,
@@ -331,3 +326,14 @@ def _class_of(path: Path, labels: dict[int, str], classes: dict[str, str]) -> di
             f"(by name or through classes): {', '.join(CLASSES)}, with ids from 0"
         )
     return class_of
+
+
+def model_file(path: Path, file: str, stated: str | None) -> tuple[Path, str]:
+    """The model beside the manifest `path`, and its SHA-256; InputError if it is absent or not the one `stated`."""
+    model_path = path.parent / file
+    if not model_path.is_file():
+        raise InputError(f"{path}: file is {file}, but {model_path} does not exist")
+    sha256 = hashlib.sha256(model_path.read_bytes()).hexdigest()
+    if stated not in {None, sha256}:
+        raise InputError(f"{path}: sha256 is {stated}, but that of {model_path} is {sha256}")
+    return model_path, sha256

@@ -8,7 +8,6 @@ Its manifest (YAML) says what goes in and what comes out, as a detector's does:
     labels: [...]              # one of our classes for each number that comes out
 """
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -23,7 +22,7 @@ from edge.errors import InputError, WorkError
 from edge.vision.boxes import Floats
 from edge.vision.detector import FAULTS, line_of, open_session
 from edge.vision.fitting import Picture
-from edge.vision.manifest import InputSpec, path_of, read_document
+from edge.vision.manifest import InputSpec, model_file, path_of, read_document
 
 _Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 
@@ -58,12 +57,7 @@ def load_naming(name_or_path: str | Path) -> NamingManifest:
     """Read and check a manifest, by its path or the bare name of one that ships; InputError says what is wrong."""
     path = path_of(name_or_path)
     document = read_document(path, _Document)
-    model_path = path.parent / document.file
-    if not model_path.is_file():
-        raise InputError(f"{path}: file is {document.file}, but {model_path} does not exist")
-    sha256 = hashlib.sha256(model_path.read_bytes()).hexdigest()
-    if document.sha256 not in {None, sha256}:
-        raise InputError(f"{path}: sha256 is {document.sha256}, but that of {model_path} is {sha256}")
+    model_path, sha256 = model_file(path, document.file, document.sha256)
     if sorted(document.labels) != sorted(CLASSES):
         raise InputError(
             f"{path}: labels is {', '.join(document.labels)}; each of {', '.join(CLASSES)} is needed, once"
