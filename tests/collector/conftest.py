@@ -4,12 +4,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from postgres import Server, binaries, server
 
 from collector.limits import DEFAULTS, Limits
 from collector.postgres_store import PostgresStore
 from collector.sqlite_store import SqliteStore
 from collector.store import Store
+from tests.collector.postgres import Server, binaries, server
 
 OpenStore = Callable[..., Store]
 

@@ -6,8 +6,6 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from messages import MINUTE_MS, a_report, held
-from older import make_postgres_older, make_sqlite_older
 
 from collector.ahead import NO_REPORTS, Reports
 from collector.alerts.observe import DeviceRow, devices_at
@@ -25,6 +23,8 @@ from collector.views.places import widest
 from collector.views.results import Scope
 from collector.zones import last_zones
 from edge.delivery.report import Level, Report, ZoneReport, encode, rfc3339
+from tests.collector.messages import MINUTE_MS, a_report, held
+from tests.collector.older import make_postgres_older, make_sqlite_older
 
 HOUR_MS, DAY_MS = 60 * MINUTE_MS, 86_400_000
 YEAR_2036_MS = 2_093_000_000_000

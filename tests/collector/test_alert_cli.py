@@ -4,13 +4,13 @@ import json
 from pathlib import Path
 
 import pytest
-from test_alert_ledger import NOW_MS, finding, take
 
 from collector.alerts.settings import Alerts, Queue
 from collector.cli import main
 from collector.config import load
 from collector.errors import InputError
 from collector.sqlite_store import SqliteStore
+from tests.collector.test_alert_ledger import NOW_MS, finding, take
 
 
 @pytest.fixture

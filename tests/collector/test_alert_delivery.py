@@ -13,10 +13,6 @@ from typing import Any
 
 import pytest
 from aiosmtpd.controller import Controller
-from listening import listening
-from mosquitto import binary, mosquitto
-from test_alert_ledger import NOW_MS, Office, finding, listed, take, told
-from test_alert_watch import HOUR_MS, hourly, received
 
 from collector.alerts.book import deliveries
 from collector.alerts.channels import Mqtt, apprise_channels, site_alert_of
@@ -28,6 +24,10 @@ from collector.config import Mqtt as MqttSettings
 from collector.errors import CollectorError, InputError
 from collector.sqlite_store import SqliteStore
 from collector.subscriber import AWAY
+from tests.collector.listening import listening
+from tests.collector.mosquitto import binary, mosquitto
+from tests.collector.test_alert_ledger import NOW_MS, Office, finding, listed, take, told
+from tests.collector.test_alert_watch import HOUR_MS, hourly, received
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of what Apprise imports
 JPEG = b"\xff\xd8\xff\xe0 a picture"

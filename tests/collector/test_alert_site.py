@@ -6,11 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from listening import listening
-from messages import MINUTE_MS, NOON_MS, received
-from mosquitto import binary, mosquitto
-from test_alert_ledger import told
-from test_alert_watch import HOUR_MS, hourly, listed, watch
 
 from collector.alerts.alert import Alert, Subject
 from collector.alerts.finding import Finding
@@ -20,6 +15,11 @@ from collector.alerts.watch import Watch
 from collector.config import Mqtt
 from collector.sqlite_store import SqliteStore
 from collector.store import Store
+from tests.collector.listening import listening
+from tests.collector.messages import MINUTE_MS, NOON_MS, received
+from tests.collector.mosquitto import binary, mosquitto
+from tests.collector.test_alert_ledger import told
+from tests.collector.test_alert_watch import HOUR_MS, hourly, listed, watch
 
 DEVICES = ("mast-1", "mast-2", "mast-3")
 

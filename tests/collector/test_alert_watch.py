@@ -5,7 +5,6 @@ from typing import Any
 
 import msgspec
 import pytest
-from messages import MINUTE_MS, NOON_MS, received
 
 from collector.alerts.alert import Alert
 from collector.alerts.book import acknowledge, alerts, picture
@@ -17,6 +16,7 @@ from collector.ingest import Called, Said, ingest
 from collector.store import Item, Store
 from collector.views.results import Scope
 from edge.delivery.report import Report, rfc3339, topic_of
+from tests.collector.messages import MINUTE_MS, NOON_MS, received
 
 OpenStore = Callable[..., Store]
 HOUR_MS = 3_600_000

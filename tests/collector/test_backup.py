@@ -5,12 +5,12 @@ import sys
 from pathlib import Path
 
 import pytest
-from messages import a_report, received
-from postgres import Server
-from test_identity import NOW_MS, Centre, count, open_outbox
 
 from collector.cli import main
 from collector.sqlite_store import SqliteStore
+from tests.collector.messages import a_report, received
+from tests.collector.postgres import Server
+from tests.collector.test_identity import NOW_MS, Centre, count, open_outbox
 
 
 def test_after_a_restore_the_devices_are_asked_for_what_came_after_the_backup(tmp_path: Path) -> None:

@@ -3,16 +3,15 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from messages import MINUTE_MS, NOON_MS, a_report, received
-from older import make_postgres_older, make_sqlite_older
-from test_alert_watch import listed, said, watch
-
 from collector.calls import calls, keep
 from collector.ingest import Called
 from collector.postgres_store import PostgresStore
 from collector.sqlite_store import SqliteStore
 from collector.store import Store
 from edge.delivery.report import rfc3339
+from tests.collector.messages import MINUTE_MS, NOON_MS, a_report, received
+from tests.collector.older import make_postgres_older, make_sqlite_older
+from tests.collector.test_alert_watch import listed, said, watch
 
 OpenStore = Callable[..., Store]
 

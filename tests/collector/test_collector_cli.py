@@ -5,7 +5,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from messages import DAY_MS, MINUTE_MS, NOON_MS, a_report, blind, received
 
 from collector.cli import main
 from collector.demo_broker import demo_broker
@@ -13,6 +12,7 @@ from collector.ingest import Refusal, Said, ingest
 from collector.sqlite_store import SqliteStore
 from collector.store import Asked, Gone, Store
 from edge.delivery.report import encode, topic_of
+from tests.collector.messages import DAY_MS, MINUTE_MS, NOON_MS, a_report, blind, received
 
 
 @pytest.fixture

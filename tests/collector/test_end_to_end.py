@@ -8,13 +8,13 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from messages import MINUTE_MS, NOON_MS, a_report
 
 from collector.cli import main
 from collector.demo_broker import demo_broker
 from edge.delivery.connection import Broker
 from edge.delivery.mqtt import Publisher
 from edge.delivery.outbox import Outbox
+from tests.collector.messages import MINUTE_MS, NOON_MS, a_report
 from tests.system.product import collecting, wait_for
 
 

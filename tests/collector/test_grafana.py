@@ -10,10 +10,10 @@ from typing import Any
 import msgspec
 import psycopg
 import pytest
-from messages import MINUTE_MS, NOON_MS, a_report, blind, received
 
 from collector.postgres_store import PostgresStore
 from edge.delivery.report import LengthLevel, Level, Report, Waits, ZoneReport
+from tests.collector.messages import MINUTE_MS, NOON_MS, a_report, blind, received
 
 DASHBOARD = json.loads((Path(__file__).parents[2] / "deploy" / "grafana" / "crossings.json").read_text("utf-8"))
 PANELS = {panel["title"]: panel for panel in DASHBOARD["panels"]}

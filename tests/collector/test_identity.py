@@ -7,7 +7,6 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from messages import MINUTE_MS, NOON_MS, a_report
 
 from collector.accounts import HERE_MS
 from collector.asking import COMPARE_WAIT_MS_FIRST, Asking
@@ -20,6 +19,7 @@ from edge.delivery.commands import compare, resend
 from edge.delivery.outbox import Outbox
 from edge.delivery.report import Report, encode, rfc3339
 from edge.delivery.status import Total, encode_self
+from tests.collector.messages import MINUTE_MS, NOON_MS, a_report
 
 NOW_MS = 1_795_700_000_000
 

@@ -6,11 +6,11 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from messages import a_report
 
 from collector.ingest import PAYLOAD_BYTES_MAX, Called, Received, Refusal, Said, ingest
 from collector.said import JPEG_BYTES_MAX
 from edge.delivery.report import encode
+from tests.collector.messages import a_report
 
 TOPIC = "crossing/v1/bridge/mast-1/report"
 

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from messages import DAY_MS, NOON_MS, a_report, received
 
 from collector.ingest import Refusal, Said, ingest
 from collector.limits import Limits
 from collector.sqlite_store import SqliteStore
 from collector.store import Store, Tally
 from edge.delivery.report import Report, encode, topic_of
+from tests.collector.messages import DAY_MS, NOON_MS, a_report, received
 
 OpenStore = Callable[..., Store]
 FEW = Limits(lines=2, directions=3, classes=4, zones=2, series=6, layouts=3, leap=100)

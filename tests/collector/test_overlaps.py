@@ -6,7 +6,6 @@ import threading
 from pathlib import Path
 
 import pytest
-from messages import MINUTE_MS, NOON_MS, a_report, blind, received
 
 from collector.cli import main
 from collector.devices import devices
@@ -20,6 +19,7 @@ from collector.views.axis import axis
 from collector.views.counts import counts
 from collector.views.results import Scope
 from edge.delivery.report import Report, rfc3339
+from tests.collector.messages import MINUTE_MS, NOON_MS, a_report, blind, received
 
 NOW_MS = NOON_MS + 60 * MINUTE_MS
 

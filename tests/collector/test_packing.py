@@ -13,8 +13,6 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from messages import MINUTE_MS, NOON_MS, a_report, received
-from older import make_postgres_older, make_sqlite_older
 
 from collector.cli import main
 from collector.clock import SystemClock
@@ -29,6 +27,8 @@ from collector.views.evidence import raw_report, raw_reports
 from collector.views.results import Scope
 from collector.zones import last_zones
 from edge.delivery.report import Level, Report, ZoneReport, encode, rfc3339
+from tests.collector.messages import MINUTE_MS, NOON_MS, a_report, received
+from tests.collector.older import make_postgres_older, make_sqlite_older
 
 DAY_MS = 86_400_000
 MIDNIGHT_MS = NOON_MS // DAY_MS * DAY_MS

@@ -6,8 +6,6 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from messages import NOON_MS, a_report, received
-from postgres import Server
 
 from collector.errors import CollectorError, InputError
 from collector.ingest import Received, Refusal
@@ -16,6 +14,8 @@ from collector.postgres_store import PostgresStore
 from collector.store import Asked, StatementError, Tally, UnstorableError, open_store
 from collector.totals import Selection, totals
 from edge.delivery.report import rfc3339
+from tests.collector.messages import NOON_MS, a_report, received
+from tests.collector.postgres import Server
 
 COLLECTORS = 4
 

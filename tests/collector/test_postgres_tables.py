@@ -5,8 +5,6 @@ from typing import Any
 
 import psycopg
 import pytest
-from messages import NOON_MS, a_report, received
-from older import make_postgres_older
 
 from collector.errors import InputError
 from collector.postgres_store import PostgresStore
@@ -15,6 +13,8 @@ from collector.views.axis import axis
 from collector.views.counts import counts
 from collector.views.results import Scope
 from edge.delivery.report import Level, ZoneReport, rfc3339
+from tests.collector.messages import NOON_MS, a_report, received
+from tests.collector.older import make_postgres_older
 
 HOUR_MS, DAY_MS = 3_600_000, 86_400_000
 VERSION_2 = """

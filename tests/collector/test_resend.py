@@ -4,8 +4,6 @@ import time
 from pathlib import Path
 
 import pytest
-from messages import NOON_MS, a_report
-from mosquitto import binary, mosquitto
 
 from collector.config import Mqtt
 from collector.devices import gaps
@@ -15,6 +13,8 @@ from edge.delivery.connection import Broker
 from edge.delivery.mqtt import Publisher
 from edge.delivery.outbox import Outbox
 from edge.delivery.report import Report
+from tests.collector.messages import NOON_MS, a_report
+from tests.collector.mosquitto import binary, mosquitto
 
 HURRY = 50
 DEADLINE_S = 30.0

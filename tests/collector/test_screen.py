@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from messages import MINUTE_MS, NOON_MS, a_report, blind, held, received
-from test_alert_ledger import finding, take
 
 from collector.arguments import parser
 from collector.cli import main
 from collector.screen import aligned
 from collector.sqlite_store import SqliteStore
 from edge.delivery.report import rfc3339
+from tests.collector.messages import MINUTE_MS, NOON_MS, a_report, blind, held, received
+from tests.collector.test_alert_ledger import finding, take
 
 ROWS = [["site", "device", "line", "cars", "trucks"], ["bridge", "mast-1", "deck", "1", "20"],
         ["bridge", "mast-1", "ramp", "3,000", "4"], ["gate", "mast-9", "in", "blind", "blind"]]  # fmt: skip

@@ -4,12 +4,12 @@ import sqlite3
 from pathlib import Path
 
 import pytest
-from messages import NOON_MS, a_report, received
 
 from collector.errors import CollectorError, InputError
 from collector.sqlite_store import SqliteStore
 from collector.store import StatementError, Tally, UnstorableError
 from collector.totals import Total
+from tests.collector.messages import NOON_MS, a_report, received
 
 
 def test_reading_a_store_that_does_not_exist_makes_none(tmp_path: Path) -> None:

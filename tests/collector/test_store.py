@@ -6,7 +6,6 @@ from dataclasses import replace
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from messages import MINUTE_MS, NOON_MS, a_report, blind, received
 
 from collector.errors import CollectorError
 from collector.gaps import UNSEEN_YOUNG_MS, WAIT_MS_FIRST, WAIT_MS_MAX, YOUNG_MS, Missing
@@ -15,6 +14,7 @@ from collector.names import JOURNALS_MAX
 from collector.store import Asked, Gap, Gone, Item, StatementError, Store, Tally, UnstorableError
 from collector.totals import Selection, totals
 from edge.delivery.report import rfc3339
+from tests.collector.messages import MINUTE_MS, NOON_MS, a_report, blind, received
 
 OpenStore = Callable[..., Store]
 LATER_MS = NOON_MS + YOUNG_MS

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
-from messages import MINUTE_MS, NOON_MS, a_report
 
 from collector.config import Mqtt
 from collector.devices import gaps
@@ -18,6 +17,7 @@ from collector.store import StatementError, Tally
 from collector.subscriber import ANSWER_WAIT_S, AWAY, RETRY_WAIT_S_MAX, SAYINGS_MAX, Subscriber
 from collector.subscription import Ended, Event, Subscribed
 from edge.delivery.report import RESEND, Resend, Response, decode_as, encode, topic_of
+from tests.collector.messages import MINUTE_MS, NOON_MS, a_report
 
 MQTT = Mqtt(host="broker.example", tls=False)
 

@@ -6,14 +6,14 @@ import time
 from collections.abc import Callable, Iterator
 
 import pytest
-from messages import a_report
-from mosquitto import Mosquitto, binary, mosquitto
 from paho.mqtt import publish
 
 from collector.config import Mqtt
 from collector.mqtt5 import PACKET_BYTES_MAX, Arrival
 from collector.subscription import Ended, Event, Subscribed, Subscription
 from edge.delivery.report import RESEND, Resend, encode, topic_of
+from tests.collector.messages import a_report
+from tests.collector.mosquitto import Mosquitto, binary, mosquitto
 
 pytestmark = pytest.mark.skipif(binary() is None, reason="mosquitto is not installed (Debian: mosquitto)")
 REPORT = topic_of("bridge", "mast-1", "report")

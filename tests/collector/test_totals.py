@@ -1,11 +1,10 @@
 """Sums per line and direction: zero is told from blind, and what nobody watched lowers the share."""
 
-from messages import MINUTE_MS, NOON_MS, a_report, blind, received
-
 from collector.show import as_json, as_table
 from collector.store import Store
 from collector.totals import Selection, Total, totals
 from edge.delivery.report import Report
+from tests.collector.messages import MINUTE_MS, NOON_MS, a_report, blind, received
 
 ALL = Selection()
 

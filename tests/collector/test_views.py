@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 
 import msgspec
 import pytest
-from messages import MINUTE_MS, NOON_MS, a_report, blind, received
 
 from collector.errors import InputError
 from collector.ingest import Said
@@ -23,6 +22,7 @@ from collector.views.queue import queues
 from collector.views.results import Axis, Flow, Flows, Scope
 from collector.views.schemes import SCHEMES, mapped
 from edge.delivery.report import Level, Report, Waits, ZoneReport, rfc3339
+from tests.collector.messages import MINUTE_MS, NOON_MS, a_report, blind, received
 
 HOUR_MS, DAY_MS = 3_600_000, 86_400_000
 SITES = {"bridge": Site(same_lines={"deck": ["mast-1/deck", "mast-2/deck"]}, tonnes={"truck": 40.0})}

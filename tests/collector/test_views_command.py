@@ -7,13 +7,13 @@ from io import StringIO
 from pathlib import Path
 
 import pytest
-from messages import MINUTE_MS, NOON_MS, a_report, blind, received
-from older import make_postgres_older, make_sqlite_older
 
 from collector.cli import main
 from collector.errors import InputError
 from collector.export import COLUMNS
 from collector.sqlite_store import SqliteStore
+from tests.collector.messages import MINUTE_MS, NOON_MS, a_report, blind, received
+from tests.collector.older import make_postgres_older, make_sqlite_older
 
 DAY_MS = 86_400_000
 

@@ -3,11 +3,9 @@
 from dataclasses import dataclass
 
 import msgspec
-import plain
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from messages import NOON_MS, a_report, received
 
 from collector.calendar import INTERVALS, Interval
 from collector.ingest import Said
@@ -18,6 +16,8 @@ from collector.views.evidence import evidence, raw_reports
 from collector.views.queue import queues
 from collector.views.results import Axis, Scope
 from edge.delivery.report import LengthLevel, Level, Report, Waits, ZoneReport, encode, rfc3339
+from tests.collector import plain
+from tests.collector.messages import NOON_MS, a_report, received
 
 MINUTE_MS, HOUR_MS, DAY_MS = 60_000, 3_600_000, 86_400_000
 TURNS = {  # zones, and a time near which their clocks change, or any other

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from messages import MINUTE_MS, NOON_MS, a_report, blind, received
 
 from collector.cli import main
 from collector.sqlite_store import SqliteStore
 from collector.totals import Selection, totals
 from collector.zones import ZoneState, last_zones
 from edge.delivery.report import LengthLevel, Level, Report, Waits, ZoneReport
+from tests.collector.messages import MINUTE_MS, NOON_MS, a_report, blind, received
 
 
 def zone(standing: int) -> ZoneReport:

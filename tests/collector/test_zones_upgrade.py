@@ -2,10 +2,6 @@
 
 from pathlib import Path
 
-import plain
-from messages import MINUTE_MS, NOON_MS, a_report, blind, received
-from older import make_postgres_older, make_sqlite_older
-
 from collector.postgres_store import PostgresStore
 from collector.sqlite_store import SqliteStore
 from collector.store import Keeping, Store
@@ -13,6 +9,9 @@ from collector.views.axis import axis
 from collector.views.queue import queues
 from collector.views.results import Scope
 from edge.delivery.report import Level, Report, Waits, ZoneReport, rfc3339
+from tests.collector import plain
+from tests.collector.messages import MINUTE_MS, NOON_MS, a_report, blind, received
+from tests.collector.older import make_postgres_older, make_sqlite_older
 
 HOUR_MS, DAY_MS = 3_600_000, 86_400_000
 WIDE = axis("hour", "UTC", NOON_MS - 400 * DAY_MS, NOON_MS + 4 * DAY_MS)

@@ -4,9 +4,9 @@ from math import cos, pi, sin
 
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from test_crossing import ELBOW, points, walk, ways
 
 from edge.counting.crossing import CountingLine, Point
+from tests.counting.test_crossing import ELBOW, points, walk, ways
 
 HAIRPIN = CountingLine("hairpin", ((200.0, 300.0), (600.0, 300.0), (200.0, 400.0)))
 

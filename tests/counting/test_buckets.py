@@ -7,10 +7,10 @@ from itertools import pairwise
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scenes import MINUTE_MS, NOON_MS
 
 from edge.counting.buckets import COUNTED_CLASSES, Bucket, BucketCounter, Counts
 from edge.counting.crossing import DIRECTIONS, Crossing
+from tests.counting.scenes import MINUTE_MS, NOON_MS
 
 YEAR_MS = 365 * 24 * 60 * MINUTE_MS
 

@@ -9,12 +9,12 @@ from random import Random
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from scenes import DECK, NOON_MS
 
 from edge.counting.crossing import CountingLine, Crossing, LineWatcher, Point
 from edge.counting.hiding import WholeBoxes
 from edge.counting.motion import Box
 from edge.counting.tracking import Track
+from tests.counting.scenes import DECK, NOON_MS
 
 HEIGHT = 40.0  # a box of this height is armed 10 px from the line
 CAR = (1.0, 0.0, 0.0, 0.0, 0.0, 0.0)

@@ -5,12 +5,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 import pytest
-from scenes import NOON_MS, Errors, Vehicle, film, mirrored, pipeline, scaled
 
 from edge.counting.detection import CLASSES, DetectedFrame, Detection
 from edge.counting.ground import plane_through
 from edge.counting.occupancy import Occupancy, Zone, ZoneWatcher
 from edge.counting.tracking import Track
+from tests.counting.scenes import NOON_MS, Errors, Vehicle, film, mirrored, pipeline, scaled
 
 BOX = ((300.0, 300.0), (700.0, 300.0), (700.0, 500.0), (300.0, 500.0))
 ZONE = Zone("queue", BOX, standing_after_ms=10_000)

@@ -8,7 +8,13 @@ from itertools import chain
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from scenes import (
+
+from edge.counting.buckets import Bucket
+from edge.counting.crossing import CountingLine, in_order
+from edge.counting.detection import DetectedFrame, Detection
+from edge.counting.occupancy import Zone
+from edge.counting.pipeline import Pipeline, count
+from tests.counting.scenes import (
     DECK,
     MINUTE_MS,
     NOON_MS,
@@ -22,12 +28,6 @@ from scenes import (
     pipeline,
     scaled,
 )
-
-from edge.counting.buckets import Bucket
-from edge.counting.crossing import CountingLine, in_order
-from edge.counting.detection import DetectedFrame, Detection
-from edge.counting.occupancy import Zone
-from edge.counting.pipeline import Pipeline, count
 
 OUT, BACK = ("deck", "a_to_b"), ("deck", "b_to_a")
 

@@ -8,10 +8,10 @@ from random import Random
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scenes import NOON_MS, USUAL_ERRORS, Errors, Vehicle, film
 
 from edge.counting.detection import CLASSES, DetectedFrame, Detection
 from edge.counting.tracking import Track, Tracker
+from tests.counting.scenes import NOON_MS, USUAL_ERRORS, Errors, Vehicle, film
 
 CAR = Vehicle(((0, 100, 400), (4_000, 900, 400)))
 OTHER = Vehicle(((0, 900, 250), (4_000, 100, 250)), label="truck", width=160)

@@ -7,12 +7,12 @@ from itertools import pairwise
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scenes import MINUTE_MS, NOON_MS
 
 from edge.counting.buckets import Bucket, BucketCounter
 from edge.counting.crossing import Crossing
 from edge.counting.occupancy import Occupancy
 from edge.counting.watched import DOUBT_MS_MAX, LOOK_BACK_MS, WatchedTime
+from tests.counting.scenes import MINUTE_MS, NOON_MS
 
 SETTLE_MS = 3_000
 

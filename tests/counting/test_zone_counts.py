@@ -6,11 +6,11 @@ from fractions import Fraction
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scenes import MINUTE_MS, NOON_MS
 
 from edge.counting.buckets import Bucket, BucketCounter
 from edge.counting.occupancy import Occupancy
 from edge.counting.zone_counts import WAITS_MAX, LengthLevel, Level, Waits, ZoneCount, ZoneSum, waits_of
+from tests.counting.scenes import MINUTE_MS, NOON_MS
 
 NOBODY = {"car": 0, "van": 0, "truck": 0, "bus": 0, "motorcycle": 0, "bicycle": 0, "unclassified": 0}
 

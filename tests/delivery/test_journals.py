@@ -5,11 +5,11 @@ import sqlite3
 from pathlib import Path
 
 import msgspec
-from reports import NOON_MS, a_report
 
 from edge.delivery.outbox import Outbox, Resent
 from edge.delivery.outbox_journals import Begun
 from edge.delivery.report import Report, decode
+from tests.delivery.reports import NOON_MS, a_report
 
 OUTBOX_1 = """
 PRAGMA application_id = 0x43524F42; PRAGMA user_version = 1;

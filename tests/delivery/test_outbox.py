@@ -12,7 +12,6 @@ from typing import Any
 
 import msgspec
 import pytest
-from reports import MINUTE_MS, NOON_MS, a_report
 
 from edge.delivery.letter import Letter
 from edge.delivery.outbox import Outbox, Progress, Resent
@@ -21,6 +20,7 @@ from edge.delivery.outbox_schema import APPLICATION_ID, SCHEMA
 from edge.delivery.outbox_totals import KindState, OutboxState
 from edge.delivery.report import Report, decode, encode, rfc3339
 from edge.errors import WorkError
+from tests.delivery.reports import MINUTE_MS, NOON_MS, a_report
 
 REPOSITORY = Path(__file__).parents[2]
 SIZE = len(encode(a_report(1)))
@@ -382,7 +382,7 @@ def test_a_full_disk_is_one_sentence_and_takes_no_number(tmp_path: Path) -> None
 CHILD = """
 import sys
 from pathlib import Path
-from reports import NOON_MS, a_report
+from tests.delivery.reports import NOON_MS, a_report
 from edge.delivery.outbox import Outbox
 
 outbox = Outbox(Path(sys.argv[1]))

@@ -7,8 +7,6 @@ from typing import Any
 
 import msgspec
 import pytest
-from refusing_broker import NOT_AUTHORIZED, PAYLOAD_FORMAT_INVALID, Taken, limited_broker
-from reports import NOON_MS, a_report
 
 from edge.delivery.connection import Broker, Message, packet_bytes
 from edge.delivery.courier import Courier
@@ -20,6 +18,8 @@ from edge.delivery.outbox_totals import KindState
 from edge.delivery.report import Level, Report, ZoneReport
 from edge.delivery.status import Alert, Info, LineInfo, encode_self
 from edge.errors import WorkError
+from tests.delivery.refusing_broker import NOT_AUTHORIZED, PAYLOAD_FORMAT_INVALID, Taken, limited_broker
+from tests.delivery.reports import NOON_MS, a_report
 
 INFO = Info(run="run-1", version="0.1.0", model="m", lines={"deck": LineInfo()}, classes=["car"], bucket_ms=60_000)
 TOPIC = "crossing/v1/bridge/mast-1"

@@ -12,8 +12,6 @@ import msgspec
 import pytest
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
-from refusing_broker import NOT_AUTHORIZED, refusing_broker
-from reports import NOON_MS, a_report
 
 from collector.demo_broker import demo_broker
 from edge.delivery.connection import Accepted, Acknowledged, Broker, Ended, Event, Message
@@ -24,6 +22,8 @@ from edge.delivery.outbox_journals import FORMER
 from edge.delivery.report import Report, decode
 from edge.delivery.status import Info, LineInfo
 from edge.errors import InputError, WorkError
+from tests.delivery.refusing_broker import NOT_AUTHORIZED, refusing_broker
+from tests.delivery.reports import NOON_MS, a_report
 
 REPORTS = 80  # more than a window
 INFO = Info(run="run-1", version="0.1.0", model="m", lines={"deck": LineInfo()}, classes=["car"], bucket_ms=60_000)

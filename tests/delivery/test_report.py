@@ -7,7 +7,6 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from reports import MINUTE_MS, NOON_MS, a_report, reports
 
 from edge.counting.buckets import Bucket
 from edge.counting.zone_counts import LengthLevel, Level, Waits, ZoneCount
@@ -23,6 +22,7 @@ from edge.delivery.report import (
     rfc3339,
     topic_of,
 )
+from tests.delivery.reports import MINUTE_MS, NOON_MS, a_report, reports
 
 COUNTS = {"deck": {"a_to_b": {"car": 3, "truck": 0}, "b_to_a": {"car": 0, "truck": 1}}}
 

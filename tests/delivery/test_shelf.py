@@ -5,13 +5,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from reports import NOON_MS, a_report
-
 from edge.delivery.outbox import Outbox
 from edge.delivery.report import decode
 from edge.delivery.shelf import SLICE, Shelf
 from edge.delivery.waiting_record import Waiting, WaitingRecord
 from edge.errors import WorkError
+from tests.delivery.reports import NOON_MS, a_report
 
 
 def held(outbox: Outbox) -> list[int]:

@@ -30,6 +30,7 @@ class SimulatedSubscription(Client):
         self._events: deque[Event] = deque()
         self._filters = list(mqtt.filters)
         self._resumed = False
+        self.on_event: Callable[[], object] = lambda: None
         self.over = False
         self.dropped = 0
         self.wire = Wire(world)
@@ -64,18 +65,27 @@ class SimulatedSubscription(Client):
         assert token == 0 or refused, "of a command, which may be refused"
 
     def subscribed(self) -> None:
-        self._events.append(Subscribed(self._resumed))
+        self._happen(Subscribed(self._resumed))
 
     def arrived(self, number: int, said: Said) -> None:
         if not self.over:
-            self._events.append(Arrival(said.topic, said.payload, said.qos, number))
+            self._happen(Arrival(said.topic, said.payload, said.qos, number))
 
     def ended(self, reason: str) -> None:
         if not self.over:
-            self._events.append(Ended(reason, taken_over=reason == TAKEN_OVER))
+            self._happen(Ended(reason, taken_over=reason == TAKEN_OVER))
 
     def broken(self) -> None:
         self.ended("the wire is dead")
+
+    @property
+    def waiting(self) -> bool:
+        """Something has happened that nobody has looked at."""
+        return bool(self._events)
+
+    def _happen(self, event: Event) -> None:
+        self._events.append(event)
+        self.on_event()
 
 
 class Centre:
@@ -90,6 +100,7 @@ class Centre:
         self._broker = broker
         self._batch_max = world.chance.choice((1, 7, 500))
         self._generation = 0
+        self._woken = False
         self._store: SqliteStore | None = None
         self._subscriber: Subscriber | None = None
         self._link: SimulatedSubscription | None = None
@@ -122,6 +133,7 @@ class Centre:
         if not self._broker.up or self.world.happens(0.1):
             raise CollectorError("the broker cannot be reached")
         self._link = SimulatedSubscription(self.world, self._broker, mqtt, unacknowledged_max)
+        self._link.on_event = self._wake
         return self._link
 
     def _live(self, generation: int) -> None:
@@ -130,8 +142,17 @@ class Centre:
         subscriber = self._subscriber
         self._guard(lambda: subscriber.step(0.0))
         if self._subscriber is not None:
-            calm_ms = 1_000 if self._batch_max > 1 else 200  # to keep up with three devices
-            self.world.after(calm_ms if self.world.calm else self.world.chance.choice(TURN_MS), self._live, generation)
+            wait_ms = self.world.calm_turn_ms if self.world.calm else self.world.chance.choice(TURN_MS)
+            if self._woken or (self.world.calm and self._link is not None and self._link.waiting):
+                self._woken, wait_ms = False, 1  # what it has heard is answered in the next turn
+            self.world.after(wait_ms, self._live, generation)
+
+    def _wake(self) -> None:
+        """In the calm, an event begins a turn: the subscriber waits for events, too."""
+        if self._subscriber is not None and self.world.calm:
+            self._generation += 1
+            self._woken = True
+            self.world.after(1, self._live, self._generation)
 
     def _guard(self, action: Callable[[], object]) -> None:
         try:

@@ -7,7 +7,7 @@ book, whatever becomes of it.
 import random
 import sqlite3
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +38,6 @@ BUCKET_MS = 10_000
 GAP_MS = 2_000
 SETTLE_MS = 1_000
 EPOCH_MS = 1_795_600_000_000
-CALM_FRAME_MS = 3_000
 FAT_EVERY = 7
 FAT_ZONES = {
     f"zone-{n}": ZoneReport(inside=Level(mean=0.0, max=0, end=0), standing=Level(mean=0.0, max=0, end=0))
@@ -56,6 +55,7 @@ class SimulatedLink(Client):
         self._broker = broker
         self._events: deque[Event] = deque()
         self._tokens = 0
+        self.on_event: Callable[[], object] = lambda: None
         self.wire = Wire(world)
         self.wire.client = self
         self._over = False
@@ -94,25 +94,29 @@ class SimulatedLink(Client):
     def accepted(self, *, resumed: bool, receive_max: int | None) -> None:
         assert not resumed, "a device's session ends with its connection"
         said = self._broker.packet_max if self._broker.says_packet_max else None
-        self._events.append(Accepted(receive_max, packet_max=said))
+        self._happen(Accepted(receive_max, packet_max=said))
 
     def acknowledged(self, token: int, refused: str) -> None:  # type: ignore[override]
-        self._events.append(Refused(token, refused) if refused else Acknowledged(token))
+        self._happen(Refused(token, refused) if refused else Acknowledged(token))
 
     def subscribed(self) -> None:
         pass
 
     def arrived(self, number: int, said: Said) -> None:
         self._send("acknowledge", number)
-        self._events.append(Heard(said.topic, said.payload))
+        self._happen(Heard(said.topic, said.payload))
 
     def ended(self, reason: str) -> None:
         if not self._over:
             cause: Cause = "too-large" if reason == TOO_LARGE else "lost"
-            self._events.append(Ended(reason, taken_over=reason == TAKEN_OVER, cause=cause))
+            self._happen(Ended(reason, taken_over=reason == TAKEN_OVER, cause=cause))
 
     def broken(self) -> None:
         self.ended("the wire is dead")
+
+    def _happen(self, event: Event) -> None:
+        self._events.append(event)
+        self.on_event()
 
 
 class Device:
@@ -140,6 +144,7 @@ class Device:
         self._boots = 0
         self._journals = 0
         self._generation = 0
+        self._woken = False
         self._link: SimulatedLink | None = None
         self._outbox: Outbox | None = None
         self._publisher: Publisher | None = None
@@ -214,6 +219,7 @@ class Device:
         if not self._broker.up or self.world.happens(0.1):
             raise WorkError("the broker cannot be reached")
         self._link = SimulatedLink(self.world, self._broker, client_id, will)
+        self._link.on_event = self._wake
         return self._link
 
     def _live(self, generation: int) -> None:
@@ -222,8 +228,17 @@ class Device:
             return
         self._guard(self._turn)
         if self.alive:
-            wait_ms = 1_000 if self.world.calm else self.world.chance.choice(FRAME_MS)
+            wait_ms = self.world.calm_turn_ms if self.world.calm else self.world.chance.choice(FRAME_MS)
+            if self._woken:  # what it has just heard is answered in the next turn
+                self._woken, wait_ms = False, 1
             self.world.after(wait_ms, self._live, generation)
+
+    def _wake(self) -> None:
+        """In the calm, an event begins a turn: the loop of the service waits for events, too."""
+        if self.alive and self.world.calm:
+            self._generation += 1
+            self._woken = True
+            self.world.after(1, self._live, self._generation)
 
     def _turn(self) -> None:
         assert self._publisher is not None, "it has booted"
@@ -239,7 +254,8 @@ class Device:
         assert self._counter is not None, "it has booted"
         chance = self.world.chance
         captured_ms = self._anchor_ms + self.clock.monotonic_ms()
-        if captured_ms <= self._frame_ms or (self.world.calm and captured_ms < self._frame_ms + CALM_FRAME_MS):
+        next_ms = self._frame_ms + (self.world.calm_turn_ms if self.world.calm else 1)
+        if captured_ms < next_ms:
             return
         watching = chance.random() > 0.1
         crossings = []

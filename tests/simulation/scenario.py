@@ -264,7 +264,9 @@ def _calm_down(world: World, broker: SimulatedBroker, devices: list[Device], cen
 
 def _settle(world: World, broker: SimulatedBroker, devices: list[Device], centre: Centre) -> None:
     until_ms = world.now_ms + CALM_MS_MAX
+    world.calm_turn_ms = 3_000
     world.run_until(world.now_ms + 180_000)
+    world.calm_turn_ms = 15_000  # what is left are long waits between requests
     while world.now_ms < until_ms:
         if (broker.idle or devices[0].camera) and all(device.settled() for device in devices) and centre.settled():
             return

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from small_models import manifest_of, mean_model
 
 from edge.counting.detection import Detection
 from edge.errors import InputError
@@ -15,6 +14,7 @@ from edge.vision.detector import OnnxDetector
 from edge.vision.fitting import Fitting
 from edge.vision.frame import Frame
 from edge.vision.manifest import InputSpec
+from tests.vision.small_models import manifest_of, mean_model
 
 sides = st.integers(min_value=2, max_value=4000)
 fits = st.sampled_from(["letterbox", "centred", "stretch"])

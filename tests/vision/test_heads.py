@@ -9,12 +9,22 @@ from typing import Any
 import numpy as np
 import pytest
 from onnx import TensorProto
-from small_models import HEADS, HEIGHT, WIDTH, Sighting, centre, constant_model, inputs_of, manifest_of, ultralytics
 
 from edge.counting.detection import Detection
 from edge.errors import InputError
 from edge.vision.detector import OnnxDetector
 from edge.vision.frame import Frame
+from tests.vision.small_models import (
+    HEADS,
+    HEIGHT,
+    WIDTH,
+    Sighting,
+    centre,
+    constant_model,
+    inputs_of,
+    manifest_of,
+    ultralytics,
+)
 
 BOX = (20.5, 10.25, 60.0, 40.0)
 OTHER = (2.0, 44.0, 30.0, 62.0)

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from small_models import constant_model, manifest_of
 
 from edge.errors import InputError
 from edge.vision.manifest import COCO, InputSpec, Overlap, YoloxSpec, find_manifest, load_manifest
+from tests.vision.small_models import constant_model, manifest_of
 
 
 @pytest.fixture

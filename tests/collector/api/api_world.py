@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI
-from messages import MINUTE_MS, NOON_MS, a_report, blind, received
 from starlette.testclient import TestClient
 
 from collector.api.app import build, guarded
@@ -18,6 +17,7 @@ from collector.config import Http
 from collector.ingest import Said, ingest
 from collector.sites import Site
 from collector.store import Hurried, Item, Store, open_store
+from tests.collector.messages import MINUTE_MS, NOON_MS, a_report, blind, received
 
 HERE = "http://127.0.0.1:8080"
 INFO = (

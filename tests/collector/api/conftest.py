@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from api_world import Api, an_api, some_reports
+
+from tests.collector.api.api_world import Api, an_api, some_reports
 
 
 @pytest.fixture

@@ -3,13 +3,13 @@
 from pathlib import Path
 
 import pytest
-from api_world import ALL, HERE, Api, an_api
 from fastapi.routing import APIRoute
 
 from collector.api.access import needs_of
 from collector.api.app import routers
 from collector.api.metrics import Metrics
 from collector.api.tokens import Scope
+from tests.collector.api.api_world import ALL, HERE, Api, an_api
 
 OPEN = {
     ("GET", "/api/v1/session"),  # who am I

@@ -6,14 +6,14 @@ import json
 
 import pyarrow as pa
 import pytest
-from api_world import STATUS, Api, said
-from messages import MINUTE_MS, NOON_MS, a_report, held, received
 from pyarrow import parquet
 
 from collector.export import COLUMNS, FORMATS
 from collector.ingest import ingest
 from collector.store import Keeping
 from edge.delivery.report import rfc3339
+from tests.collector.api.api_world import STATUS, Api, said
+from tests.collector.messages import MINUTE_MS, NOON_MS, a_report, held, received
 
 READ = "/api/v1/sites/bridge"
 SPAN = {"from": rfc3339(NOON_MS + MINUTE_MS), "to": rfc3339(NOON_MS + 11 * MINUTE_MS)}

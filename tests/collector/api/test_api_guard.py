@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from api_world import Api, an_api
 
 from collector.api.guard import BODY_BYTES_MAX, HEADERS, LOGINS_PER_MINUTE
+from tests.collector.api.api_world import Api, an_api
 
 
 @pytest.mark.parametrize("path", ["/", "/healthz", "/api/v1/session", "/api/v1/devices", "/nowhere", "/static/app.js"])

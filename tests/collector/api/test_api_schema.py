@@ -6,9 +6,10 @@ from urllib.parse import quote
 
 import pytest
 import schemathesis
-from api_world import ALL, Api, an_api, some_reports
 from hypothesis import HealthCheck, Phase, given, settings
 from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance, unsupported_method
+
+from tests.collector.api.api_world import ALL, Api, an_api, some_reports
 
 STREAMS = "/live/events"
 INJECTIONS = (

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from paho.mqtt.enums import MQTTProtocolVersion
 from paho.mqtt.publish import single
-from test_api_server import broker, running  # noqa: F401  # a fixture
 
 from collector.api.connections import LINES_PER_MINUTE, FewLines
 from edge.delivery.report import encode, topic_of
+from tests.collector.api.test_api_server import broker, running  # noqa: F401  # a fixture
 from tests.collector.messages import a_report
 
 HEAD = b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n"

@@ -6,10 +6,8 @@ from fractions import Fraction
 from pathlib import Path
 
 import pytest
-from api_world import an_api
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from messages import MINUTE_MS, a_report, received
 
 from collector.cli import main
 from collector.sqlite_store import SqliteStore
@@ -17,6 +15,8 @@ from collector.views.axis import axis
 from collector.views.compare import earlier, like_for_like, moments
 from collector.views.results import Axis, Change, Flow
 from edge.delivery.report import Report, rfc3339
+from tests.collector.api.api_world import an_api
+from tests.collector.messages import MINUTE_MS, a_report, received
 
 HOUR_MS, DAY_MS = 60 * MINUTE_MS, 86_400_000
 MONDAY_MS = 1_795_392_000_000  # 2026-11-23

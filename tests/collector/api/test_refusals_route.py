@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-from api_world import an_api
-from messages import NOON_MS, a_report
 from starlette.testclient import TestClient
 
 from collector.ingest import Refusal, ingest
 from edge.delivery.report import encode, topic_of
+from tests.collector.api.api_world import an_api
+from tests.collector.messages import NOON_MS, a_report
 
 
 def test_refusals_come_with_device_time_and_reason_and_counted(tmp_path: Path) -> None:

@@ -2,11 +2,10 @@
 
 from collections.abc import Callable
 
-from api_world import Api
-from messages import NOON_MS, a_report, received
-
 from collector.gaps import WAIT_MS_FIRST, YOUNG_MS, Journal
 from collector.store import Asked, Hurried, Store
+from tests.collector.api.api_world import Api
+from tests.collector.messages import NOON_MS, a_report, received
 
 DUE = {"heard_after_ms": 0, "limit": 10}
 
