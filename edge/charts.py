@@ -1,11 +1,12 @@
-"""The summary picture of a count: vehicles over time per line, direction and class, and those in the zones.
+"""Charts: the summary picture of a count, and the reliability diagram of names.
 
-The two directions are mirrored around zero (a_to_b above, b_to_a below). Time that nobody watched is hatched
-grey: it never looks like zero.
+The summary has vehicles over time per line, direction and class, and those in the zones. The two directions are
+mirrored around zero (a_to_b above, b_to_a below). Time that nobody watched is hatched grey: it never looks like zero.
 """
 
 from __future__ import annotations
 
+import importlib.util
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from edge.counting.buckets import COUNTED_CLASSES, OK_SHARE, Bucket
 from edge.counting.crossing import DIRECTIONS, Crossing
 from edge.errors import InputError, WorkError
+from edge.names_score import Reliability
 from edge.vision.drawing import CLASS_COLOURS, DAY_MS, DirectionWords
 
 if TYPE_CHECKING:
@@ -61,26 +63,67 @@ def draw_summary(
     ending.
     """
     path = Path(path)
-    if path.suffix.lower() not in _ENDINGS:
-        raise InputError(f"{path} does not say what picture to write; allowed endings are {', '.join(_ENDINGS)}")
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415  # an extra, slow to load
-        from matplotlib.figure import Figure  # noqa: PLC0415
-    except ImportError as absent:
-        raise WorkError(
-            "charts need matplotlib, which is not installed: pip install 'crossing-monitor[charts]'"
-        ) from absent
-
+    check_chart(path)
     names = list(lines)
     names += sorted({line for b in buckets for line in b.counts or {}} - set(names))
     names += sorted({c.line for c in crossings} - set(names))
     span = _span(crossings, buckets, from_ms, to_ms)
     charts = max(len(names), 1) + len(zones)
-    figure = Figure(figsize=(11.0, 0.9 + 3.3 * charts), dpi=120, layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = _figure(11.0, 0.9 + 3.3 * charts)
     _draw(figure, names, crossings, buckets, zones=zones, span=span, words=direction_words or {})
     figure.suptitle(title or "Crossings", x=0.01, ha="left", fontsize=13, fontweight="bold", color=_INK)
     _save(figure, path)
+
+
+def draw_reliability(path: Path, part: Reliability, *, title: str = "") -> None:
+    """Write the reliability diagram of names to `path` (.png, .svg or .pdf), complete or not at all.
+
+    A point per group of crossings: how sure their names are said to be, on average, against how often they are right,
+    with the 95% interval of that. Where the interval meets the diagonal, the share means what it says. Raises as
+    `draw_summary` does.
+    """
+    check_chart(path)
+    figure = _figure(6.4, 6.6)
+    axes = figure.subplots()
+    axes.plot([0, 1], [0, 1], color="#9A9A9A", linewidth=1.0, linestyle="--", zorder=1, label="share is share right")
+    if part.groups:
+        shares, rights = [group.share for group in part.groups], [group.right_share for group in part.groups]
+        ends = [group.interval for group in part.groups]
+        below = [right - low for right, (low, _) in zip(rights, ends, strict=True)]
+        above = [high - right for right, (_, high) in zip(rights, ends, strict=True)]
+        axes.errorbar(
+            shares, rights, yerr=[below, above], color=_STANDING, marker="o", linewidth=1.4, capsize=3, zorder=2
+        ).set_label(f"{part.named} named crossings, as many in each group")
+    error = "no named crossing" if part.error is None else f"expected calibration error {part.error:.3f}"
+    axes.set_title(f"{error}; {part.unclassified} unclassified", loc="left", fontsize=11, color=_INK)
+    axes.set_xlabel("share: how sure the name is said to be", fontsize=10, color=_INK)
+    axes.set_ylabel("names that are right, with 95% intervals", fontsize=10, color=_INK)
+    axes.set_xlim(0, 1.02)
+    axes.set_ylim(0, 1.02)
+    axes.grid(color="#DDDDDD", linewidth=0.6, zorder=0.2)
+    axes.set_axisbelow(True)
+    axes.tick_params(labelsize=9, colors=_INK)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(loc="upper left", frameon=False, fontsize=9.5, labelcolor=_INK)
+    figure.suptitle(title or "Reliability of names", x=0.01, ha="left", fontsize=13, fontweight="bold", color=_INK)
+    _save(figure, path)
+
+
+def check_chart(path: Path) -> None:
+    """InputError unless `path` names a picture that can be written, WorkError where matplotlib is not installed."""
+    if path.suffix.lower() not in _ENDINGS:
+        raise InputError(f"{path} does not say what picture to write; allowed endings are {', '.join(_ENDINGS)}")
+    if importlib.util.find_spec("matplotlib") is None:
+        raise WorkError("charts need matplotlib, which is not installed: pip install 'crossing-monitor[charts]'")
+
+
+def _figure(width_inches: float, height_inches: float) -> Figure:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415  # an extra, slow to load
+    from matplotlib.figure import Figure  # noqa: PLC0415
+
+    figure = Figure(figsize=(width_inches, height_inches), dpi=120, layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
 
 
 def bin_width_ms(span_ms: int) -> int:

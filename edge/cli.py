@@ -116,6 +116,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     evaluate.add_argument("--pictures", type=Path, metavar="DIR", help="write each clip's strip, its errors marked")
     evaluate.add_argument("--tapes", type=Path, metavar="DIR", help="keep detections there and take them from there")
+    evaluate.add_argument(
+        "--reliability",
+        type=Path,
+        metavar="F",
+        help="draw how sure names are said to be against how often they are right",
+    )
     _add_common(evaluate)
     evaluate.set_defaults(run=_evaluate)
 
@@ -242,6 +248,7 @@ def _evaluate(given: argparse.Namespace) -> None:
             every=given.every,
             tapes=given.tapes,
             pictures=given.pictures,
+            reliability=given.reliability,
             json=given.json,
         )
     )

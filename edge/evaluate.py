@@ -17,8 +17,21 @@ from edge.config import Config, Line, Zone, points_of
 from edge.counting.crossing import Crossing
 from edge.counting.detection import CLASSES
 from edge.errors import InputError
+from edge.names_score import ClassScore, NamesScore, Reliability, names_score, reliability
 from edge.replay import Outcome, TapeSource, VideoSource, gather, replay
-from edge.scoring import Event, LevelScore, Pairing, Score, Watch, ZoneScore, pair, score, score_zone, watch_of
+from edge.scoring import (
+    Event,
+    LevelScore,
+    Pairing,
+    Score,
+    Watch,
+    ZoneScore,
+    pair,
+    score,
+    score_zone,
+    watch_of,
+    wilson_interval,
+)
 from edge.stages import build_detector, build_second_look, looks_of
 from edge.vision.recording import Recording
 
@@ -171,7 +184,7 @@ def _evaluate_clip(
         Event(c.direction, c.label, times_ms[min(c.frame, len(times_ms) - 1)], c.uncertain, c.class_uncertain)
         for c in truth.crossings
     )
-    predicted = tuple(Event(c.direction, c.label, c.crossed_ms) for c in outcome.crossings)
+    predicted = tuple(Event(c.direction, c.label, c.crossed_ms, share=c.share) for c in outcome.crossings)
     return ClipResult(
         name=path.stem,
         video=recording.path,
@@ -251,7 +264,66 @@ def summary_of(part: Score) -> dict[str, Any]:
             for label in (*CLASSES, "unclassified")
             if any(a == label for a, _ in part.confusion)
         },
+        "names": {
+            "fine": _names_summary_of(names_score(part)),
+            "coarse": _names_summary_of(names_score(part, coarse=True)),
+        },
+        "reliability": _reliability_summary_of(reliability(part)),
     }
+
+
+def _names_summary_of(names: NamesScore) -> dict[str, Any]:
+    """Of found crossings of known class; recall and precision are null where nothing is true or told."""
+
+    def of(one: ClassScore) -> dict[str, Any]:
+        return {
+            "true": one.true,
+            "told": one.told,
+            "right": one.right,
+            "false": one.false,
+            "extra": one.extra,
+            "recall": _rounded(one.recall),
+            "recall_interval_95": _interval(one.right, one.true),
+            "precision": _rounded(one.precision),
+            "precision_interval_95": _interval(one.right, one.told),
+        }
+
+    return {
+        "judged": names.judged,
+        "right": names.right,
+        "share": _rounded(names.right / names.judged if names.judged else None),
+        "interval_95": _interval(names.right, names.judged),
+        "classes": {label: of(one) for label, one in names.classes.items()},
+    }
+
+
+def _reliability_summary_of(part: Reliability) -> dict[str, Any]:
+    return {
+        "named": part.named,
+        "unclassified": part.unclassified,
+        "expected_calibration_error": _rounded(part.error),
+        "error_by_chance": _rounded(part.by_chance),
+        "groups": [
+            {
+                "crossings": group.crossings,
+                "from": _rounded(group.low),
+                "to": _rounded(group.high),
+                "share": _rounded(group.share),
+                "right": group.right,
+                "right_share": _rounded(group.right_share),
+                "interval_95": [_rounded(end) for end in group.interval],
+            }
+            for group in part.groups
+        ],
+    }
+
+
+def _interval(successes: int, trials: int) -> list[float] | None:
+    return [round(end, 4) for end in wilson_interval(successes, trials)] if trials else None
+
+
+def _rounded(share: float | None) -> float | None:
+    return None if share is None else round(share, 4)
 
 
 def watch_summary_of(part: Watch) -> dict[str, Any]:

@@ -10,12 +10,14 @@ from typing import Any
 import msgspec
 from tqdm import tqdm
 
+from edge.charts import check_chart, draw_reliability
 from edge.config import Config, Line, load_config
 from edge.counting.crossing import Crossing
 from edge.counting.detection import CLASSES, UNCLASSIFIED
 from edge.errors import InputError
 from edge.evaluate import ClipResult, evaluate, summary_of, watch_summary_of, zone_summary_of
-from edge.scoring import Event, LevelScore, Score, Watch, ZoneScore, total
+from edge.names_score import Reliability, names_score, reliability
+from edge.scoring import Event, LevelScore, Score, Watch, ZoneScore, total, wilson_interval
 from edge.vision.recording import Recording
 from edge.vision.strip import Mark, MarkKind, Strip, write_jpeg
 
@@ -33,6 +35,7 @@ class EvaluateRequest:
     every: int
     tapes: Path | None
     pictures: Path | None
+    reliability: Path | None
     json: bool
 
 
@@ -47,6 +50,10 @@ def run_evaluate(request: EvaluateRequest) -> None:
             request.pictures.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise InputError(f"--pictures {request.pictures} cannot be written: {error.strerror}") from error
+    if request.reliability:
+        check_chart(request.reliability)
+        if not request.reliability.parent.is_dir():
+            raise InputError(f"--reliability {request.reliability} cannot be written: no such folder")
     results: list[ClipResult] = []
     with tqdm(total=len(request.truths), unit="clip", file=sys.stderr) as bar:
         for result in evaluate(request.truths, config, every=request.every, tapes=request.tapes):
@@ -54,6 +61,8 @@ def run_evaluate(request: EvaluateRequest) -> None:
             if request.pictures:
                 draw_errors(result, request.pictures / f"{result.name}.jpg")
             bar.update()
+    if request.reliability:
+        draw_reliability(request.reliability, reliability(total(r.score for r in results)), title=_title(results))
     if request.json:
         said: dict[str, Any] = {
             "total": summary_of(total(r.score for r in results)) | watch_summary_of(_watch(results)),
@@ -120,6 +129,8 @@ def table_of(results: Sequence[ClipResult]) -> str:
         "",
         "class told (across) of true class (down), found crossings:",
         *_confusion(whole),
+        *_names(whole),
+        *_reliability(reliability(whole)),
         *_zones(results),
     ]
     return "\n".join(rows)
@@ -148,6 +159,54 @@ def _confusion(part: Score) -> list[str]:
     true = [c for c in (*CLASSES, UNCLASSIFIED) if any(a == c for a, _ in part.confusion)]
     head = " " * 12 + " ".join(f"{c:>12}" for c in told)
     return [head, *(f"{a:<12}" + " ".join(f"{part.confusion[a, b]:>12}" for b in told) for a in true)]
+
+
+def _names(part: Score) -> list[str]:
+    """How right names are, coarse and fine."""
+    rows: list[str] = []
+    for grain, names in (("coarse", names_score(part, coarse=True)), ("fine", names_score(part))):
+        rows += [
+            "",
+            f"{grain} class right: {_share(names.right, names.judged)} found crossings of known class",
+            f"{'class':<12} {'recall, 95%':>29} {'precision, 95%':>29} {'false names':>12} {'extra':>6}",
+        ]
+        rows += [
+            f"{label:<12} {_share(one.right, one.true):>29} {_share(one.right, one.told):>29} "
+            f"{one.false:>12} {one.extra:>6}"
+            for label, one in names.classes.items()
+        ]
+    return rows
+
+
+def _share(right: int, of: int) -> str:
+    if not of:
+        return "-"
+    low, high = wilson_interval(right, of)
+    return f"{right / of:.3f} ({low:.3f}-{high:.3f}) {right:>4} of {of:>4}"
+
+
+def _reliability(part: Reliability) -> list[str]:
+    """Whether the share of a crossing is the probability that its name is right."""
+    if part.error is None:
+        return []
+    rows = [
+        "",
+        f"share told and names right, by groups of crossings; {part.unclassified} more were left unclassified:",
+        f"{'share':>15} {'crossings':>10} {'mean share':>11} {'right, 95%':>29}",
+    ]
+    rows += [
+        f"{f'{group.low:.3f}-{group.high:.3f}':>15} {group.crossings:>10} {group.share:>11.3f} "
+        f"{_share(group.right, group.crossings):>29}"
+        for group in part.groups
+    ]
+    return [
+        *rows,
+        f"expected calibration error {part.error:.3f}; by chance alone, {part.by_chance:.3f} of {part.named} crossings",
+    ]
+
+
+def _title(results: Sequence[ClipResult]) -> str:
+    return results[0].name if len(results) == 1 else f"{len(results)} clips"
 
 
 def _zones(results: Sequence[ClipResult]) -> list[str]:

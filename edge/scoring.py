@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from math import sqrt
 
 from edge.counting.assignment import assign
+from edge.counting.detection import UNCLASSIFIED
 from edge.counting.zone_counts import waits_of
 
 WITHIN_MS = 1_000
@@ -20,13 +21,17 @@ NORMAL_95 = 1.959964
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """A crossing as scored: direction, class, time on any one clock in ms."""
+    """A crossing as scored: direction, class, time on any one clock in ms.
+
+    `share` is how sure a counted crossing's name is said to be; None where nothing is said.
+    """
 
     direction: str
     label: str
     at_ms: int
     uncertain: bool = False
     label_uncertain: bool = False
+    share: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +45,10 @@ class Score:
     direction_errors: int = 0
     confusion: Counter[tuple[str, str]] = field(default_factory=Counter)
     """(true class, predicted class) -> pairs found, certain classes only."""
+    extra_names: Counter[str] = field(default_factory=Counter)
+    """Predicted class -> extra crossings."""
+    shares: tuple[tuple[float, bool], ...] = ()
+    """Of the pairs in `confusion` that have a name and a share: the share, and whether the name is right."""
 
     def __add__(self, other: "Score") -> "Score":
         return Score(
@@ -49,6 +58,8 @@ class Score:
             self.extra + other.extra,
             self.direction_errors + other.direction_errors,
             self.confusion + other.confusion,
+            self.extra_names + other.extra_names,
+            self.shares + other.shares,
         )
 
     @property
@@ -118,9 +129,7 @@ def pair(true: Sequence[Event], predicted: Sequence[Event], within_ms: int = WIT
 def score(true: Sequence[Event], predicted: Sequence[Event], within_ms: int = WITHIN_MS) -> Score:
     """Score one clip."""
     made = pair(true, predicted, within_ms)
-    confusion = Counter(
-        (true[row].label, predicted[column].label) for row, column in made.found if not true[row].label_uncertain
-    )
+    judged = [(true[row], predicted[column]) for row, column in made.found if not true[row].label_uncertain]
     turned = [
         (i, j, abs(true[row].at_ms - predicted[column].at_ms) - CERTAIN_FIRST)
         for i, row in enumerate(made.missed)
@@ -133,7 +142,13 @@ def score(true: Sequence[Event], predicted: Sequence[Event], within_ms: int = WI
         missed=len(made.missed),
         extra=len(made.extra),
         direction_errors=len(assign(turned, 0.0)),
-        confusion=confusion,
+        confusion=Counter((truth.label, told.label) for truth, told in judged),
+        extra_names=Counter(predicted[column].label for column in made.extra),
+        shares=tuple(
+            (told.share, truth.label == told.label)
+            for truth, told in judged
+            if told.share is not None and UNCLASSIFIED not in {truth.label, told.label}
+        ),
     )
 
 

@@ -8,10 +8,12 @@ import cv2
 import numpy as np
 import pytest
 
-from edge.charts import bin_width_ms, draw_summary, unwatched
+from edge.charts import bin_width_ms, draw_reliability, draw_summary, unwatched
 from edge.counting.buckets import Bucket
 from edge.counting.crossing import Crossing
 from edge.errors import InputError, WorkError
+from edge.names_score import reliability
+from edge.scoring import Score
 from edge.vision.drawing import CLASS_COLOURS, Picture, bgr
 
 MINUTE_MS, DAY_MS = 60_000, 86_400_000
@@ -100,6 +102,26 @@ def test_unwatched_time_is_blind_buckets_and_the_holes_between_buckets() -> None
 def test_a_bucket_that_began_before_the_run_is_judged_by_the_time_of_the_run() -> None:
     run = (MORNING_MS + 5_000, MORNING_MS + 15_000)
     assert unwatched([minute(0, watched_ms=10_000)], run) == ([], [])
+
+
+def test_the_reliability_diagram_has_a_point_where_share_and_right_meet(tmp_path: Path) -> None:
+    """Half of the sure names are wrong in one picture, and none in the other: the points lie that much lower."""
+    pytest.importorskip("matplotlib")
+    tops = []
+    for right in (20, 10):
+        of = tuple((0.9, number < right) for number in range(20))
+        draw_reliability(tmp_path / "names.png", reliability(Score(shares=of)), title="one camera")
+        line = np.argwhere((opened(tmp_path / "names.png") == bgr("#2A6F9E")).all(axis=2))
+        line = line[line[:, 0] > 150]  # below the legend
+        tops.append(line[:, 0].mean())
+    height = opened(tmp_path / "names.png").shape[0]
+    assert tops[1] - tops[0] > 0.15 * height
+
+
+def test_a_reliability_diagram_of_nothing_is_a_picture_all_the_same(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    draw_reliability(tmp_path / "none.png", reliability(Score()))
+    assert opened(tmp_path / "none.png").size > 0
 
 
 def test_nothing_to_draw_is_a_picture_all_the_same(tmp_path: Path) -> None:

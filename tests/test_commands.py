@@ -217,6 +217,28 @@ def test_evaluate_scores_against_the_truth_and_draws_every_error(
     assert total["class_accuracy"] == pytest.approx(2 / 3, abs=1e-4)
     assert answers[0]["clips"].keys() == {"truth"}
     assert (pictures / "truth.jpg").stat().st_size > 1000
+    truck = total["names"]["coarse"]["classes"]["truck"]
+    assert (truck["true"], truck["told"], truck["right"], truck["false"]) == (2, 3, 2, 1)
+    assert truck["precision_interval_95"][0] < truck["precision"] < truck["precision_interval_95"][1]
+    assert answers[0]["clips"]["truth"]["names"] == total["names"]
+    assert total["reliability"]["named"] == 3
+
+
+def test_evaluate_prints_each_class_and_draws_how_reliable_names_are(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], clip: str, model: str
+) -> None:
+    crossings = [{"frame": 12, "class": "truck", "direction": "a_to_b"}]
+    truth = {"video": clip, "line": [[0, 64], [WIDTH, 64]], "fps": 10.0, "frames": 80, "crossings": crossings}
+    path, picture = tmp_path / "truth.json", tmp_path / "names.svg"
+    path.write_text(json.dumps(truth))
+    assert main(["evaluate", str(path), "--model", model, "--reliability", str(picture)]) == 0
+    table = capsys.readouterr().out
+    for heading in ("coarse class right: 1.000 (", "fine class right: 1.000 (", "expected calibration error"):
+        assert heading in table
+    assert "</svg>" in picture.read_text()
+    for wrong in (tmp_path / "names.gif", tmp_path / "absent" / "names.png"):
+        assert main(["evaluate", str(path), "--model", model, "--reliability", str(wrong)]) == 2
+        assert str(wrong) in capsys.readouterr().err
 
 
 def test_bench_times_every_stage(capsys: pytest.CaptureFixture[str], clip: str, model: str) -> None:

@@ -116,6 +116,7 @@ def test_a_clip_is_scored_whole() -> None:
         extra=2,
         direction_errors=1,
         confusion=Counter({("car", "car"): 1, ("truck", "bus"): 1}),
+        extra_names=Counter({"car": 2}),
     )
 
 
