@@ -163,7 +163,7 @@ class ZoneWatcher:
         return occupancies
 
     def close(self) -> list[Occupancy]:
-        """End the run: who was lost and is found by nobody now. Of who is inside nothing is told."""
+        """End the run: who was lost and is found by nobody now, and who has just left. Of who is inside nothing."""
         return [watch.close() for watch in self._watches]
 
     def _ground(self, box: Box) -> Point:
@@ -280,7 +280,11 @@ class _Watch:
         return self._told(tuple(labels), standing, parked, queue_m)
 
     def close(self) -> Occupancy:
-        """Who was lost and is not found any more."""
+        """Who was lost and is not found any more, and who was outside at the last frame, if near the border still."""
+        for visit in self._visits.values():
+            if visit.outside_ms is not None:
+                self._leave(visit, visit.outside_ms)
+        self._visits.clear()
         self._give_up([])
         return self._told()
 

@@ -484,10 +484,20 @@ def test_everybody_who_entered_a_zone_has_left_it_or_is_told_as_lost(frames: lis
 def test_a_zone_loses_nobody_where_a_run_ends_and_another_begins(frames: list[DetectedFrame], cut: int) -> None:
     """Who is inside there is told by neither as lost, but who was lost before is, and nobody enters twice."""
     at = min(cut, len(frames) - 1)
-    first = list(count(surrounded(frames)[: 40 + at + 1], pipeline(zones=[QUEUE], width_ms=5_000)))
-    inside = [one.zones["queue"].inside.end for one in first if one.zones][-1]
-    entered, left, lost, _ = visits(first)
+    counting = pipeline(zones=[QUEUE], width_ms=5_000)
+    steps = [counting.update(frame) for frame in surrounded(frames)[: 40 + at + 1]]
+    inside = steps[-1].occupancies[0].inside
+    steps.append(counting.close())
+    entered, left, lost, _ = visits(chain.from_iterable(step.buckets for step in steps))
     assert entered <= left + lost + inside
+
+
+def test_who_has_left_a_zone_when_the_run_ends_is_told_to_have_left() -> None:
+    x_of = [100.0 + 20.0 * n for n in range(32)]  # it is seen last 20 pixels beyond the border, not clear of it
+    seen = [Detection(x - 40.0, 260.0, x + 40.0, 320.0, 0.9, "car") for x in x_of]
+    frames = [DetectedFrame(NOON_MS + 140 * n, (one,)) for n, one in enumerate(seen)]
+    first = list(count(surrounded(frames)[: 40 + len(frames)], pipeline(zones=[QUEUE], width_ms=5_000)))
+    assert visits(first)[:3] == [1, 1, 0]
 
 
 @few
