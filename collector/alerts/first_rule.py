@@ -6,6 +6,7 @@ from collector.alerts.alert import Subject
 from collector.alerts.finding import Finding
 from collector.alerts.settings import Rules
 from collector.alerts.words import DAY_MS, many, moment, percent, span, way
+from collector.views.schemes import UNCLASSIFIED
 
 
 class Sighting(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,8 +39,10 @@ def subject_of(site: str, label: str) -> Subject:
 
 
 def may_be_news(label: str, since_ms: int, at_ms: int, rules: Rules) -> bool:
-    """Whether it is worth asking how much of the time between was watched."""
+    """Whether it is worth asking how much of the time between was watched. What has no name is of no class."""
     rule = rules.first
+    if label == UNCLASSIFIED:
+        return False
     return rule.enabled and (not rule.labels or label in rule.labels) and at_ms - since_ms >= rule.days * DAY_MS
 
 
