@@ -1,5 +1,6 @@
 """The application: all routes, what goes wrong as one sentence, and the guard before everything."""
 
+import logging
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
@@ -29,6 +30,7 @@ from collector.api.desk import BusyError
 from collector.api.guard import Guard
 from collector.api.metrics import Metrics
 from collector.api.models import Problem
+from collector.clock import Clock
 from collector.errors import CollectorError, InputError
 from collector.store import TooLongError
 
@@ -58,6 +60,8 @@ _PROBLEMS: dict[int | str, dict[str, Any]] = {
 
 
 PREFIX = "/api/v1"
+LOGGED_MS = 60_000
+_LOG = logging.getLogger(__name__)
 
 
 def routers(context: Context, metrics: Metrics) -> list[tuple[str, APIRouter]]:
@@ -97,7 +101,7 @@ def build(context: Context) -> FastAPI:
         app.include_router(router, prefix=prefix)
     app.add_exception_handler(HTTPException, _http_problem)
     app.add_exception_handler(RequestValidationError, _validation_problem)
-    app.add_exception_handler(CollectorError, _our_problem)
+    app.add_exception_handler(CollectorError, _OurProblems(context.clock))
     return app
 
 
@@ -125,9 +129,31 @@ async def _validation_problem(_request: Request, error: Exception) -> Response:
     return JSONResponse({"error": f"{where or 'the body'}: {first['msg']}"[:500]}, 422)
 
 
-async def _our_problem(_request: Request, error: Exception) -> Response:
-    if isinstance(error, UnknownError):
-        return JSONResponse({"error": str(error)}, 404)
-    if isinstance(error, InputError) and not isinstance(error, BusyError | TooLongError):
-        return JSONResponse({"error": str(error)}, 422)
-    return JSONResponse({"error": str(error)}, 503, {"Retry-After": "5"})
+class _OurProblems:
+    """Answers for what is wrong with a request, and for what is wrong with us.
+
+    The latter names hosts, roles and files: the answer says only that it is so, and the log has the sentence, the same
+    one at most every LOGGED_MS.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._logged = "", 0
+
+    async def __call__(self, _request: Request, error: Exception) -> Response:
+        if isinstance(error, UnknownError):
+            return JSONResponse({"error": str(error)}, 404)
+        if isinstance(error, InputError):
+            return JSONResponse({"error": str(error)}, 422)
+        sentence = str(error)
+        if not isinstance(error, BusyError | TooLongError):
+            self._log(sentence)
+            sentence = "the collector cannot answer at the moment; its log says why"
+        return JSONResponse({"error": sentence}, 503, {"Retry-After": "5"})
+
+    def _log(self, sentence: str) -> None:
+        logged, logged_ms = self._logged
+        now_ms = self._clock.monotonic_ms()
+        if sentence != logged or now_ms - logged_ms >= LOGGED_MS:
+            self._logged = sentence, now_ms
+            _LOG.error("the pages and the API cannot answer: %s", sentence)

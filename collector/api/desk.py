@@ -95,7 +95,10 @@ class Desk:
     def _opened(self, *, write: bool) -> Store:
         store: Store | None = getattr(self._mine, "store", None)
         if store is None:
-            store = self._mine.store = self._open_store(write)
+            try:
+                store = self._mine.store = self._open_store(write)
+            except InputError as error:  # of our configuration, and not of whoever asks
+                raise CollectorError(str(error)) from error
         return store
 
     def _close_mine(self) -> None:

@@ -1,14 +1,18 @@
 """Who may ask what. The table is that of the routes themselves: one that is new and needs nothing fails here."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from fastapi.routing import APIRoute
 
 from collector.api.access import needs_of
-from collector.api.app import routers
+from collector.api.app import build, routers
+from collector.api.desk import Desk
 from collector.api.metrics import Metrics
 from collector.api.tokens import Scope
+from collector.errors import CollectorError, InputError
+from collector.store import Store
 from tests.collector.api.api_world import ALL, HERE, Api, an_api
 
 OPEN = {
@@ -115,6 +119,31 @@ def test_the_public_hears_nothing_of_the_inside_of_devices(public_api: Api) -> N
     assert (cover["missing"], cover["gone"]) == (None, None)
     (site,) = public_api.client("read").get("/api/v1/overview").json()["sites"]
     assert (site["devices"], site["online"], site["missing"]) == (1, 1, 2)
+
+
+@pytest.mark.parametrize("problem", [CollectorError, InputError])
+def test_an_answer_that_the_store_fails_names_no_part_of_the_inside_and_the_log_does(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, problem: type[CollectorError]
+) -> None:
+    sentence = "store postgresql://counter@db.internal/crossing cannot be used: no password supplied"
+
+    def fail(_write: bool) -> Store:
+        raise problem(sentence)
+
+    api = an_api(tmp_path, [], public=True)
+    api.context.desk.close()
+    context = replace(api.context, desk=Desk(fail, workers=1, seconds_max=1.0))
+    failing = Api(context, build(context), api.store, [])
+    for client in (failing.anyone, failing.client("read")):
+        for _ in range(3):
+            answer = client.get("/api/v1/sites")
+            assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+            assert answer.json() == {"error": "the collector cannot answer at the moment; its log says why"}
+    assert [line for line in caplog.messages if sentence in line] == [
+        f"the pages and the API cannot answer: {sentence}"
+    ]
+    context.desk.close()
+    api.store.close()
 
 
 def test_a_token_that_was_removed_lets_nobody_in(api: Api) -> None:
