@@ -19,6 +19,7 @@ HELP = {
     "outbox_forgotten": "counter",
     "camera_reopened": "counter",
     "shelf_lost": "counter",
+    "unjudged_lost": "counter",
     "unsaid": "counter",
     "strips": "counter",
 }
@@ -48,6 +49,7 @@ class Metrics:
             self._server = ThreadingHTTPServer(("127.0.0.1", port), Page)
         except OSError as error:
             raise InputError(f"metrics_port {port} cannot be used: {error.strerror}") from error
+        self.port = self._server.server_port
         self._server.daemon_threads = True
         self._thread = threading.Thread(target=self._server.serve_forever, name="metrics", daemon=True)
         self._thread.start()
@@ -94,7 +96,7 @@ def _letters_text_of(kinds: dict[str, dict[str, int]]) -> list[str]:
     lines = []
     for name in LettersHealth.__struct_fields__:
         full = f"crossing_letters_{name}"
-        lines.append(f"# TYPE {full} {'counter' if name in ('lost', 'refused') else 'gauge'}")
+        lines.append(f"# TYPE {full} {'counter' if name in ('lost', 'lost_before', 'refused') else 'gauge'}")
         lines += [f'{full}{{kind="{kind}"}} {counts[name]}' for kind, counts in kinds.items()]
     return lines
 

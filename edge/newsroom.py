@@ -4,7 +4,10 @@ When a class was last seen is noted in the outbox, so that a restart is no news.
 """
 
 import base64
+from collections import deque
 from collections.abc import Mapping, Sequence
+from itertools import groupby
+from typing import NamedTuple
 
 import cv2
 
@@ -16,23 +19,38 @@ from edge.delivery.outbox import Outbox
 from edge.delivery.report import rfc3339
 from edge.delivery.shelf import Shelf
 from edge.delivery.status import Alert, encode_self
+from edge.errors import WorkError
 from edge.obeying import JPEG_BYTES_MAX
 from edge.vision.frame import Frame
 
 NOTE = "seen-"
 WIDTH_PX = (640, 480, 320)
+UNJUDGED_MAX = 1_000
+
+
+class _Crossed(NamedTuple):
+    """A crossing with the run that counted it; the run's configuration has the words and rules for it."""
+
+    crossing: Crossing
+    run: str
+    config: Config
 
 
 class Newsroom:
     """Posts alerts of one device; where the disk does not take them, they wait on the shelf with their picture.
 
-    When a class was last seen is noted in the transaction that keeps the alert. Only what asks the outbox what was seen
-    before (`crossed`, at first and after a reload) raises WorkError, and nothing is marked then.
-
-    Whoever asks says by which configuration: after a reload the run that ends has its own words and rules still.
+    When a class was last seen is noted in the transaction that keeps the alert. Until the outbox can be asked what was
+    seen before (at first and after a reload) crossings wait here, at most `unjudged_max`: of more, the oldest are never
+    checked for rare classes, and `unjudged_lost` counts them. `failure` says why they wait; empty: none does.
     """
 
-    def __init__(self, address: str, outbox: Outbox, shelf: Shelf, clock: Clock) -> None:
+    def __init__(
+        self, address: str, outbox: Outbox, shelf: Shelf, clock: Clock, *, unjudged_max: int = UNJUDGED_MAX
+    ) -> None:
+        self.failure = ""
+        self.unjudged_lost = 0
+        self._unjudged: deque[_Crossed] = deque()
+        self._unjudged_max = unjudged_max
         self._address = address
         self._outbox = outbox
         self._shelf = shelf
@@ -60,10 +78,33 @@ class Newsroom:
         return jpeg.tobytes()
 
     def crossed(self, crossings: Sequence[Crossing], run: str, config: Config) -> None:
-        """Call out what is rare among them."""
+        """Call out what is rare among them, now or as soon as the outbox tells what was seen before."""
+        if config.alerts.classes:
+            self._unjudged += [_Crossed(crossing, run, config) for crossing in crossings]
+        self.judge()
+
+    def judge(self) -> None:
+        """Check the crossings that wait."""
+        try:
+            while self._unjudged:
+                _, run, config = self._unjudged[0]
+                of_run = next(group for _, group in groupby(list(self._unjudged), key=lambda one: one.run))
+                crossings = [one.crossing for one in of_run]
+                self._judge(crossings, run, config)
+                for _ in crossings:
+                    self._unjudged.popleft()
+        except WorkError as error:
+            while len(self._unjudged) > self._unjudged_max:
+                self._unjudged.popleft()
+                self.unjudged_lost += 1
+            lost = f"; {self.unjudged_lost} crossings were never checked" if self.unjudged_lost else ""
+            self.failure = f"whether a crossing is of a rare class cannot be told yet: {error}{lost}"
+        else:
+            self.failure = ""
+
+    def _judge(self, crossings: Sequence[Crossing], run: str, config: Config) -> None:
+        """Call out what is rare among crossings of one run. WorkError, and nothing marked, where the outbox fails."""
         alerts = config.alerts
-        if not alerts.classes:
-            return
         rare = self._rare_by(alerts)
         for crossing, before_ms in rare.update(crossings):
             direction = config.direction_words[crossing.line][crossing.direction]

@@ -33,7 +33,7 @@ from edge.delivery.report import Health, Report, report_of, rfc3339
 from edge.delivery.shelf import Shelf
 from edge.delivery.status import Live, encode_self
 from edge.delivery.waiting_record import WaitingRecord
-from edge.errors import CrossingError, WorkError
+from edge.errors import CrossingError
 from edge.metrics import Metrics
 from edge.newsroom import Newsroom
 from edge.notify import notify
@@ -52,7 +52,6 @@ log = logging.getLogger(__name__)
 
 TAKE_S = 0.25
 MIND_MS = 1_000
-UNJUDGED_MAX = 1_000  # crossings that wait for the outbox to tell what was seen before
 HEALTH_MS = 60_000
 LAST_MS = 3_000  # at the end, for what a disk that works again has not taken yet
 PARTS_EVERY_MS = 10_000  # a model that cannot be read is not read for every frame
@@ -149,8 +148,6 @@ class Service:
         self._synced = frame_clock.synced()
         self._blind = "no frame yet"
         self._detector_failure = ""
-        self._unjudged: tuple[Crossing, ...] = ()  # crossings of which it is not known whether they are rare
-        self._letters_lost = ""  # why the last alert or crossing could not be kept
         self._said: dict[str, str] = {}
         self._view = ServiceView(clock, outbox, sender, metrics)
         self._live: Live | None = None
@@ -297,18 +294,7 @@ class Service:
             for crossing in crossings:
                 passage = encode_self(passage_of(crossing, run.name, run.config))
                 self._shelf.post(address, passage, run=run.name, now_ms=now_ms)
-        self._unjudged = (*self._unjudged, *crossings)[-UNJUDGED_MAX:]
-        self._judge(run)
-
-    def _judge(self, run: _Run) -> None:
-        """Look for what is rare among the crossings; until the outbox tells what was seen before, they wait."""
-        if not self._unjudged:
-            return
-        try:
-            self._newsroom.crossed(self._unjudged, run.name, run.config)
-            self._unjudged, self._letters_lost = (), ""
-        except WorkError as error:
-            self._letters_lost = f"whether a crossing is of a rare class cannot be told yet: {error}"
+        self._newsroom.crossed(crossings, run.name, run.config)
 
     # Once a second
 
@@ -327,8 +313,8 @@ class Service:
         self._tell("blind", blind)
         self._tell("detector", self._detector_failure)
         self._tell("names", self._now.second_look.failure if self._now.second_look else "")
-        self._judge(self._now)
-        self._tell("letters", self._letters_lost)
+        self._newsroom.judge()
+        self._tell("letters", self._newsroom.failure)
         self._tell("waiting", self._shelf.unprotected)
         self._tell("strips", self._now.strips.failure)
         aside = self._outbox.set_aside
@@ -356,6 +342,8 @@ class Service:
             clock_offset_ms=self._frame_clock.offset_ms() - self._now.shift_ms,
             shelf_waiting=self._shelf.waiting,
             shelf_failure=self._shelf.failure,
+            lost_before=self._shelf.lost_before["report"],
+            unjudged_lost=self._newsroom.unjudged_lost,
             live=self._live,
             troubles=dict(self._said),
         )
@@ -446,6 +434,8 @@ class Service:
             outbox=self._outbox,
             shelf_waiting=self._shelf.letters_waiting,
             shelf_lost=self._shelf.lost,
+            lost_before=self._shelf.lost_before,
+            unjudged_lost=self._newsroom.unjudged_lost,
             refused=self._sender.refused,
             unsaid=self._sender.unsaid,
             clock_synced=self._synced,

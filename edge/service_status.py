@@ -38,10 +38,17 @@ class ClockStatus(msgspec.Struct, frozen=True, kw_only=True):
 class OutboxStatus(msgspec.Struct, frozen=True, kw_only=True):
     """`unsent` letters wait, the oldest is of the time `oldest`; numbers are null where the outbox cannot be read."""
 
-    unsent: int | None
-    oldest: str | None
-    held: int | None
-    dropped: int | None
+    unsent: int | None = None
+    oldest: str | None = None
+    held: int | None = None
+    forgotten: int | None = None
+    """Reports that were sent, and are held no more."""
+    dropped: int | None = None
+    """Reports that will never be sent."""
+    lost_before: int = 0
+    """Of them, those that waited in memory when the process before this one ended."""
+    unjudged_lost: int = 0
+    """Crossings since the start that were never checked for rare classes, see DeviceHealth."""
     waiting_in_memory: int
     """Reports that no disk takes at the moment."""
     failure: str
@@ -185,8 +192,12 @@ def _text_of_outbox(outbox: OutboxStatus) -> str:
     else:
         oldest = f", the oldest of {outbox.oldest}" if outbox.oldest else ""
         text = f"{outbox.unsent} letters wait{oldest}; {outbox.held} held; {outbox.dropped} dropped"
+        text += f" ({outbox.lost_before} of them when the last process ended)" if outbox.lost_before else ""
+        text += f"; {outbox.forgotten} sent and held no more" if outbox.forgotten else ""
     if outbox.waiting_in_memory:
         text += f"; {outbox.waiting_in_memory} reports wait in memory"
+    if outbox.unjudged_lost:
+        text += f"; {outbox.unjudged_lost} crossings were never checked for rare classes"
     return text + (f"; {outbox.failure}" if outbox.failure else "")
 
 

@@ -9,6 +9,8 @@ from collections import deque
 from dataclasses import dataclass
 from importlib.metadata import version
 
+import msgspec
+
 from edge.clock import Clock
 from edge.config import Config
 from edge.delivery.failure import Failure
@@ -37,7 +39,10 @@ RATE_LOOKS = 10
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """How the service is at a moment. `handled` counts frames since the start, `live` is the open interval."""
+    """How the service is at a moment. `handled` counts frames since the start, `live` is the open interval.
+
+    `lost_before` and `unjudged_lost`: see OutboxStatus.
+    """
 
     now_ms: int
     config: Config
@@ -49,6 +54,8 @@ class Look:
     clock_offset_ms: int
     shelf_waiting: int
     shelf_failure: str
+    lost_before: int
+    unjudged_lost: int
     live: Live | None
     troubles: dict[str, str]
 
@@ -140,20 +147,23 @@ class ServiceView:
             return today_of(None, look.config.time_zone, real_ms, live=live)
 
     def _outbox_status(self, look: Look) -> OutboxStatus:
-        waiting, failure = look.shelf_waiting, look.shelf_failure
+        known = OutboxStatus(
+            waiting_in_memory=look.shelf_waiting,
+            lost_before=look.lost_before,
+            unjudged_lost=look.unjudged_lost,
+            failure=look.shelf_failure,
+        )
         try:
             state, oldest = self._outbox.state(), oldest_of(self._outbox)
         except WorkError as error:
-            return OutboxStatus(
-                unsent=None, oldest=None, held=None, dropped=None, waiting_in_memory=waiting, failure=str(error)
-            )
-        return OutboxStatus(
+            return msgspec.structs.replace(known, failure=str(error))
+        return msgspec.structs.replace(
+            known,
             unsent=state.unsent,
             oldest=oldest,
             held=state.held,
+            forgotten=state.forgotten,
             dropped=state.dropped,
-            waiting_in_memory=waiting,
-            failure=failure,
         )
 
     def _unsent(self) -> int | None:

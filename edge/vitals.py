@@ -46,6 +46,8 @@ class Vitals:
         outbox: Outbox,
         shelf_waiting: Mapping[str, int],
         shelf_lost: int,
+        lost_before: Mapping[str, int],
+        unjudged_lost: int,
         refused: Mapping[str, int],
         unsaid: int,
         clock_synced: bool,
@@ -81,9 +83,10 @@ class Vitals:
             outbox_bytes=held.bytes_held if held else None,
             outbox_dropped=held.dropped if held else None,
             outbox_forgotten=held.forgotten if held else None,
-            letters=_letters_of(outbox, refused, shelf_waiting),
+            letters=_letters_of(outbox, refused, shelf_waiting, lost_before),
             shelf_waiting=shelf_waiting.get("report", 0),
             shelf_lost=shelf_lost,
+            unjudged_lost=unjudged_lost,
             unsaid=unsaid,
             clock_synced=clock_synced,
             clock_offset_ms=clock_offset_ms,
@@ -111,13 +114,15 @@ def _state_of(outbox: Outbox) -> OutboxState | None:
         return None
 
 
-def _letters_of(outbox: Outbox, refused: Mapping[str, int], waiting: Mapping[str, int]) -> dict[str, LettersHealth]:
+def _letters_of(
+    outbox: Outbox, refused: Mapping[str, int], waiting: Mapping[str, int], lost_before: Mapping[str, int]
+) -> dict[str, LettersHealth]:
     try:
         kinds = outbox.kinds()
     except WorkError:  # its trouble is told elsewhere
         kinds = {}
     found = {}
-    for kind in sorted({*kinds, *refused, *waiting}):
+    for kind in sorted({*kinds, *refused, *waiting, *lost_before}):
         held = kinds.get(kind, KindState())
         found[kind] = LettersHealth(
             unsent=held.unsent,
@@ -125,5 +130,6 @@ def _letters_of(outbox: Outbox, refused: Mapping[str, int], waiting: Mapping[str
             lost=held.lost,
             refused=refused.get(kind, 0),
             waiting=waiting.get(kind, 0),
+            lost_before=lost_before.get(kind, 0),
         )
     return found

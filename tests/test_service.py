@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -13,13 +14,18 @@ import numpy as np
 import pytest
 
 from edge.config import Alerts, Config, Line, Model, Zone
+from edge.counting.crossing import Crossing
 from edge.delivery.outbox import Outbox
-from edge.delivery.report import Report, decode
+from edge.delivery.report import Report, decode, rfc3339
+from edge.delivery.shelf import Shelf
 from edge.delivery.status import Total
 from edge.errors import WorkError
+from edge.metrics import Metrics
+from edge.newsroom import Newsroom
 from edge.second_look import SecondLook
 from edge.sender import Sender
 from edge.service import Service
+from edge.service_status import ServiceStatus, text_of
 from edge.stages import build_detector, build_second_look
 from edge.vision.detector import OnnxDetector
 from edge.vision.frame import Frame
@@ -164,6 +170,7 @@ def run(
     anchor_ms: int = EPOCH_MS,
     is_synced: bool = True,
     parts: "Parts | None" = None,
+    metrics: Metrics | None = None,
     **changes: Any,
 ) -> Ended:
     config = Config(
@@ -183,6 +190,7 @@ def run(
             outbox=kept,
             sender=Sender(None),
             state=tmp_path,
+            metrics=metrics,
         )
         film.service = service
         service.work()
@@ -407,6 +415,70 @@ def test_a_rare_vehicle_over_a_line_that_was_drawn_since_is_news_in_its_words(tm
     ended = run(tmp_path, manifest, [*empty(20), ask_to_reload, *empty(20), *passing(), *empty(10)], read=read)
     [(_, said)] = ended.others
     assert (said["kind"], said["line"], said["direction"]) == ("rare-class", "ramp", "onto")
+
+
+def test_a_crossing_that_waits_for_the_outbox_while_its_line_is_renamed_is_news_in_its_own_words(
+    tmp_path: Path, manifest: Path
+) -> None:
+    folder, alerts = tmp_path / "disk", Alerts(classes=("truck",))
+
+    def read() -> Config:
+        ramp = Line(start=(0.0, 0.5), end=(1.0, 0.5), a_to_b="onto", b_to_a="off")
+        config = Config(site="bridge", device="mast-1", lines={"ramp": ramp}, alerts=alerts)
+        return msgspec.structs.replace(config, model=Model(name=str(manifest), threads=1, region="picture"))
+
+    script = [*empty(20), *passing(), *empty(10), ask_to_reload, *empty(20), lambda _: folder.mkdir(), *empty(30)]
+    outbox = Outbox(folder / "outbox.sqlite", patient=True)
+    ended = run(tmp_path, manifest, script, read=read, outbox=outbox, alerts=alerts)
+    [said] = [said for channel, said in ended.others if channel == "alert"]
+    assert (said["line"], said["direction"], said["run"]) == ("deck", "down", ended.reports[0].run)
+
+
+def test_crossings_beyond_those_that_may_wait_to_be_checked_for_rare_classes_are_counted(tmp_path: Path) -> None:
+    film, folder = Film(iter(())), tmp_path / "disk"
+    config = Config(site="bridge", device="mast-1", lines=LINES, alerts=Alerts(classes=("bus",)))
+    crossings = [
+        Crossing(
+            track=number,
+            line="deck",
+            direction="a_to_b",
+            crossed_ms=EPOCH_MS + number,
+            label="bus",
+            share=1.0,
+            along=0.5,
+        )
+        for number in range(5)
+    ]
+    with Outbox(folder / "outbox.sqlite", patient=True) as outbox:
+        newsroom = Newsroom("bridge/mast-1/alert", outbox, Shelf(outbox), film, unjudged_max=3)
+        newsroom.crossed(crossings, "r1", config)
+        assert newsroom.unjudged_lost == 2
+        assert newsroom.failure.endswith("; 2 crossings were never checked")
+        folder.mkdir()
+        newsroom.judge()
+        [alert] = [json.loads(letter.payload) for letter in outbox.pending(10)]
+        assert (alert["at"], newsroom.failure) == (rfc3339(EPOCH_MS + 2), "")
+
+
+def test_the_status_and_the_metrics_tell_what_waited_when_the_last_process_ended(
+    tmp_path: Path, manifest: Path
+) -> None:
+    told: dict[str, Any] = {}
+    metrics = Metrics(0)
+
+    def ask(film: Film) -> None:
+        told["status"] = film.service.status()
+        told["metrics"] = urllib.request.urlopen(f"http://127.0.0.1:{metrics.port}/metrics").read().decode()
+
+    full = FullFor(tmp_path / "outbox.sqlite")
+    run(tmp_path, manifest, [*empty(5), lambda _: setattr(full, "full", True), *empty(1_300)], outbox=full)
+    run(tmp_path, manifest, [*empty(650), ask], metrics=metrics)
+    metrics.close()
+    status = msgspec.json.decode(told["status"], type=ServiceStatus)
+    assert status.outbox.lost_before == status.outbox.dropped == 3
+    assert "3 dropped (3 of them when the last process ended)" in text_of(status)
+    assert 'crossing_letters_lost_before{kind="report"} 3' in told["metrics"].splitlines()
+    assert "crossing_unjudged_lost 0" in told["metrics"].splitlines()
 
 
 def test_a_reload_begins_one_run_and_no_more(tmp_path: Path, manifest: Path) -> None:

@@ -101,7 +101,8 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
 class LettersHealth(msgspec.Struct, frozen=True, kw_only=True):
     """Letters of one channel: how many wait, are larger than the broker takes, or will not come.
 
-    `refused` is how often the broker refused one since the start, `waiting` how many no disk holds.
+    `refused` is how often the broker refused one since the start, `waiting` how many no disk holds. `lost_before` of
+    `lost` waited in memory, for a disk that took nothing, when the process before this one ended.
     """
 
     unsent: Amount = 0
@@ -109,6 +110,7 @@ class LettersHealth(msgspec.Struct, frozen=True, kw_only=True):
     lost: Amount = 0
     refused: Amount = 0
     waiting: Amount = 0
+    lost_before: Amount = 0
 
 
 class DeviceHealth(msgspec.Struct, frozen=True, kw_only=True):
@@ -143,6 +145,9 @@ class DeviceHealth(msgspec.Struct, frozen=True, kw_only=True):
     shelf_waiting: Amount
     shelf_lost: Amount
     """Closed buckets that no disk took; each is declared in the totals."""
+    unjudged_lost: Amount = 0
+    """Crossings, counted all the same, that were never checked for rare classes: the disk did not tell what was seen
+    before, and too many waited."""
     unsaid: Amount
     """Looks that were not said, because the link was too slow for them."""
     clock_synced: bool
