@@ -11,6 +11,7 @@ from collector.alerts.book import LIMIT_MAX
 from collector.calendar import INTERVALS
 from collector.export import FORMATS
 from collector.moments import Moment
+from collector.verdicts import LIMIT_MAX as VERDICTS_LIMIT
 from collector.views.compare import Earlier
 from collector.views.schemes import OWN, SCHEMES
 
@@ -54,6 +55,7 @@ def parser() -> argparse.ArgumentParser:
     _add_comparisons(command)
     _add_states(command)
     _add_alerts(command)
+    _add_verdicts(command)
     _add_rows(command)
     token_command.add_parser(commands)
     return whole
@@ -185,6 +187,31 @@ def _add_alerts(command: _Command) -> None:
     news.add_argument("--acknowledge", type=_number(1, 2**53), metavar="ID", help="take note of this one")
     news.add_argument("--by", metavar="NAME", help="who takes note")
     news.add_argument("--note", metavar="TEXT", help="what they write beside it")
+
+
+def _add_verdicts(command: _Command) -> None:
+    judged = command(
+        "verdicts",
+        "what people say of crossings; to say something; to export it as truth for training",
+        "verdicts --config collector.yaml --site friendship-bridge",
+        'verdicts --config collector.yaml --say no --alert 12 --by "Li Wei"',
+        "verdicts --config collector.yaml --say truck --site friendship-bridge --device mast-1 --line deck"
+        ' --run r-0c1d2e3f4a5b --at 2026-11-22T06:00:31.240Z --by "Li Wei"',
+        "verdicts --config collector.yaml --export truth.jsonl --pictures crops",
+        more="A verdict is kept beside the reports and changes none of them. The last one of a person holds.",
+    )
+    _add_common(judged)
+    _add_span(judged)
+    judged.add_argument("--history", action="store_true", help="also those that hold no more")
+    judged.add_argument("--limit", type=_number(1, VERDICTS_LIMIT), default=1_000, metavar="N", help="(1000)")
+    judged.add_argument("--say", metavar="SAID", help="yes, no, nothing-there or the name of a class")
+    judged.add_argument("--by", metavar="NAME", help="who says it")
+    judged.add_argument("--alert", type=_number(1, 2**53), metavar="ID", help="of the vehicle of this alert")
+    judged.add_argument("--run", metavar="RUN", help="or of the vehicle that crossed --line of --site/--device in it")
+    judged.add_argument("--at", type=_moment, metavar="TIME", help="... at that time, with its zone")
+    judged.add_argument("--seq", type=_number(1, 2**53), metavar="N", help="... of that report, else the one at --at")
+    judged.add_argument("--export", type=Path, metavar="FILE", help="JSON lines for the training; - for standard out")
+    judged.add_argument("--pictures", type=Path, metavar="DIR", help="and the pictures of their alerts, in this folder")
 
 
 def _add_rows(command: _Command) -> None:

@@ -22,6 +22,7 @@ from collector import (
     overlaps_command,
     pack_command,
     token_command,
+    verdicts_command,
     views_command,
 )
 from collector.alerts.book import acknowledge, alerts, deliveries
@@ -287,6 +288,12 @@ def _alerts(arguments: argparse.Namespace) -> None:
         print("no open alerts" if arguments.open else "no alerts yet", file=sys.stderr)
 
 
+def _verdicts(arguments: argparse.Namespace) -> None:
+    verdicts_command.check(arguments)
+    with _store_and_sites(arguments, write=arguments.say is not None) as (store, sites):
+        verdicts_command.verdicts_of(store, sites, arguments)
+
+
 _COMMANDS = {
     "run": _run,
     "totals": _totals,
@@ -306,6 +313,7 @@ _COMMANDS = {
     "restore": _restore,
     "token": token_command.token,
     "alerts": _alerts,
+    "verdicts": _verdicts,
 }
 
 

@@ -130,7 +130,7 @@ DO $$ DECLARE name regclass; BEGIN
 END $$;
 """
 """For a store without them: indexes that answer alone, tables that are vacuumed in time. Minutes for a large store."""
-SET_ASIDE = """
+SET_ASIDE = f"""
 CREATE TABLE set_aside (
   run_id BIGINT NOT NULL REFERENCES run, seq BIGINT NOT NULL,
   device_id BIGINT NOT NULL REFERENCES device,
@@ -150,7 +150,7 @@ CREATE TABLE lineage (
   doubt BIGINT
 );
 CREATE INDEX lineage_doubt ON lineage (journal_id) WHERE doubt IS NOT NULL;
-"""
+{alerts.POSTGRES_VERDICTS}"""
 """Reports that were set aside because they were ahead of the centre's clock (see collector.ahead) or because the run
 `counted_run_id` had watched their time (see collector.overlaps), and whose numbers a journal holds (see
 collector.identity)."""

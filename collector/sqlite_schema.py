@@ -73,6 +73,7 @@ SET_ASIDE = (
       doubt INTEGER                           -- a number of which the device is to be asked whether it gave it
     )""",
     "CREATE INDEX lineage_doubt ON lineage (journal_id) WHERE doubt IS NOT NULL",
+    *alerts.SQLITE_VERDICTS,
 )
 _NEWER = (
     "ALTER TABLE device ADD COLUMN zones_filled INTEGER NOT NULL DEFAULT 1",

@@ -1,6 +1,6 @@
 """`make wire`: the wire contract as documents, made from the structs that speak it.
 
-    docs/wire/schemas/*.json      JSON Schema 2020-12 of every payload
+    docs/wire/schemas/*.json      JSON Schema 2020-12 of every payload, and of what people say of crossings
     docs/wire/asyncapi.yaml       AsyncAPI 3.0: topics, who says what on them, how (QoS, retained), with examples
 
 Rules that the structs check in code and their types do not show (a blind report has no counts) are added here.
@@ -16,23 +16,27 @@ import msgspec
 import yaml
 
 from deploy.channels import CHANNELS, Channel, payload_of
-from edge.delivery.report import NAME_RULE, ROOT, SCHEMA, Report
+from edge.delivery.report import NAME_RULE, ROOT, SCHEMA, Report, Verdict
 
 FOLDER = Path(__file__).resolve().parent.parent / "docs" / "wire"
 FORMAT = "application/schema+json;version=draft-2020-12"
 TIME = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{3})?Z$"
-TIMES = ("start", "since", "as_of", "at", "from", "until")
+TIMES = ("start", "since", "as_of", "at", "from", "until", "when")
 """Fields that hold an RFC 3339 time in UTC; their type says only that they are text."""
 
 
 def schema_of(channel: Channel) -> dict[str, Any]:
     """JSON Schema 2020-12 of what is said on a channel."""
-    (schema,), parts = msgspec.json.schema_components([channel.says], ref_template="#/$defs/{name}")
-    whole = parts.pop(channel.says.__name__)
-    assert schema == {"$ref": f"#/$defs/{channel.says.__name__}"}, "a struct is a definition of its own"
+    return _schema(channel.says, channel.key)
+
+
+def _schema(says: type[msgspec.Struct], key: str) -> dict[str, Any]:
+    (schema,), parts = msgspec.json.schema_components([says], ref_template="#/$defs/{name}")
+    whole = parts.pop(says.__name__)
+    assert schema == {"$ref": f"#/$defs/{says.__name__}"}, "a struct is a definition of its own"
     found: dict[str, Any] = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "$id": f"urn:crossing-monitor:wire:{SCHEMA}:{channel.key}",
+        "$id": f"urn:crossing-monitor:wire:{SCHEMA}:{key}",
         **_told(whole),
     }
     if parts:
@@ -43,9 +47,14 @@ def schema_of(channel: Channel) -> dict[str, Any]:
             properties[name] |= {"format": "date-time", "pattern": TIME}
     if "schema" in properties:
         properties["schema"] |= {"const": SCHEMA}
-    if channel.says is Report:
+    if says is Report:
         found["allOf"] = _report_rules()
     return found
+
+
+def verdict_schema() -> dict[str, Any]:
+    """JSON Schema 2020-12 of what a person says of a crossing, as the collector keeps and exports it."""
+    return _schema(Verdict, "verdict")
 
 
 def asyncapi() -> dict[str, Any]:
@@ -90,6 +99,7 @@ def asyncapi() -> dict[str, Any]:
 def documents() -> dict[str, str]:
     """File name -> content, of everything that `make wire` writes."""
     found = {f"schemas/{channel.key}.json": _json(schema_of(channel)) for channel in CHANNELS}
+    found["schemas/verdict.json"] = _json(verdict_schema())
     text = yaml.dump(asyncapi(), Dumper=_Plain, sort_keys=False, width=110, allow_unicode=True)
     found["asyncapi.yaml"] = f"# Made by `make wire` from edge/delivery; do not edit.\n{text}"
     return found

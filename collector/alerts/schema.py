@@ -4,6 +4,8 @@
 `alert_state` is what the rules remember, `device_alert` what the devices called out by themselves.
 """
 
+from collections.abc import Sequence
+
 _TABLES = (
     """CREATE TABLE device_alert (
       id {key},
@@ -63,6 +65,19 @@ _TABLES = (
     )""",
     "CREATE INDEX delivery_due ON delivery (state, due_ms)",
 )
+_VERDICTS = (
+    """CREATE TABLE verdict (          -- what people say of crossings, see collector.verdicts; nothing is ever updated
+      id {key},
+      device_id {big} NOT NULL REFERENCES device,
+      run TEXT NOT NULL, line TEXT NOT NULL, at_ms {big} NOT NULL,  -- the crossing
+      seq {big},                    -- of its report; null: the report had not come
+      direction TEXT NOT NULL, class TEXT NOT NULL,   -- as it was counted; empty: not known
+      alert_id {big},               -- by which the person came to it, if by one
+      said TEXT NOT NULL, said_by TEXT NOT NULL, said_ms {big} NOT NULL,
+      UNIQUE (device_id, run, line, at_ms, said_by, said_ms)
+    )""",
+    "CREATE INDEX verdict_alert ON verdict (alert_id)",
+)
 LOOKED = (
     "ALTER TABLE device_alert ADD COLUMN looked INT NOT NULL DEFAULT 1",
     "CREATE INDEX device_alert_new ON device_alert (device_id) WHERE looked = 0",
@@ -70,8 +85,16 @@ LOOKED = (
 """What a store lacks in which they were looked at by their ids."""
 TABLES = ("delivery", "telling", "alert_picture", "alert_state", "alert", "device_alert")
 """Their names, those that refer to others first."""
-SQLITE = tuple(table.format(key="INTEGER PRIMARY KEY", big="INTEGER", bytes="BLOB") for table in _TABLES)
-POSTGRES = "".join(
-    table.format(key="BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY", big="BIGINT", bytes="BYTEA") + ";\n"
-    for table in _TABLES
-)
+
+
+def _sqlite(tables: Sequence[str]) -> tuple[str, ...]:
+    return tuple(table.format(key="INTEGER PRIMARY KEY", big="INTEGER", bytes="BLOB") for table in tables)
+
+
+def _postgres(tables: Sequence[str]) -> str:
+    key = "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY"
+    return "".join(table.format(key=key, big="BIGINT", bytes="BYTEA") + ";\n" for table in tables)
+
+
+SQLITE, SQLITE_VERDICTS = _sqlite(_TABLES), _sqlite(_VERDICTS)
+POSTGRES, POSTGRES_VERDICTS = _postgres(_TABLES), _postgres(_VERDICTS)

@@ -1,6 +1,7 @@
 """Answers of the API about alerts. Times are milliseconds since 1970 UTC."""
 
 from collector.api.models import Model, ReportRange
+from collector.api.verdict_models import VerdictInfo
 
 
 class Acknowledged(Model):
@@ -37,6 +38,8 @@ class AlertInfo(Model):
     acknowledged: Acknowledged | None
     picture: bool
     time_zone: str
+    verdicts: list[VerdictInfo]
+    """What people say of its vehicle: of each person what holds."""
 
 
 class Alerts(Model):

@@ -1,5 +1,6 @@
 """Routes of the alerts: what is new and why, that somebody took note, and the picture where there is one."""
 
+from collections.abc import Sequence
 from typing import Annotated
 
 import msgspec
@@ -13,9 +14,12 @@ from collector.api.alert_models import Acknowledged, AlertInfo, Alerts, Note
 from collector.api.context import Context
 from collector.api.models import ReportRange
 from collector.api.spans import From, NameQuery, To, when
+from collector.api.verdict_routes import info
 from collector.store import Reading
+from collector.verdicts import LIMIT_MAX, verdicts
 from collector.views.places import time_zone_of
 from collector.views.results import Scope
+from edge.delivery.report import Verdict
 
 PAGE_MAX = 500
 AlertId = Annotated[int, Path(ge=1, lt=2**53)]
@@ -26,7 +30,7 @@ def routes(context: Context) -> APIRouter:
     router = APIRouter(tags=["alerts"])
     read = Needs(context, "read")
 
-    def said(one: Alert, visitor: Visitor, zone: str) -> AlertInfo:
+    def said(one: Alert, visitor: Visitor, zone: str, judged: Sequence[Verdict]) -> AlertInfo:
         values = msgspec.structs.asdict(one)
         for name in ("subject", "evidence", "acknowledged", "has_picture"):
             del values[name]
@@ -38,6 +42,7 @@ def routes(context: Context) -> APIRouter:
             acknowledged=None if one.acknowledged is None else Acknowledged(**msgspec.structs.asdict(one.acknowledged)),
             picture=one.has_picture and "pictures" in visitor.scopes,
             time_zone=zone,
+            verdicts=[info(of) for of in judged if of.alert == one.id],
         )
 
     @router.get("/alerts")
@@ -69,9 +74,10 @@ def routes(context: Context) -> APIRouter:
                 limit=limit + 1,
             )
             zones = {name: time_zone_of(reading, name, context.sites) for name in {one.subject.site for one in found}}
+            judged = verdicts(reading, alert_ids=[one.id for one in found], limit=LIMIT_MAX)
             return Alerts(
                 now_ms=context.clock.real_ms(),
-                alerts=[said(one, visitor, zones[one.subject.site]) for one in found[:limit]],
+                alerts=[said(one, visitor, zones[one.subject.site], judged) for one in found[:limit]],
                 next=found[limit - 1].id if len(found) > limit else None,
             )
 
@@ -88,8 +94,12 @@ def routes(context: Context) -> APIRouter:
         one = await context.desk.tell(
             lambda store: acknowledge(store, number, by=visitor.name, note=note.note, now_ms=now_ms)
         )
-        zone = await context.desk.ask(lambda reading: time_zone_of(reading, one.subject.site, context.sites))
-        return said(one, visitor, zone)
+
+        def answer(reading: Reading) -> AlertInfo:
+            zone = time_zone_of(reading, one.subject.site, context.sites)
+            return said(one, visitor, zone, verdicts(reading, alert_ids=[number], limit=LIMIT_MAX))
+
+        return await context.desk.ask(answer)
 
     @router.get(
         "/alerts/{number}/picture",

@@ -22,6 +22,7 @@ from collector.api import (
     service_routes,
     session_routes,
     site_routes,
+    verdict_routes,
     watching_routes,
 )
 from collector.api.answers import UnknownError
@@ -76,6 +77,7 @@ def routers(context: Context, metrics: Metrics) -> list[tuple[str, APIRouter]]:
         evidence_routes,
         device_routes,
         alert_routes,
+        verdict_routes,
         live_routes,
         export_routes,
     )

@@ -24,7 +24,8 @@ from edge.delivery.report import Name
 
 Scope = Literal["read", "pictures", "acknowledge", "operate"]
 SCOPES: tuple[Scope, ...] = get_args(Scope)
-"""Read counts, devices, reports and alerts; see pictures; acknowledge alerts; have devices send again."""
+"""Read counts, devices, reports and alerts; see pictures; acknowledge alerts and say what a vehicle was; have devices
+send again."""
 LINK_MINUTES = 10
 COOKIE_DAYS = 30
 TOKENS_MAX = 1_000

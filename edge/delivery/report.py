@@ -25,6 +25,8 @@ RESEND = "command/resend"
 JOURNAL = "command/journal"
 REPLAY = "replay-"
 """What the name of a replay's run, which is also that of its journal, begins with."""
+YES, NO, NOTHING_THERE = "yes", "no", "nothing-there"
+"""What a person can say of a crossing, beside the name of a class; see Verdict."""
 RANGES_MAX = 100
 """Of one `resend`, and of what one `response` says is gone."""
 
@@ -35,6 +37,8 @@ UNSEEN = r"\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\
 """In a class of a pattern: control characters, what turns the direction of the text around it, and what is not seen."""
 Word = Annotated[str, msgspec.Meta(pattern=f"^[^{UNSEEN}]{{1,64}}{_END}")]
 """What a person calls a direction or a class: `outbound`, `a_to_b`, `truck`."""
+MaybeWord = Annotated[str, msgspec.Meta(pattern=f"^[^{UNSEEN}]{{0,64}}{_END}")]
+"""The same, empty where it is not known."""
 Count = Annotated[int, msgspec.Meta(ge=0, le=1_000_000)]
 """Vehicles in one bucket; the bound keeps every sum far inside 64 bits."""
 Milliseconds = Annotated[int, msgspec.Meta(ge=0, le=366 * 86_400_000)]
@@ -224,6 +228,49 @@ class Response(msgspec.Struct, frozen=True, kw_only=True):
     """A picture that was asked for, in base64."""
 
 
+class Verdict(msgspec.Struct, frozen=True, kw_only=True):
+    """What a person says of one crossing, known by `(site, device, run, line, at)`.
+
+    `said` is `yes` or `no` (whether it is of the class as which it was counted), the name of the class that it is, or
+    `nothing-there`. It is kept beside the report `seq`, whose counts it never changes; `seq` is null where that report
+    had not come. `class` and `direction` are as counted, empty where unknown; `alert` is the number of the collector's
+    alert that the person looked at. Of several verdicts of one person on one crossing the last one (`when`) holds.
+    """
+
+    schema: int = SCHEMA
+    site: Name
+    device: Name
+    run: Name
+    seq: SequenceNumber | None = None
+    line: Name
+    direction: MaybeWord = ""
+    at: str
+    label: MaybeWord = msgspec.field(default="", name="class")
+    said: Word
+    by: Annotated[str, msgspec.Meta(pattern=f"^[^{UNSEEN}]{{1,100}}{_END}")]
+    when: str
+    alert: SequenceNumber | None = None
+
+    def __post_init__(self) -> None:
+        """Hold the rules that no single field can say."""
+        if self.schema != SCHEMA:
+            raise ValueError(f"schema {self.schema} is not known here, only {SCHEMA} is")
+        milliseconds_of(self.at)
+        milliseconds_of(self.when)
+
+    @property
+    def truth(self) -> str | None:
+        """The class that it is, `nothing-there`, or None: all that is known is which class it is not."""
+        if self.said == YES:
+            return self.label or None
+        return None if self.said == NO else self.said
+
+    @property
+    def confirms(self) -> bool:
+        """Whether it is of the class as which it was counted."""
+        return self.said in (YES, self.label)
+
+
 _Said = TypeVar("_Said", Resend, JournalCommand, Response, PlainCommand, StripCommand)
 
 
@@ -235,7 +282,7 @@ class Address(NamedTuple):
     channel: str
 
 
-def encode(said: Report | Resend | JournalCommand | Response | PlainCommand | StripCommand) -> bytes:
+def encode(said: Report | Resend | JournalCommand | Response | PlainCommand | StripCommand | Verdict) -> bytes:
     """JSON with sorted keys: equal reports are equal bytes."""
     return msgspec.json.encode(said, order="sorted")
 

@@ -17,7 +17,7 @@ ROLLUPS = (
 """The tables that came with the roll-ups, in version 3 of SQLite and 2 of PostgreSQL."""
 ROLLUP_COLUMNS = ("time_zone", "hours_ms", "days_ms")
 """Of `device`."""
-ZONES = ("rollup_zone", "zone_report", "zone", "packed", "set_aside", "lineage")
+ZONES = ("rollup_zone", "zone_report", "zone", "packed", "set_aside", "lineage", "verdict")
 """The tables that came after that."""
 ZONE_COLUMNS = ("zones_filled", "unpacked_ms")
 
@@ -28,6 +28,7 @@ def make_sqlite_older(path: Path, version: int) -> None:
         with closing(sqlite3.connect(path)) as database:
             database.execute("DROP TABLE set_aside")
             database.execute("DROP TABLE lineage")
+            database.execute("DROP TABLE verdict")
             database.execute(f"PRAGMA user_version = {version}")
         return
     tables, columns = _newer(first=version == 2)
@@ -52,7 +53,7 @@ def make_postgres_older(url: str, version: int) -> None:
     with psycopg.connect(url, autocommit=True) as database:
         database.execute("SET search_path TO crossing")
         if version == 3:
-            database.execute("DROP TABLE set_aside, lineage")
+            database.execute("DROP TABLE set_aside, lineage, verdict")
             database.execute("UPDATE version SET version = 3")
             return
         database.execute("DROP VIEW unpacked")

@@ -140,6 +140,18 @@ def test_a_gap_is_asked_for_and_an_alert_is_acknowledged(browser: Browser, here:
         expect(card.locator(".taken")).to_contain_text("seen by the guard")
 
 
+def test_a_person_says_what_the_vehicle_of_an_alert_was(browser: Browser, here: World) -> None:
+    with inside(browser, here, "alerts") as tab:
+        tab.get_by_role("button", name="All", exact=True).click()
+        card = tab.locator("article.alert", has_text="first after 31 days")
+        expect(card.locator(".verdicts")).to_contain_text("Was it a motorcycle?")
+        card.get_by_role("button", name="No", exact=True).click()
+        expect(card.locator(".verdict")).to_have_text("wall: no motorcycle")
+        card.get_by_label("It was").select_option("bicycle")
+        expect(card.locator(".verdict")).to_have_text("wall: a bicycle")
+        expect(tab.locator("article.alert", has_text="94 trucks").locator(".verdicts")).to_have_count(0)
+
+
 def test_history_is_brushed_compared_and_downloaded(browser: Browser, here: World) -> None:
     with inside(browser, here, "history", viewport={"width": 1280, "height": 900}) as tab:
         tab.get_by_role("button", name="7 days").click()

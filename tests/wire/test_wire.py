@@ -19,11 +19,11 @@ from collector.config import Mqtt as CollectorMqtt
 from collector.subscriber import AWAY
 from collector.views.results import Evidence
 from deploy.channels import CHANNELS, Channel, payload_of
-from deploy.wire import FOLDER, asyncapi, documents, schema_of
+from deploy.wire import FOLDER, asyncapi, documents, schema_of, verdict_schema
 from edge.cli import main
 from edge.delivery.mqtt import Publisher
 from edge.delivery.outbox import Outbox
-from edge.delivery.report import encode
+from edge.delivery.report import Verdict, encode
 from tests.collector.listening import listening
 from tests.delivery.reports import reports
 from tests.system.broker import Mosquitto, broker
@@ -252,3 +252,28 @@ def references(part: Any) -> Any:
     elif isinstance(part, list):
         for value in part:
             yield from references(value)
+
+
+VERDICT = Verdict(
+    site="bridge",
+    device="mast-1",
+    run="r-0c1d2e3f4a5b",
+    seq=7,
+    line="deck",
+    at="2026-11-22T06:00:31.240Z",
+    label="bus",
+    said="truck",
+    by="Li Wei",
+    when="2026-11-22T06:10:00Z",
+    alert=12,
+)
+
+
+def test_what_a_person_says_is_described() -> None:
+    described = Draft202012Validator(verdict_schema())
+    described.validate(json.loads(encode(VERDICT)))
+    for wrong in ({"seq": 0}, {"said": ""}, {"said": "a\nb"}, {"when": "now"}, {"site": "The Bridge"}, {"schema": 2}):
+        said = json.loads(encode(VERDICT)) | wrong
+        with pytest.raises(msgspec.ValidationError):
+            msgspec.convert(said, Verdict)
+        assert not described.is_valid(said), wrong

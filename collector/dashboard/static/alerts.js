@@ -1,7 +1,7 @@
 // What is new: each alert says why, leads to its reports, and can be acknowledged.
 
 import { get, post } from "./api.js";
-import { choice, el, fill, notice } from "./dom.js";
+import { choice, el, fill, notice, select } from "./dom.js";
 import { evidence, may } from "./numbers.js";
 import { ago, count, decimal, span, titled, whenOf, zoneOf } from "./words.js";
 
@@ -11,6 +11,7 @@ const KINDS = {
   balance: "Balance off", blind: "Camera blind", silent: "Device silent", clock: "Clock wrong", outbox: "Outbox growing", identity: "Another device of this name",
 };
 const kindOf = (one) => (one.device || !(one.kind in WHOLE) ? KINDS[one.kind] ?? one.kind : WHOLE[one.kind]);
+const CLASSES = ["car", "van", "truck", "bus", "motorcycle", "bicycle"];
 const GRAVE = new Set(["blind", "silent", "clock", "outbox", "identity"]);
 
 export async function alerts({ query }) {
@@ -69,8 +70,33 @@ class Alerts {
       el("div", { class: "row" },
         ranges.length ? el("span", {}, el("span", { class: "soft" }, "Reports: "), ranges.slice(0, 4), ranges.length > 4 ? el("span", { class: "soft" }, ` and ${ranges.length - 4} more ranges`) : null) : null,
         figures.length ? el("details", {}, el("summary", {}, "Figures"), el("dl", { class: "figures-list" }, figures.map(([name, value]) => [el("dt", {}, words(name)), el("dd", {}, said(name, value, zone))]))) : null),
+      this.verdicts(one),
       this.note(one));
     return card;
+  }
+
+  // What people say of the vehicle of an alert, and the buttons to say it: the last one of a person holds.
+  verdicts(one) {
+    if (one.kind !== "first" || !one.label) return null;
+    const plain = (name) => name.replaceAll("-", " ");
+    const label = plain(one.label);
+    const told = { yes: `a ${label}`, no: `no ${label}`, "nothing-there": "nothing there" };
+    const named = (said) => told[said] ?? `a ${plain(said)}`;
+    const say = async (said) => {
+      try {
+        await post("/verdicts", { alert: one.id, said });
+        await this.refresh();
+      } catch (error) {
+        notice(`${error.message}.`);
+      }
+    };
+    const others = CLASSES.filter((name) => name !== one.label);
+    return el("div", { class: "row verdicts" },
+      may.acknowledge ? [el("span", {}, `Was it a ${label}?`),
+        el("div", { class: "choice", role: "group", "aria-label": `Was it a ${label}?` },
+          [["yes", "Yes"], ["no", "No"], ["nothing-there", "Nothing was there"]].map(([said, text]) => el("button", { type: "button", onclick: () => say(said) }, text))),
+        select("It was", [["", "another class"], ...others.map((name) => [name, `a ${plain(name)}`])], "", (said) => said && say(said))] : null,
+      one.verdicts.map((of) => el("span", { class: "soft verdict" }, `${of.by}: ${named(of.said)}`)));
   }
 
   note(one) {

@@ -22,7 +22,7 @@ SUBJECT = {field.name for field in msgspec.structs.fields(Subject)}
         (models.HeadToHead, Agreement, set(), {"site"}),
         (models.ReportRange, Evidence, set(), set()),
         (alert_models.Acknowledged, Acknowledgement, set(), set()),
-        (alert_models.AlertInfo, Alert, {"open", "picture", "time_zone", *SUBJECT},
+        (alert_models.AlertInfo, Alert, {"open", "picture", "time_zone", "verdicts", *SUBJECT},
          {"subject", "has_picture"}),
     ],
     ids=lambda value: getattr(value, "__name__", None),
