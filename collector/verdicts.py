@@ -122,8 +122,8 @@ def record(store: Store, crossing: Crossing, *, said: str, by: str, now_ms: int)
                 [(*key, *about, said, said_ms)],
             )
         seq, direction, label, alert_id = about
-        where = (crossing.site, crossing.device, crossing.run, seq, crossing.line, direction, label, crossing.at_ms)
-        return _verdict((*where, alert_id, said, by, said_ms))
+        named = (crossing.site, crossing.device, crossing.run, seq, crossing.line, direction, label, crossing.at_ms)
+        return _verdict((*named, alert_id, said, by, said_ms))
 
 
 def verdicts(
