@@ -40,15 +40,31 @@ def mutants() -> list[Mutant]:
     return [Mutant(**one) for one in yaml.safe_load(Path(__file__).with_suffix(".yaml").read_text("utf-8"))]
 
 
-def is_noticed(tree: Path, seeds: int) -> str:
-    """By whom: `seed`, `test`, or empty."""
+def is_noticed(tree: Path, file: str, seeds: int) -> str:
+    """By whom a break in `file` below `tree` is noticed: `seed`, `test`, or empty."""
     environment = {**os.environ, "PYTHONPATH": str(tree), "PYTHONDONTWRITEBYTECODE": "1"}
     given = {"cwd": tree, "env": environment, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    test = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider"]
     simulate = [sys.executable, "-m", "tests.simulation", "--seeds", str(seeds), "--until-failure"]
+    near = tests_near(tree, file)
+    if near is not None and subprocess.run([*test, near], check=False, **given).returncode:
+        return "test"
     if subprocess.run(simulate, check=False, **given).returncode:
         return "seed"
-    test = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *TESTS]
-    return "test" if subprocess.run(test, check=False, **given).returncode else ""
+    return "test" if subprocess.run([*test, *TESTS], check=False, **given).returncode else ""
+
+
+def tests_near(tree: Path, file: str) -> str | None:
+    """The tests below `tree` that bear the name of a file, or else of its folder: they are asked first, being quick."""
+    package, *folder = Path(file).parent.parts
+    name = f"test_{Path(file).stem}.py"
+    places = (
+        Path("tests", *folder, name),
+        Path("tests", package, name),
+        Path("tests", name),
+        *(Path("tests", one) for one in folder),
+    )
+    return next((str(one) for one in places if (tree / one).exists()), None)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -80,7 +96,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             file = tree / one.file
             whole = file.read_text("utf-8")
             file.write_text(whole.replace(one.old, one.new), "utf-8")
-            noticed = is_noticed(tree, given.seeds)
+            noticed = is_noticed(tree, one.file, given.seeds)
             file.write_text(whole, "utf-8")
             tqdm.write(f"{noticed or 'NOBODY':6} {one.name}", file=sys.stdout)
             if not noticed:
