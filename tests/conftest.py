@@ -2,7 +2,7 @@
 
 from hypothesis import settings
 
-# A busy machine is slow, not wrong; and a change is judged by the same examples everywhere. `make test-all` tries new ones.
+# A busy machine is slow, not wrong. A change is judged by the same examples everywhere; `make test-all` tries new ones.
 settings.register_profile("same", deadline=None, derandomize=True)
 settings.register_profile("new", deadline=None)
 settings.load_profile("same")
