@@ -1,4 +1,5 @@
-"""Reports that are ahead of the centre's clock (see `views.extent`): which a device has, and setting them aside.
+"""Reports that are ahead of the centre's clock, or too early (see `views.extent`): which a device has, and setting
+them aside.
 
 What is set aside is in the table `set_aside` and in no sum: the report as it came, with its key, so that the same
 report coming again is a duplicate. Taking it back stores it as if it had just been received.
@@ -13,7 +14,7 @@ from collector.lateness import Lateness
 from collector.messages import Key, Message, block_of, day_of, messages_in
 from collector.store import CHOSEN, Reading
 from collector.tables import Tables
-from collector.views.axis import SKEW_MS
+from collector.views.axis import EARLIEST_MS, SKEW_MS
 
 
 class Reports(NamedTuple):
@@ -52,6 +53,16 @@ def with_ahead(reading: Reading, device_id: int, lateness: Lateness, *, now_ms: 
     return replace(lateness, newest_start_ms=start_ms, newest_width_ms=width_ms), Reports(number, first_ms, end_ms)
 
 
+def early_of(reading: Reading, *, site: str | None, device: str | None) -> dict[int, Reports]:
+    """The reports that are too early, by device id."""
+    rows = reading.rows(
+        "SELECT device_id, count(*), min(start_ms), max(start_ms + width_ms) FROM report"
+        f" JOIN device ON device.id = device_id WHERE {CHOSEN} AND start_ms < :earliest GROUP BY device_id",
+        {"site": site, "device": device, "earliest": EARLIEST_MS},
+    )
+    return {device_id: Reports(*of) for device_id, *of in rows}
+
+
 def set_aside_of(reading: Reading, *, site: str | None, device: str | None) -> dict[tuple[int, bool], Reports]:
     """What is set aside, by device id and whether another run had watched that time."""
     rows = reading.rows(
@@ -62,13 +73,14 @@ def set_aside_of(reading: Reading, *, site: str | None, device: str | None) -> d
     return {(device_id, bool(overlapping)): Reports(*of) for device_id, overlapping, *of in rows}
 
 
-def keys_ahead(tables: Tables, device_id: int, *, now_ms: int) -> list[Key]:
-    """Every report of a device that is ahead."""
+def implausible(tables: Tables, device_id: int, *, now_ms: int) -> dict[Key, int]:
+    """When every report of a device that is ahead or too early was received."""
     rows = tables.rows(
-        "SELECT device_id, run_id, seq, start_ms FROM report WHERE device_id = ? AND start_ms + width_ms > ?",
-        (device_id, now_ms + SKEW_MS),
+        "SELECT device_id, run_id, seq, start_ms, received_ms FROM report"
+        " WHERE device_id = ? AND (start_ms + width_ms > ? OR start_ms < ?)",
+        (device_id, now_ms + SKEW_MS, EARLIEST_MS),
     )
-    return [Key(*row) for row in rows]
+    return {Key(*key): received_ms for *key, received_ms in rows}
 
 
 def unpack(tables: Tables, keys: Iterable[Key]) -> None:

@@ -1,4 +1,4 @@
-"""The command `crossing-collector ahead`: reports ahead of the centre's clock, to be set aside and taken back."""
+"""The command `crossing-collector ahead`: reports ahead of the centre's clock or too early, to be set aside."""
 
 import argparse
 import json
@@ -36,26 +36,32 @@ def ahead(store: Store, given: argparse.Namespace) -> None:
     found = [
         one
         for one in devices(store, site=given.site, device=given.device, now_ms=now_ms)
-        if one.ahead.number or one.set_aside.number
+        if one.ahead.number or one.early.number or one.set_aside.number
     ]
     if given.json:
         print(json.dumps(_as_json(found, now_ms), sort_keys=True))
     elif found:
         print(_as_table(found))
     else:
-        print("no report is ahead of this computer's clock, and none is set aside", file=sys.stderr)
+        print("no report is ahead of this computer's clock or before 2016, and none is set aside", file=sys.stderr)
 
 
 def warn_of_ahead(store: Store, given: argparse.Namespace) -> None:
-    """Say on standard error which reports are in no answer, because its end is open and they are ahead."""
+    """Say on standard error which reports are in no answer: its end is open and they are ahead, or its beginning is
+    open and they are too early."""
     if getattr(given, "to", None) is not None:
         return
     for one in devices(store, site=given.site, device=given.device, now_ms=SystemClock().real_ms()):
+        found = []
         if one.ahead.number:
+            end = time_text(one.ahead.end_ms) or "a time that no calendar has"
+            found.append(f"{one.ahead.number} reports are ahead of this computer's clock, up to {end}")
+        if one.early.number and getattr(given, "from_", None) is None:
+            begin = time_text(one.early.first_ms) or "a time that no calendar has"
+            found.append(f"{one.early.number} reports are of before 2016, from {begin}")
+        for what in found:
             print(
-                f"{one.site}/{one.device}: {one.ahead.number} reports are ahead of this computer's clock, up to"
-                f" {time_text(one.ahead.end_ms) or 'a time that no calendar has'}, and are not counted here;"
-                " see `crossing-collector ahead`",
+                f"{one.site}/{one.device}: {what}, and are not counted here; see `crossing-collector ahead`",
                 file=sys.stderr,
             )
 
@@ -68,7 +74,7 @@ def _ids(store: Store, given: argparse.Namespace) -> list[int]:
 def _as_table(found: list[DeviceState]) -> str:
     rows = [["site", "device", "state", "reports", "from", "to"]]
     for one in found:
-        for state, of in (("ahead", one.ahead), ("set aside", one.set_aside)):
+        for state, of in (("ahead", one.ahead), ("too early", one.early), ("set aside", one.set_aside)):
             if of.number:
                 times = [time_text(time_ms) or "-" for time_ms in (of.first_ms, of.end_ms)]
                 rows.append([one.site, one.device, state, str(of.number), *times])
@@ -79,7 +85,13 @@ def _as_json(found: list[DeviceState], now_ms: int) -> dict[str, Any]:
     return {
         "now": rfc3339(now_ms),
         "devices": [
-            {"site": one.site, "device": one.device, "ahead": _said(one.ahead), "set_aside": _said(one.set_aside)}
+            {
+                "site": one.site,
+                "device": one.device,
+                "ahead": _said(one.ahead),
+                "too_early": _said(one.early),
+                "set_aside": _said(one.set_aside),
+            }
             for one in found
         ],
     }

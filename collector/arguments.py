@@ -140,10 +140,10 @@ def _add_states(command: _Command) -> None:
     _add_common(fleet)
     early = command(
         "ahead",
-        "reports ahead of this computer's clock; --set-aside: take them out of all sums",
+        "reports ahead of this computer's clock, or of before 2016; --set-aside: take them out of all sums",
         "ahead --config collector.yaml",
         "ahead --config collector.yaml --site friendship-bridge --device mast-1 --set-aside",
-        more="Such reports are in no answer whose end is now. What is set aside is kept, and --take-back undoes it.",
+        more="They are in no answer whose ends are not named. What is set aside is kept, and --take-back undoes it.",
     )
     _add_common(early)
     early.add_argument("--set-aside", action="store_true", help="keep them apart, in no sum")

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from dataclasses import dataclass
 
-from collector.ahead import NO_REPORTS, Reports, set_aside_of, with_ahead
+from collector.ahead import NO_REPORTS, Reports, early_of, set_aside_of, with_ahead
 from collector.identity import JournalState, findings
 from collector.lateness import Lateness
 from collector.said import Info, Status, Total, decode_said
@@ -14,7 +14,8 @@ from collector.store import CHOSEN, Gap, Reading, Store
 class DeviceState:
     """One device; `status`, `info` and `total` are None where it has said none, `missing` and `gone` count reports.
 
-    `lateness` is that of its newest report that is not ahead of the centre's clock; `ahead` are those that are.
+    `lateness` is that of its newest report that is not ahead of the centre's clock; `ahead` are those that are,
+    `early` those that are too early; see collector.ahead.
     """
 
     site: str
@@ -31,6 +32,7 @@ class DeviceState:
     set_aside: Reports = NO_REPORTS
     overlapping: Reports = NO_REPORTS
     """Set aside because another run had watched the same time; see collector.overlaps."""
+    early: Reports = NO_REPORTS
 
     @property
     def ahead_ms(self) -> int:
@@ -69,6 +71,7 @@ def devices_in(
     journals = journals_in(reading, site=site, device=device)
     words = {(device_id, channel): payload for device_id, channel, payload in said}
     missing = {(device_id, gone): number for device_id, gone, number in lacks}
+    early = early_of(reading, site=site, device=device)
     aside = set_aside_of(reading, site=site, device=device)
     found = []
     for row in rows:
@@ -86,6 +89,7 @@ def devices_in(
             ahead,
             aside.get((row[0], False), NO_REPORTS),
             aside.get((row[0], True), NO_REPORTS),
+            early.get(row[0], NO_REPORTS),
         )
         found.append(state)
     return found

@@ -21,7 +21,7 @@ from typing import Any
 import msgspec
 
 from collector.accounts import Accounts, Devices
-from collector.ahead import keys_ahead, unpack
+from collector.ahead import implausible, unpack
 from collector.calendar import DAY_MS
 from collector.calls import keep
 from collector.ingest import Called, Received, Refusal, Said, refuse
@@ -33,7 +33,6 @@ from collector.overlaps import Timeline, Watched
 from collector.rollups import Marks, Rollups
 from collector.store import Asked, Compared, Doubt, Gone, Hurried, Item, RollupState, Tally
 from collector.tables import Known, ReportRow, Tables
-from collector.views.axis import SKEW_MS
 from collector.zone_rollups import fill_zones, zones_of
 from edge.delivery.report import REPLAY, Report, ReportError, decode, milliseconds_of, topic_of
 
@@ -134,20 +133,15 @@ class Intake:
         self._rollups.rebuild(device_id, Marks(time_zone=self._rollups.wanted(site, payload)))
 
     def set_aside(self, device_id: int, *, now_ms: int) -> int:
-        """Set aside the reports of a device that are ahead, inside a transaction that the store opened; how many."""
+        """Set aside the reports of a device that are ahead or too early, inside an open transaction; how many."""
         self._hold([device_id])
-        keys = keys_ahead(self._tables, device_id, now_ms=now_ms)
-        messages = messages_of(self._tables.rows, keys)
-        rows = self._tables.rows(
-            "SELECT run_id, seq, received_ms FROM report WHERE device_id = ? AND start_ms + width_ms > ?",
-            (device_id, now_ms + SKEW_MS),
-        )
-        came = {(run_id, seq): received_ms for run_id, seq, received_ms in rows}
+        keys = implausible(self._tables, device_id, now_ms=now_ms)
+        messages = messages_of(self._tables.rows, list(keys))
         found = []
-        for key in keys:
+        for key, received_ms in keys.items():
             payload = messages.get((key.run_id, key.seq))
             if payload is not None and (report := _decoded(payload)) is not None:
-                found.append(self._row(device_id, key.run_id, report, payload, came[key.run_id, key.seq]))
+                found.append(self._row(device_id, key.run_id, report, payload, received_ms))
         if found:
             self._tables.remove(found)
             unpack(self._tables, [Key(*row[:4]) for row in found])

@@ -123,13 +123,13 @@ class PostgresStore:
         self._of_device(lambda: self._intake.rebuild(device_id))
 
     def set_aside(self, device_id: int, *, now_ms: int) -> int:
-        """Set aside every report of a device that is ahead, in one transaction; how many."""
+        """Set aside every report of a device that is ahead or too early, in one transaction; how many."""
         return self._of_device(lambda: self._intake.set_aside(device_id, now_ms=now_ms))
 
     def take_back(self, device_id: int, *, overlapping: bool = False) -> int:
         """Store again the reports of a device that were set aside, in one transaction; how many.
 
-        Those that were ahead of the centre's clock, or those that another run overlapped.
+        Those that were ahead of the centre's clock or too early, or those that another run overlapped.
         """
         return self._of_device(lambda: self._intake.take_back(device_id, overlapping=overlapping))
 

@@ -217,7 +217,7 @@ class Store(Protocol):
         """Sum up all reports of a device anew, in the zone that it is to have, in one transaction."""
 
     def set_aside(self, device_id: int, *, now_ms: int) -> int:
-        """Set aside every report of a device that is ahead of the centre's clock, in one transaction; how many.
+        """Set aside every report of a device that is ahead or too early, in one transaction; how many.
 
         They are out of all sums, and known if they come again. One whose message is kept no more stays where it is.
         """
@@ -225,7 +225,7 @@ class Store(Protocol):
     def take_back(self, device_id: int, *, overlapping: bool = False) -> int:
         """Store again the reports of a device that were set aside, in one transaction; how many.
 
-        Those that were ahead of the centre's clock, or those that another run overlapped.
+        Those that were ahead of the centre's clock or too early, or those that another run overlapped.
         """
 
     def settle(self) -> None:

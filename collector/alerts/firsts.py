@@ -12,6 +12,7 @@ from collector.alerts.settings import Rules
 from collector.alerts.words import DAY_MS, HOUR_MS, moment, way
 from collector.calls import Call, calls, picture_of_call
 from collector.store import Reading
+from collector.views.axis import EARLIEST_MS
 
 BACK_MS = 48 * HOUR_MS
 """Where nothing was judged yet, it begins as long ago."""
@@ -62,7 +63,7 @@ class Firsts:
         if state.begun_ms is None:
             ((state.begun_ms,),) = self._reading.rows(
                 "SELECT min(start_ms) FROM report JOIN device ON device.id = device_id WHERE site = :site"
-                f" AND start_ms >= {observe.BEARINGS_MS}",
+                f" AND start_ms >= {EARLIEST_MS}",
                 {"site": self._site},
             )
         if state.begun_ms is None:
@@ -78,7 +79,7 @@ class Firsts:
         upto_ms = self._now_ms + HOUR_MS  # what lies further ahead, a wrong clock has made
         if label not in state.seen_ms:
             edge_ms = self._now_ms - BACK_MS
-            _, last_ms = observe.seen_between(self._reading, series, observe.BEARINGS_MS, edge_ms)
+            _, last_ms = observe.seen_between(self._reading, series, EARLIEST_MS, edge_ms)
             if last_ms is not None:
                 state.seen_ms[label] = last_ms
         found = [one for told in state.firsts if told.label == label for one in self._again(state, told, series)]

@@ -41,8 +41,6 @@ AWAY_MS = HOUR_MS
 """A device that was not heard for as long does not hold up the others of its post."""
 BLIND_MS_MAX = 7 * DAY_MS
 """How far back the beginning of blindness is looked for."""
-BEARINGS_MS = 1_577_836_800_000
-"""2020: reports of before were made by a clock that was not set."""
 Sites = Mapping[str, Site]
 
 

@@ -27,8 +27,11 @@ class DeviceInfo(Model):
     ahead: int
     """Reports that are ahead of the centre's clock: in no answer whose end is now. `ahead_to_ms`: how far they go."""
     ahead_to_ms: int | None
+    early: int
+    """Reports of before 2016, by a clock that was not set: in no answer whose beginning is not named."""
+    early_from_ms: int | None
     set_aside: int
-    """Reports that were ahead and that somebody set aside: in no answer."""
+    """Reports that were ahead or too early and that somebody set aside: in no answer."""
     overlapping: int
     """Reports set aside because another device of this name had watched the same time: in no answer."""
     dropped: int | None

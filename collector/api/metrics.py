@@ -82,6 +82,7 @@ class _Intake(Collector):
         missing = GaugeMetricFamily("crossing_device_missing_reports", "Reports that have not come", labels=names)
         gone = GaugeMetricFamily("crossing_device_gone_reports", "Reports that it holds no more", labels=names)
         ahead = GaugeMetricFamily("crossing_device_ahead_reports", "Reports ahead of the centre's clock", labels=names)
+        early = GaugeMetricFamily("crossing_device_early_reports", "Reports of before 2016", labels=names)
         aside = GaugeMetricFamily("crossing_device_set_aside_reports", "Reports that were set aside", labels=names)
         overlapping = GaugeMetricFamily(
             "crossing_device_overlapping_reports", "Reports set aside: another device had watched it", labels=names
@@ -94,6 +95,7 @@ class _Intake(Collector):
             missing.add_metric(name, state.missing)
             gone.add_metric(name, state.gone)
             ahead.add_metric(name, state.ahead.number)
+            early.add_metric(name, state.early.number)
             aside.add_metric(name, state.set_aside.number)
             overlapping.add_metric(name, state.overlapping.number)
-        yield from (up, heard, missing, gone, ahead, aside, overlapping)
+        yield from (up, heard, missing, gone, ahead, early, aside, overlapping)

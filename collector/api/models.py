@@ -421,6 +421,8 @@ class SiteToday(Model):
     missing: int | None
     ahead: int | None
     """Reports that are ahead of the centre's clock, and in none of these numbers."""
+    early: int | None
+    """Reports of before 2016, by a clock that was not set."""
     last_ms: int | None
 
 

@@ -132,6 +132,7 @@ def _site_today(
         offline=None if words is None else words.count("offline"),
         missing=None if states is None else sum(one.missing for one in states),
         ahead=None if states is None else sum(one.ahead.number for one in states),
+        early=None if states is None else sum(one.early.number for one in states),
         last_ms=max(ends, default=None),
     )
 

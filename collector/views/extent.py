@@ -1,14 +1,15 @@
-"""How far reports go by the centre's clock: where a span ends that names no end, and which reports are ahead.
+"""How far reports go by the centre's clock: where a span begins and ends that names no ends.
 
 A report is ahead if it begins more than SKEW_MS after the centre's now, or ends so much after it: no device can have
-watched that time yet. Such a report is kept, and is in no span that leaves its end open.
+watched that time yet. It is too early if it begins before EARLIEST_MS. Such reports are kept; those that are ahead are
+in no span that leaves its end open, those that are too early in none that leaves its beginning open.
 """
 
 from typing import NamedTuple
 
 from collector.calendar import DAY_MS
 from collector.store import CHOSEN, Reading
-from collector.views.axis import SKEW_MS
+from collector.views.axis import EARLIEST_MS, SKEW_MS
 from collector.views.results import Scope
 
 RECORDED_MS = DAY_MS
@@ -17,27 +18,33 @@ _EVER_MS = 2**62
 
 
 class Extent(NamedTuple):
-    """Of the reports that are not ahead: the first one's start and the last one's end; and where an open span ends."""
+    """Of the reports that are neither ahead nor too early, the first one's start and the last one's end.
+
+    `open_ms`: where an open span ends.
+    """
 
     first_ms: int
     last_ms: int
     open_ms: int
 
 
-def extent(reading: Reading, scope: Scope, *, now_ms: int | None) -> Extent | None:
+def extent(reading: Reading, scope: Scope, *, now_ms: int | None, earliest_ms: int = EARLIEST_MS) -> Extent | None:
     """Of the devices in the scope whose first report has begun; None where there is none. `now_ms` None: none is ahead.
+
+    Reports that begin before `earliest_ms` are too early.
 
     An open span ends now: time without a report is time that nobody watched. It ends with the last report where a
     device hands in a recording or a backlog (RECORDED_MS), because its later reports are still to come.
     """
     until_ms = _EVER_MS if now_ms is None else now_ms + SKEW_MS
     mine = "FROM report WHERE device_id = device.id"
-    newest = f"{mine} AND start_ms = (SELECT max(start_ms) {mine} AND start_ms <= :until)"
+    inside = f"{mine} AND start_ms >= :earliest AND start_ms <= :until"
+    newest = f"{mine} AND start_ms = (SELECT max(start_ms) {inside})"
     rows = reading.rows(
-        f"SELECT (SELECT min(start_ms) {mine}), (SELECT max(start_ms) {mine} AND start_ms <= :until),"
+        f"SELECT (SELECT min(start_ms) {mine} AND start_ms >= :earliest), (SELECT max(start_ms) {inside}),"
         f" (SELECT max(start_ms + width_ms) {newest}), (SELECT min(received_ms - start_ms - width_ms) {newest})"
         f" FROM device WHERE {CHOSEN}",
-        {"site": scope.site, "device": scope.device, "until": until_ms},
+        {"site": scope.site, "device": scope.device, "until": until_ms, "earliest": earliest_ms},
     )
     found = []
     for first_ms, newest_ms, end_ms, late_ms in rows:
@@ -55,14 +62,15 @@ def open_span(
 ) -> tuple[int, int] | None:
     """The span asked for, with the ends that were left open (None) filled in; None where there are no reports for it.
 
-    An end named after now asks for reports that are ahead, too; without a clock (`now_ms` None) none is ahead. The
-    result may be empty: from after to.
+    An end named after now asks for reports that are ahead, too; without a clock (`now_ms` None) none is ahead. An end
+    named before EARLIEST_MS asks for those that are too early. The result may be empty: from after to.
     """
     if from_ms is not None and to_ms is not None:
         return from_ms, to_ms
     if now_ms is not None and max(from_ms or now_ms, to_ms or now_ms) > now_ms:
         now_ms = None
-    known = extent(reading, scope, now_ms=now_ms)
+    earliest_ms = -_EVER_MS if to_ms is not None and to_ms <= EARLIEST_MS else EARLIEST_MS
+    known = extent(reading, scope, now_ms=now_ms, earliest_ms=earliest_ms)
     if known is None:
         return None
     return known.first_ms if from_ms is None else from_ms, known.open_ms if to_ms is None else to_ms

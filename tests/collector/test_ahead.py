@@ -15,7 +15,7 @@ from collector.postgres_store import PostgresStore
 from collector.sqlite_store import SqliteStore
 from collector.store import Keeping, Store
 from collector.totals import Selection, totals
-from collector.views.axis import SKEW_MS, axis
+from collector.views.axis import EARLIEST_MS, SKEW_MS, axis
 from collector.views.counts import counts
 from collector.views.evidence import raw_reports
 from collector.views.extent import extent, open_span
@@ -227,7 +227,7 @@ def test_the_command_lists_sets_aside_and_takes_back(config: list[str], capsys: 
     assert (device["reports_ahead"], device["reports_ahead_to"]) == (3, THREE["to"])
     assert "bridge/mast-1: 3 reports are ahead" in warned(capsys, "totals", *config)
     listed = json.loads(said(capsys, "ahead", *config, "--json"))["devices"]
-    assert listed == [{"site": "bridge", "device": "mast-1", "ahead": THREE, "set_aside": None}]
+    assert listed == [{"site": "bridge", "device": "mast-1", "ahead": THREE, "too_early": None, "set_aside": None}]
     listed = json.loads(said(capsys, "ahead", *config, "--set-aside", "--json"))["devices"]
     assert (listed[0]["ahead"], listed[0]["set_aside"]) == (None, THREE)
     assert warned(capsys, "totals", *config) == ""
@@ -263,3 +263,46 @@ def test_an_absurdly_wide_report_is_ahead_and_offers_no_wider_intervals(store: S
         known = extent(reading, Scope(), now_ms=NOW_MS)
     assert known is not None
     assert known.open_ms == NOW_MS
+
+
+@pytest.mark.parametrize("start", ["0001-01-01T00:00:00Z", "1970-01-01T00:00:00Z", "2015-12-31T23:59:00Z"])
+def test_a_report_of_a_clock_that_was_not_set_is_in_no_span_without_a_beginning(store: Store, start: str) -> None:
+    put(store, *an_hour(NOW_MS), a_report(61, start=start))
+    (outbound, _) = totals(store, Selection(), now_ms=NOW_MS)
+    assert (outbound.counts, outbound.watched_share, outbound.span_ms) == ({"car": 1_830, "truck": 0}, 1.0, HOUR_MS)
+    with store.reading() as reading:
+        assert open_span(reading, Scope(), None, None, now_ms=NOW_MS) == (NOW_MS - HOUR_MS, NOW_MS)
+        begin_ms, end_ms = open_span(reading, Scope(), None, EARLIEST_MS, now_ms=NOW_MS) or (0, 0)
+    assert (rfc3339(begin_ms), end_ms) == (start, EARLIEST_MS), "an end so early asks for them"
+    (state,) = devices(store, now_ms=NOW_MS)
+    assert state.early == Reports(1, begin_ms, begin_ms + MINUTE_MS)
+    (device_id,) = ids(store)
+    assert store.set_aside(device_id, now_ms=NOW_MS) == 1
+    (state,) = devices(store, now_ms=NOW_MS)
+    assert (state.early, state.set_aside.number) == (NO_REPORTS, 1)
+    assert store.take_back(device_id) == 1
+    assert devices(store, now_ms=NOW_MS)[0].early.number == 1
+
+
+def test_a_device_of_which_all_is_too_early_is_in_no_open_span(store: Store) -> None:
+    put(store, a_report(1, start="1970-01-01T00:00:00Z"))
+    assert totals(store, Selection(), now_ms=NOW_MS) == []
+
+
+@pytest.mark.parametrize("command", ["totals", "export", "balance"])
+def test_the_terminal_answers_an_open_span_as_if_no_report_were_too_early_and_names_its_device(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    now_ms = int(time.time() * 1_000) // MINUTE_MS * MINUTE_MS
+    store_of, hourly = ["--store", str(tmp_path / "store.sqlite")], ["--interval", "hour"]
+    with SqliteStore(tmp_path / "store.sqlite") as store:
+        put(store, *an_hour(now_ms), a_report(61, start="0001-01-01T00:00:00Z"), now_ms=now_ms)
+    asked = [command, *store_of, *{"balance": [], "export": [*hourly, "--format", "csv"]}.get(command, hourly)]
+    assert len(said(capsys, *asked).splitlines()) <= 1 + 4 * 3
+    assert [line for line in warned(capsys, *asked).splitlines() if not line.endswith(" rows")] == [
+        "bridge/mast-1: 1 reports are of before 2016, from 0001-01-01T00:00:00Z, and are not counted here;"
+        " see `crossing-collector ahead`"
+    ]
+    (listed,) = json.loads(said(capsys, "ahead", *store_of, "--set-aside", "--json"))["devices"]
+    assert (listed["too_early"], listed["set_aside"]["reports"]) == (None, 1)
+    assert "2016" not in warned(capsys, *asked)

@@ -50,7 +50,7 @@ class Devices {
       return;
     }
     const state = (one) => el("span", { class: `chip ${{ online: "good", degraded: "warn", offline: "bad" }[one.state] ?? ""}`, title: one.reason }, one.state ?? "unknown");
-    fill(this.all, el("h2", {}, "How they fare"), el("p", { class: "soft" }, "Late: from the end of the last bucket until its report was stored, and the worst of a day. Missing: not come yet, and asked for. Gone: the device holds them no more. Ahead: reports of a time that has not come by this collector's clock; they are in no number here until it has, and `crossing-collector ahead` sets them aside."), table("Devices",
+    fill(this.all, el("h2", {}, "How they fare"), el("p", { class: "soft" }, "Late: from the end of the last bucket until its report was stored, and the worst of a day. Missing: not come yet, and asked for. Gone: the device holds them no more. Ahead: reports of a time that has not come by this collector's clock; they are in no number here until it has, and `crossing-collector ahead` sets them aside, as it does reports of before 2016, by a clock that was not set."), table("Devices",
       ["Device", "State", "Last report", "Heard", { text: "Late", class: "right" }, { text: "Worst", class: "right" }, "Clock", "Ahead", { text: "Missing", class: "right" }, { text: "Gone", class: "right" }, "Says"],
       this.found.map((one) => [
         el("span", {}, el("span", { class: "soft" }, `${titled(one.site)} `), el("strong", {}, one.device)),
@@ -59,7 +59,7 @@ class Devices {
         ago(one.heard_ms, now),
         { class: "right", content: span(one.late_ms) }, { class: "right", content: span(one.worst_late_ms) },
         one.clock_synced === false ? el("span", { class: "warn" }, "not set") : one.clock_ahead_ms > 0 ? el("span", { class: "warn" }, `${span(one.clock_ahead_ms)} ahead`) : "right",
-        one.ahead ? el("span", { class: "warn" }, `${count(one.ahead)}, up to ${whenOf(one.ahead_to_ms, one.time_zone)}`) : one.set_aside ? `${count(one.set_aside)} set aside` : "0",
+        implausible(one),
         { class: "right", content: one.missing ? el("strong", {}, count(one.missing)) : "0" }, { class: "right", content: count(one.gone) },
         one.reason || [one.model, one.version].filter(Boolean).join(", ") || "–",
       ]), { class: "full" }),
@@ -160,6 +160,14 @@ class Devices {
     fill(this.gaps, el("h2", {}, "Missing reports"), rows.length ? table("Missing reports", ["Device", "Numbers", { text: "Reports", class: "right" }, "Missed since", "Asked", ""], rows)
       : el("p", { class: "soft" }, "Nothing is missing: every report that a device numbered is here."));
   }
+}
+
+function implausible(one) {
+  const found = [];
+  if (one.ahead) found.push(`${count(one.ahead)}, up to ${whenOf(one.ahead_to_ms, one.time_zone)}`);
+  if (one.early) found.push(`${count(one.early)} of before 2016`);
+  if (found.length) return el("span", { class: "warn" }, found.join("; "));
+  return one.set_aside ? `${count(one.set_aside)} set aside` : "0";
 }
 
 const key = (kind, text) => el("span", { class: "key" }, el("span", { class: `day ${kind}`, "aria-hidden": "true" }), text);
