@@ -24,6 +24,7 @@ from edge.delivery.letter import Letter, kind_of
 PASSED_MAX = 1_000
 """Refused letters of a lane that the others pass; of more, the lane rests."""
 WAITS_MAX = 10  # times refused_wait_ms
+BARRED_WAITS = 10  # times refused_wait_ms, of which a lane that is refused everything is barred
 PAYLOAD_FORMAT_INVALID, PACKET_TOO_LARGE = 0x99, 0x95
 ABOUT_THE_LETTER = (PAYLOAD_FORMAT_INVALID, PACKET_TOO_LARGE)
 """Reason codes of MQTT 5 that say nothing of the next letter."""
@@ -54,6 +55,8 @@ class _Lane:
     """What is known of an address."""
 
     in_a_row: int = 0
+    since_ms: int = 0
+    barred: bool = False
     resting: bool = False
     rests_until_ms: int = 0
 
@@ -110,6 +113,10 @@ class Courier:
     def refused_times(self) -> dict[str, int]:
         """How often the broker refused a letter since the start, by kind."""
         return dict(self._times)
+
+    def is_barred(self, address: str) -> bool:
+        """Whether the broker has refused everything to this address for BARRED_WAITS."""
+        return address in self._lanes and self._lanes[address].barred
 
     def passed(self, now_ms: int) -> Collection[int]:
         """The numbers of refused letters that the others pass at this moment."""
@@ -210,8 +217,9 @@ class Courier:
         times = before.times + 1 if before else 1
         waits = WAITS_MAX if about_the_letter else min(WAITS_MAX, 1 << min(times - 1, 30))
         self._passed[letter.number] = _Passed(letter.address, now_ms + waits * self._refused_wait_ms, times)
-        lane = self._lanes.setdefault(letter.address, _Lane())
+        lane = self._lanes.setdefault(letter.address, _Lane(since_ms=now_ms))
         lane.in_a_row += not about_the_letter
+        lane.barred = lane.in_a_row >= 2 and now_ms - lane.since_ms >= BARRED_WAITS * self._refused_wait_ms
         crowded = sum(one.address == letter.address for one in self._passed.values()) >= PASSED_MAX
         if lane.in_a_row >= 2 or crowded:
             lane.resting, lane.rests_until_ms = True, now_ms + self._refused_wait_ms

@@ -2,7 +2,9 @@
 
 1. A letter that is larger than the broker takes (its Maximum Packet Size) is not published: it is set aside in the
    outbox and counted there. An alert loses its picture first. A broker that takes more gets it after all.
-2. What the outbox cannot note, because its disk fails, is remembered until it can, and passed by the others.
+2. Letters of a former name that the broker has refused for ten minutes are set aside, too. Every hour, and on the next
+   connection, one of them is tried; where it is taken, the others wait again.
+3. What the outbox cannot note, because its disk fails, is remembered until it can, and passed by the others.
 
 Reads and writes the outbox; WorkError of it is told as the trouble `outbox`.
 """
@@ -20,17 +22,22 @@ from edge.errors import WorkError
 
 TAKEN_BACK = 50
 """Letters set aside that are looked at each time: whoever counts waits for the outbox meanwhile."""
+PROBE_MS = 3_600_000
+"""From one letter of a former name that is refused to the next that is tried."""
 NO_PICTURE = "the picture is larger than the broker takes"
 
 
 class Dispatch:
     """The letters of one device on its connections; `trouble(what, sentence)` takes what people have to know."""
 
-    def __init__(self, outbox: Outbox, courier: Courier, *, root: str, trouble: Callable[[str, str], None]) -> None:
+    def __init__(
+        self, outbox: Outbox, courier: Courier, *, name: str, root: str, trouble: Callable[[str, str], None]
+    ) -> None:
         self.packet_max: int | None = None
         """What the broker takes, in bytes; None: anything."""
         self._outbox = outbox
         self._courier = courier
+        self._name = name
         self._root = root
         self._trouble = trouble
         self._generation = outbox.generation
@@ -38,6 +45,8 @@ class Dispatch:
         self._too_large: set[int] = set()  # the same of letters to be set aside
         self._aside: list[str] = []  # addresses whose letters set aside are yet to be looked at
         self._aside_after = 0  # the letter up to which those of the first address were
+        self._barred: dict[str, int] = {}  # address of a former name -> when one of its letters is tried
+        self._probing: set[str] = set()  # addresses of which one is
 
     @property
     def outdated(self) -> bool:
@@ -50,14 +59,49 @@ class Dispatch:
         self._unnoted.clear()
         self._too_large.clear()
         self._aside.clear()
+        self._barred.clear()
+        self._probing.clear()
 
     def begin(self) -> None:
         """On a new connection, whose `packet_max` is known: letters that were too large for another broker may fit."""
         self._aside_after = 0
+        self._barred = dict.fromkeys(self._barred, 0)
         try:
-            self._aside = self._outbox.addresses(set_aside=True)
+            self._aside = [one for one in self._outbox.addresses(set_aside=True) if one not in self.barred]
         except WorkError as error:
             self._trouble("outbox", str(error))
+
+    @property
+    def barred(self) -> set[str]:
+        """Addresses of former names whose letters are set aside, because the broker refuses them."""
+        return {*self._barred, *self._probing}
+
+    def refused(self, letter: Letter, now_ms: int) -> None:
+        """The broker refused it."""
+        if not letter.address.startswith(f"{self._name}/") and self._courier.is_barred(letter.address):
+            self._probing.discard(letter.address)
+            self._barred[letter.address] = now_ms + PROBE_MS
+
+    def taken(self, letter: Letter) -> None:
+        """The broker acknowledged it: those to the same address that were set aside wait again."""
+        if letter.address in self.barred:
+            self._probing.discard(letter.address)
+            self._barred.pop(letter.address, None)
+            self._aside.append(letter.address)
+
+    def _put_barred_aside(self, now_ms: int) -> None:
+        for address, due_ms in list(self._barred.items()):
+            try:
+                if due_ms <= now_ms:
+                    self._outbox.take_letters_back(lambda _: True, address=address, after=0, limit=1)
+                    del self._barred[address]
+                    self._probing.add(address)
+                    continue
+                letters = self._outbox.pending(TAKEN_BACK, address=address, skip=self._courier.in_flight)
+                if letters:
+                    self._outbox.set_letters_aside([one.number for one in letters], generation=self._generation)
+            except WorkError as error:
+                self._trouble("outbox", str(error))
 
     @property
     def taking_back(self) -> bool:
@@ -85,6 +129,7 @@ class Dispatch:
     def due(self, now_ms: int, *, busy: int) -> list[tuple[Letter, Message]]:
         """What to publish now; `busy` counts what else is in flight."""
         self._take_back()
+        self._put_barred_aside(now_ms)
         waiting = []
         for letter in self.waiting(now_ms):
             if self._fitting(letter) is None:

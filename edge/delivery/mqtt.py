@@ -115,7 +115,7 @@ class Publisher:
         self._troubles: dict[str, str] = {}
         self._answers: deque[Message] = deque()
         self._answering: set[int] = set()  # tokens
-        self._dispatch = Dispatch(outbox, self._courier, root=root, trouble=self.trouble)
+        self._dispatch = Dispatch(outbox, self._courier, name=f"{site}/{device}", root=root, trouble=self.trouble)
         self._retains = True  # whether the broker keeps messages
         self._sizes: dict[int, int] = {}  # of the packets in flight, by token
         self._largest_looked = 0  # bytes, of the largest packet of this connection that is not acknowledged (QoS 0)
@@ -287,6 +287,10 @@ class Publisher:
         return self._connect(self._broker, client_id, will=will, timeout_s=max(1.0, wait_s))
 
     def _say_all(self, link: Link, now_ms: int) -> None:
+        try:
+            self._former.note_run()
+        except WorkError as error:
+            self.trouble("outbox", str(error))
         self._dispatch.note()
         self._take_total(now_ms)
         self._take_journal()
@@ -339,6 +343,8 @@ class Publisher:
         """What the broker does not take, in words: the sentences change only with the kinds and the reasons."""
         refused = [f"{one.kind} letters: {one.reason}" for one in self._courier.refusals]
         self.trouble("refused", f"{self._broker} refuses {'; '.join(refused)}" if refused else "")
+        barred = ", ".join(sorted(self._dispatch.barred))
+        self.trouble("barred", f"{self._broker} refuses {barred} of a former name: set aside" if barred else "")
         try:
             self.trouble("too-large", self._too_large_for_it())
         except WorkError:  # told as the trouble of the outbox
@@ -348,7 +354,8 @@ class Publisher:
         """What is larger than the broker takes, in words; empty while nothing is. WorkError where the outbox fails."""
         if self._dispatch.packet_max is None:
             return ""
-        named = {f"{kind_of(address)} letters" for address in self._outbox.addresses(set_aside=True)}
+        aside = set(self._outbox.addresses(set_aside=True)) - self._dispatch.barred
+        named = {f"{kind_of(address)} letters" for address in aside}
         named |= {f"the {kind_of(topic)}" for topic in self._too_large}
         sentence = f"{self._broker} takes packets of {self._dispatch.packet_max} bytes; too large for it:"
         return f"{sentence} {', '.join(sorted(named))}" if named else ""
@@ -402,6 +409,7 @@ class Publisher:
                 letter = self._courier.acknowledged(token, now_ms)
                 if letter is not None:
                     self.reports_acknowledged += letter.address.endswith("/report")
+                    self._dispatch.taken(letter)
                     self._taken(letter.address)
                     return letter.number
                 self._answering.discard(token)
@@ -438,10 +446,8 @@ class Publisher:
         self._revision, self._total_at_ms = None, 0
         self._ends_told.clear()
         self._take_journal()
-        former: list[tuple[str, str]] = []
         try:
-            former = self._former.names()
-            self._farewells = deque(self._former.farewells(self._since))
+            self._farewells = deque(self._former.begin(self._since))
             self._announcing.begin(self._info, self._presence, fits=self._dispatch.fits)
         except WorkError as error:
             self.trouble("outbox", str(error))
@@ -450,8 +456,8 @@ class Publisher:
         self._say_all(connection, now_ms)  # before listening: the retained `offline` is replaced by then
         if self._connection is connection:
             connection.listen([self._topic("command/+"), self._topic("status")])
-            for site, device in former:  # what is missing of it is asked for under that name
-                connection.listen([topic_of(site, device, "command/+", root=self._root)], needed=False)
+            for topics in self._former.topics():
+                connection.listen(topics, needed=False)
 
     def _cleared(self, token: int, *, refused: str = "") -> bool:
         """Whether it was said under a former name."""
@@ -479,6 +485,7 @@ class Publisher:
             what = f"the {ours.channel}" if ours else topic
         elif letter is not None:
             what = f"{letter.address.rsplit('/', 1)[-1]} {letter.number}"
+            self._dispatch.refused(letter, now_ms)
         else:
             what = "a response"
             self._answering.discard(token)
@@ -493,6 +500,10 @@ class Publisher:
 
     def _hear(self, topic: str, payload: bytes, now_ms: int) -> None:
         self._presence.heard(topic, payload, now_ms)
+        try:
+            self._farewells += self._former.heard(topic, payload)
+        except WorkError as error:
+            self.trouble("outbox", str(error))
         address = parse_topic(topic, root=self._root)
         if address is None or not address.channel.startswith("command/"):
             return

@@ -183,7 +183,7 @@ class Outbox(OutboxJournals):
         self.revision += 1
 
     def set_letters_aside(self, numbers: Iterable[int], *, generation: int | None = None) -> None:
-        """No broker gets these, they are too large for it: they wait no more, and are counted as lost."""
+        """No broker gets these, it does not take them: they wait no more, and are counted as lost."""
         with self._transaction() as database:
             if generation not in (None, self.generation):
                 return
@@ -298,7 +298,7 @@ class Outbox(OutboxJournals):
         return totals[-1] if totals else None
 
     def totals(self) -> list[Total]:
-        """The total under the present journal, last; before it the ends of other journals of which letters are held."""
+        """The total under the present journal, last; before it the ends of the journals before it."""
         with self._reading() as database:
             return totals_of(database, self._segments)
 

@@ -18,6 +18,9 @@ from edge.delivery.report import REPLAY, decode
 
 FORMER = "former-names"
 """The note of names (`site/device`) that this device had, under which brokers may still keep something."""
+HAD = "names-before"
+"""The note of the newest names that this device had: what comes up again under them is taken back, too."""
+NAMES_MAX = 8
 RUNS_TOLD = 100
 """Runs whose reports go over into a journal that begins because there are copies of the card."""
 
@@ -181,9 +184,11 @@ class OutboxJournals(OutboxFile):
             (seq_next,) = database.execute("SELECT seq_next FROM ledger").fetchone()
             self._begin(database, seq_next, self._name_journal(), shift=seq_next - 1)
             if renamed:
-                row = database.execute("SELECT text FROM note WHERE name = ?", (FORMER,)).fetchone()
-                names = [name for name in (row[0] if row else "").split() if name not in (owner, self._owner)]
-                database.execute("INSERT OR REPLACE INTO note VALUES (?, ?)", (FORMER, " ".join([*names, owner])))
+                for note in (FORMER, HAD):
+                    row = database.execute("SELECT text FROM note WHERE name = ?", (note,)).fetchone()
+                    names = [name for name in (row[0] if row else "").split() if name not in (owner, self._owner)]
+                    names = [*names, owner][-NAMES_MAX:]
+                    database.execute("INSERT OR REPLACE INTO note VALUES (?, ?)", (note, " ".join(names)))
         elif self._owner:
             database.execute("UPDATE segment SET owner = ? WHERE owner = ''", (self._owner,))
             self._read_segments(database)

@@ -11,7 +11,7 @@ from edge.delivery.report import rfc3339
 from edge.delivery.status import Total
 
 ENDS_MAX = 20
-"""Journals beside the present one whose ends are told."""
+"""Journals beside the present one whose ends are told, the newest: also of one of which nothing is held any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class KindState:
 
 
 def totals_of(database: sqlite3.Connection, segments: Sequence[Segment]) -> list[Total]:
-    """The total under the present journal, last; before it the ends of other journals of which letters are held.
+    """The total under the present journal, last; before it the ends of the journals before it.
 
     These differ in what they say of their journal, and are `ended`.
     """
@@ -50,7 +50,7 @@ def totals_of(database: sqlite3.Connection, segments: Sequence[Segment]) -> list
         lines.setdefault(line, {}).setdefault(way, {})[label] = vehicles
     lost = dict(database.execute("SELECT kind, letters FROM lost WHERE letters > 0"))
     found = []
-    for one in _ends(database, segments, seq_next):
+    for one in _ends(segments):
         first, last, journal = one.first, one.last or seq_next - 1, one.journal
         (unsent,) = database.execute(
             "SELECT min(seq) FROM letter WHERE sent = 0 AND seq BETWEEN ? AND ?", (first, last)
@@ -75,10 +75,9 @@ def totals_of(database: sqlite3.Connection, segments: Sequence[Segment]) -> list
     return found
 
 
-def _ends(database: sqlite3.Connection, segments: Sequence[Segment], seq_next: int) -> list[Segment]:
-    """The newest segment of the present journal, last, and of every other journal of which reports are held."""
-    (oldest,) = database.execute("SELECT ifnull(min(seq), ?) FROM letter", (seq_next,)).fetchone()
-    ends = {one.journal: one for one in segments if one.last is None or one.last >= oldest}
+def _ends(segments: Sequence[Segment]) -> list[Segment]:
+    """The newest segment of the present journal, last, and of the newest other ones."""
+    ends = {one.journal: one for one in segments}
     present = ends.pop(segments[-1].journal)
     return [*list(ends.values())[-ENDS_MAX:], present]
 

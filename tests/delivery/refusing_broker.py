@@ -38,8 +38,8 @@ def limited_broker(
 ) -> Iterator[tuple[int, Taken]]:
     """Serve connections, one after another, with the rules of MQTT 5.
 
-    PUBACKs say what `publish` has for the end of the topic. A packet over `packet_max` ends the connection (0x95), and
-    so does a retained message where it does not retain (0x9A), with a last will in the CONNECT as well.
+    PUBACKs say what `publish` has for the topic, or for the end of it. A packet over `packet_max` ends the connection
+    (0x95), and so does a retained message where it does not retain (0x9A), with a last will in the CONNECT as well.
     """
     taken = Taken()
 
@@ -65,7 +65,8 @@ def limited_broker(
                     return
                 end = 2 + int.from_bytes(body[:2])
                 topic, quality = body[2:end].decode(), head[0] >> 1 & 3
-                reason = (publish or {}).get(topic.rsplit("/", 1)[-1], SUCCESS)
+                rules = publish or {}
+                reason = rules.get(topic, rules.get(topic.rsplit("/", 1)[-1], SUCCESS))
                 if reason == SUCCESS:
                     taken.messages.append((topic, body[end + 2 * (quality > 0) + 1 :]))
                 if quality:

@@ -10,7 +10,7 @@ import pytest
 
 from edge.delivery.connection import Broker, Message, packet_bytes
 from edge.delivery.courier import Courier
-from edge.delivery.dispatch import TAKEN_BACK
+from edge.delivery.dispatch import TAKEN_BACK, Dispatch
 from edge.delivery.letter import Letter
 from edge.delivery.mqtt import Publisher
 from edge.delivery.outbox import Outbox
@@ -83,6 +83,72 @@ def test_reports_whose_content_is_refused_let_the_others_pass(tmp_path: Path) ->
             outbox.append(a_report, now_ms=NOON_MS)
             step_until(ours, lambda: channels(taken, "report"))
             assert outbox.kinds() == {"report": KindState(unsent=70)}
+
+
+def test_letters_of_a_former_name_that_are_refused_are_declared_and_come_once_they_are_taken(tmp_path: Path) -> None:
+    former = {f"crossing/v1/bridge/mast-1/{kind}": NOT_AUTHORIZED for kind in ("report", "crossing")}
+    with Outbox(tmp_path / "o.sqlite", owner="bridge/mast-1") as outbox:
+        for _ in range(100):
+            outbox.append(a_report, now_ms=NOON_MS)
+        post(outbox, "crossing")
+        before = outbox.journal
+    with (
+        limited_broker(publish=former) as (port, taken),
+        Outbox(tmp_path / "o.sqlite", owner="bridge/mast-9") as outbox,
+    ):
+
+        def renamed(seq: int) -> Report:
+            return msgspec.structs.replace(a_report(seq), device="mast-9", journal=outbox.journal)
+
+        courier = Courier(retry_wait_ms_min=10, retry_wait_ms_max=50, refused_wait_ms=10)
+        broker = Broker("127.0.0.1", port, tls=False)
+        names = {"site": "bridge", "device": "mast-9", "run": "run-9"}
+        with Publisher(broker, outbox, **names, courier=courier) as ours:
+            outbox.append(renamed, now_ms=NOON_MS)
+            lost = {"crossing": KindState(set_aside=1, lost=1), "report": KindState(set_aside=100, lost=100)}
+            step_until(ours, lambda: outbox.kinds() == lost)
+            assert outbox.resend([(1, 100)], journal=before).gone == ((1, 100),)
+            sentence = "refuses bridge/mast-1/crossing, bridge/mast-1/report of a former name: set aside"
+            step_until(ours, lambda: ours.hindrance is not None)
+            step_until(ours, lambda: any(sentence in said.decode() for _, said in taken.messages))
+            outbox.append(renamed, now_ms=NOON_MS)
+            step_until(ours, lambda: outbox.state().unsent == 0)  # its own go on
+            former.clear()
+            outbox.append(renamed, now_ms=NOON_MS)
+        again = Publisher(broker, outbox, **names, courier=courier)
+        with again:
+            step_until(again, lambda: len(channels(taken, "report")) == 100 and channels(taken, "crossing"))
+            assert outbox.state().dropped == 0
+
+
+def test_a_former_name_that_is_refused_is_tried_with_one_letter_on_a_connection(tmp_path: Path) -> None:
+    address = "bridge/mast-1/report"
+    with Outbox(tmp_path / "o.sqlite", owner="bridge/mast-1") as outbox:
+        for _ in range(3):
+            outbox.append(a_report, now_ms=NOON_MS)
+    with Outbox(tmp_path / "o.sqlite", owner="bridge/mast-9") as outbox:
+        courier = Courier(refused_wait_ms=1_000)
+        dispatch = Dispatch(outbox, courier, name="bridge/mast-9", root="crossing/v1", trouble=lambda *_: None)
+
+        def refuse_all(now_ms: int) -> int:
+            courier.connected(now_ms)
+            dispatch.begin()
+            while dispatch.taking_back:
+                dispatch.due(now_ms, busy=64)
+            sent = dispatch.due(now_ms, busy=0)
+            for token, (letter, _) in enumerate(sent):
+                courier.published(token, letter, now_ms)
+            for token, (letter, _) in enumerate(sent):
+                courier.refused(token, now_ms, code=NOT_AUTHORIZED, reason="no")
+                dispatch.refused(letter, now_ms)
+            dispatch.due(now_ms, busy=0)
+            courier.lost(now_ms, jitter=0)
+            return len(sent)
+
+        assert (refuse_all(0), dispatch.barred) == (3, set())
+        assert (refuse_all(10_000), dispatch.barred) == (1, {address})
+        assert outbox.state().dropped == 3
+        assert (refuse_all(30_000), outbox.state().dropped) == (1, 3)
 
 
 def test_acknowledged_letters_that_cannot_be_noted_hold_nothing_up(tmp_path: Path) -> None:

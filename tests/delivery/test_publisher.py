@@ -422,6 +422,40 @@ def test_a_renamed_device_clears_its_old_name_and_its_letters_still_go_out_under
     assert "crossing/v1/bridge/mast-9/total" in said
 
 
+def test_what_comes_up_again_under_a_former_name_is_cleared_and_what_another_device_says_is_not(tmp_path: Path) -> None:
+    path = tmp_path / "o.sqlite"
+    with demo_broker() as port:
+        with Outbox(path, owner="bridge/mast-1") as outbox, publisher(port, outbox) as ours:
+            ours.connect(timeout_s=10)
+            before = outbox.journal
+        with Outbox(path, owner="bridge/mast-9") as outbox:
+            broker = Broker("127.0.0.1", port, tls=False)
+            with Publisher(broker, outbox, site="bridge", device="mast-9", run="run-9") as ours:
+                ours.connect(timeout_s=10)
+                topic = "crossing/v1/bridge/mast-1/"
+                late = {
+                    "status": {"run": "run-1", "state": "offline"},
+                    "total": {"journal": before},
+                    "info": {"run": "run-1"},
+                }
+                theirs = {"status": {"run": "run-of-another"}, "info": {"run": "run-of-another"}}
+                with speaker(port) as world, listener(port) as heard:
+                    for channel, said in (*late.items(), *theirs.items()):
+                        world.publish(topic + channel, json.dumps(said), 1, retain=True)
+                        if said in late.values():
+                            step_until(ours, heard, channel, said="run-1" if "run" in said else before)
+                            for _ in range(20):
+                                ours.step(wait_s=0.02)
+                    step_until(ours, heard, "info", said="run-of-another")
+                    for _ in range(20):
+                        ours.step(wait_s=0.02)
+                with listener(port, "crossing/v1/bridge/mast-1/#") as heard:
+                    assert heard.get(timeout=5)[0].startswith(topic)
+                    assert heard.get(timeout=5)[0].startswith(topic)
+                    with pytest.raises(queue.Empty):
+                        heard.get(timeout=0.5)
+
+
 class TakenOver:
     """A connection that the broker gives to another client of the same name: Mosquitto before 2.0.15 just closes it."""
 

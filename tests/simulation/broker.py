@@ -6,7 +6,7 @@ MQTT 5, at QoS 0 and 1.
 """
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -156,6 +156,8 @@ class SimulatedBroker:
         self.disorder = 0.02
         self.duplication = 0.02
         self.refusing: Callable[[Said], bool] = lambda _: False
+        self.barred: Container[tuple[str, ...]] = ()
+        """Site and device under which nobody may say anything."""
         self.packet_max: int | None = None
         self.says_packet_max = True
         self.crossings: set[bytes] = set()
@@ -207,7 +209,8 @@ class SimulatedBroker:
     def refuses(self, end: BrokerEnd, said: Said) -> str:
         """Why this client may not say this now; empty if it may."""
         assert end.session.client_id, "every client has a name"
-        return "Not authorized" if said.qos and not self.world.calm and self.refusing(said) else ""
+        barred = tuple(said.topic.split("/")[2:4]) in self.barred
+        return "Not authorized" if said.qos and (barred or (not self.world.calm and self.refusing(said))) else ""
 
     def is_too_large(self, end: BrokerEnd, said: Said) -> bool:
         """Whether a device says more at once than we take."""

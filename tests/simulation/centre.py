@@ -3,7 +3,7 @@
 import random
 import sqlite3
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -185,9 +185,9 @@ class Centre:
         """Its connection, to be cut."""
         return self._link.wire if self._link is not None else None
 
-    def settled(self) -> bool:
-        """Nothing is missing but what is known to be gone."""
-        return self._subscriber is not None and not self.missing()
+    def settled(self, *, unheard: Container[tuple[str, str]]) -> bool:
+        """Nothing is missing but what is known to be gone, and what devices lack that nobody answers for."""
+        return self._subscriber is not None and all(row[:2] in unheard for row in self.missing())
 
     def missing(self) -> list[tuple[Any, ...]]:
         """The ranges that a device may still have."""

@@ -8,6 +8,7 @@ import random
 import sqlite3
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from edge.delivery.courier import Courier
 from edge.delivery.failure import Cause
 from edge.delivery.mqtt import Publisher
 from edge.delivery.outbox import Outbox
-from edge.delivery.report import Level, Report, ZoneReport, encode, report_of
+from edge.delivery.report import Level, Report, ZoneReport, decode, encode, report_of
 from edge.delivery.shelf import Shelf
 from edge.delivery.status import Info, LineInfo
 from edge.delivery.waiting_record import WaitingRecord
@@ -59,6 +60,8 @@ class SimulatedLink(Client):
         self.wire = Wire(world)
         self.wire.client = self
         self._over = False
+        self.heard: set[tuple[str, int]] = set()
+        """Run and number of every report that was published."""
         self.killed = False
         """The process that waits here was ended meanwhile."""
         said = Said(will.topic, will.payload, will.qos, will.retain)
@@ -66,6 +69,9 @@ class SimulatedLink(Client):
 
     def publish(self, message: Message) -> int:
         self._tokens += 1
+        if message.topic.endswith("/report"):
+            report = decode(message.payload)
+            self.heard.add((report.run, report.seq))
         said = Said(message.topic, message.payload, message.qos, message.retain)
         self._send("publish", said, self._tokens)
         return self._tokens
@@ -97,7 +103,7 @@ class SimulatedLink(Client):
         self._happen(Accepted(receive_max, packet_max=said))
 
     def acknowledged(self, token: int, refused: str) -> None:  # type: ignore[override]
-        self._happen(Refused(token, refused) if refused else Acknowledged(token))
+        self._happen(Refused(token, refused, 0x87) if refused else Acknowledged(token))
 
     def subscribed(self) -> None:
         pass
@@ -127,6 +133,12 @@ class Device:
     ) -> None:
         self.world = world
         self.site, self.name = "bridge", f"mast-{number}"
+        self.card = self.name
+        """What it is for the book, whatever it is called."""
+        self.former: set[str] = set()
+        """Names that it had."""
+        self.unnoted: set[str] = set()
+        """Runs during which the disk took nothing, so that it may not know of them later."""
         self.disk = Disk(world, folder)
         self.path = folder / f"{self.name}{copy}.outbox"
         self._copy = copy
@@ -152,6 +164,9 @@ class Device:
         self._record: WaitingRecord | None = None
         self._counter: BucketCounter | None = None
         self._run = ""
+        self._said_run = ""  # with which the publisher began
+        self._synced = self._clock_set = True
+        self._heard: set[tuple[str, int]] = set()  # run and number of every report that was ever on its way
         self._frame_ms = 0
         self._anchor_ms = 0
         self._crossings = 0
@@ -172,7 +187,8 @@ class Device:
 
     def _start(self) -> None:
         chance = self.world.chance
-        self._run = f"{self.name}{self._copy}-r{self._boots}"
+        self._synced = self._clock_set
+        self._said_run = f"{self.card}{self._copy}-r{self._boots}"
         self._outbox = Outbox(
             self.path,
             keep_bytes=self.keep_bytes,
@@ -185,15 +201,14 @@ class Device:
         self._record = WaitingRecord(self.path.with_suffix(".waiting"))
         waiting_max = chance.choice((3, 1_000)) if not self.world.calm else 1_000
         self._shelf = Shelf(self._outbox, waiting_max=waiting_max, record=self._record)
-        self._counter = BucketCounter(LINES, width_ms=BUCKET_MS, gap_ms=GAP_MS, settle_ms=SETTLE_MS)
         self._publisher = Publisher(
             Broker("simulated"),
             self._outbox,
             site=self.site,
             device=self.name,
-            run=self._run,
+            run=self._said_run,
             info=Info(
-                run=self._run,
+                run=self._said_run,
                 version="0",
                 model="m",
                 lines={line: LineInfo() for line in LINES},
@@ -206,19 +221,51 @@ class Device:
             connect=self._connect,
             obey={"journal": lambda payload: compare(payload, outbox)},
         )
+        self._begin_run(self._said_run)
+
+    def _begin_run(self, run: str) -> None:
+        self._run = run
+        self._counter = BucketCounter(LINES, width_ms=BUCKET_MS, gap_ms=GAP_MS, settle_ms=SETTLE_MS)
         self._anchor_ms = self.clock.real_ms() - self.clock.monotonic_ms()
         self._frame_ms = -1
-        self.book.begin(self.site, self.name, self._run)
+        self.book.begin(self.site, self.name, run, synced=self._synced)
+
+    def _mind_clock(self) -> None:
+        """A clock that was set begins a new run, and what was not sent of the one before is corrected."""
+        if self._synced or not self._clock_set:
+            return
+        assert self._counter is not None, "it has booted"
+        assert self._shelf is not None, "it has booted"
+        assert self._outbox is not None, "it has booted"
+        self._close_run()
+        old, moved_ms = self._run, self.clock.real_ms() - self.clock.monotonic_ms() - self._anchor_ms
+        self._synced = True
+        self._begin_run(f"{old}-set")
+        self.world.tell(f"{self.name} corrects {old} by {moved_ms} ms")
+        self.book.correct(self.site, self.name, old, moved_ms, set())
+        self._shelf.correct(old, moved_ms, now_ms=self.clock.monotonic_ms())
+        with suppress(WorkError), self._outbox._reading() as database:
+            if self._outbox._offset_ms(database, old) is not None:
+                rows = database.execute("SELECT payload FROM letter WHERE seq IS NOT NULL AND run = ?", (old,))
+                numbers = {decode(payload).seq for (payload,) in rows}
+                unheard = {seq for seq in numbers if (old, seq) not in self._heard}
+                self.book.correct(self.site, self.name, old, moved_ms, unheard)
+
+    def _close_run(self) -> None:
+        assert self._counter is not None, "it has booted"
+        for bucket in self._counter.close():
+            self._shelve(bucket)
 
     def _name_journal(self) -> str:
         self._journals += 1
-        return f"{self.name}{self._copy}-j{self._journals}"
+        return f"{self.card}{self._copy}-j{self._journals}"
 
     def _connect(self, _: Broker, client_id: str, *, will: Message, timeout_s: float) -> SimulatedLink:
         assert timeout_s >= 1.0, "time enough to connect"
         if not self._broker.up or self.world.happens(0.1):
             raise WorkError("the broker cannot be reached")
         self._link = SimulatedLink(self.world, self._broker, client_id, will)
+        self._link.heard = self._heard
         self._link.on_event = self._wake
         return self._link
 
@@ -243,6 +290,9 @@ class Device:
     def _turn(self) -> None:
         assert self._publisher is not None, "it has booted"
         assert self._shelf is not None, "it has booted"
+        if self.disk.failing:
+            self.unnoted.add(self._said_run)
+        self._mind_clock()
         if self.camera:
             self._see_frame()
         self._shelf.hand_on(now_ms=self.clock.monotonic_ms())
@@ -277,18 +327,19 @@ class Device:
         assert self._shelf is not None, "it has booted"
         for crossing in crossings:
             self._crossings += 1
-            payload = f"{self.name} {self._run} {self._crossings} {crossing.line}".encode()
+            payload = f"{self.card} {self._run} {self._crossings} {crossing.line}".encode()
             address = f"{self.site}/{self.name}/crossing"
             self._shelf.post(address, payload, run=self._run, now_ms=self.clock.monotonic_ms())
-            self.book.posted(self.site, self.name, payload)
+            self.book.posted(self.card, payload)
 
     def _shelve(self, bucket: Bucket) -> None:
         assert self._shelf is not None, "it has booted"
-        outbox, run = self._outbox, self._run
+        outbox, run, synced = self._outbox, self._run, self._synced
         assert outbox is not None, "it has booted"
 
         def made(seq: int) -> Report:
-            report = report_of(bucket, site=self.site, device=self.name, run=run, seq=seq, journal=outbox.journal)
+            names = {"site": self.site, "device": self.name, "run": run, "journal": outbox.journal}
+            report = report_of(bucket, **names, seq=seq, clock_synced=synced)
             fat = (
                 self.fat
                 and not self.world.calm
@@ -299,7 +350,7 @@ class Device:
 
         self._shelf.add(made, now_ms=self.clock.monotonic_ms())
         self._note_loss()
-        self.book.took(self.site, self.name)
+        self.book.took(self.card)
         if not self._shelf.waiting:
             self.book.told(self.site, self.name, run, bucket.start_ms)
 
@@ -318,10 +369,8 @@ class Device:
 
     def _stop(self) -> None:
         assert self._publisher is not None, "it has booted"
-        assert self._counter is not None, "it has booted"
         assert self._outbox is not None, "it has booted"
-        for bucket in self._counter.close():
-            self._shelve(bucket)
+        self._close_run()
         self._publisher.close()
         self._outbox.close()
 
@@ -348,6 +397,26 @@ class Device:
             self._link.wire.break_down(client_ms=0, server_ms=server_ms)
         self._forget()
 
+    def rename(self, name: str) -> None:
+        """It is started again with another name in its configuration."""
+        if self.world.happens(0.5):
+            self.stop()
+        self.kill(power=False)
+        self.world.tell(f"{self.name} is called {name} now")
+        self.former = {*self.former, self.name} - {name}
+        self.name = name
+
+    def lose_clock(self) -> None:
+        """It starts in 1970, until its clock is set."""
+        self.kill(power=True)
+        self.clock.off_ms = -EPOCH_MS - self.clock.monotonic_ms()
+        self._clock_set = False
+
+    def set_clock(self) -> None:
+        """Somebody has told it the time."""
+        if not self._clock_set:
+            self.clock.off_ms, self._clock_set = 0, True
+
     def save_image(self) -> None:
         """Copy the card, whatever the process is doing."""
         self.image = {
@@ -358,8 +427,8 @@ class Device:
         """Its card is a copy of another device's, which runs, too."""
         for suffix, content in image.items():
             Path(f"{self.path}{suffix}").write_bytes(content)
-        self.book.copied.add((self.site, self.name))
-        self.book.twice.add((self.site, self.name))
+        self.book.copied.add(self.card)
+        self.book.twice.add(self.card)
 
     def put_back(self, image: dict[str, bytes]) -> None:
         """The card is what a copy of it holds; an empty one is a new card."""
@@ -367,13 +436,13 @@ class Device:
         self.wipe_outbox()
         for suffix, content in image.items():
             Path(f"{self.path}{suffix}").write_bytes(content)
-        self.book.copied.add((self.site, self.name))
+        self.book.copied.add(self.card)
 
     def wipe_outbox(self) -> None:
         """Delete the outbox, even while it is open."""
         for suffix in ("", "-wal", "-shm"):
             Path(f"{self.path}{suffix}").unlink(missing_ok=True)
-        self.book.copied.add((self.site, self.name))
+        self.book.copied.add(self.card)
 
     def _forget(self) -> None:
         self.alive = False
@@ -399,8 +468,8 @@ class Device:
 
     @property
     def run(self) -> str:
-        """The name of its last run."""
-        return self._run
+        """The run that its status names."""
+        return self._said_run
 
     def end(self) -> None:
         """Look at what it holds, when all is over."""

@@ -12,6 +12,11 @@ that the camera delivered, except reports the device itself declares dropped.* I
 4. Of two devices that run from copies of one card each report is here once, counted or set aside. Reports of two
    journals over one interval count up to its width. Nothing is set aside of a device that had one outbox all the time.
 5. The retained totals are the sums over all that was numbered.
+6. A device that was given another name numbers in another journal from then on. What it numbered under the former name
+   came under that, or is declared; nothing stays retained under it. Where a broker refuses the former name for good,
+   its letters are counted as lost.
+7. Of a run that began before the clock was set, a report came as it was counted, marked, or moved by the correction.
+   One that nobody had heard of when the correction was stored came corrected.
 """
 
 from collections import defaultdict
@@ -37,6 +42,11 @@ class Life:
     crossings: list[tuple[int, str, str, str]] = field(default_factory=list)
     told: set[int] = field(default_factory=set)
     lost: int = 0
+    synced: bool = True
+    moved_ms: int | None = None
+    """By how much its reports are corrected, if they are."""
+    unheard: set[int] = field(default_factory=set)
+    """The numbers that nobody had heard of when that was stored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,19 +67,26 @@ class Book:
     def __init__(self) -> None:
         self.lives: dict[Key, Life] = {}
         self.numbered: dict[tuple[str, str, str], int] = {}  # (site, device, journal) -> reports
-        self.dropped: dict[tuple[str, str, str], tuple[int, int]] = {}  # dropped, forgotten
-        self.copied: set[tuple[str, str]] = set()  # devices whose card was put back, renewed, or lost its outbox
-        self.twice: set[tuple[str, str]] = set()  # devices of which a copy of the card ran at the same time
-        self.held: dict[tuple[str, str], set[tuple[str, int]]] = {}  # run and number of all that is on the disk
-        self.rotten: set[tuple[str, str]] = set()  # devices whose outbox was damaged by the world
-        self.totals: dict[tuple[str, str], dict[tuple[str, str, str], int]] = {}
+        self.barred: set[tuple[str, str]] = set()  # former names that the broker refuses for good
+        # The rest is by card: the machine, whatever its names.
+        self.dropped: dict[str, tuple[int, int]] = {}  # dropped, forgotten
+        self.copied: set[str] = set()  # cards that were put back, renewed, or lost their outbox
+        self.twice: set[str] = set()  # cards of which a copy ran at the same time
+        self.held: dict[str, set[tuple[str, int]]] = {}  # run and number of all that is on the disk
+        self.rotten: set[str] = set()  # cards whose outbox was damaged by the world
+        self.totals: dict[str, dict[tuple[str, str, str], int]] = {}
         self.appended: dict[Key, int] = defaultdict(int)
-        self.letters: dict[tuple[str, str], set[bytes]] = defaultdict(set)
-        self.lost: dict[tuple[str, str], int] = defaultdict(int)
-        self.taken: dict[tuple[str, str], int] = defaultdict(int)
+        self.letters: dict[str, set[bytes]] = defaultdict(set)
+        self.lost: dict[str, int] = defaultdict(int)
+        self.taken: dict[str, int] = defaultdict(int)
 
-    def begin(self, site: str, device: str, run: str) -> None:
-        self.lives[site, device, run] = Life()
+    def begin(self, site: str, device: str, run: str, *, synced: bool = True) -> None:
+        self.lives[site, device, run] = Life(synced=synced)
+
+    def correct(self, site: str, device: str, run: str, moved_ms: int, unheard: set[int]) -> None:
+        """The device is to correct what this run has not sent."""
+        life = self.lives[site, device, run]
+        life.moved_ms, life.unheard = moved_ms, unheard
 
     def frame(
         self, site: str, device: str, run: str, at_ms: int, crossings: Sequence[Crossing], *, watching: bool
@@ -82,41 +99,39 @@ class Book:
         """The device believes this bucket and all before it to be on its disk."""
         self.lives[site, device, run].told.add(start_ms)
 
-    def posted(self, site: str, device: str, payload: bytes) -> None:
+    def posted(self, card: str, payload: bytes) -> None:
         """The device took in a letter that is no report."""
-        self.letters[site, device].add(payload)
+        self.letters[card].add(payload)
 
     def check_letters(self, arrived: set[bytes]) -> None:
         """Every letter that is no report came to the broker, or was counted as lost."""
-        for device, letters in self.letters.items():
-            if device not in self.rotten | self.copied:
+        for card, letters in self.letters.items():
+            if card not in self.rotten | self.copied:
                 lacking = len(letters - arrived)
-                _hold(
-                    lacking <= self.lost[device],
-                    f"{device}: {lacking} crossings lack, {self.lost[device]} are declared",
-                )
+                _hold(lacking <= self.lost[card], f"{card}: {lacking} crossings lack, {self.lost[card]} are declared")
 
-    def took(self, site: str, device: str) -> None:
+    def took(self, card: str) -> None:
         """The device took in a closed bucket, be it on disk or to wait for one: it has, or will have, a number."""
-        self.taken[site, device] += 1
+        self.taken[card] += 1
 
     def declare_lost(self, site: str, device: str, run: str, reports: int) -> None:
         self.lives[site, device, run].lost = reports
 
     def examine(self, site: str, device: str, outbox: Outbox) -> None:
         """Note what the device's disk says in the end."""
-        state = outbox.state()
+        state, card = outbox.state(), card_of(device)
         held = [decode(letter) for letter in held_by(outbox)]
-        self.held[site, device] = {(report.run, report.seq) for report in held}
-        journal = (site, device, outbox.journal)
-        self.numbered[journal] = state.seq_next - 1
-        self.dropped[journal] = (state.dropped, state.forgotten)
+        self.held[card] = {(report.run, report.seq) for report in held}
+        for one in outbox._segments:
+            owner = tuple(one.owner.split("/")) if one.owner else (site, device)
+            self.numbered[owner[0], owner[1], one.journal] = (one.last or state.seq_next - 1) - one.shift
+        self.dropped[card] = (state.dropped, state.forgotten)
         for key in self.lives:
-            if key[:2] == (site, device):
+            if card_of(key[1]) == card:
                 self.appended[key] = outbox.progress(key[2]).reports
-        self.lost[site, device] = sum(kind.lost for name, kind in outbox.kinds().items() if name == "crossing")
+        self.lost[card] = sum(kind.lost for name, kind in outbox.kinds().items() if name == "crossing")
         total = outbox.total()
-        self.totals[site, device] = {
+        self.totals[card] = {
             (line, way, label): number
             for line, ways in (total.lines if total else {}).items()
             for way, classes in ways.items()
@@ -136,35 +151,39 @@ class Book:
             by_run[report.site, report.device, report.run].append(report)
             journal = report.journal if isinstance(report.journal, str) else ""
             seqs = by_journal[report.site, report.device, journal]
-            twice = report.seq in seqs and (report.site, report.device) not in self.copied
+            twice = report.seq in seqs and card_of(report.device) not in self.copied
             _hold(not twice, f"{report.device} {journal} {report.seq} came in twice under two runs")
             seqs[report.seq] = report
         _hold(set(by_run) <= set(self.lives), f"reports of runs that never were: {set(by_run) - set(self.lives)}")
         for key, life in self.lives.items():
             self._check_run(key, life, by_run.get(key, []), by_journal)
-        for device in self.totals:
-            self._check_totals(device)
+        for card in self.totals:
+            self._check_totals(card)
         for name in self.copied:
-            stored = {(one.run, one.seq) for one in reports if (one.site, one.device) == name}
+            stored = {(one.run, one.seq) for one in reports if card_of(one.device) == name}
             lacking = self.held.get(name, set()) - stored
             if name in self.twice:  # under a number that the copy gave, too, nobody can tell that one is missing
                 numbers = {seq for _, seq in stored}
                 lacking = {one for one in lacking if one[1] not in numbers}
             _hold(not lacking, f"{name}: {sorted(lacking)} are on the card and nobody asked for them")
-        for device, taken in self.taken.items():
-            numbered = sum(number for journal, number in self.numbered.items() if journal[:2] == device)
-            whole = device not in self.rotten | self.copied
-            _hold(not whole or taken <= numbered, f"{device}: {taken} buckets closed, {numbered} numbered")
+        for card, taken in self.taken.items():
+            numbered = sum(number for journal, number in self.numbered.items() if card_of(journal[1]) == card)
+            whole = card not in self.rotten | self.copied
+            _hold(not whole or taken <= numbered, f"{card}: {taken} buckets closed, {numbered} numbered")
+        absent: dict[str, int] = defaultdict(int)
         for key, numbered in self.numbered.items():
-            if key[:2] in self.copied:
-                continue  # what a copy had numbered is not on the card
-            self._check_journal(key, numbered, by_journal.get(key, {}), gone.get(key, set()))
+            if card_of(key[1]) not in self.copied:  # what a copy had numbered is not on the card
+                found = by_journal.get(key, {})
+                absent[card_of(key[1])] += self._check_journal(key, numbered, found, gone.get(key, set()))
+        for card, lacking in absent.items():
+            dropped, forgotten = self.dropped[card]
+            _hold(lacking <= dropped + forgotten, f"{card}: {lacking} absent, {dropped} + {forgotten} declared")
 
     def _check_overlaps(self, counted: Sequence[Report], set_aside: Sequence[Report]) -> None:
         """Two outboxes of one name do not both count the same time; the others lose nothing by that rule."""
         for report in set_aside:
             where = f"{report.run} seq {report.seq}"
-            _hold((report.site, report.device) in self.copied | self.rotten, f"{where} of a lone device is set aside")
+            _hold(card_of(report.device) in self.copied | self.rotten, f"{where} of a lone device is set aside")
         together: dict[tuple[str, str, int], list[Report]] = defaultdict(list)
         for report in counted:
             together[report.site, report.device, report.start_ms].append(report)
@@ -180,21 +199,21 @@ class Book:
         found: list[Report],
         by_journal: dict[tuple[str, str, str], dict[int, Report]],
     ) -> None:
-        truth = buckets_of(life)
-        starts = [report.start_ms for report in found]
+        truth, card = buckets_of(life), card_of(key[1])
+        starts = [_counted_ms(key, life, report, copied=card in self.rotten | self.copied) for report in found]
         _hold(len(starts) == len(set(starts)), f"{key}: a bucket came in twice: {sorted(starts)}")
-        for report in found:
-            there = truth.get(report.start_ms)
-            _hold(there is not None, f"{key}: nobody delivered frames for the bucket at {report.start_ms}")
+        for report, start_ms in zip(found, starts, strict=True):
+            there = truth.get(start_ms)
+            _hold(there is not None, f"{key}: nobody delivered frames for the bucket at {start_ms}")
             assert there is not None, "held just now"
             self._check_bucket(key, report, there)
-        if (key[0], key[1]) in self.rotten | self.copied:
+        if card in self.rotten | self.copied:
             return  # what a damaged file held is set aside, for a person
         missing = life.told - set(starts)
         absent = sum(
             numbered - len(by_journal.get(journal, {}))
             for journal, numbered in self.numbered.items()
-            if journal[:2] == key[:2]
+            if card_of(journal[1]) == card
         )
         _hold(len(missing) <= absent, f"{key}: {len(missing)} reports that were safe were never numbered")
         _hold(len(life.told) <= self.appended[key], f"{key}: {len(life.told)} told, {self.appended[key]} on disk")
@@ -214,9 +233,9 @@ class Book:
         blind = there.watched_ms == 0 and not there.counts
         _hold((report.lines is None) == blind, f"{where}: blind is {blind}, and lines are {report.lines}")
 
-    def _check_totals(self, device: tuple[str, str]) -> None:
-        lives = {key: life for key, life in self.lives.items() if key[:2] == device}
-        if device in self.rotten | self.copied or any(life.lost for life in lives.values()):
+    def _check_totals(self, card: str) -> None:
+        lives = {key: life for key, life in self.lives.items() if card_of(key[1]) == card}
+        if card in self.rotten | self.copied or any(life.lost for life in lives.values()):
             return  # what was numbered is not the beginning of each run
         expected: dict[tuple[str, str, str], int] = defaultdict(int)
         for key, life in lives.items():
@@ -224,16 +243,30 @@ class Book:
             for start_ms in sorted(truth)[: self.appended[key]]:
                 for series, number in truth[start_ms].counts.items():
                     expected[series] += number
-        _hold(self.totals[device] == dict(expected), f"{device}: totals {self.totals[device]}, not {dict(expected)}")
+        _hold(self.totals[card] == dict(expected), f"{card}: totals {self.totals[card]}, not {dict(expected)}")
 
-    def _check_journal(
-        self, key: tuple[str, str, str], numbered: int, found: dict[int, Report], gone: set[int]
-    ) -> None:
+    def _check_journal(self, key: tuple[str, str, str], numbered: int, found: dict[int, Report], gone: set[int]) -> int:
+        """How many of its numbers are not here."""
         absent = set(range(1, numbered + 1)) - set(found)
-        _hold(absent <= gone, f"{key}: {sorted(absent - gone)} of {numbered} are neither here nor declared gone")
-        dropped, forgotten = self.dropped[key]
-        _hold(len(absent) <= dropped + forgotten, f"{key}: {len(absent)} absent, {dropped} + {forgotten} declared")
+        unsaid = sorted(absent - gone) if key[:2] not in self.barred else []  # whom nobody hears can declare nothing
+        _hold(not unsaid, f"{key}: {unsaid} of {numbered} are neither here nor declared gone")
         _hold(all(1 <= seq <= numbered for seq in found), f"{key}: numbers beyond {numbered}: {sorted(found)[-3:]}")
+        return len(absent)
+
+
+def card_of(device: str) -> str:
+    """The first name of a device, which names its card: `mast-1` of `mast-1b`."""
+    return device.rstrip("abc")
+
+
+def _counted_ms(key: Key, life: Life, report: Report, *, copied: bool) -> int:
+    """When the bucket began by the clock that counted it."""
+    if report.clock_synced == life.synced:
+        _hold(copied or report.seq not in life.unheard, f"{key} seq {report.seq} was to be corrected, and is not")
+        return report.start_ms
+    _hold(life.moved_ms is not None, f"{key} seq {report.seq} is corrected, and nobody knew by how much")
+    assert life.moved_ms is not None, "held just now"
+    return report.start_ms - life.moved_ms
 
 
 def held_by(outbox: Outbox) -> list[bytes]:

@@ -77,6 +77,8 @@ class Troubles:
             "card is new": lambda: self._device().put_back({}),
             "outbox is deleted": lambda: self._device().wipe_outbox(),
             "late will": self._late_will,
+            "another name": self._rename,
+            "boots in 1970": self._boot_in_1970,
         }
         rare = {
             "outbox rots": 0.1,
@@ -84,6 +86,8 @@ class Troubles:
             "card runs twice": 0.3,
             "card is new": 0.1,
             "outbox is deleted": 0.1,
+            "another name": 0.3,
+            "boots in 1970": 0.3,
             "step clock": 0.3,
             "broker crashes": 0.6,
         }
@@ -184,6 +188,7 @@ class Troubles:
             device.save_image()
         if device.image and device.name not in self.copies:
             copy = self.copies[device.name] = self._copy_of(device)
+            copy.name = device.name
             copy.made_of(device.image)
             copy.boot()
 
@@ -195,7 +200,25 @@ class Troubles:
         if device.path.exists():
             device.rotted += 1
             device.disk.rot(device.path)
-            self._book.rotten.add((device.site, device.name))
+            self._book.rotten.add(device.card)
+
+    def _rename(self) -> None:
+        device = self._device()
+        if device.name in self.copies:
+            return  # the copy keeps the name
+        chance = self._world.chance
+        former = device.name
+        device.rename(
+            chance.choice([one for one in (f"{device.card}{n}" for n in ("", "a", "b", "c")) if one != former])
+        )
+        self._book.barred.discard((device.site, device.name))
+        if chance.random() < 0.2:
+            self._book.barred.add((device.site, former))
+
+    def _boot_in_1970(self) -> None:
+        device = self._device()
+        device.lose_clock()
+        self._world.after(self._world.chance.choice((3_000, 30_000, 120_000)), device.set_clock)
 
     def _late_will(self) -> None:
         wire = self._device().wire()
@@ -221,6 +244,7 @@ def live(seed: int, *, trace: bool = False) -> tuple[Ended, World]:
 def _live(world: World, folder: Path) -> Ended:
     chance, book = world.chance, Book()
     broker = SimulatedBroker(world, queue_max=chance.choice((5, 50, 1_000)), receive_max=chance.choice((None, 1, 10)))
+    broker.barred = book.barred
     devices = [Device(world, broker, folder, number, book) for number in range(1, chance.choice((1, 2, 3)) + 1)]
     centre = Centre(world, broker, folder)
 
@@ -237,8 +261,8 @@ def _live(world: World, folder: Path) -> Ended:
     for copy in troubles.copies.values():
         copy.kill(power=False)
         copy.disk.failing, copy.disk.kill_in = "", None
-    _calm_down(world, broker, devices, centre)
-    _check_presence(broker, devices)
+    _calm_down(world, broker, devices, centre, book)
+    _check_presence(broker, devices, book)
     for device in devices:
         device.end()
     found = centre.reports()
@@ -249,34 +273,48 @@ def _live(world: World, folder: Path) -> Ended:
     )
 
 
-def _calm_down(world: World, broker: SimulatedBroker, devices: list[Device], centre: Centre) -> None:
+def _calm_down(world: World, broker: SimulatedBroker, devices: list[Device], centre: Centre, book: Book) -> None:
     """No more troubles, and in the end no more frames: everything must arrive, or be declared gone."""
     world.calm = True
     for disk in (*(device.disk for device in devices), centre.disk):
         disk.failing, disk.kill_in = "", None
-    _settle(world, broker, devices, centre)
+    for device in devices:
+        device.set_clock()
+    _settle(world, broker, devices, centre, book)
     for device in devices:
         device.stop()
         device.camera = False
     world.run_until(world.now_ms + 10_000)
-    _settle(world, broker, devices, centre)
+    _settle(world, broker, devices, centre, book)
 
 
-def _settle(world: World, broker: SimulatedBroker, devices: list[Device], centre: Centre) -> None:
+def _settle(world: World, broker: SimulatedBroker, devices: list[Device], centre: Centre, book: Book) -> None:
+    forgetful = [device for device in devices if device.card in book.copied | book.rotten]
+    unheard = book.barred | {(device.site, name) for device in forgetful for name in device.former}
     until_ms = world.now_ms + CALM_MS_MAX
     world.calm_turn_ms = 3_000
     world.run_until(world.now_ms + 180_000)
     world.calm_turn_ms = 15_000  # what is left are long waits between requests
     while world.now_ms < until_ms:
-        if (broker.idle or devices[0].camera) and all(device.settled() for device in devices) and centre.settled():
+        if (
+            (broker.idle or devices[0].camera)
+            and all(device.settled() for device in devices)
+            and centre.settled(unheard=unheard)
+        ):
             return
         world.run_until(world.now_ms + 30_000)
     unsettled = [device.name for device in devices if not device.settled()]
     raise WrongError(f"after {CALM_MS_MAX / 3_600_000:g} h of calm not all has arrived: {unsettled} {centre.missing()}")
 
 
-def _check_presence(broker: SimulatedBroker, devices: list[Device]) -> None:
+def _check_presence(broker: SimulatedBroker, devices: list[Device], book: Book) -> None:
     for device in devices:
+        for name in device.former:
+            kept = [said for topic, said in broker.retained.items() if f"/{device.site}/{name}/" in topic]
+            kept = [said for said in kept if not any(run.encode() in said.payload for run in device.unnoted)]
+            known = device.card not in book.copied | book.rotten and (device.site, name) not in broker.barred
+            if kept and known:
+                raise WrongError(f"{device.name} was {name} before, and the broker keeps {kept}")
         said = broker.retained.get(f"crossing/v1/{device.site}/{device.name}/status")
         if said is None or b'"state":"offline"' in said.payload or device.run.encode() not in said.payload:
             raise WrongError(f"{device.name} is online, and the broker keeps {said and said.payload!r}")
