@@ -262,7 +262,7 @@ class Intake:
                 sifted.refusals.append(refuse(received.topic, received.payload, reason))
                 sifted.arrived[device_id, received.report.journal or ""].remove(received.report.seq)
             elif received.report.lines is not None:  # known to those that follow
-                sifted.layouts[key] = self._names.shape(device_id, received.report.lines)
+                sifted.layouts[key] = self._shape(device_id, received.report)
 
     def _known(self, wanted: dict[int, list[int]]) -> dict[tuple[int, int], Known]:
         """What is stored, with the message unless it is kept no more."""
@@ -354,6 +354,9 @@ class Intake:
             self._tables.add(rows)
         return rows
 
+    def _shape(self, device_id: int, report: Report) -> Layout:
+        return self._names.shape(device_id, report.lines or {}, watched=report.watched_ms > 0)
+
     def _row(
         self,
         device_id: int,
@@ -367,7 +370,7 @@ class Intake:
         """`layout`: of its lines, where it has been looked up."""
         layout_id, counts = None, []
         if report.lines is not None:
-            layout_id, series = layout or self._names.shape(device_id, report.lines)
+            layout_id, series = layout or self._shape(device_id, report)
             numbers = [n for ways in report.lines.values() for labels in ways.values() for n in labels.values()]
             counts = [(of, n) for of, n in zip(series, numbers, strict=True) if n]
         start_ms, zones = start_ms_of(report.start), []

@@ -61,18 +61,19 @@ class Names:
 
     def too_many(self, device_id: int, report: Report) -> str:
         """Why a report would take its device beyond a bound; empty where it does not. The device is held."""
-        return self._too_many_series(device_id, report.lines or {}) or self._too_many_zones(device_id, report)
+        return self._too_many_series(device_id, report) or self._too_many_zones(device_id, report)
 
-    def _too_many_series(self, device_id: int, lines: Lines) -> str:
-        if _shape(lines) in self._shapes.get(device_id, ()):
+    def _too_many_series(self, device_id: int, report: Report) -> str:
+        lines, watched = report.lines or {}, report.watched_ms > 0
+        if (watched, _shape(lines)) in self._shapes.get(device_id, ()):
             return ""
         names = set(_names(lines))
         known = self._vocabularies.get(device_id)
-        if known is not None and (reason := self._beyond(known, names)):
+        if known is not None and (reason := self._beyond(known, names, watched=watched)):
             return reason  # what is known is never less than what was remembered
-        return self._beyond(self._look_up(device_id), names)
+        return self._beyond(self._look_up(device_id), names, watched=watched)
 
-    def _beyond(self, known: _Vocabulary, names: set[tuple[str, str, str]]) -> str:
+    def _beyond(self, known: _Vocabulary, names: set[tuple[str, str, str]], *, watched: bool) -> str:
         limits = self._limits
         for i, (what, at_most) in enumerate(
             [("lines", limits.lines), ("directions", limits.directions), ("classes", limits.classes)]
@@ -83,7 +84,7 @@ class Names:
         new = len(names - known.series.keys())
         if reason := _over("series", len(known.series), new, limits.series):
             return reason
-        if not new and _digest(sorted(known.series[name] for name in names)) in known.layouts:
+        if not new and _digest(sorted(known.series[name] for name in names) if watched else []) in known.layouts:
             return ""
         return _over("layouts", len(known.layouts), 1, limits.layouts)
 
@@ -145,9 +146,9 @@ class Names:
         values = (device_id, len(REPLAY), REPLAY)
         return bool(self._tables.rows(f"DELETE FROM journal WHERE id = ({oldest}) RETURNING id", values))
 
-    def shape(self, device_id: int, lines: Lines) -> Layout:
-        """Found, or made."""
-        shape = _shape(lines)
+    def shape(self, device_id: int, lines: Lines, *, watched: bool) -> Layout:
+        """Found, or made. Of a report that watched nothing the layout is empty: it holds vehicles, and no zeros."""
+        shape = (watched, _shape(lines))
         shapes = self._shapes.setdefault(device_id, {})
         found = shapes.get(shape)
         if found is None:
@@ -158,7 +159,7 @@ class Names:
                 del shapes[next(iter(shapes))]
             else:
                 self._remembered += len(series)
-            found = shapes[shape] = (self._layout_id(device_id, sorted(series)), series)
+            found = shapes[shape] = (self._layout_id(device_id, sorted(series) if watched else []), series)
         return found
 
     def _series(self, device_id: int, names: Sequence[tuple[str, str, str]]) -> dict[tuple[str, str, str], int]:

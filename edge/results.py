@@ -197,12 +197,12 @@ def crossing_rows(outcome: Outcome, words: dict[str, dict[str, str]]) -> list[di
 
 
 def count_rows(buckets: Iterable[Bucket], words: dict[str, dict[str, str]]) -> list[dict[str, Any]]:
-    """One row per bucket, line and direction, a column per class; empty where blind, never 0."""
+    """One row per bucket, line and direction, a column per class; empty where nobody watched, never 0."""
     rows = []
     for bucket in buckets:
         for line, ways in words.items():
             for direction, word in ways.items():
-                counts = None if bucket.counts is None else bucket.counts[line][direction]
+                counts = (bucket.counts or {}).get(line, {}).get(direction, {})
                 rows.append(
                     {
                         "start": rfc3339(bucket.start_ms),
@@ -212,7 +212,7 @@ def count_rows(buckets: Iterable[Bucket], words: dict[str, dict[str, str]]) -> l
                         "line": line,
                         "direction": direction,
                         "direction_word": word,
-                        **{label: "" if counts is None else counts[label] for label in COUNTED_CLASSES},
+                        **{label: counts.get(label, "") for label in COUNTED_CLASSES},
                     }
                 )
     return rows

@@ -145,7 +145,7 @@ def _flows(reading: Reading, devices: Sequence[Device], axis: Axis, line: str | 
         tally = found[device.id]
         ways: dict[tuple[str, str], dict[str, Numbers]] = {}
         watched: dict[tuple[str, str], list[int]] = {}
-        seen: dict[int, list[int]] = {}  # series id -> reports that watched it, per interval
+        seen: dict[int, list[int]] = {}  # series id -> how long it was watched, per interval
         for layout_id, of in tally.watched.items():
             if layout_id is None:
                 continue
@@ -155,13 +155,15 @@ def _flows(reading: Reading, devices: Sequence[Device], axis: Axis, line: str | 
             for series_id in layouts[layout_id]:
                 before = seen.get(series_id)
                 seen[series_id] = (
-                    of.reports if before is None else [a + b for a, b in zip(before, of.reports, strict=True)]
+                    of.watched_ms if before is None else [a + b for a, b in zip(before, of.watched_ms, strict=True)]
                 )
-        for series_id, reports in seen.items():
+        for series_id in tally.numbers:
+            seen.setdefault(series_id, [0] * n)
+        for series_id, watched_ms in seen.items():  # a report that watched nothing may hold what was seen, and no zero
             way_line, word, label = series[series_id][1]
             numbers = tally.numbers.get(series_id, {})
             ways.setdefault((way_line, word), {})[label] = tuple(
-                numbers.get(i, 0) if reports[i] else None for i in range(n)
+                numbers.get(i, 0 if watched_ms[i] > 0 else None) for i in range(n)
             )
         if not ways:  # nobody saw anything: the lines that are known, or one without a name
             known = {names[:2] for device_id, names in series.values() if device_id == device.id}

@@ -19,7 +19,7 @@ SETTLE_MS = PART_MS + 500
 OK_SHARE = 0.95  # of the width; a minute may lose three seconds to a reconnect and still be called whole
 
 Counts = dict[str, dict[str, dict[str, int]]]
-"""line -> direction -> class -> vehicles, with explicit zeros."""
+"""line -> direction -> class -> vehicles, with explicit zeros; where no time was watched, only what was seen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +58,16 @@ class _Open:
             line: {direction: dict.fromkeys(COUNTED_CLASSES, 0) for direction in DIRECTIONS} for line in lines
         }
         self.zones = {zone: ZoneSum() for zone in zones}
+
+    def told(self, watched_ms: int) -> Counts | None:
+        """The counts of so much watched time: of none there are no zeros, only vehicles that were seen all the same."""
+        told: Counts = {}
+        for line, directions in self.counts.items():
+            for way, classes in directions.items():
+                some = {label: number for label, number in classes.items() if number or watched_ms > 0}
+                if some:
+                    told.setdefault(line, {})[way] = some
+        return told if told or watched_ms > 0 else None
 
     def hand_over(self, to: "_Open") -> None:
         """Where nobody watched nothing is told of zones: who came and went all the same is told by another bucket."""
@@ -147,12 +157,7 @@ class BucketCounter:
             return None
         newest = self._open[-1]
         watched_ms = newest.watched_ms + sum(self._overlap(newest, span) for span in self._time.waiting())
-        counts = {
-            line: {way: dict(classes) for way, classes in directions.items()}
-            for line, directions in newest.counts.items()
-        }
-        blind = watched_ms == 0 and not newest.crossings
-        return Bucket(newest.start_ms, self._width_ms, watched_ms, None if blind else counts)
+        return Bucket(newest.start_ms, self._width_ms, watched_ms, newest.told(watched_ms))
 
     def close(self, crossings: Sequence[Crossing] = (), occupancies: Sequence[Occupancy] = ()) -> Iterator[Bucket]:
         """Book what was last and yield the buckets still open, oldest first; then the counter is as new.
@@ -214,14 +219,13 @@ class BucketCounter:
         bucket = self._open.popleft()
         if self._open:
             bucket.hand_over(self._open[0])
-        counts = bucket.counts if bucket.watched_ms > 0 or bucket.crossings else None
         zones = {name: count for name, sums in bucket.zones.items() if (count := sums.close()) is not None}
         blind = bool(self._zones) and bucket.watched_ms == 0
         return Bucket(
             bucket.start_ms,
             self._width_ms,
             bucket.watched_ms,
-            counts,
+            bucket.told(bucket.watched_ms),
             tuple(bucket.crossings),
             None if blind else zones,
         )

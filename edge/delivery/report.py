@@ -126,8 +126,9 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 
     `seq` is contiguous within a `journal` and survives restarts. A device begins a new journal only where it could not
     go on in the one before: its disk lost it, it has another name now, or copies of its card number alike. `start` is
-    RFC 3339 in UTC. `lines` is null exactly when the state is `blind`: zero is counted, blind is not. `zones` is left
-    out by a device that has none, and null where nobody watched.
+    RFC 3339 in UTC. `lines` is null exactly when the state is `blind`: zero is counted, blind is not. Where
+    `watched_ms` is 0 and `lines` is not null, it holds what was seen all the same, and nobody watched what it leaves
+    out. `zones` is left out by a device that has none, and null where nobody watched.
     """
 
     schema: int = SCHEMA

@@ -45,6 +45,8 @@ def flows(reports: Iterable[Report], axis: Axis) -> list[Flow]:
                     continue
                 watched[*who, line, way][i] += report.watched_ms
                 for label, number in labels.items():
+                    if not number and not report.watched_ms:
+                        continue  # nobody watched: that is no zero
                     of_label = of_device.setdefault((line, way), {}).setdefault(label, [None] * n)
                     of_label[i] = (of_label[i] or 0) + number
     found = []

@@ -124,3 +124,11 @@ def test_names_that_would_turn_or_hide_the_text_around_them_are_refused(letter: 
     assert isinstance(ingest(topic_of("bridge", "mast-1", "status"), status), Refusal)
     honest = {"мост": {"туда": {"грузовик": 1}}, "deck": {"أ": {"car": 1}}}
     received(counted(1, {"deck": honest["мост"] | honest["deck"]}))
+
+
+def test_what_was_seen_where_nobody_watched_needs_one_layout_whatever_it_holds(small: Store) -> None:
+    """A device says only what it saw then: each combination would otherwise be a layout of its own."""
+    kinds = ({"a": 1}, {"b": 1}, {"c": 1}, {"a": 1, "b": 1}, {"a": 1, "c": 1})
+    for seq, labels in enumerate(kinds, 1):
+        unwatched = counted(seq, {"deck": {"out": labels}}, watched_ms=0, state="partial")
+        assert small.commit([received(unwatched)], now_ms=NOON_MS) == Tally(stored=1)

@@ -242,3 +242,22 @@ def test_a_long_span_is_read_from_rollups(store: Store, level: Interval) -> None
         (days,) = reading.rows("SELECT count(*) FROM rollup_watched WHERE level = 2", {})
     assert (hours, days) == ((59,), (3,))
     assert sum(number or 0 for number in before.flows[0].counts["car"]) == sum(60 * seq for seq in range(1, 61))
+
+
+def test_what_was_seen_where_nobody_watched_is_counted_and_claims_no_zero(store: Store) -> None:
+    """Of devices that send what was seen alone, and of older ones, which send zeros beside it."""
+    sparse = {"deck": {"out": {"truck": 1}}}
+    filled = {"deck": {"out": {"car": 0, "truck": 1}, "back": {"car": 0, "truck": 0}}}
+    whole = {"deck": {"out": {"car": 2, "truck": 0}, "back": {"car": 0, "truck": 0}}}
+    for seq, lines in enumerate((sparse, filled)):
+        start = rfc3339(NOON_MS + seq * MINUTE_MS)
+        store.commit(
+            [received(a_report(seq + 1, start=start, watched_ms=0, state="partial", lines=lines))], now_ms=NOON_MS
+        )
+    store.commit([received(a_report(3, start=rfc3339(NOON_MS + 2 * MINUTE_MS), lines=whole))], now_ms=NOON_MS)
+    asked = axis("minute", "UTC", NOON_MS, NOON_MS + 3 * MINUTE_MS)
+    with store.reading() as reading:
+        back, out = counts(reading, Scope(), asked).flows
+    assert out.counts == {"car": (None, None, 2), "truck": (1, 1, 0)}
+    assert back.counts == {"car": (None, None, 0), "truck": (None, None, 0)}
+    assert out.watched_ms == (0, 0, MINUTE_MS)

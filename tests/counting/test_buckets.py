@@ -173,8 +173,10 @@ def test_a_minute_of_covered_frames_is_blind() -> None:
 
 def test_what_was_counted_is_told_even_where_no_time_was_watched() -> None:
     passing = crossing(500)
-    [only] = run([0, 1_000], [(1_000, passing)], blind_ms=[0, 1_000])
-    assert (only, only.state) == (bucket(0, 0, passing), "partial")
+    counter = BucketCounter(["deck", "ramp"])
+    [only] = run([0, 1_000], [(1_000, passing)], blind_ms=[0, 1_000], counter=counter)
+    seen = {"deck": {"a_to_b": {"car": 1}}}  # and no zeros: whether a bus crossed nobody knows
+    assert (only, only.state) == (Bucket(NOON_MS, MINUTE_MS, 0, seen), "partial")
 
 
 def test_watched_time_is_split_at_the_edge_of_the_bucket() -> None:
