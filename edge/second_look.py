@@ -33,11 +33,12 @@ class SecondLook:
     """Adds second looks to detections. `follow` tells it the tracks as they are believed to be at each frame.
 
     `looked` counts pictures of vehicles that were looked at; `failure` says why the last look failed, else nothing:
-    a failing second look costs names, not counts.
+    a failing second look costs names, not counts. `macs_millions` is the work of one look, if that is known.
     """
 
-    def __init__(self, namer: Namer, lines: Sequence[CountingLine]) -> None:
+    def __init__(self, namer: Namer, lines: Sequence[CountingLine], *, macs_millions: float | None = None) -> None:
         self.looked = 0
+        self.macs_millions = macs_millions
         self.failure = ""
         self._namer = namer
         self._lines = tuple(lines)

@@ -92,8 +92,9 @@ def build_second_look(config: Config, width: int, height: int) -> SecondLook | N
     """The second look for a picture of that size; None where the configuration wants none."""
     if not config.model.second_look:
         return None
-    namer = OnnxNamer(load_naming(config.model.second_look), threads=config.model.threads)
-    return SecondLook(namer, counting_lines(config, width, height))
+    manifest = load_naming(config.model.second_look)
+    namer = OnnxNamer(manifest, threads=config.model.threads)
+    return SecondLook(namer, counting_lines(config, width, height), macs_millions=manifest.look_macs_millions)
 
 
 def region_of(config: Config, manifest: Manifest, width: int, height: int) -> Region | None:

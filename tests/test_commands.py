@@ -245,10 +245,32 @@ def test_bench_times_every_stage(capsys: pytest.CaptureFixture[str], clip: str, 
     assert main(["bench", clip, "--model", model, "--threads", "1", "--json"]) == 0
     said = json.loads(capsys.readouterr().out)
     assert said["frames"] == 80
-    assert said["stages_ms"].keys() == {"decode", "scene", "prepare", "infer", "interpret", "count", "report"}
+    assert said["stages_ms"].keys() == {"decode", "scene", "prepare", "infer", "interpret", "names", "count", "report"}
+    assert (said["stages_ms"]["names"], said["second_look"]) == (None, None), "this model brings names of its own"
     assert said["frames_per_second"] > 0
     assert said["cpu_s_per_video_minute"] > 0
     assert said["peak_rss_mb"] > 0
+
+
+def test_bench_times_the_second_look_and_counts_its_work_beside_the_detectors(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], clip: str, model: str
+) -> None:
+    configuration = tmp_path / "edge.yaml"
+    configuration.write_text(
+        "lines: {deck: {from: [0.0, 0.5], to: [1.0, 0.5]}}\n"
+        f"model: {{name: {model}, names: vehicle-names, threads: 1}}\n"
+    )
+    arguments = ["bench", clip, "--config", str(configuration)]
+    assert main([*arguments, "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    names = said["second_look"]
+    assert said["stages_ms"]["names"]["mean"] > 0
+    assert names["looks_per_crossing"] == round(names["looks"] / said["crossings"], 2)
+    work = names["macs_millions_per_minute"]
+    assert work["names"] == pytest.approx(10 * names["looks"] / said["crossings"] * 142, rel=0.01)
+    assert (work["detection"], names["work_share"]) == (None, None), "the manifest of this detector is silent"
+    assert main(arguments) == 0
+    assert f"names: {names['looks']} looks at vehicles" in capsys.readouterr().out
 
 
 CONFIGURATION = """site: bridge

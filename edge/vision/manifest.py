@@ -177,6 +177,9 @@ class Overlap(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     across_classes: bool = True
 
 
+MacsMillions = Annotated[float, msgspec.Meta(gt=0, le=1e9)]
+
+
 class _Document(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     name: str
     version: str
@@ -188,6 +191,7 @@ class _Document(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     classes: dict[str, str] = {}
     class_weights: dict[str, Annotated[float, msgspec.Meta(gt=0, le=100)]] = {}
     overlap: Overlap = Overlap()
+    macs_millions: MacsMillions | None = None
     sha256: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")] | None = None
 
 
@@ -198,7 +202,8 @@ class Manifest:
     `class_count` is how many classes the model must score, None if the labels are a sparse mapping.
     `class_weights` multiply the scores of our classes when they are compared (the score itself stays): a model trained
     on few trucks calls them cars (logit adjustment, Menon et al. 2021). Heads that name one class a box ignore them.
-    `sha256` is that of the model file, whether the manifest states it or not.
+    `sha256` is that of the model file, whether the manifest states it or not. `macs_millions` are the
+    multiply-accumulates of one picture, in millions, None where the manifest does not say.
     """
 
     path: Path
@@ -213,6 +218,7 @@ class Manifest:
     class_count: int | None
     class_weights: dict[str, float]
     overlap: Overlap
+    macs_millions: float | None = None
 
 
 def load_manifest(name_or_path: str | Path) -> Manifest:
@@ -238,6 +244,7 @@ def load_manifest(name_or_path: str | Path) -> Manifest:
         class_count=None if isinstance(document.labels, dict) else len(labels),
         class_weights=_class_weights(path, document.class_weights),
         overlap=document.overlap,
+        macs_millions=document.macs_millions,
     )
 
 

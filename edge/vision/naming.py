@@ -6,6 +6,7 @@ Its manifest (YAML) says what goes in and what comes out, as a detector's does:
     input: {name, height, width, colours, scale, mean, deviation, pad}   # the crop lies centred, its proportions kept
     around: [0.05, 0.2]        # shares of the box's sides that are added on every side: one picture each
     labels: [...]              # one of our classes for each number that comes out
+    macs_millions: 75          # multiply-accumulates of one picture, in millions; optional
 """
 
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ from edge.errors import InputError, WorkError
 from edge.vision.boxes import Floats
 from edge.vision.detector import FAULTS, line_of, open_session
 from edge.vision.fitting import Picture
-from edge.vision.manifest import InputSpec, model_file, path_of, read_document
+from edge.vision.manifest import InputSpec, MacsMillions, model_file, path_of, read_document
 
 _Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 
@@ -35,6 +36,7 @@ class _Document(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     input: InputSpec
     labels: list[str]
     around: Annotated[tuple[_Share, ...], msgspec.Meta(min_length=1, max_length=4)] = (0.05, 0.2)
+    macs_millions: MacsMillions | None = None
     sha256: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")] | None = None
 
 
@@ -51,6 +53,12 @@ class NamingManifest:
     input: InputSpec
     around: tuple[float, ...]
     labels: tuple[str, ...]
+    macs_millions: float | None = None
+
+    @property
+    def look_macs_millions(self) -> float | None:
+        """Multiply-accumulates of a look at one vehicle, in millions; None where the manifest does not say."""
+        return None if self.macs_millions is None else self.macs_millions * len(self.around)
 
 
 def load_naming(name_or_path: str | Path) -> NamingManifest:
@@ -72,6 +80,7 @@ def load_naming(name_or_path: str | Path) -> NamingManifest:
         input=document.input,
         around=document.around,
         labels=tuple(document.labels),
+        macs_millions=document.macs_millions,
     )
 
 

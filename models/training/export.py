@@ -40,6 +40,7 @@ mean: [0, 0, 0], deviation: [1, 1, 1], fit: letterbox, pad: 114}}
 head: {{kind: yolox, strides: [8, 16, 32]}}
 labels: [{labels}]
 classes: {{{classes}}}
+macs_millions: {count}               # multiply-accumulates of one picture
 """
 
 
@@ -130,6 +131,7 @@ def manifest(model: Path, height: int, width: int) -> None:
         width=width,
         labels=", ".join(LABELS),
         classes=", ".join(f"{label}: {label}" for label in LABELS),
+        count=millions(model),
     )
     model.with_suffix(".yaml").write_text(text)
 

@@ -37,6 +37,7 @@ input: {{name: crops, height: {side}, width: {side}, colours: rgb, mean: [127, 1
 fit: centred, pad: 114}}
 around: [0.05, 0.2]
 labels: [{labels}]
+macs_millions: 71             # multiply-accumulates of one picture
 """
 
 
