@@ -65,7 +65,7 @@ class Accounts:
                 if isinstance(word, Said):
                     self._take_total(key[0], ids[key], journal, word, now_ms)
                 elif isinstance(word, Compared):
-                    self._lineage.settle(ids[key])
+                    self._take_compared(key, ids[key], word)
                     if word.begun and (new := journals.get(ids[key[0], word.begun])) is not None:
                         self._begin(key[0], ids[key[0], word.begun], new, word, now_ms)
                 elif not (isinstance(word, Gone) and word.stranger and self._lineage.is_here(ids[key], now_ms)):
@@ -89,7 +89,8 @@ class Accounts:
         rows = self._tables.rows(
             "SELECT site, device, journal.name, high, doubt, device_id FROM lineage"
             " JOIN journal ON journal.id = journal_id JOIN device ON device.id = device_id"
-            " WHERE doubt IS NOT NULL AND heard_ms > ? ORDER BY journal_id",
+            " WHERE doubt IS NOT NULL AND (told_ms IS NOT NULL OR begun_ms IS NULL) AND heard_ms > ?"
+            " ORDER BY journal_id",
             (heard_after_ms,),
         )
         found: dict[int, Doubt] = {}
@@ -137,6 +138,29 @@ class Accounts:
             self._lineage.told(journal_id, now_ms=now_ms)
         journal.sent(said.sent_through, now_ms=now_ms)
 
+    def _take_compared(self, key: JournalKey, journal_id: int | None, compared: Compared) -> None:
+        """A device that leaves a journal says nothing about the one that stays, whose reports its own may hide."""
+        if compared.present:
+            self._lineage.settle(journal_id)
+        else:
+            self._lineage.left(journal_id, number=self._newest_of(key, compared))
+
+    def _newest_of(self, key: JournalKey, compared: Compared) -> int | None:
+        """The highest number that is here of those that a device which begins a journal gave in the one before."""
+        device_id, journal = key
+        ends = [first - 1 for first, _ in compared.runs[1:]] + [SEQ_MAX]
+        for (first, run), last in reversed(list(zip(compared.runs, ends, strict=False))):
+            run_id = self._names.id_of("run", ("device_id", "name"), (device_id, run))
+            for number in sorted(self._numbers(run_id, first, last), reverse=True):
+                if run in self._runs_with(device_id, journal, number):
+                    return number
+        return None
+
+    def _numbers(self, run_id: int, first: int, last: int) -> list[int]:
+        """The numbers that are here of a run, counted or set aside."""
+        aside = f"SELECT seq FROM set_aside WHERE run_id = ? AND seq BETWEEN {first} AND {last}"
+        return [*self._tables.numbers(run_id, first, last), *(seq for (seq,) in self._tables.rows(aside, (run_id,)))]
+
     def _begin(self, device_id: int, journal_id: int | None, journal: Journal, compared: Compared, now_ms: int) -> None:
         """A new journal, of which some reports came under the one before: they are known by their runs."""
         assert journal_id is not None, "a journal that is accounted for"
@@ -146,9 +170,7 @@ class Accounts:
         here: list[int] = []
         for (first, run), last in zip(compared.runs, ends, strict=False):
             run_id = self._names.id_of("run", ("device_id", "name"), (device_id, run))
-            here += self._tables.numbers(run_id, first, last)
-            aside = f"SELECT seq FROM set_aside WHERE run_id = ? AND seq BETWEEN {first} AND {last}"
-            here += [seq for (seq,) in self._tables.rows(aside, (run_id,))]
+            here += self._numbers(run_id, first, last)
         journal.arrived(here, now_ms=now_ms)
 
     def _stored(self, device_id: int, replay: str) -> list[int]:

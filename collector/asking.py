@@ -79,12 +79,14 @@ class Asking:
         return found
 
     def _compared(self, site: str, device: str, response: Response) -> Compared | None:
-        for who, (number, _, _) in self._comparing.items():
+        for who, (number, due_ms, _) in self._comparing.items():
             if response.ok and who[:2] == (site, device) and number == response.id:
-                del self._comparing[who]
                 if isinstance(response.first, int) and isinstance(response.runs, list) and response.journal:
                     return Compared(*who, str(response.journal), response.first, tuple(response.runs))
-                return Compared(*who)
+                present = response.journal == who[2]
+                if present:  # the next doubt is another one; where it is not, another device may answer, too
+                    self._comparing[who] = (number, due_ms, COMPARE_WAIT_MS_FIRST)
+                return Compared(*who, present=present)
         return None
 
     def answered(self, site: str, device: str, response: Response) -> Gone | Compared | None:

@@ -22,8 +22,16 @@ class Lineage:
         )
 
     def settle(self, journal_id: int | None) -> None:
-        """The device has compared."""
+        """The device that numbers in it has compared: all is its own."""
         self._tables.many("UPDATE lineage SET doubt = NULL WHERE journal_id = ?", [(journal_id,)])
+
+    def left(self, journal_id: int | None, *, number: int | None = None) -> None:
+        """The device that answered numbers in another one. Whoever says its total from now on is another device, which
+        is to be asked, too; if given, about `number`, which the first one gave."""
+        self._tables.many(
+            "UPDATE lineage SET told_ms = NULL, doubt = coalesce(?, doubt) WHERE journal_id = ?",
+            [(number, journal_id)],
+        )
 
     def begins(self, journal_id: int, first: int) -> None:
         """It begins with this number."""

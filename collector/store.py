@@ -114,7 +114,10 @@ class Doubt:
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """A device has compared a journal with its own; it numbers in `begun` from `first` on, if it had to begin one."""
+    """A device has compared a journal with its own; it numbers in `begun` from `first` on, if it had to begin one.
+
+    `present`: it numbers in the journal that was asked about, and all that is known of that is its own.
+    """
 
     site: str
     device: str
@@ -123,6 +126,7 @@ class Compared:
     first: int = 1
     runs: tuple[tuple[int, str], ...] = ()
     """The runs in the new journal, each with its first number."""
+    present: bool = False
 
 
 @dataclass(frozen=True, slots=True)

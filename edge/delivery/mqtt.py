@@ -282,15 +282,20 @@ class Publisher:
         self._end(politely=True)
 
     def _open(self, wait_s: float) -> Link:
+        self._note_run()
         client_id = f"{self._root}.{self._site}.{self._device}"  # no name holds a dot; some brokers refuse a slash
         will = Message(self._topic("status"), self._status("offline", "connection lost"), retain=self._retains)
         return self._connect(self._broker, client_id, will=will, timeout_s=max(1.0, wait_s))
 
-    def _say_all(self, link: Link, now_ms: int) -> None:
+    def _note_run(self) -> None:
+        """Before a broker hears of it: its last will may come when we have another name."""
         try:
             self._former.note_run()
         except WorkError as error:
             self.trouble("outbox", str(error))
+
+    def _say_all(self, link: Link, now_ms: int) -> None:
+        self._note_run()
         self._dispatch.note()
         self._take_total(now_ms)
         self._take_journal()

@@ -239,6 +239,30 @@ def test_two_copies_at_once_are_told_and_each_is_asked_for_its_own(centre: Centr
     assert centre.gaps() == []
 
 
+def test_the_device_that_stays_in_a_journal_is_asked_too_after_its_copy_has_begun_another(
+    centre: Centre, tmp_path: Path
+) -> None:
+    with open_outbox(tmp_path / "one", "a") as outbox:
+        count(outbox, 2, "r0")
+        centre.hear(outbox)
+    (tmp_path / "two").write_bytes((tmp_path / "one").read_bytes())
+    with open_outbox(tmp_path / "one", "b") as one, open_outbox(tmp_path / "two", "c") as two:
+        count(one, 2, "r1")
+        centre.hear(one, lost=[3])
+        count(two, 2, "r2")
+        centre.hear(two)  # its 3 hides that of the other device
+        centre.ask(two)  # only the copy hears the question
+        assert (one.journal, two.journal) == ("a-1", "c-1")
+        for _ in range(3):
+            centre.now_ms += 200_000
+            count(one, 1, "r1")
+            centre.hear(one)
+            centre.ask(one)
+        assert one.journal == "b-1"
+    assert ("r1", 3) in centre.stored()
+    assert centre.gaps() == []
+
+
 def test_another_device_s_word_that_a_report_is_gone_is_not_taken_while_the_owner_is_there(
     centre: Centre, tmp_path: Path
 ) -> None:

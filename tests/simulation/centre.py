@@ -187,11 +187,28 @@ class Centre:
 
     def settled(self, *, unheard: Container[tuple[str, str]]) -> bool:
         """Nothing is missing but what is known to be gone, and what devices lack that nobody answers for."""
-        return self._subscriber is not None and all(row[:2] in unheard for row in self.missing())
+        return self._subscriber is not None and all(row[:2] in unheard for row in [*self.missing(), *self.doubted()])
 
     def missing(self) -> list[tuple[Any, ...]]:
         """The ranges that a device may still have."""
         return [row for row in self._gaps() if not row[-1]]
+
+    def doubted(self) -> list[tuple[Any, ...]]:
+        """The journals about which a device is still to be asked that speaks now."""
+        return self._read(
+            "SELECT site, device, name FROM lineage JOIN journal ON journal.id = journal_id"
+            " JOIN device ON device.id = device_id WHERE doubt IS NOT NULL"
+            " AND (told_ms IS NOT NULL OR begun_ms IS NULL)"
+        )
+
+    def undoubted(self) -> set[tuple[Any, ...]]:
+        """The journals in which no number was seen twice."""
+        return set(
+            self._read(
+                "SELECT site, device, name FROM journal JOIN device ON device.id = device_id"
+                " LEFT JOIN lineage ON journal_id = journal.id WHERE coalesce(others, 0) = 0"
+            )
+        )
 
     def reports(self) -> list[Report]:
         """All that is stored."""

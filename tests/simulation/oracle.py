@@ -20,7 +20,7 @@ that the camera delivered, except reports the device itself declares dropped.* I
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, field
 
 from collector.overlaps import TOLERANCE_MS
@@ -72,7 +72,7 @@ class Book:
         self.dropped: dict[str, tuple[int, int]] = {}  # dropped, forgotten
         self.copied: set[str] = set()  # cards that were put back, renewed, or lost their outbox
         self.twice: set[str] = set()  # cards of which a copy ran at the same time
-        self.held: dict[str, set[tuple[str, int]]] = {}  # run and number of all that is on the disk
+        self.held: dict[str, set[tuple[str, int]]] = {}  # run and number of all on the disk under the last name
         self.rotten: set[str] = set()  # cards whose outbox was damaged by the world
         self.totals: dict[str, dict[tuple[str, str, str], int]] = {}
         self.appended: dict[Key, int] = defaultdict(int)
@@ -121,7 +121,7 @@ class Book:
         """Note what the device's disk says in the end."""
         state, card = outbox.state(), card_of(device)
         held = [decode(letter) for letter in held_by(outbox)]
-        self.held[card] = {(report.run, report.seq) for report in held}
+        self.held[card] = {(report.run, report.seq) for report in held if report.device == device}
         for one in outbox._segments:
             owner = tuple(one.owner.split("/")) if one.owner else (site, device)
             self.numbered[owner[0], owner[1], one.journal] = (one.last or state.seq_next - 1) - one.shift
@@ -140,9 +140,17 @@ class Book:
         }
 
     def check(
-        self, counted: Sequence[Report], set_aside: Sequence[Report], gone: dict[tuple[str, str, str], set[int]]
+        self,
+        counted: Sequence[Report],
+        set_aside: Sequence[Report],
+        gone: dict[tuple[str, str, str], set[int]],
+        *,
+        undoubted: Container[tuple[str, str, str]] = (),
     ) -> None:
-        """Hold the invariant over what the collector has; `gone` is what it was told to be so, by journal."""
+        """Hold the invariant over what the collector has.
+
+        `gone` is what it was told to be so, by journal; in the journals `undoubted` it saw no number twice.
+        """
         self._check_overlaps(counted, set_aside)
         reports = [*counted, *set_aside]
         by_run: dict[Key, list[Report]] = defaultdict(list)
@@ -162,8 +170,8 @@ class Book:
         for name in self.copied:
             stored = {(one.run, one.seq) for one in reports if card_of(one.device) == name}
             lacking = self.held.get(name, set()) - stored
-            if name in self.twice:  # under a number that the copy gave, too, nobody can tell that one is missing
-                numbers = {seq for _, seq in stored}
+            if name in self.twice:  # no number of an undoubted journal was seen twice: nobody can know of a copy
+                numbers = {one.seq for one in reports if (one.site, one.device, str(one.journal)) in undoubted}
                 lacking = {one for one in lacking if one[1] not in numbers}
             _hold(not lacking, f"{name}: {sorted(lacking)} are on the card and nobody asked for them")
         for card, taken in self.taken.items():
@@ -174,7 +182,8 @@ class Book:
         for key, numbered in self.numbered.items():
             if card_of(key[1]) not in self.copied:  # what a copy had numbered is not on the card
                 found = by_journal.get(key, {})
-                absent[card_of(key[1])] += self._check_journal(key, numbered, found, gone.get(key, set()))
+                lacking = self._check_journal(key, numbered, found, gone.get(key, set()))
+                absent[card_of(key[1])] += 0 if key[:2] in self.barred else lacking  # what a broker lost stays so
         for card, lacking in absent.items():
             dropped, forgotten = self.dropped[card]
             _hold(lacking <= dropped + forgotten, f"{card}: {lacking} absent, {dropped} + {forgotten} declared")
