@@ -74,6 +74,7 @@ class Reporter:
                         device=self._config.device,
                         run=self._run,
                         root=mqtt.root,
+                        beside=self._run,
                         info=info_of(self._config, self._run, self._model),
                         home_assistant=mqtt.home_assistant or "",
                         connect=self._connect,

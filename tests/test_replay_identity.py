@@ -16,8 +16,9 @@ from collector.ingest import ingest
 from collector.sqlite_store import SqliteStore
 from edge.config import Config, Line, Mqtt, Reporting
 from edge.counting.buckets import Bucket
-from edge.delivery.connection import Accepted, Acknowledged, Broker, Ended, Event, Message
+from edge.delivery.connection import Accepted, Acknowledged, Broker, Connection, Ended, Event, Message
 from edge.delivery.report import Health, Report, decode
+from edge.errors import WorkError
 from edge.replay import Outcome, note, open_source, replay, run_of
 from edge.reporter import Reporter
 
@@ -175,3 +176,18 @@ def test_whatever_outbox_it_passes_through_each_report_is_stored_once_and_none_i
         assert stored(store) == sorted(expected, key=lambda report: (report.run, report.seq))
         with store.reading() as reading:
             assert reading.rows("SELECT * FROM missing", {}) == []
+
+
+def test_a_replay_has_another_client_id_than_the_device_and_than_other_replays() -> None:
+    """Else the broker would end the connection of the live device under whose name its recording is replayed."""
+    ids: list[str] = []
+
+    def connect(_broker: Broker, client_id: str, **_: object) -> Connection:
+        ids.append(client_id)
+        raise WorkError("nobody is there")
+
+    for run in ("replay-1", "replay-2"):
+        with suppress(WorkError), Reporter(CONFIG, run, "m", publish=True, connect=connect) as reporter:
+            reporter.finish()
+    device = f"{CONFIG.mqtt.root}.{CONFIG.site}.{CONFIG.device}"
+    assert set(ids) == {f"{device}.replay-1", f"{device}.replay-2"}

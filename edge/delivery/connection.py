@@ -29,7 +29,10 @@ HEARD_BYTES_MAX = 65_536
 TAKEN_OVER = 0x8E
 RETAIN_NOT_SUPPORTED = 0x9A
 TOO_LARGE = 0x95
-TWIN_HINT = "is there a second device of this site and name?"
+TWIN_HINT = (
+    "is there a second device of this site and name, or a replay with this device's user name at a broker that takes"
+    " user names for client ids?"
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,6 +64,7 @@ class Publisher:
     `failure` says why the last connection ended or the last letter was refused; empty while all is well.
     `hindrance` is the same with its cause. `acknowledged` counts letters since the start, `reports_acknowledged` the
     reports among them.
+    `beside` is of a client that publishes beside the device itself, so that neither ends the connection of the other.
     """
 
     def __init__(
@@ -75,6 +76,7 @@ class Publisher:
         device: str,
         run: str,
         root: str = ROOT,
+        beside: str = "",
         info: Info | None = None,
         home_assistant: str = "",
         courier: Courier | None = None,
@@ -95,6 +97,8 @@ class Publisher:
         self._device = device
         self._run = run
         self._root = root
+        names = (root, site, device, *([beside] if beside else []))
+        self._client_id = ".".join(names)  # no name holds a dot; some brokers refuse a slash
         self._info = info
         self._courier = courier or Courier()
         self._obey: dict[str, Obey] = {
@@ -283,9 +287,8 @@ class Publisher:
 
     def _open(self, wait_s: float) -> Link:
         self._note_run()
-        client_id = f"{self._root}.{self._site}.{self._device}"  # no name holds a dot; some brokers refuse a slash
         will = Message(self._topic("status"), self._status("offline", "connection lost"), retain=self._retains)
-        return self._connect(self._broker, client_id, will=will, timeout_s=max(1.0, wait_s))
+        return self._connect(self._broker, self._client_id, will=will, timeout_s=max(1.0, wait_s))
 
     def _note_run(self) -> None:
         """Before a broker hears of it: its last will may come when we have another name."""
