@@ -69,6 +69,10 @@ class Total(msgspec.Struct, frozen=True, kw_only=True):
     ended: bool = False
     dropped: Amount = 0
     """Reports that the device had no room to keep until they could be sent."""
+    forgotten: Amount | None = None
+    """Reports that were sent, and are held no more; None: an older device does not say."""
+    letters_lost: dict[Name, Amount] = {}
+    """Other letters that will not come, by channel."""
 
 
 class Live(msgspec.Struct, frozen=True, kw_only=True):

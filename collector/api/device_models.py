@@ -35,6 +35,11 @@ class DeviceInfo(Model):
     overlapping: int
     """Reports set aside because another device of this name had watched the same time: in no answer."""
     dropped: int | None
+    """Reports that the device lost before it could send them; null where it has not said so, as with the next two."""
+    forgotten: int | None
+    """Reports that it has sent, and holds no more."""
+    letters_lost: dict[str, int] | None
+    """Other letters that it lost, by channel."""
     missing: int
     gone: int
     identity: list[str]

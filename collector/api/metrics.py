@@ -87,15 +87,26 @@ class _Intake(Collector):
         overlapping = GaugeMetricFamily(
             "crossing_device_overlapping_reports", "Reports set aside: another device had watched it", labels=names
         )
+        lost = GaugeMetricFamily(
+            "crossing_device_lost_letters", "What a device says it lost unsent", labels=[*names, "kind"]
+        )
+        forgotten = GaugeMetricFamily(
+            "crossing_device_forgotten_reports", "Reports that a device has sent and holds no more", labels=names
+        )
         for state in self._metrics.states:
             name = [state.site, state.device]
             up.add_metric(name, float(state.status is not None and state.status.state != "offline"))
             if state.lateness.heard_ms is not None:
                 heard.add_metric(name, state.lateness.heard_ms / 1_000)
+            if state.total is not None:
+                for kind, number in {"report": state.total.dropped, **state.total.letters_lost}.items():
+                    lost.add_metric([*name, kind], number)
+                if state.total.forgotten is not None:
+                    forgotten.add_metric(name, state.total.forgotten)
             missing.add_metric(name, state.missing)
             gone.add_metric(name, state.gone)
             ahead.add_metric(name, state.ahead.number)
             early.add_metric(name, state.early.number)
             aside.add_metric(name, state.set_aside.number)
             overlapping.add_metric(name, state.overlapping.number)
-        yield from (up, heard, missing, gone, ahead, early, aside, overlapping)
+        yield from (up, heard, missing, gone, ahead, early, aside, overlapping, lost, forgotten)

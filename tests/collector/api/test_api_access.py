@@ -13,7 +13,7 @@ from collector.api.metrics import Metrics
 from collector.api.tokens import Scope
 from collector.errors import CollectorError, InputError
 from collector.store import Store
-from tests.collector.api.api_world import ALL, HERE, Api, an_api
+from tests.collector.api.api_world import ALL, HERE, Api, an_api, said
 
 OPEN = {
     ("GET", "/api/v1/session"),  # who am I
@@ -200,3 +200,16 @@ def test_nobody_logs_a_browser_in_from_a_foreign_page(api: Api) -> None:
 def test_a_wrong_token_and_a_wrong_code_let_nobody_in(api: Api) -> None:
     for credential in ({"token": "crossing-guess"}, {"code": "guess"}, {}):
         assert api.anyone.post("/api/v1/session", json=credential).status_code == 401
+
+
+def test_what_a_device_says_it_lost_is_told(tmp_path: Path) -> None:
+    total = b'{"schema":1,"journal":"j1","sent_through":9,"dropped":2,"forgotten":5,"letters_lost":{"alert":3}}'
+    api = an_api(tmp_path, [said("total", total)])
+    client = api.client("read")
+    (device,) = client.get("/api/v1/devices").json()["devices"]
+    assert (device["dropped"], device["forgotten"], device["letters_lost"]) == (2, 5, {"alert": 3})
+    lines = client.get("/metrics").text.splitlines()
+    assert 'crossing_device_lost_letters{device="mast-1",kind="alert",site="bridge"} 3.0' in lines
+    assert 'crossing_device_forgotten_reports{device="mast-1",site="bridge"} 5.0' in lines
+    api.context.desk.close()
+    api.store.close()
