@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import msgspec
 
-from collector.store import Asked, Compared, Doubt, Gap, Gone
-from edge.delivery.report import RANGES_MAX, JournalCommand, Resend, Response
+from collector.store import Asked, Compared, Doubt, Gap, Gone, Heeded
+from edge.delivery.report import RANGES_MAX, JournalCommand, Resend, Response, Verdict, VerdictCommand
 
 REPORTS_MAX = 1_000
 """In one request; a device sends them beside what is new."""
@@ -41,6 +41,8 @@ class Asking:
         self._chance = chance
         self._waiting: dict[tuple[str, str], tuple[Request, int]] = {}
         self._comparing: dict[tuple[str, str, str], tuple[str, int, int]] = {}  # id, next time, wait
+        self._telling: dict[int, tuple[str, tuple[str, str], int, int]] = {}
+        """By the id of a verdict: the id of its command, site and device, when to tell it again, the next wait."""
 
     def update(self, due: Sequence[Gap], *, now_ms: int) -> list[Request]:
         """The requests to send now, for gaps that are due, the longest due first. `now_ms` is monotonic."""
@@ -78,6 +80,25 @@ class Asking:
                 found.append((doubt, command))
         return found
 
+    def tell(self, verdicts: Sequence[tuple[int, Verdict]], *, now_ms: int) -> list[VerdictCommand]:
+        """The commands to send now of the verdicts that devices are still to be told, by their ids."""
+        self._telling = {id_: self._telling[id_] for id_, _ in verdicts if id_ in self._telling}
+        found = []
+        for id_, verdict in verdicts:
+            who = (verdict.site, verdict.device)
+            *_, due_ms, wait_ms = self._telling.get(id_, ("", who, now_ms, COMPARE_WAIT_MS_FIRST))
+            if due_ms <= now_ms:
+                number = f"{self._chance.getrandbits(64):016x}"
+                self._telling[id_] = (number, who, now_ms + wait_ms, min(2 * wait_ms, COMPARE_WAIT_MS_MAX))
+                found.append(VerdictCommand(id=number, verdict=verdict))
+        return found
+
+    def _heeded(self, site: str, device: str, response: Response) -> Heeded | None:
+        for id_, (number, who, _, _) in self._telling.items():
+            if response.ok and (number, who) == (response.id, (site, device)):
+                return Heeded(site, device, id_)
+        return None
+
     def _compared(self, site: str, device: str, response: Response) -> Compared | None:
         for who, (number, due_ms, _) in self._comparing.items():
             if response.ok and who[:2] == (site, device) and number == response.id:
@@ -89,10 +110,12 @@ class Asking:
                 return Compared(*who, present=present)
         return None
 
-    def answered(self, site: str, device: str, response: Response) -> Gone | Compared | None:
+    def answered(self, site: str, device: str, response: Response) -> Gone | Compared | Heeded | None:
         """What the device holds no more, of what it was asked for; an answer to anything else means nothing."""
         if response.verb == "journal":
             return self._compared(site, device, response)
+        if response.verb == "verdict":
+            return self._heeded(site, device, response)
         request, _ = self._waiting.get((site, device), (None, 0))
         if request is None or (response.id, response.verb) != (request.resend.id, "resend"):
             return None

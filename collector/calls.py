@@ -37,6 +37,10 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     before_ms: int | None
     received_ms: int
     has_picture: bool
+    share: float | None = None
+    """The probability of its class; None: the device does not hold its news to what was measured of its model."""
+    likely: bool = False
+    """Not certain enough to be news, and no person has confirmed it."""
 
 
 def keep(tables: Tables, devices: Mapping[tuple[str, str], int], called: Sequence[Called], *, now_ms: int) -> None:
@@ -45,13 +49,14 @@ def keep(tables: Tables, devices: Mapping[tuple[str, str], int], called: Sequenc
     for one in called:
         alert = one.alert
         words = (alert.run, alert.at_ms, alert.kind, alert.line, alert.direction, alert.label)
-        more = (alert.before_ms, alert.reason, now_ms, alert.picture() or None)
+        more = (alert.before_ms, alert.reason, now_ms, alert.picture() or None, alert.share, int(alert.likely))
         rows.append((devices[one.site, one.device], *words, *more))
     rows.sort(key=lambda row: row[0])
     for device_id, of_device in groupby(rows, key=lambda row: row[0]):
         tables.many(
             "INSERT INTO device_alert (device_id, run, at_ms, kind, line, direction, class, before_ms, reason,"
-            " received_ms, jpeg, looked) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0) ON CONFLICT DO NOTHING",
+            " received_ms, jpeg, share, likely, looked) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)"
+            " ON CONFLICT DO NOTHING",
             list(of_device),
         )
         newest = "SELECT id FROM device_alert WHERE device_id = ? {} ORDER BY id DESC LIMIT 1 OFFSET ?"
@@ -80,7 +85,7 @@ def calls(
     chosen = f"{CHOSEN} AND looked = 0" if new_only else CHOSEN
     rows = reading.rows(
         "SELECT device_alert.id, site, device, run, at_ms, kind, reason, line, direction, class, before_ms,"
-        " received_ms, jpeg IS NOT NULL FROM device_alert JOIN device ON device.id = device_id"
+        " received_ms, jpeg IS NOT NULL, share, likely FROM device_alert JOIN device ON device.id = device_id"
         f" WHERE {chosen} AND at_ms >= :from AND at_ms < :to"
         " ORDER BY device_alert.id LIMIT :limit",
         {"site": site, "device": device, "from": from_ms, "to": to_ms, "limit": limit},
@@ -100,9 +105,20 @@ def calls(
             before_ms=row[10],
             received_ms=row[11],
             has_picture=bool(row[12]),
+            share=row[13],
+            likely=bool(row[14]),
         )
         for row in rows
     ]
+
+
+def confirm(tables: Tables, device_id: int, *, run: str, line: str, at_ms: int, label: str) -> None:
+    """A person says that a likely vehicle was one: it is news now, and the rules look at it anew."""
+    tables.many(
+        "UPDATE device_alert SET likely = 0, looked = 0 WHERE device_id = ? AND run = ? AND line = ? AND at_ms = ?"
+        " AND class = ? AND likely = 1",
+        [(device_id, run, line, at_ms, label)],
+    )
 
 
 def note_looked(tables: Tables, ids: Sequence[int]) -> None:

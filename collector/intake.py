@@ -31,8 +31,9 @@ from collector.messages import Key, day_of, messages_of
 from collector.names import Layout, Names
 from collector.overlaps import Timeline, Watched
 from collector.rollups import Marks, Rollups
-from collector.store import Asked, Compared, Doubt, Gone, Hurried, Item, RollupState, Tally
+from collector.store import Asked, Compared, Doubt, Gone, Heeded, Hurried, Item, RollupState, Tally
 from collector.tables import Known, ReportRow, Tables
+from collector.verdicts import note_heeded
 from collector.zone_rollups import fill_zones, zones_of
 from edge.delivery.report import REPLAY, Report, ReportError, decode, milliseconds_of, topic_of
 
@@ -74,6 +75,7 @@ class Intake:
         called: list[Called] = []
         asked: list[Asked | Hurried] = []
         gone: list[Gone | Compared] = []
+        heeded: list[Heeded] = []
         refusals: list[Refusal] = []
         for item in batch:
             match item:
@@ -87,10 +89,18 @@ class Intake:
                     asked.append(item)
                 case Gone() | Compared():
                     gone.append(item)
+                case Heeded():
+                    heeded.append(item)
                 case Refusal():
                     refusals.append(item)
         names = {(one.report.site, one.report.device) for one in reports}
-        others: list[Said | Called | Asked | Gone | Compared | Hurried] = [*said, *called, *asked, *gone]
+        others: list[Said | Called | Asked | Gone | Compared | Heeded | Hurried] = [
+            *said,
+            *called,
+            *asked,
+            *gone,
+            *heeded,
+        ]
         names.update((one.site, one.device) for one in others)
         devices = {name: self._names.id_of("device", ("site", "device"), name) for name in sorted(names)}
         latenesses, marks, unpacked = self._hold(sorted(devices.values()))
@@ -111,6 +121,8 @@ class Intake:
         self._say(devices, said, now_ms)
         if called:
             keep(self._tables, devices, called, now_ms=now_ms)
+        for one in heeded:
+            note_heeded(self._tables, devices[one.site, one.device], one.verdict)
         refusals += [*sifted.refusals, *leaps.values()]
         self._refuse(refusals, now_ms)
         return Tally(

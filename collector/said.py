@@ -56,6 +56,9 @@ class Info(msgspec.Struct, frozen=True, kw_only=True):
     model: _Line = ""
     time_zone: _Line = "UTC"
     lines: dict[str, LineWords] = {}
+    commands: list[_Line] = []
+    rare: list[_Line] = []
+    """The classes that it calls out by itself: of these its reports tell no first one."""
 
 
 class Total(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,6 +76,13 @@ class Total(msgspec.Struct, frozen=True, kw_only=True):
     """Reports that were sent, and are held no more; None: an older device does not say."""
     letters_lost: dict[Name, Amount] = {}
     """Other letters that will not come, by channel."""
+    last_seen: dict[str, str] = {}
+    """By rare class: when one was last seen for certain, or a person confirmed one."""
+
+    def __post_init__(self) -> None:
+        """Hold the rule that no single field can say."""
+        for at in self.last_seen.values():
+            milliseconds_of(at)
 
 
 class Live(msgspec.Struct, frozen=True, kw_only=True):
@@ -130,6 +140,9 @@ class DeviceAlert(msgspec.Struct, frozen=True, kw_only=True):
     direction: _Short = ""
     label: _Short = msgspec.field(default="", name="class")
     before: _Line | None = None
+    likely: bool = False
+    share: Annotated[float, msgspec.Meta(ge=0, le=1)] | None = None
+    """Null: the device does not hold its news to what was measured of its model."""
     jpeg: str = ""
 
     def __post_init__(self) -> None:

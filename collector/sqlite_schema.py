@@ -182,6 +182,6 @@ STATEMENTS = (
     *_ROLLUPS,
     *_ZONES,
     *_PACKING,
-    *SET_ASIDE,
     *alerts.SQLITE,
+    *SET_ASIDE,
 )

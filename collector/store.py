@@ -130,6 +130,15 @@ class Compared:
 
 
 @dataclass(frozen=True, slots=True)
+class Heeded:
+    """A device has taken note of a verdict, by its id."""
+
+    site: str
+    device: str
+    verdict: int
+
+
+@dataclass(frozen=True, slots=True)
 class Hurried:
     """Somebody wants these asked for at once, whenever they would be due; ranges that are not missing mean nothing."""
 
@@ -160,7 +169,7 @@ class Keeping:
     messages_days: int | None = None
 
 
-Item = Received | Said | Called | Asked | Gone | Compared | Hurried | Refusal
+Item = Received | Said | Called | Asked | Gone | Compared | Heeded | Hurried | Refusal
 
 CHOSEN = "(CAST(:site AS TEXT) IS NULL OR site = :site) AND (CAST(:device AS TEXT) IS NULL OR device = :device)"
 """The condition of a query that may be about one site or device only."""

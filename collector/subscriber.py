@@ -36,7 +36,8 @@ from collector.mqtt5 import Arrival, Taken
 from collector.store import Hurried, Item, StatementError, Store, Tally, UnstorableError
 from collector.subscription import Connect, Ended, Link, Subscribed, Subscription
 from collector.turns import Turns
-from edge.delivery.report import JOURNAL, RESEND, encode, topic_of
+from collector.verdicts import untold
+from edge.delivery.report import JOURNAL, RESEND, VERDICT, encode, topic_of
 
 _LOG = logging.getLogger(__name__)
 ANSWER_WAIT_S = 15.0  # for the broker to accept the connection and the subscription
@@ -54,6 +55,8 @@ DUE_MAX = 2_000
 """Ranges looked at in one round of asking."""
 COMPARED_MAX = 20
 """Devices asked in one round to compare their journals."""
+TOLD_MAX = 20
+"""Devices told in one round what a person says of a crossing."""
 SAYINGS_MAX = 100
 """Messages of others that wait to be published."""
 AWAY = "there is no connection to the broker"
@@ -414,6 +417,11 @@ class Subscriber:
         doubts = self._store.doubts(heard_after_ms=heard_after_ms, limit=COMPARED_MAX, resting=resting)
         for doubt, command in self._asking.compare(doubts, now_ms=self._clock.monotonic_ms()):
             link.publish(topic_of(doubt.site, doubt.device, JOURNAL, root=self._mqtt.root), encode(command))
+        with self._store.reading() as reading:
+            said = untold(reading, heard_after_ms=heard_after_ms, limit=TOLD_MAX)
+        for told in self._asking.tell(said, now_ms=self._clock.monotonic_ms()):
+            site, device = told.verdict.site, told.verdict.device
+            link.publish(topic_of(site, device, VERDICT, root=self._mqtt.root), encode(told))
         due = self._store.due(now_ms=now_ms, heard_after_ms=heard_after_ms, limit=DUE_MAX)
         for request in self._asking.update(due, now_ms=self._clock.monotonic_ms()) if due else ():
             asked = request.asked

@@ -4,7 +4,9 @@
 2. Of several verdicts of one person on one crossing the last one holds; the earlier ones stay as its history. Saying
    again what holds already changes nothing.
 3. A crossing is one of a report that is here, or the one that an alert is about.
-4. Of one device VERDICTS_MAX are kept; beyond that a further one is refused with a sentence, and none is forgotten.
+4. A vehicle of a rare class that is likely only becomes news where a person confirms it; one that is denied is no
+   reason not to tell of the next one. Its device is told by `command/verdict`, until it answers.
+5. Of one device VERDICTS_MAX are kept; beyond that a further one is refused with a sentence, and none is forgotten.
 """
 
 from collections.abc import Collection, Sequence
@@ -16,11 +18,13 @@ import msgspec
 from collector.alerts.alert import Alert
 from collector.alerts.book import BY_MAX, alert
 from collector.alerts.words import HOUR_MS
+from collector.calls import Call, confirm
 from collector.errors import InputError
+from collector.said import Info, decode_said
 from collector.store import CHOSEN, Reading, Store
 from collector.tables import Tables
 from collector.views.results import Scope
-from edge.delivery.report import NO, NOTHING_THERE, YES, Verdict, rfc3339
+from edge.delivery.report import NO, NOTHING_THERE, YES, ReportError, Verdict, rfc3339
 
 VERDICTS_MAX = 100_000
 LIMIT_MAX = 10_000
@@ -56,13 +60,18 @@ def crossing_of(reading: Reading, alert_id: int) -> Crossing:
     if one is None:
         raise InputError(f"there is no alert {alert_id}")
     device, line = (str(one.figures.get(name) or getattr(one.subject, name)) for name in ("device", "line"))
-    if one.kind != "first" or not (device and line and one.subject.label):
+    if one.kind not in ("first", "likely") or not (device and line and one.subject.label):
         raise InputError(f"alert {alert_id} is not about one vehicle, so nobody can say what it was")
-    run, at_ms = _called(reading, one, device, line) or _reported(one, device)
+    run, at_ms = _noted(one) or _called(reading, one, device, line) or _reported(one, device)
     direction = str(one.figures.get("direction") or one.subject.direction)
     return Crossing(
         one.subject.site, device, run, line, at_ms, direction=direction, label=one.subject.label, alert=alert_id
     )
+
+
+def _noted(one: Alert) -> tuple[str, int] | None:
+    run, at_ms = one.figures.get("run"), one.figures.get("crossing_ms")
+    return (str(run), int(at_ms)) if run and at_ms is not None else None
 
 
 def _called(reading: Reading, one: Alert, device: str, line: str) -> tuple[str, int] | None:
@@ -118,12 +127,15 @@ def record(store: Store, crossing: Crossing, *, said: str, by: str, now_ms: int)
                 raise InputError(f"of {where} {kept} verdicts are kept, and at most {VERDICTS_MAX} can be")
             tables.many(
                 "INSERT INTO verdict (device_id, run, line, at_ms, said_by, seq, direction, class, alert_id, said,"
-                " said_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                [(*key, *about, said, said_ms)],
+                " said_ms, heard) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                [(*key, *about, said, said_ms, int(not _obeys(tables, device_id)))],
             )
         seq, direction, label, alert_id = about
         named = (crossing.site, crossing.device, crossing.run, seq, crossing.line, direction, label, crossing.at_ms)
-        return _verdict((*named, alert_id, said, by, said_ms))
+        verdict = _verdict((*named, alert_id, said, by, said_ms))
+        if verdict.label and verdict.confirms:
+            confirm(tables, device_id, run=crossing.run, line=crossing.line, at_ms=crossing.at_ms, label=verdict.label)
+        return verdict
 
 
 def verdicts(
@@ -162,6 +174,43 @@ def verdicts(
     return [_verdict(_with_report(reading, row)) for row in rows]
 
 
+def denied(tables: Tables, crossing: Crossing) -> bool:
+    """Whether the last verdict on a crossing says that it is not of the class as which it was counted."""
+    rows = tables.rows(
+        "SELECT said, class FROM verdict JOIN device ON device.id = device_id WHERE site = ? AND device = ?"
+        " AND run = ? AND line = ? AND at_ms = ? ORDER BY said_ms DESC, verdict.id DESC LIMIT 1",
+        (crossing.site, crossing.device, crossing.run, crossing.line, crossing.at_ms),
+    )
+    return bool(rows) and rows[0][0] not in (YES, rows[0][1])
+
+
+def confirmed_by(reading: Reading, call: Call) -> str:
+    """Who confirms the vehicle that a device called out, by the last verdict on it; empty: nobody."""
+    rows = reading.rows(
+        "SELECT said, class, said_by FROM verdict JOIN device ON device.id = device_id WHERE site = :site"
+        " AND device = :device AND run = :run AND line = :line AND at_ms = :at"
+        " ORDER BY said_ms DESC, verdict.id DESC LIMIT 1",
+        {"site": call.site, "device": call.device, "run": call.run, "line": call.line, "at": call.at_ms},
+    )
+    return str(rows[0][2]) if rows and rows[0][0] in (YES, rows[0][1]) else ""
+
+
+def untold(reading: Reading, *, heard_after_ms: int, limit: int) -> list[tuple[int, Verdict]]:
+    """What devices that were heard since then are still to be told: of each the oldest, with its id."""
+    rows = reading.rows(
+        f"SELECT verdict.id, {_COLUMNS} FROM verdict JOIN device ON device.id = device_id WHERE heard = 0"
+        " AND heard_ms > :after AND NOT EXISTS (SELECT 1 FROM verdict AS older WHERE older.heard = 0"
+        " AND older.device_id = verdict.device_id AND older.id < verdict.id) ORDER BY verdict.id LIMIT :limit",
+        {"after": heard_after_ms, "limit": limit},
+    )
+    return [(id_, _verdict(row)) for id_, *row in rows]
+
+
+def note_heeded(tables: Tables, device_id: int, verdict_id: int) -> None:
+    """Its device has taken note."""
+    tables.many("UPDATE verdict SET heard = 1 WHERE id = ? AND device_id = ?", [(verdict_id, device_id)])
+
+
 def truth_lines(found: Sequence[Verdict], pictures: Collection[int] = ()) -> list[bytes]:
     """A JSON line per verdict, with what the vehicle truly is (`truth`), for the training.
 
@@ -187,6 +236,15 @@ def _device(tables: Tables, crossing: Crossing) -> int:
         there = ", ".join(sorted(lines)) or "none that reports have named"
         raise InputError(f"{crossing.site}/{crossing.device} has no line {crossing.line[:64]!r}; its lines are {there}")
     return device_id
+
+
+def _obeys(tables: Tables, device_id: int) -> bool:
+    """Whether the device knows `command/verdict`."""
+    rows = tables.rows("SELECT payload FROM said WHERE device_id = ? AND channel = 'info'", (device_id,))
+    try:
+        return bool(rows) and "verdict" in decode_said(bytes(rows[0][0]), Info).commands
+    except ReportError:
+        return False
 
 
 def _check_said(tables: Tables, site: str, said: str) -> None:

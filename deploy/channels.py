@@ -15,6 +15,8 @@ from edge.delivery.report import (
     Resend,
     Response,
     StripCommand,
+    Verdict,
+    VerdictCommand,
     Waits,
     ZoneReport,
     encode,
@@ -77,7 +79,8 @@ CHANNELS = (
             classes=["car", "truck"],
             bucket_ms=60_000,
             time_zone="Asia/Shanghai",
-            commands=["resend"],
+            commands=["resend", "verdict"],
+            rare=["bus"],
         ),
         retained=True,
     ),
@@ -170,6 +173,8 @@ CHANNELS = (
             direction="outbound",
             label="bus",
             before="2022-10-30T08:12:00Z",
+            share=0.998,
+            false_per_year=0.6,
         ),
         service=True,
     ),
@@ -225,6 +230,30 @@ CHANNELS = (
         JournalCommand,
         "What the collector knows of a journal: a device that did not number all of it begins a new one.",
         JournalCommand(id="journal-3", journal=_JOURNAL, high=70, known=[(51, _RUN), (51, "r-0c1d2e3f4a5b")]),
+        heard=True,
+        service=True,
+    ),
+    Channel(
+        "command/verdict",
+        VerdictCommand,
+        "What a person says of a crossing: when its class was last seen may depend on it.",
+        VerdictCommand(
+            id="verdict-4",
+            verdict=Verdict(
+                site="friendship-bridge",
+                device="mast-1",
+                run=_RUN,
+                seq=1,
+                line="deck",
+                direction="outbound",
+                at="2026-11-22T06:00:31.240Z",
+                label="bus",
+                said="no",
+                by="Li Wei",
+                when="2026-11-22T06:10:00Z",
+                alert=7,
+            ),
+        ),
         heard=True,
         service=True,
     ),
@@ -298,6 +327,6 @@ def payload_of(channel: Channel) -> bytes:
         return encode_site_alert(said)
     return (
         encode(said)
-        if isinstance(said, Report | Resend | Response | PlainCommand | StripCommand)
+        if isinstance(said, Report | Resend | Response | PlainCommand | StripCommand | VerdictCommand)
         else encode_self(said)
     )

@@ -1,30 +1,45 @@
-"""Alerts, from the rules to the outbox: what is news, with its reason, and a picture if pictures may leave.
+"""Alerts, from the rules to the outbox: what is news or likely, with its reason, and a picture if pictures may leave.
 
-When a class was last seen is noted in the outbox, so that a restart is no news.
+What was seen of rare classes, and how many vehicles cross each line, is noted in the outbox, so that a restart is no
+news.
 """
 
 import base64
 from collections import deque
 from collections.abc import Mapping, Sequence
 from itertools import groupby
+from types import MappingProxyType
 from typing import NamedTuple
 
 import cv2
+import msgspec
 
-from edge.alerts import DAY_MS, RareClasses
+from edge.alerts import DAY_MS, FALSE_PER_YEAR, Memory, RareClasses, Tail, Told, Traffic, false_per_year
 from edge.clock import Clock
 from edge.config import Alerts, Config
+from edge.counting.buckets import Bucket
 from edge.counting.crossing import Crossing
+from edge.counting.motion import Box
 from edge.delivery.outbox import Outbox
-from edge.delivery.report import rfc3339
+from edge.delivery.report import Verdict, milliseconds_of, rfc3339
 from edge.delivery.shelf import Shelf
 from edge.delivery.status import Alert, encode_self
 from edge.errors import WorkError
 from edge.obeying import JPEG_BYTES_MAX
+from edge.vision.fitting import Picture
 from edge.vision.frame import Frame
+from edge.vision.naming import around
 
 NOTE = "seen-"
+SIGHTINGS = "sightings-"
+TRAFFIC = "traffic"
+TRAFFIC_MS = 3_600_000
+"""How often it is noted what crosses the lines."""
 WIDTH_PX = (640, 480, 320)
+AROUND = 0.4
+"""Of the sides of a vehicle's box, shown of what stands around it."""
+NO_TAILS: Mapping[str, Tail] = MappingProxyType({})
+NO_BOXES: Mapping[int, Box] = MappingProxyType({})
 UNJUDGED_MAX = 1_000
 
 
@@ -34,6 +49,9 @@ class _Crossed(NamedTuple):
     crossing: Crossing
     run: str
     config: Config
+    tails: Mapping[str, Tail]
+    crop: Picture | None
+    """The vehicle, where its class is a rare one."""
 
 
 class Newsroom:
@@ -42,6 +60,9 @@ class Newsroom:
     When a class was last seen is noted in the transaction that keeps the alert. Until the outbox can be asked what was
     seen before (at first and after a reload) crossings wait here, at most `unjudged_max`: of more, the oldest are never
     checked for rare classes, and `unjudged_lost` counts them. `failure` says why they wait; empty: none does.
+
+    `tails` of the model that names say how certain a name must be to be news, see `edge.alerts`; a class without one is
+    likely at most.
     """
 
     def __init__(
@@ -57,7 +78,9 @@ class Newsroom:
         self._clock = clock
         self._rules = Alerts()
         self._rare: RareClasses | None = None  # until the outbox tells what was seen before
-        self._crossed_ms: tuple[str, dict[str, int]] = "", {}  # in this run, the last of each class
+        self._traffic = Traffic()
+        self._traffic_known = False  # what the outbox notes of it is in it
+        self._traffic_at_ms = clock.monotonic_ms()  # when it was noted
         self._frame: Frame | None = None
 
     def see(self, frame: Frame) -> None:
@@ -67,31 +90,70 @@ class Newsroom:
     def snapshot(self) -> bytes:
         """It as a JPEG small enough to be sent; empty before there is one."""
         frame = self._frame
-        if frame is None:
-            return b""
-        for width in WIDTH_PX:
-            scale = min(1.0, width / frame.image.shape[1])
-            small = cv2.resize(frame.image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-            _, jpeg = cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, 70])
-            if jpeg.nbytes <= JPEG_BYTES_MAX:
-                break
-        return jpeg.tobytes()
+        return b"" if frame is None else _jpeg(frame.image)
 
-    def crossed(self, crossings: Sequence[Crossing], run: str, config: Config) -> None:
-        """Call out what is rare among them, now or as soon as the outbox tells what was seen before."""
+    def crossed(
+        self,
+        crossings: Sequence[Crossing],
+        run: str,
+        config: Config,
+        *,
+        tails: Mapping[str, Tail] = NO_TAILS,
+        boxes: Mapping[int, Box] = NO_BOXES,
+    ) -> None:
+        """Call out what is rare among them, now or as soon as the outbox tells what was seen before.
+
+        `boxes` are where the tracks are in the newest picture.
+        """
         if config.alerts.classes:
-            self._unjudged += [_Crossed(crossing, run, config) for crossing in crossings]
+            self._unjudged += [
+                _Crossed(crossing, run, config, tails, self._crop(crossing, config, boxes)) for crossing in crossings
+            ]
         self.judge()
+
+    def _crop(self, crossing: Crossing, config: Config, boxes: Mapping[int, Box]) -> Picture | None:
+        """The vehicle with what stands around it; where it is not seen any more, the whole picture."""
+        if self._frame is None or not config.keep.pictures_leave or crossing.label not in config.alerts.classes:
+            return None
+        image = self._frame.image
+        box = boxes.get(crossing.track)
+        if box is None:
+            return image
+        x1, y1, x2, y2 = around(box, AROUND, image.shape[1], image.shape[0])
+        return image[y1:y2, x1:x2].copy()
+
+    def counted(self, bucket: Bucket, config: Config) -> None:
+        """A closed bucket tells how many vehicles cross the lines."""
+        if not config.alerts.classes or bucket.counts is None:
+            return
+        vehicles = {
+            line: sum(number for of in ways.values() for number in of.values()) for line, ways in bucket.counts.items()
+        }
+        self._traffic.count(vehicles, bucket.watched_ms)
+        now_ms = self._clock.monotonic_ms()
+        if self._traffic_known and now_ms - self._traffic_at_ms >= TRAFFIC_MS:
+            self._traffic_at_ms = now_ms
+            self._shelf.note(TRAFFIC, _text(self._traffic.counted), now_ms=now_ms)
+
+    def judged(self, verdict: Verdict, rules: Alerts) -> None:
+        """Take note of what a person says. WorkError where the outbox cannot tell what was seen before."""
+        rare = self._rare_by(rules)
+        at_ms, where = milliseconds_of(verdict.at), {"run": verdict.run, "line": verdict.line}
+        if verdict.label:
+            rare.judge(verdict.label, **where, at_ms=at_ms, confirms=verdict.confirms)
+        if verdict.truth and verdict.truth != verdict.label:
+            rare.judge(verdict.truth, **where, at_ms=at_ms, confirms=True)
+        for label in {verdict.label, verdict.truth} & set(rules.classes):
+            for name, text in self._notes(rare, str(label)).items():
+                self._shelf.note(name, text, now_ms=self._clock.monotonic_ms())
 
     def judge(self) -> None:
         """Check the crossings that wait."""
         try:
             while self._unjudged:
-                _, run, config = self._unjudged[0]
-                of_run = next(group for _, group in groupby(list(self._unjudged), key=lambda one: one.run))
-                crossings = [one.crossing for one in of_run]
-                self._judge(crossings, run, config)
-                for _ in crossings:
+                of_run = list(next(group for _, group in groupby(list(self._unjudged), key=lambda one: one.run)))
+                self._judge(of_run)
+                for _ in of_run:
                     self._unjudged.popleft()
         except WorkError as error:
             while len(self._unjudged) > self._unjudged_max:
@@ -102,41 +164,71 @@ class Newsroom:
         else:
             self.failure = ""
 
-    def _judge(self, crossings: Sequence[Crossing], run: str, config: Config) -> None:
+    def _judge(self, crossed: Sequence[_Crossed]) -> None:
         """Call out what is rare among crossings of one run. WorkError, and nothing marked, where the outbox fails."""
-        alerts = config.alerts
-        rare = self._rare_by(alerts)
-        for crossing, before_ms in rare.update(crossings):
-            direction = config.direction_words[crossing.line][crossing.direction]
-            since = "as far as this device knows" if before_ms is None else f"since {rfc3339(before_ms)}"
+        run, config = crossed[0].run, crossed[0].config
+        rare = self._rare_by(config.alerts)
+        crops = {id(one.crossing): one.crop for one in crossed}
+        tails = {id(one.crossing): one.tails for one in crossed}
+
+        def expected(crossing: Crossing) -> float | None:
+            tail = tails[id(crossing)].get(crossing.label)
+            return false_per_year(tail, crossing.share, self._traffic.per_year(crossing.line))
+
+        for told in rare.update([one.crossing for one in crossed], run, expected):
+            crossing, crop = told.crossing, crops[id(told.crossing)]
             alert = Alert(
                 run=run,
                 at=rfc3339(crossing.crossed_ms),
                 kind="rare-class",
-                reason=f"the first {crossing.label} {since}",
+                reason=self._reason(told, tails[id(crossing)]),
                 line=crossing.line,
-                direction=direction,
+                direction=config.direction_words[crossing.line][crossing.direction],
                 label=crossing.label,
-                before=None if before_ms is None else rfc3339(before_ms),
-                jpeg=base64.b64encode(self.snapshot()).decode("ascii") if config.keep.pictures_leave else "",
+                before=None if told.before_ms is None else rfc3339(told.before_ms),
+                likely=not told.sure,
+                share=round(crossing.share, 3),
+                false_per_year=None if told.false_per_year is None else round(told.false_per_year, 3),
+                jpeg="" if crop is None else base64.b64encode(_jpeg(crop)).decode("ascii"),
             )
-            self._post(alert, notes={NOTE + crossing.label: str(rare.seen_ms[crossing.label])})
-        if self._crossed_ms[0] != run:
-            self._crossed_ms = run, {}
-        for crossing in crossings:
-            self._crossed_ms[1][crossing.label] = max(crossing.crossed_ms, self._crossed_ms[1].get(crossing.label, 0))
-        for label in {crossing.label for crossing in crossings} & set(alerts.classes):
-            self._shelf.note(NOTE + label, str(rare.seen_ms[label]), now_ms=self._clock.monotonic_ms())
+            self._post(alert, notes=self._notes(rare, crossing.label))
+        for label in {one.crossing.label for one in crossed} & rare.memory.keys():
+            for name, text in self._notes(rare, label).items():
+                self._shelf.note(name, text, now_ms=self._clock.monotonic_ms())
+
+    def _reason(self, told: Told, tails: Mapping[str, Tail]) -> str:
+        crossing, label = told.crossing, told.crossing.label
+        since = "as far as this device knows" if told.before_ms is None else f"since {rfc3339(told.before_ms)}"
+        vehicles = self._traffic.per_year(crossing.line)
+        traffic = "" if vehicles is None else f" of the {vehicles:,.0f} other vehicles a year on {crossing.line}"
+        if told.sure:
+            return (
+                f"the first {label} {since}, with a probability of {crossing.share:.3f}, which at most"
+                f" {told.false_per_year:.2g}{traffic} are named with"
+            )
+        likely = f"likely the first {label} {since}, with a probability of {crossing.share:.3f}; not certain, because "
+        if label not in tails:
+            return f"{likely}it was not measured how often this model takes other vehicles for one"
+        if told.false_per_year is None:
+            return f"{likely}no day of {crossing.line} was watched yet, so nobody knows how many vehicles cross it"
+        return (
+            f"{likely}up to {told.false_per_year:.2g}{traffic} may be named with as much, and {FALSE_PER_YEAR:.2g} is"
+            f" allowed ({tails[label].judged:,} were judged)"
+        )
 
     def corrected(self, run: str, off_ms: int) -> dict[str, str]:
         """What crossed in that run did so `off_ms` later than was thought: what to note of it with the correction."""
-        notes = {}
-        of_run, crossed_ms = self._crossed_ms
-        if self._rare is not None and of_run == run:
-            for label in crossed_ms.keys() & self._rare.seen_ms.keys():
-                self._rare.seen_ms[label] = max(self._rare.seen_ms[label], crossed_ms[label] + off_ms)
-                notes[NOTE + label] = str(self._rare.seen_ms[label])
+        notes: dict[str, str] = {}
+        if self._rare is not None:
+            for label in self._rare.correct(run, off_ms):
+                notes |= self._notes(self._rare, label)
         return notes
+
+    def _notes(self, rare: RareClasses, label: str) -> dict[str, str]:
+        """What to remember of a class: its sightings, and for a version that knows no more when it was last seen."""
+        memory = rare.memory.get(label, Memory())
+        seen = "" if memory.seen_ms is None else str(memory.seen_ms)
+        return {NOTE + label: seen, SIGHTINGS + label: _text(memory)}
 
     def blind(self, kind: str, reason: str, run: str) -> None:
         """Call out that nothing is seen any more, or something again; `kind` is empty where neither is news."""
@@ -147,14 +239,45 @@ class Newsroom:
 
     def _rare_by(self, rules: Alerts) -> RareClasses:
         if self._rare is None or rules != self._rules:
-            seen_ms = dict(self._rare.seen_ms) if self._rare else {}
+            memory = dict(self._rare.memory) if self._rare else {}
             for label in rules.classes:
-                if label not in seen_ms and (text := self._outbox.noted(NOTE + label)):
-                    seen_ms[label] = int(text)
-            self._rare = RareClasses(rules.classes, quiet_ms=round(rules.quiet_days * DAY_MS), seen_ms=seen_ms)
+                if label not in memory and (text := self._outbox.noted(SIGHTINGS + label)):
+                    memory[label] = msgspec.json.decode(text, type=Memory)
+                elif label not in memory and (text := self._outbox.noted(NOTE + label)):  # of a version before
+                    memory[label] = Memory(before_ms=int(text))
+            self._know_traffic()
+            self._rare = RareClasses(rules.classes, round(rules.quiet_days * DAY_MS), memory)
             self._rules = rules
         return self._rare
+
+    def _know_traffic(self) -> None:
+        """Add what was noted of it; where nothing was, all that this outbox ever counted."""
+        if self._traffic_known:
+            return
+        if text := self._outbox.noted(TRAFFIC):
+            for line, (vehicles, ms) in msgspec.json.decode(text, type=dict[str, tuple[float, float]]).items():
+                self._traffic.count({line: round(vehicles)}, round(ms))
+        elif (total := self._outbox.total()) is not None:
+            counted = {line: sum(n for of in ways.values() for n in of.values()) for line, ways in total.lines.items()}
+            self._traffic = Traffic()  # it is in there
+            self._traffic.count(counted, total.watched_ms)
+        self._traffic_known = True
 
     def _post(self, alert: Alert, *, notes: Mapping[str, str] | None = None) -> None:
         now_ms = self._clock.monotonic_ms()
         self._shelf.post(self._address, encode_self(alert), run=alert.run, now_ms=now_ms, notes=notes)
+
+
+def _jpeg(image: Picture) -> bytes:
+    """A JPEG small enough to be sent."""
+    for width in WIDTH_PX:
+        scale = min(1.0, width / image.shape[1])
+        small = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        _, jpeg = cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, 70])
+        if jpeg.nbytes <= JPEG_BYTES_MAX:
+            break
+    return jpeg.tobytes()
+
+
+def _text(value: object) -> str:
+    return msgspec.json.encode(value).decode("utf-8")

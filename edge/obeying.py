@@ -1,7 +1,7 @@
-"""What the service does when it is told to over MQTT, beside `resend`: `strip`, `snapshot`, `reload`.
+"""What the service does when it is told to over MQTT, beside `resend`: `strip`, `snapshot`, `reload`, `verdict`.
 
-Runs in the thread that sends; it reads files of strips and a finished JPEG, sets a flag, touching nothing else
-of the thread that counts. No picture leaves unless the configuration says so.
+Runs in the thread that sends; it reads files of strips and a finished JPEG, sets a flag and hands over a verdict,
+touching nothing else of the thread that counts. No picture leaves unless the configuration says so.
 """
 
 import base64
@@ -10,19 +10,37 @@ from pathlib import Path
 from typing import TypeVar
 
 from edge.delivery.commands import UNREADABLE, Obey
-from edge.delivery.report import PlainCommand, ReportError, Response, StripCommand, decode_as, milliseconds_of
+from edge.delivery.report import (
+    PlainCommand,
+    ReportError,
+    Response,
+    StripCommand,
+    Verdict,
+    VerdictCommand,
+    decode_as,
+    milliseconds_of,
+)
 from edge.strips import path_of
 
 JPEG_BYTES_MAX = 45_000
 """In base64 it still fits into what a collector takes."""
-_Command = TypeVar("_Command", PlainCommand, StripCommand)
+_Command = TypeVar("_Command", PlainCommand, StripCommand, VerdictCommand)
 NOT_ALLOWED = "pictures stay on the device: keep.pictures_leave is false"
 
 
 def obey(
-    *, strips: Path, snapshot: Callable[[], bytes], reload: Callable[[], None], pictures_leave: bool
+    *,
+    strips: Path,
+    snapshot: Callable[[], bytes],
+    reload: Callable[[], None],
+    judge: Callable[[Verdict], str],
+    pictures_leave: bool,
 ) -> Mapping[str, Obey]:
-    """A function for each verb. `snapshot` gives the newest picture as JPEG, empty where there is none yet."""
+    """A function for each verb.
+
+    `snapshot` gives the newest picture as JPEG, empty where there is none yet; `judge` takes note of what a person
+    says, or tells why it cannot.
+    """
 
     def strip(payload: bytes) -> Response:
         command = _read(payload, StripCommand)
@@ -53,7 +71,14 @@ def obey(
             id=command.id, verb="reload", ok=True, reason="read again; see status and info for what came of it"
         )
 
-    return {"strip": strip, "snapshot": snap, "reload": again}
+    def verdict(payload: bytes) -> Response:
+        command = _read(payload, VerdictCommand)
+        if isinstance(command, str):
+            return Response(id=UNREADABLE, verb="verdict", ok=False, reason=command)
+        reason = judge(command.verdict)
+        return Response(id=command.id, verb="verdict", ok=not reason, reason=reason[:200])
+
+    return {"verdict": verdict, "strip": strip, "snapshot": snap, "reload": again}
 
 
 def _pictured(verb: str, id_: str, picture: bytes, missing: str, *, allowed: bool) -> Response:

@@ -187,6 +187,7 @@ def info_of(config: Config, run: str, model: str) -> Info:
         classes=list(COUNTED_CLASSES),
         bucket_ms=config.report.every_s * 1000,
         time_zone=config.time_zone,
+        rare=list(config.alerts.classes),
     )
 
 

@@ -4,10 +4,12 @@ A look costs a fifth of a detection. So a vehicle is looked at only while it is 
 times at most and with time between; of several the nearest go first, and the others wait for the next frame.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Protocol
 
+from edge.alerts import Tail
 from edge.counting.crossing import CountingLine
 from edge.counting.detection import DetectedFrame, Detection
 from edge.counting.motion import Box
@@ -33,10 +35,19 @@ class SecondLook:
     """Adds second looks to detections. `follow` tells it the tracks as they are believed to be at each frame.
 
     `looked` counts pictures of vehicles that were looked at; `failure` says why the last look failed, else nothing:
-    a failing second look costs names, not counts. `macs_millions` is the work of one look, if that is known.
+    a failing second look costs names, not counts. `macs_millions` is the work of one look, if that is known; `tails`: what
+    was measured of the names that it leads to.
     """
 
-    def __init__(self, namer: Namer, lines: Sequence[CountingLine], *, macs_millions: float | None = None) -> None:
+    def __init__(
+        self,
+        namer: Namer,
+        lines: Sequence[CountingLine],
+        *,
+        macs_millions: float | None = None,
+        tails: Mapping[str, Tail] = MappingProxyType({}),
+    ) -> None:
+        self.tails = tails
         self.looked = 0
         self.macs_millions = macs_millions
         self.failure = ""

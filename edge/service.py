@@ -12,9 +12,11 @@ reported, and a zero never is.
 """
 
 import logging
+import queue
 import secrets
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
@@ -29,13 +31,13 @@ from edge.counting.crossing import Crossing
 from edge.counting.detection import DetectedFrame
 from edge.counting.pipeline import Pipeline, Step
 from edge.delivery.outbox import Outbox
-from edge.delivery.report import Health, Report, report_of, rfc3339
+from edge.delivery.report import Health, Report, Verdict, report_of, rfc3339
 from edge.delivery.shelf import Shelf
 from edge.delivery.status import Live, encode_self
 from edge.delivery.waiting_record import WaitingRecord
-from edge.errors import CrossingError
+from edge.errors import CrossingError, WorkError
 from edge.metrics import Metrics
-from edge.newsroom import Newsroom
+from edge.newsroom import NO_TAILS, Newsroom
 from edge.notify import notify
 from edge.reload import reloaded
 from edge.reporter import passage_of
@@ -55,6 +57,8 @@ MIND_MS = 1_000
 HEALTH_MS = 60_000
 LAST_MS = 3_000  # at the end, for what a disk that works again has not taken yet
 PARTS_EVERY_MS = 10_000  # a model that cannot be read is not read for every frame
+VERDICTS_MAX = 100  # that wait to be taken; a further one is said again by who asked
+JUDGE_S = 3.0  # for the thread that counts to take one
 STEPPED_MS = 1_000
 """So far the system's clock may be from that of the frames before a new run follows it."""
 LOOKS = ("model", "lines", "zones", "reference")
@@ -145,6 +149,7 @@ class Service:
         self._vitals = Vitals(clock, state)
         self._blindness = Blindness()
         self._newsroom = Newsroom(f"{config.site}/{config.device}/alert", outbox, self._shelf, clock)
+        self._verdicts: queue.Queue[tuple[Verdict, Future[str]]] = queue.Queue(VERDICTS_MAX)
         self._synced = frame_clock.synced()
         self._blind = "no frame yet"
         self._detector_failure = ""
@@ -164,6 +169,24 @@ class Service:
     def reload(self) -> None:
         """Read the configuration again soon; only sets a flag."""
         self._reloading = True
+
+    def judge(self, verdict: Verdict) -> str:
+        """Take note of what a person says; empty, or why it cannot be done now. Any other thread may call it."""
+        said: Future[str] = Future()
+        try:
+            self._verdicts.put_nowait((verdict, said))
+            return said.result(JUDGE_S)
+        except (queue.Full, TimeoutError):
+            return "the device is busy; say it again"
+
+    def _take_verdicts(self) -> None:
+        while not self._verdicts.empty():
+            verdict, said = self._verdicts.get_nowait()
+            try:
+                self._newsroom.judged(verdict, self.config.alerts)
+                said.set_result(self._shelf.failure)
+            except WorkError as error:
+                said.set_result(str(error))
 
     def snapshot(self) -> bytes:
         """The newest picture as a small JPEG; empty before there is one. Any thread may ask."""
@@ -261,6 +284,7 @@ class Service:
             )
             run.reported = (run.frames, run.frames_blind)
             self._shelve(run, bucket, health)
+            self._newsroom.counted(bucket, run.config)
             run.strips.close_bucket(bucket, run.config.direction_words, now_ms=self._clock.real_ms())
 
     def _shelve(self, run: _Run, bucket: Bucket, health: Health) -> None:
@@ -294,7 +318,9 @@ class Service:
             for crossing in crossings:
                 passage = encode_self(passage_of(crossing, run.name, run.config))
                 self._shelf.post(address, passage, run=run.name, now_ms=now_ms)
-        self._newsroom.crossed(crossings, run.name, run.config)
+        tails = run.second_look.tails if run.second_look is not None else NO_TAILS
+        boxes = {track.id: track.box for track in run.step.tracks} if run.step is not None else {}
+        self._newsroom.crossed(crossings, run.name, run.config, tails=tails, boxes=boxes)
 
     # Once a second
 
@@ -314,6 +340,7 @@ class Service:
         self._tell("detector", self._detector_failure)
         self._tell("names", self._now.second_look.failure if self._now.second_look else "")
         self._newsroom.judge()
+        self._take_verdicts()
         self._tell("letters", self._newsroom.failure)
         self._tell("waiting", self._shelf.unprotected)
         self._tell("strips", self._now.strips.failure)

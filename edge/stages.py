@@ -10,6 +10,7 @@ from typing import Protocol
 
 import msgspec
 
+from edge.alerts import Tail
 from edge.config import Config, counting_lines, masks_of, queue_zones
 from edge.counting.buckets import BucketCounter
 from edge.counting.crossing import LineWatcher, Point
@@ -25,7 +26,7 @@ from edge.vision import scene
 from edge.vision.detector import REVISION, OnnxDetector
 from edge.vision.frame import Frame
 from edge.vision.manifest import Manifest, load_manifest
-from edge.vision.naming import OnnxNamer, load_naming
+from edge.vision.naming import NamingManifest, OnnxNamer, load_naming
 from edge.vision.region import Region, region_around
 
 
@@ -94,7 +95,20 @@ def build_second_look(config: Config, width: int, height: int) -> SecondLook | N
         return None
     manifest = load_naming(config.model.second_look)
     namer = OnnxNamer(manifest, threads=config.model.threads)
-    return SecondLook(namer, counting_lines(config, width, height), macs_millions=manifest.look_macs_millions)
+    return SecondLook(
+        namer,
+        counting_lines(config, width, height),
+        macs_millions=manifest.look_macs_millions,
+        tails=tails_of(manifest),
+    )
+
+
+def tails_of(naming: NamingManifest) -> dict[str, Tail]:
+    """What its manifest says was measured of the names of rare classes. InputError where that cannot be."""
+    try:
+        return {label: msgspec.convert(tail, Tail) for label, tail in naming.tail.items()}
+    except msgspec.ValidationError as error:
+        raise InputError(f"{naming.path}: tail: {error}") from error
 
 
 def region_of(config: Config, manifest: Manifest, width: int, height: int) -> Region | None:
@@ -113,7 +127,7 @@ def check_files(config: Config) -> None:
     """InputError if a file that the configuration names is missing, the model's included."""
     load_manifest(config.model.name)
     if config.model.second_look:
-        load_naming(config.model.second_look)
+        tails_of(load_naming(config.model.second_look))
     if config.camera is not None and config.camera.password_file:
         _check_file("camera.password_file", config.camera.password_file)
     if config.mqtt is not None:

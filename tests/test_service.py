@@ -4,6 +4,7 @@ import json
 import sqlite3
 import urllib.request
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,12 +17,13 @@ import pytest
 from edge.config import Alerts, Config, Line, Model, Zone
 from edge.counting.crossing import Crossing
 from edge.delivery.outbox import Outbox
-from edge.delivery.report import Report, decode, rfc3339
+from edge.delivery.report import Report, Verdict, VerdictCommand, decode, encode, rfc3339
 from edge.delivery.shelf import Shelf
 from edge.delivery.status import Total
 from edge.errors import WorkError
 from edge.metrics import Metrics
 from edge.newsroom import Newsroom
+from edge.obeying import obey
 from edge.second_look import SecondLook
 from edge.sender import Sender
 from edge.service import Service
@@ -315,6 +317,34 @@ def test_the_first_of_a_rare_class_is_news_once(tmp_path: Path, manifest: Path) 
     )
     again = run(tmp_path, manifest, script, alerts=alerts)
     assert len(again.others) == 1, "the one of the first start; a restart is no news"
+
+
+def test_a_rare_vehicle_that_a_person_denies_by_a_command_is_forgotten(tmp_path: Path, manifest: Path) -> None:
+    answers: list[Any] = []
+    pool = ThreadPoolExecutor(1)  # as the thread that sends
+
+    def say(said: str) -> Any:
+        def command(film: Film) -> None:
+            [alert] = [json.loads(one.payload) for one in film.service._outbox.pending(99) if "alert" in one.address]
+            names = {"site": "bridge", "device": "mast-1", "by": "li", "when": alert["at"], "label": alert["class"]}
+            verdict = Verdict(run=alert["run"], line=alert["line"], at=alert["at"], said=said, **names)
+            asked = VerdictCommand(id=f"v-{said}", verdict=verdict)
+            verbs = obey(
+                strips=tmp_path, snapshot=bytes, reload=lambda: None, judge=film.service.judge, pictures_leave=False
+            )
+            answers.append(pool.submit(verbs["verdict"], encode(asked)))
+
+        return command
+
+    alerts = Alerts(classes=("truck",), quiet_days=1)
+    script = [*passing(), *empty(20), say("yes"), *empty(40), say("no"), *empty(40)]
+    ended = run(tmp_path, manifest, script, alerts=alerts)
+    pool.shutdown()
+    assert [(one.result().id, one.result().ok) for one in answers] == [("v-yes", True), ("v-no", True)]
+    assert ended.total is not None
+    assert ended.total.last_seen == {}
+    again = run(tmp_path, manifest, [*passing(), *empty(20)], alerts=alerts)
+    assert [said["before"] for channel, said in again.others if channel == "alert"] == [None, None]
 
 
 def test_while_the_disk_fails_counting_goes_on_and_all_is_reported_when_it_works(

@@ -8,6 +8,7 @@ from collector.views.results import Evidence
 
 Kind = Literal[
     "first",
+    "likely",
     "surge",
     "drop",
     "cessation",
@@ -21,7 +22,7 @@ Kind = Literal[
     "identity",
 ]
 KINDS: tuple[Kind, ...] = get_args(Kind)
-NEWS = ("first", "resumption")
+NEWS = ("first", "likely", "resumption")
 """Kinds that are told and over at once; the others last."""
 Fate = Literal["told", "suppressed", "late", "withdrawn"]
 EVIDENCE_MAX = 20

@@ -12,6 +12,7 @@ from collector.alerts.settings import Rules
 from collector.alerts.words import DAY_MS, HOUR_MS, moment, way
 from collector.calls import Call, calls, picture_of_call
 from collector.store import Reading
+from collector.verdicts import confirmed_by
 from collector.views.axis import EARLIEST_MS
 
 BACK_MS = 48 * HOUR_MS
@@ -69,8 +70,14 @@ class Firsts:
         if state.begun_ms is None:
             return []
         found: list[Found] = []
-        for label, series in observe.series_at(self._reading, self._site).items():
-            found += self._first_of(state, label, series)
+        rare = observe.rare_at(self._reading, self._site)
+        for label, all_series in observe.series_at(self._reading, self._site).items():
+            # a device that calls out a class by itself holds that to what was measured of its names, and reports do not
+            series = {id_: names for id_, names in all_series.items() if label not in rare.get(names[0], ())}
+            if series:
+                found += self._first_of(state, label, series)
+            else:
+                state.seen_ms.pop(label, None)
         state.firsts = [one for one in state.firsts if one.at_ms >= self._now_ms - LOOK_BACK_MS]
         return found
 
@@ -146,18 +153,31 @@ class Firsts:
         return found
 
     def _call(self, state: SiteState, call: Call) -> list[Found]:
-        seen_ms = state.seen_ms.get(call.label)
+        seen_ms = max(
+            (
+                at_ms
+                for at_ms in (
+                    state.seen_ms.get(call.label),
+                    observe.last_seen(self._reading, self._site, call.label, but=call.device, until_ms=call.at_ms),
+                )
+                if at_ms is not None
+            ),
+            default=None,
+        )
         quiet_ms = self._rules.first.days * DAY_MS if call.before_ms is None else DAY_MS
         told = any(one.label == call.label and abs(one.at_ms - call.at_ms) < DAY_MS for one in state.firsts)
         if not told and seen_ms is not None and HOUR_MS < call.at_ms - seen_ms < quiet_ms:
             return []  # another device has seen one lately
         where = Subject(site=self._site, device=call.device, line=call.line, direction=call.direction)
         finding = Finding(
-            kind="first",
+            kind="likely" if call.likely else "first",
             subject=first_rule.subject_of(self._site, call.label),
             at_ms=call.at_ms,
-            reason=f"{call.device} says: {call.reason}, {way(where)} at {moment(call.at_ms, self._zone)}.",
+            reason=f"{call.device} says: {self._words(call)}, {way(where)} at {moment(call.at_ms, self._zone)}.",
             figures={
+                "run": call.run,
+                "crossing_ms": call.at_ms,
+                "probability": call.share,
                 "before_ms": call.before_ms,
                 "device": call.device,
                 "line": call.line,
@@ -167,4 +187,10 @@ class Firsts:
             to_ms=call.at_ms + 60_000,
             device=call.device,
         )
-        return [Found(finding, jpeg=picture_of_call(self._reading, call.id), weak=True)]
+        judged = call.share is not None  # else the reports say it better
+        return [Found(finding, jpeg=picture_of_call(self._reading, call.id), weak=not judged)]
+
+    def _words(self, call: Call) -> str:
+        """Why it is told: in the words of the device, and who has confirmed it."""
+        by = confirmed_by(self._reading, call) if not call.likely else ""
+        return f"{call.reason}; {by} confirms it" if by else call.reason

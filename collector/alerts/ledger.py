@@ -22,6 +22,7 @@ from collector.alerts.finding import Finding
 from collector.alerts.settings import Rules
 from collector.alerts.words import DAY_MS, HOUR_MS
 from collector.tables import Tables
+from collector.verdicts import Crossing, denied
 from collector.views.results import Evidence
 
 ALERTS_MAX = 10_000
@@ -119,7 +120,7 @@ class Ledger:
     def _open(self, found: Found) -> None:
         finding = found.finding
         known = self._last(finding.kind, finding.subject)
-        if known is not None and (known.open or self._same_again(known, finding)):
+        if known is not None and (known.open or self._same_again(known, finding)) and not self._denied(known, finding):
             self._update(known, found)
         else:
             self._insert(found)
@@ -127,6 +128,14 @@ class Ledger:
     def _same_again(self, known: Alert, finding: Finding) -> bool:
         until_ms = known.until_ms if known.until_ms is not None else known.at_ms
         return abs(finding.at_ms - until_ms) < self._rules.again_hours * HOUR_MS or finding.at_ms <= until_ms
+
+    def _denied(self, known: Alert, finding: Finding) -> bool:
+        """Whether a person says that the vehicle of that alert was none, and this is another one."""
+        run, at_ms = known.figures.get("run"), known.figures.get("crossing_ms")
+        if run is None or (finding.figures.get("run"), finding.figures.get("crossing_ms")) == (run, at_ms):
+            return False
+        device, line = str(known.figures["device"]), str(known.figures["line"])
+        return denied(self._tables, Crossing(self._site, device, str(run), line, int(at_ms or 0)))
 
     def _update(self, known: Alert, found: Found) -> None:
         finding = found.finding

@@ -1,6 +1,7 @@
 """What the rules are told, read from the store: hours of a post, slots of a zone, devices, first sightings."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import date, timedelta
 from statistics import median
 from typing import Any
@@ -20,14 +21,14 @@ from collector.calendar import floor, local, zone_of
 from collector.devices import journals_in
 from collector.identity import findings, newest_sign_ms
 from collector.lateness import Lateness
-from collector.said import DeviceHealth, Status, decode_said
+from collector.said import DeviceHealth, Info, Status, Total, decode_said
 from collector.sites import Site
 from collector.store import Reading
 from collector.views.axis import axis
 from collector.views.counts import counts, coverage, places
 from collector.views.queue import queues
 from collector.views.results import Axis, Flow, Scope
-from edge.delivery.report import ReportError
+from edge.delivery.report import ReportError, milliseconds_of
 
 SLOT_MS = 300_000
 HOURS_MAX = 48
@@ -340,6 +341,35 @@ def series_at(reading: Reading, site: str) -> dict[str, dict[int, tuple[str, str
     for label, series_id, *names in rows:
         found.setdefault(label, {})[series_id] = (names[0], names[1], names[2])
     return found
+
+
+def rare_at(reading: Reading, site: str) -> dict[str, frozenset[str]]:
+    """By device of a site: the classes that it calls out by itself."""
+    found = {}
+    for device, payload in _said_at(reading, site, "info"):
+        with suppress(ReportError):
+            found[device] = frozenset(decode_said(payload, Info).rare)
+    return found
+
+
+def last_seen(reading: Reading, site: str, label: str, *, but: str, until_ms: int) -> int | None:
+    """When the other devices of a site last saw one for certain, before that time, as far as they say."""
+    times = []
+    for device, payload in _said_at(reading, site, "total"):
+        if device != but:
+            with suppress(ReportError):
+                at = decode_said(payload, Total).last_seen.get(label)
+                times += [] if at is None else [milliseconds_of(at)]
+    return max((at_ms for at_ms in times if at_ms < until_ms), default=None)
+
+
+def _said_at(reading: Reading, site: str, channel: str) -> list[tuple[str, bytes]]:
+    rows = reading.rows(
+        "SELECT device, payload FROM said JOIN device ON device.id = device_id"
+        " WHERE site = :site AND channel = :channel",
+        {"site": site, "channel": channel},
+    )
+    return [(device, bytes(payload)) for device, payload in rows]
 
 
 def seen_between(

@@ -66,7 +66,7 @@ _TABLES = (
     "CREATE INDEX delivery_due ON delivery (state, due_ms)",
 )
 _VERDICTS = (
-    """CREATE TABLE verdict (          -- what people say of crossings, see collector.verdicts; nothing is ever updated
+    """CREATE TABLE verdict (          -- what people say of crossings, see collector.verdicts
       id {key},
       device_id {big} NOT NULL REFERENCES device,
       run TEXT NOT NULL, line TEXT NOT NULL, at_ms {big} NOT NULL,  -- the crossing
@@ -74,9 +74,13 @@ _VERDICTS = (
       direction TEXT NOT NULL, class TEXT NOT NULL,   -- as it was counted; empty: not known
       alert_id {big},               -- by which the person came to it, if by one
       said TEXT NOT NULL, said_by TEXT NOT NULL, said_ms {big} NOT NULL,
+      heard INT NOT NULL,           -- 0: its device is still to be told
       UNIQUE (device_id, run, line, at_ms, said_by, said_ms)
     )""",
     "CREATE INDEX verdict_alert ON verdict (alert_id)",
+    "CREATE INDEX verdict_untold ON verdict (device_id) WHERE heard = 0",
+    "ALTER TABLE device_alert ADD COLUMN share {real}",  # null: not held to what was measured
+    "ALTER TABLE device_alert ADD COLUMN likely INT NOT NULL DEFAULT 0",  # 1: not certain enough to be news
 )
 LOOKED = (
     "ALTER TABLE device_alert ADD COLUMN looked INT NOT NULL DEFAULT 1",
@@ -88,12 +92,13 @@ TABLES = ("delivery", "telling", "alert_picture", "alert_state", "alert", "devic
 
 
 def _sqlite(tables: Sequence[str]) -> tuple[str, ...]:
-    return tuple(table.format(key="INTEGER PRIMARY KEY", big="INTEGER", bytes="BLOB") for table in tables)
+    return tuple(table.format(key="INTEGER PRIMARY KEY", big="INTEGER", bytes="BLOB", real="REAL") for table in tables)
 
 
 def _postgres(tables: Sequence[str]) -> str:
     key = "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY"
-    return "".join(table.format(key=key, big="BIGINT", bytes="BYTEA") + ";\n" for table in tables)
+    kinds = {"key": key, "big": "BIGINT", "bytes": "BYTEA", "real": "DOUBLE PRECISION"}
+    return "".join(table.format(**kinds) + ";\n" for table in tables)
 
 
 SQLITE, SQLITE_VERDICTS = _sqlite(_TABLES), _sqlite(_VERDICTS)

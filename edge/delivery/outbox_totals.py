@@ -48,6 +48,8 @@ def totals_of(database: sqlite3.Connection, segments: Sequence[Segment]) -> list
     lines: dict[str, dict[str, dict[str, int]]] = {}
     for line, way, label, vehicles in database.execute("SELECT * FROM total"):
         lines.setdefault(line, {}).setdefault(way, {})[label] = vehicles
+    seen = database.execute("SELECT substr(name, 6), text FROM note WHERE name LIKE 'seen-%' AND text <> ''")
+    last_seen = {label: rfc3339(int(text)) for label, text in seen}
     lost = dict(database.execute("SELECT kind, letters FROM lost WHERE letters > 0"))
     found = []
     for one in _ends(segments):
@@ -70,6 +72,7 @@ def totals_of(database: sqlite3.Connection, segments: Sequence[Segment]) -> list
                 forgotten=forgotten,
                 letters_lost=lost,
                 lines=lines,
+                last_seen=last_seen,
             )
         )
     return found

@@ -23,6 +23,7 @@ NAME_RULE = "1 to 64 characters of a-z, 0-9 and -"
 CHANNELS = ("status", "info", "report", "total", "live", "crossing", "alert", "health", "response")
 RESEND = "command/resend"
 JOURNAL = "command/journal"
+VERDICT = "command/verdict"
 REPLAY = "replay-"
 """What the name of a replay's run, which is also that of its journal, begins with."""
 YES, NO, NOTHING_THERE = "yes", "no", "nothing-there"
@@ -204,31 +205,6 @@ class StripCommand(msgspec.Struct, frozen=True, kw_only=True):
     start: str
 
 
-class Response(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of a command, by its `id`. `ok` is false where it was not done, and `reason` says why.
-
-    To a `resend`: `resent` reports of `journal` are on their way, and those in `gone` the device holds no more (it had
-    to drop them at its bound, or they are older than it keeps): nobody need ask for them again. A `stranger` never
-    numbered anything in that journal: another device of this name may hold them.
-
-    To `journal`: `journal` is the one in which the device numbers now. If it has just begun, its numbers go on from
-    `first`, and `runs` are the runs in it, each with its first number.
-    """
-
-    id: Transaction
-    verb: Word
-    ok: bool
-    reason: str = ""
-    journal: Name | msgspec.UnsetType = msgspec.UNSET
-    resent: Amount = 0
-    gone: Ranges = []
-    stranger: bool | msgspec.UnsetType = msgspec.UNSET
-    first: SequenceNumber | msgspec.UnsetType = msgspec.UNSET
-    runs: Numbered | msgspec.UnsetType = msgspec.UNSET
-    jpeg: str | msgspec.UnsetType = msgspec.UNSET
-    """A picture that was asked for, in base64."""
-
-
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     """What a person says of one crossing, known by `(site, device, run, line, at)`.
 
@@ -272,7 +248,39 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
         return self.said in (YES, self.label)
 
 
-_Said = TypeVar("_Said", Resend, JournalCommand, Response, PlainCommand, StripCommand)
+class VerdictCommand(msgspec.Struct, frozen=True, kw_only=True):
+    """`command/verdict`: a person said something of a crossing; when its class was last seen may depend on it."""
+
+    id: Transaction
+    verdict: Verdict
+
+
+class Response(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of a command, by its `id`. `ok` is false where it was not done, and `reason` says why.
+
+    To a `resend`: `resent` reports of `journal` are on their way, and those in `gone` the device holds no more (it had
+    to drop them at its bound, or they are older than it keeps): nobody need ask for them again. A `stranger` never
+    numbered anything in that journal: another device of this name may hold them.
+
+    To `journal`: `journal` is the one in which the device numbers now. If it has just begun, its numbers go on from
+    `first`, and `runs` are the runs in it, each with its first number.
+    """
+
+    id: Transaction
+    verb: Word
+    ok: bool
+    reason: str = ""
+    journal: Name | msgspec.UnsetType = msgspec.UNSET
+    resent: Amount = 0
+    gone: Ranges = []
+    stranger: bool | msgspec.UnsetType = msgspec.UNSET
+    first: SequenceNumber | msgspec.UnsetType = msgspec.UNSET
+    runs: Numbered | msgspec.UnsetType = msgspec.UNSET
+    jpeg: str | msgspec.UnsetType = msgspec.UNSET
+    """A picture that was asked for, in base64."""
+
+
+_Said = TypeVar("_Said", Resend, JournalCommand, Response, PlainCommand, StripCommand, VerdictCommand)
 
 
 class Address(NamedTuple):
@@ -283,7 +291,9 @@ class Address(NamedTuple):
     channel: str
 
 
-def encode(said: Report | Resend | JournalCommand | Response | PlainCommand | StripCommand | Verdict) -> bytes:
+def encode(
+    said: Report | Resend | JournalCommand | Response | PlainCommand | StripCommand | Verdict | VerdictCommand,
+) -> bytes:
     """JSON with sorted keys: equal reports are equal bytes."""
     return msgspec.json.encode(said, order="sorted")
 

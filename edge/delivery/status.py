@@ -45,6 +45,8 @@ class Total(msgspec.Struct, frozen=True, kw_only=True):
     forgotten: Amount = 0
     letters_lost: dict[Word, Amount] = {}
     lines: dict[Name, dict[Word, dict[Word, Amount]]]
+    last_seen: dict[Word, str] = {}
+    """By rare class: when one was last seen for certain, or a person confirmed one."""
 
 
 class Passage(msgspec.Struct, frozen=True, kw_only=True):
@@ -94,8 +96,14 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
     label: str = msgspec.field(default="", name="class")
     before: str | None = None
     """When a vehicle of this class crossed before; null: never, as far as the device knows."""
+    likely: bool = False
+    """A rare class that is not certain enough to be news: more than one false alarm a year is to be expected."""
+    share: Annotated[float, msgspec.Meta(ge=0, le=1)] | None = None
+    """The probability that its class is right, or its share of the vote."""
+    false_per_year: Annotated[float, msgspec.Meta(ge=0)] | None = None
+    """How many other vehicles a year are named so with as much, at most, at the line's traffic; null: nobody knows."""
     jpeg: str = ""
-    """A small picture in base64, if pictures may leave the device."""
+    """A small picture in base64, of the vehicle where it is one, if pictures may leave the device."""
 
 
 class LettersHealth(msgspec.Struct, frozen=True, kw_only=True):
@@ -189,6 +197,8 @@ class Info(msgspec.Struct, frozen=True, kw_only=True):
     time_zone: str = "UTC"
     commands: list[str] = []
     """The verbs that it obeys on `command/<verb>`."""
+    rare: list[Word] = []
+    """The classes that it calls out by itself when one comes after a long time without."""
 
 
 def encode_self(said: Status | Info | Total | Passage | Live | Alert | DeviceHealth) -> bytes:

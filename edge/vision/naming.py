@@ -7,11 +7,15 @@ Its manifest (YAML) says what goes in and what comes out, as a detector's does:
     around: [0.05, 0.2]        # shares of the box's sides that are added on every side: one picture each
     labels: [...]              # one of our classes for each number that comes out
     macs_millions: 75          # multiply-accumulates of one picture, in millions; optional
+    tail: {bus: {judged: 1200, above: [[0.5, 9], [0.9, 0]]}}   # measured: of so many vehicles of other classes, how
+                               # many are called this with at least each probability; without it none is ever news
+    tail_of: "0123456789ab"    # the beginning of the sha256 of the model with which that was measured
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
 import cv2
 import msgspec
@@ -38,6 +42,8 @@ class _Document(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     around: Annotated[tuple[_Share, ...], msgspec.Meta(min_length=1, max_length=4)] = (0.05, 0.2)
     macs_millions: MacsMillions | None = None
     sha256: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")] | None = None
+    tail_of: str = ""
+    tail: dict[Literal[CLASSES], dict[str, Any]] = {}  # type: ignore[valid-type]  # a Literal of our classes
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +59,8 @@ class NamingManifest:
     input: InputSpec
     around: tuple[float, ...]
     labels: tuple[str, ...]
+    tail: Mapping[str, Mapping[str, Any]]
+    """By class: `judged` and `above`, see `edge.alerts.Tail`."""
     macs_millions: float | None = None
 
     @property
@@ -70,6 +78,11 @@ def load_naming(name_or_path: str | Path) -> NamingManifest:
         raise InputError(
             f"{path}: labels is {', '.join(document.labels)}; each of {', '.join(CLASSES)} is needed, once"
         )
+    if document.tail and not (document.tail_of and sha256.startswith(document.tail_of)):
+        raise InputError(
+            f"{path}: tail was measured with model {document.tail_of or '(tail_of is missing)'}, and this one is"
+            f" {sha256[:12]}; measure it anew or leave it out"
+        )
     return NamingManifest(
         path=path,
         model_path=model_path,
@@ -81,6 +94,7 @@ def load_naming(name_or_path: str | Path) -> NamingManifest:
         around=document.around,
         labels=tuple(document.labels),
         macs_millions=document.macs_millions,
+        tail=document.tail,
     )
 
 

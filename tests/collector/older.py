@@ -19,6 +19,8 @@ ROLLUP_COLUMNS = ("time_zone", "hours_ms", "days_ms")
 """Of `device`."""
 ZONES = ("rollup_zone", "zone_report", "zone", "packed", "set_aside", "lineage", "verdict")
 """The tables that came after that."""
+CALL_COLUMNS = ("share", "likely")
+"""Of `device_alert`, after that."""
 ZONE_COLUMNS = ("zones_filled", "unpacked_ms")
 
 
@@ -29,6 +31,8 @@ def make_sqlite_older(path: Path, version: int) -> None:
             database.execute("DROP TABLE set_aside")
             database.execute("DROP TABLE lineage")
             database.execute("DROP TABLE verdict")
+            for column in CALL_COLUMNS:
+                database.execute(f"ALTER TABLE device_alert DROP COLUMN {column}")
             database.execute(f"PRAGMA user_version = {version}")
         return
     tables, columns = _newer(first=version == 2)
@@ -40,7 +44,8 @@ def make_sqlite_older(path: Path, version: int) -> None:
         database.execute(f"ALTER TABLE device DROP COLUMN {column}")
     if version == 3:
         database.execute("DROP INDEX device_alert_new")
-        database.execute("ALTER TABLE device_alert DROP COLUMN looked")
+        for column in ("looked", *CALL_COLUMNS):
+            database.execute(f"ALTER TABLE device_alert DROP COLUMN {column}")
     database.execute(f"PRAGMA user_version = {version}")
     database.close()
 
@@ -54,6 +59,7 @@ def make_postgres_older(url: str, version: int) -> None:
         database.execute("SET search_path TO crossing")
         if version == 3:
             database.execute("DROP TABLE set_aside, lineage, verdict")
+            database.execute("ALTER TABLE device_alert DROP COLUMN share, DROP COLUMN likely")
             database.execute("UPDATE version SET version = 3")
             return
         database.execute("DROP VIEW unpacked")
@@ -66,7 +72,7 @@ def make_postgres_older(url: str, version: int) -> None:
         database.execute(f"DROP TABLE {', '.join(('message', *tables))} CASCADE")
         database.execute(f"ALTER TABLE device {', '.join(f'DROP COLUMN {name}' for name in columns)}")
         if version == 2:
-            database.execute("ALTER TABLE device_alert DROP COLUMN looked")
+            database.execute("ALTER TABLE device_alert DROP COLUMN looked, DROP COLUMN share, DROP COLUMN likely")
         database.execute(f"UPDATE version SET version = {version}")
 
 

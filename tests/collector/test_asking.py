@@ -4,10 +4,10 @@ import random
 
 import pytest
 
-from collector.asking import ANSWER_WAIT_MS, REPORTS_MAX, REQUESTS_MAX, Asking
+from collector.asking import ANSWER_WAIT_MS, COMPARE_WAIT_MS_FIRST, REPORTS_MAX, REQUESTS_MAX, Asking
 from collector.gaps import Missing
-from collector.store import Asked, Gap, Gone
-from edge.delivery.report import RANGES_MAX, Response
+from collector.store import Asked, Gap, Gone, Heeded
+from edge.delivery.report import RANGES_MAX, Response, Verdict
 
 
 def gap(first: int, last: int, *, device: str = "mast-1", journal: str = "") -> Gap:
@@ -81,3 +81,20 @@ def test_nobody_answers_for_another_device(asking: Asking) -> None:
     answer = Response(id=request.resend.id, verb="resend", ok=True, gone=[(3, 6)])
     assert asking.answered("bridge", "mast-2", answer) is None
     assert asking.answered("bridge", "mast-1", answer) == Gone("bridge", "mast-1", "", ((3, 6),))
+
+
+def test_a_device_is_told_what_a_person_says_until_it_answers_less_and_less_often(asking: Asking) -> None:
+    said = Verdict(
+        site="bridge", device="mast-1", run="run-1", line="deck", at="2026-11-25T12:00:00Z", label="bus", said="no",
+        by="li", when="2026-11-25T12:10:00Z",
+    )  # fmt: skip
+    (first,) = asking.tell([(7, said)], now_ms=0)
+    assert first.verdict == said
+    assert asking.tell([(7, said)], now_ms=COMPARE_WAIT_MS_FIRST - 1) == []
+    (second,) = asking.tell([(7, said)], now_ms=COMPARE_WAIT_MS_FIRST)
+    assert asking.tell([(7, said)], now_ms=3 * COMPARE_WAIT_MS_FIRST - 1) == []
+    for answer in (Response(id=first.id, verb="verdict", ok=True), Response(id=second.id, verb="verdict", ok=False)):
+        assert asking.answered("bridge", "mast-1", answer) is None
+    answer = Response(id=second.id, verb="verdict", ok=True)
+    assert asking.answered("bridge", "mast-2", answer) is None, "nobody answers for another device"
+    assert asking.answered("bridge", "mast-1", answer) == Heeded("bridge", "mast-1", 7)
