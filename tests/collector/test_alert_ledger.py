@@ -151,7 +151,7 @@ def test_alerts_are_listed_by_scope_kind_time_and_page(store: Store) -> None:
         assert alerts(reading, before_id=second.id, limit=2)[0].id == second.id - 1
         assert alert(reading, first.id) == first
         assert alert(reading, 99) is None
-        with pytest.raises(InputError, match="there is no kind of alert 'x'; the kinds are first, surge"):
+        with pytest.raises(InputError, match="there is no kind of alert 'x'; the kinds are first, likely, surge"):
             alerts(reading, kinds=["x"])
 
 
