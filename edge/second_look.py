@@ -35,8 +35,8 @@ class SecondLook:
     """Adds second looks to detections. `follow` tells it the tracks as they are believed to be at each frame.
 
     `looked` counts pictures of vehicles that were looked at; `failure` says why the last look failed, else nothing:
-    a failing second look costs names, not counts. `macs_millions` is the work of one look, if that is known; `tails`: what
-    was measured of the names that it leads to.
+    a failing second look costs names, not counts. `macs_millions` is the work of one look, if that is known; `tails`:
+    what was measured of the names that it leads to.
     """
 
     def __init__(
