@@ -12,7 +12,9 @@
    `refused_wait_ms`, or on the next connection, until one is acknowledged.
 5. Attempts to connect are apart by a wait that doubles up to a ceiling, jittered; a connection that lasted as
    long as the ceiling starts the doubling anew.
-6. A broker that acknowledges nothing for `stall_ms` while letters are in flight is not worth staying with.
+6. After BREAKS connections that broke soon after letters went out, one letter at a time goes out, until a connection
+   lasts: one that was in flight alone at BREAKS such ends is what the broker cannot stand.
+7. A broker that acknowledges nothing for `stall_ms` while letters are in flight is not worth staying with.
 """
 
 from collections import Counter
@@ -25,6 +27,8 @@ PASSED_MAX = 1_000
 """Refused letters of a lane that the others pass; of more, the lane rests."""
 WAITS_MAX = 10  # times refused_wait_ms
 BARRED_WAITS = 10  # times refused_wait_ms, of which a lane that is refused everything is barred
+BREAKS, BROKE_MS = 3, 10_000
+"""So many connections, each broken within that after the last progress."""
 PAYLOAD_FORMAT_INVALID, PACKET_TOO_LARGE = 0x99, 0x95
 ABOUT_THE_LETTER = (PAYLOAD_FORMAT_INVALID, PACKET_TOO_LARGE)
 """Reason codes of MQTT 5 that say nothing of the next letter."""
@@ -90,6 +94,8 @@ class Courier:
         self._lanes: dict[str, _Lane] = {}  # by address; those that were refused something
         self._times = Counter[str]()  # refusals by kind
         self._why: dict[str, tuple[int, str]] = {}  # by kind, the code and the reason of the last one
+        self._breaks = 0
+        self._strikes = Counter[int]()  # by number
         self._turn = 0
         self.window = in_flight_max
 
@@ -148,6 +154,28 @@ class Courier:
         self._attempts += 1
         self._retry_at_ms = now_ms + round(wait_ms * (0.5 + jitter / 2))
 
+    @property
+    def cautious(self) -> bool:
+        """Whether one letter at a time goes out, and nothing beside it that need not."""
+        return self._breaks >= BREAKS
+
+    def broke(self, now_ms: int, *, alone: bool) -> Letter | None:
+        """The connection is about to be `lost`, without a reason: the letter that is to blame, once that is known.
+
+        `alone`: nothing but letters was in flight.
+        """
+        if not self._in_flight or now_ms - self._progress_ms > BROKE_MS:
+            return None
+        self._breaks += 1
+        if not alone or len(self._in_flight) > 1:
+            return None
+        [letter] = self._in_flight.values()
+        self._strikes[letter.number] += 1
+        if self._strikes[letter.number] < BREAKS:
+            return None
+        del self._strikes[letter.number]
+        return letter
+
     def offer(self, pending: Sequence[Letter], now_ms: int, *, busy: int = 0) -> list[Letter]:
         """Which of `pending` (of each address the oldest `window` letters that are not `passed`) to publish now.
 
@@ -155,6 +183,9 @@ class Courier:
         """
         if self._connected_ms is None:
             return []
+        if now_ms - self._connected_ms >= self._retry_wait_ms_max:
+            self._breaks = 0
+            self._strikes.clear()
         long_ago_ms = now_ms - WAITS_MAX * self._refused_wait_ms  # pushed out, or its turn does not come
         self._passed = {number: one for number, one in self._passed.items() if one.due_ms > long_ago_ms}
         flying, passed = self.in_flight, self.passed(now_ms)
@@ -164,7 +195,7 @@ class Courier:
             if letter.number not in flying and letter.number not in passed:
                 queues.setdefault(letter.address, []).append(letter)
         offered: list[Letter] = []
-        room = self.window - len(flying) - busy
+        room = (1 if self.cautious else self.window) - len(flying) - busy
         addresses = sorted(queues)
         for address in addresses:
             del queues[address][max(0, self._places(address, now_ms) - places[address]) :]
@@ -197,6 +228,7 @@ class Courier:
         letter = self._in_flight.pop(token, None)
         if letter is not None:
             self.forget(letter)
+            self._strikes.pop(letter.number, None)
             self._lanes.pop(letter.address, None)
         return letter
 

@@ -22,6 +22,7 @@ from edge.errors import WorkError
 
 TAKEN_BACK = 50
 """Letters set aside that are looked at each time: whoever counts waits for the outbox meanwhile."""
+BLAMED_MAX = 1_000
 PROBE_MS = 3_600_000
 """From one letter of a former name that is refused to the next that is tried."""
 NO_PICTURE = "the picture is larger than the broker takes"
@@ -47,6 +48,7 @@ class Dispatch:
         self._aside_after = 0  # the letter up to which those of the first address were
         self._barred: dict[str, int] = {}  # address of a former name -> when one of its letters is tried
         self._probing: set[str] = set()  # addresses of which one is
+        self._blamed: dict[int, None] = {}  # letters at which the broker ends the connection, without a word
 
     @property
     def outdated(self) -> bool:
@@ -61,6 +63,7 @@ class Dispatch:
         self._aside.clear()
         self._barred.clear()
         self._probing.clear()
+        self._blamed.clear()
 
     def begin(self) -> None:
         """On a new connection, whose `packet_max` is known: letters that were too large for another broker may fit."""
@@ -70,6 +73,14 @@ class Dispatch:
             self._aside = [one for one in self._outbox.addresses(set_aside=True) if one not in self.barred]
         except WorkError as error:
             self._trouble("outbox", str(error))
+
+    def blame(self, letter: Letter) -> None:
+        """The broker ends every connection at this one: it is set aside until the next start."""
+        self._blamed[letter.number] = None
+        while len(self._blamed) > BLAMED_MAX:
+            del self._blamed[next(iter(self._blamed))]
+        kinds = kind_of(letter.address)
+        self._trouble("blamed", f"the broker ends the connection without a word at {kinds} letters: set aside")
 
     @property
     def barred(self) -> set[str]:
@@ -182,6 +193,8 @@ class Dispatch:
 
     def _fitting(self, letter: Letter) -> Message | None:
         """As it is published; None where it is too large."""
+        if letter.number in self._blamed:
+            return None
         topic = topic_of(*letter.address.split("/", 2), root=self._root)
         message = Message(topic, letter.payload)
         if self.fits(message):

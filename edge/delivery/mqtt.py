@@ -221,7 +221,7 @@ class Publisher:
         if self._connection is None or not self._accepted:
             return False
         message = Message(self._topic(channel), payload, qos=0, retain=retain)
-        if not self._dispatch.fits(message):
+        if not self._dispatch.fits(message) or self._courier.cautious:
             return False
         self._publish(self._connection, message)
         return True
@@ -526,6 +526,9 @@ class Publisher:
         if taken_over:
             cause = "taken-over"
         elif cause == "lost" and self._accepted:
+            alone = not (self._presence.in_flight or self._answering or self._former.in_flight)
+            if (letter := self._courier.broke(self._clock.monotonic_ms(), alone=alone)) is not None:
+                self._dispatch.blame(letter)
             lasted_ms = self._clock.monotonic_ms() - self._opened_ms
             self._broken = self._broken + 1 if lasted_ms < BROKEN_MS else 1
             if self._broken >= BROKEN_MAX:  # not every broker says that it let another client take our name over

@@ -33,6 +33,7 @@ def limited_broker(
     publish: Mapping[str, int] | None = None,
     packet_max: int | None = None,
     says_packet_max: bool = True,
+    says_why: bool = True,
     retains: bool = True,
     connections_max: int = 1_000,
 ) -> Iterator[tuple[int, Taken]]:
@@ -58,7 +59,8 @@ def limited_broker(
             elif head[0] >> 4 == PUBLISH:
                 size = 1 + max(1, (length.bit_length() + 6) // 7) + length
                 if packet_max is not None and size > packet_max:
-                    peer.sendall(bytes((0xE0, 2, PACKET_TOO_LARGE, 0)))
+                    if says_why:
+                        peer.sendall(bytes((0xE0, 2, PACKET_TOO_LARGE, 0)))
                     return
                 if head[0] & 1 and not retains:
                     peer.sendall(bytes((0xE0, 2, RETAIN_NOT_SUPPORTED, 0)))

@@ -201,6 +201,21 @@ def test_a_report_above_the_broker_s_packet_size_is_set_aside_and_declared(tmp_p
         assert outbox.state().dropped == 0
 
 
+def test_a_letter_at_which_the_broker_ends_every_connection_without_a_word_is_set_aside(tmp_path: Path) -> None:
+    with (
+        limited_broker(packet_max=1_500, says_packet_max=False, says_why=False) as (port, taken),
+        Outbox(tmp_path / "o.sqlite") as outbox,
+    ):
+        for make in (a_report, a_large_report, a_report, a_report):
+            outbox.append(make, now_ms=NOON_MS)
+        with publisher(port, outbox) as ours:
+            step_until(ours, lambda: len(channels(taken, "report")) >= 3 and not outbox.addresses())
+            assert outbox.kinds() == {"report": KindState(set_aside=1, lost=1)}
+            assert outbox.resend([(1, 4)]).gone == ((2, 2),)
+            step_until(ours, lambda: "without a word at report letters" in channels(taken, "status")[-1]["reason"])
+        assert {report["seq"] for report in channels(taken, "report")} == {1, 3, 4}
+
+
 def test_a_month_of_letters_set_aside_is_looked_at_in_slices_and_comes_where_it_fits(
     tmp_path: Path,
 ) -> None:
