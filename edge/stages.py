@@ -19,6 +19,7 @@ from edge.counting.hiding import WholeBoxes
 from edge.counting.masks import Masks
 from edge.counting.occupancy import ZoneWatcher
 from edge.counting.pipeline import Pipeline
+from edge.counting.sizes import SiteSizes
 from edge.counting.tracking import Tracker
 from edge.errors import InputError
 from edge.second_look import SecondLook
@@ -79,6 +80,7 @@ def build_pipeline(config: Config, width: int, height: int) -> Pipeline:
         else None,
         Masks(masks_of(config, width, height), ground=counting.ground) if config.masks else None,
         whole_boxes=WholeBoxes((width, height)) if counting.ground == "bottom" else None,
+        sizes=SiteSizes((width, height)),
     )
 
 
@@ -158,5 +160,5 @@ def looks_of(config: Config) -> str:
     )
     if config.model.second_look:  # which vehicles are looked at depends on where the lines are
         naming = load_naming(config.model.second_look)
-        looks = (*looks, naming.sha256, naming.around, msgspec.to_builtins(config.lines))
+        looks = (*looks, naming.sha256, naming.around, naming.mirrored, msgspec.to_builtins(config.lines))
     return hashlib.sha256(repr(looks).encode()).hexdigest()

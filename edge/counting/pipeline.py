@@ -12,6 +12,7 @@ from edge.counting.detection import DetectedFrame
 from edge.counting.hiding import WholeBoxes
 from edge.counting.masks import Masks
 from edge.counting.occupancy import Occupancy, ZoneWatcher
+from edge.counting.sizes import SiteSizes
 from edge.counting.tracking import Track, Tracker
 
 
@@ -37,7 +38,8 @@ class Pipeline:
     """Counts frame by frame; `close` at the end of a run.
 
     `whole_boxes` completes what is hidden of vehicles, once, so that lines and zones see the same ones; None where
-    nothing is hidden (a camera that looks straight down).
+    nothing is hidden (a camera that looks straight down). `sizes` tells how large vehicles are for where they stand;
+    None where only counting matters.
     """
 
     def __init__(
@@ -49,12 +51,14 @@ class Pipeline:
         masks: Masks | None = None,
         *,
         whole_boxes: WholeBoxes | None,
+        sizes: SiteSizes | None = None,
     ) -> None:
         self._tracker = tracker
         self._watcher = watcher
         self._zones = zones
         self._masks = masks
         self._whole_boxes = whole_boxes
+        self._sizes = sizes
         self._counter = counter
         self._now_ms = 0
 
@@ -62,6 +66,8 @@ class Pipeline:
         """Count one frame; frames come in order of time."""
         self._now_ms = frame.captured_ms
         tracks = self._tracker.update(self._masks.apply(frame) if self._masks is not None else frame)
+        if self._sizes is not None:
+            tracks = self._sizes.update(frame.captured_ms, tracks)
         wholes = None
         if self._whole_boxes is not None:
             wholes = self._whole_boxes.update(frame.captured_ms, tracks, self._tracker.strangers)

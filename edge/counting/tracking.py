@@ -51,6 +51,7 @@ class Track:
     vehicle, and `whole` is the track of that one: None where the larger one is not known as a vehicle yet. The track of
     the whole may have ended since.
     `looks` is the number of second looks at it, and `look` the sum of their answers (naming.py).
+    `size` is how large it is for where it stands, where that is known (sizes.py).
     `speed` is that of the ground point, in pixels per second; `born` is the time and box of the first sighting, and
     `born_on` are the vehicles that were seen just there then.
     """
@@ -66,6 +67,7 @@ class Track:
     born_on: tuple[int, ...] = ()
     looks: int = 0
     look: tuple[float, ...] = NO_VOTES
+    size: tuple[float, float] | None = None
 
     def is_kin(self, other: "Track") -> bool:
         """Whether one of the two was first seen on the other: only then may they be the same vehicle."""
@@ -79,7 +81,7 @@ class Track:
 
     def label(self, share_min: float) -> tuple[str, float]:
         """The likeliest class and how likely it is; `unclassified` below `share_min`, or if nothing is known of it."""
-        shares = probabilities(self.votes, self.looks, self.look)
+        shares = probabilities(self.votes, self.looks, self.look, self.size)
         share = max(shares)
         named = share > 0.0 and share >= share_min
         return (CLASSES[shares.index(share)] if named else UNCLASSIFIED), share

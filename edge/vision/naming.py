@@ -5,6 +5,7 @@ Its manifest (YAML) says what goes in and what comes out, as a detector's does:
     name, version, licence, file, sha256
     input: {name, height, width, colours, scale, mean, deviation, pad}   # the crop lies centred, its proportions kept
     around: [0.05, 0.2]        # shares of the box's sides that are added on every side: one picture each
+    mirrored: true             # every other of these pictures is mirrored, so that errors of one side even out
     labels: [...]              # one of our classes for each number that comes out
     macs_millions: 75          # multiply-accumulates of one picture, in millions; optional
     tail: {bus: {judged: 1200, above: [[0.5, 9], [0.9, 0]]}}   # measured: of so many vehicles of other classes, how
@@ -40,6 +41,7 @@ class _Document(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     input: InputSpec
     labels: list[str]
     around: Annotated[tuple[_Share, ...], msgspec.Meta(min_length=1, max_length=4)] = (0.05, 0.2)
+    mirrored: bool = False
     macs_millions: MacsMillions | None = None
     sha256: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")] | None = None
     tail_of: str = ""
@@ -58,6 +60,7 @@ class NamingManifest:
     sha256: str
     input: InputSpec
     around: tuple[float, ...]
+    mirrored: bool
     labels: tuple[str, ...]
     tail: Mapping[str, Mapping[str, Any]]
     """By class: `judged` and `above`, see `edge.alerts.Tail`."""
@@ -92,6 +95,7 @@ def load_naming(name_or_path: str | Path) -> NamingManifest:
         sha256=sha256,
         input=document.input,
         around=document.around,
+        mirrored=document.mirrored,
         labels=tuple(document.labels),
         macs_millions=document.macs_millions,
         tail=document.tail,
@@ -128,9 +132,10 @@ class OnnxNamer:
         height, width = image.shape[:2]
         inputs = []
         for box in boxes:
-            for share in self.manifest.around:
+            for number, share in enumerate(self.manifest.around):
                 x1, y1, x2, y2 = around((box.x1, box.y1, box.x2, box.y2), share, width, height)
-                inputs.append(fit(image[y1:y2, x1:x2], self.manifest.input))
+                across = -1 if self.manifest.mirrored and number % 2 else 1
+                inputs.append(fit(image[y1:y2, x1:x2][:, ::across], self.manifest.input))
         logits = self._infer(np.stack(inputs)).astype(np.float64)
         logits -= logits.max(axis=1, keepdims=True)
         logs = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))

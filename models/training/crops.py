@@ -104,6 +104,8 @@ def told(row: dict[str, Any], rules: dict[str, Any], corrections: dict[tuple[str
     x1, y1, x2, y2 = row["box"]
     if (x2 - x1) < own.get("narrowest", 0.0) * (y2 - y1) and not {"motorcycle", "bicycle"} & set(classes):
         classes = []  # a sliver of a vehicle that something hides
+    if min(x2 - x1, y2 - y1) < own.get("smallest", 0.0):
+        classes = []  # too few pixels to check the name of the set
     for part in ("never", "held_out"):
         if any(re.fullmatch(pattern, row["camera"]) for pattern in rules[part]):
             return classes, part

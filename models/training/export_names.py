@@ -36,6 +36,7 @@ sha256: {digest}
 input: {{name: crops, height: {side}, width: {side}, colours: rgb, mean: [127, 127, 127], deviation: [128, 128, 128], \
 fit: centred, pad: 114}}
 around: [0.05, 0.2]
+mirrored: true
 labels: [{labels}]
 macs_millions: 71             # multiply-accumulates of one picture
 """

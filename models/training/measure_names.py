@@ -6,8 +6,8 @@ Per set of judges.py and per teller: how often the class and the coarse class (l
 two-wheeled) are right, and recall and precision of each class, with 95% intervals (Wilson 1927). All vehicles are found
 ones. Vehicles that people doubted are left out of `truth` and `rendered`, as `crossing-edge evaluate` leaves them out.
 Joined with the detector's name (as if it were its whole vote) they are what `edge/counting/naming.py` tells. The second
-look sees every picture of a vehicle with little and with more around it; the logarithms of its probabilities
-are averaged.
+look sees every picture of a vehicle with little around it, and mirrored with more; the logarithms of its probabilities
+are averaged. The size of a vehicle for its place, which the product also knows, is not: most cameras are seen once.
 """
 
 from __future__ import annotations
@@ -98,9 +98,9 @@ def second_look(path: Path, vehicles: list[dict[str, Any]], shares: list[float])
     for one in vehicles:
         inputs = []
         for crop, box in one["pictures"]:
-            for share in shares:
+            for number, share in enumerate(shares):
                 left, top, right, bottom = around(box, share, crop.shape[1], crop.shape[0])
-                inputs.append(fit(crop[top:bottom, left:right]))
+                inputs.append(fit(crop[top:bottom, left:right][:, :: -1 if number % 2 else 1]))
         logits = np.asarray(session.run(None, {"crops": np.stack(inputs)})[0], np.float64)
         logits -= logits.max(1, keepdims=True)
         logs = logits - np.log(np.exp(logits).sum(1, keepdims=True))

@@ -30,7 +30,7 @@ from models.training.naming import around, build, fit
 
 # How often each class, or set of classes that people did not tell apart, is drawn.
 KINDS = {"car": 0.25, "van": 0.2, "truck": 0.21, "bus": 0.19, "motorcycle": 0.05, "bicycle": 0.02}
-KINDS |= {"car/van": 0.05, "truck/bus": 0.01, "truck/car": 0.01, "truck/van": 0.01}
+KINDS |= {"car/van": 0.05, "truck/bus": 0.01, "truck/car": 0.08, "truck/van": 0.01}
 # Within a kind, how often each set: fixed cameras first, whatever the number of their pictures.
 SETS = {
     "fixed_named": 4.0,
@@ -42,6 +42,7 @@ SETS = {
     "nepali_vehicle": 1.0,
     "highway_indonesia": 1.0,
     "vehicles_openimages": 0.6,
+    "buses_openimages": 8.0,
     "stills": 1.5,
 }
 ENOUGH = 40  # vehicles of a kind in a set; with fewer it is drawn more seldom
@@ -156,10 +157,10 @@ def loss_of(logits: torch.Tensor, allowed: torch.Tensor) -> torch.Tensor:
     return -(1 - SMOOTH) * told.mean() - SMOOTH * logs.mean()
 
 
-def learning(network: torch.nn.Module) -> None:
+def learning(network: torch.nn.Module, frozen: int) -> None:
     """Training mode, but for the first layers, which stay as they are."""
     network.train()
-    for part in (network._conv_stem, network._bn0, *network._blocks[:FROZEN_BLOCKS]):
+    for part in (network._conv_stem, network._bn0, *network._blocks[:frozen]) if frozen else ():
         part.eval().requires_grad_(requires_grad=False)
 
 
@@ -202,6 +203,8 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=6000, help="of the whole schedule")
     parser.add_argument("--minutes", type=float, default=1e9, help="of this sitting")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--start", type=Path, help="a run whose averaged weights a new run begins with")
+    parser.add_argument("--frozen", type=int, default=FROZEN_BLOCKS, help="first blocks that keep their weights")
     options = parser.parse_args()
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
@@ -213,8 +216,10 @@ def main() -> None:
     print(Counter("/".join(row["classes"]) for row in train.rows), flush=True)
 
     torch.manual_seed(options.seed)
-    network = build(pretrained=not path.exists())
-    learning(network)
+    network = build(pretrained=not path.exists() and options.start is None)
+    if options.start is not None and not path.exists():
+        network.load_state_dict(torch.load(options.start / "checkpoint.pth", weights_only=False)["average"])
+    learning(network, options.frozen)
     head = list(network._fc.parameters())
     body = [p for n, p in network.named_parameters() if p.requires_grad and not n.startswith("_fc")]
     optimizer = torch.optim.AdamW([{"params": body}, {"params": head}], lr=RATE, weight_decay=1e-2)
@@ -247,7 +252,7 @@ def main() -> None:
         numbers = [train.draw(chance) for _ in range(BATCH)]
         inputs = np.stack([spoiled(train.picture(n), train.rows[n], chance) for n in numbers])
         allowed = torch.tensor([[name in train.rows[n]["classes"] for name in CLASSES] for n in numbers])
-        learning(network)
+        learning(network, options.frozen)
         loss = loss_of(network(torch.from_numpy(inputs).to(memory_format=torch.channels_last)), allowed)
         optimizer.zero_grad()
         loss.backward()

@@ -32,6 +32,19 @@ def test_answers_do_not_depend_on_who_else_is_looked_at() -> None:
     assert namer.look(image, []) == []
 
 
+def test_mirrored_pictures_even_out_which_side_is_seen(tmp_path: Path) -> None:
+    shipped = load_naming("vehicle-names")
+    document = yaml.safe_load(shipped.path.read_text()) | {"file": str(shipped.model_path), "around": [0.1, 0.1]}
+    path = tmp_path / "mine.yaml"
+    path.write_text(yaml.safe_dump(document))
+    namer = OnnxNamer(load_naming(path))
+    assert namer.manifest.mirrored
+    image = np.random.default_rng(0).integers(0, 255, (100, 120, 3), np.uint8)
+    (answer,) = namer.look(image, [Detection(0, 0, 120, 100, 0.9, "car")])
+    (mirrored,) = namer.look(np.ascontiguousarray(image[:, ::-1]), [Detection(0, 0, 120, 100, 0.9, "car")])
+    assert np.allclose(answer, mirrored, atol=1e-2)
+
+
 def test_a_crop_keeps_its_proportions_in_the_middle() -> None:
     tensor = fit(np.full((20, 40, 3), (0, 127, 255), np.uint8), SPEC)
     assert tensor.shape == (3, 96, 96)
