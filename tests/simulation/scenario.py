@@ -257,7 +257,7 @@ def _live(world: World, folder: Path) -> Ended:
     _every(world, 2_000, lambda: [copy.boot() for copy in troubles.copies.values() if not world.calm])
     _every(world, 2_000, lambda: centre.boot() if world.calm or chance.random() < 0.5 else None)
     troubles.begin()
-    world.run_until(chance.choice((60_000, 180_000, 400_000)))
+    world.run_until(chance.choice((60_000, 120_000, 300_000)))
     for copy in troubles.copies.values():
         copy.kill(power=False)
         copy.disk.failing, copy.disk.kill_in = "", None
@@ -292,9 +292,9 @@ def _settle(world: World, broker: SimulatedBroker, devices: list[Device], centre
     forgetful = [device for device in devices if device.card in book.copied | book.rotten]
     unheard = book.barred | {(device.site, name) for device in forgetful for name in device.former}
     until_ms = world.now_ms + CALM_MS_MAX
-    world.calm_turn_ms = 3_000
+    world.calm_turn_ms = 10_000
     world.run_until(world.now_ms + 180_000)
-    world.calm_turn_ms = 15_000  # what is left are long waits between requests
+    world.calm_turn_ms = 30_000  # what is left are long waits between requests
     while world.now_ms < until_ms:
         if (
             (broker.idle or devices[0].camera)

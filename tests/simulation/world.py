@@ -23,7 +23,7 @@ class World:
         self.chance = random.Random(seed)
         self.now_ms = 0
         self.calm = False
-        self.calm_turn_ms = 3_000
+        self.calm_turn_ms = 10_000
         """How often a process looks around while nothing happens to it, and its camera gives a frame, in the calm."""
         self.said: list[str] | None = [] if trace else None
         self._events: list[tuple[int, int, Callable[..., None], tuple[Any, ...]]] = []
