@@ -72,14 +72,14 @@ class Devices {
   }
 
   health() {
-    const said = this.found.filter((one) => one.health);
+    const said = this.found.filter((one) => one.health || one.dropped !== null);
     if (said.length === 0) return null;
-    const of = (health, key, words) => (health[key] === null || health[key] === undefined ? "–" : words(health[key]));
-    return el("details", {}, el("summary", {}, "What they say of themselves"), table("Health", ["Device", "As of", { text: "Frames/s", class: "right" }, { text: "Inference p95", class: "right" }, { text: "Temperature", class: "right" }, { text: "Outbox", class: "right" }, { text: "Disk free", class: "right" }, "Camera"],
+    const of = (health, key, words) => (!health || health[key] === null || health[key] === undefined ? "–" : words(health[key]));
+    return el("details", {}, el("summary", {}, "What they say of themselves"), table("Health", ["Device", "As of", { text: "Frames/s", class: "right" }, { text: "Inference p95", class: "right" }, { text: "Temperature", class: "right" }, { text: "Outbox", class: "right" }, { text: "Disk free", class: "right" }, "Camera", "Lost unsent", { text: "Held no more", class: "right" }],
       said.map((one) => [`${titled(one.site)} ${one.device}`, ago(one.health_ms, this.now),
         { class: "right", content: of(one.health, "frames_per_second", (x) => x.toFixed(1)) }, { class: "right", content: of(one.health, "inference_ms_p95", (x) => `${Math.round(x)} ms`) },
         { class: "right", content: of(one.health, "temperature_c", (x) => `${Math.round(x)} °C`) }, { class: "right", content: of(one.health, "outbox_unsent", count) },
-        { class: "right", content: of(one.health, "disk_free_mb", (x) => `${count(Math.round(x))} MB`) }, one.health.camera || one.health.blind || "well"])));
+        { class: "right", content: of(one.health, "disk_free_mb", (x) => `${count(Math.round(x))} MB`) }, one.health ? one.health.camera || one.health.blind || "well" : "–", lost(one), { class: "right", content: one.forgotten === null ? "–" : count(one.forgotten) }])));
   }
 
   async fillCalendars() {
@@ -160,6 +160,15 @@ class Devices {
     fill(this.gaps, el("h2", {}, "Missing reports"), rows.length ? table("Missing reports", ["Device", "Numbers", { text: "Reports", class: "right" }, "Missed since", "Asked", ""], rows)
       : el("p", { class: "soft" }, "Nothing is missing: every report that a device numbered is here."));
   }
+}
+
+function lost(one) {
+  if (one.dropped === null) return "–";
+  const before = Object.entries(one.health?.letters ?? {}).filter(([, of]) => of?.lost_before > 0);
+  const found = Object.entries({ report: one.dropped, ...one.letters_lost }).filter(([, number]) => number > 0).map(([kind, number]) => `${kind} ${count(number)}`);
+  if (found.length === 0) return "nothing";
+  const end = before.length ? ` (when the last process ended: ${before.map(([kind, of]) => `${kind} ${count(of.lost_before)}`).join(", ")})` : "";
+  return el("span", { class: "warn" }, `${found.join(", ")}${end}`);
 }
 
 function implausible(one) {
