@@ -18,6 +18,7 @@ from edge.delivery.report import (
     Name,
     ReportError,
     SequenceNumber,
+    Word,
     milliseconds_of,
 )
 
@@ -47,6 +48,16 @@ class LineWords(msgspec.Struct, frozen=True, kw_only=True):
     b_to_a: _Line = "b_to_a"
 
 
+class Names(msgspec.Struct, frozen=True, kw_only=True):
+    """How the device names vehicles: true class -> name -> how many of the vehicles that judged its model."""
+
+    model: _Line
+    judged: Annotated[
+        dict[Word, Annotated[dict[Word, Annotated[int, msgspec.Meta(ge=0, le=10**9)]], msgspec.Meta(max_length=32)]],
+        msgspec.Meta(max_length=32),
+    ] = {}
+
+
 class Info(msgspec.Struct, frozen=True, kw_only=True):
     """`info`: with what the device counts."""
 
@@ -59,6 +70,7 @@ class Info(msgspec.Struct, frozen=True, kw_only=True):
     commands: list[_Line] = []
     rare: list[_Line] = []
     """The classes that it calls out by itself: of these its reports tell no first one."""
+    names: Names | None = None
 
 
 class Total(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,16 +1,20 @@
 """Totals as a person or a program wants them."""
 
+import textwrap
 from collections.abc import Sequence
+from itertools import zip_longest
 from typing import Any
 
 import msgspec
 
-from collector.screen import aligned
+from collector.screen import aligned, width
 from collector.totals import Selection, Total
+from collector.views.results import NAMES_COVER, Likely
 from collector.zones import ZoneState
 from edge.delivery.report import rfc3339
 
 BLIND = "blind"
+NAMES_ONLY = "95%, names only"
 
 
 def as_table(totals: Sequence[Total]) -> str:
@@ -65,8 +69,27 @@ def zones_as_json(states: Sequence[ZoneState]) -> dict[str, Any]:
     }
 
 
-def as_json(totals: Sequence[Total], selection: Selection) -> dict[str, Any]:
-    """One object: the span asked for and the totals; `counts` is null where nobody watched."""
+def likely_as_table(found: Sequence[tuple[Sequence[str], Likely]]) -> str:
+    """A line of text per site, device, line and way: from where to where the true number of each class lies."""
+    told = [(names, one) for names, one in found if one.classes]
+    labels = sorted({label for _, one in told for label in one.classes})
+    rows = [["site", "device", "line", NAMES_ONLY, *labels]]
+    rows += [
+        [*names, *("-" if label not in one.classes else "{} to {}".format(*one.classes[label]) for label in labels)]
+        for names, one in told
+    ]
+    table = (
+        [aligned(rows, shared=3), *textwrap.wrap(f"{NAMES_ONLY}: {NAMES_COVER}.", width() or 10_000)] if told else []
+    )
+    reasons = dict.fromkeys(one.reason for _, one in found if one.reason)
+    return "\n".join(["", *table, *(f"no interval for names: {reason}" for reason in reasons)])
+
+
+def as_json(totals: Sequence[Total], selection: Selection, names: Sequence[Likely] | None = None) -> dict[str, Any]:
+    """One object: the span asked for and the totals; `counts` is null where nobody watched.
+
+    With `names`, `likely` has the interval of each class by how names err (NAMES_COVER), or `reason` why there is none.
+    """
     return {
         "from": None if selection.from_ms is None else rfc3339(selection.from_ms),
         "to": None if selection.to_ms is None else rfc3339(selection.to_ms),
@@ -78,10 +101,11 @@ def as_json(totals: Sequence[Total], selection: Selection) -> dict[str, Any]:
                 "direction": total.direction,
                 "counts": total.counts,
                 "all": None if total.counts is None else sum(total.counts.values()),
+                **({} if likely is None else {"likely": msgspec.to_builtins(likely)}),
                 "watched_ms": total.watched_ms,
                 "span_ms": total.span_ms,
                 "watched_share": round(total.watched_share, 4),
             }
-            for total in totals
+            for total, likely in zip_longest(totals, names or ())
         ],
     }

@@ -10,7 +10,17 @@ from collector.screen import aligned, width
 from collector.show import BLIND
 from collector.views.balance import COVERS
 from collector.views.records import name_of
-from collector.views.results import Axis, Balance, ClassBalance, DaySplit, Flow, Flows, LikeForLike
+from collector.views.results import (
+    NAMES_COVER,
+    Axis,
+    Balance,
+    ClassBalance,
+    DaySplit,
+    Flow,
+    Flows,
+    LikeForLike,
+    LikelyBalance,
+)
 from edge.delivery.report import rfc3339
 
 NOT_OVER = "(not over)"
@@ -95,13 +105,14 @@ def balances_as_table(balances: Sequence[Balance]) -> str:
     return "\n".join([aligned(rows, shared=3), *note])
 
 
-def balances_as_json(balances: Sequence[Balance]) -> list[dict[str, Any]]:
-    """One object per line; null where nobody watched, or too little to say."""
+def balances_as_json(balances: Sequence[Balance], names: Sequence[LikelyBalance]) -> list[dict[str, Any]]:
+    """One object per line; null where nobody watched, or too little to say. `likely` is by how names err."""
     found = []
-    for one in balances:
+    for one, likely in zip(balances, names, strict=True):
         said = msgspec.to_builtins(one)
         said["from"], said["to"] = rfc3339(said.pop("from_ms")), rfc3339(said.pop("to_ms"))
         said["covers"] = COVERS
+        said["likely"] = msgspec.to_builtins(likely) | {"covers": NAMES_COVER}
         said["watched_share"] = round(one.watched_ms / (one.to_ms - one.from_ms), 4)
         for of_class in (*said["classes"].values(), said["all"]):
             for key in ("unseen_out", "unseen_back", "low", "high"):

@@ -16,7 +16,7 @@ from collector.calendar import STEPS_MS, Interval
 from collector.clock import SystemClock
 from collector.errors import CollectorError, InputError
 from collector.moments import Moment
-from collector.show import as_json, as_table
+from collector.show import as_json, as_table, likely_as_table
 from collector.show_views import (
     balances_as_json,
     balances_as_table,
@@ -38,7 +38,7 @@ from collector.views.extent import open_span
 from collector.views.merged import merged
 from collector.views.places import Sites, sites_of, time_zone_of, widest
 from collector.views.records import Record, records
-from collector.views.results import Axis, Flows, LikeForLike, Scope
+from collector.views.results import Axis, Flows, LikeForLike, Likely, Scope
 
 
 def check(given: argparse.Namespace) -> None:
@@ -67,10 +67,22 @@ def show_totals(store: Store, sites: Sites, given: argparse.Namespace) -> None:
     if len(spans) > 1 and given.json:
         raise InputError("--from and --to are other moments at every site: say their zone, such as Z, or name a --site")
     from_ms, to_ms = next(iter(spans), _moments(given, "UTC"))
+    from collector.views.likely import likely, naming_of  # noqa: PLC0415  # needs numpy, slow to load
+
+    with store.reading() as reading:
+        names = [likely(total.counts or {}, naming_of(reading, total.site, total.device)) for total in found]
     if given.json:
-        print(json.dumps(as_json(found, Selection(from_ms=from_ms, to_ms=to_ms)), sort_keys=True))
+        print(json.dumps(as_json(found, Selection(from_ms=from_ms, to_ms=to_ms), names), sort_keys=True))
     elif found:
         print(as_table(found))
+        print(
+            likely_as_table(
+                [
+                    ((t.site, t.device, t.line or "-", t.direction or "-"), one)
+                    for t, one in zip(found, names, strict=True)
+                ]
+            )
+        )
     else:
         print("no reports in this selection", file=sys.stderr)
 
@@ -88,10 +100,19 @@ def show_balance(store: Store, sites: Sites, given: argparse.Namespace) -> None:
                     for one in balance(reading, site, sites, *span, scheme=given.scheme)
                     if given.line in (None, one.line) and given.device in (None, one.device)
                 ]
+        from collector.views.likely import likely_of  # noqa: PLC0415  # needs numpy, slow to load
+
+        names = [likely_of(reading, one, scheme=given.scheme) for one in found]
     if given.json:
-        print(json.dumps({"balances": balances_as_json(found)}, sort_keys=True))
+        print(json.dumps({"balances": balances_as_json(found, names)}, sort_keys=True))
     elif found:
         print(balances_as_table(found))
+        rows = [
+            ((one.site, one.device or "-", one.line, way), Likely(model=of.model, reason=of.reason, classes=classes))
+            for one, of in zip(found, names, strict=True)
+            for way, classes in ((one.out, of.out), (one.back, of.back), ("balance", of.balance))
+        ]
+        print(likely_as_table(rows))
     else:
         print("no line with two directions in this selection", file=sys.stderr)
 

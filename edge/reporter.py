@@ -21,8 +21,9 @@ from edge.delivery.connection import Broker, Connection
 from edge.delivery.mqtt import Connect, Publisher
 from edge.delivery.outbox import Outbox, Progress
 from edge.delivery.report import Health, Report, report_of, rfc3339
-from edge.delivery.status import Info, LineInfo, Passage, encode_self
+from edge.delivery.status import Info, LineInfo, NamesInfo, Passage, encode_self
 from edge.errors import InputError, WorkError
+from edge.vision.naming import load_naming
 
 STEP_EVERY_MS = 500  # with nothing to send, to hear commands
 
@@ -188,7 +189,16 @@ def info_of(config: Config, run: str, model: str) -> Info:
         bucket_ms=config.report.every_s * 1000,
         time_zone=config.time_zone,
         rare=list(config.alerts.classes),
+        names=names_of(config),
     )
+
+
+def names_of(config: Config) -> NamesInfo | None:
+    """The second look that is in force, if one is, and how it errs as far as its manifest says."""
+    if not config.model.second_look:
+        return None
+    manifest = load_naming(config.model.second_look)
+    return NamesInfo(model=f"{manifest.name} {manifest.version}", judged=manifest.judged)
 
 
 def passage_of(crossing: Crossing, run: str, config: Config) -> Passage:

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from collector.api.models import Changed, Comparison, Counts, Role, Series, State
+from collector.api.models import Changed, Comparison, Counts, Likely, Role, Series, State
 from collector.calendar import day_of, start_of_day, zone_of
 from collector.errors import InputError
 from collector.sites import NOWHERE, Site
@@ -13,6 +13,7 @@ from collector.store import Reading
 from collector.views.axis import axis, index_of
 from collector.views.compare import like_for_like, percentile
 from collector.views.counts import counts, places, site_total, with_estimates, with_tonnes
+from collector.views.likely import likely, naming_of
 from collector.views.places import Directions, directions_of, of_place, sites_of, time_zone_of
 from collector.views.results import Axis, Change, Flow, Flows, Scope
 
@@ -107,6 +108,12 @@ def answer(
         next_from_ms=axis_.edges_ms[-1] if axis_.edges_ms[-1] < to_ms else None,
         series=[series(flow, axis_, role, sites.get(flow.site, NOWHERE), estimate=estimate) for flow, role in flows],
     )
+
+
+def likely_names(reading: Reading, told: Series, scheme: str) -> Likely:
+    """Where the true numbers of a series lie, by how the names of its device err, or of all devices of the site."""
+    found = likely(told.total_counts, naming_of(reading, told.site, told.device, scheme=scheme))
+    return Likely(model=found.model, reason=found.reason, classes=found.classes)
 
 
 def compared(

@@ -7,13 +7,16 @@ from collector.api.answers import share_of, zone_in
 from collector.api.context import Context
 from collector.api.models import (
     Balances,
+    LikelyBalance,
     LineBalance,
     OneBalance,
 )
-from collector.api.parameters import Scheme
+from collector.api.parameters import Scheme, WithLikely
 from collector.api.spans import From, Name, To, span
 from collector.store import Reading
+from collector.views import results
 from collector.views.balance import COVERS, balance
+from collector.views.likely import likely_of
 from collector.views.results import ClassBalance, Scope
 from collector.views.schemes import OWN
 
@@ -25,7 +28,9 @@ def routes(context: Context) -> APIRouter:
     counted = Depends(Needs(context, "read", public=True))
 
     @router.get("/sites/{site}/balance", dependencies=[counted])
-    async def site_balance(site: Name, from_: From = None, to: To = None, scheme: Scheme = OWN) -> Balances:
+    async def site_balance(
+        site: Name, from_: From = None, to: To = None, scheme: Scheme = OWN, likely: WithLikely = False
+    ) -> Balances:
         """Out minus back, per line and class: what is over there; and how far unseen time may have moved it."""
         now_ms = context.clock.real_ms()
 
@@ -49,6 +54,7 @@ def routes(context: Context) -> APIRouter:
                         covers=COVERS,
                         classes={label: _balance(of) for label, of in one.classes.items()},
                         all=_balance(one.all),
+                        likely=_likely(likely_of(reading, one, scheme=scheme)) if likely else None,
                     )
                     for one in found
                 ],
@@ -68,6 +74,17 @@ def _balance(one: ClassBalance) -> OneBalance:
         unseen_back=_rounded(one.unseen_back),
         low=_rounded(one.low),
         high=_rounded(one.high),
+    )
+
+
+def _likely(one: results.LikelyBalance) -> LikelyBalance:
+    return LikelyBalance(
+        model=one.model,
+        reason=one.reason,
+        covers=results.NAMES_COVER,
+        out=one.out,
+        back=one.back,
+        balance=one.balance,
     )
 
 

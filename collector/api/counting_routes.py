@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Depends, Query
 
 from collector.api.access import Needs
-from collector.api.answers import answer, by_role, compared, percentiles, roles_of, usual, zone_in
+from collector.api.answers import answer, by_role, compared, likely_names, percentiles, roles_of, usual, zone_in
 from collector.api.context import Context
 from collector.api.models import (
     Counts,
@@ -14,7 +14,7 @@ from collector.api.models import (
     Usual,
     UsualBand,
 )
-from collector.api.parameters import Limit, Merged, Scheme
+from collector.api.parameters import Limit, Merged, Scheme, WithLikely
 from collector.api.spans import Every, From, Name, NameQuery, To, before, page, span, today
 from collector.sites import NOWHERE
 from collector.store import Reading
@@ -45,6 +45,7 @@ def routes(context: Context) -> APIRouter:
         line: NameQuery = None,
         scheme: Scheme = OWN,
         estimate: bool = False,
+        likely: WithLikely = False,
         compare: Annotated[Earlier | None, Query(description="Answer for an earlier span as well.")] = None,
         against: Annotated[NameQuery, Query(description="Answer for another site as well, over all its lines.")] = None,
         whole: Annotated[bool, Query(description="One interval over all of the span.")] = False,
@@ -72,7 +73,11 @@ def routes(context: Context) -> APIRouter:
 
             def one(of: str, from_ms: int, to_ms: int) -> Counts:
                 axis_ = page(None if whole else interval, zone, from_ms, to_ms, limit=limit, now_ms=now_ms)
-                return answer(chosen(of, axis_), axis_, to_ms, scheme=scheme, sites=sites, estimate=estimate)
+                told = answer(chosen(of, axis_), axis_, to_ms, scheme=scheme, sites=sites, estimate=estimate)
+                if likely:
+                    for series in told.series:
+                        series.likely = likely_names(reading, series, scheme)
+                return told
 
             now = one(site, from_ms, to_ms)
             if compare is None and against is None:

@@ -16,3 +16,4 @@ Merged = Annotated[
 Scheme = Annotated[str, Query(max_length=40, description="The classes: `own`, or a scheme that `/sites` names.")]
 Limit = Annotated[int, Query(ge=1, le=INTERVALS_MAX, description="Intervals in one answer.")]
 After = Annotated[str | None, Query(max_length=200, description="What `next` said.")]
+WithLikely = Annotated[bool, Query(description="Also where the true number of each class lies, by how names err.")]

@@ -180,6 +180,32 @@ class Balance(msgspec.Struct, frozen=True, kw_only=True):
     all: ClassBalance
 
 
+NAMES_COVER = (
+    "where the true numbers lie among the vehicles counted, by how often the model misnames vehicles that judged it;"
+    " vehicles that were missed, and time that nobody watched, are not in it"
+)
+"""What the 95% of `Likely` and `LikelyBalance` are about."""
+Interval = tuple[int, int]
+
+
+class Likely(msgspec.Struct, frozen=True, kw_only=True):
+    """Per class from where to where the true number lies with 95%; empty where `reason` says why."""
+
+    model: str
+    reason: str
+    classes: dict[str, Interval]
+
+
+class LikelyBalance(msgspec.Struct, frozen=True, kw_only=True):
+    """The same of both directions and of their difference."""
+
+    model: str
+    reason: str
+    out: dict[str, Interval]
+    back: dict[str, Interval]
+    balance: dict[str, Interval]
+
+
 class Queue(msgspec.Struct, frozen=True, kw_only=True):
     """One zone, per interval; None where nobody watched.
 

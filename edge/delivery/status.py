@@ -180,6 +180,17 @@ class LineInfo(msgspec.Struct, frozen=True, kw_only=True):
     b_to_a: str = "b_to_a"
 
 
+class NamesInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """The second look that names vehicles, and how it errs: `judged` is true class -> name -> vehicles.
+
+    These are vehicles that judged it, and none it learned from; `unclassified` are those that it leaves without a name.
+    Empty: how it errs is not known.
+    """
+
+    model: str
+    judged: dict[Word, dict[Word, Amount]] = {}
+
+
 class Info(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that a reader needs to know before the first report; retained, said on every connection."""
 
@@ -199,6 +210,8 @@ class Info(msgspec.Struct, frozen=True, kw_only=True):
     """The verbs that it obeys on `command/<verb>`."""
     rare: list[Word] = []
     """The classes that it calls out by itself when one comes after a long time without."""
+    names: NamesInfo | None = None
+    """Null: the detector alone names vehicles."""
 
 
 def encode_self(said: Status | Info | Total | Passage | Live | Alert | DeviceHealth) -> bytes:

@@ -7,14 +7,17 @@ Its manifest (YAML) says what goes in and what comes out, as a detector's does:
     around: [0.05, 0.2]        # shares of the box's sides that are added on every side: one picture each
     mirrored: true             # every other of these pictures is mirrored, so that errors of one side even out
     labels: [...]              # one of our classes for each number that comes out
-    macs_millions: 75          # multiply-accumulates of one picture, in millions; optional
+    macs_millions: 71          # multiply-accumulates of one picture, in millions; optional
     tail: {bus: {judged: 1200, above: [[0.5, 9], [0.9, 0]]}}   # measured: of so many vehicles of other classes, how
                                # many are called this with at least each probability; without it none is ever news
     tail_of: "0123456789ab"    # the beginning of the sha256 of the model with which that was measured
+    judged:                    # optional: how it errs, told with `info`
+      sha256: ...              # of the model file that was judged; of another one it is passed over
+      told: {car: {car: 95, van: 5}, ...}    # true class: what so many vehicles of it are called, never learned from
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -23,7 +26,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.counting.detection import CLASSES, Detection
+from edge.counting.detection import CLASSES, UNCLASSIFIED, Detection
 from edge.errors import InputError, WorkError
 from edge.vision.boxes import Floats
 from edge.vision.detector import FAULTS, line_of, open_session
@@ -31,6 +34,16 @@ from edge.vision.fitting import Picture
 from edge.vision.manifest import InputSpec, MacsMillions, model_file, path_of, read_document
 
 _Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
+
+
+_True = Literal[CLASSES]  # type: ignore[valid-type]  # a Literal of our own words
+_Told = Literal[(*CLASSES, UNCLASSIFIED)]  # type: ignore[valid-type]
+_Vehicles = Annotated[int, msgspec.Meta(ge=0, le=10**9)]
+
+
+class _Judged(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    sha256: str
+    told: dict[_True, dict[_Told, _Vehicles]]
 
 
 class _Document(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -43,6 +56,7 @@ class _Document(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     around: Annotated[tuple[_Share, ...], msgspec.Meta(min_length=1, max_length=4)] = (0.05, 0.2)
     mirrored: bool = False
     macs_millions: MacsMillions | None = None
+    judged: _Judged | None = None
     sha256: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")] | None = None
     tail_of: str = ""
     tail: dict[Literal[CLASSES], dict[str, Any]] = {}  # type: ignore[valid-type]  # a Literal of our classes
@@ -65,6 +79,8 @@ class NamingManifest:
     tail: Mapping[str, Mapping[str, Any]]
     """By class: `judged` and `above`, see `edge.alerts.Tail`."""
     macs_millions: float | None = None
+    judged: dict[str, dict[str, int]] = field(default_factory=dict)
+    """True class -> what it is called -> vehicles; empty where nobody judged this very model."""
 
     @property
     def look_macs_millions(self) -> float | None:
@@ -99,6 +115,7 @@ def load_naming(name_or_path: str | Path) -> NamingManifest:
         labels=tuple(document.labels),
         macs_millions=document.macs_millions,
         tail=document.tail,
+        judged=document.judged.told if document.judged is not None and document.judged.sha256 == sha256 else {},
     )
 
 

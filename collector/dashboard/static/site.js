@@ -64,9 +64,9 @@ class Site {
     const [usual, hours, whole, past, balances, queues, states] = await Promise.all([
       this.usualOf(from),
       get(`${path}/counts`, { from, to, interval: "hour", by: "site" }),
-      get(`${path}/counts`, { from, to, by: "site", whole: true, estimate: true }),
+      get(`${path}/counts`, { from, to, by: "site", whole: true, estimate: true, likely: true }),
       get(`${path}/counts`, { from: day(Math.max(7, Number(this.since)) - 1), to, interval: "day", by: "site" }),
-      get(`${path}/balance`, { from: since }),
+      get(`${path}/balance`, { from: since, likely: true }),
       get(`${path}/queue`, { from, to, interval: "15min" }),
       may.read ? get("/devices", { site: this.name }) : null,
     ]);
@@ -217,18 +217,19 @@ class Site {
       bar.style.setProperty("--tone", classColour(label));
       return [bar, el("span", { class: "soft" }, percent(sum(label) / all))];
     };
+    const likely = (label) => [["out", out], ["back", back]].map(([role, one]) => [role, one?.likely?.classes[label]]).filter(([, of]) => of).map(([role, [low, high]]) => `${role} ${count(low)} to ${count(high)}`).join(", ") || "–";
     const cell = (one, role, label) => ({ class: "right", content: number(one?.total_counts[label] ?? null, this.series(this.hours, role)?.total_share, this.behind(`${label}, ${role}`, { direction: this.word(role), class: label })) });
-    fill(this.classes, table("Classes today", ["Class", { text: "Out", class: "right" }, { text: "Back", class: "right" }, { text: "Over there", class: "right" }, "Part of all"],
+    fill(this.classes, table("Classes today", ["Class", { text: "Out", class: "right" }, { text: "Back", class: "right" }, { text: "Over there", class: "right" }, { text: "95 %, names only", class: "right" }, "Part of all"],
       labels.map((label) => {
         const [o, b] = [out?.total_counts[label], back?.total_counts[label]];
-        return [label, cell(out, "out", label), cell(back, "back", label), { class: "right", content: o == null || b == null ? "–" : signed(o - b) }, { content: mix(label), class: "mixed" }];
+        return [label, cell(out, "out", label), cell(back, "back", label), { class: "right", content: o == null || b == null ? "–" : signed(o - b) }, { class: "right", content: likely(label) }, { content: mix(label), class: "mixed" }];
       })));
   }
 
   fillBalance() {
     const lines = this.balances.balances;
     fill(this.balanceHead, 
-      el("div", { class: "card-head" }, el("div", {}, el("h2", {}, "Over there"), el("p", { class: "soft" }, "Out minus back, as counted: who went and has not come back. The 95 % interval is about the vehicles of time that nobody watched, and about nothing else: errors of counting are not in it.")),
+      el("div", { class: "card-head" }, el("div", {}, el("h2", {}, "Over there"), el("p", { class: "soft" }, "Out minus back, as counted: who went and has not come back. One 95 % interval is about the vehicles of time that nobody watched, and the other about wrong names. Vehicles that were missed or counted twice are in neither.")),
         choice("Since", SINCE, this.since, async (value) => {
           this.since = value;
           await this.refresh();
@@ -240,10 +241,12 @@ class Site {
       const row = (name, of, more) => [name,
         { class: "right", content: number(of.out, one.share, behind(`${name} ${one.out}`, { direction: one.out, ...more })) },
         { class: "right", content: number(of.back, one.share, behind(`${name} ${one.back}`, { direction: one.back, ...more })) },
-        { class: "right strong", content: of.balance === null ? "blind" : signed(of.balance) }, { class: "right", content: words(of) }];
+        { class: "right strong", content: of.balance === null ? "blind" : signed(of.balance) }, { class: "right", content: words(of) }, { class: "right", content: named(name) }];
+      const named = (label) => (one.likely.balance[label] ? one.likely.balance[label].map(signed).join(" to ") : "–");
       return el("div", {}, lines.length > 1 ? el("h3", {}, [one.device, one.line].filter(Boolean).join(" · ")) : null,
-        table(`Balance over ${one.line}`, ["Class", { text: one.out, class: "right" }, { text: one.back, class: "right" }, { text: "Over there", class: "right" }, { text: "95 %, unwatched time only", class: "right" }],
-          [row("all", one.all, {}), ...labels.map((label) => row(label, one.classes[label], { class: label }))]));
+        table(`Balance over ${one.line}`, ["Class", { text: one.out, class: "right" }, { text: one.back, class: "right" }, { text: "Over there", class: "right" }, { text: "95 %, unwatched time only", class: "right" }, { text: "95 %, names only", class: "right" }],
+          [row("all", one.all, {}), ...labels.map((label) => row(label, one.classes[label], { class: label }))]),
+        one.likely.reason ? el("p", { class: "soft" }, `No interval for names: ${one.likely.reason}.`) : null);
     }));
     const { edges_ms: edges } = this.past;
     const out = this.series(this.past, "out"), back = this.series(this.past, "back");
