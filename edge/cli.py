@@ -159,7 +159,12 @@ def _add_pages(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     _add_page(setup)
     setup.set_defaults(run=_setup)
 
-    annotate = commands.add_parser("annotate", help="make a truth file of a video in a browser")
+    annotate = commands.add_parser(
+        "annotate",
+        help="make a truth file of a video in a browser",
+        epilog="Classes: pick-ups are cars; panel vans and minibuses of their size are vans; longer minibuses, coaches,"
+        " city and school buses are buses; a box body on a van's cab is a truck. docs/classes.md shows them.",
+    )
     annotate.add_argument("video", type=Path, metavar="VIDEO")
     annotate.add_argument(
         "--tracks", action="store_true", help="name every vehicle instead, by one key each; --out is then NAMES.jsonl"
