@@ -150,14 +150,16 @@ class Accounts:
         device_id, journal = key
         ends = [first - 1 for first, _ in compared.runs[1:]] + [SEQ_MAX]
         for (first, run), last in reversed(list(zip(compared.runs, ends, strict=False))):
-            run_id = self._names.id_of("run", ("device_id", "name"), (device_id, run))
-            for number in sorted(self._numbers(run_id, first, last), reverse=True):
+            for number in sorted(self._numbers(device_id, run, first, last), reverse=True):
                 if run in self._runs_with(device_id, journal, number):
                     return number
         return None
 
-    def _numbers(self, run_id: int, first: int, last: int) -> list[int]:
+    def _numbers(self, device_id: int, run: str, first: int, last: int) -> list[int]:
         """The numbers that are here of a run, counted or set aside."""
+        run_id = self._names.run_id(device_id, run)
+        if run_id is None:
+            return []
         aside = f"SELECT seq FROM set_aside WHERE run_id = ? AND seq BETWEEN {first} AND {last}"
         return [*self._tables.numbers(run_id, first, last), *(seq for (seq,) in self._tables.rows(aside, (run_id,)))]
 
@@ -169,8 +171,7 @@ class Accounts:
         ends = [first - 1 for first, _ in compared.runs[1:]] + [SEQ_MAX]
         here: list[int] = []
         for (first, run), last in zip(compared.runs, ends, strict=False):
-            run_id = self._names.id_of("run", ("device_id", "name"), (device_id, run))
-            here += self._numbers(run_id, first, last)
+            here += self._numbers(device_id, run, first, last)
         journal.arrived(here, now_ms=now_ms)
 
     def _stored(self, device_id: int, replay: str) -> list[int]:

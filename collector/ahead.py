@@ -73,12 +73,12 @@ def set_aside_of(reading: Reading, *, site: str | None, device: str | None) -> d
     return {(device_id, bool(overlapping)): Reports(*of) for device_id, overlapping, *of in rows}
 
 
-def implausible(tables: Tables, device_id: int, *, now_ms: int) -> dict[Key, int]:
-    """When every report of a device that is ahead or too early was received."""
+def implausible(tables: Tables, device_id: int, *, now_ms: int, before_ms: int) -> dict[Key, int]:
+    """When every report of a device that is ahead or begins before `before_ms` was received."""
     rows = tables.rows(
         "SELECT device_id, run_id, seq, start_ms, received_ms FROM report"
         " WHERE device_id = ? AND (start_ms + width_ms > ? OR start_ms < ?)",
-        (device_id, now_ms + SKEW_MS, EARLIEST_MS),
+        (device_id, now_ms + SKEW_MS, before_ms),
     )
     return {Key(*key): received_ms for *key, received_ms in rows}
 

@@ -14,6 +14,7 @@ from collector.errors import InputError
 from collector.screen import aligned
 from collector.show_devices import time_text
 from collector.store import Store
+from collector.views.axis import EARLIEST_MS
 from collector.views.results import Scope
 from collector.views.tallies import devices_of
 from edge.delivery.report import rfc3339
@@ -24,12 +25,15 @@ def ahead(store: Store, given: argparse.Namespace) -> None:
     now_ms = SystemClock().real_ms()
     if given.set_aside and given.take_back:
         raise InputError("--set-aside and --take-back exclude each other")
+    if given.before is not None and not (given.set_aside and given.site and given.device):
+        raise InputError("--before goes with --set-aside, --site and --device: it is about one clock that was wrong")
+    before_ms = EARLIEST_MS if given.before is None else max(EARLIEST_MS, given.before.in_zone("UTC"))
     if given.set_aside or given.take_back:
         ids = _ids(store, given)
         changed = 0
         for device_id in tqdm(ids, unit="device", file=sys.stderr, disable=None):
             if given.set_aside:
-                changed += store.set_aside(device_id, now_ms=now_ms)
+                changed += store.set_aside(device_id, now_ms=now_ms, before_ms=before_ms)
             else:
                 changed += store.take_back(device_id)
         print(f"{changed} reports {'set aside' if given.set_aside else 'taken back'}", file=sys.stderr)

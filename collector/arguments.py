@@ -147,6 +147,9 @@ def _add_states(command: _Command) -> None:
     )
     _add_common(early)
     early.add_argument("--set-aside", action="store_true", help="keep them apart, in no sum")
+    early.add_argument(
+        "--before", type=_moment, metavar="TIME", help="with --set-aside: all that one device reported before it (UTC)"
+    )
     early.add_argument("--take-back", action="store_true", help="store what was set aside again")
     twice = command(
         "overlaps",

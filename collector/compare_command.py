@@ -23,7 +23,7 @@ from collector.views.extent import extent
 from collector.views.places import Sites, sites_of, time_zone_of
 from collector.views.records import name_of
 from collector.views.results import Agreement, Axis, Band, Flows, Scope
-from collector.views_command import check, span_of
+from collector.views_command import axis_of, check, span_of
 from edge.delivery.report import rfc3339
 
 
@@ -31,6 +31,7 @@ def show_compare(store: Store, sites: Sites, given: argparse.Namespace) -> None:
     """Every two devices on one line; InputError where no site in question has any."""
     check(given)
     found: list[tuple[Agreement, Axis]] = []
+    now_ms = SystemClock().real_ms()
     with store.reading() as reading:
         asked = sites_of(reading, Scope(site=given.site, device=given.device))
         if asked and not any(sites.get(site, NOWHERE).same_lines for site in asked):
@@ -39,8 +40,8 @@ def show_compare(store: Store, sites: Sites, given: argparse.Namespace) -> None:
                 " sites.<site>.same_lines"
             )
         for site in asked:
-            if (span := span_of(reading, site, sites, given, now_ms=SystemClock().real_ms())) is not None:
-                whole = axis(given.interval, time_zone_of(reading, site, sites), *span)
+            if (span := span_of(reading, site, sites, given, now_ms=now_ms)) is not None:
+                whole = axis_of(reading, site, sites, given, span, interval=given.interval, now_ms=now_ms)
                 found += [(one, whole) for one in agreements(reading, site, sites, whole) if _of_device(one, given)]
     if given.json:
         said = [_agreement(one, whole) for one, whole in found]

@@ -5,10 +5,10 @@ The order of the work:
    follows is a plain read, change, write.
 2. Reports are sifted by their key: new, known, or another one under a known key. A new one that takes its device
    beyond a bound (`limits`), or whose number is far ahead of its journal, is refused.
-3. Of two devices of one name, what the second one watched at the same time is set aside (`overlaps`). The other new
-   reports and their counts are added. A report's lines, directions and classes are its layout, so a count of zero
-   is told from a line that nobody watched, and only counts above zero need a row. Queue zones are a row each. The
-   roll-ups follow.
+3. Of two devices of one name, what the second one watched at the same time is set aside (`overlaps`), within a bound,
+   too. The other new reports and their counts are added. A report's lines, directions and classes are its layout, so
+   a count of zero is told from a line that nobody watched, and only counts above zero need a row. Queue zones are a
+   row each. The roll-ups follow.
 4. The journals move on: what is missing, what came late, what was asked for or is gone.
 5. What a device said last, how late it reports; what it called out; refusals, the last so many.
 """
@@ -26,7 +26,7 @@ from collector.calendar import DAY_MS
 from collector.calls import keep
 from collector.ingest import Called, Received, Refusal, Said, refuse
 from collector.lateness import Lateness
-from collector.limits import DEFAULTS, Limits
+from collector.limits import DEFAULTS, Limits, Room
 from collector.messages import Key, day_of, messages_of
 from collector.names import Layout, Names
 from collector.overlaps import Timeline, Watched
@@ -62,14 +62,17 @@ class Intake:
         self._names = Names(tables, limits)
         self._accounts = Accounts(tables, self._names)
         self._rollups = Rollups(tables, time_zones)
+        self._overlapping = Room(self._count_overlapping, limits.overlapping)
 
     def forget(self) -> None:
         """Look every name up anew."""
         self._names.forget()
+        self._overlapping.forget()
 
     def put(self, batch: Sequence[Item], *, now_ms: int) -> Tally:
         """Do all of the work for a batch."""
-        self._names.keep_bound()
+        self._names.begin_batch()
+        self._overlapping.begin_batch()
         reports: list[Received] = []
         said: list[Said] = []
         called: list[Called] = []
@@ -114,7 +117,7 @@ class Intake:
             self._note_unpacked(added, unpacked)
         totals = [one for one in said if one.channel == "total" and id(one) not in leaps]
         noted = self._accounts.move(
-            devices, sifted.arrived, [*totals, *gone, *asked], fresh=sifted.fresh(), now_ms=now_ms
+            devices, sifted.arrived(), [*totals, *gone, *asked], fresh=sifted.fresh(), now_ms=now_ms
         )
         alive = {devices[one.site, one.device] for one in said if one.live}
         self._note_lateness(latenesses, sifted, alive, now_ms)
@@ -144,10 +147,10 @@ class Intake:
             self._tables.many("UPDATE device SET zones_filled = 1 WHERE id = ?", [(device_id,)])
         self._rollups.rebuild(device_id, Marks(time_zone=self._rollups.wanted(site, payload)))
 
-    def set_aside(self, device_id: int, *, now_ms: int) -> int:
-        """Set aside the reports of a device that are ahead or too early, inside an open transaction; how many."""
+    def set_aside(self, device_id: int, *, now_ms: int, before_ms: int) -> int:
+        """Set aside the reports of a device that are ahead or begin before then, in an open transaction; how many."""
         self._hold([device_id])
-        keys = implausible(self._tables, device_id, now_ms=now_ms)
+        keys = implausible(self._tables, device_id, now_ms=now_ms, before_ms=before_ms)
         messages = messages_of(self._tables.rows, list(keys))
         found = []
         for key, received_ms in keys.items():
@@ -220,9 +223,13 @@ class Intake:
         for received in reports:
             report = received.report
             device_id = devices[report.site, report.device]
-            run_id = self._names.id_of("run", ("device_id", "name"), (device_id, report.run))
+            sifted.heard.add(device_id)
+            run_id = self._names.take_run(device_id, report.run)
+            if isinstance(run_id, str):
+                sifted.refusals.append(refuse(received.topic, received.payload, run_id))
+                continue
             key = (run_id, report.seq)
-            sifted.arrived[device_id, report.journal or ""].append(report.seq)
+            sifted.came.append((key, (device_id, report.journal or "")))
             if key in first:
                 again.append((key, received))
             else:
@@ -270,9 +277,7 @@ class Intake:
         """Refuse new reports that take their device beyond a bound; their numbers stay missing."""
         for key, (device_id, received) in list(sifted.new.items()):
             if reason := self._names.too_many(device_id, received.report):
-                del sifted.new[key]
-                sifted.refusals.append(refuse(received.topic, received.payload, reason))
-                sifted.arrived[device_id, received.report.journal or ""].remove(received.report.seq)
+                sifted.refuse(key, reason)
             elif received.report.lines is not None:  # known to those that follow
                 sifted.layouts[key] = self._shape(device_id, received.report)
 
@@ -292,7 +297,10 @@ class Intake:
         return [Known(*row)._replace(payload=bytes(row[6])) for row in rows if row[2] in wanted[row[1]]]
 
     def _set_overlapping_aside(self, sifted: "_Sifted", latenesses: Mapping[int, Lateness], now_ms: int) -> None:
-        """Take new reports whose time another device of the same name has watched out of those to be added."""
+        """Take new reports whose time another device of the same name has watched out of those to be added.
+
+        Beyond the bound they are refused.
+        """
         by_device: dict[int, dict[tuple[int, int], Received]] = defaultdict(dict)
         for key, (device_id, received) in sifted.new.items():
             if not received.report.run.startswith(REPLAY):
@@ -315,13 +323,26 @@ class Intake:
                         shared[journal] = self._accounts.is_shared(journal, fresh.get(journal, ()))
                     if not shared[journal]:
                         conflicts = self._of_other_journals(journal, conflicts, sifted)
-                if conflicts:
+                if conflicts and not self._overlapping.take(device_id):
+                    sifted.refuse(key, self._too_many_overlapping(device_id))
+                elif conflicts:
                     span = (one.start_ms, report.width_ms, report.watched_ms)
                     rows.append((device_id, *key, *span, received.payload, now_ms, now_ms, conflicts[0].run_id))
                     sifted.overlapping[key] = sifted.new.pop(key)
                 else:
                     timeline.add(one)
         self._many(_ASIDE_ROW, rows)
+
+    def _count_overlapping(self, device_id: int) -> int:
+        query = "SELECT count(*) FROM set_aside WHERE device_id = ? AND counted_run_id IS NOT NULL"
+        return int(self._tables.rows(query, (device_id,))[0][0])
+
+    def _too_many_overlapping(self, device_id: int) -> str:
+        number, at_most = self._overlapping.known(device_id), self._overlapping.at_most
+        return (
+            "another device of the same name had watched that time, and too many such reports of it are set aside:"
+            f" {number}, at most {at_most} are; crossing-collector overlaps lists them"
+        )
 
     def _counted(self, device_id: int, late: Sequence[Watched]) -> list[Watched]:
         """The stored reports of live runs around these."""
@@ -428,7 +449,7 @@ class Intake:
         for device_id, received in sifted.new.values():
             by_device[device_id].append(received.report)
         rows = []
-        for device_id in alive | {device_id for device_id, _ in sifted.arrived}:
+        for device_id in alive | sifted.heard:
             spans = [
                 (start_ms_of(report.start), report.width_ms, report.clock_synced) for report in by_device[device_id]
             ]
@@ -468,7 +489,25 @@ class _Sifted:
         """Those that were new and are set aside."""
         self.duplicates = 0
         self.refusals: list[Refusal] = []
-        self.arrived: dict[tuple[int, str], list[int]] = defaultdict(list)
+        self.heard: set[int] = set()
+        """Devices that sent any."""
+        self.came: list[tuple[tuple[int, int], tuple[int, str]]] = []
+        """By key and journal, each as often as it came."""
+        self._refused: set[tuple[int, int]] = set()
+
+    def refuse(self, key: tuple[int, int], reason: str) -> None:
+        """It was new, and is not taken; its number stays missing, however often it came."""
+        _, received = self.new.pop(key)
+        self.refusals.append(refuse(received.topic, received.payload, reason))
+        self._refused.add(key)
+
+    def arrived(self) -> dict[tuple[int, str], list[int]]:
+        """The numbers of the reports that are here now, by device and journal."""
+        found: dict[tuple[int, str], list[int]] = defaultdict(list)
+        for key, journal in self.came:
+            if key not in self._refused:
+                found[journal].append(key[1])
+        return found
 
     def fresh(self) -> dict[tuple[int, str], list[int]]:
         """The numbers of the reports that are new, by device and journal."""

@@ -8,7 +8,7 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from collector.limits import DEFAULTS, Limits
+from collector.limits import DEFAULTS, Limits, Room
 from collector.tables import Tables
 from edge.delivery.report import REPLAY, Lines, Report
 
@@ -50,6 +50,7 @@ class Names:
         self._ids: dict[tuple[Any, ...], int] = {}
         self._shapes: dict[int, dict[tuple[Any, ...], Layout]] = {}
         self._vocabularies: dict[int, _Vocabulary] = {}
+        self._runs = Room(self._count_runs, limits.runs)
         self._remembered = 0
 
     def forget(self) -> None:
@@ -57,6 +58,7 @@ class Names:
         self._ids.clear()
         self._shapes.clear()
         self._vocabularies.clear()
+        self._runs.forget()
         self._remembered = 0
 
     def too_many(self, device_id: int, report: Report) -> str:
@@ -106,8 +108,9 @@ class Names:
         self._remembered += known.size - (before.size if before is not None else 0)
         return known
 
-    def keep_bound(self) -> None:
-        """Between batches."""
+    def begin_batch(self) -> None:
+        """Another transaction begins; what is remembered is kept within its bound."""
+        self._runs.begin_batch()
         if self._remembered > REMEMBERED_MAX:
             self.forget()
 
@@ -115,6 +118,27 @@ class Names:
         """The id of a name, made where there is none."""
         found = self._ids.get((table, values))
         return found if found is not None else self._find(table, columns, values)
+
+    def run_id(self, device_id: int, name: str) -> int | None:
+        """The id of a run; None where there is none."""
+        values = (device_id, name)
+        found = self._ids.get(("run", values))
+        if found is None and (rows := self._tables.rows("SELECT id FROM run WHERE device_id = ? AND name = ?", values)):
+            found = self._ids["run", values] = int(rows[0][0])
+            self._remembered += 1
+        return found
+
+    def take_run(self, device_id: int, name: str) -> int | str:
+        """The id of a run, made where there is none; or why it would be too many. The device is held."""
+        found = self.run_id(device_id, name)
+        if found is not None:
+            return found
+        if not self._runs.take(device_id):
+            return _over("runs", self._runs.known(device_id), 1, self._runs.at_most)
+        return self._find("run", ("device_id", "name"), (device_id, name))
+
+    def _count_runs(self, device_id: int) -> int:
+        return int(self._tables.rows("SELECT count(*) FROM run WHERE device_id = ?", (device_id,))[0][0])
 
     def _find(self, table: str, columns: tuple[str, ...], values: tuple[Any, ...]) -> int:
         query = f"SELECT id FROM {table} WHERE {' = ? AND '.join(columns)} = ?"

@@ -41,6 +41,7 @@ from collector.store import (
     due_parameters,
 )
 from collector.tables import Known, ReportRow
+from collector.views.axis import EARLIEST_MS
 from collector.zone_rollups import STORED, stored
 
 CONNECT_WAIT_S = 10
@@ -122,9 +123,9 @@ class PostgresStore:
         """Sum up all reports of a device anew, in one transaction."""
         self._of_device(lambda: self._intake.rebuild(device_id))
 
-    def set_aside(self, device_id: int, *, now_ms: int) -> int:
-        """Set aside every report of a device that is ahead or too early, in one transaction; how many."""
-        return self._of_device(lambda: self._intake.set_aside(device_id, now_ms=now_ms))
+    def set_aside(self, device_id: int, *, now_ms: int, before_ms: int = EARLIEST_MS) -> int:
+        """Set aside what a device reported that is ahead or begins before `before_ms`, in one transaction; how many."""
+        return self._of_device(lambda: self._intake.set_aside(device_id, now_ms=now_ms, before_ms=before_ms))
 
     def take_back(self, device_id: int, *, overlapping: bool = False) -> int:
         """Store again the reports of a device that were set aside, in one transaction; how many.

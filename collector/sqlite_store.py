@@ -34,6 +34,7 @@ from collector.store import (
     due_parameters,
 )
 from collector.tables import Known, ReportRow
+from collector.views.axis import EARLIEST_MS
 from collector.zone_rollups import stored
 
 CACHE_KIB = 65_536
@@ -101,10 +102,10 @@ class SqliteStore:
         with self._explained(), self._transaction():
             self._intake.rebuild(device_id)
 
-    def set_aside(self, device_id: int, *, now_ms: int) -> int:
-        """Set aside every report of a device that is ahead or too early, in one transaction; how many."""
+    def set_aside(self, device_id: int, *, now_ms: int, before_ms: int = EARLIEST_MS) -> int:
+        """Set aside what a device reported that is ahead or begins before `before_ms`, in one transaction; how many."""
         with self._explained(), self._transaction():
-            return self._intake.set_aside(device_id, now_ms=now_ms)
+            return self._intake.set_aside(device_id, now_ms=now_ms, before_ms=before_ms)
 
     def take_back(self, device_id: int, *, overlapping: bool = False) -> int:
         """Store again the reports of a device that were set aside, in one transaction; how many.

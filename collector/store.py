@@ -17,6 +17,7 @@ from collector.gaps import WAIT_MS_MAX, Missing
 from collector.ingest import Called, Received, Refusal, Said
 from collector.limits import DEFAULTS, Limits
 from collector.tables import Tables
+from collector.views.axis import EARLIEST_MS
 
 TOO_LONG = "the question takes too long; ask for a shorter span or for longer intervals"
 POSTGRES = re.compile(r"postgres(ql)?://")
@@ -229,8 +230,8 @@ class Store(Protocol):
     def rebuild(self, device_id: int) -> None:
         """Sum up all reports of a device anew, in the zone that it is to have, in one transaction."""
 
-    def set_aside(self, device_id: int, *, now_ms: int) -> int:
-        """Set aside every report of a device that is ahead or too early, in one transaction; how many.
+    def set_aside(self, device_id: int, *, now_ms: int, before_ms: int = EARLIEST_MS) -> int:
+        """Set aside what a device reported that is ahead or begins before `before_ms`, in one transaction; how many.
 
         They are out of all sums, and known if they come again. One whose message is kept no more stays where it is.
         """

@@ -34,11 +34,12 @@ from collector.views.axis import axis
 from collector.views.balance import balance
 from collector.views.compare import earlier, like_for_like, moments
 from collector.views.counts import with_tonnes
-from collector.views.extent import open_span
+from collector.views.extent import first_report, open_span
 from collector.views.merged import merged
 from collector.views.places import Sites, sites_of, time_zone_of, widest
 from collector.views.records import Record, records
 from collector.views.results import Axis, Flows, LikeForLike, Likely, Scope
+from edge.delivery.report import rfc3339
 
 
 def check(given: argparse.Namespace) -> None:
@@ -236,8 +237,7 @@ def _axes(
     for site in sites_of(reading, _scope(given)):
         span = span_of(reading, site, sites, given, now_ms=now_ms)
         if span is not None:
-            zone = time_zone_of(reading, site, sites)
-            yield site, axis(interval, zone, *span, now_ms=now_ms if span[0] < now_ms else None)
+            yield site, axis_of(reading, site, sites, given, span, interval=interval, now_ms=now_ms)
 
 
 def _check_interval(reading: Reading, scope: Scope, interval: Interval | None) -> None:
@@ -260,6 +260,32 @@ def span_of(
     scope = Scope(site=site, device=given.device)
     span = open_span(reading, scope, from_ms, to_ms, now_ms=now_ms)
     return span if span is not None and span[0] < span[1] else None
+
+
+def axis_of(
+    reading: Reading,
+    site: str,
+    sites: Sites,
+    given: argparse.Namespace,
+    span: tuple[int, int],
+    *,
+    interval: Interval | None,
+    now_ms: int,
+) -> Axis:
+    """The intervals of a `span_of`; where they are too many, InputError tells where a span without --from begins."""
+    try:
+        zone = time_zone_of(reading, site, sites)
+        return axis(interval, zone, *span, now_ms=now_ms if span[0] < now_ms else None)
+    except InputError as error:
+        first = first_report(reading, Scope(site=site, device=given.device))
+        if given.from_ is not None or first is None:
+            raise
+        site, device, start_ms = first
+        raise InputError(
+            f"{error}. The span begins with the first report of {site}/{device}, at {rfc3339(start_ms)}; if the clock"
+            f" was wrong then, name --from, or set such reports aside: crossing-collector ahead --site {site} --device"
+            f" {device} --set-aside --before TIME"
+        ) from None
 
 
 def _moments(given: argparse.Namespace, time_zone: str) -> tuple[int | None, int | None]:

@@ -76,6 +76,16 @@ def open_span(
     return known.first_ms if from_ms is None else from_ms, known.open_ms if to_ms is None else to_ms
 
 
+def first_report(reading: Reading, scope: Scope) -> tuple[str, str, int] | None:
+    """Site, device and start of the first report that is not too early; None where there is none."""
+    rows = reading.rows(
+        "SELECT site, device, min(start_ms) FROM report JOIN device ON device.id = device_id"
+        f" WHERE {CHOSEN} AND start_ms >= :earliest GROUP BY site, device ORDER BY 3 LIMIT 1",
+        {"site": scope.site, "device": scope.device, "earliest": EARLIEST_MS},
+    )
+    return (str(rows[0][0]), str(rows[0][1]), int(rows[0][2])) if rows else None
+
+
 def reports_in(reading: Reading, scope: Scope, from_ms: int, to_ms: int) -> bool:
     """Whether any report of the scope begins in the span."""
     rows = reading.rows(

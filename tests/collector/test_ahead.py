@@ -306,3 +306,32 @@ def test_the_terminal_answers_an_open_span_as_if_no_report_were_too_early_and_na
     (listed,) = json.loads(said(capsys, "ahead", *store_of, "--set-aside", "--json"))["devices"]
     assert (listed["too_early"], listed["set_aside"]["reports"]) == (None, 1)
     assert "2016" not in warned(capsys, *asked)
+
+
+def test_a_clock_that_stood_in_a_later_year_is_named_where_it_makes_too_many_intervals_and_can_be_set_aside(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    now_ms = int(time.time() * 1_000) // MINUTE_MS * MINUTE_MS
+    store_of = ["--store", str(tmp_path / "store.sqlite")]
+    with SqliteStore(tmp_path / "store.sqlite") as store:
+        put(store, *an_hour(now_ms), now_ms=now_ms)
+        put(store, a_report(61, device="mast-2", start="2016-01-01T00:00:00Z"), now_ms=now_ms)
+    asked = ["totals", *store_of, "--interval", "15min"]
+    assert main(asked) == 2
+    assert (
+        capsys.readouterr()
+        .err.strip()
+        .endswith(
+            "choose a longer interval or a shorter span. The span begins with the first report of bridge/mast-2, at"
+            " 2016-01-01T00:00:00Z; if the clock was wrong then, name --from, or set such reports aside:"
+            " crossing-collector ahead --site bridge --device mast-2 --set-aside --before TIME"
+        )
+    )
+    assert main([*asked, "--from", "2016-01-01"]) == 2
+    assert "mast-2" not in capsys.readouterr().err, "who names a beginning knows it"
+    before = ["--set-aside", "--before", "2016-01-02"]
+    assert main(["ahead", *store_of, *before]) == 2
+    who = ["--site", "bridge", "--device", "mast-2", "--json"]
+    (listed,) = json.loads(said(capsys, "ahead", *store_of, *who, *before))["devices"]
+    assert (listed["device"], listed["set_aside"]["reports"]) == ("mast-2", 1)
+    assert said(capsys, *asked)

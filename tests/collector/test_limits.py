@@ -7,9 +7,9 @@ import msgspec
 import pytest
 
 from collector.ingest import Refusal, Said, ingest
-from collector.limits import Limits
+from collector.limits import RECOUNTED_AFTER, Limits, Room
 from collector.sqlite_store import SqliteStore
-from collector.store import Store, Tally
+from collector.store import Compared, Store, Tally
 from edge.delivery.report import Report, encode, topic_of
 from tests.collector.messages import DAY_MS, NOON_MS, a_report, received
 
@@ -132,3 +132,81 @@ def test_what_was_seen_where_nobody_watched_needs_one_layout_whatever_it_holds(s
     for seq, labels in enumerate(kinds, 1):
         unwatched = counted(seq, {"deck": {"out": labels}}, watched_ms=0, state="partial")
         assert small.commit([received(unwatched)], now_ms=NOON_MS) == Tally(stored=1)
+
+
+def at_minute(seq: int, run: str, journal: str) -> Report:
+    return a_report(seq, run=run, journal=journal, lines={"deck": {"out": {"car": 1}}})
+
+
+def missing(store: Store) -> list[tuple[str, int, int]]:
+    gaps = store.due(now_ms=NOON_MS + 10**9, heard_after_ms=0, limit=10)
+    return [(gap.journal, gap.missing.first, gap.missing.last) for gap in gaps]
+
+
+def test_runs_beyond_the_bound_are_refused_with_the_reason_and_known_ones_go_on(open_store: OpenStore) -> None:
+    store = open_store(limits=Limits(runs=3))
+    for number in range(1, 6):
+        tally = store.commit([received(at_minute(number, f"run-{number}", "j"))], now_ms=NOON_MS)
+        assert tally == (Tally(stored=1) if number <= 3 else Tally(refused=1))
+    assert reasons(store) == ["too many runs of one device: 3 are known, 1 would be new, at most 3 are taken"] * 2
+    both = [received(at_minute(6, "run-3", "j")), received(at_minute(7, "run-7", "j"))]
+    assert store.commit(both, now_ms=NOON_MS) == Tally(stored=1, refused=1)
+    assert missing(store) == [("j", 4, 5)]
+    assert store.commit([received(a_report(1, device="mast-2"))], now_ms=NOON_MS) == Tally(stored=1)
+    assert open_store(limits=Limits(runs=4)).commit(both, now_ms=NOON_MS) == Tally(stored=1, duplicates=1)
+
+
+def test_a_device_that_compares_brings_no_runs(store: Store) -> None:
+    """Its answer may name a hundred that nobody has a report of."""
+    store.commit([received(at_minute(1, "run-1", "j"))], now_ms=NOON_MS)
+    strange = tuple((number, f"strange-{number}") for number in range(2, 50))
+    for present in (True, False):
+        answer = Compared("bridge", "mast-1", "j", present=present, first=2, runs=strange, begun="j2")
+        store.commit([answer], now_ms=NOON_MS)
+    with store.reading() as reading:
+        assert reading.rows("SELECT name FROM run", {}) == [("run-1",)]
+
+
+def test_overlapping_reports_beyond_the_bound_are_refused_and_told_and_stay_missing(open_store: OpenStore) -> None:
+    store = open_store(limits=Limits(overlapping=3))
+    numbers = range(1, 6)
+    store.commit([received(at_minute(number, "r1", "j1")) for number in numbers], now_ms=NOON_MS)
+    second = [received(at_minute(number, "r2", "j2")) for number in (*numbers, 5)]
+    assert store.commit(second, now_ms=NOON_MS) == Tally(overlapping=3, refused=2, duplicates=1)
+    assert reasons(store)[0] == (
+        "another device of the same name had watched that time, and too many such reports of it are set aside: 3, at"
+        " most 3 are; crossing-collector overlaps lists them"
+    )
+    alone = received(at_minute(6, "r2", "j2"))
+    assert store.commit([alone], now_ms=NOON_MS) == Tally(stored=1)
+    assert missing(store) == [("j2", 4, 5)]
+    assert store.commit(second[3:5], now_ms=NOON_MS) == Tally(refused=2)
+
+
+def test_overlapping_reports_that_were_taken_back_elsewhere_make_room(open_store: OpenStore) -> None:
+    store = open_store(limits=Limits(overlapping=2))
+    for journal in ("j1", "j2"):
+        batch = [received(at_minute(number, f"of-{journal}", journal)) for number in (1, 2, 3)]
+        tally = store.commit(batch, now_ms=NOON_MS)
+    assert tally == Tally(overlapping=2, refused=1)
+    assert open_store().take_back(1, overlapping=True) == 2
+    assert store.commit(batch[2:], now_ms=NOON_MS) == Tally(overlapping=1)
+
+
+def test_a_count_is_looked_up_once_and_again_only_at_the_bound_or_after_many_rows() -> None:
+    looked_up: list[int] = []
+    rows = 0
+
+    def count(device_id: int) -> int:
+        looked_up.append(device_id)
+        return rows
+
+    room = Room(count, RECOUNTED_AFTER + 10)
+    for _ in range(RECOUNTED_AFTER):
+        room.begin_batch()
+        assert room.take(1)
+    assert looked_up == [1]
+    rows = RECOUNTED_AFTER + 8  # another collector brought eight
+    room.begin_batch()
+    assert [room.take(1) for _ in range(4)] == [True, True, False, False]
+    assert looked_up == [1, 1]
