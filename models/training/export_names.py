@@ -47,12 +47,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--run", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--mean", type=Path, help="another run: the mean of the weights of both is exported")
     parser.add_argument("--manifest", action="store_true", help="write NAME.yaml beside NAME.onnx")
     options = parser.parse_args()
     torch.set_num_threads(1)
     network = build(pretrained=False)
     kept = torch.load(options.run / "checkpoint.pth", weights_only=False)
     network.load_state_dict(kept["average"])
+    if options.mean is not None:
+        other = torch.load(options.mean / "checkpoint.pth", weights_only=False)["average"]
+        with torch.no_grad():
+            for name, value in network.state_dict().items():
+                if value.dtype.is_floating_point:
+                    value.lerp_(other[name], 0.5)
     network = network.to(memory_format=torch.contiguous_format).eval()
     example = torch.randn(2, 3, SIDE, SIDE)
     torch.onnx.export(
