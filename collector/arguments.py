@@ -160,6 +160,15 @@ def _add_states(command: _Command) -> None:
     )
     _add_common(twice)
     twice.add_argument("--take-back", action="store_true", help="count them all the same")
+    named = command(
+        "models",
+        "which model counted since when; --factors: what was measured between two of them",
+        "models --config collector.yaml --site friendship-bridge",
+        "models --config collector.yaml --site friendship-bridge --device mast-1 --factors factors.json",
+        more="What is usual does not run across another model, unless `crossing-edge compare-models` measured factors.",
+    )
+    _add_common(named)
+    named.add_argument("--factors", type=Path, metavar="FILE", help="what compare-models --json printed")
     lacks = command(
         "gaps",
         "which reports are missing, and which are gone for good",

@@ -19,6 +19,7 @@ from collector import (
     ahead_command,
     backup_command,
     compare_command,
+    models_command,
     overlaps_command,
     pack_command,
     token_command,
@@ -294,6 +295,11 @@ def _verdicts(arguments: argparse.Namespace) -> None:
         verdicts_command.verdicts_of(store, sites, arguments)
 
 
+def _models(arguments: argparse.Namespace) -> None:
+    with _store_and_sites(arguments, write=arguments.factors is not None) as (store, _):
+        models_command.models(store, arguments)
+
+
 _COMMANDS = {
     "run": _run,
     "totals": _totals,
@@ -305,6 +311,7 @@ _COMMANDS = {
     "ahead": _ahead,
     "overlaps": _overlaps,
     "gaps": _gaps,
+    "models": _models,
     "refusals": _refusals,
     "export": _export,
     "rollup": _rollup,

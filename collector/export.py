@@ -92,7 +92,7 @@ class _Arrow:
         # a file of Arrow cannot have another dictionary in each of its batches
         word = pa.dictionary(pa.int32(), pa.string()) if kind == "parquet" else pa.string()
         kinds = {
-            **dict.fromkeys(("site", "device", "line", "direction", "class", "state"), word),
+            **dict.fromkeys(("site", "device", "line", "direction", "class", "state", "models"), word),
             **dict.fromkeys(("start", "end"), pa.timestamp("ms", tz="UTC")),
             "local_start": pa.string(),
             **dict.fromkeys(("vehicles", "watched_ms", "span_ms"), pa.int64()),

@@ -28,6 +28,7 @@ from collector.ingest import Called, Received, Refusal, Said, refuse
 from collector.lateness import Lateness
 from collector.limits import DEFAULTS, Limits, Room
 from collector.messages import Key, day_of, messages_of
+from collector.models import note_change
 from collector.names import Layout, Names
 from collector.overlaps import Timeline, Watched
 from collector.rollups import Marks, Rollups
@@ -464,6 +465,9 @@ class Intake:
             " (device_id, channel) DO UPDATE SET received_ms = excluded.received_ms, payload = excluded.payload",
             [(*key, now_ms, payload) for key, payload in last.items()],
         )
+        for (device_id, channel), payload in last.items():
+            if channel == "info":
+                note_change(self._tables, device_id, payload, now_ms=now_ms)
 
     def _refuse(self, refusals: Sequence[Refusal], now_ms: int) -> None:
         if refusals:

@@ -277,6 +277,7 @@ class PostgresStore:
 
 class _Reading:
     has_lateral = True
+    keys = "report_key"
 
     def __init__(self, database: "psycopg.Connection[tuple[Any, ...]]") -> None:
         self._database = database

@@ -65,6 +65,8 @@ class Info(msgspec.Struct, frozen=True, kw_only=True):
     run: _Line
     version: _Line
     model: _Line = ""
+    naming: _Line = ""
+    configuration_sha256: _Line = ""
     time_zone: _Line = "UTC"
     lines: dict[str, LineWords] = {}
     commands: list[_Line] = []

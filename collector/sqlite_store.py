@@ -235,6 +235,7 @@ class SqliteStore:
 
 class _Reading:
     has_lateral = False
+    keys = "report"
 
     def __init__(self, database: sqlite3.Connection) -> None:
         self._database = database

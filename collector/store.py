@@ -193,6 +193,8 @@ class Reading(Protocol):
 
     has_lateral: bool
     """Whether a query may stand beside a table, and be answered for every row of it (LATERAL)."""
+    keys: str
+    """The table with the key (run_id, seq) of every report, and its start."""
 
     def rows(self, query: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]: ...  # noqa: D102
 

@@ -15,6 +15,7 @@ from collector import export
 from collector.calendar import STEPS_MS, Interval
 from collector.clock import SystemClock
 from collector.errors import CollectorError, InputError
+from collector.models import NAMED_OTHERWISE, names_changed
 from collector.moments import Moment
 from collector.show import as_json, as_table, likely_as_table
 from collector.show_views import (
@@ -147,12 +148,15 @@ def _show_against(store: Store, sites: Sites, given: argparse.Namespace) -> None
             if hours is not None:
                 scope = Scope(site=site, device=given.device, line=given.line)
                 told = sites if given.places else {}
-                now, then = (merged(reading, scope, axis_, told, scheme=given.scheme).flows for axis_ in hours)
+                now = merged(reading, scope, hours[0], told, scheme=given.scheme).flows
+                then = merged(reading, scope, hours[1], told, scheme=given.scheme, named_as=hours[0]).flows
+                otherwise = names_changed(reading, scope, hours[1], hours[0])
                 by_names = {(flow.device, flow.line, flow.direction): flow for flow in then}
                 found += [
-                    like_for_like(flow, hours[0], other, hours[1])
+                    msgspec.structs.replace(one, reason=NAMED_OTHERWISE) if otherwise and one.reason else one
                     for flow in now
                     if (other := by_names.get((flow.device, flow.line, flow.direction))) is not None
+                    for one in (like_for_like(flow, hours[0], other, hours[1]),)
                 ]
     if given.json:
         print(json.dumps({"against": given.against, "comparisons": likes_as_json(found)}, sort_keys=True))

@@ -24,6 +24,7 @@ from edge.errors import CrossingError, InputError
 EXAMPLES = """examples:
   crossing-edge replay bridge.mp4 --line 0.1,0.6,0.9,0.6 --out result
   crossing-edge evaluate truth/*.json --pictures errors
+  crossing-edge compare-models bridge.mp4 --config edge.yaml --from-names none --json > factors.json
   crossing-edge bench bridge.mp4 --threads 1
   crossing-edge setup --config edge.yaml --video bridge.mp4
   crossing-edge annotate bridge.mp4 --line 0.1,0.6,0.9,0.6
@@ -125,6 +126,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_common(evaluate)
     evaluate.set_defaults(run=_evaluate)
 
+    _add_compare(commands)
+
     bench = commands.add_parser("bench", help="time every stage over a video")
     bench.add_argument("video", type=Path, metavar="VIDEO")
     bench.add_argument("--line", action="append", default=[], metavar="X1,Y1,X2,Y2", help="default: across the middle")
@@ -146,6 +149,32 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--threads", type=_threads, metavar="N", help="threads of the detector")
     parser.add_argument("--every", type=_positive, default=1, metavar="N", help="handle each N-th frame only")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def _add_compare(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    compared = commands.add_parser(
+        "compare-models",
+        help="what two models name on the same crossings, and the factors from one's counts to the other's",
+        description="What two models name on the same crossings, and by which factor a count of each class changes."
+        " --json gives what `crossing-collector models --factors` reads.",
+    )
+    compared.add_argument(
+        "recordings",
+        type=Path,
+        nargs="+",
+        metavar="VIDEO",
+        help="videos, counted with both models; or two tapes of one video, the first by the first model",
+    )
+    compared.add_argument("--line", action="append", default=[], metavar="[NAME=]X1,Y1,X2,Y2")
+    compared.add_argument("--config", type=Path, metavar="F", help="configuration, whose model is both unless told")
+    compared.add_argument("--from", dest="before", metavar="M", help="the first model: one that ships, or a manifest")
+    compared.add_argument("--to", dest="after", metavar="M", help="the second model")
+    compared.add_argument("--from-names", metavar="M", help="the second look of the first model; none: without one")
+    compared.add_argument("--to-names", metavar="M", help="the second look of the second model; none: without one")
+    compared.add_argument("--threads", type=_threads, metavar="N", help="threads of the detector")
+    compared.add_argument("--every", type=_positive, default=1, metavar="N", help="handle each N-th frame only")
+    compared.add_argument("--json", action="store_true", help="print one JSON object")
+    compared.set_defaults(run=_compare_models)
 
 
 def _add_pages(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -257,6 +286,18 @@ def _evaluate(given: argparse.Namespace) -> None:
             json=given.json,
         )
     )
+
+
+def _compare_models(given: argparse.Namespace) -> None:
+    from edge import compare_models
+    from edge.replay import config_of
+
+    config = config_of(given.recordings[0], given.config, given.line, None, given.threads)
+    before = compare_models.with_model(config, given.before, given.from_names)
+    after = compare_models.with_model(config, given.after, given.to_names)
+    found = compare_models.compare(given.recordings, before, after, every=given.every)
+    summary = compare_models.summary_of(found)
+    print(json.dumps(summary, sort_keys=True) if given.json else compare_models.table_of(found))
 
 
 def _bench(given: argparse.Namespace) -> None:

@@ -63,9 +63,15 @@ class VideoSource:
         self.height = recording.height
         self.recording = recording
         self.model = f"{detector.manifest.name} {detector.manifest.version} {detector.manifest.sha256[:12]}"
+        self.naming = second_look.model if second_look is not None else ""
         self._detector = detector
         self._tape = tape
         self._second_look = second_look
+
+    @property
+    def name(self) -> str:
+        """The models that name, as the collector calls them."""
+        return f"{self.model} + {self.naming}" if self.naming else self.model
 
     def __iter__(self) -> Iterator[tuple[DetectedFrame, Frame | None]]:
         """Detect frame by frame."""
@@ -81,6 +87,7 @@ class VideoSource:
                     start_ms=recording.start_ms,
                     every=recording.every,
                     score_min=self._detector.score_min,
+                    naming=self.naming or msgspec.UNSET,
                 )
                 tape = stack.enter_context(TapeWriter(self._tape, header))
             for frame in recording:
@@ -107,6 +114,11 @@ class TapeSource:
         self.model = self.header.model
         self._shift_ms = 0 if start_ms is None else start_ms - self.header.start_ms
         self._every = every
+
+    @property
+    def name(self) -> str:
+        """The models that name, as the collector calls them."""
+        return f"{self.model} + {self.header.naming}" if self.header.naming else self.model
 
     def __iter__(self) -> Iterator[tuple[DetectedFrame, Frame | None]]:
         """Frame by frame."""

@@ -182,6 +182,7 @@ def info_of(config: Config, run: str, model: str) -> Info:
         run=run,
         version=version("crossing-monitor"),
         model=model,
+        naming=naming_of(config),
         configuration_sha256=config.sha256,
         lines={name: LineInfo(a_to_b=line.a_to_b, b_to_a=line.b_to_a) for name, line in config.lines.items()},
         zones=list(config.zones),
@@ -199,6 +200,13 @@ def names_of(config: Config) -> NamesInfo | None:
         return None
     manifest = load_naming(config.model.second_look)
     return NamesInfo(model=f"{manifest.name} {manifest.version}", judged=manifest.judged)
+
+
+def naming_of(config: Config) -> str:
+    """Name, version and the beginning of the sha256 of the second look; empty where none is taken."""
+    if not config.model.second_look:
+        return ""
+    return load_naming(config.model.second_look).words
 
 
 def passage_of(crossing: Crossing, run: str, config: Config) -> Passage:

@@ -36,7 +36,7 @@ class SecondLook:
 
     `looked` counts pictures of vehicles that were looked at; `failure` says why the last look failed, else nothing:
     a failing second look costs names, not counts. `macs_millions` is the work of one look, if that is known; `tails`:
-    what was measured of the names that it leads to.
+    what was measured of the names that it leads to; `model` is its name, version and the beginning of its sha256.
     """
 
     def __init__(
@@ -46,8 +46,10 @@ class SecondLook:
         *,
         macs_millions: float | None = None,
         tails: Mapping[str, Tail] = MappingProxyType({}),
+        model: str = "",
     ) -> None:
         self.tails = tails
+        self.model = model
         self.looked = 0
         self.macs_millions = macs_millions
         self.failure = ""

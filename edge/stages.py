@@ -102,6 +102,7 @@ def build_second_look(config: Config, width: int, height: int) -> SecondLook | N
         counting_lines(config, width, height),
         macs_millions=manifest.look_macs_millions,
         tails=tails_of(manifest),
+        model=manifest.words,
     )
 
 

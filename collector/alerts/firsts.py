@@ -11,6 +11,7 @@ from collector.alerts.ledger import Found
 from collector.alerts.settings import Rules
 from collector.alerts.words import DAY_MS, HOUR_MS, moment, way
 from collector.calls import Call, calls, picture_of_call
+from collector.models import unmeasured_ms
 from collector.store import Reading
 from collector.verdicts import confirmed_by
 from collector.views.axis import EARLIEST_MS
@@ -83,6 +84,7 @@ class Firsts:
 
     def _first_of(self, state: SiteState, label: str, series: Mapping[int, tuple[str, str, str]]) -> list[Found]:
         assert state.begun_ms is not None, "something was reported"
+        anew_ms = unmeasured_ms(self._reading, self._site, {device for device, _, _ in series.values()}, label)
         upto_ms = self._now_ms + HOUR_MS  # what lies further ahead, a wrong clock has made
         if label not in state.seen_ms:
             edge_ms = self._now_ms - BACK_MS
@@ -92,13 +94,16 @@ class Firsts:
         found = [one for told in state.firsts if told.label == label for one in self._again(state, told, series)]
         for _ in range(STEPS_MAX):
             before_ms = state.seen_ms.get(label)
-            since_ms = state.begun_ms if before_ms is None else before_ms
+            if anew_ms is not None and (before_ms is None or before_ms < anew_ms):
+                before_ms = None  # what another model saw, or did not, says nothing
+            begun_ms = state.begun_ms if anew_ms is None else max(state.begun_ms, anew_ms)
+            since_ms = begun_ms if before_ms is None else before_ms
             after_ms = since_ms - 1 if before_ms is None else before_ms
             first_ms, last_ms = observe.seen_between(self._reading, series, after_ms, upto_ms)
             if first_ms is None or last_ms is None:
                 break
             if first_rule.may_be_news(label, since_ms, first_ms, self._rules):
-                one = self._judged(state, label, series, first_ms, before_ms)
+                one = self._judged(begun_ms, label, series, first_ms, before_ms)
                 if one is not None:
                     state.firsts.append(First(label, before_ms, first_ms))
                     found.append(Found(one))
@@ -114,7 +119,7 @@ class Firsts:
         if first_ms is None or last_ms is None:
             return []
         state.firsts = [one for one in state.firsts if one != told]
-        one = self._judged(state, told.label, series, first_ms, told.before_ms)
+        one = self._judged(state.begun_ms, told.label, series, first_ms, told.before_ms)
         if one is not None:
             state.firsts.append(First(told.label, told.before_ms, first_ms))
             return [Found(one)]
@@ -125,7 +130,7 @@ class Firsts:
 
     def _judged(
         self,
-        state: SiteState,
+        begun_ms: int,
         label: str,
         series: Mapping[int, tuple[str, str, str]],
         at_ms: int,
@@ -138,7 +143,7 @@ class Firsts:
             series,
             at_ms=at_ms,
             before_ms=before_ms,
-            begun_ms=state.begun_ms or 0,
+            begun_ms=begun_ms,
             zone=self._zone,
         )
         return first_rule.judge(seen, self._rules, self._zone)

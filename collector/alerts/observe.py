@@ -137,7 +137,9 @@ def hours_of(
     for week in range(1, history.weeks + 1):
         edges = _increasing([weeks_before(edge_ms, week, zone) for edge_ms in edges_ms])
         past = Axis(interval=None, time_zone=zone, edges_ms=edges)
-        of_week = {(one.device, one.line, one.direction): one for one in _flows(reading, site, post, past, sites)}
+        of_week = {
+            (one.device, one.line, one.direction): one for one in _flows(reading, site, post, past, sites, named_as=now)
+        }
         pasts.append((past, of_week))
     holidays = frozenset(history.holidays)
     hours = []
@@ -173,9 +175,11 @@ def number_of(flow: Flow, label: str, i: int) -> int | None:
     return flow.counts[label][i] if label in flow.counts else None
 
 
-def _flows(reading: Reading, site: str, post: Sequence[str], span: Axis, sites: Sites) -> list[Flow]:
+def _flows(
+    reading: Reading, site: str, post: Sequence[str], span: Axis, sites: Sites, *, named_as: Axis | None = None
+) -> list[Flow]:
     scope = Scope(site=site, device=post[0]) if len(post) == 1 else Scope(site=site)
-    found = counts(reading, scope, span)
+    found = counts(reading, scope, span, named_as=named_as)
     if len(post) == 1:
         return [flow for flow in found.flows if flow.line]
     of_post = msgspec.structs.replace(found, flows=tuple(flow for flow in found.flows if flow.device in post))

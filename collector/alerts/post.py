@@ -43,6 +43,17 @@ class PostState(msgspec.Struct, kw_only=True):
     day_ms: int | None = None
     sums: dict[str, DaySum] = {}
     balances: dict[str, BalanceState] = {}
+    named_ms: int | None = None
+    """Since when the models that name now do, where no factor to those before is known."""
+
+
+def name_anew(state: PostState, at_ms: int | None) -> None:
+    """Another model names since then: what the former one named says nothing of what is usual, nor of a pause."""
+    if at_ms is not None and at_ms != state.named_ms:
+        state.named_ms = at_ms
+        state.balances = {}
+        for flow in state.flows.values():
+            flow.quiet_ms = 0
 
 
 def judge(state: PostState, hour: PostHour, ways: Ways, rules: Rules, time_zone: str) -> list[Finding]:

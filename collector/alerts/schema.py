@@ -79,6 +79,20 @@ _VERDICTS = (
     )""",
     "CREATE INDEX verdict_alert ON verdict (alert_id)",
     "CREATE INDEX verdict_untold ON verdict (device_id) WHERE heard = 0",
+    """CREATE TABLE model_change (     -- see collector.models: what a device said of itself that it had not said before
+      id {key},
+      device_id {big} NOT NULL REFERENCES device,
+      run TEXT NOT NULL,            -- the first one of which it is so
+      since_ms {big} NOT NULL,      -- when that was said
+      version TEXT NOT NULL, model TEXT NOT NULL, naming TEXT NOT NULL, configuration TEXT NOT NULL
+    )""",
+    "CREATE INDEX model_change_device ON model_change (device_id, id)",
+    """CREATE TABLE model_factor (
+      device_id {big} NOT NULL REFERENCES device,
+      from_name TEXT NOT NULL, to_name TEXT NOT NULL, class TEXT NOT NULL,
+      factor {real} NOT NULL, low {real} NOT NULL, high {real} NOT NULL,
+      PRIMARY KEY (device_id, from_name, to_name, class)
+    )""",
     "ALTER TABLE device_alert ADD COLUMN share {real}",  # null: not held to what was measured
     "ALTER TABLE device_alert ADD COLUMN likely INT NOT NULL DEFAULT 0",  # 1: not certain enough to be news
 )

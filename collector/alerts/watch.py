@@ -24,10 +24,11 @@ from collector.alerts.put_back import put_back
 from collector.alerts.queue_rule import QueueState
 from collector.alerts.settings import Alerts, Rules
 from collector.alerts.site_rule import Fares, SiteMemory
-from collector.alerts.words import DAY_MS, HOUR_MS
+from collector.alerts.words import ALL, DAY_MS, HOUR_MS
 from collector.calls import note_looked
 from collector.errors import CollectorError
 from collector.faults import Faults, sentence_of
+from collector.models import unmeasured_ms
 from collector.sites import NOWHERE
 from collector.store import Reading, StatementError, Store, TooLongError, UnstorableError
 from collector.tables import Tables
@@ -220,6 +221,7 @@ class _Look:
         hours, flows = observe.hours_of(
             self._reading, self._site, names, edges, sites=self._sites, history=history, zone=self._zone
         )
+        post.name_anew(state, unmeasured_ms(self._reading, self._site, names, ALL))
         directions = directions_of(self._reading, self._site, self._sites)
         told = self._sites.get(self._site, NOWHERE)
         ways = {

@@ -165,7 +165,7 @@ def usual(
         start_of_day(first_day - days, zone),
         from_ms,
     )
-    flows = places(counts(reading, Scope(site=site), past), sites)
+    flows = places(counts(reading, Scope(site=site), past, named_as=today.edges_ms[-1]), sites)
     found = []
     for flow, role in by_role(flows, site, roles_of(reading, site, sites, flows.flows)):
         samples: list[list[float]] = [[] for _ in range(len(today))]

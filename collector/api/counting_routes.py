@@ -16,6 +16,7 @@ from collector.api.models import (
 )
 from collector.api.parameters import Limit, Merged, Scheme, WithLikely
 from collector.api.spans import Every, From, Name, NameQuery, To, before, page, span, today
+from collector.models import NAMED_OTHERWISE, names_changed
 from collector.sites import NOWHERE
 from collector.store import Reading
 from collector.views.axis import axis
@@ -59,9 +60,10 @@ def routes(context: Context) -> APIRouter:
             scope = Scope(site=site, device=device, line=None if by == "place" else line)
             from_ms, to_ms = span(reading, scope, zone, from_, to, now_ms=now_ms)
 
-            def chosen(of: str, axis_: Axis) -> list[tuple[Flow, Role | None]]:
+            def chosen(of: str, axis_: Axis, named_as: Axis | None = None) -> list[tuple[Flow, Role | None]]:
                 within = scope if of == site else Scope(site=of)
-                flows = merged(reading, within, axis_, {} if by == "device" else sites, scheme=scheme)
+                told = {} if by == "device" else sites
+                flows = merged(reading, within, axis_, told, scheme=scheme, named_as=named_as)
                 roles = roles_of(reading, of, sites, flows.flows)
                 if by == "site" or of != site:
                     return list(by_role(flows, of, roles))
@@ -88,7 +90,11 @@ def routes(context: Context) -> APIRouter:
             other = site if against is None else against
             now.earlier = one(other, *(before(zone, from_ms, to_ms, days) if days else (from_ms, to_ms)))
             if (hours := moments(zone, from_ms, to_ms, now_ms=now_ms, days=days)) is not None:
-                now.comparison = compared(chosen(site, hours[0]), chosen(other, hours[1]), *hours)
+                then = chosen(other, hours[1], hours[0] if other == site else None)
+                now.comparison = compared(chosen(site, hours[0]), then, *hours)
+                if other == site and names_changed(reading, scope, hours[1], hours[0]):
+                    for one_of in now.comparison:
+                        one_of.reason = one_of.reason and NAMED_OTHERWISE
             return now
 
         return await context.desk.ask(question)

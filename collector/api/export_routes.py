@@ -14,6 +14,7 @@ from collector.api.parameters import Merged, Scheme
 from collector.api.spans import Every, From, Name, NameQuery, To, page, span
 from collector.errors import InputError
 from collector.export import Format, writer
+from collector.models import Named
 from collector.store import Reading
 from collector.views.merged import merged
 from collector.views.records import Record, rows_of
@@ -74,7 +75,8 @@ def routes(context: Context) -> APIRouter:
                 chosen = [flow for flow, _ in by_role(flows, site, roles)]
             else:
                 chosen = [flow for flow in flows.flows if line in (None, flow.line)]
-            return [row for flow in chosen for row in rows_of(flow, axis_, {})]
+            named = Named(reading, scope)
+            return [row for flow in chosen for row in rows_of(flow, axis_, {}, named)]
 
         zone, from_ms, to_ms = await context.desk.ask(first)
         out = writer(kind)

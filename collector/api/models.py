@@ -36,6 +36,27 @@ class Me(Model):
     """Ids of style elements that it would make, and does not where there are such."""
 
 
+class ModelChange(Model):
+    """A device counts with something else since then; the first one of a device is what it began with."""
+
+    device: str
+    at_ms: int
+    run: str
+    version: str
+    model: str
+    naming: str
+    configuration: str
+    names_anew: bool
+    """Another model names: what is usual does not run across it, unless factors were measured."""
+    before: str
+
+
+class ModelChanges(Model):
+    """By device, in the order in which they came."""
+
+    changes: list[ModelChange]
+
+
 class Credential(Model):
     """What lets a browser in: a token, or the code of a link."""
 

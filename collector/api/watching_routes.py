@@ -13,11 +13,14 @@ from collector.api.models import (
     CoverSeries,
     HeadsToHeads,
     HeadToHead,
+    ModelChange,
+    ModelChanges,
     Worst,
 )
 from collector.api.parameters import Limit
 from collector.api.spans import Every, From, Name, NameQuery, To, page, span
 from collector.calendar import Interval
+from collector.models import changes
 from collector.store import Reading
 from collector.views.compare import agreements
 from collector.views.counts import coverage
@@ -103,6 +106,20 @@ def routes(context: Context) -> APIRouter:
                     for one in agreements(reading, site, sites, axis_)
                 ],
             )
+
+        return await context.desk.ask(question)
+
+    @router.get("/sites/{site}/models", dependencies=[Depends(Needs(context, "read", public=True))])
+    async def site_models(site: Name, device: NameQuery = None) -> ModelChanges:
+        """Which model and configuration counted since when."""
+
+        def question(reading: Reading) -> ModelChanges:
+            zone_in(reading, site, context.sites)
+            found = changes(reading, Scope(site=site, device=device))
+            values = [msgspec.structs.asdict(one) for one in found]
+            for one in values:
+                del one["site"]
+            return ModelChanges(changes=[ModelChange(**one) for one in values])
 
         return await context.desk.ask(question)
 

@@ -66,7 +66,7 @@ def bands(
     samples: dict[tuple[str, str, str, str], list[list[float]]] = {}
     n = len(axis)
     for one in past:
-        for flow in counts(reading, scope, one, scheme=scheme).flows:
+        for flow in counts(reading, scope, one, scheme=scheme, named_as=axis).flows:
             if not flow.line:
                 continue
             name = (flow.site, flow.device, flow.line, flow.direction)

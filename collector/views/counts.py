@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from collector.models import named_alike
 from collector.sites import NOWHERE, Site
 from collector.store import Reading
 from collector.views.results import Axis, Cover, Coverage, Flow, Flows, Numbers, Scope
@@ -14,15 +15,28 @@ from collector.views.tallies import Device, devices_of, layouts_of, series_of, t
 Sites = Mapping[str, Site]
 
 
-def counts(reading: Reading, scope: Scope, axis: Axis, *, scheme: str = OWN, estimate: bool = False) -> Flows:
+def counts(
+    reading: Reading,
+    scope: Scope,
+    axis: Axis,
+    *,
+    scheme: str = OWN,
+    estimate: bool = False,
+    named_as: Axis | int | None = None,
+) -> Flows:
     """The flows of every device in the scope, device by device: two that watch the same line are two flows.
 
     A device that has reported before and was not heard of in the span is there, blind. `scheme` maps classes to
     coarser ones (`schemes.SCHEMES`); `estimate` fills `Flow.estimates`. InputError for a scheme that does not exist, or
     that would need classes finer than the device's.
+
+    `named_as`: to be compared with what is named at that time, or in the same interval of that axis. What another model
+    named before is then scaled by the factors that were measured; without these it is as if nobody had watched.
     """
     devices = devices_of(reading, scope)
     flows = _flows(reading, devices, axis, scope.line)
+    if named_as is not None:
+        flows = named_alike(reading, scope, flows, axis, named_as)
     flows = [mapped(flow, scheme) for flow in flows]
     if estimate:
         flows = [with_estimates(flow, axis) for flow in flows]

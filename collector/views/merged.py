@@ -22,26 +22,42 @@ def step_of(from_ms: int, to_ms: int) -> Interval:
 
 
 def merged(
-    reading: Reading, scope: Scope, axis: Axis, sites: Sites, *, scheme: str = OWN, estimate: bool = False
+    reading: Reading,
+    scope: Scope,
+    axis: Axis,
+    sites: Sites,
+    *,
+    scheme: str = OWN,
+    estimate: bool = False,
+    named_as: Axis | None = None,
 ) -> Flows:
     """`places` of `counts`, chosen hour by hour, or day by day over long spans; not once for a whole month.
 
     So a camera that was blind for a week does not blind the month, and the month is the sum of its days. InputError as
-    `counts` raises it.
+    `counts` raises it. `named_as` as in `counts`: an axis of as many intervals.
     """
     has_places = any(told.same_lines for name, told in sites.items() if scope.site in (None, name))
     if not has_places or axis.interval in _SHORT:
-        return places(counts(reading, scope, axis, scheme=scheme), sites, estimate=estimate)
+        return places(counts(reading, scope, axis, scheme=scheme, named_as=named_as), sites, estimate=estimate)
     from_ms, to_ms = axis.edges_ms[0], axis.edges_ms[-1]
     inner = (at_ms for at_ms in starts(step_of(from_ms, to_ms), axis.time_zone, from_ms, to_ms) if at_ms > from_ms)
     steps = msgspec.structs.replace(axis, interval=None, edges_ms=tuple(sorted({*axis.edges_ms, *inner})))
     pieces: list[list[int]] = [[] for _ in range(len(axis))]
     for i, start_ms in enumerate(steps.edges_ms[:-1]):
         pieces[index_of(axis.edges_ms, start_ms)].append(i)
-    flows = [joined(flow, pieces) for flow in places(counts(reading, scope, steps, scheme=scheme), sites).flows]
+    alike = counts(reading, scope, steps, scheme=scheme, named_as=_stepped(named_as, axis, steps))
+    flows = [joined(flow, pieces) for flow in places(alike, sites).flows]
     if estimate:
         flows = [with_estimates(flow, axis) for flow in flows]
     return Flows(axis=axis, flows=tuple(flows), scheme=scheme)
+
+
+def _stepped(named_as: Axis | None, axis: Axis, steps: Axis) -> Axis | None:
+    """The times of another axis for the steps of this one: of each step those of the interval that holds it."""
+    if named_as is None:
+        return None
+    ends = [named_as.edges_ms[index_of(axis.edges_ms, start_ms) + 1] for start_ms in steps.edges_ms[:-1]]
+    return msgspec.structs.replace(named_as, interval=None, edges_ms=(named_as.edges_ms[0], *ends))
 
 
 def joined(flow: Flow, pieces: Sequence[Sequence[int]]) -> Flow:

@@ -6,6 +6,7 @@ from datetime import timedelta
 import msgspec
 
 from collector.calendar import local
+from collector.models import Named
 from collector.sites import NOWHERE
 from collector.store import Reading
 from collector.views.counts import with_tonnes
@@ -41,6 +42,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     watched_share: float
     estimate: float | None = None
     tonnes: float | None = None
+    models: str = ""
+    """Which models named in this interval, as far as the devices said it; another one may name otherwise."""
 
 
 def records(
@@ -60,11 +63,11 @@ def records(
     piece has a row per interval with an empty class, so that blind time is there.
     `merge` takes lines that several devices watch as one, see `merged.merged`.
     """
-    site = sites.get(scope.site or "", NOWHERE)
+    site, named = sites.get(scope.site or "", NOWHERE), Named(reading, scope)
     for piece in pieces(whole):
         found = merged(reading, scope, piece, sites if merge else {}, scheme=scheme, estimate=estimate)
         for flow in found.flows:
-            yield from rows_of(with_tonnes(flow, site) if load else flow, piece, site.tonnes if load else {})
+            yield from rows_of(with_tonnes(flow, site) if load else flow, piece, site.tonnes if load else {}, named)
 
 
 def pieces(whole: Axis) -> Iterator[Axis]:
@@ -73,9 +76,10 @@ def pieces(whole: Axis) -> Iterator[Axis]:
         yield msgspec.structs.replace(whole, edges_ms=whole.edges_ms[at : at + PIECE + 1])
 
 
-def rows_of(flow: Flow, piece: Axis, tonnes: Mapping[str, float]) -> Iterator[Record]:
+def rows_of(flow: Flow, piece: Axis, tonnes: Mapping[str, float], named: Named) -> Iterator[Record]:
     """The rows of one flow by class and time; with the tonnes of a vehicle by class, and none of what is to come."""
     n = len(piece)
+    models = [named.by(flow.site, flow.device, piece.edges_ms[i], piece.edges_ms[i + 1]) for i in range(n)]
     for label, numbers in (flow.counts or {"": (None,) * n}).items():
         estimates = (flow.estimates or {}).get(label)
         for i, number in enumerate(numbers):
@@ -98,6 +102,7 @@ def rows_of(flow: Flow, piece: Axis, tonnes: Mapping[str, float]) -> Iterator[Re
                 watched_share=round(flow.share(i, piece), 4),
                 estimate=None if estimates is None else _rounded(estimates[i]),
                 tonnes=number * tonnes[label] if number is not None and label in tonnes else None,
+                models=models[i],
             )
 
 

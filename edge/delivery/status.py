@@ -200,6 +200,9 @@ class Info(msgspec.Struct, frozen=True, kw_only=True):
     """The file that numbers the reports; see Report."""
     version: str
     model: str
+    """Name, version and the beginning of the sha256 of the detector."""
+    naming: str = ""
+    """The same of the model that takes a second look at vehicles; empty: none does."""
     configuration_sha256: str = ""
     lines: dict[str, LineInfo]
     zones: list[str] = []

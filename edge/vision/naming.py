@@ -83,6 +83,11 @@ class NamingManifest:
     """True class -> what it is called -> vehicles; empty where nobody judged this very model."""
 
     @property
+    def words(self) -> str:
+        """Name, version and the beginning of the sha256: what a device says of it."""
+        return f"{self.name} {self.version} {self.sha256[:12]}"
+
+    @property
     def look_macs_millions(self) -> float | None:
         """Multiply-accumulates of a look at one vehicle, in millions; None where the manifest does not say."""
         return None if self.macs_millions is None else self.macs_millions * len(self.around)

@@ -34,8 +34,8 @@ from edge.errors import InputError, WorkError
 class TapeHeader(msgspec.Struct, frozen=True, kw_only=True):
     """Where a tape comes from. `width`, `height`: pixels that boxes are in; `source`: the video's name.
 
-    `model`: name and version; `start_ms`: UTC of the first frame; `every`: 1 if each frame was looked at;
-    `score_min`: the least score that was kept.
+    `model`: name and version; `naming`: the same of the second look, left out where none was taken; `start_ms`: UTC of
+    the first frame; `every`: 1 if each frame was looked at; `score_min`: the least score that was kept.
     """
 
     tape: Literal[1, 2] = 2
@@ -46,6 +46,7 @@ class TapeHeader(msgspec.Struct, frozen=True, kw_only=True):
     start_ms: int
     every: int = 1
     score_min: float = 0.0
+    naming: str | msgspec.UnsetType = msgspec.UNSET
 
 
 _Row = tuple[float, float, float, float, float, str]

@@ -17,7 +17,9 @@ ROLLUPS = (
 """The tables that came with the roll-ups, in version 3 of SQLite and 2 of PostgreSQL."""
 ROLLUP_COLUMNS = ("time_zone", "hours_ms", "days_ms")
 """Of `device`."""
-ZONES = ("rollup_zone", "zone_report", "zone", "packed", "set_aside", "lineage", "verdict")
+SAYINGS = ("verdict", "model_change", "model_factor")
+"""The tables of what people say, and of models, the newest."""
+ZONES = ("rollup_zone", "zone_report", "zone", "packed", "set_aside", "lineage", *SAYINGS)
 """The tables that came after that."""
 CALL_COLUMNS = ("share", "likely")
 """Of `device_alert`, after that."""
@@ -30,7 +32,8 @@ def make_sqlite_older(path: Path, version: int) -> None:
         with closing(sqlite3.connect(path)) as database:
             database.execute("DROP TABLE set_aside")
             database.execute("DROP TABLE lineage")
-            database.execute("DROP TABLE verdict")
+            for table in SAYINGS:
+                database.execute(f"DROP TABLE {table}")
             for column in CALL_COLUMNS:
                 database.execute(f"ALTER TABLE device_alert DROP COLUMN {column}")
             database.execute(f"PRAGMA user_version = {version}")
@@ -58,7 +61,7 @@ def make_postgres_older(url: str, version: int) -> None:
     with psycopg.connect(url, autocommit=True) as database:
         database.execute("SET search_path TO crossing")
         if version == 3:
-            database.execute("DROP TABLE set_aside, lineage, verdict")
+            database.execute("DROP TABLE set_aside, lineage, verdict, model_change, model_factor")
             database.execute("ALTER TABLE device_alert DROP COLUMN share, DROP COLUMN likely")
             database.execute("UPDATE version SET version = 3")
             return

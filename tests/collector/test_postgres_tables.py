@@ -33,6 +33,7 @@ class Explained:
     """Answers, and keeps the plan of every question; as if the tables were large."""
 
     has_lateral = True
+    keys = "report_key"
 
     def __init__(self, database: "psycopg.Connection[tuple[Any, ...]]", reading: Reading) -> None:
         self._database = database

@@ -116,7 +116,7 @@ def test_export_as_csv_and_json_lines_say_the_same(
         "site": "bridge", "device": "mast-1", "line": "deck", "direction": "outbound", "class": "car",
         "start": "2026-11-25T12:00:00Z", "end": "2026-11-25T13:00:00Z", "local_start": "2026-11-25T20:00:00+08:00",
         "vehicles": "6", "state": "partial", "watched_ms": "180000", "span_ms": "3600000", "watched_share": "0.05",
-        "estimate": "", "tonnes": "",
+        "estimate": "", "tonnes": "", "models": "",
     }  # fmt: skip
 
 

@@ -1,5 +1,6 @@
 """The pages in Chromium, over a running collector: each page, each size, live, by keyboard, and for everybody."""
 
+import json
 import re
 import time
 from collections.abc import Iterator
@@ -172,6 +173,24 @@ def test_history_is_brushed_compared_and_downloaded(browser: Browser, here: Worl
         with tab.expect_download() as loading:
             tab.get_by_role("link", name="CSV").click()
         assert loading.value.path().read_text().startswith("site,device,line")
+
+
+def test_history_marks_where_another_model_names(browser: Browser, here: World) -> None:
+    traffic = next(one for one in here.traffics if one.post.device == "mast-1")
+    info = json.loads(traffic.info()) | {"run": "run-new", "model": "vehicle-nano 9.9 aaaaaaaaaaaa"}
+    topic = topic_of(here.site, "mast-1", "info")
+    single(topic, json.dumps(info), qos=1, port=here.broker, protocol=MQTTProtocolVersion.MQTTv5)
+    with inside(browser, here, "history") as tab:
+        mark = tab.locator(
+            ".marks li", has_text="mast-1 names vehicles with vehicle-nano 9.9 aaaaaaaaaaaa, before with"
+        )
+        for _ in range(20):  # the collector may take it a moment later
+            if mark.count():
+                break
+            tab.wait_for_timeout(500)
+            tab.evaluate("document.dispatchEvent(new CustomEvent('stored'))")
+        expect(mark).to_have_count(1)
+        expect(tab.locator("figure.chart").first.locator(".shapelayer path")).to_have_count(1)
 
 
 def test_history_tells_queue_and_waits_of_any_span(browser: Browser, here: World) -> None:

@@ -19,6 +19,23 @@ const OTHER = "site:"; // before the name of a site to compare with
 // A span to the edges of the intervals that it touches.
 const widened = ([from, to], edges) => [edges.findLast((edge) => edge <= from) ?? edges[0], edges.find((edge) => edge >= to) ?? edges.at(-1)];
 
+// What a device counts with from then on, in words, without what it began with; newest last.
+function changesOf(changes) {
+  const found = [];
+  changes.forEach((one, i) => {
+    const last = changes[i - 1];
+    if (!last || last.device !== one.device) return;
+    const named = one.naming ? `${one.model} + ${one.naming}` : one.model;
+    const words = one.names_anew ? `${one.device} names vehicles with ${named}, before with ${one.before}` : one.configuration !== last.configuration ? `${one.device} has another configuration` : `${one.device} runs version ${one.version}, before ${last.version}`;
+    found.push({ at_ms: one.at_ms, words, anew: one.names_anew });
+  });
+  return found.sort((a, b) => a.at_ms - b.at_ms);
+}
+const marksOf = (marks) => ({
+  shapes: marks.map((one) => ({ type: "line", x0: one.at_ms, x1: one.at_ms, yref: "paper", y0: 0, y1: 1, line: { color: colour("ink"), width: one.anew ? 2 : 1, dash: one.anew ? "dash" : "dot" } })),
+  annotations: marks.map((one, i) => ({ x: one.at_ms, yref: "paper", y: 1, yanchor: "bottom", text: String(i + 1), showarrow: false, font: { color: colour("ink") } })),
+});
+
 export async function history({ names, query }) {
   const sites = await whole("/sites", "sites", { limit: 1_000 });
   if (sites.sites.length === 0) throw new Error("no device has reported yet");
@@ -56,7 +73,7 @@ class History {
     this.element = el("div", { class: "page" },
       el("div", { class: "head" }, el("div", {}, el("h1", {}, "History"), (this.under = el("p", { class: "soft" })))),
       this.controls, empty ? el("p", { class: "card" }, "No report has come from here yet.") : this.sums,
-      el("section", { class: "card" }, this.chart.element,
+      el("section", { class: "card" }, this.chart.element, (this.marks = el("ol", { class: "soft marks", "aria-label": "Changes of model and configuration" })),
         el("div", { class: "row" },
           [["Earlier", -1, 1], ["Later", 1, 1], ["Closer", 0, 0.5], ["Wider", 0, 2]].map(([text, by, times]) => el("button", { type: "button", class: "small", onclick: () => this.move(by, times) }, text)),
           el("p", { class: "soft" }, `Or drag: over the chart to look closer, over the strip below to choose from all that there is. ${HATCHED}`)),
@@ -132,13 +149,15 @@ class History {
     const turn = (this.turn = (this.turn ?? 0) + 1);
     const compare = this.other ? "" : this.compare;
     const against = this.other ?? null;
-    const [found, whole, queues] = await Promise.all([
+    const [found, whole, queues, models] = await Promise.all([
       get(path, this.query({ compare, against })),
       get(path, this.query({ compare, against, whole: true, estimate: true })),
       get(`/sites/${this.name}/queue`, { from: this.from, to: this.to, interval: this.interval, limit: INTERVALS_MAX }),
+      get(`/sites/${this.name}/models`),
     ]);
     if (turn !== this.turn) return;
     Object.assign(this, { found, whole, queues, now: found.now_ms });
+    this.changes = changesOf(models.changes);
     this.fill();
     if (!this.all) {
       this.all = await get(path, { interval: this.now - (this.info.first_ms ?? this.now) > 800 * DAY ? "week" : "day", by: "site" });
@@ -251,12 +270,19 @@ class History {
       }
       data.push(hatched(edges, edges.slice(0, -1).map((_, i) => Math.min(...rows.map(([one]) => one.share[i]))), this.now));
       const most = mostOf(data);
-      return { data, layout: { dragmode: "zoom", barmode: "relative", bargap: 0, xaxis: timeAxis(edges, this.zone, this.chart.width, { fixedrange: false }), yaxis: mirrored(most), yaxis2: hatchAxis } };
+      const marks = this.marked(edges);
+      return { data, layout: { ...marksOf(marks), dragmode: "zoom", barmode: "relative", bargap: 0, xaxis: timeAxis(edges, this.zone, this.chart.width, { fixedrange: false }), yaxis: mirrored(most), yaxis2: hatchAxis } };
     };
     this.chart.show(draw, () => el("p", { class: "soft" }, "The numbers are in the table at the end of this page."),
       `${titled(this.name)} by ${this.interval}: ${this.total(this.role(this.whole, "out")) ?? "blind"} out, ${this.total(this.role(this.whole, "back")) ?? "blind"} back.`);
     this.chart.table.hidden = true;
+    fill(this.marks, this.marked(edges).map((one, i) => el("li", { value: i + 1 }, `${whenOf(one.at_ms, this.zone)}: ${one.words}`)));
     if (this.all) this.fillExtent();
+  }
+
+  // The changes of model and configuration in the chart, by number.
+  marked(edges) {
+    return this.changes.filter((one) => edges[0] < one.at_ms && one.at_ms < edges.at(-1));
   }
 
   fillQueue() {

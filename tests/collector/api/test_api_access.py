@@ -35,6 +35,7 @@ PUBLIC = {
         "sites/{site}/coverage",
         "sites/{site}/daylight",
         "sites/{site}/export",
+        "sites/{site}/models",
     )
 }
 NAMES = {"site": "bridge", "device": "mast-1", "run": "run-1", "seq": "1", "number": "1"}
