@@ -186,6 +186,7 @@ class _Visit:
         "appeared",
         "began_ms",
         "box",
+        "entered",
         "entering",
         "known",
         "order",
@@ -206,6 +207,7 @@ class _Visit:
         self.known = known  # whether it is known how long it waits
         self.appeared = appeared  # it was not seen to come over the border
         self.pending = appeared and not ghost  # and it is not known yet whether it stood there before
+        self.entered = False  # it has counted as entered
         self.entering = known and not appeared  # it counts as entered once it is real:
         self.real = False  # once it was clearly inside, or stood
         self.waiting_ms: int | None = None  # since when
@@ -222,6 +224,7 @@ class _Visit:
         self.stay.go_on(lost.stay)
         self.order, self.known, self.parked = lost.order, lost.known, lost.parked
         self.appeared, self.pending, self.entering, self.real = lost.appeared, lost.pending, lost.entering, lost.real
+        self.entered |= lost.entered
         self.passed, self.began_ms = lost.passed, lost.began_ms
         if lost.waiting_ms is not None:
             self.waiting_ms = lost.waiting_ms
@@ -372,8 +375,9 @@ class _Watch:
                 heir = self._on_ground(visit.box, later)
                 if heir is None:
                     self._lost.append(visit)
-                else:
-                    heir.go_on(visit)
+                    continue
+                self._given_up += visit.entered and heir.entered  # two came in, and one of them will leave
+                heir.go_on(visit)
 
     def _on_ground(self, box: Box, visits: Iterable[_Visit]) -> _Visit | None:
         """The one of these that is nearest to where this box stands, if two cannot stand there."""
@@ -403,7 +407,7 @@ class _Watch:
                 visit.pending = visit.known = False
         visit.real = visit.real or stands or self._is_clear(visit)
         if visit.real and visit.entering:
-            visit.entering = False
+            visit.entering, visit.entered = False, True
             self._entered += 1
         return stands
 

@@ -492,6 +492,21 @@ def test_a_zone_loses_nobody_where_a_run_ends_and_another_begins(frames: list[De
     assert entered <= left + lost + inside
 
 
+def test_of_two_who_came_in_and_whose_tracks_end_on_one_ground_each_is_told_to_be_lost() -> None:
+    # Both were seen to move inside a zone in which they had appeared; then neither is seen any more.
+    first = (548, 499, 450, 409, 363, 345, 325, 306, 297, 302, 319, 340, 362, 383, 405, None)
+    second = (None, None, 380, 374, 380, 362, 350, 339, 327, 316, 304, 295, 299, 319, 353, 392)
+    frames = [
+        DetectedFrame(
+            NOON_MS + n * 1_000 // 3,
+            tuple(Detection(x, 380.0, x + 160.0, 440.0, 0.9, "car") for x in both if x is not None),
+        )
+        for n, both in enumerate(zip(first, second, strict=True))
+    ]
+    told = count([*surrounded(frames)], pipeline(zones=[QUEUE], width_ms=5_000))
+    assert visits(told)[:3] == [2, 0, 2]
+
+
 def test_who_has_left_a_zone_when_the_run_ends_is_told_to_have_left() -> None:
     x_of = [100.0 + 20.0 * n for n in range(32)]  # it is seen last 20 pixels beyond the border, not clear of it
     seen = [Detection(x - 40.0, 260.0, x + 40.0, 320.0, 0.9, "car") for x in x_of]
