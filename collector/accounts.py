@@ -100,7 +100,7 @@ class Accounts:
             if len(found) == limit:
                 break
             runs = self._runs_with(device_id, journal, number)
-            found[device_id] = Doubt(site, device, journal, high, tuple((number, name) for name in runs))
+            found[device_id] = Doubt(site, device, journal, high, number, tuple(runs))
         return list(found.values())
 
     def _runs_with(self, device_id: int, journal: str, number: int) -> list[str]:
@@ -133,15 +133,28 @@ class Accounts:
         if said.live and not said.ended:
             if any(one.gone for one in journal.missing) and self._lineage.was_another_told(device_id, journal_id):
                 journal.revive(now_ms=now_ms)
-            if said.last is not None and said.last < journal.high and not said.journal.startswith(REPLAY):
-                self._lineage.doubt(journal_id, said.last + 1, others=0, now_ms=now_ms)
+            lower = said.last is not None and said.last < journal.high and not said.journal.startswith(REPLAY)
+            doubt = self._doubt_about((device_id, said.journal), journal_id) if lower else None
+            if lower and (doubt is None or len(doubt[1]) < 2):  # nothing weaker takes the place of a proof
+                self._lineage.doubt(journal_id, (said.last or 0) + 1, others=0, now_ms=now_ms)
             self._lineage.told(journal_id, now_ms=now_ms)
         journal.sent(said.sent_through, now_ms=now_ms)
+
+    def _doubt_about(self, key: JournalKey, journal_id: int) -> tuple[int, list[str]] | None:
+        """The number that is to be compared, and the runs that have it: two of them prove two devices."""
+        number = self._lineage.doubtful(journal_id)
+        return None if number is None else (number, self._runs_with(*key, number))
 
     def _take_compared(self, key: JournalKey, journal_id: int | None, compared: Compared) -> None:
         """A device that leaves a journal says nothing about the one that stays, whose reports its own may hide."""
         if compared.present:
-            self._lineage.settle(journal_id)
+            asked = compared.about
+            if (  # else another doubt arose while it answered
+                journal_id is not None
+                and asked is not None
+                and self._doubt_about(key, journal_id) == (asked.number, list(asked.runs))
+            ):
+                self._lineage.settle(journal_id)
         else:
             self._lineage.left(journal_id, number=self._newest_of(key, compared))
 

@@ -40,7 +40,8 @@ class Asking:
     def __init__(self, chance: random.Random) -> None:
         self._chance = chance
         self._waiting: dict[tuple[str, str], tuple[Request, int]] = {}
-        self._comparing: dict[tuple[str, str, str], tuple[str, int, int]] = {}  # id, next time, wait
+        self._comparing: dict[tuple[str, str, str], tuple[str, int, int, Doubt]] = {}
+        """By site, device and journal: the id of the command, the next time, the wait after that, what was asked."""
         self._telling: dict[int, tuple[str, tuple[str, str], int, int]] = {}
         """By the id of a verdict: the id of its command, site and device, when to tell it again, the next wait."""
 
@@ -60,23 +61,24 @@ class Asking:
 
     def resting(self, *, now_ms: int) -> set[tuple[str, str, str]]:
         """Site, device and journal of those that were asked to compare and may not be asked again yet."""
-        return {who for who, (_, due_ms, _) in self._comparing.items() if due_ms > now_ms}
+        return {who for who, (_, due_ms, *_) in self._comparing.items() if due_ms > now_ms}
 
     def compare(self, doubts: Sequence[Doubt], *, now_ms: int) -> list[tuple[Doubt, JournalCommand]]:
         """The requests to send now to compare journals. `now_ms` is monotonic."""
         self._comparing = {
-            who: (number, due_ms, wait_ms)
-            for who, (number, due_ms, wait_ms) in self._comparing.items()
-            if now_ms < due_ms + COMPARE_WAIT_MS_MAX  # later: the doubt is settled, or the device away
+            who: one
+            for who, one in self._comparing.items()
+            if now_ms < one[1] + COMPARE_WAIT_MS_MAX  # later: the doubt is settled, or the device away
         }
         found = []
         for doubt in doubts:
             who = (doubt.site, doubt.device, doubt.journal)
-            _, due_ms, wait_ms = self._comparing.get(who, ("", now_ms, COMPARE_WAIT_MS_FIRST))
+            _, due_ms, wait_ms, _ = self._comparing.get(who, ("", now_ms, COMPARE_WAIT_MS_FIRST, doubt))
             if due_ms <= now_ms:
                 number = f"{self._chance.getrandbits(64):016x}"
-                self._comparing[who] = (number, now_ms + wait_ms, min(2 * wait_ms, COMPARE_WAIT_MS_MAX))
-                command = JournalCommand(id=number, journal=doubt.journal, high=doubt.high, known=list(doubt.known))
+                next_ms = min(2 * wait_ms, COMPARE_WAIT_MS_MAX)
+                self._comparing[who] = (number, now_ms + wait_ms, next_ms, doubt)
+                command = JournalCommand(id=number, journal=doubt.journal, high=doubt.high, known=doubt.known)
                 found.append((doubt, command))
         return found
 
@@ -100,14 +102,14 @@ class Asking:
         return None
 
     def _compared(self, site: str, device: str, response: Response) -> Compared | None:
-        for who, (number, due_ms, _) in self._comparing.items():
+        for who, (number, due_ms, _, about) in self._comparing.items():
             if response.ok and who[:2] == (site, device) and number == response.id:
                 if isinstance(response.first, int) and isinstance(response.runs, list) and response.journal:
                     return Compared(*who, str(response.journal), response.first, tuple(response.runs))
                 present = response.journal == who[2]
                 if present:  # the next doubt is another one; where it is not, another device may answer, too
-                    self._comparing[who] = (number, due_ms, COMPARE_WAIT_MS_FIRST)
-                return Compared(*who, present=present)
+                    self._comparing[who] = (number, due_ms, COMPARE_WAIT_MS_FIRST, about)
+                return Compared(*who, about=about, present=present)
         return None
 
     def answered(self, site: str, device: str, response: Response) -> Gone | Compared | Heeded | None:

@@ -21,7 +21,12 @@ class Lineage:
             (journal_id, others, now_ms if others else None, number),
         )
 
-    def settle(self, journal_id: int | None) -> None:
+    def doubtful(self, journal_id: int) -> int | None:
+        """The number that is to be compared."""
+        rows = self._tables.rows("SELECT doubt FROM lineage WHERE journal_id = ?", (journal_id,))
+        return None if not rows or rows[0][0] is None else int(rows[0][0])
+
+    def settle(self, journal_id: int) -> None:
         """The device that numbers in it has compared: all is its own."""
         self._tables.many("UPDATE lineage SET doubt = NULL WHERE journal_id = ?", [(journal_id,)])
 

@@ -109,15 +109,21 @@ class Doubt:
     device: str
     journal: str
     high: int
-    known: tuple[tuple[int, str], ...]
-    """A number, and a run that has it, for each run that does."""
+    number: int
+    runs: tuple[str, ...]
+    """Those that have a report under the doubtful number."""
+
+    @property
+    def known(self) -> list[tuple[int, str]]:
+        """As it is asked: the number with each run that has it."""
+        return [(self.number, run) for run in self.runs]
 
 
 @dataclass(frozen=True, slots=True)
 class Compared:
     """A device has compared a journal with its own; it numbers in `begun` from `first` on, if it had to begin one.
 
-    `present`: it numbers in the journal that was asked about, and all that is known of that is its own.
+    `present`: it numbers in the journal that was asked about, and what it was asked `about` is its own.
     """
 
     site: str
@@ -127,6 +133,7 @@ class Compared:
     first: int = 1
     runs: tuple[tuple[int, str], ...] = ()
     """The runs in the new journal, each with its first number."""
+    about: Doubt | None = None
     present: bool = False
 
 
