@@ -9,6 +9,7 @@ import msgspec
 from collector.said import SAID_BYTES_MAX, DeviceAlert, DeviceHealth, Info, Live, Status, Total, decode_said
 from edge.delivery.report import (
     NAME_RULE,
+    REPLAY,
     ROOT,
     UNSEEN,
     Address,
@@ -63,6 +64,8 @@ class Said:
     """The highest number that the device gave in it; None: it does not say."""
     ended: bool = False
     """The device numbers in another journal by now."""
+    replay: bool = False
+    """A replay under the device's name said it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +134,20 @@ def ingest(
         return refuse(topic, payload, str(error))
 
 
+class _Speaker(msgspec.Struct):
+    run: str = ""
+    journal: str = ""
+
+
+def of_replay(payload: bytes) -> bool:
+    """Whether a replay said this of itself under a device's name: its run, or its journal, is one of a replay."""
+    try:
+        speaker = msgspec.json.decode(payload, type=_Speaker)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return False
+    return (speaker.run or speaker.journal).startswith(REPLAY)
+
+
 def refuse(topic: str, payload: bytes, reason: str) -> Refusal:
     """A refusal that is bounded, and printable whatever came."""
     return Refusal(_printable(topic), payload[:KEPT_BYTES], _printable(reason))
@@ -151,15 +168,18 @@ def _said(payload: bytes, address: Address, *, live: bool) -> Said:
         total = decode_said(payload, Total)
         last = None if total.last is msgspec.UNSET else total.last
         journal = total.journal or ""
-        return Said(*address, payload, live, journal, total.sent_through, total.first, last, total.ended)
+        replay = journal.startswith(REPLAY)
+        return Said(*address, payload, live, journal, total.sent_through, total.first, last, total.ended, replay)
+    replay = of_replay(payload)
     if address.channel == "info":
         decode_said(payload, Info)
-        return Said(*address, payload, live)
+        return Said(*address, payload, live, replay=replay)
     if address.channel == "health":
         decode_said(payload, DeviceHealth)
-        return Said(*address, payload, live)
+        return Said(*address, payload, live, replay=replay)
     status = decode_said(payload, Status)
-    return Said(*address, payload, live and status.state != "offline")  # that one the broker says in its place
+    is_sign = live and status.state != "offline"  # that one the broker says in its place
+    return Said(*address, payload, is_sign, replay=replay)
 
 
 def _report(topic: str, payload: bytes, address: Address) -> Received | Refusal:

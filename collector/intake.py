@@ -24,7 +24,7 @@ from collector.accounts import Accounts, Devices
 from collector.ahead import implausible, unpack
 from collector.calendar import DAY_MS
 from collector.calls import keep
-from collector.ingest import Called, Received, Refusal, Said, refuse
+from collector.ingest import Called, Received, Refusal, Said, of_replay, refuse
 from collector.lateness import Lateness
 from collector.limits import DEFAULTS, Limits, Room
 from collector.messages import Key, day_of, messages_of
@@ -111,7 +111,8 @@ class Intake:
         leaps = self._leaps(devices, reports, said)
         sifted = self._sift([one for one in reports if id(one) not in leaps], devices)
         self._keep_bounds(sifted)
-        self._take_zones(said, devices, marks)
+        own = self._own_words(said, devices)
+        self._take_zones(own, devices, marks)
         self._set_overlapping_aside(sifted, latenesses, now_ms)
         if added := self._add(sifted, now_ms):
             self._rollups.advance(added, marks, {device_id: site for (site, _), device_id in devices.items()})
@@ -122,7 +123,7 @@ class Intake:
         )
         alive = {devices[one.site, one.device] for one in said if one.live}
         self._note_lateness(latenesses, sifted, alive, now_ms)
-        self._say(devices, said, now_ms)
+        self._say(devices, own, now_ms)
         if called:
             keep(self._tables, devices, called, now_ms=now_ms)
         for one in heeded:
@@ -468,6 +469,19 @@ class Intake:
         for (device_id, channel), payload in last.items():
             if channel == "info":
                 note_change(self._tables, device_id, payload, now_ms=now_ms)
+
+    def _own_words(self, said: Sequence[Said], devices: Devices) -> list[Said]:
+        """Without what a replay says of a device that speaks for itself; what the device says comes last."""
+        by_replay = [
+            one for one in said if one.replay and not self._has_said(devices[one.site, one.device], one.channel)
+        ]
+        return [*by_replay, *(one for one in said if not one.replay)]
+
+    def _has_said(self, device_id: int, channel: str) -> bool:
+        """Whether the device said such a word by itself."""
+        query = "SELECT payload FROM said WHERE device_id = ? AND channel = ?"
+        rows = self._tables.rows(query, (device_id, channel))
+        return bool(rows) and not of_replay(bytes(rows[0][0]))
 
     def _refuse(self, refusals: Sequence[Refusal], now_ms: int) -> None:
         if refusals:

@@ -77,7 +77,6 @@ class Reporter:
                         root=mqtt.root,
                         beside=self._run,
                         info=info_of(self._config, self._run, self._model),
-                        home_assistant=mqtt.home_assistant or "",
                         connect=self._connect,
                     )
                 )

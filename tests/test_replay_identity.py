@@ -50,7 +50,7 @@ class Centre:
         """The device was killed: nothing of what it still says arrives."""
 
     def connect(self, _: Broker, _client_id: str, *, will: Message, timeout_s: float) -> "CentreLink":
-        assert will.retain, "the last will stays until the device is back"
+        assert not will.retain, "what the broker keeps of the device is the device's own"
         assert timeout_s >= 1.0, "time enough to connect"
         self.dead = False
         return CentreLink(self)

@@ -64,7 +64,9 @@ class Publisher:
     `failure` says why the last connection ended or the last letter was refused; empty while all is well.
     `hindrance` is the same with its cause. `acknowledged` counts letters since the start, `reports_acknowledged` the
     reports among them.
-    `beside` is of a client that publishes beside the device itself, so that neither ends the connection of the other.
+    `beside` is of a client that publishes beside the device itself, a replay: neither ends the connection of the other,
+    and what brokers keep of the device is the device's own. So nothing that it says is retained, it contradicts no
+    status, and it announces nothing to Home Assistant.
     """
 
     def __init__(
@@ -97,6 +99,7 @@ class Publisher:
         self._device = device
         self._run = run
         self._root = root
+        self._beside = bool(beside)
         names = (root, site, device, *([beside] if beside else []))
         self._client_id = ".".join(names)  # no name holds a dot; some brokers refuse a slash
         self._info = info
@@ -120,7 +123,7 @@ class Publisher:
         self._answers: deque[Message] = deque()
         self._answering: set[int] = set()  # tokens
         self._dispatch = Dispatch(outbox, self._courier, name=f"{site}/{device}", root=root, trouble=self.trouble)
-        self._retains = True  # whether the broker keeps messages
+        self._retains = not beside  # whether the broker keeps, and may keep, messages
         self._sizes: dict[int, int] = {}  # of the packets in flight, by token
         self._largest_looked = 0  # bytes, of the largest packet of this connection that is not acknowledged (QoS 0)
         self._packet_max_found: int | None = None  # of a broker that does not say it, and ends the connection
@@ -446,7 +449,7 @@ class Publisher:
         self._refusals.clear()
         self.trouble("commands", "")
         self._courier.connected(now_ms, receive_max=accepted.receive_max)
-        self._retains = accepted.retains
+        self._retains = accepted.retains and not self._beside
         limits = [limit for limit in (accepted.packet_max, self._packet_max_found) if limit is not None]
         self._dispatch.packet_max = min(limits, default=None)
         self._dispatch.begin()
@@ -456,14 +459,15 @@ class Publisher:
         self._take_journal()
         try:
             self._farewells = deque(self._former.begin(self._since))
-            self._announcing.begin(self._info, self._presence, fits=self._dispatch.fits)
+            if not self._beside:
+                self._announcing.begin(self._info, self._presence, fits=self._dispatch.fits)
         except WorkError as error:
             self.trouble("outbox", str(error))
         self._presence.connected()
         connection = self._connection
         self._say_all(connection, now_ms)  # before listening: the retained `offline` is replaced by then
         if self._connection is connection:
-            connection.listen([self._topic("command/+"), self._topic("status")])
+            connection.listen([self._topic("command/+"), *([] if self._beside else [self._topic("status")])])
             for topics in self._former.topics():
                 connection.listen(topics, needed=False)
 

@@ -1,5 +1,6 @@
 """What every kind of store promises: twice, out of order and contradicting changes nothing that was stored."""
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -9,11 +10,11 @@ from hypothesis import strategies as st
 
 from collector.errors import CollectorError
 from collector.gaps import UNSEEN_YOUNG_MS, WAIT_MS_FIRST, WAIT_MS_MAX, YOUNG_MS, Missing
-from collector.ingest import Received, Refusal, Said
+from collector.ingest import Received, Refusal, Said, ingest
 from collector.names import JOURNALS_MAX
 from collector.store import Asked, Gap, Gone, Item, StatementError, Store, Tally, UnstorableError
 from collector.totals import Selection, totals
-from edge.delivery.report import milliseconds_of, rfc3339
+from edge.delivery.report import milliseconds_of, rfc3339, topic_of
 from tests.collector.messages import MINUTE_MS, NOON_MS, a_report, blind, received
 
 OpenStore = Callable[..., Store]
@@ -276,3 +277,29 @@ def test_blind_reports_take_their_number_too(store: Store) -> None:
 
 def test_errors_are_of_one_kind() -> None:
     assert issubclass(UnstorableError, CollectorError)
+
+
+def test_what_a_replay_says_under_the_name_of_a_device_takes_the_place_of_nothing_that_the_device_said(
+    store: Store,
+) -> None:
+    def word(channel: str, by: str) -> Said:
+        said = {
+            "status": {"schema": 1, "state": "online", "run": by, "since": "x"},
+            "info": {"schema": 1, "run": by, "version": by},
+            "total": {"schema": 1, "journal": by},
+        }[channel]
+        found = ingest(topic_of("bridge", "mast-1", channel), json.dumps(said).encode())
+        assert isinstance(found, Said)
+        return found
+
+    def kept() -> set[str]:
+        with store.reading() as view:
+            return {json.loads(bytes(of)).get("run", "live") for (of,) in view.rows("SELECT payload FROM said", {})}
+
+    channels = ("status", "info", "total")
+    put(store, *(word(channel, "replay-1") for channel in channels[:2]))
+    assert kept() == {"replay-1"}, "nobody else speaks of it"
+    put(store, *(word(channel, by) for channel in channels for by in ("live", "replay-2")))
+    assert kept() == {"live"}
+    assert put(store, *(word(channel, "replay-3") for channel in channels)) == Tally(said=3)
+    assert kept() == {"live"}

@@ -95,6 +95,38 @@ def test_status_info_and_total_are_retained_and_the_end_is_said(outbox: Outbox) 
         assert (status["state"], status["reason"]) == ("offline", "stopped")
 
 
+def test_a_replay_under_the_name_of_a_live_device_leaves_what_the_broker_keeps_of_it(tmp_path: Path) -> None:
+    with (
+        demo_broker() as port,
+        Outbox(tmp_path / "live") as kept,
+        Outbox(tmp_path / "replay") as other,
+        publisher(port, kept, info=INFO) as live,
+    ):
+        kept.append(a_report, now_ms=NOON_MS)
+        assert live.deliver(timeout_s=10) == 1
+        before = retained(port)
+        assert json.loads(before["status"])["state"] == "online"
+        replayed = msgspec.structs.replace(INFO, run="replay-1", lines={})
+        who = {"site": "bridge", "device": "mast-1", "run": "replay-1", "beside": "replay-1"}
+        broker = Broker("127.0.0.1", port, tls=False)
+        with Publisher(broker, other, info=replayed, home_assistant="ha", **who) as replay:
+            other.append(a_report, now_ms=NOON_MS)
+            assert replay.deliver(timeout_s=10) == 1
+            assert retained(port) == before
+        assert retained(port) == before, "the replay ended"
+
+
+def retained(port: int) -> dict[str, bytes]:
+    """By channel, what a reader who comes now gets of the device; a message of its own ends the wait."""
+    found: dict[str, bytes] = {}
+    with listener(port) as heard, listener(port, "ha/#") as announced:
+        for _ in range(3):
+            topic, payload = heard.get(timeout=5)
+            found[topic.rsplit("/", 1)[-1]] = payload
+        assert announced.empty()
+    return found
+
+
 def test_a_connection_that_breaks_leaves_the_last_will(outbox: Outbox) -> None:
     with demo_broker() as port, listener(port) as heard:
         ours = publisher(port, outbox)
