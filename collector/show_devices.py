@@ -46,7 +46,24 @@ def devices_as_table(states: Sequence[DeviceState], *, now_ms: int) -> str:
             ]
         )
     table = aligned(rows, names=4, shared=1)
-    return "\n".join([table, *identity_lines(states, now_ms=now_ms)])
+    return "\n".join([table, *identity_lines(states, now_ms=now_ms), *_lost_lines(states)])
+
+
+def _lost_lines(states: Sequence[DeviceState]) -> list[str]:
+    """A sentence for each device that says that something will not come, or could not come again."""
+    lines = []
+    for state in states:
+        total = state.total
+        if total is None:
+            continue
+        lost = {"report": total.dropped, **total.letters_lost}
+        found = [f"{kind} {number}" for kind, number in lost.items() if number]
+        parts = [f"lost unsent: {', '.join(found)}"] if found else []
+        if total.forgotten:
+            parts.append(f"reports sent and held no more: {total.forgotten}")
+        if parts:
+            lines.append(f"{state.site}/{state.device}: {'; '.join(parts)}")
+    return lines
 
 
 def identity_lines(states: Sequence[DeviceState], *, now_ms: int) -> list[str]:

@@ -118,8 +118,8 @@ function states(one, now) {
   if (one.degraded) chips.push(el("span", { class: "chip warn" }, `${one.degraded} degraded`));
   if (one.offline) chips.push(el("span", { class: "chip bad" }, `${one.offline} offline`));
   if (one.missing) chips.push(el("a", { class: "chip warn", href: "#/devices" }, `${count(one.missing)} reports missing`));
-  if (one.ahead) chips.push(el("a", { class: "chip warn", href: `#/devices/${one.site}` }, `${count(one.ahead)} reports ahead of the clock, not counted`));
-  if (one.early) chips.push(el("a", { class: "chip warn", href: `#/devices/${one.site}` }, `${count(one.early)} reports of before 2016`));
+  if (one.ahead) chips.push(el("a", { class: "chip warn", href: `#/devices/${one.site}` }, `${count(one.ahead)} ${one.ahead === 1 ? "report" : "reports"} ahead of the clock, not counted`));
+  if (one.early) chips.push(el("a", { class: "chip warn", href: `#/devices/${one.site}` }, `${count(one.early)} ${one.early === 1 ? "report" : "reports"} of before 2016`));
   if (late !== null && late > 15 * 60_000) chips.push(el("span", { class: "chip warn" }, `last report ${ago(one.last_ms, now)}`));
   return chips;
 }

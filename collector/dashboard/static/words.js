@@ -64,7 +64,7 @@ export function intervalOf(from, to, zone, interval) {
 }
 
 export function span(ms) {
-  if (ms === null || ms === undefined) return "–";
+  if (ms === null || ms === undefined || ms < 0) return "–"; // below zero it is not late: its clock is ahead
   const units = [[86_400_000, "d"], [3_600_000, "h"], [60_000, "min"]];
   for (const [unit, name] of units) if (ms >= 2 * unit) return `${Math.round(ms / unit)} ${name}`;
   return `${Math.round(ms / 1000)} s`;

@@ -11,7 +11,9 @@ from collector.api.app import build, routers
 from collector.api.desk import Desk
 from collector.api.metrics import Metrics
 from collector.api.tokens import Scope
+from collector.devices import devices
 from collector.errors import CollectorError, InputError
+from collector.show_devices import devices_as_table
 from collector.store import Store
 from tests.collector.api.api_world import ALL, HERE, Api, an_api, said
 
@@ -212,5 +214,8 @@ def test_what_a_device_says_it_lost_is_told(tmp_path: Path) -> None:
     lines = client.get("/metrics").text.splitlines()
     assert 'crossing_device_lost_letters{device="mast-1",kind="alert",site="bridge"} 3.0' in lines
     assert 'crossing_device_forgotten_reports{device="mast-1",site="bridge"} 5.0' in lines
+    assert devices_as_table(devices(api.store), now_ms=0).splitlines()[-1] == (
+        "bridge/mast-1: lost unsent: report 2, alert 3; reports sent and held no more: 5"
+    )
     api.context.desk.close()
     api.store.close()
