@@ -114,6 +114,7 @@ class Publisher:
         self._since = rfc3339(self._clock.real_ms())
         self._presence = Presence()
         self._announcing = Announcing(outbox, site=site, device=device, root=root, prefix=home_assistant)
+        self._knows_names = False  # the former ones, since the connection began
         self._former = FormerNames(outbox, name=f"{site}/{device}", run=run, root=root, prefix=home_assistant)
         self._farewells: deque[Message] = deque()
         self._ends_told: dict[str, int] = {}  # by journal: up to which number it was said to be sent
@@ -302,6 +303,8 @@ class Publisher:
 
     def _say_all(self, link: Link, now_ms: int) -> None:
         self._note_run()
+        if not self._knows_names:
+            self._read_names(link)
         self._dispatch.note()
         self._take_total(now_ms)
         self._take_journal()
@@ -457,19 +460,25 @@ class Publisher:
         self._revision, self._total_at_ms = None, 0
         self._ends_told.clear()
         self._take_journal()
+        self._knows_names = False
+        self._presence.connected()
+        connection = self._connection
+        self._say_all(connection, now_ms)  # before listening: the retained `offline` is replaced by then
+        if self._connection is connection:
+            connection.listen([self._topic("command/+"), *([] if self._beside else [self._topic("status")])])
+
+    def _read_names(self, link: Link) -> None:
+        """Read from the outbox under which names to listen and what to clear; where it fails, the next turn does."""
         try:
             self._farewells = deque(self._former.begin(self._since))
             if not self._beside:
                 self._announcing.begin(self._info, self._presence, fits=self._dispatch.fits)
         except WorkError as error:
             self.trouble("outbox", str(error))
-        self._presence.connected()
-        connection = self._connection
-        self._say_all(connection, now_ms)  # before listening: the retained `offline` is replaced by then
-        if self._connection is connection:
-            connection.listen([self._topic("command/+"), *([] if self._beside else [self._topic("status")])])
-            for topics in self._former.topics():
-                connection.listen(topics, needed=False)
+            return
+        self._knows_names = True
+        for topics in self._former.topics():
+            link.listen(topics, needed=False)
 
     def _cleared(self, token: int, *, refused: str = "") -> bool:
         """Whether it was said under a former name."""

@@ -3,6 +3,7 @@
 import json
 import queue
 import socket
+import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -486,6 +487,59 @@ def test_what_comes_up_again_under_a_former_name_is_cleared_and_what_another_dev
                     assert heard.get(timeout=5)[0].startswith(topic)
                     with pytest.raises(queue.Empty):
                         heard.get(timeout=0.5)
+
+
+class Hearing:
+    """A connection that is accepted at once and notes what is listened to."""
+
+    def __init__(self, *_: object, **__: object) -> None:
+        self._events: list[Event] = [Accepted(None)]
+        self._tokens = 0
+        self.topics: set[str] = set()
+
+    def publish(self, _: Message) -> int:
+        self._tokens += 1
+        self._events.append(Acknowledged(self._tokens))
+        return self._tokens
+
+    def listen(self, topics: Sequence[str], *, needed: bool = True) -> None:
+        assert topics or needed
+        self.topics.update(topics)
+
+    def events(self, _: float) -> list[Event]:
+        found, self._events = self._events, []
+        return found
+
+    def close(self, *, politely: bool) -> None:
+        assert politely in (True, False)
+
+
+def test_a_device_listens_under_its_former_name_though_the_disk_failed_when_it_connected(tmp_path: Path) -> None:
+    class Fragile(sqlite3.Connection):
+        fails = False
+
+        def execute(self, *given: Any) -> sqlite3.Cursor:
+            if Fragile.fails:
+                error = sqlite3.OperationalError("disk I/O error")
+                error.sqlite_errorcode = sqlite3.SQLITE_IOERR
+                raise error
+            return super().execute(*given)
+
+    path, link = tmp_path / "o.sqlite", Hearing()
+    Outbox(path, owner="bridge/mast-1").close()
+    with Outbox(path, owner="bridge/mast-9", connection=Fragile) as outbox:
+        broker = Broker("127.0.0.1", 1)
+        with Publisher(
+            broker, outbox, site="bridge", device="mast-9", run="run-9", connect=lambda *_, **__: link
+        ) as ours:
+            Fragile.fails = True
+            for _ in range(3):
+                ours.step(wait_s=0.0)
+            assert "crossing/v1/bridge/mast-1/command/+" not in link.topics
+            Fragile.fails = False
+            for _ in range(3):
+                ours.step(wait_s=0.0)
+            assert {"crossing/v1/bridge/mast-1/command/+", "crossing/v1/bridge/mast-9/command/+"} <= link.topics
 
 
 class TakenOver:

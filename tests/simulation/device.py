@@ -466,7 +466,7 @@ class Device:
         """Nothing waits to be sent; or, while the camera goes on, no more than the newest."""
         if not self.alive or self._outbox is None or self._shelf is None:
             return False
-        return not self._shelf.waiting and len(self._outbox.pending(4)) <= (3 if self.camera else 0)
+        return not self._shelf.waiting and len(self._outbox.pending(9)) <= (8 if self.camera else 0)
 
     @property
     def run(self) -> str:
