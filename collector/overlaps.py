@@ -19,6 +19,8 @@ from collector.store import CHOSEN, Reading
 
 TOLERANCE_MS = 1_000
 """Halves of an interval in which a device started again may add up to so much more than its width."""
+WINDOWS_MAX = 16
+"""Of the starts, and of the ends, of the windows that are looked at for a report: those that are nearest to it."""
 
 
 class Watched(NamedTuple):
@@ -44,16 +46,30 @@ class Timeline:
         self._widest_ms = max(self._widest_ms, one.end_ms - one.start_ms)
 
     def conflicts(self, new: Watched) -> list[Watched]:
-        """Reports of other runs over the same time, where all of it cannot have been watched by one device."""
+        """Reports of other runs over the same time, where all of it cannot have been watched by one device.
+
+        One device watches no more than the width of any window, so each window that reaches from the start of one of
+        them to the end of one of them counts, and not the widest alone: what straddles the new report and watched
+        little would hide that its own interval is more than full.
+        """
         near = self._between(new.start_ms - self._widest_ms, new.end_ms)
         others = [one for one in near if one.run_id != new.run_id and one.end_ms > new.start_ms]
-        if not others:
+        if not others or new.watched_ms <= TOLERANCE_MS:
             return []
-        first_ms = min(new.start_ms, *(one.start_ms for one in others))
         last_ms = max(new.end_ms, *(one.end_ms for one in others))
-        within = [one for one in self._between(first_ms, last_ms) if one.end_ms <= last_ms]
-        excess_ms = sum(one.watched_ms for one in within) + new.watched_ms - (last_ms - first_ms)
-        return others if min(excess_ms, new.watched_ms) > TOLERANCE_MS else []
+        starts = {new.start_ms, *(one.start_ms for one in others if one.start_ms < new.start_ms)}
+        ends = {new.end_ms, *(one.end_ms for one in others if one.end_ms > new.end_ms)}
+        found: set[Watched] = set()
+        for first_ms in sorted(starts, reverse=True)[:WINDOWS_MAX]:
+            within = sorted(self._between(first_ms, last_ms), key=attrgetter("end_ms"))
+            watched_ms, counted = new.watched_ms, 0
+            for end_ms in sorted(ends)[:WINDOWS_MAX]:
+                while counted < len(within) and within[counted].end_ms <= end_ms:
+                    watched_ms += within[counted].watched_ms
+                    counted += 1
+                if watched_ms - (end_ms - first_ms) > TOLERANCE_MS:
+                    found.update(within[:counted])
+        return [one for one in others if one in found]
 
     def _between(self, first_ms: int, last_ms: int) -> list[Watched]:
         """Those that start in there."""

@@ -140,6 +140,17 @@ def test_another_width_hides_nothing(store: Store) -> None:
     assert apart(store) == [("r1", 2), ("r2", 1)]
 
 
+@pytest.mark.parametrize("beside_s", [-9, 9])
+def test_what_straddles_a_minute_and_watched_little_does_not_hide_that_the_minute_is_full(
+    store: Store, beside_s: int
+) -> None:
+    straddling = rfc3339(NOON_MS + 5 * MINUTE_MS + beside_s * 1_000)
+    put(store, at(1, 5, "r1", "j1", watched_ms=32_000, state="partial"))
+    put(store, at(1, 5, "r2", "j2", start=straddling, watched_ms=900, state="partial"))  # as of a corrected clock
+    put(store, at(2, 5, "r3", "j2", watched_ms=32_000, state="partial"))
+    assert apart(store) == [("r3", 2)]
+
+
 @pytest.mark.parametrize("seed", range(12))
 def test_in_any_order_and_any_batches_no_minute_counts_beyond_its_width(store: Store, seed: int) -> None:
     chance = random.Random(seed)
