@@ -34,7 +34,8 @@ class Lineage:
         """The device that answered numbers in another one. Whoever says its total from now on is another device, which
         is to be asked, too; if given, about `number`, which the first one gave."""
         self._tables.many(
-            "UPDATE lineage SET told_ms = NULL, doubt = coalesce(?, doubt) WHERE journal_id = ?",
+            "UPDATE lineage SET told_ms = NULL, begun_ms = coalesce(begun_ms, other_ms), doubt = coalesce(?, doubt)"
+            " WHERE journal_id = ?",
             [(number, journal_id)],
         )
 

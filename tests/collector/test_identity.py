@@ -266,6 +266,16 @@ def test_the_device_that_stays_in_a_journal_is_asked_too_after_its_copy_has_begu
     assert centre.gaps() == []
 
 
+def test_a_journal_in_which_nobody_numbers_any_more_is_asked_about_once(centre: Centre, tmp_path: Path) -> None:
+    for run in ("r1", "r2"):  # two devices gave this number, and no total came before both went
+        centre.take("report", encode(a_report(1, run=run, journal="a-1")))
+    with open_outbox(tmp_path / "one", "b") as outbox:
+        assert len(centre.store.doubts(heard_after_ms=0, limit=100)) == 1
+        centre.ask(outbox)
+        assert outbox.journal == "b-1"
+    assert centre.store.doubts(heard_after_ms=0, limit=100) == []
+
+
 @pytest.mark.parametrize("asked_before", [False, True])
 def test_a_late_total_hides_no_proof_that_a_number_was_given_twice(
     centre: Centre, tmp_path: Path, asked_before: bool

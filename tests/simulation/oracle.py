@@ -30,6 +30,8 @@ from edge.delivery.report import Report, decode
 
 BUCKET_MS = 10_000
 GAP_MS = 2_000
+UNSET_MS = 86_400_000
+"""Reports of before are of clocks that were not set."""
 
 Key = tuple[str, str, str]  # site, device, run
 
@@ -195,6 +197,8 @@ class Book:
             _hold(card_of(report.device) in self.copied | self.rotten, f"{where} of a lone device is set aside")
         together: dict[tuple[str, str, int], list[Report]] = defaultdict(list)
         for report in counted:
+            if report.start_ms < UNSET_MS:  # the clock was not set: it is another time, whatever it says
+                continue
             together[report.site, report.device, report.start_ms].append(report)
         for key, of_bucket in together.items():
             watched_ms = sum(report.watched_ms for report in of_bucket)
