@@ -99,8 +99,9 @@ class Accounts:
                 continue
             if len(found) == limit:
                 break
-            runs = self._runs_with(device_id, journal, number)
-            found[device_id] = Doubt(site, device, journal, high, number, tuple(runs))
+            runs = tuple(self._runs_with(device_id, journal, number))
+            beyond = tuple(self._beyond(device_id, journal, number))
+            found[device_id] = Doubt(site, device, journal, high, number, runs, beyond)
         return list(found.values())
 
     def _runs_with(self, device_id: int, journal: str, number: int) -> list[str]:
@@ -115,14 +116,49 @@ class Accounts:
             for table, payload in ((self._tables.keys, "NULL"), ("set_aside", "payload"))
         )
         rows = self._tables.rows(f"{query} LIMIT ?", (*2 * (device_id, RUNS_LOOKED_AT, number), RANGES_MAX))
-        keys = [Key(device_id, run_id, number, start_ms) for run_id, _, start_ms, aside in rows if aside is None]
+        found = [(run_id, name, number, start_ms, aside) for run_id, name, start_ms, aside in rows]
+        return sorted({name for _, name in self._of_journal(device_id, journal, found)})
+
+    def _beyond(self, device_id: int, journal: str, number: int) -> list[tuple[int, str]]:
+        """Of the newest runs that have higher numbers in the journal the first and the last of these.
+
+        Not every report arrives, and a late total says too little: the doubtful number alone may be the device's own,
+        while another one gave what follows. A run is of one device, so any number shows whose it is; of a run that was
+        going on when the card was copied, the last one does.
+        """
+        newest = "SELECT id, name FROM run WHERE device_id = ? ORDER BY id DESC LIMIT ?"
+        ends = " UNION ALL ".join(
+            f"SELECT id, name, (SELECT {end}(seq) FROM {table} WHERE run_id = newest.id AND seq > ?) AS seq"
+            f" FROM ({newest}) AS newest"
+            for table in (self._tables.keys, "set_aside")
+            for end in ("min", "max")
+        )
+        query = " UNION ALL ".join(
+            f"SELECT ends.id, ends.name, ends.seq, start_ms, {payload} FROM ends JOIN {table}"
+            f" ON run_id = ends.id AND {table}.seq = ends.seq"
+            for table, payload in ((self._tables.keys, "NULL"), ("set_aside", "payload"))
+        )
+        rows = self._tables.rows(
+            f"WITH ends AS ({ends}) {query} ORDER BY 1 DESC LIMIT ?",
+            (*4 * (number, device_id, RUNS_LOOKED_AT), 2 * RANGES_MAX),
+        )
+        return sorted(set(self._of_journal(device_id, journal, rows)))
+
+    def _of_journal(
+        self, device_id: int, journal: str, rows: Sequence[tuple[int, str, int, int, bytes | None]]
+    ) -> list[tuple[int, str]]:
+        """Number and run of those that came under the journal, or whose message is kept no more.
+
+        A row: the id and the name of the run, the number, the start, and the message if it was set aside.
+        """
+        keys = [Key(device_id, run_id, seq, start_ms) for run_id, _, seq, start_ms, aside in rows if aside is None]
         messages = messages_of(lambda asked: self._tables.rows(asked, ()), keys)
-        found = set()
-        for run_id, name, _, aside in rows:
-            message = messages.get((run_id, number)) if aside is None else bytes(aside)
+        found = []
+        for run_id, name, seq, _, aside in rows:
+            message = messages.get((run_id, seq)) if aside is None else bytes(aside)
             if message is None or decode(message).journal == journal:
-                found.add(name)
-        return sorted(found)
+                found.append((seq, name))
+        return found
 
     def _take_total(self, device_id: int, journal_id: int | None, journal: Journal, said: Said, now_ms: int) -> None:
         """How far a device has sent its journal; and whether it is the device that numbered in it before."""
@@ -133,10 +169,11 @@ class Accounts:
         if said.live and not said.ended:
             if any(one.gone for one in journal.missing) and self._lineage.was_another_told(device_id, journal_id):
                 journal.revive(now_ms=now_ms)
-            lower = said.last is not None and said.last < journal.high and not said.journal.startswith(REPLAY)
-            doubt = self._doubt_about((device_id, said.journal), journal_id) if lower else None
-            if lower and (doubt is None or len(doubt[1]) < 2):  # nothing weaker takes the place of a proof
-                self._lineage.doubt(journal_id, (said.last or 0) + 1, others=0, now_ms=now_ms)
+            if said.last is not None and said.last < journal.high and not said.journal.startswith(REPLAY):
+                doubt = self._doubt_about((device_id, said.journal), journal_id)
+                if doubt is None or len(doubt[1]) < 2:  # nothing weaker takes the place of a proof
+                    number = min(said.last + 1, doubt[0] if doubt else SEQ_MAX)  # all that follows is compared
+                    self._lineage.doubt(journal_id, number, others=0, now_ms=now_ms)
             self._lineage.told(journal_id, now_ms=now_ms)
         journal.sent(said.sent_through, now_ms=now_ms)
 

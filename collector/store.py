@@ -18,6 +18,7 @@ from collector.ingest import Called, Received, Refusal, Said
 from collector.limits import DEFAULTS, Limits
 from collector.tables import Tables
 from collector.views.axis import EARLIEST_MS
+from edge.delivery.report import RANGES_MAX
 
 TOO_LONG = "the question takes too long; ask for a shorter span or for longer intervals"
 POSTGRES = re.compile(r"postgres(ql)?://")
@@ -112,11 +113,13 @@ class Doubt:
     number: int
     runs: tuple[str, ...]
     """Those that have a report under the doubtful number."""
+    beyond: tuple[tuple[int, str], ...] = ()
+    """Of runs with higher numbers the first of these and the last."""
 
     @property
     def known(self) -> list[tuple[int, str]]:
-        """As it is asked: the number with each run that has it."""
-        return [(self.number, run) for run in self.runs]
+        """As it is asked: numbers, each with a run that has it."""
+        return [*((self.number, run) for run in self.runs), *self.beyond][:RANGES_MAX]
 
 
 @dataclass(frozen=True, slots=True)
