@@ -117,7 +117,7 @@ class Accounts:
         )
         rows = self._tables.rows(f"{query} LIMIT ?", (*2 * (device_id, RUNS_LOOKED_AT, number), RANGES_MAX))
         found = [(run_id, name, number, start_ms, aside) for run_id, name, start_ms, aside in rows]
-        return sorted({name for _, name in self._of_journal(device_id, journal, found)})
+        return sorted({name for _, name in self._of_journal(device_id, journal, found, unsaid=True)})
 
     def _beyond(self, device_id: int, journal: str, number: int) -> list[tuple[int, str]]:
         """Of the newest runs that have higher numbers in the journal the first and the last of these.
@@ -142,12 +142,12 @@ class Accounts:
             f"WITH ends AS ({ends}) {query} ORDER BY 1 DESC LIMIT ?",
             (*4 * (number, device_id, RUNS_LOOKED_AT), 2 * RANGES_MAX),
         )
-        return sorted(set(self._of_journal(device_id, journal, rows)))
+        return sorted(set(self._of_journal(device_id, journal, rows, unsaid=False)))
 
     def _of_journal(
-        self, device_id: int, journal: str, rows: Sequence[tuple[int, str, int, int, bytes | None]]
+        self, device_id: int, journal: str, rows: Sequence[tuple[int, str, int, int, bytes | None]], *, unsaid: bool
     ) -> list[tuple[int, str]]:
-        """Number and run of those that came under the journal, or whose message is kept no more.
+        """Number and run of those that came under the journal; with `unsaid` also those whose message is kept no more.
 
         A row: the id and the name of the run, the number, the start, and the message if it was set aside.
         """
@@ -156,7 +156,7 @@ class Accounts:
         found = []
         for run_id, name, seq, _, aside in rows:
             message = messages.get((run_id, seq)) if aside is None else bytes(aside)
-            if message is None or decode(message).journal == journal:
+            if unsaid if message is None else decode(message).journal == journal:
                 found.append((seq, name))
         return found
 

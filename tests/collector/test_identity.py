@@ -14,7 +14,7 @@ from collector.devices import devices, gaps
 from collector.gaps import YOUNG_MS
 from collector.identity import findings
 from collector.ingest import Answered, Cleared, Glimpse, Refusal, ingest
-from collector.store import Doubt, Store, Tally
+from collector.store import Doubt, Keeping, Store, Tally
 from edge.delivery.commands import compare, resend
 from edge.delivery.outbox import Outbox
 from edge.delivery.report import Report, encode, rfc3339
@@ -199,10 +199,17 @@ def test_a_total_that_is_only_late_changes_nothing(centre: Centre, tmp_path: Pat
         assert centre.words() == []
 
 
-def test_the_same_numbers_in_a_former_journal_prove_no_copy(centre: Centre, tmp_path: Path) -> None:
+@pytest.mark.parametrize("kept", [True, False])
+def test_the_same_numbers_in_a_former_journal_prove_no_copy(centre: Centre, tmp_path: Path, kept: bool) -> None:
     with open_outbox(tmp_path / "lost", "j") as outbox:
-        count(outbox, 3, "r1")
+        count(outbox, 1, "r0")
+        centre.hear(outbox, lost=[1])
+        count(outbox, 1, "r1" if kept else "r0")
+        centre.hear(outbox, lost=[] if kept else [2])
+        count(outbox, 2, "r1")
         centre.hear(outbox)
+    while not kept and centre.store.pack(Keeping(messages_days=5), now_ms=NOW_MS + 90 * 86_400_000):
+        pass
     with open_outbox(tmp_path / "new", "k") as outbox:
         count(outbox, 1, "r2")
         late = outbox.total()
