@@ -34,6 +34,9 @@ SIZES = ((0.01, 0.13), (0.18, 0.16), (0.38, 0.32), (0.38, 0.32), (-0.32, 0.23), 
 """Mean and deviation of the size of vehicles of each class."""
 SIZE_ODD = 0.05  # of all boxes, that say nothing about size: half a vehicle, or two
 
+BUS_LEAST = 0.5
+"""A bus is told where it is at least as likely as all else together: buses are few, and news (edge/alerts.py)."""
+
 Look = tuple[float, ...]
 Size = tuple[float, float]
 """The logarithm of the side of a vehicle's box above that of cars at its place, and the variance of the latter."""
@@ -56,6 +59,14 @@ def probabilities(
     highest = max(logits)
     odds = [exp(logit - highest) for logit in logits]
     return tuple(one / sum(odds) for one in odds)
+
+
+def told(shares: Sequence[float]) -> tuple[str, float]:
+    """The class to tell and its probability: the likeliest one, but for a bus below BUS_LEAST the next."""
+    share, label = max(
+        (share, label) for share, label in zip(shares, CLASSES, strict=True) if label != "bus" or share >= BUS_LEAST
+    )
+    return label, share
 
 
 def size_logs(size: Size, sizes: Sequence[tuple[float, float]] = SIZES) -> tuple[float, ...]:

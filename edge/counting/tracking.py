@@ -32,7 +32,7 @@ from operator import add
 from edge.counting.assignment import Pair, assign
 from edge.counting.detection import CLASSES, UNCLASSIFIED, DetectedFrame, Detection
 from edge.counting.motion import Box, BoxMotion, spread_of_newborn
-from edge.counting.naming import probabilities
+from edge.counting.naming import probabilities, told
 from edge.counting.pieces import SURPRISE_OF_PIECES_MIN, join_pieces
 
 NEWBORN_S_MAX = 0.5  # what is known of a vehicle half a second after its only sighting is next to nothing
@@ -80,11 +80,9 @@ class Track:
         return (x1 + x2) / 2.0, y2
 
     def label(self, share_min: float) -> tuple[str, float]:
-        """The likeliest class and how likely it is; `unclassified` below `share_min`, or if nothing is known of it."""
-        shares = probabilities(self.votes, self.looks, self.look, self.size)
-        share = max(shares)
-        named = share > 0.0 and share >= share_min
-        return (CLASSES[shares.index(share)] if named else UNCLASSIFIED), share
+        """The class to tell and how likely it is; `unclassified` below `share_min`, or if nothing is known of it."""
+        label, share = told(probabilities(self.votes, self.looks, self.look, self.size))
+        return (label if share > 0.0 and share >= share_min else UNCLASSIFIED), share
 
     @property
     def form(self) -> str:

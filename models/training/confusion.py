@@ -19,6 +19,7 @@ from edge.config import Counting
 from edge.counting.detection import CLASSES as OURS
 from edge.counting.detection import UNCLASSIFIED
 from edge.counting.naming import probabilities
+from edge.counting.naming import told as told_of
 from edge.vision.naming import load_naming
 from models.training.crops import CLASSES
 from models.training.measure_names import read, second_look
@@ -57,9 +58,8 @@ def main() -> None:
 
 def told(said: str, logs: list[float]) -> str:
     """What the product says of a vehicle that the detector calls `said`."""
-    shares = probabilities([float(said == label) for label in CLASSES], 1, logs)
-    share = max(shares)
-    return CLASSES[shares.index(share)] if share >= Counting().class_share_min else UNCLASSIFIED
+    label, share = told_of(probabilities([float(said == label) for label in CLASSES], 1, logs))
+    return label if share >= Counting().class_share_min else UNCLASSIFIED
 
 
 if __name__ == "__main__":

@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 
 from edge.counting.detection import Detection
 from edge.counting.naming import LOOK_LEAST, Size, size_logs
+from edge.counting.naming import told as told_of_shares
 from edge.counting.sizes import SiteSizes
 from edge.counting.tracking import Track
 from edge.vision.detector import OnnxDetector
@@ -153,13 +154,19 @@ def sizes_of(found: list[Found]) -> list[tuple[float, float]]:
 
 def told(judged: Floats, true: NDArray[np.intp]) -> Iterator[str]:
     """How right names are, and how sure, as in traffic; recall and precision of each class as counted."""
-    names = judged.argmax(1)
+    names, _ = names_of(judged)
     right = ((names == true) * as_in_traffic(true)).sum()
     counted, off = (names == true).mean(), reliability(judged, true)
     yield f"{right:.3f} right in traffic, {counted:.3f} as counted, shares off by {off:.3f}"
     for number, label in enumerate(CLASSES):
         hits = int(((names == number) & (true == number)).sum())
         yield f"{label}: {hits} of {(true == number).sum()}, {(names == number).sum() - hits} others called so"
+
+
+def names_of(judged: Floats) -> tuple[NDArray[np.intp], Floats]:
+    """The number of the class that the product tells of each vehicle, and its probability."""
+    names, shares = zip(*map(told_of_shares, judged.tolist()), strict=True)
+    return np.array([CLASSES.index(name) for name in names]), np.array(shares)
 
 
 def said(votes: Floats, true: NDArray[np.intp]) -> Floats:
@@ -201,7 +208,8 @@ def as_in_traffic(true: NDArray[np.intp]) -> Floats:
 
 def reliability(judged: Floats, true: NDArray[np.intp], bins: int = 8) -> float:
     """Expected calibration error of the name that is told, as in traffic: bins with as many vehicles each."""
-    share, right, weight = judged.max(1), judged.argmax(1) == true, as_in_traffic(true)
+    names, share = names_of(judged)
+    right, weight = names == true, as_in_traffic(true)
     off = 0.0
     for one in np.array_split(np.argsort(share), bins):
         off += abs((weight[one] * (share[one] - right[one])).sum())

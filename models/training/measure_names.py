@@ -24,7 +24,7 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from edge.counting.naming import probabilities
+from edge.counting.naming import probabilities, told
 from edge.scoring import wilson_interval
 from models.training.crops import CLASSES, decoded
 from models.training.naming import around, fit
@@ -55,8 +55,9 @@ def main() -> None:
             logs = second_look(path, vehicles, options.around)
             tellers[path.stem] = [CLASSES[number] for number in logs.argmax(1)]
             votes = [[float(one["said"] == label) for label in CLASSES] for one in vehicles]
-            both = np.array([probabilities(vote, 1, row) for vote, row in zip(votes, logs.tolist(), strict=True)])
-            tellers[f"{path.stem} and detector"] = [CLASSES[number] for number in both.argmax(1)]
+            tellers[f"{path.stem} and detector"] = [
+                told(probabilities(vote, 1, row))[0] for vote, row in zip(votes, logs.tolist(), strict=True)
+            ]
             kept[f"{name} {path.stem}"] = [
                 {
                     "vehicle": v["vehicle"],
@@ -69,8 +70,8 @@ def main() -> None:
             ]
         true = [one["word"] for one in vehicles]
         print(f"## {name}: {len(vehicles)} vehicles, {len({one['camera'] for one in vehicles})} cameras or clips")
-        for teller, told in tellers.items():
-            print(*lines(teller, true, told), sep="\n")
+        for teller, names in tellers.items():
+            print(*lines(teller, true, names), sep="\n")
         print()
     if options.json:
         options.json.write_text(json.dumps(kept))

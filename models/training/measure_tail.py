@@ -17,7 +17,7 @@ from pathlib import Path
 
 import cv2
 
-from edge.counting.naming import LOOKS_MAX, probabilities
+from edge.counting.naming import LOOKS_MAX, probabilities, told
 from models.training.crops import CLASSES
 from models.training.measure_names import AROUND, SETS, read, second_look
 
@@ -45,10 +45,10 @@ def main() -> None:
             found = probabilities(
                 [float(one["said"] == label) for label in CLASSES], looks, [looks * value for value in row]
             )
-            told = CLASSES[found.index(max(found))]
+            called, share = told(found)
             for label in options.classes:
                 if one["word"] != label and one["word"] in CLASSES:
-                    others[label].append(max(found) if told == label else 0.0)
+                    others[label].append(share if called == label else 0.0)
     sha256 = hashlib.sha256(options.naming.read_bytes()).hexdigest()
     print(f'tail_of: "{sha256[:12]}"           # of the sha256 of the model with which it was measured')
     print("tail:")

@@ -86,7 +86,7 @@ def test_the_truth_lies_within_in_about_95_of_100_cases(mix: tuple[float, ...]) 
     """Traffic of known classes is named by models as good as the judged vehicles leave room for."""
     chance = np.random.default_rng(1)
     true_labels, told_labels = list(JUDGED), sorted({name for of in JUDGED.values() for name in of})
-    judge, within, cases = naming(JUDGED), dict.fromkeys(JUDGED, 0), 40
+    judge, within, cases = naming(JUDGED), dict.fromkeys(JUDGED, 0), 100
     for _ in range(cases):
         true = chance.multinomial(300, mix)
         told = np.zeros(len(told_labels), np.int64)

@@ -5,7 +5,7 @@ from math import log
 import pytest
 
 from edge.counting.detection import CLASSES, UNCLASSIFIED, DetectedFrame, Detection
-from edge.counting.naming import probabilities
+from edge.counting.naming import probabilities, told
 from edge.counting.tracking import Track, Tracker
 
 CAR, VAN, TRUCK, BUS = range(4)
@@ -48,6 +48,17 @@ def test_looks_that_contradict_each_other_are_less_sure_than_those_that_agree() 
     agreed = probabilities(votes, 2, tuple(2 * one for one in answers(BUS)))
     torn = probabilities(votes, 2, tuple(map(sum, zip(answers(BUS), answers(TRUCK), strict=True))))
     assert torn[BUS] < agreed[BUS]
+
+
+def test_a_bus_is_told_only_where_it_is_as_likely_as_all_else_together() -> None:
+    assert told((0.02, 0.02, 0.4, 0.5, 0.03, 0.03)) == ("bus", 0.5)
+    assert told((0.03, 0.04, 0.42, 0.45, 0.03, 0.03)) == ("truck", 0.42)
+    assert told((0.05, 0.04, 0.45, 0.4, 0.03, 0.03)) == ("truck", 0.45)
+
+
+def test_what_may_be_a_bus_and_is_nothing_else_is_unclassified() -> None:
+    votes = (0.1, 0.1, 0.33, 0.45, 0.01, 0.01)
+    assert Track(1, (0, 0, 1, 1), 0, votes).label(0.4) == (UNCLASSIFIED, pytest.approx(0.33))
 
 
 def test_a_track_keeps_the_looks_at_its_detections() -> None:
