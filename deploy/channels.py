@@ -74,7 +74,7 @@ CHANNELS = (
             journal=_JOURNAL,
             version="0.1.0",
             model="vehicle-nano 0.2 7a161eac4c91",
-            naming="vehicle-names 0.1 fe31588119e5",
+            naming="vehicle-names 0.2 b2a14945c26c",
             lines={"deck": LineInfo(a_to_b="outbound", b_to_a="return")},
             zones=["queue"],
             classes=["car", "truck"],

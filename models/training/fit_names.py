@@ -13,6 +13,7 @@ the others. No vehicle that judges is seen here.
 from __future__ import annotations
 
 import argparse
+import math
 import pickle
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
@@ -95,6 +96,7 @@ def main() -> None:
             table = said(votes[~own], true[~own])
             evidence = np.stack([np.maximum(looks, LOOK_LEAST), np.log(votes @ table.T), known])
             judged[own] = joined(evidence[:, own], fit(evidence[:, ~own], true[~own]))
+        print("BUS_LEAST =", bus_least(judged, true))
         print(f"{name}: {len(true)} vehicles of {len(set(cameras))} cameras", *told(judged, true), sep="\n  ")
     table = said(votes, true)
     weights = fit(np.stack([np.maximum(looks, LOOK_LEAST), np.log(votes @ table.T), sizes]), true)
@@ -161,6 +163,13 @@ def told(judged: Floats, true: NDArray[np.intp]) -> Iterator[str]:
     for number, label in enumerate(CLASSES):
         hits = int(((names == number) & (true == number)).sum())
         yield f"{label}: {hits} of {(true == number).sum()}, {(names == number).sum() - hits} others called so"
+
+
+def bus_least(judged: Floats, true: NDArray[np.intp]) -> float:
+    """The least probability, in hundredths and half at least, that at most one other vehicle is called a bus with."""
+    bus = CLASSES.index("bus")
+    others = sorted(judged[(judged.argmax(1) == bus) & (true != bus), bus], reverse=True)
+    return max(0.5, math.ceil(100 * others[1]) / 100) if len(others) > 1 else 0.5
 
 
 def names_of(judged: Floats) -> tuple[NDArray[np.intp], Floats]:

@@ -5,7 +5,7 @@ from math import log
 import pytest
 
 from edge.counting.detection import CLASSES, UNCLASSIFIED, DetectedFrame, Detection
-from edge.counting.naming import probabilities, told
+from edge.counting.naming import BUS_LEAST, probabilities, told
 from edge.counting.tracking import Track, Tracker
 
 CAR, VAN, TRUCK, BUS = range(4)
@@ -50,10 +50,11 @@ def test_looks_that_contradict_each_other_are_less_sure_than_those_that_agree() 
     assert torn[BUS] < agreed[BUS]
 
 
-def test_a_bus_is_told_only_where_it_is_as_likely_as_all_else_together() -> None:
-    assert told((0.02, 0.02, 0.4, 0.5, 0.03, 0.03)) == ("bus", 0.5)
-    assert told((0.03, 0.04, 0.42, 0.45, 0.03, 0.03)) == ("truck", 0.42)
-    assert told((0.05, 0.04, 0.45, 0.4, 0.03, 0.03)) == ("truck", 0.45)
+def test_a_bus_is_told_only_where_it_is_likely_enough() -> None:
+    for bus in (0.0, 0.4, BUS_LEAST - 0.01, BUS_LEAST, 1.0):
+        rest = 1.0 - bus
+        said = told((0.1 * rest, 0.1 * rest, 0.8 * rest, bus, 0.0, 0.0))
+        assert said == (("bus", bus) if bus >= BUS_LEAST else ("truck", 0.8 * rest))
 
 
 def test_what_may_be_a_bus_and_is_nothing_else_is_unclassified() -> None:
