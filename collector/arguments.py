@@ -207,10 +207,9 @@ def _add_verdicts(command: _Command) -> None:
         "what people say of crossings; to say something; to export it as truth for training",
         "verdicts --config collector.yaml --site friendship-bridge",
         'verdicts --config collector.yaml --say no --alert 12 --by "Li Wei"',
-        "verdicts --config collector.yaml --say truck --site friendship-bridge --device mast-1 --line deck"
-        ' --run r-0c1d2e3f4a5b --at 2026-11-22T06:00:31.240Z --by "Li Wei"',
         "verdicts --config collector.yaml --export truth.jsonl --pictures crops",
-        more="A verdict is kept beside the reports and changes none of them. The last one of a person holds.",
+        more="A verdict is kept beside the reports and changes none of them. The last one of a person holds.\n"
+        "A crossing of which no alert told is named by --site, --device, --line, --run and --at.",
     )
     _add_common(judged)
     _add_span(judged)

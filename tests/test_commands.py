@@ -157,7 +157,8 @@ def test_what_is_published_stands_in_the_collector_and_only_once(
     with demo_broker() as port, collector_of(configuration, store, port) as collector:
         for _ in range(2):  # the same replay again is the same reports
             broker = ["--publish", "--broker", f"127.0.0.1:{port}"]
-            replayed(capsys, clip, "--line", LINE, "--model", model, "--bucket", "5", *broker)
+            start = ["--start", "2026-11-25T12:00:00Z"]
+            replayed(capsys, clip, "--line", LINE, "--model", model, "--bucket", "5", *start, *broker)
         collector.terminate()  # it commits what it has in hand, and what it was sent is in its session
         assert collector.wait(timeout=20) == 0
         with collector_of(configuration, store, port):

@@ -95,7 +95,7 @@ def test_the_balance_says_what_its_interval_covers(config: list[str], capsys: py
     words = said(capsys, "balance", *config)
     assert "true" not in words
     assert "95%, unwatched time only" in words.splitlines()[0]
-    assert words.splitlines()[-1].endswith("errors of counting, in time that was watched, are not in it.")
+    assert "errors of counting, in time that was watched, are not in it." in words
     (found,) = json.loads(said(capsys, "balance", *config, "--json"))["balances"]
     assert found["covers"].startswith("where the balance lies with the vehicles of time that nobody watched")
 

@@ -15,7 +15,7 @@ SUBJECT = {field.name for field in msgspec.structs.fields(Subject)}
     ("model", "struct", "more", "less"),
     [
         (models.OneBalance, ClassBalance, set(), set()),
-        (models.LineBalance, Balance, {"share", "covers"}, set()),
+        (models.LineBalance, Balance, {"share", "covers", "likely"}, set()),
         (models.Comparison, LikeForLike, {"role"}, set()),
         (models.Changed, Change, set(), set()),
         (models.ZoneSeries, Queue, {"share"}, set()),
