@@ -9,11 +9,9 @@ from collector.ingest import Said
 from collector.lineage import Lineage
 from collector.messages import Key, messages_of
 from collector.names import Names
-from collector.store import Asked, Compared, Doubt, Gone, Hurried
+from collector.store import SEQ_MAX, Asked, Compared, Doubt, Gone, Hurried
 from collector.tables import Tables
 from edge.delivery.report import RANGES_MAX, REPLAY, decode
-
-SEQ_MAX = 2**53 - 1
 
 Devices = Mapping[tuple[str, str], int]
 """The ids of devices by site and name."""
@@ -198,8 +196,7 @@ class Accounts:
     def _newest_of(self, key: JournalKey, compared: Compared) -> int | None:
         """The highest number that is here of those that a device which begins a journal gave in the one before."""
         device_id, journal = key
-        ends = [first - 1 for first, _ in compared.runs[1:]] + [SEQ_MAX]
-        for (first, run), last in reversed(list(zip(compared.runs, ends, strict=False))):
+        for run, first, last in reversed(compared.spans):
             for number in sorted(self._numbers(device_id, run, first, last), reverse=True):
                 if run in self._runs_with(device_id, journal, number):
                     return number
@@ -218,9 +215,8 @@ class Accounts:
         assert journal_id is not None, "a journal that is accounted for"
         journal.begins(compared.first)
         self._lineage.begins(journal_id, compared.first)
-        ends = [first - 1 for first, _ in compared.runs[1:]] + [SEQ_MAX]
         here: list[int] = []
-        for (first, run), last in zip(compared.runs, ends, strict=False):
+        for run, first, last in compared.spans:
             here += self._numbers(device_id, run, first, last)
         journal.arrived(here, now_ms=now_ms)
 

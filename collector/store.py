@@ -20,6 +20,8 @@ from collector.tables import Tables
 from collector.views.axis import EARLIEST_MS
 from edge.delivery.report import RANGES_MAX
 
+SEQ_MAX = 2**53 - 1
+"""The highest number that a report may have."""
 TOO_LONG = "the question takes too long; ask for a shorter span or for longer intervals"
 POSTGRES = re.compile(r"postgres(ql)?://")
 
@@ -138,6 +140,12 @@ class Compared:
     """The runs in the new journal, each with its first number."""
     about: Doubt | None = None
     present: bool = False
+
+    @property
+    def spans(self) -> list[tuple[str, int, int]]:
+        """The runs in the new journal, each with the first and the last number that it may have."""
+        ends = [*(first - 1 for first, _ in self.runs[1:]), SEQ_MAX]
+        return [(run, first, last) for (first, run), last in zip(self.runs, ends, strict=False)]
 
 
 @dataclass(frozen=True, slots=True)
