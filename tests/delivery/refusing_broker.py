@@ -60,10 +60,10 @@ def limited_broker(
                 size = 1 + max(1, (length.bit_length() + 6) // 7) + length
                 if packet_max is not None and size > packet_max:
                     if says_why:
-                        peer.sendall(bytes((0xE0, 2, PACKET_TOO_LARGE, 0)))
+                        _end(peer, stream, PACKET_TOO_LARGE)
                     return
                 if head[0] & 1 and not retains:
-                    peer.sendall(bytes((0xE0, 2, RETAIN_NOT_SUPPORTED, 0)))
+                    _end(peer, stream, RETAIN_NOT_SUPPORTED)
                     return
                 end = 2 + int.from_bytes(body[:2])
                 topic, quality = body[2:end].decode(), head[0] >> 1 & 3
@@ -91,6 +91,14 @@ def limited_broker(
             with suppress(OSError):
                 server.shutdown(socket.SHUT_RDWR)
             thread.join()
+
+
+def _end(peer: socket.socket, stream: BufferedReader, reason: int) -> None:
+    """Say why the connection ends, and read on until the client has closed it: closing with unread bytes resets the
+    connection, and what was said last may never be read."""
+    peer.sendall(bytes((0xE0, 2, reason, 0)))
+    peer.shutdown(socket.SHUT_WR)
+    stream.read()
 
 
 def _length(read: Callable[[int], bytes]) -> int:
