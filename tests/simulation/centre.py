@@ -97,6 +97,7 @@ class Centre:
         self.path = folder / "collector.sqlite"
         self.clock = SimulatedClock(world, epoch_ms=EPOCH_MS)
         self.duplicates = 0
+        self.suspected: set[tuple[Any, ...]] = set()  # site, device and journal that were ever in doubt
         self._broker = broker
         self._batch_max = world.chance.choice((1, 7, 500))
         self._generation = 0
@@ -128,6 +129,12 @@ class Centre:
 
     def _note(self, tally: Tally) -> None:
         self.duplicates += tally.duplicates
+        self.suspected.update(
+            self._read(
+                "SELECT site, device, name FROM lineage JOIN journal ON journal.id = journal_id"
+                " JOIN device ON device.id = device_id WHERE doubt IS NOT NULL"
+            )
+        )
 
     def _connect(self, mqtt: Mqtt, *, unacknowledged_max: int) -> SimulatedSubscription:
         if not self._broker.up or self.world.happens(0.1):

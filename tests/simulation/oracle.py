@@ -148,10 +148,12 @@ class Book:
         gone: dict[tuple[str, str, str], set[int]],
         *,
         undoubted: Container[tuple[str, str, str]] = (),
+        suspected: Container[tuple[str, str, str]] = (),
     ) -> None:
         """Hold the invariant over what the collector has.
 
-        `gone` is what it was told to be so, by journal; in the journals `undoubted` it saw no number twice.
+        `gone` is what it was told to be so, by journal; in the journals `undoubted` it saw no number twice, and those
+        that are not `suspected` it never had a reason to compare.
         """
         self._check_overlaps(counted, set_aside)
         reports = [*counted, *set_aside]
@@ -172,9 +174,16 @@ class Book:
         for name in self.copied:
             stored = {(one.run, one.seq) for one in reports if card_of(one.device) == name}
             lacking = self.held.get(name, set()) - stored
-            if name in self.twice:  # no number of an undoubted journal was seen twice: nobody can know of a copy
-                numbers = {one.seq for one in reports if (one.site, one.device, str(one.journal)) in undoubted}
-                lacking = {one for one in lacking if one[1] not in numbers}
+            # Nobody can know of a copy while no number came twice; nor of a card that was put back while no total said
+            # less than what is here: the copy's report under the number was acknowledged, and lost by the broker.
+            hidden = set()
+            for one in reports:
+                journal = (one.site, one.device, str(one.journal))
+                if card_of(one.device) == name and (
+                    journal in undoubted if name in self.twice else journal not in suspected
+                ):
+                    hidden.add(one.seq)
+            lacking = {(run, seq) for run, seq in lacking if seq not in hidden}
             _hold(not lacking, f"{name}: {sorted(lacking)} are on the card and nobody asked for them")
         for card, taken in self.taken.items():
             numbered = sum(number for journal, number in self.numbered.items() if card_of(journal[1]) == card)

@@ -266,7 +266,7 @@ def _live(world: World, folder: Path) -> Ended:
     for device in devices:
         device.end()
     found = centre.reports()
-    book.check(found, centre.set_aside(), centre.gone(), undoubted=centre.undoubted())
+    book.check(found, centre.set_aside(), centre.gone(), undoubted=centre.undoubted(), suspected=centre.suspected)
     book.check_letters(broker.crossings)
     return Ended(
         troubles.happened, len(found), sum(map(len, centre.gone().values())), centre.duplicates, broker.dropped
