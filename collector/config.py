@@ -1,11 +1,9 @@
 """The collector's configuration: YAML into frozen structs, or one sentence that says what is wrong."""
 
-import difflib
 from pathlib import Path
-from typing import Annotated, Any, TypeVar, get_args, get_origin
+from typing import Annotated, Any, TypeVar
 
 import msgspec
-import yaml
 
 from collector.alerts.settings import Alerts, Rules
 from collector.errors import InputError
@@ -13,6 +11,7 @@ from collector.ingest import HEARD, LIVE
 from collector.limits import Limits
 from collector.sites import Site, fault_of
 from collector.store import POSTGRES, Keeping
+from edge.checking import Host, WrongError, convert, read_yaml
 from edge.delivery.report import ROOT, SCHEMA, Name
 
 Port = Annotated[int, msgspec.Meta(ge=1, le=65_535)]
@@ -25,7 +24,7 @@ _Struct = TypeVar("_Struct", bound=msgspec.Struct)
 class Mqtt(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where the broker is and how to be let in. TLS is on, and verified, unless it is turned off."""
 
-    host: Text
+    host: Host
     port: Port = 8883
     tls: bool = True
     ca_file: Path | None = None
@@ -61,7 +60,7 @@ class Mqtt(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 class Http(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The dashboard and the API: for this computer only, and for whoever bears a token, unless told otherwise."""
 
-    host: Text = "127.0.0.1"
+    host: Host = "127.0.0.1"
     """The address to listen at; anything but loopback is for a network that is trusted, or with a certificate."""
     port: Annotated[int, msgspec.Meta(ge=0, le=65_535)] = 8080
     """0 takes a free one, which the log names."""
@@ -69,7 +68,7 @@ class Http(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """Made by `crossing-collector token`; holds no token, only what a token is known by."""
     public: bool = False
     """Whoever asks may read counts and coverage, and nothing else, without a token."""
-    names: list[Text] = []
+    names: list[Host] = []
     """Further host names that it is reached by, such as that of a proxy; addresses and localhost always are."""
     certificate_file: Path | None = None
     key_file: Path | None = None
@@ -125,19 +124,21 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 def load(path: Path) -> Configuration:
     """Read and check a configuration; InputError with the key, the value's fault and what is allowed."""
     try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+        raw = read_yaml(path.read_text(encoding="utf-8"), f"configuration {path}")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"configuration {path} cannot be read: {getattr(error, 'strerror', None) or error}") from error
-    except yaml.YAMLError as error:
-        raise InputError(f"configuration {path} is not YAML: {' '.join(str(error).split())}") from error
+    except WrongError as error:
+        raise InputError(str(error)) from error
     if not isinstance(raw, dict):
         raise InputError(f"configuration {path} must hold keys and values, beginning with `store` and `mqtt`")
-    _check_keys(raw, Configuration, path, "")
     _inherit_rules(raw)
     try:
-        configuration = msgspec.convert(raw, Configuration, dec_hook=_path)
-    except msgspec.ValidationError as error:
-        raise InputError(f"configuration {path}: {str(error).replace('$.', '')}") from error
+        configuration = convert(raw, Configuration, dec_hook=_path)
+    except WrongError as error:
+        raise InputError(f"configuration {path}: {error}") from error
+    if "://" in configuration.store and not POSTGRES.match(configuration.store):
+        kind = configuration.store.partition("://")[0]
+        raise InputError(f"configuration {path}: store is {kind}://...; allowed are a file and postgresql://...")
     _check_share(configuration, path)
     if configuration.messages_days is not None and configuration.messages_days <= configuration.pack_after_days:
         raise InputError(f"configuration {path}: `messages_days` must be more than `pack_after_days`, or null")
@@ -198,21 +199,3 @@ def _path(kind: type, value: object) -> Path:
     if not isinstance(value, str) or not value:
         raise ValueError("Expected the path of a file")
     return Path(value)
-
-
-def _check_keys(raw: dict[Any, Any], struct: type[msgspec.Struct], path: Path, parent: str) -> None:
-    fields = {field.name: field.type for field in msgspec.structs.fields(struct)}
-    for key, value in raw.items():
-        if key not in fields:
-            near = difflib.get_close_matches(str(key), fields, n=1, cutoff=0.0)[0]
-            raise InputError(f"configuration {path}: there is no key `{parent}{key}`; did you mean `{parent}{near}`?")
-        nested = fields[key]
-        if get_origin(nested) is dict and isinstance(value, dict):  # many by name
-            nested = get_args(nested)[1]
-            named = [(f"{parent}{key}.{name}.", one) for name, one in value.items()]
-        else:
-            named = [(f"{parent}{key}.", value)]
-        if isinstance(nested, type) and issubclass(nested, msgspec.Struct):
-            for prefix, one in named:
-                if isinstance(one, dict):
-                    _check_keys(one, nested, path, prefix)

@@ -344,10 +344,18 @@ def _annotate(given: argparse.Namespace) -> None:
 def _check(given: argparse.Namespace) -> None:
     from edge.config import explain_zone, load_config, warnings_of
     from edge.secrecy import masked
-    from edge.stages import check_files
+    from edge.stages import NOMINAL_SIZE, build_detector, build_second_look, check_files
+    from edge.vision.capture import Source
 
     config = load_config(given.config)
     check_files(config)
+    if config.camera is not None and Source(config.camera.url).kind == "file" and not Path(config.camera.url).is_file():
+        raise InputError(
+            f"camera.url is {masked(config.camera.url)!r}, which is no file; allowed are rtsp://..., http://...,"
+            " /dev/video0, csi:0 and the path of a video"
+        )
+    build_detector(config, *NOMINAL_SIZE)  # a model that is not what its manifest says is told now, not at the bridge
+    build_second_look(config, *NOMINAL_SIZE)
     warnings = warnings_of(config)
     effective = msgspec.to_builtins(config)
     if config.camera is not None:

@@ -4,21 +4,19 @@ Coordinates are fractions of the picture, so another resolution changes nothing.
 nearest known one is named; every error says the key, the value and what is allowed.
 """
 
-import difflib
 import hashlib
 import math
 import re
-import types
 import typing
 from collections.abc import Sequence
-from functools import reduce
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 import msgspec
-import yaml
 
+from edge import checking
 from edge.counting.crossing import DIRECTIONS, CountingLine, Point
 from edge.counting.detection import CLASSES
 from edge.counting.ground import Plane as GroundPlane
@@ -28,7 +26,8 @@ from edge.delivery.report import NAME, NAME_RULE, ROOT, UNSEEN
 from edge.errors import InputError
 from edge.secrecy import masked
 
-Fraction = Annotated[float, msgspec.Meta(ge=0, le=1)]
+Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
+Fraction = Annotated[float, msgspec.Meta(ge=0, le=1, description="a fraction of the picture, not a pixel")]
 Place = tuple[Fraction, Fraction]
 Metre = Annotated[float, msgspec.Meta(ge=-100_000, le=100_000)]
 Position = tuple[Metre, Metre]
@@ -39,20 +38,7 @@ Credential = Annotated[str, msgspec.Meta(pattern=f"^({NAME})?$")]
 
 
 AREA_MIN = 1e-5  # of the picture: some nine pixels of one of 1280x720
-CHOICES = {"region": ("lines", "picture"), "ground": ("bottom", "centre"), "transport": ("tcp", "udp")}
-WORDS = (
-    ("Expected ", "allowed is "),
-    ("`int`", "a whole number"),
-    ("`float`", "a number"),
-    ("`bool`", "true or false"),
-    ("`str`", "a text"),
-    ("`array`", "a list"),
-    ("`object`", "keys and values"),
-    ("`null`", "nothing"),
-    (" | ", " or "),
-    (", got ", ", not "),
-)
-"""msgspec's words, and those that people understand."""
+LENGTH_MIN = 0.02  # of a counting line, in widths and heights of the picture: the least that vehicles cross
 
 
 class Camera(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -148,7 +134,7 @@ class Counting(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     reach_share: Annotated[float, msgspec.Meta(gt=0, le=2)] = 0.25
     """How far from the line a vehicle must have been on either side to count, in box heights."""
-    class_share_min: Fraction = 0.4
+    class_share_min: Share = 0.4
     """A crossing whose name is less sure than this is unclassified; without a second look, its share of the vote."""
     gap_ms: Annotated[int, msgspec.Meta(ge=1, le=60_000)] = 2_000
     """How long a frame vouches for the time after it."""
@@ -170,7 +156,7 @@ class Reporting(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 class Mqtt(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The broker. TLS is on and verified unless turned off."""
 
-    host: Annotated[str, msgspec.Meta(min_length=1)]
+    host: checking.Host
     port: Annotated[int, msgspec.Meta(ge=1, le=65_535)] = 8883
     username: str = ""
     password_file: str = ""
@@ -242,21 +228,6 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         return {name: {"a_to_b": line.a_to_b, "b_to_a": line.b_to_a} for name, line in self.lines.items()}
 
 
-class _Loader(yaml.SafeLoader):
-    """Refuses a key that stands twice: YAML would silently keep the last."""
-
-
-def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
-    keys = [loader.construct_object(key) for key, _ in node.value]
-    twice = next((key for place, key in enumerate(keys) if key in keys[:place]), None)
-    if twice is not None:
-        raise InputError(f"{twice!r} stands twice, the second time in line {node.start_mark.line + 1} or below")
-    return yaml.SafeLoader.construct_mapping(loader, node, deep=True)
-
-
-_Loader.add_constructor("tag:yaml.org,2002:map", _mapping)
-
-
 def load_config(path: str | Path) -> Config:
     """Read and check a configuration; InputError with one sentence if anything is wrong."""
     path = Path(path)
@@ -274,31 +245,27 @@ def load_config(path: str | Path) -> Config:
 
 
 def read_yaml(text: str, name: str) -> Any:
-    """What a YAML text says; InputError, beginning with `name`, if it is none or says a key twice."""
+    """What a YAML text says; InputError, beginning with `name`, if it is none or gives a key twice."""
     try:
-        return yaml.load(text, _Loader)  # noqa: S506  # a SafeLoader that is stricter
-    except InputError as error:
-        raise InputError(f"{name}: {error}") from error
-    except yaml.YAMLError as error:
-        raise InputError(f"{name} is not YAML: {masked(' '.join(str(error).split()))}") from error
+        return checking.read_yaml(text, name)
+    except checking.WrongError as error:
+        raise InputError(str(error)) from error
 
 
 def parse_config(raw: Any) -> Config:
     """Check what YAML gave; InputError with one sentence if anything is wrong."""
     if not isinstance(raw, dict):
-        raise InputError(f"keys and values are expected, not {_shown(raw)}")
-    _refuse_unknown(raw, Config, "")
-    for group, kind in (("lines", Line), ("zones", Zone), ("masks", Polygon)):
-        entries = raw.get(group, {})
-        for name, entry in entries.items() if isinstance(entries, dict) else ():
-            if not isinstance(name, str) or not re.fullmatch(NAME, name):
-                raise InputError(f"{group} names {name!r}; allowed are {NAME_RULE}")
-            _convert(entry, kind, f"{group}.{name}")  # on its own, so that an error can say which
-    config = _convert(raw, Config, "")
+        raise InputError(f"keys and values are expected, not {checking.shown(raw)}")
+    try:
+        config = checking.convert(raw, Config)
+    except checking.WrongError as error:
+        raise InputError(str(error)) from error
     try:
         ZoneInfo(config.time_zone)
     except (KeyError, ValueError, OSError) as error:
         raise InputError(f"time_zone is {config.time_zone!r}; a name such as Asia/Shanghai is allowed") from error
+    if config.camera is not None:
+        _check_address(config.camera.url)
     _check_password("camera", config.camera)
     _check_password("mqtt", config.mqtt)
     for name, line in config.lines.items():
@@ -308,9 +275,25 @@ def parse_config(raw: Any) -> Config:
     for name, zone in config.zones.items():
         _check_zone(name, zone)
     for name, mask in config.masks.items():
-        if abs(_area(mask)) < AREA_MIN:
-            raise InputError(f"masks.{name} has next to no area; the corners of a region, in order, are expected")
+        _check_polygon(f"masks.{name}", mask)
     return config
+
+
+def _check_address(url: str) -> None:
+    """InputError if no camera can have this address."""
+    scheme = re.match(r"([A-Za-z][A-Za-z0-9+.-]+):/", url)
+    if scheme is not None and not re.match(r"(?:rtsps?|https?)://[^/]", url.lower()):
+        raise InputError(
+            f"camera.url is {masked(url)!r}; allowed are rtsp://, rtsps://, http:// and https:// with a host"
+        )
+    if scheme is not None:
+        try:
+            urlsplit(url).port  # noqa: B018  # reading it is what checks it
+        except ValueError as error:
+            said = (
+                "its port is none: a number from 1 to 65535 is allowed, and %40, %2F, %3A for @, / and : of a password"
+            )
+            raise InputError(f"camera.url is {masked(url)!r}; {said}") from error
 
 
 def _check_password(where: str, access: Camera | Mqtt | None) -> None:
@@ -325,8 +308,7 @@ def _check_password(where: str, access: Camera | Mqtt | None) -> None:
 
 def _check_zone(name: str, zone: Zone) -> None:
     """InputError if the zone has no area, or its plane is none."""
-    if abs(_area(zone.polygon)) < AREA_MIN:
-        raise InputError(f"zones.{name}.polygon has next to no area; the corners of a region, in order, are expected")
+    _check_polygon(f"zones.{name}.polygon", zone.polygon)
     if zone.plane is None:
         return
     plane = plane_through(zone.plane.points, zone.plane.metres)
@@ -342,6 +324,60 @@ def _check_zone(name: str, zone: Zone) -> None:
             )
 
 
+def _check_polygon(where: str, corners: Sequence[Place]) -> None:
+    """InputError if these are not the corners of a region."""
+    if abs(_area(corners)) < AREA_MIN:
+        raise InputError(f"{where} has next to no area; the corners of a region, in order, are expected")
+    if crossed := _self_crossing((*corners, corners[0])):
+        raise InputError(f"{where} crosses itself ({crossed}); the corners of a region, in order, are expected")
+
+
+def line_fault(points: Sequence[Place]) -> str:
+    """Why nothing can be counted at a line through these points, which are fractions; empty where it can."""
+    if any(p == q for p, q in zip(points, points[1:], strict=False)):
+        return "two neighbouring points are the same; a line needs a length"
+    length = sum(math.dist(p, q) for p, q in zip(points, points[1:], strict=False))
+    if length < LENGTH_MIN:
+        return f"its length is {length:.2g} of the picture; at least {LENGTH_MIN} is needed for a vehicle to cross it"
+    if crossed := _self_crossing(points):
+        return f"it crosses itself ({crossed}), so a vehicle would cross it twice; draw two lines"
+    return ""
+
+
+def _self_crossing(points: Sequence[Place]) -> str:
+    """Which two segments of a path meet elsewhere than where one ends and the next begins; empty if none do."""
+    segments = list(zip(points, points[1:], strict=False))
+    for j, (c, d) in enumerate(segments):
+        for i, (a, b) in enumerate(segments[:j]):
+            neighbours = i == j - 1 or (i == 0 and j == len(segments) - 1 and a == d)
+            if _turns_back(a, b, d) if i == j - 1 else not neighbours and _meet(a, b, c, d):
+                return f"its {_ordinal(i + 1)} segment and its {_ordinal(j + 1)}"
+    return ""
+
+
+def _ordinal(number: int) -> str:
+    return f"{number}{ {1: 'st', 2: 'nd', 3: 'rd'}.get(number % 10 if number not in (11, 12, 13) else 0, 'th') }"
+
+
+def _side(a: Place, b: Place, p: Place) -> float:
+    return (b[0] - a[0]) * (p[1] - a[1]) - (b[1] - a[1]) * (p[0] - a[0])
+
+
+def _turns_back(a: Place, b: Place, c: Place) -> bool:
+    """Whether the way from a to b to c runs back over itself."""
+    ahead = (b[0] - a[0]) * (c[0] - b[0]) + (b[1] - a[1]) * (c[1] - b[1])
+    return ahead < 0 and abs(_side(a, b, c)) < 1e-12
+
+
+def _meet(a: Place, b: Place, c: Place, d: Place) -> bool:
+    """Whether the segments ab and cd have a point in common."""
+    if _side(a, b, c) * _side(a, b, d) > 0 or _side(c, d, a) * _side(c, d, b) > 0:
+        return False
+    return all(  # in line with one another, they may lie apart
+        max(min(a[i], b[i]), min(c[i], d[i])) <= min(max(a[i], b[i]), max(c[i], d[i])) for i in (0, 1)
+    )
+
+
 def _area(polygon: Sequence[Place]) -> float:
     """Of the picture; signed."""
     return sum(x1 * y2 - x2 * y1 for (x1, y1), (x2, y2) in zip(polygon, (*polygon[1:], polygon[0]), strict=True)) / 2
@@ -354,8 +390,8 @@ def points_of(name: str, line: Line) -> tuple[Place, ...]:
     if line.points is not None and (line.start is not None or line.end is not None):
         raise InputError(f"lines.{name}: either from and to, or points, must be given, not both")
     points = line.points or (line.start, line.end)
-    if any(p == q for p, q in zip(points, points[1:], strict=False)):
-        raise InputError(f"lines.{name}: two neighbouring points are the same; a line needs a length")
+    if fault := line_fault(typing.cast(tuple[Place, ...], points)):
+        raise InputError(f"lines.{name}: {fault}")
     return typing.cast(tuple[Place, ...], points)
 
 
@@ -422,8 +458,8 @@ def lines_of(arguments: Sequence[str], width: int, height: int) -> dict[str, Lin
             raise InputError(f"--line {text}: outside the picture, which is {width}x{height} pixels")
         if name in lines:
             raise InputError(f"--line {text}: a second line called {name!r}; names must differ")
-        if any(p == q for p, q in zip(placed, placed[1:], strict=False)):
-            raise InputError(f"--line {text}: two neighbouring points are the same; a line needs a length")
+        if fault := line_fault(placed):
+            raise InputError(f"--line {text}: {fault}")
         lines[name] = Line(points=placed)
     return lines
 
@@ -490,69 +526,3 @@ def explain_zone(name: str, zone: Zone) -> str:
 def _between(points: Sequence[Place]) -> list[Place]:
     """The middles of a line's segments: its ends may well touch the edge."""
     return [((x1 + x2) / 2, (y1 + y2) / 2) for (x1, y1), (x2, y2) in zip(points, points[1:], strict=False)]
-
-
-def _refuse_unknown(raw: Any, kind: Any, where: str) -> None:
-    """Walk the structs along the raw values; InputError at the first key that no struct knows."""
-    kinds = typing.get_args(kind) if isinstance(kind, types.UnionType) else (kind,)
-    struct = next((k for k in kinds if isinstance(k, type) and issubclass(k, msgspec.Struct)), None)
-    if struct is not None and isinstance(raw, dict):
-        fields = {field.encode_name: field.type for field in msgspec.structs.fields(struct)}
-        for key, value in raw.items():
-            if key not in fields:
-                near = difflib.get_close_matches(str(key), fields, n=1, cutoff=0.5)
-                meant = f"did you mean {near[0]!r}?" if near else f"allowed are {', '.join(fields)}"
-                raise InputError(f"{where}{key} is not known; {meant}")
-            _refuse_unknown(value, fields[key], f"{where}{key}.")
-        return
-    inner = typing.get_args(kind)
-    if inner and typing.get_origin(kind) is Annotated:
-        _refuse_unknown(raw, inner[0], where)
-    elif typing.get_origin(kind) is dict and isinstance(raw, dict):
-        for key, value in raw.items():
-            _refuse_unknown(value, inner[1], f"{where}{key}.")
-
-
-_Converted = TypeVar("_Converted")
-
-
-def _convert(raw: Any, kind: type[_Converted], where: str) -> _Converted:
-    try:
-        return msgspec.convert(raw, kind)
-    except msgspec.ValidationError as error:
-        raise InputError(_explain(raw, str(error), where)) from error
-
-
-def _explain(raw: Any, message: str, where: str) -> str:
-    """Turn "Expected `int` >= 5 - at `$.report.every_s`" into a sentence that says key, value and what is allowed."""
-    what, _, place = message.partition(" - at `$")
-    key = f"{where}{place.rstrip('`')}".lstrip(".")
-    if missing := re.fullmatch(r"Object missing required field `(\w+)`", what):
-        return f"{key}{'.' if key else ''}{missing[1]} is missing"
-    steps = re.findall(r"\w+", place)
-    try:
-        value = _shown(reduce(lambda tree, step: tree[int(step) if isinstance(tree, list) else step], steps, raw))
-    except (KeyError, IndexError, TypeError, ValueError):
-        value = "wrong"
-    return f"{key} is {value}; {_allowed(what, steps[-1] if steps else '')}"
-
-
-def _allowed(what: str, field: str) -> str:
-    """What msgspec expected, in the words of people."""
-    if UNSEEN in what:
-        return "allowed is a text without control characters and without characters that are not seen"
-    if "matching regex" in what:
-        return f"allowed are {NAME_RULE}"
-    if "enum value" in what:
-        return f"allowed are {', '.join(CHOICES.get(field, ()))}"
-    if length := re.fullmatch(r"Expected `(?:array|object|str)` of length (.*?)(?:, got .*)?", what):
-        count = length[1].replace(">= ", "at least ").replace("<= ", "at most ")
-        return f"{count} of them are allowed" if "str" not in what else f"allowed is a text of {count} characters"
-    for theirs, ours in WORDS:
-        what = what.replace(theirs, ours)
-    return what
-
-
-def _shown(value: Any) -> str:
-    text = masked(repr(value))
-    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -44,7 +44,7 @@ from edge.reporter import passage_of
 from edge.second_look import SecondLook
 from edge.sender import Sender
 from edge.service_view import Look, ServiceView
-from edge.stages import Detector, Scene, build_pipeline, look
+from edge.stages import NOMINAL_SIZE, Detector, Scene, build_pipeline, look
 from edge.strips import StripKeeper
 from edge.vision.camera import CameraState
 from edge.vision.frame import Frame
@@ -63,8 +63,6 @@ STEPPED_MS = 1_000
 """So far the system's clock may be from that of the frames before a new run follows it."""
 LOOKS = ("model", "lines", "zones", "reference")
 """Keys of the configuration on which it depends how the picture is looked at; with others a run keeps its detector."""
-NOMINAL_SIZE = (1280, 720)
-"""Of the picture, until there is one: blind buckets need none, lines are fractions."""
 
 
 class Camera(Protocol):

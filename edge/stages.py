@@ -30,6 +30,9 @@ from edge.vision.manifest import Manifest, load_manifest
 from edge.vision.naming import NamingManifest, OnnxNamer, load_naming
 from edge.vision.region import Region, region_around
 
+NOMINAL_SIZE = (1280, 720)
+"""Of the picture, until there is one: blind buckets need none, lines are fractions."""
+
 
 class Detector(Protocol):
     """From a frame to what is in it."""

@@ -15,7 +15,7 @@ IMPURE = ("cv2", "onnxruntime", "paho", "sqlite3", "threading", "time", "random"
 # Where a package may reach among our own; the longest name that fits a module decides.
 MAY_IMPORT = {
     "edge.counting": ("edge.counting",),
-    "edge.vision": ("edge.vision", "edge.counting", "edge.clock", "edge.errors", "edge.secrecy"),
+    "edge.vision": ("edge.vision", "edge.counting", "edge.checking", "edge.clock", "edge.errors", "edge.secrecy"),
     "edge.delivery": ("edge.delivery", "edge.counting", "edge.clock", "edge.errors"),
     "edge.pages": (
         "edge.pages",
@@ -28,7 +28,7 @@ MAY_IMPORT = {
         "edge.stages",
     ),
     "edge": ("edge",),
-    "collector": ("collector", "edge.delivery.report"),
+    "collector": ("collector", "edge.checking", "edge.delivery.report"),
 }
 
 

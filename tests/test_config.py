@@ -101,7 +101,7 @@ def test_the_fingerprint_tells_configurations_apart() -> None:
             "lines.deck.a_to_c is not known; did you mean 'a_to_b'?",
         ),
         ([], "keys and values are expected, not []"),
-        (None, "keys and values are expected, not None"),
+        (None, "keys and values are expected, not empty"),
     ],
 )
 def test_an_unknown_key_is_refused_and_the_nearest_known_one_named(raw: Any, sentence: str) -> None:
@@ -291,7 +291,7 @@ ONE_LINE = "lines: {deck: {from: [0.1,0.6], to: [0.9,0.6]}}\n"
     [
         ("lines: {deck: {from: [0.1, 1.6], to: [0.9, 0.6]}}", ["lines.deck.from[1]", "1.6", "1"]),
         ("lines: {deck: {from: [0.1], to: [0.9, 0.6]}}", ["lines.deck.from", "[0.1]", "2"]),
-        ("lines: {deck: null}", ["lines.deck", "None"]),
+        ("lines: {deck: null}", ["lines.deck", "empty"]),
         ("lines: {Deck: {from: [0.1, 0.6], to: [0.9, 0.6]}}", ["lines", "'Deck'", "a-z, 0-9 and -"]),
         ("lines: {5: {from: [0.1, 0.6], to: [0.9, 0.6]}}", ["lines", "5"]),
         (ONE_LINE + "zones: {q: {polygon: [[0,0],[1,1]]}}", ["zones.q.polygon", "3"]),

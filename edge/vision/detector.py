@@ -19,7 +19,7 @@ from edge.vision.boxes import Boxes, Floats, suppress
 from edge.vision.fitting import Fitting, Picture
 from edge.vision.frame import Frame
 from edge.vision.heads import head_of
-from edge.vision.manifest import DetrDecodedSpec, Manifest
+from edge.vision.manifest import DetrDecodedSpec, InputSpec, Manifest
 
 FAULTS = (  # ONNX Runtime's errors have no common base of their own
     fault.EPFail,
@@ -126,12 +126,7 @@ class OnnxDetector:
             raise InputError(f"{path}: input.name is {spec.name!r}; the model has {_names(inputs)}")
         if picture.type != "tensor(float)":
             raise InputError(f"{path}: input {spec.name!r} is {picture.type}; allowed is tensor(float)")
-        wanted = {"batch": 1, "colours": 3, "input.height": spec.height, "input.width": spec.width}
-        if len(picture.shape) != len(wanted):
-            raise InputError(f"{path}: input {spec.name!r} is {picture.shape}; allowed is (1, 3, height, width)")
-        for (key, value), side in zip(wanted.items(), picture.shape, strict=True):
-            if isinstance(side, int) and side != value:  # sides left open are names or None
-                raise InputError(f"{path}: {key} is {value}; the model allows {side}")
+        check_picture_input(path, spec, list(picture.shape))
         feeds: dict[str, NDArray[Any]] = {}
         if isinstance(head, DetrDecodedSpec):
             if inputs.pop(head.size_input, None) is None:
@@ -160,6 +155,21 @@ class OnnxDetector:
         misfit = self._head.fault([output.shape for output in outputs])
         if misfit:
             raise InputError(f"{path}: head.kind does not fit the model: {misfit}")
+
+
+def check_picture_input(path: Path, spec: InputSpec, shape: Sequence[int | str | None]) -> None:
+    """InputError if pictures as the manifest says do not fit an input of this shape; sides left open are no numbers."""
+    if len(shape) == 4 and shape[3] == 3 and shape[1] != 3:
+        raise InputError(
+            f"{path}: input {spec.name!r} is {shape}, colours last (NHWC); allowed is (1, 3, height, width), colours"
+            " first: export the model so, or convert it with tf2onnx --inputs-as-nchw"
+        )
+    fixed = [side if isinstance(side, int) else None for side in shape]
+    if len(shape) != 4 or fixed[0] not in {1, None} or fixed[1] not in {3, None}:
+        raise InputError(f"{path}: input {spec.name!r} is {shape}; allowed is (1, 3, height, width): a colour picture")
+    for key, value, side in (("height", spec.height, fixed[2]), ("width", spec.width, fixed[3])):
+        if side not in {value, None}:
+            raise InputError(f"{path}: input.{key} is {value}; the model allows {side}")
 
 
 def open_session(manifest: Path, model: Path, threads: int) -> onnxruntime.InferenceSession:

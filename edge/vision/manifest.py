@@ -3,14 +3,13 @@
 import hashlib
 import re
 from dataclasses import dataclass
-from functools import reduce
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 import msgspec
-import yaml
 
+from edge.checking import WrongError, convert, read_yaml
 from edge.counting.detection import CLASSES
 from edge.errors import InputError
 
@@ -97,6 +96,21 @@ COCO = (
     "hair drier",
     "toothbrush",
 )
+
+_NO_MODELS = (
+    (rb"version https://git-lfs", "is a pointer of Git LFS and not the model itself: `git lfs pull` brings it"),
+    (rb"$", "is empty"),
+    (
+        rb"(?i:\s*<(?:!doctype|html|\?xml))",
+        "is a web page or XML, as a download that failed or OpenVINO leave it",
+    ),
+    (rb"PK\x03\x04", "is a ZIP archive, as PyTorch (.pt) and Keras write them: export it to ONNX, or unpack it"),
+    (rb"....TFL3", "is a model of TensorFlow Lite: convert it with tf2onnx"),
+    (rb"\x89HDF", "is HDF5, as Keras writes it: convert it with tf2onnx"),
+    (rb"\x80[\x02-\x05]", "is a pickle, as PyTorch writes them: export it to ONNX"),
+    (rb"\x1f\x8b", "is packed with gzip: unpack it"),
+)
+"""By their first bytes: files that people take for a model."""
 
 _T = TypeVar("_T")
 _Side = Annotated[int, msgspec.Meta(ge=32, le=4096)]
@@ -279,27 +293,12 @@ def find_manifest(name: str) -> Path:
 def read_document(path: Path, kind: type[_T]) -> _T:
     """The YAML of a manifest as `kind`; InputError names the key, what was found and what is allowed."""
     try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
-    try:
-        return msgspec.convert(raw, kind)
-    except msgspec.ValidationError as error:
-        raise InputError(f"{path}: {_explain(raw, str(error))}") from error
-
-
-def _explain(raw: Any, message: str) -> str:
-    """Turn "Expected `int` >= 32 - at `$.input.height`" into a sentence that also says what was found."""
-    found = re.fullmatch(r"(?P<what>.*) - at `\$\.?(?P<key>[^`]*)`", message)
-    if found is None:
-        return message
-    key = found["key"]
-    steps = re.findall(r"\w+", key)
-    try:
-        value = reduce(lambda tree, step: tree[int(step) if isinstance(tree, list) else step], steps, raw)
-    except (KeyError, IndexError, TypeError, ValueError):
-        return f"{key}: {found['what']}"
-    return f"{key} is {value!r}: {found['what']}"
+        return convert(read_yaml(path.read_text(encoding="utf-8"), str(path)), kind)
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path} is not YAML: {error}") from error
+    except WrongError as error:
+        sentence = str(error)
+        raise InputError(sentence if sentence.startswith(str(path)) else f"{path}: {sentence}") from error
 
 
 def _class_weights(path: Path, weights: dict[str, float]) -> dict[str, float]:
@@ -336,11 +335,18 @@ def _class_of(path: Path, labels: dict[int, str], classes: dict[str, str]) -> di
 
 
 def model_file(path: Path, file: str, stated: str | None) -> tuple[Path, str]:
-    """The model beside the manifest `path`, and its SHA-256; InputError if it is absent or not the one `stated`."""
+    """The model beside the manifest `path`, and its SHA-256.
+
+    InputError if it is absent, not the one `stated`, or by its first bytes something else than an ONNX model.
+    """
     model_path = path.parent / file
     if not model_path.is_file():
         raise InputError(f"{path}: file is {file}, but {model_path} does not exist")
-    sha256 = hashlib.sha256(model_path.read_bytes()).hexdigest()
+    content = model_path.read_bytes()
+    for beginning, what in _NO_MODELS:
+        if re.match(beginning, content, re.DOTALL):
+            raise InputError(f"{path}: file is {file}, but {model_path} {what}; an ONNX model is expected")
+    sha256 = hashlib.sha256(content).hexdigest()
     if stated not in {None, sha256}:
         raise InputError(f"{path}: sha256 is {stated}, but that of {model_path} is {sha256}")
     return model_path, sha256

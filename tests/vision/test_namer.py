@@ -66,7 +66,7 @@ def test_what_is_around_a_box_stays_inside_the_picture() -> None:
         ({"sha256": "0" * 64}, "sha256 is 000"),
         ({"file": "none.onnx"}, "none.onnx does not exist"),
         ({"around": []}, "around"),
-        ({"head": "yolox"}, "unknown field"),
+        ({"head": "yolox"}, "head is not known"),
     ],
 )
 def test_a_manifest_that_does_not_fit_says_which_key(tmp_path: Path, change: dict[str, object], message: str) -> None:
