@@ -7,7 +7,8 @@ beyond that comes from a second device, or from one whose clock was put back:
 2. Of others the report that came first counts, and the later one is set aside: stored, known if it comes again, in no
    sum. That is decided once, when a report first comes.
 
-A replay is no live run: replays of one clip add up.
+A replay is no live run: replays of one clip add up. A clock that was not set (before EARLIEST_MS) begins at the same
+time at every boot: two such reports over one span are of two moments, and both count.
 """
 
 from bisect import bisect_left, insort
@@ -16,6 +17,7 @@ from operator import attrgetter
 from typing import NamedTuple
 
 from collector.store import CHOSEN, Reading
+from collector.views.axis import EARLIEST_MS
 
 TOLERANCE_MS = 1_000
 """Halves of an interval in which a device started again may add up to so much more than its width."""
@@ -54,7 +56,7 @@ class Timeline:
         """
         near = self._between(new.start_ms - self._widest_ms, new.end_ms)
         others = [one for one in near if one.run_id != new.run_id and one.end_ms > new.start_ms]
-        if not others or new.watched_ms <= TOLERANCE_MS:
+        if not others or new.watched_ms <= TOLERANCE_MS or new.start_ms < EARLIEST_MS:
             return []
         last_ms = max(new.end_ms, *(one.end_ms for one in others))
         starts = {new.start_ms, *(one.start_ms for one in others if one.start_ms < new.start_ms)}

@@ -115,6 +115,11 @@ def test_a_clock_put_back_makes_one_device_count_an_hour_twice(store: Store) -> 
     assert apart(store) == []
 
 
+def test_two_boots_with_a_clock_that_was_not_set_are_two_times(store: Store) -> None:
+    put(store, at(1, 0, "r1", "j1", start="1970-01-01T00:00:00Z"), at(1, 0, "r2", "j2", start="1970-01-01T00:00:00Z"))
+    assert (apart(store), len(counted(store))) == ([], 2)
+
+
 def test_replays_of_one_clip_add_up(store: Store) -> None:
     for run in ("replay-a", "replay-b", "r1"):
         put(store, at(1, 1, run, run))
