@@ -16,9 +16,6 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
-import msgspec
-import yaml
-
 from edge.errors import CrossingError, InputError
 
 EXAMPLES = """examples:
@@ -137,8 +134,16 @@ def _parser() -> argparse.ArgumentParser:
 
     _add_pages(commands)
 
-    check = commands.add_parser("check", help="validate a configuration and print what is in force")
+    check = commands.add_parser(
+        "check",
+        help="validate a configuration and print what is in force",
+        description="Validate a configuration and print what is in force. Exit code 0: it is in order, and what was"
+        " tried works; 1: camera or broker were tried and do not work; 2: something in it is wrong.",
+    )
     check.add_argument("config", type=Path, metavar="edge.yaml")
+    check.add_argument(
+        "--try", dest="try_it", action="store_true", help="open the camera and the broker, and say what was found"
+    )
     check.add_argument("--json", action="store_true", help="print one JSON object")
     check.set_defaults(run=_check)
     return parser
@@ -341,34 +346,10 @@ def _annotate(given: argparse.Namespace) -> None:
     )
 
 
-def _check(given: argparse.Namespace) -> None:
-    from edge.config import explain_zone, load_config, warnings_of
-    from edge.secrecy import masked
-    from edge.stages import NOMINAL_SIZE, build_detector, build_second_look, check_files
-    from edge.vision.capture import Source
+def _check(given: argparse.Namespace) -> int:
+    from edge.check_command import run_check
 
-    config = load_config(given.config)
-    check_files(config)
-    if config.camera is not None and Source(config.camera.url).kind == "file" and not Path(config.camera.url).is_file():
-        raise InputError(
-            f"camera.url is {masked(config.camera.url)!r}, which is no file; allowed are rtsp://..., http://...,"
-            " /dev/video0, csi:0 and the path of a video"
-        )
-    build_detector(config, *NOMINAL_SIZE)  # a model that is not what its manifest says is told now, not at the bridge
-    build_second_look(config, *NOMINAL_SIZE)
-    warnings = warnings_of(config)
-    effective = msgspec.to_builtins(config)
-    if config.camera is not None:
-        effective["camera"]["url"] = masked(config.camera.url)
-    if given.json:
-        print(json.dumps({"configuration": effective, "sha256": config.sha256, "warnings": warnings}, sort_keys=True))
-        return
-    print(yaml.safe_dump(effective, sort_keys=False, allow_unicode=True, default_flow_style=None).rstrip())
-    for name, zone in config.zones.items():
-        print(explain_zone(name, zone), file=sys.stderr)
-    for warning in warnings:
-        print(f"warning: {warning}", file=sys.stderr)
-    print(f"{given.config} is in order", file=sys.stderr)
+    return run_check(given.config, as_json=given.json, try_it=given.try_it)
 
 
 if __name__ == "__main__":

@@ -104,6 +104,9 @@ def state_folder(config: Config, path: Path) -> Path:
 def _read(path: Path) -> Config:
     config = load_config(path)
     if config.camera is None:
-        raise InputError(f"{path}: `run` needs a camera: say camera: {{url: ...}}")
+        raise InputError(
+            f"{path} names no camera, and `run` needs one: say camera: {{url: ...}}, or find and draw with it:"
+            f" crossing-edge setup --config {path} --camera URL"
+        )
     check_files(config)
     return config

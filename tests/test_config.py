@@ -323,6 +323,21 @@ def test_a_key_that_stands_twice_is_refused(tmp_path: Path) -> None:
         load_config(path)
 
 
+def test_a_line_may_take_what_another_says(tmp_path: Path) -> None:
+    path = tmp_path / "edge.yaml"
+    path.write_text(
+        "lines:\n"
+        "  near: &near {from: [0.1, 0.8], to: [0.9, 0.8], a_to_b: outbound, b_to_a: return}\n"
+        "  far: {<<: *near, from: [0.1, 0.4], to: [0.9, 0.4]}\n"
+    )
+    assert load_config(path).lines["far"] == Line(start=(0.1, 0.4), end=(0.9, 0.4), a_to_b="outbound", b_to_a="return")
+
+
+def test_a_closed_line_crosses_nothing() -> None:
+    square = [[0.2, 0.2], [0.8, 0.2], [0.8, 0.8], [0.2, 0.8], [0.2, 0.2]]
+    assert parse_config(config(lines={"ring": {"points": square}})).lines["ring"].points == tuple(map(tuple, square))
+
+
 def test_a_line_through_a_mask_is_warned_of() -> None:
     masks = {"car-park": [[0.4, 0.5], [0.6, 0.5], [0.6, 0.7], [0.4, 0.7]], "sky": [[0, 0], [1, 0], [1, 0.3]]}
     assert warnings_of(parse_config(config(masks=masks))) == [

@@ -153,7 +153,7 @@ class Link(Protocol):
 class Connection:
     """Open at once; UnreachableError where nobody answers, InputError where the credentials cannot be read."""
 
-    def __init__(self, broker: Broker, client_id: str, *, will: Message, timeout_s: float = 10.0) -> None:
+    def __init__(self, broker: Broker, client_id: str, *, will: Message | None, timeout_s: float = 10.0) -> None:
         self.broker = broker
         self._name = client_id
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
@@ -175,7 +175,8 @@ class Connection:
         client.on_publish = self._on_publish
         client.on_message = self._on_message
         client.on_subscribe = self._on_subscribe
-        client.will_set(will.topic, will.payload, qos=will.qos, retain=will.retain)
+        if will is not None:
+            client.will_set(will.topic, will.payload, qos=will.qos, retain=will.retain)
         _identify(client, broker)
         self._client = client
         try:

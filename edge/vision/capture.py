@@ -19,10 +19,15 @@ from numpy.typing import NDArray
 from edge.clock import Clock, SystemClock
 from edge.errors import WorkError
 from edge.secrecy import masked
+from edge.vision.diagnosis import why_no_device, why_no_stream
 
 Picture = NDArray[np.uint8]
 
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # FFmpeg's own messages name the address, password and all
+
+_ERRORS_ONLY = 2
+if "OPENCV_LOG_LEVEL" not in os.environ:  # a camera that is away would be warned of at every attempt, for ever
+    (getattr(cv2, "setLogLevel", None) or cv2.utils.logging.setLogLevel)(_ERRORS_ONLY)
 
 _OPTIONS = "OPENCV_FFMPEG_CAPTURE_OPTIONS"
 STREAMS = ("rtsp://", "rtsps://", "http://", "https://")
@@ -59,11 +64,11 @@ class Source:
 
     @property
     def name(self) -> str:
-        """For people and logs: without user name, password and query."""
+        """For people and logs: with its port, without user name, password and query."""
         if self.kind != "stream":
             return self.address
         parts = urlsplit(masked(self.address))
-        return urlunsplit((parts.scheme, parts.hostname or "", parts.path, "", ""))
+        return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
 
 
 class Capture(Protocol):
@@ -95,12 +100,20 @@ def open_capture(source: Source, clock: Clock | None = None) -> Capture:
     video = _open_stream(source) if source.kind == "stream" else _open_v4l2(source)
     if not video.isOpened():
         video.release()
-        raise WorkError(f"camera {source.name} cannot be opened")
+        raise WorkError(f"camera {source.name} cannot be opened: {_why_not(source, time.monotonic() - began_s)}")
     if source.kind == "stream" and time.monotonic() - began_s >= source.open_timeout_s:
         # It answered and sent nothing. FFmpeg calls that open, and its first picture would be waited for once more.
         video.release()
         raise WorkError(f"camera {source.name} sent no picture within {source.open_timeout_s:g} s of being opened")
     return _Video(video, source.stall_s)
+
+
+def _why_not(source: Source, tried_s: float) -> str:
+    if source.kind == "v4l2":
+        return why_no_device(source.address)
+    if tried_s >= source.open_timeout_s:  # asking as well would take longer than an attempt may
+        return f"no answer within {source.open_timeout_s:g} s"
+    return why_no_stream(source.address, source.username, source.password)
 
 
 class _Video:

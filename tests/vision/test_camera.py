@@ -328,7 +328,10 @@ def test_a_password_shows_nowhere(caplog: pytest.LogCaptureFixture, capfd: pytes
         for one in (source, inside):
             with Camera(one, clock, FrameClock(clock)) as camera:
                 until(lambda camera=camera: camera.state.reason != "not opened yet")
-                assert camera.state.reason == f"camera {one.name} cannot be opened"
+                assert camera.state.reason == (
+                    f"camera {one.name} cannot be opened: 127.0.0.1:{port} refuses the connection: "
+                    "nothing listens there; is the port right, and the camera on?"
+                )
                 said = f"{camera.state} {one!r} {one.name}"
             assert "s3cr3t" not in said
     assert "s3cr3t" not in caplog.text
