@@ -9,6 +9,7 @@ from typing import NoReturn, get_args
 from collector import token_command
 from collector.alerts.book import LIMIT_MAX
 from collector.calendar import INTERVALS
+from collector.convoys import CONVOYS_MAX
 from collector.export import FORMATS
 from collector.moments import Moment
 from collector.verdicts import LIMIT_MAX as VERDICTS_LIMIT
@@ -106,6 +107,15 @@ def _add_counts(command: _Command) -> None:
         "zones --config collector.yaml --site friendship-bridge",
     )
     _add_common(queues)
+    closely = command(
+        "convoys",
+        "vehicles that crossed a line one soon after the other, as their devices told",
+        "convoys --config collector.yaml --from 2026-11-24",
+        more="Times are those of the site; `export --convoys` writes them into a file.",
+    )
+    _add_common(closely)
+    _add_span(closely)
+    closely.add_argument("--limit", type=_number(1, CONVOYS_MAX), default=1_000, metavar="N", help="of a site (1000)")
 
 
 def _add_comparisons(command: _Command) -> None:
@@ -231,12 +241,14 @@ def _add_rows(command: _Command) -> None:
         "a row per line, direction, class and interval, into a file",
         "export --config collector.yaml --interval 15min --out counts.parquet",
         "export --config collector.yaml --from 2026-11-01 --format csv > counts.csv",
+        "export --config collector.yaml --convoys --out convoys.csv",
         more="The file is there whole or not at all.",
     )
     _add_source(rows)
     _add_span(rows)
     _add_classes(rows)
     rows.add_argument("--out", type=Path, default=Path("-"), metavar="FILE", help="or - for standard output (default)")
+    rows.add_argument("--convoys", action="store_true", help="a row per convoy instead")
     rows.add_argument("--format", choices=FORMATS, help="unless the name of the file tells it")
     sums_kept = command(
         "rollup",

@@ -19,6 +19,7 @@ from collector import (
     ahead_command,
     backup_command,
     compare_command,
+    convoys_command,
     models_command,
     overlaps_command,
     pack_command,
@@ -217,6 +218,11 @@ def _zones(arguments: argparse.Namespace) -> None:
         print("no zones in the last reports", file=sys.stderr)
 
 
+def _convoys(arguments: argparse.Namespace) -> None:
+    with _store_and_sites(arguments) as (store, sites):
+        convoys_command.show_convoys(store, sites, arguments)
+
+
 def _devices(arguments: argparse.Namespace) -> None:
     now_ms = SystemClock().real_ms()
     with _store_and_sites(arguments) as (store, _):
@@ -307,6 +313,7 @@ _COMMANDS = {
     "compare": _compare,
     "usual": _usual,
     "zones": _zones,
+    "convoys": _convoys,
     "devices": _devices,
     "ahead": _ahead,
     "overlaps": _overlaps,

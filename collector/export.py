@@ -17,7 +17,6 @@ from collector.views.records import Record
 
 Format = Literal["csv", "jsonl", "parquet", "arrow"]
 FORMATS: tuple[Format, ...] = get_args(Format)
-COLUMNS = tuple(field.encode_name for field in msgspec.structs.fields(Record))
 ROWS = 50_000
 """Held at a time by `write`, and in one group of rows of Parquet."""
 
@@ -25,27 +24,27 @@ ROWS = 50_000
 class Writer(Protocol):
     """Turns records into bytes, piece by piece, and what is left at the end."""
 
-    def piece(self, records: Sequence[Record]) -> bytes: ...  # noqa: D102
+    def piece(self, records: Sequence[msgspec.Struct]) -> bytes: ...  # noqa: D102
     def end(self) -> bytes: ...  # noqa: D102
 
 
-def writer(kind: Format) -> Writer:
-    """For one export; InputError where it needs what is not installed."""
+def writer(kind: Format, of: type[msgspec.Struct] = Record) -> Writer:
+    """For one export of rows `of` one kind; InputError where it needs what is not installed."""
     if kind == "csv":
-        return _Csv()
+        return _Csv(of)
     if kind == "jsonl":
         return _JsonLines()
     try:
-        return _Arrow(kind)
+        return _Arrow(kind, of)
     except ModuleNotFoundError as error:
         raise InputError(
             f"an export to {kind} needs pyarrow: pip install 'crossing-monitor[arrow]' ({error})"
         ) from error
 
 
-def write(records: Iterable[Record], kind: Format, out: IO[bytes]) -> int:
-    """Write all; how many."""
-    to, rest, number = writer(kind), iter(records), 0
+def write(records: Iterable[msgspec.Struct], kind: Format, out: IO[bytes], of: type[msgspec.Struct] = Record) -> int:
+    """Write all, which are `of` one kind; how many."""
+    to, rest, number = writer(kind, of), iter(records), 0
     while rows := list(islice(rest, ROWS)):
         out.write(to.piece(rows))
         number += len(rows)
@@ -53,13 +52,18 @@ def write(records: Iterable[Record], kind: Format, out: IO[bytes]) -> int:
     return number
 
 
+def columns_of(of: type[msgspec.Struct]) -> tuple[str, ...]:
+    """The heads of its rows."""
+    return tuple(field.encode_name for field in msgspec.structs.fields(of))
+
+
 class _Csv:
-    def __init__(self) -> None:
+    def __init__(self, of: type[msgspec.Struct]) -> None:
         self._text = io.StringIO(newline="")
         self._rows = csv.writer(self._text, lineterminator="\n")
-        self._rows.writerow(COLUMNS)
+        self._rows.writerow(columns_of(of))
 
-    def piece(self, records: Sequence[Record]) -> bytes:
+    def piece(self, records: Sequence[msgspec.Struct]) -> bytes:
         self._rows.writerows(map(_cell, msgspec.structs.astuple(record)) for record in records)
         said = self._text.getvalue().encode()
         self._text.seek(0)
@@ -76,7 +80,7 @@ def _cell(value: Any) -> Any:
 
 
 class _JsonLines:
-    def piece(self, records: Sequence[Record]) -> bytes:
+    def piece(self, records: Sequence[msgspec.Struct]) -> bytes:
         return b"".join(msgspec.json.encode(record, order="sorted") + b"\n" for record in records)
 
     def end(self) -> bytes:
@@ -84,7 +88,7 @@ class _JsonLines:
 
 
 class _Arrow:
-    def __init__(self, kind: Literal["parquet", "arrow"]) -> None:
+    def __init__(self, kind: Literal["parquet", "arrow"], of: type[msgspec.Struct]) -> None:
         import pyarrow as pa  # noqa: PLC0415  # an extra that few need
         from pyarrow import parquet  # noqa: PLC0415
 
@@ -93,12 +97,14 @@ class _Arrow:
         word = pa.dictionary(pa.int32(), pa.string()) if kind == "parquet" else pa.string()
         kinds = {
             **dict.fromkeys(("site", "device", "line", "direction", "class", "state", "models"), word),
-            **dict.fromkeys(("start", "end"), pa.timestamp("ms", tz="UTC")),
-            "local_start": pa.string(),
-            **dict.fromkeys(("vehicles", "watched_ms", "span_ms"), pa.int64()),
+            **dict.fromkeys(("run", "began", "ended"), word),
+            **dict.fromkeys(("start", "end", "since", "until"), pa.timestamp("ms", tz="UTC")),
+            **dict.fromkeys(("local_start", "classes"), pa.string()),
+            **dict.fromkeys(("vehicles", "watched_ms", "span_ms", "number", "headway_ms"), pa.int64()),
+            **dict.fromkeys(("gap_min_ms", "gap_p50_ms", "gap_max_ms"), pa.int64()),
             **dict.fromkeys(("watched_share", "estimate", "tonnes"), pa.float64()),
         }
-        self._schema = pa.schema([(name, kinds[name]) for name in COLUMNS])
+        self._schema = pa.schema([(name, kinds[name]) for name in columns_of(of)])
         self._sink = _Sink()
         self._writer: Any = (
             parquet.ParquetWriter(self._sink, self._schema)
@@ -106,7 +112,7 @@ class _Arrow:
             else pa.ipc.new_file(self._sink, self._schema)
         )
 
-    def piece(self, records: Sequence[Record]) -> bytes:
+    def piece(self, records: Sequence[msgspec.Struct]) -> bytes:
         if records:
             columns = zip(*map(msgspec.structs.astuple, records), strict=True)
             arrays = [self._array(field, column) for field, column in zip(self._schema, columns, strict=True)]

@@ -6,7 +6,7 @@ from functools import lru_cache
 
 import msgspec
 
-from collector.said import SAID_BYTES_MAX, DeviceAlert, DeviceHealth, Info, Live, Status, Total, decode_said
+from collector.said import SAID_BYTES_MAX, Convoy, DeviceAlert, DeviceHealth, Info, Live, Status, Total, decode_said
 from edge.delivery.report import (
     NAME_RULE,
     REPLAY,
@@ -26,7 +26,7 @@ SERIES_MAX = 2_048  # of one report: lines x directions x classes
 WIDTH_MS_MAX = 86_400_000
 """Of a bucket: the widest that a device can be told to report."""
 KEPT_BYTES = 500  # of a refused payload, for a person to see what it was
-HEARD = ("report", "status", "info", "total", "response", "alert", "health")
+HEARD = ("report", "status", "info", "total", "response", "alert", "convoy", "health")
 """The channels that the collector subscribes to."""
 LIVE = "live"
 """Heard where somebody looks at it."""
@@ -78,6 +78,15 @@ class Called:
 
 
 @dataclass(frozen=True, slots=True)
+class Followed:
+    """A convoy that a device told of. It comes at least once; the same run and number is the same convoy."""
+
+    site: str
+    device: str
+    convoy: Convoy
+
+
+@dataclass(frozen=True, slots=True)
 class Answered:
     """What a device says became of a command. It counts only if we asked that."""
 
@@ -114,7 +123,7 @@ class Refusal:
 
 def ingest(
     topic: str, payload: bytes, *, root: str = ROOT, retained: bool = False
-) -> Received | Said | Called | Answered | Glimpse | Cleared | Refusal:
+) -> Received | Said | Called | Followed | Answered | Glimpse | Cleared | Refusal:
     """Judge one message. A device may speak for itself only: the topic must name the report's own device."""
     address = _address(topic, root)
     if address is None or address.channel not in (*HEARD, LIVE):
@@ -153,13 +162,15 @@ def refuse(topic: str, payload: bytes, reason: str) -> Refusal:
     return Refusal(_printable(topic), payload[:KEPT_BYTES], _printable(reason))
 
 
-def _word(payload: bytes, address: Address, *, live: bool) -> Said | Called | Answered | Glimpse:
+def _word(payload: bytes, address: Address, *, live: bool) -> Said | Called | Followed | Answered | Glimpse:
     if address.channel == LIVE:
         return Glimpse(address.site, address.device, decode_said(payload, Live))
     if address.channel == "response":
         return Answered(address.site, address.device, decode_as(payload, Response))
     if address.channel == "alert":
         return Called(address.site, address.device, decode_said(payload, DeviceAlert))
+    if address.channel == "convoy":
+        return Followed(address.site, address.device, decode_said(payload, Convoy))
     return _said(payload, address, live=live)
 
 

@@ -10,7 +10,7 @@ The order of the work:
    a count of zero is told from a line that nobody watched, and only counts above zero need a row. Queue zones are a
    row each. The roll-ups follow.
 4. The journals move on: what is missing, what came late, what was asked for or is gone.
-5. What a device said last, how late it reports; what it called out; refusals, the last so many.
+5. What a device said last, how late it reports; what it called out, its convoys; refusals, the last so many.
 """
 
 from collections import defaultdict
@@ -24,7 +24,8 @@ from collector.accounts import Accounts, Devices
 from collector.ahead import implausible, unpack
 from collector.calendar import DAY_MS
 from collector.calls import keep
-from collector.ingest import Called, Received, Refusal, Said, of_replay, refuse
+from collector.convoys import keep_convoys
+from collector.ingest import Called, Followed, Received, Refusal, Said, of_replay, refuse
 from collector.lateness import Lateness
 from collector.limits import DEFAULTS, Limits, Room
 from collector.messages import Key, day_of, messages_of
@@ -76,7 +77,7 @@ class Intake:
         self._overlapping.begin_batch()
         reports: list[Received] = []
         said: list[Said] = []
-        called: list[Called] = []
+        called: list[Called | Followed] = []
         asked: list[Asked | Hurried] = []
         gone: list[Gone | Compared] = []
         heeded: list[Heeded] = []
@@ -87,7 +88,7 @@ class Intake:
                     reports.append(item)
                 case Said():
                     said.append(item)
-                case Called():
+                case Called() | Followed():
                     called.append(item)
                 case Asked() | Hurried():
                     asked.append(item)
@@ -98,7 +99,7 @@ class Intake:
                 case Refusal():
                     refusals.append(item)
         names = {(one.report.site, one.report.device) for one in reports}
-        others: list[Said | Called | Asked | Gone | Compared | Heeded | Hurried] = [
+        others: list[Said | Called | Followed | Asked | Gone | Compared | Heeded | Hurried] = [
             *said,
             *called,
             *asked,
@@ -124,8 +125,8 @@ class Intake:
         alive = {devices[one.site, one.device] for one in said if one.live}
         self._note_lateness(latenesses, sifted, alive, now_ms)
         self._say(devices, own, now_ms)
-        if called:
-            keep(self._tables, devices, called, now_ms=now_ms)
+        keep(self._tables, devices, [one for one in called if isinstance(one, Called)], now_ms=now_ms)
+        keep_convoys(self._tables, devices, [one for one in called if isinstance(one, Followed)], now_ms=now_ms)
         for one in heeded:
             note_heeded(self._tables, devices[one.site, one.device], one.verdict)
         refusals += [*sifted.refusals, *leaps.values()]

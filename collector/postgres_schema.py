@@ -1,4 +1,4 @@
-"""The tables of the collector's store in PostgreSQL, version 4, in a schema of their own: `crossing`.
+"""The tables of the collector's store in PostgreSQL, version 5, in a schema of their own: `crossing`.
 
 `report`, `vehicles` and `zone_report` are partitioned by the start of the bucket, a month each, made when first needed;
 `message` by the day on which it came. A key that is unique over all partitions has to hold the partition's column, so
@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from collector.alerts import schema as alerts
 from collector.postgres_schema_3 import ADD_PACKING, ADD_ZONES, FREEZING, PACKING, ZONES, ZONES_DEFAULT
 
-VERSION = 4
+VERSION = 5
 MONTHS_FROM = 2020
 MONTHS_UNTIL = 2100
 """Years with partitions; a report of any other time (a clock that was never set) goes to the default partition."""
@@ -154,6 +154,8 @@ CREATE INDEX lineage_doubt ON lineage (journal_id) WHERE doubt IS NOT NULL;
 """Reports that were set aside because they were ahead of the centre's clock (see collector.ahead) or because the run
 `counted_run_id` had watched their time (see collector.overlaps), and whose numbers a journal holds (see
 collector.identity)."""
+NEWEST = alerts.POSTGRES_CONVOYS
+"""What version 5 has and version 4 has not."""
 UPGRADES = {
     1: "ALTER TABLE device ADD COLUMN time_zone TEXT, ADD COLUMN hours_ms BIGINT, ADD COLUMN days_ms BIGINT;"
     + ROLLUPS
@@ -161,9 +163,16 @@ UPGRADES = {
     + COVERING
     + ADD_ZONES
     + ADD_PACKING
-    + SET_ASIDE,
-    2: "".join(f"{statement};" for statement in alerts.LOOKED) + COVERING + ADD_ZONES + ADD_PACKING + SET_ASIDE,
-    3: SET_ASIDE,
+    + SET_ASIDE
+    + NEWEST,
+    2: "".join(f"{statement};" for statement in alerts.LOOKED)
+    + COVERING
+    + ADD_ZONES
+    + ADD_PACKING
+    + SET_ASIDE
+    + NEWEST,
+    3: SET_ASIDE + NEWEST,
+    4: NEWEST,
 }
 """By the version that is found: what makes this one of it. Reports are summed up by `Store.rebuild`."""
 DEFAULTS = f"""
@@ -176,6 +185,7 @@ CREATION = (
     + DEFAULTS
     + ZONES_DEFAULT
     + SET_ASIDE
+    + NEWEST
 )
 """All of the statements that make the tables."""
 

@@ -13,6 +13,7 @@ from edge.delivery.report import (
     SCHEMA,
     UNSEEN,
     Amount,
+    Count,
     Lines,
     Milliseconds,
     Name,
@@ -29,6 +30,10 @@ JPEG_BYTES_MAX = 48_000
 _SEEN = f"^[^{UNSEEN}]*$(?!\\n)"
 _Line = Annotated[str, msgspec.Meta(max_length=500, pattern=_SEEN)]
 _Short = Annotated[str, msgspec.Meta(max_length=64, pattern=_SEEN)]
+
+
+Edge = Literal["headway", "unwatched", "limit"]
+"""What lies before or after a convoy."""
 
 
 class Status(msgspec.Struct, frozen=True, kw_only=True):
@@ -189,7 +194,50 @@ class DeviceAlert(msgspec.Struct, frozen=True, kw_only=True):
         return picture
 
 
-_Said = TypeVar("_Said", Status, Info, Total, Live, DeviceHealth, DeviceAlert)
+class ConvoyGaps(msgspec.Struct, frozen=True, kw_only=True):
+    """Times between successive vehicles: the shortest, the median, the longest."""
+
+    min: Milliseconds
+    p50: Milliseconds
+    max: Milliseconds
+
+
+class Convoy(msgspec.Struct, frozen=True, kw_only=True):
+    """`convoy`: vehicles over one line in one direction, one soon after the other. `(run, number)` names it."""
+
+    schema: Literal[1]
+    run: Name
+    number: SequenceNumber
+    since: _Line
+    until: _Line
+    line: Name
+    direction: Word
+    vehicles: Count
+    by_class: Annotated[dict[Word, Count], msgspec.Meta(max_length=32)]
+    gaps_ms: ConvoyGaps
+    headway_ms: Milliseconds
+    began: Edge = "headway"
+    ended: Edge = "headway"
+
+    def __post_init__(self) -> None:
+        """Hold the rules that no single field can say."""
+        if self.until_ms < self.since_ms:
+            raise ValueError("until is before since")
+        if sum(self.by_class.values()) != self.vehicles:
+            raise ValueError(f"by_class does not add up to {self.vehicles} vehicles")
+
+    @property
+    def since_ms(self) -> int:
+        """When its first vehicle crossed."""
+        return milliseconds_of(self.since)
+
+    @property
+    def until_ms(self) -> int:
+        """When its last vehicle crossed."""
+        return milliseconds_of(self.until)
+
+
+_Said = TypeVar("_Said", Status, Info, Total, Live, DeviceHealth, DeviceAlert, Convoy)
 _NAMES = {DeviceHealth: "health", DeviceAlert: "alert"}
 
 

@@ -1,9 +1,9 @@
-"""The tables of the collector's store in SQLite, version 5, and how an older store becomes one."""
+"""The tables of the collector's store in SQLite, version 6, and how an older store becomes one."""
 
 from collector.alerts import schema as alerts
 
 APPLICATION_ID = 0x43524F53  # "CROS", in the header of the file
-VERSION = 5
+VERSION = 6
 _ROLLUPS = (  # level 1: hours, 2: days; layout_id 0: blind
     """CREATE TABLE rollup_watched (
       level INTEGER NOT NULL, device_id INTEGER NOT NULL REFERENCES device,
@@ -75,6 +75,8 @@ SET_ASIDE = (
     "CREATE INDEX lineage_doubt ON lineage (journal_id) WHERE doubt IS NOT NULL",
     *alerts.SQLITE_VERDICTS,
 )
+NEWEST = alerts.SQLITE_CONVOYS
+"""What version 6 has and version 5 has not."""
 _NEWER = (
     "ALTER TABLE device ADD COLUMN zones_filled INTEGER NOT NULL DEFAULT 1",
     "UPDATE device SET zones_filled = 0",
@@ -83,8 +85,9 @@ _NEWER = (
     "UPDATE device SET unpacked_ms = (SELECT min(start_ms) FROM report WHERE device_id = device.id)",
     *_PACKING,
     *SET_ASIDE,
+    *NEWEST,
 )
-"""Zones, what is packed, and what is set aside, to a store that has none of them."""
+"""Zones, what is packed, what is set aside, and what is newest, to a store that has none of them."""
 UPGRADES = {
     2: (
         "ALTER TABLE device ADD COLUMN time_zone TEXT",
@@ -95,7 +98,8 @@ UPGRADES = {
         *_NEWER,
     ),
     3: (*alerts.LOOKED, *_NEWER),
-    4: SET_ASIDE,
+    4: (*SET_ASIDE, *NEWEST),
+    5: NEWEST,
 }
 """By the version that is found: what makes this one of it. Reports are summed up by `Store.rebuild`."""
 STATEMENTS = (
@@ -184,4 +188,5 @@ STATEMENTS = (
     *_PACKING,
     *alerts.SQLITE,
     *SET_ASIDE,
+    *NEWEST,
 )

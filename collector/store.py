@@ -14,7 +14,7 @@ from typing import Any, Protocol, Self
 
 from collector.errors import CollectorError, InputError
 from collector.gaps import WAIT_MS_MAX, Missing
-from collector.ingest import Called, Received, Refusal, Said
+from collector.ingest import Called, Followed, Received, Refusal, Said
 from collector.limits import DEFAULTS, Limits
 from collector.tables import Tables
 from collector.views.axis import EARLIEST_MS
@@ -49,7 +49,7 @@ class Tally:
     duplicates: int = 0
     refused: int = 0
     said: int = 0
-    """Statuses, births, totals, healths and alerts taken."""
+    """Statuses, births, totals, healths, alerts and convoys taken."""
     asked: int = 0
     """Requests noted, to be sent now."""
     overlapping: int = 0
@@ -188,7 +188,7 @@ class Keeping:
     messages_days: int | None = None
 
 
-Item = Received | Said | Called | Asked | Gone | Compared | Heeded | Hurried | Refusal
+Item = Received | Said | Called | Followed | Asked | Gone | Compared | Heeded | Hurried | Refusal
 
 CHOSEN = "(CAST(:site AS TEXT) IS NULL OR site = :site) AND (CAST(:device AS TEXT) IS NULL OR device = :device)"
 """The condition of a query that may be about one site or device only."""

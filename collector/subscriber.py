@@ -31,7 +31,7 @@ from collector.clock import Clock, SystemClock
 from collector.config import Mqtt
 from collector.errors import CollectorError
 from collector.faults import Faults, sentence_of
-from collector.ingest import Answered, Called, Cleared, Glimpse, Received, Refusal, Said, ingest, refuse
+from collector.ingest import Answered, Called, Cleared, Followed, Glimpse, Received, Refusal, Said, ingest, refuse
 from collector.mqtt5 import Arrival, Taken
 from collector.store import Hurried, Item, StatementError, Store, Tally, UnstorableError
 from collector.subscription import Connect, Ended, Link, Subscribed, Subscription
@@ -386,6 +386,8 @@ class Subscriber:
                 return refuse(topic_of(item.site, item.device, item.channel, root=self._mqtt.root), b"", reason)
             case Called():
                 return refuse(topic_of(item.site, item.device, "alert", root=self._mqtt.root), b"", reason)
+            case Followed():
+                return refuse(topic_of(item.site, item.device, "convoy", root=self._mqtt.root), b"", reason)
         return refuse(topic_of(item.site, item.device, RESEND, root=self._mqtt.root), b"", reason)
 
     def _ask_if_it_is_time(self, link: Link) -> None:

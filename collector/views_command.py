@@ -14,6 +14,8 @@ import msgspec
 from collector import export
 from collector.calendar import STEPS_MS, Interval
 from collector.clock import SystemClock
+from collector.convoys import ConvoyRecord, record_of
+from collector.convoys_command import convoys_of
 from collector.errors import CollectorError, InputError
 from collector.models import NAMED_OTHERWISE, names_changed
 from collector.moments import Moment
@@ -126,7 +128,10 @@ def export_records(store: Store, sites: Sites, given: argparse.Namespace) -> Non
         raise InputError(f"--out {given.out} does not tell a format; --format is one of {', '.join(export.FORMATS)}")
     to_stdout = str(given.out) == "-"
     with store.reading() as reading, _stdout() if to_stdout else _whole(given.out) as out:
-        number = export.write(_records(reading, sites, given), kind, out)
+        if given.convoys:
+            number = export.write(map(record_of, convoys_of(reading, sites, given)), kind, out, of=ConvoyRecord)
+        else:
+            number = export.write(_records(reading, sites, given), kind, out)
     print(f"{number} rows" if to_stdout else f"{number} rows in {given.out}", file=sys.stderr)
 
 

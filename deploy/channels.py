@@ -22,7 +22,19 @@ from edge.delivery.report import (
     encode,
     topic_of,
 )
-from edge.delivery.status import Alert, DeviceHealth, Info, LineInfo, Live, Passage, Status, Total, encode_self
+from edge.delivery.status import (
+    Alert,
+    Convoy,
+    ConvoyGaps,
+    DeviceHealth,
+    Info,
+    LineInfo,
+    Live,
+    Passage,
+    Status,
+    Total,
+    encode_self,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +154,23 @@ CHANNELS = (
             share=0.91,
             along=0.42,
             track=17,
+        ),
+    ),
+    Channel(
+        "convoy",
+        Convoy,
+        "Vehicles of some classes over one line in one direction, one soon after the other; told once it is over.",
+        Convoy(
+            run=_RUN,
+            number=1,
+            since="2026-11-22T06:10:04.300Z",
+            until="2026-11-22T06:12:31.800Z",
+            line="deck",
+            direction="outbound",
+            vehicles=14,
+            by_class={"truck": 14},
+            gaps_ms=ConvoyGaps(min=5_200, p50=11_100, max=19_400),
+            headway_ms=20_000,
         ),
     ),
     Channel(

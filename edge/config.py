@@ -17,6 +17,8 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from edge import checking
+from edge.counting.buckets import COUNTED_CLASSES
+from edge.counting.convoys import VEHICLES_MAX, ConvoyRule
 from edge.counting.crossing import DIRECTIONS, CountingLine, Point
 from edge.counting.detection import CLASSES
 from edge.counting.ground import Plane as GroundPlane
@@ -181,6 +183,37 @@ class Alerts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Seeing nothing for so long is."""
 
 
+Headway = Annotated[float, msgspec.Meta(ge=1, le=600)]
+ConvoySize = Annotated[int, msgspec.Meta(ge=2, le=VEHICLES_MAX)]
+ConvoyClasses = Annotated[
+    tuple[Literal[COUNTED_CLASSES], ...],  # type: ignore[valid-type]  # a Literal of the words of the counts
+    msgspec.Meta(min_length=1),
+]
+
+
+class LineConvoys(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is a convoy on one line, where it differs from the others."""
+
+    enabled: bool | None = None
+    classes: ConvoyClasses | None = None
+    headway_s: Headway | None = None
+    vehicles_min: ConvoySize | None = None
+
+
+class Convoys(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is told as a convoy, of every line."""
+
+    enabled: bool = True
+    classes: ConvoyClasses = ("truck",)
+    """Vehicles of these; others neither join a convoy nor break it."""
+    headway_s: Headway = 20.0
+    """The longest time from one of them to the next."""
+    vehicles_min: ConvoySize = 5
+    """Fewer are no convoy."""
+    lines: dict[Name, LineConvoys] = {}
+    """Lines with rules of their own; what is not said there is as it is here."""
+
+
 class Keep(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How much the device keeps."""
 
@@ -211,6 +244,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     report: Reporting = Reporting()
     mqtt: Mqtt | None = None
     alerts: Alerts = Alerts()
+    convoys: Convoys = Convoys()
     keep: Keep = Keep()
     state: str = ""
     """Folder of what outlives a restart; if empty, systemd's STATE_DIRECTORY, or `state` beside the configuration."""
@@ -274,6 +308,9 @@ def parse_config(raw: Any) -> Config:
             raise InputError(f"lines.{name}: a_to_b and b_to_a are both {line.a_to_b!r}; two words are needed")
     for name, zone in config.zones.items():
         _check_zone(name, zone)
+    for name in config.convoys.lines:
+        if name not in config.lines:
+            raise InputError(f"convoys.lines names {name!r}; allowed are the lines: {', '.join(config.lines)}")
     for name, mask in config.masks.items():
         _check_polygon(f"masks.{name}", mask)
     return config
@@ -416,6 +453,19 @@ def queue_zones(config: Config, width: int, height: int) -> tuple[QueueZone, ...
         )
         for name, zone in config.zones.items()
     )
+
+
+def convoy_rules(config: Config) -> dict[str, ConvoyRule]:
+    """What is a convoy on each line where convoys are told."""
+    rules = {}
+    for line in config.lines:
+        of_line = config.convoys.lines.get(line, LineConvoys())
+        said = {key: value for key, value in msgspec.structs.asdict(of_line).items() if value is not None}
+        chosen = msgspec.structs.replace(config.convoys, **said)
+        if chosen.enabled:
+            headway_ms = round(1000 * chosen.headway_s)
+            rules[line] = ConvoyRule(frozenset(chosen.classes), headway_ms, chosen.vehicles_min)
+    return rules
 
 
 def masks_of(config: Config, width: int, height: int) -> tuple[tuple[Point, ...], ...]:

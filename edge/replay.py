@@ -12,8 +12,9 @@ from typing import Any, Protocol
 
 import msgspec
 
-from edge.config import Config, lines_of, load_config
+from edge.config import Config, Convoys, lines_of, load_config
 from edge.counting.buckets import Bucket
+from edge.counting.convoys import Convoy
 from edge.counting.crossing import Crossing
 from edge.counting.detection import DetectedFrame
 from edge.counting.occupancy import Occupancy
@@ -140,6 +141,7 @@ class Outcome:
 
     crossings: list[Crossing] = field(default_factory=list)
     buckets: list[Bucket] = field(default_factory=list)
+    convoys: list[Convoy] = field(default_factory=list)
     waits_ms: dict[str, list[int]] = field(default_factory=dict)
     watched: list[tuple[int, int]] = field(default_factory=list)
     occupancies: list[tuple[int, tuple[Occupancy, ...]]] | None = None
@@ -225,6 +227,7 @@ def note(outcome: Outcome, step: Step, detected: DetectedFrame | None) -> None:
     """Add one step to what was found."""
     outcome.crossings.extend(step.crossings)
     outcome.buckets.extend(step.buckets)
+    outcome.convoys.extend(step.convoys)
     for from_ms, to_ms in step.watched:
         if outcome.watched and outcome.watched[-1][1] == from_ms:
             from_ms = outcome.watched.pop()[0]  # noqa: PLW2901  # they are one
@@ -244,8 +247,10 @@ def note(outcome: Outcome, step: Step, detected: DetectedFrame | None) -> None:
 def run_of(path: Path, config: Config, start_ms: int | None, every: int) -> str:
     """The name of a replay's run: a fingerprint of the file and of everything that shapes its reports, and no more."""
     said = (config.site, config.device, config.lines, config.counting, config.report.every_s)
-    drawn = tuple(shapes for shapes in (config.zones, config.masks) if shapes)  # so that a run without keeps its name
-    shapes = msgspec.to_builtins((*said, *drawn))
+    # what is as it was before it could be told otherwise is left out, so that runs keep their names
+    drawn = tuple(shapes for shapes in (config.zones, config.masks) if shapes)
+    ruled = (config.convoys,) if config.convoys != Convoys() else ()
+    shapes = msgspec.to_builtins((*said, *drawn, *ruled))
     looks = "" if is_tape(path) else looks_of(config)
     fingerprint = hashlib.sha256(repr((shapes, looks, start_ms, every)).encode())
     with path.open("rb") as file:

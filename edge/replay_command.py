@@ -104,6 +104,7 @@ def run_replay(request: ReplayRequest) -> None:
                     reports.append(report)
                     folder.close_bucket(bucket)
             reporter.crossed(step.crossings)
+            reporter.convoys(step.convoys)
             reporter.pump()
         reporter.finish()
         summary = summary_of(outcome, config, run)

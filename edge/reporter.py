@@ -16,12 +16,14 @@ import msgspec
 
 from edge.config import Config, Keep, Mqtt
 from edge.counting.buckets import COUNTED_CLASSES, Bucket
+from edge.counting.convoys import Convoy
 from edge.counting.crossing import Crossing
 from edge.delivery.connection import Broker, Connection
 from edge.delivery.mqtt import Connect, Publisher
 from edge.delivery.outbox import Outbox, Progress
 from edge.delivery.report import Health, Report, report_of, rfc3339
-from edge.delivery.status import Info, LineInfo, NamesInfo, Passage, encode_self
+from edge.delivery.status import Convoy as ConvoyWord
+from edge.delivery.status import ConvoyGaps, Info, LineInfo, NamesInfo, Passage, encode_self
 from edge.errors import InputError, WorkError
 from edge.vision.naming import load_naming
 
@@ -57,6 +59,7 @@ class Reporter:
         self._before = Progress(0, 0)  # what an earlier start of this run has committed
         self._reports = 0
         self._posts = 0
+        self._convoys = 0
         self._step_at_ms = 0
 
     def __enter__(self) -> "Reporter":
@@ -102,14 +105,25 @@ class Reporter:
 
     def crossed(self, crossings: Sequence[Crossing]) -> None:
         """Tell of each crossing by itself, if the configuration asks for it."""
-        if self._outbox is None or self._publisher is None or not self._config.report.crossings:
+        if not self._config.report.crossings:
             return
         for crossing in crossings:
-            self._posts += 1
-            if self._posts > self._before.posts:
-                passage = passage_of(crossing, self._run, self._config)
-                address = f"{self._config.site}/{self._config.device}/crossing"
-                self._outbox.post(address, encode_self(passage), run=self._run, now_ms=self._publisher.monotonic_ms())
+            self._post("crossing", encode_self(passage_of(crossing, self._run, self._config)))
+
+    def convoys(self, convoys: Sequence[Convoy]) -> None:
+        """Tell of convoys that ended."""
+        for convoy in convoys:
+            self._convoys += 1
+            self._post("convoy", encode_self(convoy_of(convoy, self._run, self._convoys, self._config)))
+
+    def _post(self, channel: str, payload: bytes) -> None:
+        """Into the outbox when publishing, unless an earlier start of this run has put it there."""
+        if self._outbox is None or self._publisher is None:
+            return
+        self._posts += 1
+        if self._posts > self._before.posts:
+            address = f"{self._config.site}/{self._config.device}/{channel}"
+            self._outbox.post(address, payload, run=self._run, now_ms=self._publisher.monotonic_ms())
 
     def pump(self) -> None:
         """Give the publisher a chance to send what waits."""
@@ -219,6 +233,25 @@ def passage_of(crossing: Crossing, run: str, config: Config) -> Passage:
         share=round(crossing.share, 3),
         along=round(crossing.along, 3),
         track=crossing.track,
+    )
+
+
+def convoy_of(convoy: Convoy, run: str, number: int, config: Config) -> ConvoyWord:
+    """What is said of one convoy, the `number`th of its run."""
+    gaps = convoy.gaps
+    return ConvoyWord(
+        run=run,
+        number=number,
+        since=rfc3339(convoy.first_ms),
+        until=rfc3339(convoy.last_ms),
+        line=convoy.line,
+        direction=config.direction_words[convoy.line][convoy.direction],
+        vehicles=convoy.vehicles,
+        by_class=convoy.by_class,
+        gaps_ms=ConvoyGaps(min=gaps.min, p50=gaps.p50, max=gaps.max),
+        headway_ms=convoy.headway_ms,
+        began=convoy.began,
+        ended=convoy.ended,
     )
 
 

@@ -20,8 +20,9 @@ from typing import Any, Self
 import msgspec
 
 from edge.charts import draw_summary
-from edge.config import Config, counting_lines
+from edge.config import Config, convoy_rules, counting_lines
 from edge.counting.buckets import COUNTED_CLASSES, Bucket
+from edge.counting.convoys import Convoy
 from edge.delivery.report import Report, encode, rfc3339
 from edge.errors import InputError, WorkError
 from edge.replay import Outcome
@@ -39,6 +40,11 @@ COUNT_COLUMNS = (
     "start", "width_ms", "watched_ms", "state", "line", "direction", "direction_word", *COUNTED_CLASSES
 )  # fmt: skip
 
+CONVOY_COLUMNS = (
+    "since", "until", "line", "direction", "direction_word", "vehicles", *COUNTED_CLASSES,
+    "gap_ms_min", "gap_ms_p50", "gap_ms_max", "headway_ms", "began", "ended",
+)  # fmt: skip
+
 ZONE_COLUMNS = (
     "start", "width_ms", "watched_ms", "state", "zone",
     "inside_mean", "inside_max", "inside_end", "standing_mean", "standing_max", "standing_end", "parked",
@@ -46,7 +52,15 @@ ZONE_COLUMNS = (
     "queue_m_mean", "queue_m_max", "queue_m_end", *COUNTED_CLASSES,
 )  # fmt: skip
 
-_TABLES = ("reports.jsonl", "crossings.jsonl", "crossings.csv", "counts.csv", "zones.csv", "summary.json")
+_TABLES = (
+    "reports.jsonl",
+    "crossings.jsonl",
+    "crossings.csv",
+    "counts.csv",
+    "convoys.csv",
+    "zones.csv",
+    "summary.json",
+)
 _SUMMARY = "summary.png"
 _STRIP = re.compile(r".+-\d{4}-\d\d-\d\dT\d{6}Z\.jpg", re.ASCII)
 
@@ -156,6 +170,8 @@ class ResultFolder:
                 )
             _write_csv(self._part / "crossings.csv", crossing_rows(outcome, words), CROSSING_COLUMNS)
             _write_csv(self._part / "counts.csv", count_rows(outcome.buckets, words), COUNT_COLUMNS)
+            if convoy_rules(self._config):
+                _write_csv(self._part / "convoys.csv", convoy_rows(outcome.convoys, words), CONVOY_COLUMNS)
             if self._config.zones:
                 _write_csv(self._part / "zones.csv", zone_rows(outcome.buckets, self._config.zones), ZONE_COLUMNS)
             text = json.dumps(summary, indent=1, sort_keys=True) + "\n"
@@ -216,6 +232,28 @@ def count_rows(buckets: Iterable[Bucket], words: dict[str, dict[str, str]]) -> l
                     }
                 )
     return rows
+
+
+def convoy_rows(convoys: Iterable[Convoy], words: dict[str, dict[str, str]]) -> list[dict[str, Any]]:
+    """One row per convoy, in the order in which they began."""
+    return [
+        {
+            "since": rfc3339(one.first_ms),
+            "until": rfc3339(one.last_ms),
+            "line": one.line,
+            "direction": one.direction,
+            "direction_word": words[one.line][one.direction],
+            "vehicles": one.vehicles,
+            **{label: one.by_class.get(label, 0) for label in COUNTED_CLASSES},
+            "gap_ms_min": one.gaps.min,
+            "gap_ms_p50": one.gaps.p50,
+            "gap_ms_max": one.gaps.max,
+            "headway_ms": one.headway_ms,
+            "began": one.began,
+            "ended": one.ended,
+        }
+        for one in sorted(convoys, key=lambda one: (one.first_ms, one.line, one.direction))
+    ]
 
 
 def zone_rows(buckets: Iterable[Bucket], zones: Iterable[str]) -> list[dict[str, Any]]:

@@ -27,6 +27,7 @@ from edge.alerts import Blindness
 from edge.clock import Clock
 from edge.config import Config, counting_lines, queue_zones
 from edge.counting.buckets import Bucket
+from edge.counting.convoys import Convoy
 from edge.counting.crossing import Crossing
 from edge.counting.detection import DetectedFrame
 from edge.counting.pipeline import Pipeline, Step
@@ -40,7 +41,7 @@ from edge.metrics import Metrics
 from edge.newsroom import NO_TAILS, Newsroom
 from edge.notify import notify
 from edge.reload import reloaded
-from edge.reporter import passage_of
+from edge.reporter import convoy_of, passage_of
 from edge.second_look import SecondLook
 from edge.sender import Sender
 from edge.service_view import Look, ServiceView
@@ -111,6 +112,7 @@ class _Run:
         self.parts_at_ms = 0  # no earlier is it tried to make them
         self.frames = self.frames_blind = 0
         self.reported = (0, 0)
+        self.convoys = 0
         self.last_ms: int | None = None  # of the last frame, blind ones included
         self.step: Step | None = None
 
@@ -273,6 +275,7 @@ class Service:
     def _book(self, run: _Run, step: Step) -> None:
         """Everything that a step brought goes to where it outlives us."""
         self._tell_crossings(run, step.crossings)
+        self._tell_convoys(run, step.convoys)
         for bucket in step.buckets:
             health = Health(
                 frames=run.frames - run.reported[0],
@@ -319,6 +322,13 @@ class Service:
         tails = run.second_look.tails if run.second_look is not None else NO_TAILS
         boxes = {track.id: track.box for track in run.step.tracks} if run.step is not None else {}
         self._newsroom.crossed(crossings, run.name, run.config, tails=tails, boxes=boxes)
+
+    def _tell_convoys(self, run: _Run, convoys: Sequence[Convoy]) -> None:
+        address = f"{run.config.site}/{run.config.device}/convoy"
+        for convoy in convoys:
+            run.convoys += 1
+            said = encode_self(convoy_of(convoy, run.name, run.convoys, run.config))
+            self._shelf.post(address, said, run=run.name, now_ms=self._clock.monotonic_ms())
 
     # Once a second
 

@@ -11,8 +11,9 @@ from typing import Protocol
 import msgspec
 
 from edge.alerts import Tail
-from edge.config import Config, counting_lines, masks_of, queue_zones
+from edge.config import Config, convoy_rules, counting_lines, masks_of, queue_zones
 from edge.counting.buckets import BucketCounter
+from edge.counting.convoys import ConvoyWatcher
 from edge.counting.crossing import LineWatcher, Point
 from edge.counting.detection import DetectedFrame
 from edge.counting.hiding import WholeBoxes
@@ -58,7 +59,7 @@ def build_pipeline(config: Config, width: int, height: int) -> Pipeline:
     """Masks, tracker, watchers and bucket counter for a picture of that size."""
     lines = counting_lines(config, width, height)
     zones = queue_zones(config, width, height)
-    counting = config.counting
+    counting, rules = config.counting, convoy_rules(config)
     return Pipeline(
         Tracker(),
         LineWatcher(
@@ -84,6 +85,7 @@ def build_pipeline(config: Config, width: int, height: int) -> Pipeline:
         Masks(masks_of(config, width, height), ground=counting.ground) if config.masks else None,
         whole_boxes=WholeBoxes((width, height)) if counting.ground == "bottom" else None,
         sizes=SiteSizes((width, height)),
+        convoys=ConvoyWatcher(rules) if rules else None,
     )
 
 

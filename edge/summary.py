@@ -1,14 +1,19 @@
 """What a replay found, in a few numbers: counts, the balance of the two directions, queues; for people or as JSON."""
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
-from edge.config import Config
+import msgspec
+
+from edge.config import Config, convoy_rules
 from edge.counting.buckets import COUNTED_CLASSES
+from edge.counting.convoys import Convoy
 from edge.counting.crossing import DIRECTIONS
 from edge.counting.zone_counts import ZoneCount, waits_of
 from edge.delivery.report import rfc3339
 from edge.replay import Outcome
+from edge.reporter import convoy_of
 
 
 def summary_of(outcome: Outcome, config: Config, run: str) -> dict[str, Any]:
@@ -26,6 +31,8 @@ def summary_of(outcome: Outcome, config: Config, run: str) -> dict[str, Any]:
         "lines": totals_of(outcome, config) if watched else None,
         "balance": balance_of(outcome, config) if watched else None,
     }
+    if convoy_rules(config):
+        said["convoys"] = [convoy_row(one, config) for one in _by_time(outcome.convoys)] if watched else None
     if config.zones:
         said["zones"] = {name: zone_of(outcome, name) for name in config.zones}
     return said
@@ -58,6 +65,12 @@ def balance_of(outcome: Outcome, config: Config) -> dict[str, dict[str, Any]]:
             },
         }
     return found
+
+
+def convoy_row(convoy: Convoy, config: Config) -> dict[str, Any]:
+    """A convoy as it is said on the wire, without run and number."""
+    said = msgspec.to_builtins(convoy_of(convoy, "", 0, config))
+    return {key: value for key, value in said.items() if key not in ("schema", "run", "number")}
 
 
 def zone_of(outcome: Outcome, name: str) -> dict[str, Any] | None:
@@ -111,9 +124,27 @@ def text_of(outcome: Outcome, config: Config) -> str:
             rows.append(f"{line:<12} {word:<12} {sum(classes.values()):>5}" + (f"   ({parts})" if parts else ""))
     for line, balance in balance_of(outcome, config).items():
         rows += _balance_rows(line, balance)
+    if outcome.convoys:
+        rows += ["", "convoys", *(_convoy_line(one, config) for one in _by_time(outcome.convoys))]
     for name in config.zones:
         rows += _zone_rows(name, zone_of(outcome, name))
     return "\n".join(rows)
+
+
+def _by_time(convoys: Sequence[Convoy]) -> list[Convoy]:
+    return sorted(convoys, key=lambda one: (one.first_ms, one.line, one.direction))
+
+
+def _convoy_line(convoy: Convoy, config: Config) -> str:
+    word = config.direction_words[convoy.line][convoy.direction]
+    parts = ", ".join(f"{number} {label}" for label, number in convoy.by_class.items())
+    cut = " (the time before was not watched)" if convoy.began == "unwatched" else ""
+    cut += " (the time after was not watched)" if convoy.ended == "unwatched" else ""
+    gap_s = convoy.gaps.p50 / 1000
+    return (
+        f"{convoy.line:<12} {word:<12} {convoy.vehicles:>5}   ({parts})   {rfc3339(convoy.first_ms)} to"
+        f" {rfc3339(convoy.last_ms)}, half of the headways up to {gap_s:.1f} s{cut}"
+    )
 
 
 def _counted(outcome: Outcome) -> Counter[tuple[str, str, str]]:

@@ -16,6 +16,7 @@ from edge.config import (
     Mqtt,
     Reporting,
     Zone,
+    convoy_rules,
     counting_lines,
     lines_of,
     load_config,
@@ -24,6 +25,7 @@ from edge.config import (
     queue_zones,
     warnings_of,
 )
+from edge.counting.convoys import ConvoyRule
 from edge.counting.crossing import CountingLine
 from edge.errors import InputError
 
@@ -336,6 +338,25 @@ def test_a_line_may_take_what_another_says(tmp_path: Path) -> None:
 def test_a_closed_line_crosses_nothing() -> None:
     square = [[0.2, 0.2], [0.8, 0.2], [0.8, 0.8], [0.2, 0.8], [0.2, 0.2]]
     assert parse_config(config(lines={"ring": {"points": square}})).lines["ring"].points == tuple(map(tuple, square))
+
+
+def test_convoys_are_told_of_every_line_unless_it_has_rules_of_its_own() -> None:
+    deck, ramp = ({"from": [0.1, y], "to": [0.9, y]} for y in (0.5, 0.6))
+    trucks = ConvoyRule(frozenset(["truck"]), 20_000, 5)
+    plain = parse_config(config(lines={"deck": deck, "ramp": ramp}))
+    assert convoy_rules(plain) == {"deck": trucks, "ramp": trucks}
+    own = {"headway_s": 45, "lines": {"ramp": {"classes": ["bus", "truck"], "vehicles_min": 3}}}
+    assert convoy_rules(parse_config(config(lines={"deck": deck, "ramp": ramp}, convoys=own))) == {
+        "deck": ConvoyRule(frozenset(["truck"]), 45_000, 5),
+        "ramp": ConvoyRule(frozenset(["bus", "truck"]), 45_000, 3),
+    }
+    off = {"enabled": False, "lines": {"ramp": {"enabled": True}}}
+    assert convoy_rules(parse_config(config(lines={"deck": deck, "ramp": ramp}, convoys=off))) == {"ramp": trucks}
+
+
+def test_convoys_of_a_line_that_is_not_there_are_refused() -> None:
+    raw = config(lines={"deck": {"from": [0.1, 0.5], "to": [0.9, 0.5]}}, convoys={"lines": {"dekc": {}}})
+    assert refusal(raw) == "convoys.lines names 'dekc'; allowed are the lines: deck"
 
 
 def test_a_line_through_a_mask_is_warned_of() -> None:

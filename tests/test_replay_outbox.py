@@ -1,5 +1,6 @@
 """A replay that is cut off goes on where its outbox knows that it was: the same reports, none of them twice."""
 
+import csv
 import json
 import os
 import signal
@@ -114,6 +115,40 @@ def test_each_crossing_is_published_once_if_asked_for(tmp_path: Path) -> None:
         assert total is not None
         crossed = sum(n for ways in total.lines.values() for classes in ways.values() for n in classes.values())
         assert kept.progress(decode_run(kept)).posts == crossed > 0
+
+
+def test_a_convoy_is_listed_in_all_results_and_published_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    outbox, configuration, results = tmp_path / "outbox.sqlite", tmp_path / "edge.yaml", tmp_path / "result"
+    with demo_broker() as port:
+        configuration.write_text(
+            "lines: {deck: {from: [0.5, 0.2], to: [0.5, 0.9], a_to_b: out, b_to_a: back}}\n"
+            f"mqtt: {{host: 127.0.0.1, port: {port}, tls: false}}\nconvoys: {{vehicles_min: 3}}\n"
+        )
+        command = ["replay", str(TAPE), "--config", str(configuration), "--publish", "--outbox", str(outbox)]
+        assert main([*command, "--out", str(results)]) == 0
+        assert "deck         back             3   (3 truck)   2026-11-25T12:00:00.938Z to" in capsys.readouterr().out
+        assert main([*command, "--json"]) == 0
+    [told] = json.loads(capsys.readouterr().out)["convoys"]
+    assert told == {
+        "since": "2026-11-25T12:00:00.938Z",
+        "until": "2026-11-25T12:00:04.624Z",
+        "line": "deck",
+        "direction": "back",
+        "vehicles": 3,
+        "by_class": {"truck": 3},
+        "gaps_ms": {"min": 1_831, "p50": 1_831, "max": 1_855},
+        "headway_ms": 20_000,
+        "began": "unwatched",
+        "ended": "headway",
+    }
+    assert json.loads((results / "summary.json").read_text())["convoys"] == [told]
+    [row] = csv.DictReader((results / "convoys.csv").read_text(encoding="utf-8").splitlines())
+    assert {row[key] for key in ("vehicles", "truck")} == {"3"}
+    assert [row[key] for key in ("direction", "direction_word", "gap_ms_max", "car")] == ["b_to_a", "back", "1855", "0"]
+    with Outbox(outbox) as kept:
+        assert kept.progress(decode_run(kept)).posts == 1
 
 
 def decode_run(kept: Outbox) -> str:

@@ -20,7 +20,7 @@ from edge.vision.frame import Frame
 from edge.vision.strip import MARK_COLOURS, Mark
 
 WIDTH_MS = 5_000
-TABLES = ["counts.csv", "crossings.csv", "crossings.jsonl", "reports.jsonl"]
+TABLES = ["convoys.csv", "counts.csv", "crossings.csv", "crossings.jsonl", "reports.jsonl"]
 SUMMARY = "summary.json"
 
 

@@ -14,10 +14,10 @@ import msgspec
 import numpy as np
 import pytest
 
-from edge.config import Alerts, Config, Line, Model, Zone
+from edge.config import Alerts, Config, Convoys, Line, Model, Zone
 from edge.counting.crossing import Crossing
 from edge.delivery.outbox import Outbox
-from edge.delivery.report import Report, Verdict, VerdictCommand, decode, encode, rfc3339
+from edge.delivery.report import Report, Verdict, VerdictCommand, decode, encode, milliseconds_of, rfc3339
 from edge.delivery.shelf import Shelf
 from edge.delivery.status import Total
 from edge.errors import WorkError
@@ -212,6 +212,34 @@ def test_a_vehicle_is_counted_and_the_open_bucket_goes_out_at_the_end(tmp_path: 
     assert ended.reports[-1].lines["deck"]["down"]["truck"] == 1
     assert {report.state for report in ended.reports} == {"partial"}
     assert 6_500 <= sum(report.watched_ms for report in ended.reports) <= 7_000
+
+
+def test_a_convoy_is_a_letter_and_a_restart_in_its_middle_makes_two_that_say_so(tmp_path: Path, manifest: Path) -> None:
+    convoys = Convoys(headway_s=10, vehicles_min=2)
+    first = run(tmp_path, manifest, [*empty(150), *passing(), *passing(), *passing()], convoys=convoys)
+    again = run(tmp_path, manifest, [*passing(), *passing(), *empty(450)], convoys=convoys, anchor_ms=EPOCH_MS + 60_000)
+    told = [said for channel, said in again.others if channel == "convoy"]
+    assert [(one["by_class"], one["began"], one["ended"]) for one in told] == [
+        ({"truck": 3}, "headway", "unwatched"),
+        ({"truck": 2}, "unwatched", "headway"),
+    ]
+    assert [(one["run"], one["number"]) for one in told] == [(first.service.run, 1), (again.service.run, 1)]
+    assert [(one["line"], one["direction"], one["vehicles"]) for one in told] == [
+        ("deck", "down", 3),
+        ("deck", "down", 2),
+    ]
+    assert told[0]["gaps_ms"] == {"min": 4_000, "p50": 4_000, "max": 4_000}
+    assert milliseconds_of(told[0]["until"]) - milliseconds_of(told[0]["since"]) == 8_000
+
+
+def test_a_convoy_of_1970_is_moved_with_its_run_before_it_is_sent(tmp_path: Path, manifest: Path) -> None:
+    def synchronise(film: Film) -> None:
+        film.is_synced, film.off_ms = True, EPOCH_MS
+
+    script = [*passing(), *passing(), *empty(450), synchronise, *empty(30)]
+    ended = run(tmp_path, manifest, script, anchor_ms=0, is_synced=False, convoys=Convoys(headway_s=10, vehicles_min=2))
+    [told] = [said for channel, said in ended.others if channel == "convoy"]
+    assert EPOCH_MS < milliseconds_of(told["since"]) < milliseconds_of(told["until"]) < EPOCH_MS + 60_000
 
 
 def test_where_the_camera_gives_nothing_the_buckets_are_blind_and_never_zero(tmp_path: Path, manifest: Path) -> None:

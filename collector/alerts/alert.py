@@ -14,6 +14,7 @@ Kind = Literal[
     "cessation",
     "resumption",
     "queue",
+    "convoy",
     "balance",
     "blind",
     "silent",
@@ -22,8 +23,10 @@ Kind = Literal[
     "identity",
 ]
 KINDS: tuple[Kind, ...] = get_args(Kind)
-NEWS = ("first", "likely", "resumption")
+NEWS = ("first", "likely", "resumption", "convoy")
 """Kinds that are told and over at once; the others last."""
+EVENTS = ("convoy",)
+"""Of them, kinds of which each is an alert by itself, however soon it comes after another one."""
 Fate = Literal["told", "suppressed", "late", "withdrawn"]
 EVIDENCE_MAX = 20
 """Ranges of reports that an alert names."""

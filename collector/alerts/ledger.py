@@ -2,7 +2,7 @@
 
 1. There is one open alert for a kind and subject at most: what is found again updates it.
 2. What comes again within `again_hours` after it was over opens the same alert again, and is not told again. News (a
-   first vehicle, a resumption) are over at once; the same within as long is the same.
+   first vehicle, a resumption) are over at once; the same within as long is the same. But each convoy is its own.
 3. What was so more than `news_hours` ago, when it was found, is noted and not told (`late`): old reports make no news.
 4. Of one site at most `messages_per_hour` messages are told in any hour, the last of which is kept for the digest that
    counts the others.
@@ -16,7 +16,7 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from collector.alerts.alert import EVIDENCE_MAX, NEWS, Alert, Kind, Subject
+from collector.alerts.alert import EVENTS, EVIDENCE_MAX, NEWS, Alert, Kind, Subject
 from collector.alerts.book import COLUMNS, alert_of
 from collector.alerts.finding import Finding
 from collector.alerts.settings import Rules
@@ -126,6 +126,8 @@ class Ledger:
             self._insert(found)
 
     def _same_again(self, known: Alert, finding: Finding) -> bool:
+        if finding.kind in EVENTS:
+            return finding.at_ms == known.at_ms
         until_ms = known.until_ms if known.until_ms is not None else known.at_ms
         return abs(finding.at_ms - until_ms) < self._rules.again_hours * HOUR_MS or finding.at_ms <= until_ms
 

@@ -96,6 +96,24 @@ _VERDICTS = (
     "ALTER TABLE device_alert ADD COLUMN share {real}",  # null: not held to what was measured
     "ALTER TABLE device_alert ADD COLUMN likely INT NOT NULL DEFAULT 0",  # 1: not certain enough to be news
 )
+_CONVOYS = (
+    """CREATE TABLE convoy (           -- see collector.convoys
+      id {key},
+      device_id {big} NOT NULL REFERENCES device,
+      run TEXT NOT NULL, number {big} NOT NULL,
+      line TEXT NOT NULL, direction TEXT NOT NULL,
+      since_ms {big} NOT NULL, until_ms {big} NOT NULL,   -- its first and its last vehicle
+      vehicles {big} NOT NULL, classes TEXT NOT NULL,     -- class -> vehicles, as JSON
+      gap_min_ms {big} NOT NULL, gap_p50_ms {big} NOT NULL, gap_max_ms {big} NOT NULL,
+      headway_ms {big} NOT NULL,
+      began TEXT NOT NULL, ended TEXT NOT NULL,
+      received_ms {big} NOT NULL,
+      looked INT NOT NULL,          -- 1: the rules of the alerts have looked at it
+      UNIQUE (device_id, run, number)
+    )""",
+    "CREATE INDEX convoy_time ON convoy (device_id, since_ms)",
+    "CREATE INDEX convoy_new ON convoy (device_id) WHERE looked = 0",
+)
 LOOKED = (
     "ALTER TABLE device_alert ADD COLUMN looked INT NOT NULL DEFAULT 1",
     "CREATE INDEX device_alert_new ON device_alert (device_id) WHERE looked = 0",
@@ -115,5 +133,5 @@ def _postgres(tables: Sequence[str]) -> str:
     return "".join(table.format(**kinds) + ";\n" for table in tables)
 
 
-SQLITE, SQLITE_VERDICTS = _sqlite(_TABLES), _sqlite(_VERDICTS)
-POSTGRES, POSTGRES_VERDICTS = _postgres(_TABLES), _postgres(_VERDICTS)
+SQLITE, SQLITE_VERDICTS, SQLITE_CONVOYS = _sqlite(_TABLES), _sqlite(_VERDICTS), _sqlite(_CONVOYS)
+POSTGRES, POSTGRES_VERDICTS, POSTGRES_CONVOYS = _postgres(_TABLES), _postgres(_VERDICTS), _postgres(_CONVOYS)

@@ -96,6 +96,13 @@ class Queue(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """It is over below this share of `vehicles`."""
 
 
+class Convoy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A convoy that a device tells of, of so many vehicles."""
+
+    enabled: bool = True
+    vehicles_min: Vehicles = 10
+
+
 class Balance(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Out minus back over some days, against what is usual for the place."""
 
@@ -157,6 +164,7 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     cessation: Cessation = Cessation()
     resumption: Resumption = Resumption()
     queue: Queue = Queue()
+    convoy: Convoy = Convoy()
     balance: Balance = Balance()
     blind: Blind = Blind()
     silent: Silent = Silent()

@@ -12,7 +12,8 @@ from typing import TypeVar
 
 import msgspec
 
-from collector.alerts import device_rules, observe, post, queue_rule, site_rule
+from collector import convoys
+from collector.alerts import convoy_rule, device_rules, observe, post, queue_rule, site_rule
 from collector.alerts.alert import KINDS, Kind, Subject
 from collector.alerts.device_rules import DeviceMemory
 from collector.alerts.finding import About, Finding
@@ -39,6 +40,8 @@ from collector.views.results import Evidence, Scope
 _LOG = logging.getLogger(__name__)
 LEASE_MS = 180_000
 """A collector that has not looked for as long has lost its turn."""
+CONVOYS_MAX = 100
+"""Looked at in one round; the others in the next."""
 EVIDENCE_MS_MAX = DAY_MS
 PRUNE_EVERY_MS = 24 * HOUR_MS
 AHEAD_MS_MAX = HOUR_MS
@@ -152,6 +155,7 @@ class _Look:
         self._states: dict[str, msgspec.Struct] = {}
         self._devices = observe.devices_at(reading, site, now_ms=now_ms)
         self._looked: list[int] = []
+        self._looked_convoys: list[int] = []
         self.prune_now = False
 
     def all(self) -> list[Found]:
@@ -172,6 +176,7 @@ class _Look:
         found += self._fares()
         for row in self._devices:
             found += self._zones(row)
+        found += self._convoys()
         state = self._state("site", SiteState)
         self.prune_now = self._now_ms - state.pruned_ms >= PRUNE_EVERY_MS
         if self.prune_now:
@@ -188,6 +193,8 @@ class _Look:
                 rows.append((self._site, name, text))
         if self._looked:
             note_looked(tables, self._looked)
+        if self._looked_convoys:
+            convoys.note_looked(tables, self._looked_convoys)
         if rows:
             tables.many(
                 "INSERT INTO alert_state (site, name, state) VALUES (?, ?, ?) ON CONFLICT (site, name)"
@@ -284,6 +291,16 @@ class _Look:
             state = states.zones.setdefault(zone, QueueState())
             for slot in slots:
                 found += [Found(one) for one in queue_rule.judge(state, slot, about)]
+        return found
+
+    def _convoys(self) -> list[Found]:
+        """Those that devices have told of since the last round."""
+        found = []
+        for one in convoys.convoys(self._reading, site=self._site, new_only=True, limit=CONVOYS_MAX):
+            self._looked_convoys.append(one.id)
+            finding = convoy_rule.judge(one, self._rules, self._zone, now_ms=self._now_ms)
+            if finding is not None:
+                found.append(Found(finding))
         return found
 
     def _known(self) -> set[tuple[str, str]]:

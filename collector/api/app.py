@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 from collector.api import (
     alert_routes,
     balance_routes,
+    convoy_routes,
     counting_routes,
     device_routes,
     evidence_routes,
@@ -73,6 +74,7 @@ def routers(context: Context, metrics: Metrics) -> list[tuple[str, APIRouter]]:
         counting_routes,
         balance_routes,
         queue_routes,
+        convoy_routes,
         watching_routes,
         evidence_routes,
         device_routes,

@@ -293,6 +293,43 @@ class Queues(Model):
     queues: list[ZoneSeries]
 
 
+class ConvoyInfo(Model):
+    """Vehicles over one line in one direction, one at most `headway_ms` after the other.
+
+    `since_ms` and `until_ms`: when the first and the last of them crossed. `began` and `ended`: what lies before and
+    after it: `headway`, watched time without such a vehicle; `unwatched`; `limit`, more of the same convoy.
+    """
+
+    id: int
+    site: str
+    device: str
+    run: str
+    number: int
+    line: str
+    direction: str
+    since_ms: int
+    until_ms: int
+    vehicles: int
+    by_class: dict[str, int]
+    gap_min_ms: int
+    gap_p50_ms: int
+    gap_max_ms: int
+    headway_ms: int
+    began: str
+    ended: str
+
+
+class Convoys(Model):
+    """Of a site, by when they began; `more` began in the span."""
+
+    time_zone: str
+    now_ms: int
+    from_ms: int
+    to_ms: int
+    convoys: list[ConvoyInfo]
+    more: bool
+
+
 class CoverSeries(Model):
     """How one device watched: of each interval the part watched, the part it was blind, and that without a report."""
 

@@ -112,6 +112,11 @@ class BucketCounter:
         self._now_ms: int | None = None
         self._time = WatchedTime(gap_ms=gap_ms)
 
+    @property
+    def decided_ms(self) -> int | None:
+        """Before this it is decided which time was watched; None before the first frame of a run."""
+        return self._time.decided_ms
+
     def advance(
         self,
         captured_ms: int,

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from edge.counting.buckets import Bucket, BucketCounter
+from edge.counting.convoys import Convoy, ConvoyWatcher
 from edge.counting.crossing import Crossing, LineWatcher
 from edge.counting.detection import DetectedFrame
 from edge.counting.hiding import WholeBoxes
@@ -32,6 +33,8 @@ class Step:
     released: int = 0
     occupancies: tuple[Occupancy, ...] = ()
     watched: tuple[tuple[int, int], ...] = ()
+    convoys: tuple[Convoy, ...] = ()
+    """Those that ended and were settled with this step."""
 
 
 class Pipeline:
@@ -52,6 +55,7 @@ class Pipeline:
         *,
         whole_boxes: WholeBoxes | None,
         sizes: SiteSizes | None = None,
+        convoys: ConvoyWatcher | None = None,
     ) -> None:
         self._tracker = tracker
         self._watcher = watcher
@@ -59,6 +63,7 @@ class Pipeline:
         self._masks = masks
         self._whole_boxes = whole_boxes
         self._sizes = sizes
+        self._convoys = convoys
         self._counter = counter
         self._now_ms = 0
 
@@ -79,6 +84,10 @@ class Pipeline:
         buckets = list(
             self._counter.advance(frame.captured_ms, crossings, occupancies, watching=watching, since_ms=frame.since_ms)
         )
+        watched, decided_ms = tuple(self._counter.watched), self._counter.decided_ms
+        convoys: list[Convoy] = []
+        if self._convoys is not None and decided_ms is not None:
+            convoys = self._convoys.update(frame.captured_ms, crossings, watched, decided_ms=decided_ms)
         return Step(
             frame.captured_ms,
             tracks,
@@ -87,7 +96,8 @@ class Pipeline:
             self._counter.late,
             self._tracker.released,
             tuple(occupancies),
-            tuple(self._counter.watched),
+            watched,
+            tuple(convoys),
         )
 
     def peek(self) -> Bucket | None:
@@ -100,7 +110,17 @@ class Pipeline:
         occupancies = self._zones.close() if self._zones is not None and self.peek() is not None else []
         buckets = list(self._counter.close(crossings, occupancies))
         watched = tuple(self._counter.watched)
-        return Step(self._now_ms, [], crossings, buckets, self._counter.late, self._tracker.released, watched=watched)
+        convoys = self._convoys.close(crossings, watched) if self._convoys is not None else []
+        return Step(
+            self._now_ms,
+            [],
+            crossings,
+            buckets,
+            self._counter.late,
+            self._tracker.released,
+            watched=watched,
+            convoys=tuple(convoys),
+        )
 
 
 def count(frames: Iterable[DetectedFrame], pipeline: Pipeline) -> Iterator[Bucket]:

@@ -39,6 +39,8 @@ class WatchedTime:
         assert gap_ms > 0, "a frame vouches for some time"
         self.doubt_ms: int | None = None
         """Since when time is in doubt; None if no symptom is pending."""
+        self.decided_ms: int | None = None
+        """Before this it is decided which time was watched; None before the first decision of a run."""
         self._gap_ms = gap_ms
         self._undecided: deque[Span] = deque()  # equal neighbours are one
         self._vouching: tuple[int, Sequence[Occupancy]] | None = None  # the last frame, unless it was blind
@@ -71,6 +73,7 @@ class WatchedTime:
         """The time before `until_ms` that was watched, as far as it is in no doubt; oldest first, each moment once."""
         if self.doubt_ms is not None:
             until_ms = min(until_ms, self.doubt_ms)
+        self.decided_ms = until_ms if self.decided_ms is None else max(self.decided_ms, until_ms)
         decided: list[Span] = []
         while self._undecided and self._undecided[0].from_ms < until_ms:
             first = self._undecided.popleft()
@@ -92,7 +95,7 @@ class WatchedTime:
         """End the run: the rest of the time that was watched. Then all is as new."""
         spans = self.waiting()
         self._undecided.clear()
-        self.doubt_ms = self._vouching = None
+        self.doubt_ms = self._vouching = self.decided_ms = None
         return spans
 
     def _append(self, span: Span) -> None:

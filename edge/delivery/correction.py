@@ -1,8 +1,13 @@
 """A letter whose clock was wrong, with its time put right. Pure."""
 
+from typing import Any
+
 import msgspec
 
 from edge.delivery.report import decode, encode, milliseconds_of, rfc3339
+
+MOMENTS = ("at", "since", "until")
+"""Fields with the moments of crossings, alerts and convoys."""
 
 
 def corrected(payload: bytes, offset_ms: int, *, report: bool) -> bytes:
@@ -12,14 +17,11 @@ def corrected(payload: bytes, offset_ms: int, *, report: bool) -> bytes:
         start = rfc3339(max(found.start_ms + offset_ms, 0))
         return encode(msgspec.structs.replace(found, start=start, clock_synced=True))
     try:
-        at_ms = milliseconds_of(msgspec.json.decode(payload, type=_Dated).at)
+        said = msgspec.json.decode(payload, type=dict[str, Any])
+        moments = {key: milliseconds_of(said[key]) for key in MOMENTS if isinstance(said.get(key), str)}
     except ValueError:
         return payload
-    said = msgspec.json.decode(payload) | {"at": rfc3339(max(at_ms + offset_ms, 0))}
-    return msgspec.json.encode(said, order="sorted")
-
-
-class _Dated(msgspec.Struct):
-    """What crossings and alerts have in common."""
-
-    at: str
+    if not moments:
+        return payload
+    moved = {key: rfc3339(max(at_ms + offset_ms, 0)) for key, at_ms in moments.items()}
+    return msgspec.json.encode(said | moved, order="sorted")

@@ -1,11 +1,11 @@
 """What a device says beside its reports: `status` (alive or not), `info` (its birth), `total` (all it counted), which
-are retained, and `crossing`, `live`, `alert`, `health`."""
+are retained, and `crossing`, `convoy`, `live`, `alert`, `health`."""
 
 from typing import Annotated, Literal
 
 import msgspec
 
-from edge.delivery.report import SCHEMA, Amount, Lines, Milliseconds, Name, SequenceNumber, Word
+from edge.delivery.report import SCHEMA, Amount, Count, Lines, Milliseconds, Name, SequenceNumber, Word
 
 
 class Status(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,6 +65,38 @@ class Passage(msgspec.Struct, frozen=True, kw_only=True):
     share: Annotated[float, msgspec.Meta(ge=0, le=1)]
     along: Annotated[float, msgspec.Meta(ge=0, le=1)]
     track: Amount
+
+
+class ConvoyGaps(msgspec.Struct, frozen=True, kw_only=True):
+    """Times between successive vehicles in milliseconds: the shortest, the median, the longest."""
+
+    min: Milliseconds
+    p50: Milliseconds
+    max: Milliseconds
+
+
+class Convoy(msgspec.Struct, frozen=True, kw_only=True):
+    """Vehicles over one line in one direction, each at most `headway_ms` after the one before, told once it is over.
+
+    `(run, number)` names it, should it come twice; the convoys of a run are numbered from 1. `since` and `until` are
+    when its first and its last vehicle crossed, RFC 3339 in UTC. `began` and `ended` say what lies before and after it:
+    `headway`, watched time without another vehicle; `unwatched`, time that nobody watched, such as before and after a
+    run, so that the convoy may be longer than was seen; `limit`, more of the same convoy, told as another one.
+    """
+
+    schema: int = SCHEMA
+    run: Name
+    number: SequenceNumber
+    since: str
+    until: str
+    line: Name
+    direction: Word
+    vehicles: Count
+    by_class: dict[Word, Count]
+    gaps_ms: ConvoyGaps
+    headway_ms: Milliseconds
+    began: Literal["headway", "unwatched", "limit"] = "headway"
+    ended: Literal["headway", "unwatched", "limit"] = "headway"
 
 
 class Live(msgspec.Struct, frozen=True, kw_only=True):
@@ -217,6 +249,6 @@ class Info(msgspec.Struct, frozen=True, kw_only=True):
     """Null: the detector alone names vehicles."""
 
 
-def encode_self(said: Status | Info | Total | Passage | Live | Alert | DeviceHealth) -> bytes:
+def encode_self(said: Status | Info | Total | Passage | Convoy | Live | Alert | DeviceHealth) -> bytes:
     """JSON with sorted keys, as everything on the wire."""
     return msgspec.json.encode(said, order="sorted")

@@ -30,6 +30,7 @@ from collector.ingest import (
     Answered,
     Called,
     Cleared,
+    Followed,
     Received,
     Refusal,
     Said,
@@ -195,7 +196,7 @@ class Target:
             whose = tuple(topic.split("/")[2:4])
             if isinstance(item, Received):
                 assert (item.report.site, item.report.device) == whose, "a report counts for its topic's device only"
-            elif isinstance(item, Said | Called | Answered | Cleared):
+            elif isinstance(item, Said | Called | Followed | Answered | Cleared):
                 assert (item.site, item.device) == whose, "a device speaks for itself only"
             else:
                 assert len(item.topic) <= KEPT_BYTES >= len(item.payload), "a refusal is bounded"

@@ -18,8 +18,10 @@ ROLLUPS = (
 ROLLUP_COLUMNS = ("time_zone", "hours_ms", "days_ms")
 """Of `device`."""
 SAYINGS = ("verdict", "model_change", "model_factor")
-"""The tables of what people say, and of models, the newest."""
-ZONES = ("rollup_zone", "zone_report", "zone", "packed", "set_aside", "lineage", *SAYINGS)
+"""The tables of what people say, and of models."""
+NEWEST = ("convoy",)
+"""The tables of the newest version only."""
+ZONES = ("rollup_zone", "zone_report", "zone", "packed", "set_aside", "lineage", *SAYINGS, *NEWEST)
 """The tables that came after that."""
 CALL_COLUMNS = ("share", "likely")
 """Of `device_alert`, after that."""
@@ -27,14 +29,12 @@ ZONE_COLUMNS = ("zones_filled", "unpacked_ms")
 
 
 def make_sqlite_older(path: Path, version: int) -> None:
-    """Of version 2, 3 or 4; nothing in it may be packed or set aside."""
-    if version == 4:
+    """Of version 2 to 5; of older ones than 5 nothing in it may be packed or set aside."""
+    if version in (4, 5):
         with closing(sqlite3.connect(path)) as database:
-            database.execute("DROP TABLE set_aside")
-            database.execute("DROP TABLE lineage")
-            for table in SAYINGS:
+            for table in NEWEST if version == 5 else ("set_aside", "lineage", *SAYINGS, *NEWEST):
                 database.execute(f"DROP TABLE {table}")
-            for column in CALL_COLUMNS:
+            for column in () if version == 5 else CALL_COLUMNS:
                 database.execute(f"ALTER TABLE device_alert DROP COLUMN {column}")
             database.execute(f"PRAGMA user_version = {version}")
         return
@@ -54,16 +54,20 @@ def make_sqlite_older(path: Path, version: int) -> None:
 
 
 def make_postgres_older(url: str, version: int) -> None:
-    """Of version 1, 2 or 3; nothing in it may be packed or set aside."""
+    """Of version 1 to 4; of older ones than 4 nothing in it may be packed or set aside."""
     import psycopg  # noqa: PLC0415
 
     tables, columns = _newer(first=version == 1)
     with psycopg.connect(url, autocommit=True) as database:
         database.execute("SET search_path TO crossing")
+        if version in (3, 4):
+            database.execute(f"DROP TABLE {', '.join(NEWEST)}")
+            database.execute(f"UPDATE version SET version = {version}")
+        if version == 4:
+            return
         if version == 3:
             database.execute("DROP TABLE set_aside, lineage, verdict, model_change, model_factor")
             database.execute("ALTER TABLE device_alert DROP COLUMN share, DROP COLUMN likely")
-            database.execute("UPDATE version SET version = 3")
             return
         database.execute("DROP VIEW unpacked")
         database.execute(

@@ -168,7 +168,7 @@ def test_a_store_of_the_first_version_is_taken_on_by_who_writes(
         store.commit([received(a_report(seq * 60)) for seq in range(1, 40)], now_ms=NOON_MS + 5 * DAY_MS)
     before = said(capsys, "totals", "--store", str(path), "--interval", "day")
     make_sqlite_older(path, 2)
-    with pytest.raises(InputError, match="is of version 2; `crossing-collector run` brings it to version 5"):
+    with pytest.raises(InputError, match="is of version 2; `crossing-collector run` brings it to version 6"):
         SqliteStore(path, write=False)
     with SqliteStore(path) as store:
         assert [state.complete for state in store.rollups()] == [False]
@@ -189,7 +189,7 @@ def test_postgresql_of_the_first_version_is_taken_on(postgres_url: str, capsys: 
         store.commit([received(a_report(seq * 60)) for seq in range(1, 40)], now_ms=NOON_MS + 5 * DAY_MS)
     before = said(capsys, "totals", "--store", postgres_url, "--interval", "day")
     make_postgres_older(postgres_url, 1)
-    with pytest.raises(InputError, match="is of version 1; `crossing-collector run` brings it to version 4"):
+    with pytest.raises(InputError, match="is of version 1; `crossing-collector run` brings it to version 5"):
         PostgresStore(postgres_url, write=False)
     with PostgresStore(postgres_url) as store:
         assert [state.complete for state in store.rollups()] == [False]

@@ -10,6 +10,7 @@ from itertools import pairwise
 from random import Random
 
 from edge.counting.buckets import BucketCounter
+from edge.counting.convoys import ConvoyWatcher
 from edge.counting.crossing import CountingLine, Crossing, LineWatcher
 from edge.counting.detection import CLASSES, DetectedFrame, Detection
 from edge.counting.hiding import WholeBoxes
@@ -120,7 +121,11 @@ def moved(frames: Iterable[DetectedFrame], move: Callable[[Detection], Detection
 
 
 def pipeline(
-    *lines: CountingLine, zones: Sequence[Zone] = (), width_ms: int = MINUTE_MS, share_min: float = 0.4
+    *lines: CountingLine,
+    zones: Sequence[Zone] = (),
+    width_ms: int = MINUTE_MS,
+    share_min: float = 0.4,
+    convoys: ConvoyWatcher | None = None,
 ) -> Pipeline:
     """Counting as the product does it by default, over the deck if no line is given."""
     lines = lines or (DECK,)
@@ -130,6 +135,7 @@ def pipeline(
         BucketCounter([line.name for line in lines], zones=[zone.name for zone in zones], width_ms=width_ms),
         ZoneWatcher(zones, share_min=share_min) if zones else None,
         whole_boxes=WholeBoxes(),
+        convoys=convoys,
     )
 
 

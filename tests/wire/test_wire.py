@@ -147,7 +147,7 @@ def test_all_that_a_device_really_says_is_described_and_valid(tmp_path: Path) ->
 
 def all_that_is_said(mosquitto: Mosquitto, folder: Path) -> list[tuple[str, bytes]]:
     """(channel, payload) in order; the device hears a command that was retained for it."""
-    edge = edge_configuration(folder, mosquitto, report={"every_s": 5, "crossings": True})
+    edge = edge_configuration(folder, mosquitto, report={"every_s": 5, "crossings": True}, convoys={"vehicles_min": 3})
     said: list[tuple[str, bytes]] = []
     with peer(mosquitto, "telegraf") as reader, peer(mosquitto, "collector") as collector:
         assert (reader.accepted, collector.accepted) == (SUCCESS, SUCCESS)

@@ -7,7 +7,7 @@ import { ago, count, decimal, span, titled, whenOf, zoneOf } from "./words.js";
 
 const WHOLE = { blind: "Whole site blind", silent: "Whole site silent" };
 const KINDS = {
-  first: "First in a long time", likely: "Likely first: please look", surge: "Surge", drop: "Drop", cessation: "Nothing comes any more", resumption: "Comes again", queue: "Long queue",
+  first: "First in a long time", likely: "Likely first: please look", surge: "Surge", drop: "Drop", cessation: "Nothing comes any more", resumption: "Comes again", queue: "Long queue", convoy: "Convoy",
   balance: "Balance off", blind: "Camera blind", silent: "Device silent", clock: "Clock wrong", outbox: "Outbox growing", identity: "Another device of this name",
 };
 const kindOf = (one) => (one.device || !(one.kind in WHOLE) ? KINDS[one.kind] ?? one.kind : WHOLE[one.kind]);

@@ -9,6 +9,7 @@ import { usually } from "./usual.js";
 import { count, dayOf, decimal, HATCHED, intervalOf, isoDay, percent, signed, span, timeOf, titled, whenOf, zoneOf } from "./words.js";
 
 const DAY = 86_400_000;
+const CONVOYS_MAX = 100; // a card of them
 const USUAL_MS = 15 * 60_000;
 const SINCE = [["1", "today"], ["7", "7 days"], ["28", "28 days"], ["91", "13 weeks"]];
 
@@ -33,6 +34,7 @@ class Site {
     this.nowBox = el("section", { class: "card now", "aria-label": "Now" });
     this.todayHead = el("div", { class: "card-head" });
     this.classes = el("div", {});
+    this.convoys = el("section", { class: "card", hidden: true });
     this.balanceHead = el("div", {});
     this.balanceTable = el("div", {});
     this.queueHead = el("div", {});
@@ -46,7 +48,7 @@ class Site {
           el("section", { class: "card" }, this.balanceHead, el("div", { class: "halves" }, this.balanceTable,
             el("div", {}, el("h3", {}, "Out minus back, each day"), this.balance.element))),
           this.heads),
-        el("div", { class: "stack" }, this.nowBox, this.queueCard,
+        el("div", { class: "stack" }, this.nowBox, this.queueCard, this.convoys,
           el("section", { class: "card" }, el("h2", {}, "Classes today"), this.classes))));
     this.said = () => this.glance();
     document.addEventListener("live", this.said);
@@ -61,16 +63,17 @@ class Site {
     this.zone = this.info.time_zone;
     const day = (before) => isoDay(sites.now_ms, this.zone, before); // the collector knows where it begins
     const [from, to, since] = [day(0), day(-1), day(Number(this.since) - 1)]; // today is one of them
-    const [usual, hours, whole, past, balances, queues, states] = await Promise.all([
+    const [usual, hours, whole, past, balances, queues, convoys, states] = await Promise.all([
       this.usualOf(from),
       get(`${path}/counts`, { from, to, interval: "hour", by: "site" }),
       get(`${path}/counts`, { from, to, by: "site", whole: true, estimate: true, likely: true }),
       get(`${path}/counts`, { from: day(Math.max(7, Number(this.since)) - 1), to, interval: "day", by: "site" }),
       get(`${path}/balance`, { from: since, likely: true }),
       get(`${path}/queue`, { from, to, interval: "15min" }),
+      get(`${path}/convoys`, { from, to, limit: CONVOYS_MAX }),
       may.read ? get("/devices", { site: this.name }) : null,
     ]);
-    Object.assign(this, { states, usual, hours, whole, past, balances, queues, now: hours.now_ms });
+    Object.assign(this, { states, usual, hours, whole, past, balances, queues, told: convoys, now: hours.now_ms });
     [this.from, this.to] = [hours.edges_ms[0], hours.edges_ms.at(-1)];
     this.fill();
   }
@@ -111,6 +114,7 @@ class Site {
     this.fillClasses();
     this.fillBalance();
     this.fillQueue();
+    this.fillConvoys();
     this.glance();
   }
 
@@ -274,6 +278,20 @@ class Site {
       answer: this.queues, title: "Queue today", of: "quarter of an hour", interval: "15min", now: this.now,
       behind: (zone, from, to) => ({ ...this.behind("Standing in the queue", { device: zone.device }), from, to, interval: "15min" }),
     });
+  }
+
+  // Vehicles that crossed a line one soon after the other.
+  fillConvoys() {
+    const { convoys, more } = this.told;
+    this.convoys.hidden = convoys.length === 0;
+    const cut = { unwatched: "not watched", limit: "more of it", headway: "–" };
+    const many = Object.fromEntries([["bus", "buses"]]);
+    const vehicles = (one) => Object.entries(one.by_class).map(([label, n]) => `${count(n)} ${n === 1 ? label : many[label] ?? `${label}s`}`).join(", ");
+    const right = (text) => ({ text, class: "right" });
+    fill(this.convoys, el("h2", {}, "Convoys today"), el("p", { class: "soft" }, `One vehicle soon after the other, over one line in one direction.${more ? ` The first ${count(convoys.length)}.` : ""} Where the time before or after was not watched, a convoy may be longer.`),
+      table("Convoys today", ["When", "Direction", right("Vehicles"), right("Headways, half up to"), right("Longest"), "Before", "After"],
+        convoys.map((one) => [`${timeOf(one.since_ms, this.zone)} to ${timeOf(one.until_ms, this.zone)}`, `${one.direction} over ${one.line}`,
+          { class: "right", content: vehicles(one) }, { class: "right", content: span(one.gap_p50_ms) }, { class: "right", content: span(one.gap_max_ms) }, cut[one.began], cut[one.ended]])));
   }
 
   // The open bucket of every device here: a look, and no count.
