@@ -10,8 +10,9 @@ import pytest
 
 from collector.cli import main
 from collector.errors import InputError
-from collector.export import COLUMNS
+from collector.export import columns_of
 from collector.sqlite_store import SqliteStore
+from collector.views.records import Record
 from tests.collector.messages import MINUTE_MS, NOON_MS, a_report, blind, received
 from tests.collector.older import make_postgres_older, make_sqlite_older
 
@@ -111,7 +112,7 @@ def test_export_as_csv_and_json_lines_say_the_same(
         (one["start"], "" if one["vehicles"] is None else str(one["vehicles"]), one["state"])
         for one in map(json.loads, lines)
     ]
-    assert list(rows[0]) == list(COLUMNS)
+    assert list(rows[0]) == list(columns_of(Record))
     assert rows[0] == {
         "site": "bridge", "device": "mast-1", "line": "deck", "direction": "outbound", "class": "car",
         "start": "2026-11-25T12:00:00Z", "end": "2026-11-25T13:00:00Z", "local_start": "2026-11-25T20:00:00+08:00",
@@ -136,7 +137,7 @@ def test_export_as_parquet_and_arrow(config: list[str], tmp_path: Path, kind: st
     out = tmp_path / f"counts.{kind}"
     assert main(["export", *config, *SPAN, "--interval", "minute", "--out", str(out)]) == 0
     table = pq.read_table(out) if kind == "parquet" else pa.ipc.open_file(out).read_all()
-    assert table.column_names == list(COLUMNS)
+    assert table.column_names == list(columns_of(Record))
     trucks = [row["vehicles"] for row in table.to_pylist() if row["class"] == "truck" and row["direction"] == "return"]
     assert [trucks[i] for i in (0, 1, 2, 4, 61)] == [None, 1, 1, None, None]
     assert table.column("start")[0].as_py().isoformat() == "2026-11-25T12:00:00+00:00"

@@ -72,6 +72,14 @@ def test_charts_that_are_pointed_at_break_no_policy(browser: Browser, here: Worl
             expect(canvas.locator(".hoverlayer .legend")).to_be_visible()
 
 
+def test_the_convoys_of_today_stand_on_the_page_of_the_site(browser: Browser, here: World) -> None:
+    with inside(browser, here, "site") as tab:
+        card = tab.locator("section.card", has=tab.get_by_role("heading", name="Convoys today"))
+        expect(card.locator("tbody tr")).to_have_count(1)
+        expect(card.locator("tbody tr")).to_contain_text("outbound over deck")
+        expect(card.locator("tbody tr")).to_contain_text("12 trucks")
+
+
 def test_a_number_leads_to_a_raw_report_in_two_clicks(browser: Browser, here: World) -> None:
     with inside(browser, here, "site") as tab:
         tab.locator(".figures button.num").first.click()

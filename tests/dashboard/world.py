@@ -13,9 +13,12 @@ from playwright.sync_api import Browser, Page, expect
 
 from collector.api.tokens import SCOPES, TokenBook
 from collector.demo_broker import demo_broker
+from collector.ingest import Followed, ingest
 from collector.sqlite_store import SqliteStore
+from collector.store import Item
 from deploy.dashboard import SITES
 from deploy.weeks import POSTS, Traffic, fill
+from edge.delivery.report import rfc3339, topic_of
 from tests.dashboard.noted import note_alerts
 from tests.pages.browser import opened
 
@@ -57,7 +60,24 @@ def make_store(path: Path, *, days: float, width_ms: int = WIDTH_MS) -> list[Tra
     with SqliteStore(path, time_zones={post.site: post.time_zone for post in POSTS}) as store:
         fill(store, traffics, days=days)
         note_alerts(store, end_ms)
+        store.commit([a_convoy(post.site, post.device, end_ms) for post in POSTS], now_ms=end_ms)
     return traffics
+
+
+def a_convoy(site: str, device: str, since_ms: int) -> Item:
+    """Twelve trucks within two minutes."""
+    said = {"run": "r-1", "number": 1, "since": rfc3339(since_ms), "until": rfc3339(since_ms + 120_000), "line": "deck"}
+    gaps = {"min": 6_000, "p50": 11_000, "max": 18_000}
+    counted = {
+        "direction": "outbound",
+        "vehicles": 12,
+        "by_class": {"truck": 12},
+        "gaps_ms": gaps,
+        "headway_ms": 20_000,
+    }
+    item = ingest(topic_of(site, device, "convoy"), json.dumps({"schema": 1, **said, **counted}).encode())
+    assert isinstance(item, Followed), item
+    return item
 
 
 @contextmanager

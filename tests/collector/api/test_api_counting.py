@@ -8,12 +8,14 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from collector.export import COLUMNS, FORMATS
+from collector.export import FORMATS, columns_of
 from collector.ingest import ingest
 from collector.store import Keeping
+from collector.views.records import Record
 from edge.delivery.report import rfc3339
 from tests.collector.api.api_world import STATUS, Api, said
 from tests.collector.messages import MINUTE_MS, NOON_MS, a_report, held, received
+from tests.collector.test_convoys import convoy
 
 READ = "/api/v1/sites/bridge"
 SPAN = {"from": rfc3339(NOON_MS + MINUTE_MS), "to": rfc3339(NOON_MS + 11 * MINUTE_MS)}
@@ -144,7 +146,7 @@ def test_all_formats_of_an_export_say_the_same(api: Api) -> None:
     numbers = [row["vehicles"] for row in as_json]
     assert [int(row["vehicles"]) if row["vehicles"] else None for row in as_csv] == numbers
     for table in tables.values():
-        assert tuple(table.column_names) == COLUMNS == tuple(as_csv[0])
+        assert tuple(table.column_names) == columns_of(Record) == tuple(as_csv[0])
         assert table.column("vehicles").to_pylist() == numbers
         assert table.column("class").to_pylist() == [row["class"] for row in as_json]
         assert rfc3339(int(table.column("start")[0].as_py().timestamp() * 1000)) == as_json[0]["start"]
@@ -227,3 +229,17 @@ def test_a_report_that_claims_a_year_hides_no_unwatched_hour(api: Api) -> None:
     (site,) = api.client("read").get("/api/v1/overview").json()["sites"]
     assert site["series"][0]["total_share"] - before < 1 / 20, "it fills its own hour at most"
     assert site["ahead"] == 1
+
+
+def test_the_convoys_of_a_site_are_listed_by_when_they_began(api: Api) -> None:
+    told = [convoy(2, since_ms=NOON_MS + 3 * MINUTE_MS), convoy(1, since_ms=NOON_MS + 2 * MINUTE_MS)]
+    api.store.commit(told, now_ms=NOON_MS)
+    ask = api.client("read").get
+    answer = ask("/api/v1/sites/bridge/convoys").json()
+    assert [(one["number"], one["by_class"], one["gap_p50_ms"]) for one in answer["convoys"]] == [
+        (1, {"truck": 14}, 11_100),
+        (2, {"truck": 14}, 11_100),
+    ]
+    first = ask("/api/v1/sites/bridge/convoys", params={"limit": 1}).json()
+    assert ([one["number"] for one in first["convoys"]], first["more"]) == ([1], True)
+    assert ask("/api/v1/sites/bridge/convoys", params={"line": "ramp"}).json()["convoys"] == []
