@@ -1,5 +1,7 @@
 """What is learned as a name, and from whom never."""
 
+import json
+import re
 from argparse import Namespace
 from pathlib import Path
 
@@ -7,7 +9,7 @@ import numpy as np
 import pytest
 import yaml
 
-from models.training.crops import RULES, clip_cameras, cut, load, told, write
+from models.training.crops import READERS, RULES, clip_cameras, cut, load, told, write
 from models.training.naming import PAD, SIDE, around, fit
 
 RULES_NOW = yaml.safe_load(RULES.read_text())
@@ -99,3 +101,39 @@ def test_rows_are_read_by_the_rules_as_they_are_now(tmp_path: Path) -> None:
     rows = load(out)
     assert [one["classes"] for one in rows] == [["bus"], ["van"]]
     assert rows[0]["box"] == [256.0, 144.0, 384.0, 216.0]  # the square picture is 640 x 360 again
+
+
+def test_every_set_that_teaches_is_drawn_and_has_its_terms_told() -> None:
+    """What a set may be used for stands in the training's README; a set that is not there teaches nothing."""
+    drawn = re.search(r"^SETS = \{(.*?)^\}", (RULES.parent / "train_names.py").read_text(), re.DOTALL | re.MULTILINE)
+    assert drawn is not None
+    assert set(re.findall(r'"(\w+)":', drawn[1])) == set(RULES_NOW["sets"])
+    told_terms = (RULES.parent / "README.md").read_text().split("## Data, terms, attribution")[1]
+    assert [name for name in RULES_NOW["sets"] if f"`{name}`" not in told_terms] == []
+
+
+def test_a_vehicle_of_a_clip_is_cut_from_the_frame_that_was_named(tmp_path: Path) -> None:
+    import cv2  # noqa: PLC0415
+
+    clips = tmp_path / "clips" / "unlabelled"
+    clips.mkdir(parents=True)
+    (tmp_path / "labelled").mkdir()
+    writer = cv2.VideoWriter(str(clips / "a.avi"), cv2.VideoWriter.fourcc(*"MJPG"), 5, (64, 48))
+    for number in range(4):
+        writer.write(np.full((48, 64, 3), 60 * number, np.uint8))
+    writer.release()
+    row = {"source": "clips", "image": "a.avi#2", "camera": "clips/a", "box": [10, 10, 50, 40], "class": "bus"}
+    (tmp_path / "named.jsonl").write_text(json.dumps(row) + "\n")
+    rule = RULES_NOW["sets"]["fixed_named"] | {"root": "sources", "names": "named.jsonl"}
+    options = Namespace(shared=tmp_path, sources=tmp_path)
+    ((image, vehicles),) = READERS["names"]("fixed_named", rule, options)
+    assert abs(float(image.mean()) - 120) < 3
+    assert [(one.camera, one.word, one.box) for one in vehicles] == [("clips/a", "bus", (10, 10, 50, 40))]
+
+
+def test_no_named_vehicle_stands_on_a_camera_that_judges() -> None:
+    for line in (RULES.parent / "named.jsonl").read_text().splitlines():
+        one = json.loads(line)
+        assert told(row(one["camera"], one["class"], set="fixed_named"), RULES_NOW, {})[1] != "never", one
+        clip = re.fullmatch(r"(.*)#\d+", one["image"])
+        assert clip is None or one["camera"] == clip_cameras()(clip[1]), one

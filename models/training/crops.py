@@ -104,8 +104,6 @@ def told(row: dict[str, Any], rules: dict[str, Any], corrections: dict[tuple[str
     x1, y1, x2, y2 = row["box"]
     if (x2 - x1) < own.get("narrowest", 0.0) * (y2 - y1) and not {"motorcycle", "bicycle"} & set(classes):
         classes = []  # a sliver of a vehicle that something hides
-    if min(x2 - x1, y2 - y1) < own.get("smallest", 0.0):
-        classes = []  # too few pixels to check the name of the set
     for part in ("never", "held_out"):
         if any(re.fullmatch(pattern, row["camera"]) for pattern in rules[part]):
             return classes, part
@@ -196,7 +194,7 @@ def from_yolo(name: str, rule: dict[str, Any], options: argparse.Namespace) -> R
 
 
 def from_names(name: str, rule: dict[str, Any], options: argparse.Namespace) -> Reader:
-    """Rows of a names.jsonl with image, camera, box and class."""
+    """Rows of a names.jsonl with image, camera, box and class; `CLIP#N` is frame N, from 0, of a clip."""
     listing = root_of(rule, options) / rule["names"]
     rows = [json.loads(line) for line in listing.read_text().splitlines()] if listing.exists() else []
     by_picture: dict[tuple[str, str], list[tuple[int, dict[str, Any]]]] = {}
@@ -206,7 +204,7 @@ def from_names(name: str, rule: dict[str, Any], options: argparse.Namespace) -> 
         folder = rule["folders"][source]
         path = root_of(folder, options) / folder["folder"] / picture.replace("__", folder.get("slash", "__"))
         yield (
-            read_picture(path),
+            read_frame(*str(path).split("#")),
             [
                 Vehicle(
                     name,
@@ -219,6 +217,17 @@ def from_names(name: str, rule: dict[str, Any], options: argparse.Namespace) -> 
                 for number, row in listed
             ],
         )
+
+
+def read_frame(path: str, number: str = "") -> Image:
+    """A picture, or a frame of a clip."""
+    if not number:
+        return read_picture(path)
+    reader = cv2.VideoCapture(path)
+    for _ in range(int(number) + 1):  # seeking is not exact in every container
+        good, image = reader.read()
+        assert good, f"{path} must have a frame {number}"
+    return image.astype(np.uint8, copy=False)
 
 
 def word_of(row: dict[str, Any]) -> str:

@@ -42,8 +42,8 @@ SETS = {
     "nepali_vehicle": 1.0,
     "highway_indonesia": 1.0,
     "vehicles_openimages": 0.6,
-    "buses_openimages": 4.0,
     "stills": 1.5,
+    "stills_american": 2.5,
 }
 ENOUGH = 40  # vehicles of a kind in a set; with fewer it is drawn more seldom
 BATCH = 32

@@ -157,3 +157,91 @@ KINDS: dict[str, tuple[Body, ...]] = {
     kind: tuple(body for body in BODIES if body.kind == kind) for kind in dict.fromkeys(body.kind for body in BODIES)
 }
 """kind -> its variants."""
+
+
+def _bonneted(  # noqa: PLR0917  # a table's row reads better without names
+    variant: str,
+    kind: str,
+    length: float,
+    cab: tuple[float, float],
+    load: tuple[float, float] | None,
+    trailer: Body | None,
+) -> Body:
+    """A truck with a bonnet of 2.1 m: `cab` is (length, height), `load` (lower edge, upper edge)."""
+    front, wide = length / 2, 2.4
+    back = front - 2.1 - cab[0]
+    cuboids = [
+        Cuboid(front - 2.1, front, wide, 0.0, 1.9),
+        Cuboid(back, front - 2.1, wide, 0.0, cab[1]),
+        Cuboid(-front, back, wide, 0.0, 1.1),
+    ]
+    if load is not None:
+        cuboids.append(Cuboid(-front, back - 0.25, 2.5, *load))
+    hitch = -front + 1.4
+    kingpin = 0.0 if trailer is None else trailer.length / 2 - 1.0
+    return Body(variant, kind, "truck", tuple(cuboids), trailer, hitch, kingpin)
+
+
+def _semi_trailer(variant: str, length: float, load: tuple[float, float]) -> Body:
+    half = length / 2
+    under = Cuboid(-half, half - 4.2, 2.5, 0.0, load[0])
+    return Body(variant, "bonneted", "truck", (under, Cuboid(-half, half, 2.6, *load)))
+
+
+def _on_van(  # noqa: PLR0917  # a table's row reads better without names
+    variant: str, kind: str, label: str, length: float, height: float, floor: float
+) -> Body:
+    """A wide body behind a van's cab and bonnet."""
+    front = length / 2
+    return Body(
+        variant,
+        kind,
+        label,
+        (
+            Cuboid(-front, front - 2.0, 2.35, floor, height),
+            Cuboid(front - 2.3, front - 0.85, 2.0, 0.0, 2.15),
+            Cuboid(front - 1.2, front, 1.95, 0.0, 1.3),
+        ),
+    )
+
+
+_SLEEPER, _DAY = (3.3, 3.7), (1.7, 2.9)
+_VAN53, _VAN28 = _semi_trailer("dry-van", 16.1, (1.2, 4.1)), _semi_trailer("short-dry-van", 8.7, (1.2, 4.05))
+
+AMERICAN: tuple[Body, ...] = (
+    Body("school", "school-bus", "bus", (Cuboid(-5.6, 4.2, 2.45, 0.0, 3.15), Cuboid(4.2, 5.6, 2.2, 0.0, 1.75))),
+    Body("short-school", "school-bus", "bus", (Cuboid(-3.9, 2.4, 2.4, 0.0, 3.0), Cuboid(2.4, 3.9, 2.1, 0.0, 1.6))),
+    _box("flat-school", "school-bus", "bus", 11.6, 2.45, 3.15),
+    _box("transit", "transit-bus", "bus", 12.2, 2.6, 3.3),
+    _box("short-transit", "transit-bus", "bus", 9.2, 2.55, 3.2),
+    Body(
+        "bendy",
+        "bendy-bus",
+        "bus",
+        (Cuboid(-5.3, 5.3, 2.6, 0.0, 3.3),),
+        Body("bendy-rear", "bendy-bus", "bus", (Cuboid(-3.8, 4.2, 2.55, 0.0, 3.3),)),
+        hitch_m=-5.2,
+        kingpin_m=3.9,
+    ),
+    _box("double-decker", "double-decker", "bus", 10.9, 2.55, 4.35),
+    _on_van("shuttle", "shuttle", "bus", 7.6, 2.95, 0.4),
+    _bonneted("sleeper", "bonneted", 8.2, _SLEEPER, None, _VAN53),
+    _bonneted("day-cab", "bonneted", 6.6, _DAY, None, _VAN53),
+    _bonneted("day-cab-short", "bonneted", 6.6, _DAY, None, _VAN28),
+    _bonneted("sleeper-flat", "bonneted", 8.2, _SLEEPER, None, _semi_trailer("flat-deck", 14.6, (1.2, 2.6))),
+    _bonneted("sleeper-tank", "bonneted", 7.8, _SLEEPER, None, _semi_trailer("tank", 12.8, (1.1, 3.3))),
+    _bonneted("day-cab-dump", "bonneted", 6.6, _DAY, None, _semi_trailer("dump", 9.8, (1.2, 3.1))),
+    _bonneted("bonnet-box", "bonnet-rigid", 9.6, (1.7, 2.7), (1.05, 3.7), None),
+    _bonneted("bonnet-tank", "bonnet-rigid", 9.0, (1.7, 2.7), (1.05, 3.0), None),
+    _bonneted("stake-bed", "bonnet-rigid", 8.6, (1.7, 2.6), (1.05, 2.4), None),
+    _bonneted("mixer", "bonnet-rigid", 9.2, (1.7, 2.8), (1.1, 3.8), None),
+    _bonneted("dump", "dump", 8.4, (1.7, 2.8), (1.1, 2.9), None),
+    _on_van("cube", "cube", "truck", 7.4, 3.3, 0.75),
+    _box("high-roof-van", "step-van", "van", 5.9, 2.05, 2.75),
+)
+"""Bodies of North American roads, for training stills alone: no scene of a clip or tape has them."""
+
+AMERICAN_KINDS: dict[str, tuple[Body, ...]] = {
+    kind: tuple(body for body in AMERICAN if body.kind == kind)
+    for kind in dict.fromkeys(body.kind for body in AMERICAN)
+}

@@ -5,10 +5,10 @@ liveries have even numbers and the clips' odd ones, so that no paint of a clip i
 """
 
 from dataclasses import dataclass, replace
-from math import exp, pi, radians, sqrt, tan
+from math import cos, exp, pi, radians, sin, sqrt, tan
 from random import Random
 
-from tests.scenes.bodies import KINDS, Body, Cuboid
+from tests.scenes.bodies import AMERICAN_KINDS, KINDS, Body, Cuboid
 from tests.scenes.camera import Camera, Outline
 from tests.scenes.description import Bridge
 from tests.scenes.moment import Placed
@@ -26,6 +26,22 @@ SHARES = {
     "car": 0.24,
     "motorcycle": 0.05,
 }
+AMERICAN_SHARES = {
+    "school-bus": 0.17,
+    "transit-bus": 0.14,
+    "bendy-bus": 0.05,
+    "double-decker": 0.03,
+    "shuttle": 0.06,
+    "coach": 0.05,
+    "bonneted": 0.2,
+    "bonnet-rigid": 0.1,
+    "dump": 0.04,
+    "cube": 0.06,
+    "step-van": 0.02,
+    "van": 0.03,
+    "car": 0.05,
+}
+"""What drives on North American roads, rare ones often: for stills that teach names."""
 SIZES = ((512, 288), (512, 288), (640, 360), (640, 360), (640, 360), (352, 288))
 SHOWN_LABELLED, SHOWN_IGNORED = 0.35, 0.1
 SHORT_SIDE_PX = 6.0
@@ -65,6 +81,33 @@ def varied(body: Body, chance: Random) -> Body:
     return replace(body, cuboids=tuple(scaled(cuboid) for cuboid in body.cuboids), trailer=trailer)
 
 
+def street_of(seed: int, number: int) -> World:
+    """A wide street of North America with this number."""
+    chance = Random(f"still street {seed} {number}")
+    bridge = Bridge(kind="girder", length_m=260.0, lanes_each_way=5, lane_m=chance.uniform(3.9, 4.6))
+    vehicles: list[Placed] = []
+    for lane in range(bridge.lanes_each_way):
+        for side in (-1, 1):
+            mode = chance.choices(("sparse", "queue"), (0.7, 0.3))[0]
+            vehicles += _lane(chance, mode, side, lane, bridge, 1, number, len(vehicles), AMERICAN_SHARES)
+    return World(bridge, tuple(vehicles), 1)
+
+
+def street_view_of(seed: int, number: int, bridge: Bridge) -> Seen:
+    """A mast's view of that street, from any side."""
+    chance = Random(f"street view {seed} {number}")
+    seen = view_of(seed, number, bridge, 1)
+    round_, down, high = chance.uniform(0, 2 * pi), radians(chance.uniform(14, 42)), chance.uniform(6, 14)
+    target = (chance.uniform(15, 75), chance.uniform(-10, 10), 0.0)
+    far = high / tan(down)
+    position = (target[0] + far * cos(round_), target[1] + far * sin(round_), high)
+    camera = replace(seen.camera, position=position, target=target, view_deg=chance.uniform(40, 75))
+    light = chance.choices(("day", "overcast", "low-sun", "dusk", "night"), (0.46, 0.26, 0.1, 0.06, 0.12))[0]
+    weather = seen.weather if chance.random() < 0.6 else "clear"
+    spoiling = seen.spoiling if light == seen.light else replace(seen.spoiling, glare=0.1)
+    return replace(seen, camera=camera, light=light, weather=weather, spoiling=spoiling)
+
+
 def world_of(seed: int, number: int) -> World:
     """The world with this number."""
     chance = Random(f"still world {seed} {number}")
@@ -89,10 +132,18 @@ def world_of(seed: int, number: int) -> World:
 
 
 def _lane(  # noqa: PLR0917  # only called above
-    chance: Random, mode: str, side: int, lane: int, bridge: Bridge, way: int, world: int, first: int
+    chance: Random,
+    mode: str,
+    side: int,
+    lane: int,
+    bridge: Bridge,
+    way: int,
+    world: int,
+    first: int,
+    of: dict[str, float] = SHARES,
 ) -> list[Placed]:
     """The vehicles of one lane, from behind the cameras to the far end of what they see."""
-    shares = dict(SHARES)
+    shares = dict(of)
     if mode == "convoy":  # mostly of one kind
         shares = {kind: share * (8.0 if chance.random() < 0.25 else 1.0) for kind, share in shares.items()}
     middle = (lane + 0.5) * bridge.lane_m
@@ -103,7 +154,7 @@ def _lane(  # noqa: PLR0917  # only called above
     end = near
     while end < 125.0:
         kind = chance.choices(list(shares), list(shares.values()))[0]
-        body = varied(chance.choice(KINDS[kind]), chance)
+        body = varied(chance.choice((KINDS | AMERICAN_KINDS)[kind]), chance)
         gap = {"convoy": chance.uniform(0.8, 3.0), "queue": chance.uniform(1.0, 6.0), "sparse": chance.uniform(8, 55)}[
             mode
         ]

@@ -18,7 +18,7 @@ from tests.scenes.camera import outlines
 from tests.scenes.render.light import light_of
 from tests.scenes.render.vehicles import pieces_of, shapes_of
 from tests.scenes.spoil import Spoiler
-from tests.scenes.still import VIEWS, World, labels, view_of, world_of
+from tests.scenes.still import VIEWS, World, labels, street_of, street_view_of, view_of, world_of
 
 
 def main() -> None:
@@ -29,6 +29,7 @@ def main() -> None:
     parser.add_argument("--shard", default="0/1", help="k/n: this run makes every n-th world from the k-th on")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--samples", type=int, default=2, help="paths per pixel by day; twice as many in the dark")
+    parser.add_argument("--american", action="store_true", help="wide streets with buses and trucks of North America")
     options = parser.parse_args()
     shard, shards = (int(part) for part in options.shard.split("/"))
     cpus = sorted(os.sched_getaffinity(0))
@@ -67,13 +68,16 @@ def _done(listing: Path) -> set[int]:
 def _stills(seed: int, number: int, numbers: list[int], options: argparse.Namespace) -> list[dict[str, Any]]:
     from tests.scenes.render.studio import Studio  # noqa: PLC0415  # bpy
 
-    world: World = world_of(seed, number)
+    world: World = street_of(seed, number) if options.american else world_of(seed, number)
     studio = Studio(world.bridge, f"still {seed} {number}", threads=options.threads)
     shapes = {vehicle.number: shapes_of(vehicle.body, vehicle.livery) for vehicle in world.vehicles}
     pieces = [pieces_of(vehicle, shapes[vehicle.number]) for vehicle in world.vehicles]
     found = []
     for still in numbers:
-        seen = view_of(seed, still, world.bridge, world.way)
+        if options.american:
+            seen = street_view_of(seed, still, world.bridge)
+        else:
+            seen = view_of(seed, still, world.bridge, world.way)
         light = light_of(seen.light, seen.weather, f"still {seed} {still}")
         camera = seen.camera
         dark = seen.light in {"dusk", "night"}

@@ -1,9 +1,13 @@
 from itertools import pairwise
 from pathlib import Path
 
+import pytest
+
+from tests.scenes.bodies import AMERICAN, BODIES, Body
 from tests.scenes.camera import Outline
 from tests.scenes.description import load_scene
-from tests.scenes.still import VIEWS, labels, view_of, world_of
+from tests.scenes.render.vehicles import shapes_of
+from tests.scenes.still import VIEWS, labels, street_of, street_view_of, view_of, world_of
 from tests.scenes.traffic import drive
 
 SCENES = Path(__file__).with_name("scenes")
@@ -88,3 +92,26 @@ def test_no_camera_of_a_clip_is_ever_learned() -> None:
 def test_every_clip_scene_has_crossing_traffic() -> None:
     for name in CLIPS:
         assert drive(load_scene(SCENES / f"{name}.yaml"))
+
+
+def test_a_street_of_north_america_has_its_buses_and_none_of_them_drives_in_a_clip() -> None:
+    street = street_of(11, 4)
+    assert street_of(11, 4) == street
+    assert street_view_of(11, 13, street.bridge) == street_view_of(11, 13, street.bridge)
+    seen = {vehicle.body.variant for number in range(20) for vehicle in street_of(11, number).vehicles}
+    assert {body.variant for body in AMERICAN} <= seen
+    assert not {body.variant for body in AMERICAN} & {body.variant for body in BODIES}
+    assert all(vehicle.livery % 2 == 0 for vehicle in street.vehicles)
+
+
+@pytest.mark.parametrize("body", AMERICAN, ids=lambda body: body.variant)
+def test_a_body_of_north_america_fills_its_cuboids(body: Body) -> None:
+    for livery in (0, 2, 4):
+        for part, shape in zip([body, *filter(None, [body.trailer])], shapes_of(body, livery), strict=True):
+            points = shape.all_vertices()
+            low, high = points.min(0), points.max(0)
+            assert abs(high[0] - part.front_m) < 0.6  # a tipper's sheet stands over the cab
+            assert abs(low[0] - min(cuboid.x1 for cuboid in part.cuboids)) < 0.4
+            wide = max(cuboid.width for cuboid in part.cuboids)
+            assert wide - 0.3 < high[1] - low[1] < wide + 0.7  # mirrors stand out
+            assert 0.75 < high[2] / max(cuboid.z2 for cuboid in part.cuboids) < 1.05

@@ -4,8 +4,9 @@ from functools import lru_cache
 
 import numpy as np
 
-from tests.scenes.bodies import Body
+from tests.scenes.bodies import AMERICAN_KINDS, Body
 from tests.scenes.moment import Floats, Placed
+from tests.scenes.render.american import american, american_trailer
 from tests.scenes.render.buses import bus
 from tests.scenes.render.cars import car, motorcycle, van
 from tests.scenes.render.livery import livery_of
@@ -22,6 +23,7 @@ _BUILDERS = {
     "tanker": rigid,
     "articulated": tractor,
     "motorcycle": motorcycle,
+    **dict.fromkeys(AMERICAN_KINDS, american),
 }
 
 
@@ -31,7 +33,7 @@ def shapes_of(body: Body, livery_number: int) -> list[Shape]:
     livery = livery_of(livery_number)
     shapes = [_BUILDERS[body.kind](body, livery)]
     if body.trailer is not None:
-        shapes.append(trailer(body.trailer, livery))
+        shapes.append((american_trailer if body.kind in AMERICAN_KINDS else trailer)(body.trailer, livery))
     return shapes
 
 
