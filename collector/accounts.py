@@ -9,7 +9,7 @@ from collector.ingest import Said
 from collector.lineage import Lineage
 from collector.messages import Key, messages_of
 from collector.names import Names
-from collector.store import SEQ_MAX, Asked, Compared, Doubt, Gone, Hurried
+from collector.store import Asked, Compared, Doubt, Gone, Hurried
 from collector.tables import Tables
 from edge.delivery.report import RANGES_MAX, REPLAY, decode
 
@@ -98,8 +98,8 @@ class Accounts:
             if len(found) == limit:
                 break
             runs = tuple(self._runs_with(device_id, journal, number))
-            beyond = tuple(self._beyond(device_id, journal, number))
-            found[device_id] = Doubt(site, device, journal, high, number, runs, beyond)
+            ends = tuple(self._ends(device_id, journal))
+            found[device_id] = Doubt(site, device, journal, high, number, runs, ends)
         return list(found.values())
 
     def _runs_with(self, device_id: int, journal: str, number: int) -> list[str]:
@@ -117,16 +117,16 @@ class Accounts:
         found = [(run_id, name, number, start_ms, aside) for run_id, name, start_ms, aside in rows]
         return sorted({name for _, name in self._of_journal(device_id, journal, found, unsaid=True)})
 
-    def _beyond(self, device_id: int, journal: str, number: int) -> list[tuple[int, str]]:
-        """Of the newest runs that have higher numbers in the journal the first and the last of these.
+    def _ends(self, device_id: int, journal: str) -> list[tuple[int, str]]:
+        """Of the newest runs that have numbers in the journal the first and the last of these.
 
         Not every report arrives, and a late total says too little: the doubtful number alone may be the device's own,
-        while another one gave what follows. A run is of one device, so any number shows whose it is; of a run that was
-        going on when the card was copied, the last one does.
+        while another one gave those before or after it. A run is of one device, so any number shows whose it is; of a
+        run that was going on when the card was copied, the last one does.
         """
         newest = "SELECT id, name FROM run WHERE device_id = ? ORDER BY id DESC LIMIT ?"
         ends = " UNION ALL ".join(
-            f"SELECT id, name, (SELECT {end}(seq) FROM {table} WHERE run_id = newest.id AND seq > ?) AS seq"
+            f"SELECT id, name, (SELECT {end}(seq) FROM {table} WHERE run_id = newest.id) AS seq"
             f" FROM ({newest}) AS newest"
             for table in (self._tables.keys, "set_aside")
             for end in ("min", "max")
@@ -138,7 +138,7 @@ class Accounts:
         )
         rows = self._tables.rows(
             f"WITH ends AS ({ends}) {query} ORDER BY 1 DESC LIMIT ?",
-            (*4 * (number, device_id, RUNS_LOOKED_AT), 2 * RANGES_MAX),
+            (*4 * (device_id, RUNS_LOOKED_AT), 2 * RANGES_MAX),
         )
         return sorted(set(self._of_journal(device_id, journal, rows, unsaid=False)))
 
@@ -170,8 +170,7 @@ class Accounts:
             if said.last is not None and said.last < journal.high and not said.journal.startswith(REPLAY):
                 doubt = self._doubt_about((device_id, said.journal), journal_id)
                 if doubt is None or len(doubt[1]) < 2:  # nothing weaker takes the place of a proof
-                    number = min(said.last + 1, doubt[0] if doubt else SEQ_MAX)  # all that follows is compared
-                    self._lineage.doubt(journal_id, number, others=0, now_ms=now_ms)
+                    self._lineage.doubt(journal_id, said.last + 1, others=0, now_ms=now_ms)
             self._lineage.told(journal_id, now_ms=now_ms)
         journal.sent(said.sent_through, now_ms=now_ms)
 

@@ -115,13 +115,14 @@ class Doubt:
     number: int
     runs: tuple[str, ...]
     """Those that have a report under the doubtful number."""
-    beyond: tuple[tuple[int, str], ...] = ()
-    """Of runs with higher numbers the first of these and the last."""
+    ends: tuple[tuple[int, str], ...] = ()
+    """Of the newest runs the first number and the last, by number."""
 
     @property
     def known(self) -> list[tuple[int, str]]:
         """As it is asked: numbers, each with a run that has it."""
-        return [*((self.number, run) for run in self.runs), *self.beyond][:RANGES_MAX]
+        doubtful = [(self.number, run) for run in self.runs[:RANGES_MAX]]
+        return [*doubtful, *self.ends[max(0, len(self.ends) - RANGES_MAX + len(doubtful)) :]]
 
 
 @dataclass(frozen=True, slots=True)

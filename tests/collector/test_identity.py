@@ -183,6 +183,30 @@ def test_a_late_total_hides_no_numbers_that_a_card_gave_before_it_was_put_back(
     assert centre.gaps() == []
 
 
+def test_a_total_that_counts_a_number_of_the_copy_hides_no_number_before_it(centre: Centre, tmp_path: Path) -> None:
+    path = tmp_path / "outbox"
+    with open_outbox(path, "j") as outbox:
+        count(outbox, 1, "r1")
+        centre.hear(outbox)
+    image = path.read_bytes()
+    with open_outbox(path, "x") as outbox:
+        count(outbox, 1, "r1")
+        centre.hear(outbox)
+    path.write_bytes(image)
+    with open_outbox(path, "k") as outbox:
+        count(outbox, 1, "r2")
+        late = encode_self(outbox.totals()[0])
+        count(outbox, 1, "r2")
+        centre.hear(outbox, lost=[2])
+        centre.take("total", late)
+        for _ in range(2):
+            centre.ask(outbox)
+            centre.now_ms += 200_000
+        assert outbox.journal == "k-1"
+    assert centre.stored() == [("r1", 1), ("r1", 2), ("r2", 2), ("r2", 3)]
+    assert centre.gaps() == []
+
+
 def test_a_total_that_is_only_late_changes_nothing(centre: Centre, tmp_path: Path) -> None:
     with open_outbox(tmp_path / "outbox", "j") as outbox:
         count(outbox, 1, "r1")
@@ -192,7 +216,7 @@ def test_a_total_that_is_only_late_changes_nothing(centre: Centre, tmp_path: Pat
         centre.hear(outbox)
         centre.take("total", encode_self(late))
         [doubt] = centre.store.doubts(heard_after_ms=0, limit=9)
-        assert doubt == Doubt("bridge", "mast-1", "j-1", 3, 2, ("r1",), ((3, "r1"),))
+        assert doubt == Doubt("bridge", "mast-1", "j-1", 3, 2, ("r1",), ((1, "r1"), (3, "r1")))
         centre.ask(outbox)
         assert outbox.journal == "j-1"
         assert centre.store.doubts(heard_after_ms=0, limit=9) == []
@@ -218,7 +242,7 @@ def test_the_same_numbers_in_a_former_journal_prove_no_copy(centre: Centre, tmp_
         centre.hear(outbox)
         centre.take("total", encode_self(late))
         [doubt] = centre.store.doubts(heard_after_ms=0, limit=9)
-        assert doubt == Doubt("bridge", "mast-1", "k-1", 3, 2, ("r2",), ((3, "r2"),))
+        assert doubt == Doubt("bridge", "mast-1", "k-1", 3, 2, ("r2",), ((1, "r2"), (3, "r2")))
         centre.ask(outbox)
         assert outbox.journal == "k-1"
 
@@ -323,7 +347,9 @@ def test_a_late_total_hides_no_proof_that_a_number_was_given_twice(
     (tmp_path / "two").write_bytes((tmp_path / "one").read_bytes())
     with open_outbox(tmp_path / "one", "a") as outbox:
         count(outbox, 2, "r1")
-        centre.hear(outbox)
+        theirs = outbox.pending(10)
+        if not asked_before:
+            centre.hear(outbox)
     with open_outbox(tmp_path / "two", "b") as outbox:
         count(outbox, 2, "r2")
         late = encode_self(outbox.totals()[0])
@@ -337,6 +363,8 @@ def test_a_late_total_hides_no_proof_that_a_number_was_given_twice(
             doubts = centre.store.doubts(heard_after_ms=0, limit=100)
             answers = [compare(encode(one), outbox) for _, one in centre.asking.compare(doubts, now_ms=centre.now_ms)]
             assert [one.journal for one in answers] == ["a-1"]
+            for letter in theirs:
+                centre.take("report", letter.payload)
         centre.take("report", letters[-1].payload)  # 3, which r1 has
         for answer in answers:
             centre.take("response", encode(answer))
