@@ -20,6 +20,7 @@ from edge.clock import Clock, SystemClock
 from edge.errors import WorkError
 from edge.secrecy import masked
 from edge.vision.diagnosis import why_no_device, why_no_stream
+from edge.vision.recording import address_of
 
 Picture = NDArray[np.uint8]
 
@@ -151,7 +152,7 @@ class _File:
     def _opened(self) -> cv2.VideoCapture:
         if not self._path.is_file():
             raise WorkError(f"camera {self._path} is no file")
-        video = cv2.VideoCapture(str(self._path))
+        video = cv2.VideoCapture(address_of(self._path))
         if not video.isOpened():
             raise WorkError(f"camera {self._path} cannot be read as a video")
         return video

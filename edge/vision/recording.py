@@ -12,7 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.errors import InputError, WorkError
+from edge.vision.container import Claim, claim_of
 from edge.vision.frame import Frame
+from edge.vision.stamps import believed
+
+Picture = NDArray[np.uint8]
 
 _PTS = getattr(cv2, "CAP_PROP_PTS", -1)  # the raw timestamp in units of 1 / rate; older OpenCV has none
 _NOMINAL_RATE = 25.0  # frames/s where the header claims none, or nonsense
@@ -20,18 +24,21 @@ _QUIET = {"OPENCV_FFMPEG_LOGLEVEL": "-8", "OPENCV_LOG_LEVEL": "SILENT"}  # -8 is
 _quiet_lock = threading.Lock()
 
 
+class BrokenOff(WorkError):  # noqa: N818  # the name of what happened
+    """A recording cannot be read to its end; the frames that came before are true."""
+
+
 class Recording:
     """One video file, opened through OpenCV's FFmpeg; can be iterated again from the start.
 
     `start_ms` is the UTC moment of the first frame; every later frame is as many whole milliseconds after
-    it as the file's timestamps say, so variable frame rates keep their pace. Where a timestamp is missing,
-    repeats or steps back (AVI files with B-frames end so), the frame follows its predecessor at the nominal
-    rate: times strictly increase. `every` = n hands on each n-th frame only, from the first; the others are
-    decoded but never converted.
+    it as the file's timestamps say, so variable frame rates keep their pace. Timestamps that are missing or damaged
+    are replaced (stamps.py): times strictly increase. `every` = n hands on each n-th frame only, from the first; the
+    others are decoded but never converted.
 
     `width`, `height` (pixels) are those of the first picture; `frames_per_second` and `frame_count` are what
     the header claims, and `frame_count` is None where it claims nothing (streams, files whose writer was
-    killed).
+    killed). The count is an estimate: of some containers it includes a soundtrack that outlasts the pictures.
 
     Raises InputError for what is no readable video with at least one frame.
     """
@@ -46,12 +53,13 @@ class Recording:
             raise InputError(f"{self.path} is a folder; a video file is expected")
         if not self.path.is_file():
             raise InputError(f"{self.path} does not exist; a video file is expected")
-        capture = self._open()
+        self._claim = _claim(self.path)
+        capture = self.open()
         try:
             rate = capture.get(cv2.CAP_PROP_FPS)
             self.frames_per_second: float = rate if 0 < rate <= 1000 else _NOMINAL_RATE
             count = capture.get(cv2.CAP_PROP_FRAME_COUNT)
-            self.frame_count: int | None = int(count) if 0 < count < math.inf else None
+            self.frame_count: int | None = round(count * self._claim.shown) if 0 < count < math.inf else None
             found, image = capture.read()
         finally:
             capture.release()
@@ -60,6 +68,13 @@ class Recording:
         self.height: int = image.shape[0]
         self.width: int = image.shape[1]
 
+    @property
+    def length_unknown(self) -> str:
+        """Why nobody can know whether a recording that was read to its end is all there was; "" where it is known."""
+        if self._claim.own or self._claim.bytes_missing is not None:
+            return ""
+        return f"nothing in this {self._claim.container} file says how long it should be"
+
     def __iter__(self) -> Iterator[Frame]:
         """Same as frames()."""
         return self.frames()
@@ -67,83 +82,135 @@ class Recording:
     def frames(self) -> Iterator[Frame]:
         """Yield the frames in order; the images are fresh arrays that the caller may keep.
 
-        Raises WorkError after the last frame if the file breaks off: the frames that came are true, but they
-        are not all that the header claims. A file that claims no length cannot be caught so (`frame_count` is
-        None).
+        Raises BrokenOff after the last frame if the file breaks off: the frames that came are true, but they are not
+        all that there were. What cannot be known is no failure (`length_unknown`).
         """
-        for index, (captured_ms, capture) in enumerate(self._grabbed()):
-            if index % self.every == 0:
-                yield Frame(captured_ms, self._picture(capture, index))
+        for captured_ms, image in self._timed(convert=True):
+            if image is not None:
+                yield Frame(captured_ms, image)
 
     def times_ms(self) -> list[int]:
         """Return the time of every frame in the file, whatever `every` is, without converting a picture."""
-        return [captured_ms for captured_ms, _ in self._grabbed()]
+        return [captured_ms for captured_ms, _ in self._timed(convert=False)]
 
-    def _grabbed(self) -> Iterator[tuple[int, cv2.VideoCapture]]:
-        """Yield time and capture of each frame, grabbed and not yet converted."""
-        capture = self._open()
+    def _timed(self, *, convert: bool) -> Iterator[tuple[int, Picture | None]]:
+        """Yield the time and picture of each frame; None for a frame whose picture is not asked for."""
         step_ms = 1000.0 / self.frames_per_second
-        frames = 0
-        first_ms = file_ms = late_ms = 0.0
-        captured_ms = self.start_ms
-        try:
-            while capture.grab():
-                stamp_ms = capture.get(cv2.CAP_PROP_POS_MSEC)  # of the frame just grabbed
-                if frames == 0:
-                    first_ms = file_ms = stamp_ms if math.isfinite(stamp_ms) else 0.0
-                    late_ms = max(0.0, capture.get(_PTS) * step_ms)
-                else:
-                    file_ms = stamp_ms if stamp_ms > file_ms else file_ms + step_ms
-                    captured_ms = max(captured_ms + 1, self.start_ms + round(file_ms - first_ms))
-                yield captured_ms, capture
-                frames += 1
-        finally:
-            capture.release()
-        self._check_whole(frames, file_ms - first_ms + step_ms, late_ms)
-
-    def _picture(self, capture: cv2.VideoCapture, index: int) -> NDArray[np.uint8]:
-        found, image = capture.retrieve()
-        if not found or image is None:
-            raise WorkError(f"{self.path}: frame {index} cannot be decoded")
-        if image.shape != (self.height, self.width, 3):
-            raise WorkError(
-                f"{self.path}: frame {index} is {image.shape[1]}x{image.shape[0]}, the first was "
-                f"{self.width}x{self.height}; a video must keep its size"
-            )
-        return image.astype(np.uint8, copy=False)
+        frames, file_ms = 0, 0.0
+        captured_ms = self.start_ms - 1
+        grabbed = _Grabbed(self, step_ms, convert=convert)
+        for file_ms, image in believed(iter(grabbed), step_ms):
+            captured_ms = max(captured_ms + 1, self.start_ms + round(file_ms))
+            yield captured_ms, image
+            frames += 1
+        if grabbed.failure is not None:
+            raise grabbed.failure
+        self._check_whole(frames, file_ms + step_ms, grabbed.late_ms)
 
     def _check_whole(self, frames: int, covered_ms: float, late_ms: float) -> None:
-        """Raise WorkError if the number of frames and the time they cover both fall short of the header.
+        """Raise BrokenOff if the number of frames and the time they cover both fall short of the header.
 
         Both, because variable rates make the claimed number a guess (length times rate) in Matroska, and the
         claimed rate a guess in MP4. Allowed to lack: five frames, or a second where that is longer, but of
         short files no more than a tenth. (Of the 128 clips that we looked at none lacks more than two.)
-        `late_ms` is how long the pictures began after the container's zero, which its length includes.
+        `late_ms` is how long the pictures began after the container's zero, which its length includes. A length that
+        may be that of a soundtrack is believed only where bytes are missing, too.
         """
-        if self.frame_count is None:
+        claim = self._claim
+        if not claim.own and not claim.bytes_missing:
+            return
+        broken = f"{self.path} breaks off after {frames} frames ({covered_ms / 1000:.1f} s); "
+        if self.frame_count is None or not (claim.own or claim.timed):
+            if claim.bytes_missing:
+                raise BrokenOff(f"{broken}{claim.bytes_missing} bytes are missing at its end, so what follows is lost")
             return
         allowed = max(5.0, min(self.frames_per_second, self.frame_count / 10))
-        claimed_ms = self.frame_count / self.frames_per_second * 1000
+        claimed_ms = claim.length_ms or self.frame_count / self.frames_per_second * 1000
         reached_ms = covered_ms + (late_ms if late_ms < claimed_ms else 0)  # a time of day is no delay
         short_of_frames = self.frame_count - frames > allowed
         short_of_time = claimed_ms - reached_ms > allowed * 1000 / self.frames_per_second
         if short_of_frames and short_of_time:
-            raise WorkError(
-                f"{self.path} breaks off after {frames} frames ({covered_ms / 1000:.1f} s); "
-                f"its header claims {self.frame_count} ({claimed_ms / 1000:.1f} s), so what follows is lost"
+            raise BrokenOff(
+                f"{broken}its header claims {self.frame_count} ({claimed_ms / 1000:.1f} s), so what follows is lost"
             )
 
-    def _open(self) -> cv2.VideoCapture:
+    def open(self) -> cv2.VideoCapture:
+        """Open the file anew; InputError if OpenCV cannot."""
         with _silence():
-            capture = cv2.VideoCapture(str(self.path), cv2.CAP_FFMPEG)
+            capture = cv2.VideoCapture(address_of(self.path), cv2.CAP_FFMPEG)
         # FFmpeg takes any text file for ANSI art and would draw it.
         if not capture.isOpened() or _codec(capture) == "ansi":
             capture.release()
+            if self._claim.index_missing:
+                raise InputError(
+                    f"{self.path} is not a video that OpenCV can read: this MP4 lacks its index, which is written when "
+                    "a recording is stopped; its recorder was cut off, or the copy is not complete"
+                )
             raise InputError(
                 f"{self.path} is not a video that OpenCV can read; "
                 "allowed are complete files such as MP4, MKV, AVI, MOV"
             )
         return capture
+
+
+class _Grabbed:
+    """The timestamps and pictures of a file as they come, once; None for a picture that is not asked for.
+
+    Reading ends with the file or at a picture that cannot be used, which `failure` then tells: the frames before it
+    are still held back until their times are known.
+    """
+
+    def __init__(self, recording: Recording, step_ms: float, *, convert: bool) -> None:
+        self.late_ms = 0.0  # how long after the container's zero the first picture comes
+        self.failure: BrokenOff | None = None
+        self._recording = recording
+        self._step_ms = step_ms
+        self._convert = convert
+
+    def __iter__(self) -> Iterator[tuple[float, Picture | None]]:
+        recording = self._recording
+        capture = recording.open()
+        index = 0
+        try:
+            while capture.grab():
+                stamp_ms = capture.get(cv2.CAP_PROP_POS_MSEC)  # of the frame just grabbed
+                if index == 0:
+                    self.late_ms = max(0.0, capture.get(_PTS) * self._step_ms)
+                image = None
+                if self._convert and index % recording.every == 0:
+                    image = self._picture(capture, index)
+                    if image is None:
+                        return
+                yield stamp_ms if math.isfinite(stamp_ms) else 0.0, image
+                index += 1
+        finally:
+            capture.release()
+
+    def _picture(self, capture: cv2.VideoCapture, index: int) -> Picture | None:
+        path, size = self._recording.path, (self._recording.width, self._recording.height)
+        found, image = capture.retrieve()
+        if not found or image is None:
+            self.failure = BrokenOff(f"{path}: frame {index} cannot be decoded")
+            return None
+        if image.shape != (size[1], size[0], 3):
+            self.failure = BrokenOff(
+                f"{path}: frame {index} is {image.shape[1]}x{image.shape[0]}, the first was "
+                f"{size[0]}x{size[1]}; a video must keep its size"
+            )
+            return None
+        return image.astype(np.uint8, copy=False)
+
+
+def address_of(path: Path) -> str:
+    """The path as FFmpeg takes it: absolute, since it takes what stands before a colon for a protocol."""
+    return str(path.absolute())
+
+
+def _claim(path: Path) -> Claim:
+    try:
+        return claim_of(path)
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}; a video file is expected") from error
 
 
 def _codec(capture: cv2.VideoCapture) -> str:

@@ -442,3 +442,12 @@ def test_a_recording_that_is_not_there_is_told(tmp_path: Path) -> None:
     clock = SystemClock()
     with Camera(Source(str(tmp_path / "none.mp4")), clock, FrameClock(clock)) as camera:
         until(lambda: camera.state.reason == f"camera {tmp_path / 'none.mp4'} is no file")
+
+
+@pytest.mark.parametrize("name", ["14:22:00.mp4", "2017-09-14T14:22:00.mp4"])
+def test_a_recording_is_a_camera_whatever_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    (tmp_path / name).write_bytes(DAY.read_bytes())
+    monkeypatch.chdir(tmp_path)
+    capture = open_capture(Source(name))
+    assert capture.grab()
+    capture.release()
