@@ -222,6 +222,9 @@ class Book:
         by_journal: dict[tuple[str, str, str], dict[int, Report]],
     ) -> None:
         truth, card = buckets_of(life), card_of(key[1])
+        # What a correction would move before 1970 begins in 1970: nobody can say which bucket it was.
+        cut = [report for report in found if report.start_ms == 0 and report.clock_synced != life.synced]
+        found = [report for report in found if report not in cut]
         starts = [_counted_ms(key, life, report, copied=card in self.rotten | self.copied) for report in found]
         _hold(len(starts) == len(set(starts)), f"{key}: a bucket came in twice: {sorted(starts)}")
         for report, start_ms in zip(found, starts, strict=True):
@@ -237,7 +240,7 @@ class Book:
             for journal, numbered in self.numbered.items()
             if card_of(journal[1]) == card
         )
-        _hold(len(missing) <= absent, f"{key}: {len(missing)} reports that were safe were never numbered")
+        _hold(len(missing) <= absent + len(cut), f"{key}: {len(missing)} reports that were safe were never numbered")
         _hold(len(life.told) <= self.appended[key], f"{key}: {len(life.told)} told, {self.appended[key]} on disk")
 
     @staticmethod
