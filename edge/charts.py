@@ -19,7 +19,7 @@ from edge.counting.buckets import COUNTED_CLASSES, OK_SHARE, Bucket
 from edge.counting.crossing import DIRECTIONS, Crossing
 from edge.errors import InputError, WorkError
 from edge.names_score import Reliability
-from edge.vision.drawing import CLASS_COLOURS, DAY_MS, DirectionWords
+from edge.vision.drawing import CHART_COLOURS, DAY_MS, DirectionWords
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -245,7 +245,7 @@ def _draw_bars(axes: Axes, crossings: Sequence[Crossing], span: Span, width_ms: 
                     width=0.92 * width_ms,
                     bottom=bottoms,
                     align="edge",
-                    color=CLASS_COLOURS[label],
+                    color=CHART_COLOURS[label],
                     edgecolor="white",
                     linewidth=0.4,
                     zorder=2,
@@ -281,7 +281,7 @@ def _draw_legend(axes: Axes, crossings: Sequence[Crossing], *, blind: bool, part
     totals = Counter((c.label, c.direction) for c in crossings)
     entries = [
         Patch(
-            color=CLASS_COLOURS[label],
+            color=CHART_COLOURS[label],
             label=f"{label}  "
             + ", ".join(
                 f"{totals[label, direction]} {side}" for direction, side in zip(DIRECTIONS, _SIDES, strict=True)

@@ -26,7 +26,8 @@ from edge.replay import Outcome, Source, VideoSource, config_of, is_tape, note, 
 from edge.reporter import Reporter
 from edge.results import ResultFolder, crossing_rows
 from edge.summary import summary_of, text_of
-from edge.vision.drawing import AnnotatedVideo, Annotator
+from edge.vision.annotated_video import AnnotatedVideo
+from edge.vision.drawing import Annotator
 from edge.vision.frame import Frame
 
 log = logging.getLogger(__name__)

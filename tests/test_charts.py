@@ -14,7 +14,7 @@ from edge.counting.crossing import Crossing
 from edge.errors import InputError, WorkError
 from edge.names_score import reliability
 from edge.scoring import Score
-from edge.vision.drawing import CLASS_COLOURS, Picture, bgr
+from edge.vision.drawing import CHART_COLOURS, Picture, bgr
 
 MINUTE_MS, DAY_MS = 60_000, 86_400_000
 MORNING_MS = 1_795_392_000_000
@@ -58,7 +58,7 @@ def test_the_directions_are_mirrored_around_zero(tmp_path: Path) -> None:
     rows = []
     for direction in ("a_to_b", "b_to_a"):
         draw_summary(tmp_path / "chart.png", [crossing(30, direction, "truck")], [minute(0)])
-        truck = np.argwhere((opened(tmp_path / "chart.png") == bgr(CLASS_COLOURS["truck"])).all(axis=2))
+        truck = np.argwhere((opened(tmp_path / "chart.png") == bgr(CHART_COLOURS["truck"])).all(axis=2))
         bar = truck[truck[:, 1] < 1000]
         rows.append((bar[:, 0].min(), bar[:, 0].max()))
     assert rows[0][1] < rows[1][0]
@@ -84,7 +84,7 @@ def test_a_clip_and_a_month_are_both_legible(tmp_path: Path, span_ms: int) -> No
     width_ms = min(span_ms, 3_600_000)
     buckets = [Bucket(MORNING_MS + start, width_ms, width_ms, {"deck": {}}) for start in range(0, span_ms, width_ms)]
     draw_summary(tmp_path / "chart.png", crossings, buckets)
-    bus = (opened(tmp_path / "chart.png") == bgr(CLASS_COLOURS["bus"])).all(axis=2).any(axis=0)
+    bus = (opened(tmp_path / "chart.png") == bgr(CHART_COLOURS["bus"])).all(axis=2).any(axis=0)
     assert int((np.diff(bus.astype(int)) == 1).sum()) == 3 + 1  # three bars and the legend's patch
 
 

@@ -5,9 +5,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from math import atan2, ceil, pi
-from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import cv2
 import numpy as np
@@ -18,18 +15,28 @@ from edge.counting.crossing import DIRECTIONS, CountingLine, Crossing, Point
 from edge.counting.detection import Detection
 from edge.counting.occupancy import Occupancy, Zone
 from edge.counting.tracking import Track
-from edge.errors import InputError, WorkError
 
 CLASS_COLOURS = {
-    "car": "#0072B2",
-    "van": "#56B4E9",
-    "truck": "#D55E00",
-    "bus": "#009E73",
-    "motorcycle": "#CC79A7",
-    "bicycle": "#F0E442",
-    "unclassified": "#999999",
+    "truck": "#c9d4e0",
+    "car": "#f0e442",
+    "van": "#2fc79b",
+    "bus": "#e58fbd",
+    "motorcycle": "#d0988d",
+    "bicycle": "#8fe3e6",
+    "unclassified": "#66747f",
 }
-"""Told apart by colour-blind people too (Okabe and Ito 2008); the same in video, strip and chart."""
+"""Of what is drawn on pictures; those of the centre's pages in the dark."""
+
+CHART_COLOURS = {
+    "truck": "#37465a",
+    "car": "#d9a900",
+    "van": "#009e73",
+    "bus": "#b8417f",
+    "motorcycle": "#8c564b",
+    "bicycle": "#55b7c4",
+    "unclassified": "#a9b4be",
+}
+"""Of charts on white; those of the centre's pages by day."""
 
 DirectionWords = Mapping[str, Mapping[str, str]]
 """line -> direction -> what the user calls it ("outbound"); what is absent keeps its name in the code."""
@@ -45,18 +52,19 @@ DAY_MS = 86_400_000
 
 _WIDTH_MIN = 640  # smaller pictures are enlarged before anything is written on them
 _PALE: Colour = (200, 200, 200)
+_DETECTED: Colour = (130, 130, 130)
 _LINE: Colour = (0, 200, 245)
 _ZONE: Colour = (250, 190, 70)
 _ZONE_OPACITY = 0.12
 _TRAIL_POINTS = 48
 _FLASH_MS = 600
 _NAMED_SHARE = 0.05  # of the picture's height: lower boxes are named near a line only, or their names hide the road
-_PANEL_OPACITY = 0.68
+_PANEL: Colour = (22, 22, 22)
+_PANEL_SHARE_MAX = 0.6  # of the picture's width
 _PLAIN_ARROWS = str.maketrans("→↘↓↙←↖↑↗", ">>v<<<^>")  # OpenCV 4 writes ASCII only
 _BLACK: Colour = (0, 0, 0)
 _HALO = [(dx, dy) for dx in range(-2, 3) for dy in range(-2, 3) if 0 < dx * dx + dy * dy <= 5]
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
-_CODECS = {".mp4": "mp4v", ".mkv": "mp4v", ".avi": "XVID"}  # what the OpenCV wheels encode fast everywhere
 
 
 def bgr(colour: str) -> Colour:
@@ -130,8 +138,8 @@ class Annotator:
 
     `lines` have their names and directions, `zones` who is in them.
 
-    `size` is (width, height) of the frames. The pictures it returns have `.size`: at least 640 wide, both
-    sides even, as encoders want them.
+    `size` is (width, height) of the frames. The pictures it returns have `.size`: the frame, at least 640 wide, and
+    beside it the panel with the counts, which hides nothing. Both sides are even, as encoders want them.
     """
 
     def __init__(
@@ -144,18 +152,20 @@ class Annotator:
         width, height = size
         assert min(size) > 0, "a frame has a size"
         self._zoom = max(1, ceil(_WIDTH_MIN / width))
-        self.size = (width * self._zoom // 2 * 2, height * self._zoom // 2 * 2)
+        self._shown = (width * self._zoom // 2 * 2, height * self._zoom // 2 * 2)
         self.counts: Counter[tuple[str, str, str]] = Counter()
         """(line, direction, class) -> crossings drawn so far."""
         self._frame_size = size
         self._lines = tuple(lines)
         self._zones = tuple(zones)
         self._words = direction_words or {}
-        self._pen = max(1, round(min(self.size) / 480))
-        self._scale = 0.42 * max(1.0, min(self.size) / 600)
+        self._pen = max(1, round(min(self._shown) / 480))
+        self._scale = 0.42 * max(1.0, min(self._shown) / 600)
         self._trails: dict[int, deque[tuple[int, int]]] = {}
         self._fresh: list[tuple[Crossing, int]] = []
-        self._panel_right, self._panel_low = self._find_corner()
+        self._name_px, self._cell_px = self._panel_columns()
+        beside = self._name_px + len(DIRECTIONS) * self._cell_px + self._row_px
+        self.size = (self._shown[0] + beside // 2 * 2, self._shown[1])
 
     def draw(  # noqa: PLR0917  # in the order in which a frame goes through the stages
         self,
@@ -171,25 +181,25 @@ class Annotator:
         self.counts.update((c.line, c.direction, c.label) for c in crossings)
         self._fresh = [(c, until_ms) for c, until_ms in self._fresh if until_ms > captured_ms]
         self._fresh += [(c, captured_ms + _FLASH_MS) for c in crossings]
-        picture = np.asarray(
-            cv2.resize(image, self.size, interpolation=cv2.INTER_LINEAR) if self._zoom > 1 else image.copy(),
-            np.uint8,
-        )[: self.size[1], : self.size[0]]
-        picture = np.ascontiguousarray(picture)
+        canvas = np.empty((self.size[1], self.size[0], 3), np.uint8)
+        picture = canvas[:, : self._shown[0]]
+        enlarged = cv2.resize(image, None, fx=self._zoom, fy=self._zoom) if self._zoom > 1 else image
+        picture[:] = enlarged[: self._shown[1], : self._shown[0]]
         self._tint_zones(picture)
         for line in self._lines:
             self._draw_line(picture, line, captured_ms)
         for detection in detections:
             corners = self._at(detection.x1, detection.y1), self._at(detection.x2, detection.y2)
-            cv2.rectangle(picture, *corners, _PALE, 1)
+            cv2.rectangle(picture, *corners, _DETECTED, 1)
         self._draw_trails(picture, tracks)
         nearer_last = sorted(tracks, key=lambda t: t.box[3])
         for track in nearer_last:
             self._draw_box(picture, track, captured_ms)
         self._draw_names(picture, nearer_last[::-1], captured_ms)
         self._name_zones(picture, occupancies)
-        self._draw_panel(picture, captured_ms)
-        return picture
+        canvas[:, self._shown[0] :] = _PANEL
+        self._draw_panel(canvas, captured_ms)
+        return canvas
 
     def _at(self, x: float, y: float) -> tuple[int, int]:
         return round(x * self._zoom), round(y * self._zoom)
@@ -236,11 +246,13 @@ class Annotator:
         )
         cv2.arrowedLine(picture, tail, tip, INK, 4 * self._pen, cv2.LINE_AA, tipLength=0.35)
         cv2.arrowedLine(picture, tail, tip, colour, 2 * self._pen, cv2.LINE_AA, tipLength=0.35)
-        width, height = text_size(line.name, self._scale)
+        word = self._words.get(line.name, {}).get(DIRECTIONS[0], DIRECTIONS[0])
+        said = line.name if word == DIRECTIONS[0] else f"{line.name}: {word}"
+        width, height = text_size(said, self._scale)
         beyond = 6 * self._pen
         left = round(tip[0] - dy * (beyond + width / 2) - width / 2)
         low = round(tip[1] + dx * (beyond + height / 2) + height / 2)
-        self._write_inside(picture, line.name, (left, low), colour)
+        self._write_inside(picture, said, (left, low), colour)
 
         for crossing, until_ms in fresh:
             ((x_along, y_along),), _ = walk(line.points, np.array([crossing.along]))
@@ -275,7 +287,7 @@ class Annotator:
             label, colour = f"{track.id} {track.label(0.0)[0]}" if seen else f"{track.id}", _colour_of(track)
             width, height = text_size(label, self._scale)
             left, top = self._at(*track.box[:2])
-            left = min(max(left, 0), self.size[0] - width - 6)
+            left = min(max(left, 0), self._shown[0] - width - 6)
             low = max(top, height + 6)
             place = (left, low - height - 6, left + width + 6, low)
             if any(covers(place, other) for other in taken):
@@ -294,38 +306,49 @@ class Annotator:
             abs(line.distance(track.ground)) <= height for line in self._lines
         )
 
-    def _draw_panel(self, picture: Picture, captured_ms: int) -> None:
-        """Counts so far, per line, class and direction, on a translucent ground in a corner."""
-        scale = 1.1 * self._scale
-        row_px = round(45 * scale)
-        pad = row_px // 2
-        rows = self._count_rows(captured_ms)
-        name_px = row_px + max(text_size(row.name, scale)[0] for row in rows)
-        cell_px = 2 * pad + max((text_size(cell, scale)[0] for row in rows for cell in row.cells), default=0)
-        width, height = name_px + len(DIRECTIONS) * cell_px + 2 * pad, row_px * len(rows) + 2 * pad
-        left = max(self.size[0] - width - pad, 0) if self._panel_right else pad
-        top = max(self.size[1] - height - pad, 0) if self._panel_low else pad
-        ground = picture[top : top + height, left : left + width]
-        ground[:] = cv2.addWeighted(ground, 1 - _PANEL_OPACITY, np.full_like(ground, 22), _PANEL_OPACITY, 0)
+    @property
+    def _row_px(self) -> int:
+        return round(50 * self._scale)
 
+    def _panel_columns(self) -> tuple[int, int]:
+        """Widths in pixels of the names and of each direction, for all that may come to stand in the panel."""
+        scale = 1.1 * self._scale
+        names = [*COUNTED_CLASSES, *(line.name for line in self._lines), "00:00:00 +00:00"]
+        heads = ["99999", *(head for line in self._lines for head in self._heads(line))]
+        name_px = self._row_px + max(text_size(name, scale)[0] for name in names)
+        cell_px = self._row_px + max(text_size(head, scale)[0] for head in heads)
+        name_px = min(name_px, round(self._shown[0] * _PANEL_SHARE_MAX / 2))
+        return name_px, min(cell_px, round(self._shown[0] * _PANEL_SHARE_MAX / 4))
+
+    def _draw_panel(self, canvas: Picture, captured_ms: int) -> None:
+        """Counts so far, per line, class and direction, beside the picture."""
+        rows = self._count_rows(captured_ms)
+        row_px = min(self._row_px, self._shown[1] // (len(rows) + 1))  # with many lines all is written smaller
+        scale = 1.1 * self._scale * row_px / self._row_px
+        pad = row_px // 2
         for place, row in enumerate(rows):
-            low = top + pad + place * row_px + 3 * row_px // 4
-            x = left + pad
+            low = pad + place * row_px + 3 * row_px // 4
+            x = self._shown[0] + pad
             if row.name in CLASS_COLOURS:
-                swatch = bgr(CLASS_COLOURS[row.name])
-                cv2.rectangle(picture, (x, low - pad), (x + pad, low), swatch, -1)
-            write(picture, row.name, (x + (0 if row.heads else row_px), low), scale, row.colour)
+                cv2.rectangle(canvas, (x, low - pad), (x + pad, low), bgr(CLASS_COLOURS[row.name]), -1)
+            indent = 0 if row.heads else row_px
+            name = _shortened(row.name, scale, self._name_px - indent)
+            write(canvas, name, (x + indent, low), scale, row.colour)
             for number, cell in enumerate(row.cells, 1):
-                right = x + name_px + number * cell_px
+                right = x + self._name_px + number * self._cell_px
                 colour = _PALE if row.heads else WHITE
-                write(picture, cell, (right - text_size(cell, scale)[0], low), scale, colour)
+                text = _shortened(cell, scale, self._cell_px - pad)
+                write(canvas, text, (right - text_size(text, scale)[0], low), scale, colour)
+
+    def _heads(self, line: CountingLine) -> tuple[str, ...]:
+        """The two directions of a line: where they go in the picture, and the user's words for them."""
+        words = self._words.get(line.name, {})
+        return tuple(f"{heading(line, one)} {words.get(one, one)}" for one in DIRECTIONS)
 
     def _count_rows(self, captured_ms: int) -> list["_Row"]:
         rows = [_Row(clock(captured_ms), _PALE, heads=True)]
         for line in self._lines:
-            words = self._words.get(line.name, {})
-            heads = tuple(f"{heading(line, one)} {words.get(one, one)}" for one in DIRECTIONS)
-            rows.append(_Row(line.name, _LINE, heads, heads=True))
+            rows.append(_Row(line.name, _LINE, self._heads(line), heads=True))
             totals = [0] * len(DIRECTIONS)
             for label in COUNTED_CLASSES:
                 numbers = [self.counts[line.name, one, label] for one in DIRECTIONS]
@@ -335,88 +358,11 @@ class Annotator:
             rows.append(_Row("total", WHITE, tuple(map(str, totals))))
         return rows
 
-    def _find_corner(self) -> tuple[bool, bool]:
-        """Where the panel hides least of the lines: (at the right, at the bottom); else the upper left."""
-        width, height = self._frame_size
-        shares = np.linspace(0.0, 1.0, 65)
-        points = [walk(line.points, shares)[0] / (width, height) for line in self._lines]
-        hidden: dict[tuple[bool, bool], int] = {}
-        for low in (False, True):
-            for right in (False, True):
-                hidden[right, low] = sum(
-                    int((((p[:, 0] > 0.6) if right else (p[:, 0] < 0.4)) & ((p[:, 1] > 0.55) == low)).sum())
-                    for p in points
-                )
-        return min(hidden, key=lambda corner: hidden[corner])
-
     def _write_inside(self, picture: Picture, text: str, at: tuple[int, int], colour: Colour) -> None:
         width, height = text_size(text, self._scale)
-        x = min(max(at[0], 2), self.size[0] - width - 2)
-        y = min(max(at[1], height + 2), self.size[1] - 4)
+        x = min(max(at[0], 2), self._shown[0] - width - 2)
+        y = min(max(at[1], height + 2), self._shown[1] - 4)
         write_haloed(picture, text, (x, y), self._scale, colour)
-
-
-class AnnotatedVideo:
-    """Writes pictures of one size as a video, complete or not at all.
-
-    The file stands under its name once the `with` block ended well; until then it is beside it as
-    NAME.part.EXT, which a failure removes. Raises InputError when the folder is missing or the ending is none
-    of .mp4, .mkv, .avi; WorkError when the encoder or the disk fails.
-    """
-
-    def __init__(self, path: str | Path, frames_per_second: float, size: tuple[int, int]) -> None:
-        assert frames_per_second > 0, "a video has a pace"
-        self.path = Path(path)
-        self.frames = 0
-        self._size = size
-        codec = _CODECS.get(self.path.suffix.lower())
-        if codec is None:
-            raise InputError(f"{self.path} does not say what video to write; allowed endings are {', '.join(_CODECS)}")
-        if self.path.is_dir():
-            raise InputError(f"{self.path} is a folder; the name of a video file is expected")
-        if not self.path.parent.is_dir():
-            raise InputError(f"the folder {self.path.parent} does not exist; it must, to write {self.path.name}")
-        self._part = self.path.with_name(f"{self.path.stem}.part{self.path.suffix}")
-        self._writer = cv2.VideoWriter(
-            str(self._part), cv2.CAP_FFMPEG, cv2.VideoWriter.fourcc(*codec), frames_per_second, size
-        )
-        if not self._writer.isOpened():
-            self._part.unlink(missing_ok=True)
-            raise WorkError(f"{self.path} cannot be written: the folder or the disk refuses, or OpenCV has no {codec}")
-
-    def write(self, picture: Picture) -> None:
-        """Append one picture of the size announced."""
-        assert (picture.shape[1], picture.shape[0]) == self._size, "every picture has the size announced"
-        self._writer.write(picture)
-        self.frames += 1
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._writer.release()
-        try:
-            if kind is None:
-                self._check()
-                self._part.replace(self.path)
-        except OSError as fault:
-            raise WorkError(f"{self.path} cannot be written: {fault.strerror}") from fault
-        finally:
-            self._part.unlink(missing_ok=True)
-
-    def _check(self) -> None:
-        """OpenCV keeps silent when the disk is full, so ask the file how many pictures it holds."""
-        written = 0
-        if self.frames and self._part.exists():
-            capture = cv2.VideoCapture(str(self._part), cv2.CAP_FFMPEG)
-            written = round(capture.get(cv2.CAP_PROP_FRAME_COUNT)) if capture.isOpened() else 0
-            capture.release()
-        if self.frames == 0:
-            raise WorkError(f"{self.path} is not written: there was no picture to put into it")
-        if written < self.frames:
-            raise WorkError(f"{self.path} is not written: {written} of {self.frames} pictures arrived (a full disk?)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -427,6 +373,13 @@ class _Row:
     colour: Colour
     cells: tuple[str, ...] = ()
     heads: bool = False
+
+
+def _shortened(text: str, scale: float, width_px: int) -> str:
+    """The text, or as much of its beginning as is not wider than that."""
+    while len(text) > 1 and text_size(text, scale)[0] > width_px:
+        text = text[:-3] + ".." if text.endswith("..") else text[:-2] + ".."
+    return text
 
 
 def _legible(text: str) -> str:

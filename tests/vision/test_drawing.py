@@ -1,5 +1,6 @@
 """The annotated video: every frame is there and plays back, what counts is drawn, and nothing is left half-written."""
 
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -13,9 +14,10 @@ from edge.counting.detection import CLASSES, Detection
 from edge.counting.occupancy import Occupancy, Zone
 from edge.counting.tracking import Track
 from edge.errors import InputError, WorkError
+from edge.vision.annotated_video import AnnotatedVideo
 from edge.vision.drawing import (
+    CHART_COLOURS,
     CLASS_COLOURS,
-    AnnotatedVideo,
     Annotator,
     Picture,
     bgr,
@@ -54,8 +56,29 @@ def pixels(picture: Picture, label: str) -> int:
 def test_pictures_are_at_least_640_wide_and_even(size: tuple[int, int], drawn: tuple[int, int]) -> None:
     annotator = Annotator([DECK], size)
     picture = annotator.draw(road(size), [], [truck()], [], 0)
-    assert annotator.size == drawn
-    assert (picture.shape, picture.dtype) == ((drawn[1], drawn[0], 3), np.uint8)
+    assert (picture.shape, picture.dtype) == ((annotator.size[1], annotator.size[0], 3), np.uint8)
+    assert (annotator.size[1], annotator.size[0] % 2) == (drawn[1], 0)
+    assert drawn[0] < annotator.size[0] <= 1.7 * drawn[0], "the panel stands beside the picture"
+
+
+def test_the_panel_hides_nothing_of_the_picture() -> None:
+    """What moves at 640 x 360 is all to be seen, whatever the counts are, and however long the words."""
+    size, lines = (640, 360), [CountingLine(f"line-{n}", ((10.0, 30.0 * n), (600.0, 30.0 * n))) for n in range(1, 9)]
+    words = {line.name: {"a_to_b": "towards the far end of the valley", "b_to_a": "back"} for line in lines}
+    annotator = Annotator(lines, size, words)
+    plain = annotator.draw(road(size), [], [], [], 0)
+    counted = [replace(crossing(), line=line.name, label=label) for line in lines for label in ("truck", "van")]
+    annotator.draw(road(size), [], [], counted, 40)
+    later = annotator.draw(road(size), [], [], [], 5_000)
+    assert (later[:, :640] == plain[:, :640]).all()
+    assert (later[:, 640:] != plain[:, 640:]).any()
+
+
+def test_colours_are_those_of_the_pages_of_the_centre() -> None:
+    style = Path(__file__).parents[2].joinpath("collector/dashboard/static/dashboard.css").read_text()
+    pairs = dict(re.findall(r"--c-(\w+): light-dark\((#\w+, #\w+)\);", style))
+    pairs["unclassified"] = pairs.pop("other")
+    assert pairs == {label: f"{CHART_COLOURS[label]}, {CLASS_COLOURS[label]}" for label in CLASS_COLOURS}
 
 
 def test_the_frame_itself_is_left_as_it_was() -> None:
@@ -101,7 +124,7 @@ def test_a_trail_shows_where_a_track_came_from_and_goes_with_it() -> None:
     trail = picture[396:405, 124:300]  # of the enlarged picture, behind the box
     assert (trail != 90).any()
     gone = annotator.draw(road(), [], [], [], 900)
-    assert (gone[396:405] == 90).all()
+    assert (gone[396:405, :640] == 90).all()
 
 
 def test_the_line_flashes_for_a_moment_after_a_crossing() -> None:
@@ -143,7 +166,7 @@ def test_a_recording_without_a_date_is_timed_in_seconds_and_a_time_of_day_says_i
     assert (moment(12_340), moment(1_795_443_000_000)) == ("12.3 s", "2026-11-23 14:10:00 UTC")
 
 
-@pytest.mark.parametrize("name", ["out.mp4", "out.mkv", "out.avi", "OUT.MP4"])
+@pytest.mark.parametrize("name", ["out.mp4", "out.webm", "out.mkv", "out.avi", "OUT.MP4"])
 def test_a_video_has_every_picture_and_plays_back(tmp_path: Path, name: str) -> None:
     annotator = Annotator([DECK], SMALL)
     with AnnotatedVideo(tmp_path / name, 12.5, annotator.size) as video:
@@ -152,7 +175,7 @@ def test_a_video_has_every_picture_and_plays_back(tmp_path: Path, name: str) -> 
             video.write(annotator.draw(road(), [], [truck(seen_ms=at_ms, y=100.0 + 3 * number)], [], at_ms))
             assert not (tmp_path / name).exists()
     recording = Recording(tmp_path / name)
-    assert (recording.width, recording.height, recording.frames_per_second) == (640, 480, 12.5)
+    assert ((recording.width, recording.height), recording.frames_per_second) == (annotator.size, 12.5)
     assert [frame.captured_ms for frame in recording] == [number * 80 for number in range(30)]
     assert [path.name for path in tmp_path.iterdir()] == [name]
 
@@ -170,7 +193,7 @@ def test_a_disk_that_fills_up_is_noticed_though_the_encoder_keeps_silent(tmp_pat
     program = (
         "import resource, sys, numpy as np\n"
         "from edge.errors import WorkError\n"
-        "from edge.vision.drawing import AnnotatedVideo\n"
+        "from edge.vision.annotated_video import AnnotatedVideo\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))\n"
         "noise = np.random.default_rng(1).integers(0, 256, (240, 320, 3), np.uint8)\n"
         "try:\n"
@@ -192,7 +215,11 @@ def test_a_video_without_a_picture_is_none(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "reason"),
-    [("out.txt", "allowed endings are .mp4, .mkv, .avi"), ("out", "allowed endings"), ("no/out.mp4", "does not exist")],
+    [
+        ("out.txt", "allowed endings are .mp4, .webm, .mkv, .avi"),
+        ("out", "allowed endings"),
+        ("no/out.mp4", "does not exist"),
+    ],
 )
 def test_an_impossible_path_is_refused_in_one_sentence(tmp_path: Path, name: str, reason: str) -> None:
     with pytest.raises(InputError, match=reason):
