@@ -21,7 +21,7 @@ from edge.errors import CrossingError, InputError
 from edge.live import open_camera
 from edge.reporter import broker_of
 from edge.secrecy import masked
-from edge.stages import NOMINAL_SIZE, build_detector, build_second_look, check_files
+from edge.stages import NOMINAL_SIZE, build_detector, build_second_look, check_files, explain_cost
 from edge.vision.capture import Source
 
 FRAMES = 20
@@ -57,6 +57,7 @@ def run_check(path: Path, *, as_json: bool, try_it: bool) -> int:
         print(yaml.safe_dump(effective, sort_keys=False, allow_unicode=True, default_flow_style=None).rstrip())
         for name, zone in config.zones.items():
             print(explain_zone(name, zone), file=sys.stderr)
+        print(explain_cost(config), file=sys.stderr)
         for warning in warnings:
             print(f"warning: {warning}", file=sys.stderr)
         for part, found in tried.items():

@@ -80,7 +80,9 @@ class Model(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     `auto`: the one that ships with the detector that ships, whose names it was joined with, and none with another one.
     """
     region: Literal["lines", "picture"] = "lines"
-    """What the detector looks at: the part of the picture around the lines and zones, or all of it."""
+    """What the detector looks at: the parts of the picture around the lines and zones, or all of it."""
+    regions_max: Annotated[int, msgspec.Meta(ge=1, le=8)] = 2
+    """Parts of the picture at most, so that zones are seen large enough. Each costs a run of the model a frame."""
 
     @property
     def second_look(self) -> str:

@@ -14,7 +14,7 @@ from edge.alerts import Tail
 from edge.config import Config, convoy_rules, counting_lines, masks_of, queue_zones
 from edge.counting.buckets import BucketCounter
 from edge.counting.convoys import ConvoyWatcher
-from edge.counting.crossing import LineWatcher, Point
+from edge.counting.crossing import LineWatcher
 from edge.counting.detection import DetectedFrame
 from edge.counting.hiding import WholeBoxes
 from edge.counting.masks import Masks
@@ -29,7 +29,10 @@ from edge.vision.detector import REVISION, OnnxDetector
 from edge.vision.frame import Frame
 from edge.vision.manifest import Manifest, load_manifest
 from edge.vision.naming import NamingManifest, OnnxNamer, load_naming
-from edge.vision.region import Region, region_around
+from edge.vision.region import Region, regions_around
+
+USUAL = (1920, 1080)
+"""Width and height of a camera's picture."""
 
 NOMINAL_SIZE = (1280, 720)
 """Of the picture, until there is one: blind buckets need none, lines are fractions."""
@@ -92,8 +95,8 @@ def build_pipeline(config: Config, width: int, height: int) -> Pipeline:
 def build_detector(config: Config, width: int, height: int) -> OnnxDetector:
     """The detector for a picture of that size."""
     manifest = load_manifest(config.model.name)
-    region = region_of(config, manifest, width, height)
-    return OnnxDetector(manifest, threads=config.model.threads, score_min=config.model.score_min, region=region)
+    regions = regions_of(config, manifest, width, height)
+    return OnnxDetector(manifest, threads=config.model.threads, score_min=config.model.score_min, regions=regions)
 
 
 def build_second_look(config: Config, width: int, height: int) -> SecondLook | None:
@@ -119,16 +122,26 @@ def tails_of(naming: NamingManifest) -> dict[str, Tail]:
         raise InputError(f"{naming.path}: tail: {error}") from error
 
 
-def region_of(config: Config, manifest: Manifest, width: int, height: int) -> Region | None:
-    """The part of the picture that the detector looks at; None for all of it."""
-    if config.model.region == "picture":
-        return None
-    aspect = manifest.input.width / manifest.input.height
-    points: list[Point] = [point for line in counting_lines(config, width, height) for point in line.points]
-    points += [corner for zone in queue_zones(config, width, height) for corner in zone.polygon]
-    if not points:  # a configuration that is being drawn
-        return None
-    return region_around(points, width, height, aspect)
+def regions_of(config: Config, manifest: Manifest, width: int, height: int) -> tuple[Region, ...]:
+    """The parts of the picture that the detector looks at; none where it is all of it."""
+    lines = [line.points for line in counting_lines(config, width, height)]
+    zones = [zone.polygon for zone in queue_zones(config, width, height)]
+    if config.model.region == "picture" or not (lines or zones):  # none while a configuration is being drawn
+        return ()
+    seen = manifest.input.width, manifest.input.height
+    return regions_around(lines, zones, (width, height), seen, config.model.regions_max)
+
+
+def explain_cost(config: Config, picture: tuple[int, int] | None = None) -> str:
+    """What detecting costs in a picture of that width and height, for people; of the usual size where none is known."""
+    if picture is None:
+        camera = config.camera
+        picture = (camera.width, camera.height) if camera is not None and camera.width and camera.height else USUAL
+    manifest = load_manifest(config.model.name)
+    runs = len(regions_of(config, manifest, *picture)) or 1
+    said = f"Detector: {runs} {'run' if runs == 1 else 'runs'} for each frame of {picture[0]}x{picture[1]}"
+    macs = manifest.macs_millions
+    return said if macs is None else f"{said}, {runs * macs:.0f} million multiply-accumulates"
 
 
 def check_files(config: Config) -> None:
@@ -159,6 +172,7 @@ def looks_of(config: Config) -> str:
         manifest.path.read_text(encoding="utf-8"),
         config.model.score_min,
         config.model.region,
+        config.model.regions_max if zones else 1,
         lines,
         REVISION,
         scene.REVISION,

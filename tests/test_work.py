@@ -2,18 +2,21 @@
 
 from math import prod
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
 import onnxruntime
 import pytest
+import yaml
 
 from edge.bench import TRAFFIC_PER_MINUTE
-from edge.config import Config, Line, counting_lines
+from edge.cli import main
+from edge.config import Config, Line, counting_lines, parse_config
 from edge.counting.detection import Detection
 from edge.counting.naming import LOOKS_MAX
 from edge.second_look import SecondLook
-from edge.stages import build_pipeline
+from edge.stages import build_detector, build_pipeline
 from edge.vision.fitting import Picture
 from edge.vision.frame import Frame
 from edge.vision.manifest import load_manifest
@@ -50,6 +53,23 @@ def counted(path: Path) -> float:
 def test_the_work_that_a_manifest_states_is_that_of_the_model(name: str) -> None:
     manifest = load_naming(name) if name == "vehicle-names" else load_manifest(name)
     assert manifest.macs_millions == pytest.approx(counted(manifest.model_path), rel=0.01)
+
+
+def test_a_zone_that_is_seen_in_two_regions_costs_two_runs_of_the_model_and_check_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    zone = [[0.5, 0.7], [0.67, 0.55], [0.73, 0.61], [0.52, 0.83]]
+    drawn: dict[str, Any] = {
+        "lines": {"deck": {"from": [0.1, 0.9], "to": [0.9, 0.9]}},
+        "zones": {"queue": {"polygon": zone}},
+    }
+    path = tmp_path / "edge.yaml"
+    for most, said in ((1, "1 run for each frame of 1920x1080, 718"), (2, "2 runs for each frame of 1920x1080, 1436")):
+        path.write_text(yaml.safe_dump(drawn | {"model": {"regions_max": most}}))
+        assert main(["check", str(path)]) == 0
+        assert f"Detector: {said} million multiply-accumulates" in capsys.readouterr().err
+    detector = build_detector(parse_config(yaml.safe_load(path.read_text())), 1920, 1080)
+    assert len(detector.views(1920, 1080)) == 2
 
 
 class Counter:

@@ -9,7 +9,7 @@ moves by less than a box height while it is watched (a parked car, a false alarm
 3. Where they come and go: `BROKEN_SHARE` of the vehicles that come near are first or last seen at the line.
 4. Along it: the median angle between the ways of vehicles that come near and the line is under `ANGLE_MIN_DEGREES`.
 5. Beside it: `BESIDE_SHARE` of the vehicles that come to the line pass an end of it.
-6. Outside: a point of the line lies outside the region that the detector looks at. (Needs no vehicle.)
+6. Outside: no region that the detector looks at holds the whole line. (Needs no vehicle.)
 """
 
 from collections.abc import Sequence
@@ -20,6 +20,7 @@ from statistics import median
 from edge.counting.crossing import CountingLine, Point
 from edge.counting.motion import Box
 from edge.pages.trails import Trail
+from edge.vision.region import Region
 
 VEHICLES_MIN = 4
 HEIGHT_PX_MIN = 14.0
@@ -29,6 +30,7 @@ BESIDE_SHARE = 0.2
 AT_HEIGHTS = 0.4
 ANGLE_MIN_DEGREES = 20.0
 EDGE_PX = 2.0
+OUTSIDE = "A part of this line lies outside of what the detector looks at: vehicles there are not counted."
 BESIDE_HEIGHTS = 2.0  # how far from an end a vehicle is still beside the line, in box heights
 
 
@@ -36,34 +38,30 @@ def advice_on(
     line: CountingLine,
     trails: Sequence[Trail],
     size: tuple[int, int],
-    region: tuple[int, int, int, int] | None,
-    zoom: float,
+    views: Sequence[tuple[Region, float]],
 ) -> list[str]:
     """What is wrong with the line, the worst first; empty if nothing is known to be.
 
-    `size` is that of the picture, `region` the part of it that the detector looks at (None for all), `zoom` how many of
-    the detector's pixels one of the picture is.
+    `size` is that of the picture; `views` are the regions of it that the detector looks at, each with how many of the
+    detector's pixels one of the picture is there.
     """
-    said = _outside(line, region)
+    zooms = [zoom for view, zoom in views if _is_in(line, view)]
+    said = [] if zooms else [OUTSIDE]
     near = [trail for trail in trails if any(_is_near(line, box) for box in trail.boxes)]
     moving = [trail for trail in trails if _moves(trail)]
     said += _beside(line, moving)
     if len(near) < VEHICLES_MIN:
         return said
-    said += _small(line, near, zoom)
+    said += _small(line, near, max(zooms or (zoom for _, zoom in views)))
     near = [trail for trail in near if _moves(trail)]
     if len(near) < VEHICLES_MIN:
         return said
     return [*said, *_cut(line, near, size), *_broken(line, near), *_along(line, near)]
 
 
-def _outside(line: CountingLine, region: tuple[int, int, int, int] | None) -> list[str]:
-    if region is None:
-        return []
+def _is_in(line: CountingLine, region: Region) -> bool:
     x1, y1, x2, y2 = region
-    if all(x1 <= x <= x2 and y1 <= y <= y2 for x, y in line.points):
-        return []
-    return ["A part of this line lies outside of what the detector looks at: vehicles there are not counted."]
+    return all(x1 <= x <= x2 and y1 <= y <= y2 for x, y in line.points)
 
 
 def _small(line: CountingLine, near: Sequence[Trail], zoom: float) -> list[str]:

@@ -24,10 +24,11 @@ from edge.counting.pipeline import Pipeline, Step
 from edge.errors import CrossingError
 from edge.pages.placement import advice_on
 from edge.pages.trails import Trails
-from edge.stages import build_detector, build_pipeline, look, region_of
+from edge.stages import build_detector, build_pipeline, explain_cost, look, regions_of
 from edge.vision.detector import OnnxDetector
 from edge.vision.drawing import Picture
 from edge.vision.frame import Frame
+from edge.vision.region import zoom_of
 from edge.vision.scene import SceneWatcher
 
 log = logging.getLogger(__name__)
@@ -196,19 +197,18 @@ class _Counter:
         if (width, height) != self._size:
             self._trails = Trails()
             self._scene = SceneWatcher()
-        self._detector.region = region_of(config, self._detector.manifest, width, height)
+        self._detector.regions = regions_of(config, self._detector.manifest, width, height)
         self._pipeline = build_pipeline(config, width, height)
         self._totals = {name: {way: {} for way in DIRECTIONS} for name in config.lines}
         self._config, self._size, self._began_ms, self._advised_s, self._advice = config, (width, height), now_ms, 0, {}
 
     def _advise(self, width: int, height: int) -> None:
         assert self._detector is not None, "begun"
-        region, spec = self._detector.region, self._detector.manifest.input
-        x1, y1, x2, y2 = region or (0, 0, width, height)
-        zoom = min(spec.width / (x2 - x1), spec.height / (y2 - y1))
+        spec = self._detector.manifest.input
+        views = [(view, zoom_of(view, (spec.width, spec.height))) for view in self._detector.views(width, height)]
         trails = self._trails.all()
         self._advice = {
-            line.name: advice_on(line, trails, (width, height), region, zoom)
+            line.name: advice_on(line, trails, (width, height), views)
             for line in counting_lines(self._config, width, height)
         }
         self._advised_s = time.monotonic()
@@ -221,7 +221,8 @@ class _Counter:
         return {
             "width": width,
             "height": height,
-            "region": fractions(*self._detector.region) if self._detector.region else [0, 0, 1, 1],
+            "regions": [fractions(*view) for view in self._detector.views(width, height)],
+            "cost": explain_cost(self._config, (width, height)),
             "tracks": [
                 {
                     "id": track.id,

@@ -20,6 +20,7 @@ from edge.vision.fitting import Fitting, Picture
 from edge.vision.frame import Frame
 from edge.vision.heads import head_of
 from edge.vision.manifest import DetrDecodedSpec, InputSpec, Manifest
+from edge.vision.region import Region, join_regions
 
 FAULTS = (  # ONNX Runtime's errors have no common base of their own
     fault.EPFail,
@@ -33,23 +34,22 @@ FAULTS = (  # ONNX Runtime's errors have no common base of their own
 )
 _SIDE_PX_MIN = 1.0  # a box thinner than a pixel shows nothing
 
-REVISION = 1  # of what is done to pictures and outputs: raise it when boxes change, or old tapes would be taken for new
-
-Region = tuple[int, int, int, int]
+REVISION = 2  # of what is done to pictures and outputs: raise it when boxes change, or old tapes would be taken for new
 
 
 class OnnxDetector:
     """Runs one model on the CPU. Not for use by two threads at once: it reuses its input buffer.
 
-    `threads` work on one frame, `score_min` (0..1) is the least score of a detection. With `region` (x1, y1,
-    x2, y2 in pixels) only that part of the picture goes to the model; boxes come back in pixels of the whole.
+    `threads` work on one frame, `score_min` (0..1) is the least score of a detection. With `regions`
+    (x1, y1, x2, y2 in pixels) only these parts of the picture go to the model, one run for each; boxes come back in
+    pixels of the whole, and a vehicle that several regions show has one.
 
     Raises InputError if the model is none or is not what its manifest says: inputs, outputs and number of
     classes are compared, and it is run once.
     """
 
     def __init__(
-        self, manifest: Manifest, threads: int = 1, score_min: float = 0.1, region: Region | None = None
+        self, manifest: Manifest, threads: int = 1, score_min: float = 0.1, regions: Sequence[Region] = ()
     ) -> None:
         if threads < 1:
             raise InputError(f"threads is {threads}; allowed is 1 or more")
@@ -57,7 +57,7 @@ class OnnxDetector:
             raise InputError(f"score_min is {score_min}; allowed is above 0, at most 1")
         self.manifest = manifest
         self.score_min = score_min
-        self.region = region
+        self.regions = tuple(regions)
         self._fitting = Fitting(manifest.input)
         self._head = head_of(manifest)
         self._overlap = manifest.overlap
@@ -71,19 +71,27 @@ class OnnxDetector:
 
     def detect(self, frame: Frame) -> DetectedFrame:
         """Find the vehicles of one frame. Raises WorkError if the model fails."""
-        outputs = self.infer(self.prepare(frame.image))
-        return DetectedFrame(frame.captured_ms, self.interpret(outputs, frame.image.shape))
+        height, width = frame.image.shape[:2]
+        found = []
+        for region in self.views(width, height):
+            outputs = self.infer(self.prepare(frame.image, region))
+            found.append((region, self.interpret(outputs, frame.image.shape, region)))
+        return DetectedFrame(frame.captured_ms, join_regions(found, (width, height)))
 
-    def prepare(self, image: Picture) -> Floats:
-        """Return the (1, 3, height, width) float32 input for a (H, W, 3) uint8 BGR picture.
-
-        It is one buffer, overwritten by the next call. Raises InputError if the region leaves the picture.
-        """
-        if self.region is not None:
-            x1, y1, x2, y2 = self.region
-            height, width = image.shape[:2]
+    def views(self, width: int, height: int) -> tuple[Region, ...]:
+        """The regions of a picture of that size; all of it where none are set. InputError if one leaves the picture."""
+        for x1, y1, x2, y2 in self.regions:
             if not (0 <= x1 < x2 <= width and 0 <= y1 < y2 <= height):
                 raise InputError(f"region is {x1},{y1},{x2},{y2}; allowed is within the picture, 0,0,{width},{height}")
+        return self.regions or ((0, 0, width, height),)
+
+    def prepare(self, image: Picture, region: Region | None = None) -> Floats:
+        """Return the (1, 3, height, width) float32 input for a region of a (H, W, 3) uint8 BGR picture, or all of it.
+
+        It is one buffer, overwritten by the next call.
+        """
+        if region is not None:
+            x1, y1, x2, y2 = region
             image = image[y1:y2, x1:x2]
         return self._fitting.fit(image)
 
@@ -96,14 +104,16 @@ class OnnxDetector:
             raise WorkError(f"{self.manifest.model_path} failed: {line_of(error)}") from error
         return outputs
 
-    def interpret(self, outputs: Sequence[NDArray[Any]], image_shape: Sequence[int]) -> tuple[Detection, ...]:
-        """Turn outputs into detections in pixels of a picture of shape (H, W, ...), clipped to it.
+    def interpret(
+        self, outputs: Sequence[NDArray[Any]], image_shape: Sequence[int], region: Region | None = None
+    ) -> tuple[Detection, ...]:
+        """Turn outputs for a region into detections in pixels of a picture of shape (H, W, ...), clipped to it.
 
         Corners have 2 decimals and scores 4, the best come first and ties are ordered by box, so equal
         outputs give equal tapes. Boxes thinner than a pixel are dropped.
         """
         height, width = image_shape[:2]
-        left, top, right, bottom = self.region or (0, 0, width, height)
+        left, top, right, bottom = region or (0, 0, width, height)
         found = self._head.decode(outputs, self.score_min)
         vehicles = Boxes(found.corners, found.scores, self._class_of[found.ids])
         boxes = suppress(vehicles, self._overlap.max, across_classes=self._overlap.across_classes)

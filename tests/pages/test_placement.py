@@ -4,6 +4,7 @@ from edge.counting.crossing import CountingLine
 from edge.counting.motion import Box
 from edge.pages.placement import advice_on
 from edge.pages.trails import Trail
+from edge.vision.region import Region
 
 SIZE = (1000, 600)
 DECK = CountingLine("deck", ((100.0, 300.0), (900.0, 300.0)))
@@ -21,9 +22,9 @@ TRAFFIC = [down(x) for x in (200.0, 350.0, 500.0, 650.0, 800.0)]
 
 
 def advice(
-    trails: list[Trail], line: CountingLine = DECK, region: tuple[int, int, int, int] | None = None, zoom: float = 1.0
+    trails: list[Trail], line: CountingLine = DECK, region: Region = (0, 0, *SIZE), zoom: float = 1.0
 ) -> list[str]:
-    return advice_on(line, trails, SIZE, region, zoom)
+    return advice_on(line, trails, SIZE, [(region, zoom)])
 
 
 def test_a_good_line_gets_no_advice() -> None:

@@ -20,11 +20,11 @@ sides = st.integers(min_value=2, max_value=4000)
 fits = st.sampled_from(["letterbox", "centred", "stretch"])
 
 
-def mean_detector(folder: Path, region: tuple[int, int, int, int] | None = None, **spec: Any) -> OnnxDetector:
+def mean_detector(folder: Path, *regions: tuple[int, int, int, int], **spec: Any) -> OnnxDetector:
     """Return a detector of 256 x 256 whose one box has the means of the planes as x1, y1, x2."""
     model = mean_model(folder / "mean.onnx", 256, 256)
     manifest = manifest_of(model, {"kind": "end_to_end"}, input={"height": 256, "width": 256} | spec)
-    return OnnxDetector(manifest, region=region)
+    return OnnxDetector(manifest, regions=regions)
 
 
 def picture(height: int, width: int, blue: int, green: int, red: int) -> Any:
@@ -82,12 +82,12 @@ def test_pixels_lie_where_the_placement_says_and_the_rest_is_padding(
 def test_only_the_region_is_seen_and_boxes_are_in_the_whole_picture(tmp_path: Path) -> None:
     whole = picture(400, 600, 0, 0, 0)
     whole[50:306, 100:356] = (10, 20, 30)
-    detector = mean_detector(tmp_path, region=(100, 50, 356, 306))
+    detector = mean_detector(tmp_path, (100, 50, 356, 306))
     assert detector.detect(Frame(0, whole)).detections == (Detection(110, 70, 130, 250, 0.9, "car"),)
 
 
 def test_a_region_that_leaves_the_picture_is_told(tmp_path: Path) -> None:
-    detector = mean_detector(tmp_path, region=(100, 50, 356, 306))
+    detector = mean_detector(tmp_path, (100, 50, 356, 306))
     with pytest.raises(InputError, match=r"region is 100,50,356,306; allowed is within .* 0,0,200,200"):
         detector.detect(Frame(0, picture(200, 200, 0, 0, 0)))
 

@@ -146,6 +146,7 @@ async function watch() {
       stage.setSize(sight.width, sight.height);
       for (const group of ["lines", "zones", "masks"]) byId(`draw-${group}`).disabled = false; // there is something to draw on
       stage.showVehicles(sight, state.colours);
+      byId("cost").textContent = sight.cost;
       cards.show(sight);
     } catch (error) {
       if (error instanceof Refused && error.status === 404) continue; // that picture has gone already

@@ -322,9 +322,9 @@ export class Stage {
   // What the detector sees in the picture that is shown.
   showVehicles(sight, colours) {
     const [width, height] = this.#size;
-    const [left, top, right, bottom] = sight.region;
-    const whole = left === 0 && top === 0 && right === 1 && bottom === 1;
-    this.#layers.region.replaceChildren(...(whole ? [] : [svg("rect", { class: "region", x: left * width, y: top * height, width: (right - left) * width, height: (bottom - top) * height })]));
+    const whole = sight.regions.length === 1 && sight.regions[0].join() === "0,0,1,1";
+    const looked = whole ? [] : sight.regions;
+    this.#layers.region.replaceChildren(...looked.map(([left, top, right, bottom]) => svg("rect", { class: "region", x: left * width, y: top * height, width: (right - left) * width, height: (bottom - top) * height })));
     const parts = [];
     this.#trails = new Map(sight.tracks.map(({ id, box: [x1, , x2, y2] }) => [id, [...(this.#trails.get(id) ?? []), [((x1 + x2) / 2) * width, y2 * height]].slice(-TRAIL)]));
     for (const { id, box: [x1, y1, x2, y2], label, seen } of sight.tracks) {
