@@ -32,7 +32,7 @@ def test_a_url_stays_as_it_is_and_files_lie_beside_the_configuration(tmp_path: P
 
 def test_only_reports_are_shared() -> None:
     assert Mqtt(host="b").filters == [
-        f"crossing/v1/+/+/{of}" for of in ("report", "status", "info", "total", "response", "alert", "health")
+        f"crossing/v1/+/+/{of}" for of in ("report", "status", "info", "total", "response", "alert", "convoy", "health")
     ]
     assert Mqtt(host="b", share="centre").filters == [
         "$share/centre/crossing/v1/+/+/report",
