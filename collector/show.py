@@ -33,8 +33,11 @@ def as_table(totals: Sequence[Total]) -> str:
 
 
 def zones_as_table(states: Sequence[ZoneState]) -> str:
-    """A line of text per zone, as it was at the end of the last report; waits are those that ended in it."""
-    heads = ("inside", "standing", "most", "parked", "left", "wait p50", "wait p90", "queue")
+    """A line of text per zone, as it was at the end of the last report; waits are those that ended in it.
+
+    What is expected is the wait of who joins the queue at that moment, and where it lies with 80% probability.
+    """
+    heads = ("inside", "standing", "most", "parked", "left", "wait p50", "wait p90", "expected", "80%", "queue")
     rows = [["site", "device", "zone", "until", *heads]]
     for state in states:
         row = [state.site, state.device, state.zone or "-", rfc3339(state.start_ms + state.width_ms)]
@@ -48,7 +51,15 @@ def zones_as_table(states: Sequence[ZoneState]) -> str:
             if said.wait_ms is None
             else [f"{ms / 1000:.0f} s" for ms in (said.wait_ms.p50, said.wait_ms.p90)]
         )
-        rows.append([*row, *map(str, numbers), *waits, "-" if said.queue_m is None else f"{said.queue_m.end:.0f} m"])
+        expected = said.expected_ms
+        ahead = (
+            ["-", "-"]
+            if expected is None
+            else [f"{expected.p50 / 1000:.0f} s", f"{expected.p10 / 1000:.0f} to {expected.p90 / 1000:.0f} s"]
+        )
+        rows.append(
+            [*row, *map(str, numbers), *waits, *ahead, "-" if said.queue_m is None else f"{said.queue_m.end:.0f} m"]
+        )
     return aligned(rows, shared=2)
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from collector.messages import Key, messages_of
-from collector.store import CHOSEN, Store
+from collector.store import CHOSEN, Reading, Store
 from collector.views.axis import SKEW_MS
 from edge.delivery.report import Report, ReportError, ZoneReport, decode
 
@@ -30,15 +30,22 @@ def last_zones(
 
     A report that is ahead of the centre's clock is not the last one; without a clock (`now_ms` None) none is ahead.
     """
-    newest = "SELECT max(start_ms) FROM report WHERE device_id = device.id AND start_ms <= :until"
     with store.reading() as reading:
-        rows = reading.rows(
-            "SELECT device.id, run_id, seq, start_ms FROM device JOIN report ON report.device_id = device.id"
-            f" WHERE report.start_ms = ({newest}) AND {CHOSEN} ORDER BY site, device, received_ms, seq",
-            {"site": site, "device": device, "until": 2**62 if now_ms is None else now_ms + SKEW_MS},
-        )
-        last = {row[0]: Key(*row) for row in rows}  # of two runs in one bucket, the one that came last
-        messages = messages_of(lambda query: reading.rows(query, {}), last.values())
+        return last_zones_in(reading, site=site, device=device, now_ms=now_ms)
+
+
+def last_zones_in(
+    reading: Reading, *, site: str | None = None, device: str | None = None, now_ms: int | None = None
+) -> list[ZoneState]:
+    """The same, of a reading."""
+    newest = "SELECT max(start_ms) FROM report WHERE device_id = device.id AND start_ms <= :until"
+    rows = reading.rows(
+        "SELECT device.id, run_id, seq, start_ms FROM device JOIN report ON report.device_id = device.id"
+        f" WHERE report.start_ms = ({newest}) AND {CHOSEN} ORDER BY site, device, received_ms, seq",
+        {"site": site, "device": device, "until": 2**62 if now_ms is None else now_ms + SKEW_MS},
+    )
+    last = {row[0]: Key(*row) for row in rows}  # of two runs in one bucket, the one that came last
+    messages = messages_of(lambda query: reading.rows(query, {}), last.values())
     found = [messages.get((key.run_id, key.seq)) for key in last.values()]
     return [state for payload in found if payload is not None for state in _states_in(payload)]
 

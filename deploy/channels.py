@@ -7,6 +7,7 @@ import msgspec
 
 from collector.alerts.site_alert import QOS, ReportSpan, SiteAlert, encode_site_alert, site_alert_topic
 from edge.delivery.report import (
+    Expected,
     Health,
     JournalCommand,
     Level,
@@ -120,6 +121,7 @@ CHANNELS = (
                     left=2,
                     waited=2,
                     wait_ms=Waits(p50=310_000, p90=342_000, max=342_000),
+                    expected_ms=Expected(p10=600_000, p50=840_000, p90=1_260_000),
                 )
             },
             health=Health(frames=600),

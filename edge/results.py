@@ -49,6 +49,7 @@ ZONE_COLUMNS = (
     "start", "width_ms", "watched_ms", "state", "zone",
     "inside_mean", "inside_max", "inside_end", "standing_mean", "standing_max", "standing_end", "parked",
     "entered", "left", "lost", "waited", "wait_ms_p50", "wait_ms_p90", "wait_ms_max",
+    "expected_ms_p10", "expected_ms_p50", "expected_ms_p90",
     "queue_m_mean", "queue_m_max", "queue_m_end", *COUNTED_CLASSES,
 )  # fmt: skip
 
@@ -280,6 +281,8 @@ def zone_rows(buckets: Iterable[Bucket], zones: Iterable[str]) -> list[dict[str,
                 if count.wait_ms is not None:
                     waits = count.wait_ms
                     row |= {"wait_ms_p50": waits.p50, "wait_ms_p90": waits.p90, "wait_ms_max": waits.max}
+                if count.expected is not None:
+                    row |= {f"expected_ms_{share}": getattr(count.expected, share) for share in ("p10", "p50", "p90")}
             rows.append(row)
     return rows
 

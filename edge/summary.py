@@ -100,6 +100,9 @@ def zone_of(outcome: Outcome, name: str) -> dict[str, Any] | None:
         "lost": sum(count.lost for _, count in known),
         "waited": len(waits_ms),
         "wait_ms": None if waits is None else {"p50": waits.p50, "p90": waits.p90, "max": waits.max},
+        "expected_ms": None
+        if last.expected is None
+        else {"p10": last.expected.p10, "p50": last.expected.p50, "p90": last.expected.p90},
         "queue_m": None
         if not lengths
         else {
@@ -179,5 +182,10 @@ def _zone_rows(name: str, zone: dict[str, Any] | None) -> list[str]:
         rows.append(
             f"{zone['waited']} of those that left had waited: half of them up to {p50_s:.0f} s, "
             f"nine in ten up to {p90_s:.0f} s, the longest {longest_s:.0f} s"
+        )
+    if zone["expected_ms"] is not None:
+        low_s, middle_s, high_s = (zone["expected_ms"][key] / 1000 for key in ("p10", "p50", "p90"))
+        rows.append(
+            f"expected wait of who joins the queue at the end: {middle_s:.0f} s (80%: {low_s:.0f} to {high_s:.0f} s)"
         )
     return rows

@@ -281,8 +281,27 @@ class ZoneSeries(Model):
     queue_m_max: list[float | None]
 
 
+class ZoneWait(Model):
+    """A queue at the end of the last report of its device, `until_ms`; null where it was not watched or is not known.
+
+    `wait_p50_ms` and `wait_p90_ms`: the actual wait of those that left in that report. `expected_p50_ms`: the expected
+    wait of who joins the queue then, which lies between the other two with 80% probability.
+    """
+
+    device: str
+    zone: str
+    until_ms: int
+    inside: int | None
+    standing: int | None
+    wait_p50_ms: int | None
+    wait_p90_ms: int | None
+    expected_p10_ms: int | None
+    expected_p50_ms: int | None
+    expected_p90_ms: int | None
+
+
 class Queues(Model):
-    """The zones of a site."""
+    """The zones of a site; `last` is how they were in the last reports, whatever the span."""
 
     time_zone: str
     interval: str
@@ -291,6 +310,7 @@ class Queues(Model):
     unfinished: int | None
     next_from_ms: int | None
     queues: list[ZoneSeries]
+    last: list[ZoneWait]
 
 
 class ConvoyInfo(Model):

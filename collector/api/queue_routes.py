@@ -9,12 +9,14 @@ from collector.api.context import Context
 from collector.api.models import (
     Queues,
     ZoneSeries,
+    ZoneWait,
 )
 from collector.api.parameters import Limit
 from collector.api.spans import Every, From, Name, NameQuery, To, page, span
 from collector.store import Reading
 from collector.views.queue import queues
 from collector.views.results import Scope
+from collector.zones import ZoneState, last_zones_in
 
 
 def routes(context: Context) -> APIRouter:
@@ -32,7 +34,7 @@ def routes(context: Context) -> APIRouter:
         device: NameQuery = None,
         limit: Limit = 5_000,
     ) -> Queues:
-        """How many stand in each zone, and how long those that left had waited."""
+        """How many stand in each zone, how long those that left had waited, and what who comes now is to wait."""
         now_ms = context.clock.real_ms()
 
         def question(reading: Reading) -> Queues:
@@ -54,8 +56,28 @@ def routes(context: Context) -> APIRouter:
                     )
                     for one in queues(reading, scope, axis_).queues
                 ],
+                last=[
+                    _waits(one) for one in last_zones_in(reading, site=site, device=device, now_ms=now_ms) if one.zone
+                ],
             )
 
         return await context.desk.ask(question)
 
     return router
+
+
+def _waits(state: ZoneState) -> ZoneWait:
+    said = state.said
+    wait_ms, expected = (None, None) if said is None else (said.wait_ms, said.expected_ms)
+    return ZoneWait(
+        device=state.device,
+        zone=state.zone,
+        until_ms=state.start_ms + state.width_ms,
+        inside=None if said is None else said.inside.end,
+        standing=None if said is None else said.standing.end,
+        wait_p50_ms=None if wait_ms is None else wait_ms.p50,
+        wait_p90_ms=None if wait_ms is None else wait_ms.p90,
+        expected_p10_ms=None if expected is None else expected.p10,
+        expected_p50_ms=None if expected is None else expected.p50,
+        expected_p90_ms=None if expected is None else expected.p90,
+    )

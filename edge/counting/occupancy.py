@@ -32,12 +32,14 @@ from math import hypot, inf
 from typing import Literal
 
 from edge.counting.crossing import SAME_GROUND_HEIGHTS, SAME_GROUND_WIDTHS, Point
+from edge.counting.expected_wait import ExpectedWait, QueueService
 from edge.counting.ground import LENGTH_M, LENGTHS_M, Plane, Queuer, queue_length_m
 from edge.counting.motion import Box
 from edge.counting.staying import Stay
 from edge.counting.tracking import Track
 
 LOST_MAX = 500  # remembered at a time
+EXPECTED_EVERY_MS = 10_000  # what who comes now is to wait is worked out anew as often
 CLEAR_SHARE = 0.25  # of the box height, from the border: more than a box trembles
 
 
@@ -85,7 +87,8 @@ class Occupancy:
 
     `labels` has the class of every vehicle inside, by track; `standing` counts those that stand in the queue, `parked`
     those that stand beside it. `queue_m` is None where the ground is not known. `waits_ms` are the waits that ended, of
-    those that `left`; `lost` are tracks that ended inside, found again by none.
+    those that `left`; `lost` are tracks that ended inside, found again by none. `expected` is what who joins the queue
+    now is to wait (expected_wait.py), None where that is not known.
     """
 
     zone: str
@@ -97,6 +100,7 @@ class Occupancy:
     left: int = 0
     lost: int = 0
     waits_ms: tuple[int, ...] = ()
+    expected: ExpectedWait | None = None
 
     @property
     def inside(self) -> int:
@@ -128,6 +132,9 @@ class ZoneWatcher:
         self._watches = [_Watch(zone, share_min, found_ms, self._ground) for zone in zones]
         self._stays: dict[int, Stay] = {}
         self._watched_ms: int | None = None
+        self._services = [QueueService() for _ in zones]
+        self._expected: list[ExpectedWait | None] = [None] * len(zones)
+        self._expected_ms: int | None = None
 
     def update(
         self, captured_ms: int, tracks: Sequence[Track], wholes: Sequence[Box] | None = None, *, watching: bool = True
@@ -138,8 +145,9 @@ class ZoneWatcher:
         """
         if watching:
             if self._watched_ms is None or captured_ms - self._watched_ms > self._gap_ms:
-                for watch in self._watches:
+                for watch, service in zip(self._watches, self._services, strict=True):
                     watch.begin_anew(captured_ms, captured_ms + self._gap_ms)
+                    service.begin_anew()
             self._watched_ms = captured_ms
         if wholes is not None:
             tracks = [
@@ -160,11 +168,23 @@ class ZoneWatcher:
             stays[track.id] = stay
         occupancies = [watch.update(captured_ms, tracks, stays, self._stays) for watch in self._watches]
         self._stays = stays
-        return occupancies
+        return self._with_expected(captured_ms, occupancies) if watching else occupancies
 
     def close(self) -> list[Occupancy]:
         """End the run: who was lost and is found by nobody now, and who has just left. Of who is inside nothing."""
         return [watch.close() for watch in self._watches]
+
+    def _with_expected(self, now_ms: int, occupancies: Sequence[Occupancy]) -> list[Occupancy]:
+        """With what who joins the queue now is to wait. Whoever is inside and not parked stands before them."""
+        for service, one in zip(self._services, occupancies, strict=True):
+            service.update(now_ms, one.inside - one.parked, one.left)
+        if self._expected_ms is None or now_ms - self._expected_ms >= EXPECTED_EVERY_MS:
+            self._expected_ms = now_ms
+            self._expected = [service.expected() for service in self._services]
+        return [
+            replace(one, expected=expected) if expected is not None and one.inside > one.parked else one
+            for one, expected in zip(occupancies, self._expected, strict=True)
+        ]
 
     def _ground(self, box: Box) -> Point:
         x1, y1, x2, y2 = box

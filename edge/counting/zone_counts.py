@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from edge.counting.detection import CLASSES, UNCLASSIFIED
+from edge.counting.expected_wait import ExpectedWait
 from edge.counting.occupancy import Occupancy
 
 WAITS_MAX = 10_000  # kept for the percentiles of one bucket; of more, they are those of the first ones
@@ -49,6 +50,7 @@ class ZoneCount:
     `inside` are all vehicles, parked ones too; `standing` those that stand in the queue; `parked` and `by_class` (of
     those inside) are as at the end. `waited` of those that `left` had waited a known time, and `wait_ms` tells of them;
     None if none had. `lost` ended inside without having been seen to leave. `queue_m` is None where no ground is known.
+    `expected` is what who joins the queue at the end is to wait, None where that is not known.
     """
 
     inside: Level
@@ -61,6 +63,7 @@ class ZoneCount:
     waited: int
     wait_ms: Waits | None
     queue_m: LengthLevel | None
+    expected: ExpectedWait | None = None
 
 
 class ZoneSum:
@@ -136,6 +139,7 @@ class ZoneSum:
             self._waited,
             None if waits is None else Waits(waits.p50, waits.p90, self._longest_ms),
             queue_m,
+            last.expected,
         )
 
 

@@ -101,13 +101,22 @@ class Waits(msgspec.Struct, frozen=True, kw_only=True):
     max: Amount
 
 
+class Expected(msgspec.Struct, frozen=True, kw_only=True):
+    """A wait in milliseconds that lies ahead: its median, and with 80% probability from `p10` to `p90`."""
+
+    p10: Amount
+    p50: Amount
+    p90: Amount
+
+
 class ZoneReport(msgspec.Struct, frozen=True, kw_only=True):
     """Who was in a queue zone.
 
     `inside` are all vehicles there, `standing` those of them that stand in the queue; `parked` (inside, too, but not
     standing in the queue) and `by_class` (of those inside) are as at the end. `entered`, `left` and `lost` (from sight,
-    inside) are vehicles in the bucket. `wait_ms` tells how long the `waited` of those that left had waited; null if
-    none had. `queue_m` is null where the device does not know the ground.
+    inside) are vehicles in the bucket. `wait_ms` tells how long the `waited` of those that left had waited (the actual
+    wait); null if none had. `expected_ms` is the expected wait of a vehicle that joins the queue at the end of the
+    bucket; null where it is not known. `queue_m` is null where the device does not know the ground.
     """
 
     inside: Level
@@ -119,6 +128,7 @@ class ZoneReport(msgspec.Struct, frozen=True, kw_only=True):
     lost: Count = 0
     waited: Count = 0
     wait_ms: Waits | None = None
+    expected_ms: Expected | None = None
     queue_m: LengthLevel | None = None
 
 
@@ -366,7 +376,7 @@ def report_of(
 
 
 def _zone_report(zone: "ZoneCount") -> ZoneReport:
-    wait_ms, queue_m = zone.wait_ms, zone.queue_m
+    wait_ms, queue_m, expected = zone.wait_ms, zone.queue_m, zone.expected
     return ZoneReport(
         inside=Level(mean=zone.inside.mean, max=zone.inside.max, end=zone.inside.end),
         standing=Level(mean=zone.standing.mean, max=zone.standing.max, end=zone.standing.end),
@@ -377,6 +387,7 @@ def _zone_report(zone: "ZoneCount") -> ZoneReport:
         lost=zone.lost,
         waited=zone.waited,
         wait_ms=None if wait_ms is None else Waits(p50=wait_ms.p50, p90=wait_ms.p90, max=wait_ms.max),
+        expected_ms=None if expected is None else Expected(p10=expected.p10, p50=expected.p50, p90=expected.p90),
         queue_m=None if queue_m is None else LengthLevel(mean=queue_m.mean, max=queue_m.max, end=queue_m.end),
     )
 

@@ -443,3 +443,19 @@ def test_lines_and_zones_see_the_same_whole_boxes() -> None:
 
     found = counted([DetectedFrame(NOON_MS + at_ms, seen(at_ms)) for at_ms in range(0, 40_000, 100)], zone)
     assert {one.inside for one in found[110:]} == {1}
+
+
+def test_a_bucket_tells_what_who_joins_the_queue_at_its_end_is_to_wait() -> None:
+    """One drives in and one drives out every ten seconds; three are always there."""
+    through = [
+        Vehicle(((10_000 * number, 0.0, 300.0), (10_000 * number + 40_000, 1000.0, 300.0))) for number in range(40)
+    ]
+    zone = Zone("queue", ((100.0, 0.0), (850.0, 0.0), (850.0, 600.0), (100.0, 600.0)))
+    counting = pipeline(zones=[zone])
+    frames = film(through, frames_per_second=5, to_ms=360_000)
+    buckets = [bucket for frame in frames for bucket in counting.update(frame).buckets]
+    first, *_, last = [bucket.zones["queue"] for bucket in buckets if bucket.zones]
+    assert first.expected is None
+    assert last.inside.end == 3
+    assert last.expected is not None
+    assert 30_000 <= last.expected.p10 <= last.expected.p50 <= last.expected.p90 <= 41_000

@@ -138,7 +138,17 @@ class Site {
       queue ? figure(`Queue ${queue.zone}`, number(at < 0 ? null : queue.standing_end[at], at < 0 ? 0 : queue.share[at],
         { ...this.behind("Standing in the queue", { device: queue.device }), from: this.queues.edges_ms[Math.max(0, at)], to: this.queues.edges_ms[Math.max(0, at) + 1], interval: "15min" }, { big: true }),
       at >= 0 && queue.wait_p50_ms[at] ? `waited ${span(queue.wait_p50_ms[at])}, nine in ten up to ${span(queue.wait_p90_ms[at])}` : "as last reported") : null,
+      queue ? this.expected(queue) : null,
       this.watched(Math.min(share(out ?? back), share(back ?? out))));
+  }
+
+  // What who joins the queue now is to wait, as its device last said; nothing where that was long ago.
+  expected(queue) {
+    const said = this.queues.last.find((one) => one.device === queue.device && one.zone === queue.zone);
+    if (said === undefined || said.expected_p50_ms === null || this.now - said.until_ms > USUAL_MS) return null;
+    return el("div", { class: "figure" }, el("span", { class: "name" }, `Expected wait in ${queue.zone}`),
+      el("span", { class: "num big" }, el("span", { class: "value" }, span(said.expected_p50_ms))),
+      el("span", { class: "under soft" }, `80 %: ${span(said.expected_p10_ms)} to ${span(said.expected_p90_ms)}`));
   }
 
   // Were the cameras watching? Of today, and at this moment.

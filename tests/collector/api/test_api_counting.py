@@ -12,7 +12,7 @@ from collector.export import FORMATS, columns_of
 from collector.ingest import ingest
 from collector.store import Keeping
 from collector.views.records import Record
-from edge.delivery.report import rfc3339
+from edge.delivery.report import Expected, Level, ZoneReport, rfc3339
 from tests.collector.api.api_world import STATUS, Api, said
 from tests.collector.messages import MINUTE_MS, NOON_MS, a_report, held, received
 from tests.collector.test_convoys import convoy
@@ -243,3 +243,23 @@ def test_the_convoys_of_a_site_are_listed_by_when_they_began(api: Api) -> None:
     first = ask("/api/v1/sites/bridge/convoys", params={"limit": 1}).json()
     assert ([one["number"] for one in first["convoys"]], first["more"]) == ([1], True)
     assert ask("/api/v1/sites/bridge/convoys", params={"line": "ramp"}).json()["convoys"] == []
+
+
+def test_what_who_joins_a_queue_now_is_to_wait_is_as_the_last_report_says(api: Api) -> None:
+    level = Level(mean=3.0, max=4, end=4)
+    expected = Expected(p10=60_000, p50=90_000, p90=150_000)
+    zone = ZoneReport(inside=level, standing=level, expected_ms=expected)
+    api.store.commit([received(a_report(11, zones={"queue": zone}))], now_ms=NOON_MS)
+    [last] = api.client("read").get("/api/v1/sites/bridge/queue").json()["last"]
+    assert last == {
+        "device": "mast-1",
+        "zone": "queue",
+        "until_ms": NOON_MS + 12 * MINUTE_MS,
+        "inside": 4,
+        "standing": 4,
+        "wait_p50_ms": None,
+        "wait_p90_ms": None,
+        "expected_p10_ms": 60_000,
+        "expected_p50_ms": 90_000,
+        "expected_p90_ms": 150_000,
+    }
