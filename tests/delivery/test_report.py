@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.counting.buckets import Bucket
+from edge.counting.expected_wait import ExpectedWait
 from edge.counting.zone_counts import LengthLevel, Level, Waits, ZoneCount
 from edge.delivery.report import (
     Address,
@@ -133,6 +134,7 @@ A_ZONE = ZoneCount(
     waited=3,
     wait_ms=Waits(p50=40_000, p90=90_000, max=120_000),
     queue_m=LengthLevel(mean=21.5, max=40.0, end=32.4),
+    expected=ExpectedWait(p10=30_000, p50=50_000, p90=100_000),
 )
 
 
@@ -150,6 +152,7 @@ def test_a_report_tells_of_the_zones_of_its_bucket() -> None:
             "lost": 1,
             "waited": 3,
             "wait_ms": {"p50": 40_000, "p90": 90_000, "max": 120_000},
+            "expected_ms": {"p10": 30_000, "p50": 50_000, "p90": 100_000},
             "queue_m": {"mean": 21.5, "max": 40.0, "end": 32.4},
         }
     }
