@@ -412,7 +412,8 @@ class Intake:
         start_ms, zones = start_ms_of(report.start), []
         if report.zones:
             of_report = {"start_ms": start_ms, "seq": report.seq, "run_id": run_id, "watched_ms": report.watched_ms}
-            zones = zones_of(self._names, report.zones, device_id=device_id, **of_report)
+            pictures = None if report.pictures is msgspec.UNSET else report.pictures
+            zones = zones_of(self._names, report.zones, device_id=device_id, pictures=pictures, **of_report)
         return ReportRow(
             device_id,
             run_id,

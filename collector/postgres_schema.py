@@ -154,6 +154,8 @@ CREATE INDEX lineage_doubt ON lineage (journal_id) WHERE doubt IS NOT NULL;
 """Reports that were set aside because they were ahead of the centre's clock (see collector.ahead) or because the run
 `counted_run_id` had watched their time (see collector.overlaps), and whose numbers a journal holds (see
 collector.identity)."""
+STILLS = "ALTER TABLE zone_report ADD COLUMN pictures BIGINT; ALTER TABLE rollup_zone ADD COLUMN pictures BIGINT;"
+"""On how many stills a report stands; null: frames are followed."""
 NEWEST = alerts.POSTGRES_CONVOYS
 """What version 5 has and version 4 has not."""
 UPGRADES = {
@@ -171,8 +173,8 @@ UPGRADES = {
     + ADD_PACKING
     + SET_ASIDE
     + NEWEST,
-    3: SET_ASIDE + NEWEST,
-    4: NEWEST,
+    3: SET_ASIDE + NEWEST + STILLS,
+    4: NEWEST + STILLS,
 }
 """By the version that is found: what makes this one of it. Reports are summed up by `Store.rebuild`."""
 DEFAULTS = f"""

@@ -15,7 +15,7 @@ CREATE TABLE zone_report (
   entered INT NOT NULL, departed INT NOT NULL, waited INT NOT NULL,
   wait_p50_ms BIGINT NOT NULL, wait_p90_ms BIGINT NOT NULL, wait_max_ms BIGINT NOT NULL, queue_m DOUBLE PRECISION,
   end_seq BIGINT NOT NULL, end_run_id BIGINT NOT NULL,
-  standing_end INT NOT NULL, parked_end INT NOT NULL,
+  standing_end INT NOT NULL, parked_end INT NOT NULL, pictures BIGINT,
   PRIMARY KEY (zone_id, start_ms, end_seq, end_run_id)
 ) PARTITION BY RANGE (start_ms);
 CREATE TABLE rollup_zone (
@@ -25,7 +25,7 @@ CREATE TABLE rollup_zone (
   entered BIGINT NOT NULL, departed BIGINT NOT NULL, waited BIGINT NOT NULL,
   wait_p50_ms BIGINT NOT NULL, wait_p90_ms BIGINT NOT NULL, wait_max_ms BIGINT NOT NULL, queue_m DOUBLE PRECISION,
   end_ms BIGINT NOT NULL, end_seq BIGINT NOT NULL, end_run_id BIGINT NOT NULL,
-  standing_end INT NOT NULL, parked_end INT NOT NULL,
+  standing_end INT NOT NULL, parked_end INT NOT NULL, pictures BIGINT,
   PRIMARY KEY (level, zone_id, start_ms)
 ) WITH ({FREEZING});
 """

@@ -51,7 +51,7 @@ WORK_MIB = 32
 """For sorting what a question adds up: with the default's 4 MB a week by quarters of an hour goes over the disk."""
 _ZONE_TYPES = [
     *("int8", "int8", "int8", "int8", "int4", "int4", "int4", "int4", "int8", "int8", "int8", "float8"),
-    *("int8", "int8", "int4", "int4"),
+    *("int8", "int8", "int4", "int4", "int8"),
 ]
 _UNSTORABLE = (psycopg.DataError, OverflowError, UnicodeError, struct.error)
 """Values that PostgreSQL cannot hold, as the server or psycopg says."""

@@ -36,8 +36,21 @@ def zones_as_table(states: Sequence[ZoneState]) -> str:
     """A line of text per zone, as it was at the end of the last report; waits are those that ended in it.
 
     What is expected is the wait of who joins the queue at that moment, and where it lies with 80% probability.
+    `pictures` is how many stills that report stands on; with them `-` is what stills do not tell.
     """
-    heads = ("inside", "standing", "most", "parked", "left", "wait p50", "wait p90", "expected", "80%", "queue")
+    heads = (
+        "inside",
+        "standing",
+        "most",
+        "parked",
+        "left",
+        "wait p50",
+        "wait p90",
+        "expected",
+        "80%",
+        "queue",
+        "pictures",
+    )
     rows = [["site", "device", "zone", "until", *heads]]
     for state in states:
         row = [state.site, state.device, state.zone or "-", rfc3339(state.start_ms + state.width_ms)]
@@ -45,7 +58,9 @@ def zones_as_table(states: Sequence[ZoneState]) -> str:
         if said is None:
             rows.append([*row, *(BLIND for _ in heads)])
             continue
-        numbers = (said.inside.end, said.standing.end, said.standing.max, said.parked, said.left)
+        stood = said.standing
+        standing = (None, None) if stood is None else (stood.end, stood.max)
+        numbers = ("-" if n is None else n for n in (said.inside.end, *standing, said.parked, said.left))
         waits = (
             ["-", "-"]
             if said.wait_ms is None
@@ -57,8 +72,9 @@ def zones_as_table(states: Sequence[ZoneState]) -> str:
             if expected is None
             else [f"{expected.p50 / 1000:.0f} s", f"{expected.p10 / 1000:.0f} to {expected.p90 / 1000:.0f} s"]
         )
+        queue = "-" if said.queue_m is None else f"{said.queue_m.end:.0f} m"
         rows.append(
-            [*row, *map(str, numbers), *waits, *ahead, "-" if said.queue_m is None else f"{said.queue_m.end:.0f} m"]
+            [*row, *map(str, numbers), *waits, *ahead, queue, "-" if state.pictures is None else str(state.pictures)]
         )
     return aligned(rows, shared=2)
 
@@ -73,6 +89,7 @@ def zones_as_json(states: Sequence[ZoneState]) -> dict[str, Any]:
                 "zone": state.zone,
                 "start": rfc3339(state.start_ms),
                 "width_ms": state.width_ms,
+                "pictures": state.pictures,
                 "said": msgspec.to_builtins(state.said),
             }
             for state in states

@@ -29,7 +29,7 @@ _ZONES = (  # in the order of collector.zone_sums.ZoneSums
       entered INTEGER NOT NULL, departed INTEGER NOT NULL, waited INTEGER NOT NULL,
       wait_p50_ms INTEGER NOT NULL, wait_p90_ms INTEGER NOT NULL, wait_max_ms INTEGER NOT NULL, queue_m REAL,
       end_seq INTEGER NOT NULL, end_run_id INTEGER NOT NULL,
-      standing_end INTEGER NOT NULL, parked_end INTEGER NOT NULL,
+      standing_end INTEGER NOT NULL, parked_end INTEGER NOT NULL, pictures INTEGER,
       PRIMARY KEY (zone_id, start_ms, end_seq, end_run_id)
     ) WITHOUT ROWID""",
     """CREATE TABLE rollup_zone (
@@ -39,7 +39,7 @@ _ZONES = (  # in the order of collector.zone_sums.ZoneSums
       entered INTEGER NOT NULL, departed INTEGER NOT NULL, waited INTEGER NOT NULL,
       wait_p50_ms INTEGER NOT NULL, wait_p90_ms INTEGER NOT NULL, wait_max_ms INTEGER NOT NULL, queue_m REAL,
       end_ms INTEGER NOT NULL, end_seq INTEGER NOT NULL, end_run_id INTEGER NOT NULL,
-      standing_end INTEGER NOT NULL, parked_end INTEGER NOT NULL,
+      standing_end INTEGER NOT NULL, parked_end INTEGER NOT NULL, pictures INTEGER,
       PRIMARY KEY (level, zone_id, start_ms)
     ) WITHOUT ROWID""",
 )
@@ -75,6 +75,11 @@ SET_ASIDE = (
     "CREATE INDEX lineage_doubt ON lineage (journal_id) WHERE doubt IS NOT NULL",
     *alerts.SQLITE_VERDICTS,
 )
+STILLS = (
+    "ALTER TABLE zone_report ADD COLUMN pictures INTEGER",
+    "ALTER TABLE rollup_zone ADD COLUMN pictures INTEGER",
+)
+"""On how many stills a report stands; null: frames are followed."""
 NEWEST = alerts.SQLITE_CONVOYS
 """What version 6 has and version 5 has not."""
 _NEWER = (
@@ -98,8 +103,8 @@ UPGRADES = {
         *_NEWER,
     ),
     3: (*alerts.LOOKED, *_NEWER),
-    4: (*SET_ASIDE, *NEWEST),
-    5: NEWEST,
+    4: (*SET_ASIDE, *NEWEST, *STILLS),
+    5: (*NEWEST, *STILLS),
 }
 """By the version that is found: what makes this one of it. Reports are summed up by `Store.rebuild`."""
 STATEMENTS = (

@@ -28,6 +28,7 @@ class Zones(msgspec.Struct):
     """Of a report that intake took, all that is read here; the rest is passed over."""
 
     zones: dict[str, ZoneReport] | None = None
+    pictures: int | None = None
 
 
 def zones_of(
@@ -35,7 +36,7 @@ def zones_of(
     zones: Mapping[str, ZoneReport] | msgspec.UnsetType | None,
     *,
     device_id: int,
-    **of_report: int,
+    **of_report: Any,
 ) -> list[tuple[int, ZoneSums]]:
     """Of a report its zones by id; `of_report` as `sums_of` takes it."""
     if not zones:
@@ -67,9 +68,10 @@ def fill_zones(tables: Tables, names: Names, device_id: int) -> None:
         found = []
         for run_id, seq, start_ms, watched_ms in rows:
             if (payload := messages.get((run_id, seq))) is not None:
-                zones = msgspec.json.decode(payload, type=Zones).zones
+                said = msgspec.json.decode(payload, type=Zones)
                 of_report = {"watched_ms": watched_ms, "start_ms": start_ms, "seq": seq, "run_id": run_id}
-                found += [stored(*one) for one in zones_of(names, zones, device_id=device_id, **of_report)]
+                of_report["pictures"] = said.pictures
+                found += [stored(*one) for one in zones_of(names, said.zones, device_id=device_id, **of_report)]
         if found:
             tables.many(query, found)
         ((next_ms,),) = tables.rows(
@@ -127,4 +129,6 @@ def _with_late(name: str, newer: str) -> str:
         return f"CASE WHEN {newer} THEN {late} ELSE {here} END"
     if name in _KEPT:
         return f"CASE WHEN {here} IS NULL OR {late} > {here} THEN {late} ELSE {here} END"
+    if name == "pictures":  # null where frames are followed
+        return f"CASE WHEN {here} IS NULL THEN {late} ELSE {here} + coalesce({late}, 0) END"
     return f"{here} + {late}"

@@ -31,12 +31,15 @@ class ZoneSums(NamedTuple):
     end_seq: int
     end_run_id: int
     standing_end: int
-    """As that one says at its end; `parked_end` likewise."""
+    """As that one says at its end; `parked_end` likewise. -1: it is not known (stills)."""
     parked_end: int
+    pictures: int | None
+    """Stills on which it stands, so that `entered`, `departed` and `waited` say nothing; None: it follows frames."""
 
     def plus(self, other: "ZoneSums") -> "ZoneSums":
         """Both together."""
         newest = self if self[11:14] >= other[11:14] else other
+        pictures = [one for one in (self.pictures, other.pictures) if one is not None]
         metres = [one for one in (self.queue_m, other.queue_m) if one is not None]
         return ZoneSums(
             self.reports + other.reports,
@@ -50,28 +53,36 @@ class ZoneSums(NamedTuple):
             self.wait_p90_ms + other.wait_p90_ms,
             max(self.wait_max_ms, other.wait_max_ms),
             max(metres, default=None),
-            *newest[11:],
+            *newest[11:16],
+            sum(pictures) if pictures else None,
         )
 
 
-def sums_of(said: ZoneReport, *, watched_ms: int, start_ms: int, seq: int, run_id: int) -> ZoneSums:
-    """What one report says of a zone. Waits count where somebody had waited."""
-    waits = said.wait_ms if said.waited else None
+def sums_of(
+    said: ZoneReport, *, watched_ms: int, start_ms: int, seq: int, run_id: int, pictures: int | None
+) -> ZoneSums:
+    """What one report says of a zone. Waits count where somebody had waited.
+
+    Time in which nobody knows who stood (a still without one before it) is not watched here.
+    """
+    waited = said.waited or 0
+    waits, standing = said.wait_ms if waited else None, said.standing
     return ZoneSums(
         reports=1,
-        watched_ms=watched_ms,
-        standing_ms=min(SUM_MAX, round(said.standing.mean * watched_ms)),
-        standing_max=said.standing.max,
-        entered=said.entered,
-        departed=said.left,
-        waited=said.waited if waits else 0,
-        wait_p50_ms=min(SUM_MAX, waits.p50 * said.waited) if waits else 0,
-        wait_p90_ms=min(SUM_MAX, waits.p90 * said.waited) if waits else 0,
+        watched_ms=watched_ms if standing is not None else 0,
+        standing_ms=min(SUM_MAX, round(standing.mean * watched_ms)) if standing is not None else 0,
+        standing_max=standing.max if standing is not None else 0,
+        entered=said.entered or 0,
+        departed=said.left or 0,
+        waited=waited if waits else 0,
+        wait_p50_ms=min(SUM_MAX, waits.p50 * waited) if waits else 0,
+        wait_p90_ms=min(SUM_MAX, waits.p90 * waited) if waits else 0,
         wait_max_ms=waits.max if waits else 0,
         queue_m=said.queue_m.max if said.queue_m else None,
         end_ms=start_ms,
         end_seq=seq,
         end_run_id=run_id,
-        standing_end=said.standing.end,
-        parked_end=said.parked,
+        standing_end=standing.end if standing is not None else -1,
+        parked_end=said.parked if said.parked is not None else -1,
+        pictures=pictures,
     )

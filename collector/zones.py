@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+import msgspec
+
 from collector.messages import Key, messages_of
 from collector.store import CHOSEN, Reading, Store
 from collector.views.axis import SKEW_MS
@@ -21,6 +23,8 @@ class ZoneState:
     start_ms: int
     width_ms: int
     said: ZoneReport | None
+    pictures: int | None = None
+    """How many stills the report stands on; None: frames are followed."""
 
 
 def last_zones(
@@ -61,6 +65,7 @@ def _states_in(payload: bytes) -> list[ZoneState]:
 def _states_of(report: Report) -> list[ZoneState]:
     who = (report.site, report.device)
     when = (report.start_ms, report.width_ms)
+    pictures = None if report.pictures is msgspec.UNSET else report.pictures
     if report.zones is None:
-        return [ZoneState(*who, "", *when, None)]
-    return [ZoneState(*who, zone, *when, said) for zone, said in sorted((report.zones or {}).items())]
+        return [ZoneState(*who, "", *when, None, pictures)]
+    return [ZoneState(*who, zone, *when, said, pictures) for zone, said in sorted((report.zones or {}).items())]

@@ -208,17 +208,23 @@ def _draw_zone(axes: Axes, name: str, buckets: Sequence[Bucket], span: Span) -> 
         start, end = max(bucket.start_ms, span[0]), min(bucket.start_ms + bucket.width_ms, span[1])
         if bucket.zones and name in bucket.zones and end > start:
             known.append((start, end - start, bucket.zones[name]))
+    stood = [(start, wide, zone.standing) for start, wide, zone in known if zone.standing is not None]
+    insides = [zone.inside.mean for _, _, zone in known]
+    look: dict[str, Any] = {"align": "edge", "edgecolor": "white", "linewidth": 0.4, "zorder": 2}
     lefts, widths = [start for start, _, _ in known], [wide for _, wide, _ in known]
-    insides, standings = [zone.inside.mean for _, _, zone in known], [zone.standing.mean for _, _, zone in known]
-    look: dict[str, Any] = {"width": widths, "align": "edge", "edgecolor": "white", "linewidth": 0.4, "zorder": 2}
-    axes.bar(lefts, insides, color=_INSIDE, label="inside, on average", **look)
-    axes.bar(lefts, standings, color=_STANDING, label="standing, on average", **look)
-    most = [zone.standing.max for _, _, zone in known]
+    axes.bar(lefts, insides, widths, color=_INSIDE, label="inside, on average", **look)
+    lefts, widths = [start for start, _, _ in stood], [wide for _, wide, _ in stood]
+    standings = [standing.mean for _, _, standing in stood]
+    axes.bar(lefts, standings, widths, color=_STANDING, label="standing, on average", **look)
+    most = [standing.max for _, _, standing in stood]
     axes.hlines(most, lefts, [a + b for a, b in zip(lefts, widths, strict=True)], color=_INK, zorder=3)
     axes.plot([], [], color=_INK, label="standing, at most")
     axes.set_ylim(0, 1.12 * max([1, *most, *insides]))
-    left, waited = sum(zone.left for _, _, zone in known), sum(zone.waited for _, _, zone in known)
-    axes.set_title(f"zone {name}:    {left} left, {waited} of them had waited", loc="left", fontsize=11, color=_INK)
+    title = f"zone {name}"
+    if all(zone.left is not None for _, _, zone in known):  # of stills nobody knows
+        left, waited = (sum(getattr(zone, of) for _, _, zone in known) for of in ("left", "waited"))
+        title += f":    {left} left, {waited} of them had waited"
+    axes.set_title(title, loc="left", fontsize=11, color=_INK)
     axes.set_ylabel("vehicles", fontsize=10, color=_INK)
     axes.yaxis.set_major_locator(MaxNLocator(nbins=7, integer=True))
     axes.grid(axis="y", color="#DDDDDD", linewidth=0.6, zorder=0.2)

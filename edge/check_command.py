@@ -14,7 +14,7 @@ import yaml
 
 from edge.clock import SystemClock
 from edge.config import Camera as CameraConfig
-from edge.config import Config, Mqtt, explain_zone, load_config, warnings_of
+from edge.config import Config, Mqtt, explain_stills, explain_zone, load_config, warnings_of
 from edge.delivery.connection import Accepted, Connection, Deaf, Ended, UnreachableError
 from edge.delivery.report import topic_of
 from edge.errors import CrossingError, InputError
@@ -55,6 +55,8 @@ def run_check(path: Path, *, as_json: bool, try_it: bool) -> int:
         print(json.dumps(said | ({"tried": tried} if try_it else {}), sort_keys=True))
     else:
         print(yaml.safe_dump(effective, sort_keys=False, allow_unicode=True, default_flow_style=None).rstrip())
+        if config.camera is not None and config.camera.every_s is not None:
+            print(explain_stills(config.camera, config.report), file=sys.stderr)
         for name, zone in config.zones.items():
             print(explain_zone(name, zone), file=sys.stderr)
         print(explain_cost(config), file=sys.stderr)
@@ -95,6 +97,10 @@ def try_camera(config: CameraConfig) -> Mapping[str, Any]:
         if frame is None:
             return {"works": False, "said": camera.state.reason}
         first_s = time.monotonic()
+        if config.every_s is not None:
+            height, width = frame.image.shape[:2]
+            said = f"a picture of {width} x {height} pixels after {first_s - began_s:.1f} s"
+            return {"works": True, "said": said, "width": width, "height": height}
         taken_ms = [frame.captured_ms]
         while len(taken_ms) < FRAMES and (left_s := first_s + CAMERA_S - time.monotonic()) > 0:
             frame = camera.take(left_s)

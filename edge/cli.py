@@ -79,7 +79,9 @@ def _parser() -> argparse.ArgumentParser:
     status.set_defaults(run=_status)
 
     replay = commands.add_parser("replay", help="count a recorded video or a tape")
-    replay.add_argument("video", type=Path, metavar="VIDEO", help="a video, or a tape (.tape, .jsonl)")
+    replay.add_argument(
+        "video", type=Path, metavar="VIDEO", help="a video, a tape (.tape, .jsonl), or a folder of still pictures"
+    )
     replay.add_argument(
         "--line",
         action="append",
@@ -89,6 +91,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     replay.add_argument("--config", type=Path, metavar="F", help="configuration (YAML) to take lines and the rest from")
     replay.add_argument("--start", metavar="T", help="when the video begins, e.g. 2026-11-22T06:00:00Z (default: 1970)")
+    replay.add_argument(
+        "--step",
+        type=_seconds,
+        metavar="SECONDS",
+        help="with --start: from one still of a folder to the next, where neither names nor Exif say when they are of",
+    )
     replay.add_argument("--out", type=Path, metavar="DIR", help="write reports, crossings, strips and a summary there")
     replay.add_argument("--video", dest="annotated", type=Path, metavar="OUT.mp4", help="write the annotated video")
     replay.add_argument("--tape", type=Path, metavar="F", help="write the detections as a tape")
@@ -231,6 +239,12 @@ def _positive(text: str) -> int:
     return int(text)
 
 
+def _seconds(text: str) -> float:
+    if not re.fullmatch(r"[0-9]{1,6}(\.[0-9]{1,3})?", text) or float(text) <= 0 or float(text) > 86_400:
+        raise argparse.ArgumentTypeError(f"{text!r}: allowed are more than 0 and at most 86400 seconds")
+    return float(text)
+
+
 def _threads(text: str) -> int:
     number = _positive(text)
     if number > 64:
@@ -259,6 +273,7 @@ def _replay(given: argparse.Namespace) -> None:
             lines=given.line,
             config=given.config,
             start=given.start,
+            step_s=given.step,
             every=given.every,
             out=given.out,
             annotated=given.annotated,

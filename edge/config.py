@@ -41,6 +41,9 @@ Credential = Annotated[str, msgspec.Meta(pattern=f"^({NAME})?$")]
 
 AREA_MIN = 1e-5  # of the picture: some nine pixels of one of 1280x720
 LENGTH_MIN = 0.02  # of a counting line, in widths and heights of the picture: the least that vehicles cross
+STILL_VOUCHES_S = 60.0  # at most, unless configured
+STILL = re.compile(r"https?://[^?#]*\.(jpe?g|png)(\?.*)?", re.IGNORECASE)
+"""An address that looks like that of a still picture."""
 
 
 class Camera(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -65,6 +68,18 @@ class Camera(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """A camera that gives no frame for so long is opened anew."""
     loop: bool = True
     """Whether a video begins again at its end."""
+    every_s: Annotated[float, msgspec.Meta(ge=2, le=3_600)] | None = None
+    """With it the url is that of a still picture (JPEG or PNG over HTTP), which is fetched so often."""
+    vouches_s: Annotated[float, msgspec.Meta(ge=1, le=3_600)] | None = None
+    """How long a still vouches for the time after it; until the next one is due unless given, and a minute at most."""
+    ca_file: str = ""
+    """Certificates of the authorities that a still over https is checked with, instead of the system's."""
+
+    @property
+    def vouches_ms(self) -> int:
+        """How long a still vouches for the time after it."""
+        every_s = STILL_VOUCHES_S if self.every_s is None else self.every_s
+        return round(1000 * (self.vouches_s or min(every_s, STILL_VOUCHES_S)))
 
 
 class Model(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -228,14 +243,14 @@ class Keep(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """All that a device is told. Only `lines` must be given to replay a recording."""
+    """All that a device is told. Only `lines` or `zones` must be given to replay a recording."""
 
     site: Name = "replay"
     device: Name = "recording"
     time_zone: str = "UTC"
     camera: Camera | None = None
     model: Model = Model()
-    lines: Annotated[dict[Name, Line], msgspec.Meta(min_length=1, max_length=16)]
+    lines: Annotated[dict[Name, Line], msgspec.Meta(max_length=16)] = {}
     zones: Annotated[dict[Name, Zone], msgspec.Meta(max_length=16)] = {}
     masks: Annotated[dict[Name, Polygon], msgspec.Meta(max_length=16)] = {}
     """Parts of the picture where nothing is a vehicle: what stands inside is ignored."""
@@ -300,8 +315,11 @@ def parse_config(raw: Any) -> Config:
         ZoneInfo(config.time_zone)
     except (KeyError, ValueError, OSError) as error:
         raise InputError(f"time_zone is {config.time_zone!r}; a name such as Asia/Shanghai is allowed") from error
+    if not config.lines and not config.zones:
+        raise InputError("lines and zones are missing; one counting line or one zone at least is needed")
     if config.camera is not None:
         _check_address(config.camera.url)
+    _check_still(config)
     _check_password("camera", config.camera)
     _check_password("mqtt", config.mqtt)
     for name, line in config.lines.items():
@@ -333,6 +351,31 @@ def _check_address(url: str) -> None:
                 "its port is none: a number from 1 to 65535 is allowed, and %40, %2F, %3A for @, / and : of a password"
             )
             raise InputError(f"camera.url is {masked(url)!r}; {said}") from error
+
+
+def _check_still(config: Config) -> None:
+    """InputError if a still is asked for where none can be, or for what no still can tell."""
+    camera = config.camera
+    if camera is None:
+        return
+    if camera.every_s is None:
+        for key in ("vouches_s", "ca_file"):
+            if getattr(camera, key):
+                raise InputError(f"camera.{key} is for a still picture; say camera.every_s as well")
+        return
+    if not re.match("https?://", camera.url, re.IGNORECASE):
+        raise InputError(
+            f"camera.every_s is for a still picture, but camera.url is {checking.shown(camera.url)}; an http:// or "
+            "https:// address is allowed"
+        )
+    if camera.vouches_s is not None and camera.vouches_s > camera.every_s:
+        raise InputError(
+            f"camera.vouches_s is {camera.vouches_s:g}; allowed is at most camera.every_s, which is {camera.every_s:g}"
+        )
+    if config.lines:
+        raise InputError(
+            "lines: a still picture (camera.every_s) cannot tell who crosses a line; leave lines out, and draw zones"
+        )
 
 
 def _check_password(where: str, access: Camera | Mqtt | None) -> None:
@@ -547,6 +590,8 @@ def warnings_of(config: Config) -> list[str]:
 
 def _camera_warnings(camera: Camera) -> list[str]:
     found = []
+    if camera.every_s is None and STILL.fullmatch(camera.url):
+        found.append("camera.url looks like a still picture: say camera.every_s, the seconds from one to the next")
     if masked(camera.url) != camera.url:
         found.append("camera.url holds a password: say username and password_file or password_credential instead")
     if camera.url.startswith("http://") and camera.username:
@@ -557,6 +602,18 @@ def _camera_warnings(camera: Camera) -> list[str]:
             "take the second stream, some 640 to 1280 pixels wide"
         )
     return found
+
+
+def explain_stills(camera: Camera, report: Reporting) -> str:
+    """What a camera of stills will tell, in one sentence."""
+    assert camera.every_s is not None, "asked of stills"
+    vouches_s = camera.vouches_ms / 1000
+    return (
+        f"camera: a still every {camera.every_s:g} s, each vouching for {vouches_s:g} s after it, so that at most "
+        f"{min(vouches_s / camera.every_s, 1.0):.0%} of the time is watched; a report of {report.every_s} s stands on "
+        f"{report.every_s / camera.every_s:.3g} of them and is partial or blind, never ok; who crosses, comes, leaves "
+        "or waits is not told"
+    )
 
 
 def explain_zone(name: str, zone: Zone) -> str:

@@ -205,7 +205,7 @@ def _score_zone(name: str, zone: TrueZone, outcome: Outcome, times_ms: Sequence[
         at_ms: (one.inside, one.standing)
         for at_ms, occupancies in outcome.occupancies or ()
         for one in occupancies
-        if one.zone == name
+        if one.zone == name and one.standing is not None
     }
     frames = [
         (true, counted[times_ms[frame]])

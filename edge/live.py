@@ -18,13 +18,16 @@ from edge.config import Config
 from edge.errors import InputError
 from edge.reporter import credential
 from edge.second_look import SecondLook
-from edge.stages import build_detector, build_second_look
+from edge.stages import build_detector, build_second_look, still_time
 from edge.vision.camera import Camera
 from edge.vision.capture import Source
 from edge.vision.clock import FrameClock
 from edge.vision.detector import OnnxDetector
 from edge.vision.frame import Frame
+from edge.vision.http_picture import Address
 from edge.vision.scene import SceneState, SceneWatcher
+from edge.vision.still_camera import StillCamera, StillSource
+from edge.vision.still_scene import StillScene
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +36,7 @@ REFERENCES_MAX = 8  # kept, so that going back to an earlier drawing finds its p
 
 def open_camera(
     config: CameraConfig, clock: Clock, *, synced: Callable[[], bool] | None = None
-) -> tuple[Camera, FrameClock]:
+) -> tuple[Camera | StillCamera, FrameClock]:
     """The camera, not yet begun, and the clock of its frames. InputError where its password cannot be read."""
     password = ""
     if config.password_credential or config.password_file:
@@ -44,6 +47,16 @@ def open_camera(
             raise InputError(f"camera: the password in {path} cannot be read: {error}") from error
         if not password:
             log.warning("camera: the password in %s is empty", path)
+    frame_clock = FrameClock(clock, synced=synced)
+    if config.every_s is not None:
+        address = Address(
+            config.url,
+            username=config.username,
+            password=password,
+            timeout_s=config.open_timeout_s + config.stall_s,
+            ca_file=config.ca_file,
+        )
+        return StillCamera(StillSource(address, config.every_s), clock, frame_clock), frame_clock
     source = Source(
         config.url,
         username=config.username,
@@ -56,7 +69,6 @@ def open_camera(
         stall_s=config.stall_s,
         loop=config.loop,
     )
-    frame_clock = FrameClock(clock, synced=synced)
     return Camera(source, clock, frame_clock), frame_clock
 
 
@@ -72,26 +84,27 @@ class LiveParts:
 
     def second_look(self, config: Config, width: int, height: int) -> SecondLook | None:
         """The second look for a picture of that size, if one is wanted."""
-        return build_second_look(config, width, height)
+        return build_second_look(config, width, height, stills=still_time(config.camera) is not None)
 
     def scene(self, config: Config, width: int, height: int) -> "LiveScene":
         """The watch over a picture of that size; without a reference yet, it takes one."""
         drawn = (config.lines, config.zones, config.reference, width, height)
         name = hashlib.sha256(msgspec.json.encode(drawn, order="sorted")).hexdigest()[:12]
-        return LiveScene(self._folder / f"reference-{name}.jpg")
+        watching = SceneWatcher if still_time(config.camera) is None else StillScene
+        return LiveScene(self._folder / f"reference-{name}.jpg", watching)
 
 
 class LiveScene:
     """Whether something can be seen, against the reference in `path`, which is taken where there is none."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, watching: type[SceneWatcher] | type[StillScene] = SceneWatcher) -> None:
         self._path = path
         reference: NDArray[np.uint8] | None = None
         with suppress(OSError):  # one that cannot be read is taken anew
             if path.is_file():
                 image = cv2.imread(str(path))
                 reference = None if image is None else np.asarray(image, np.uint8)
-        self._watcher = SceneWatcher(reference, learn=True)
+        self._watcher = watching(reference, learn=True)
 
     def update(self, frame: Frame) -> SceneState:
         """What is to be said after this frame; its times are the camera's, which never step."""

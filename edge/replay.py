@@ -9,28 +9,34 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
+from zoneinfo import ZoneInfo
 
 import msgspec
 
-from edge.config import Config, Convoys, lines_of, load_config
+from edge.config import Camera, Config, Convoys, lines_of, load_config
 from edge.counting.buckets import Bucket
 from edge.counting.convoys import Convoy
 from edge.counting.crossing import Crossing
 from edge.counting.detection import DetectedFrame
 from edge.counting.occupancy import Occupancy
 from edge.counting.pipeline import Step
+from edge.counting.stills import StillTime
 from edge.counting.tracking import Track
 from edge.delivery.report import REPLAY
 from edge.errors import InputError
 from edge.second_look import SecondLook
-from edge.stages import build_detector, build_pipeline, build_second_look, look, looks_of
+from edge.stages import build_detector, build_pipeline, build_second_look, look, looks_of, still_time
 from edge.vision.detector import OnnxDetector
 from edge.vision.frame import Frame
+from edge.vision.likeness import Likeness
 from edge.vision.recording import Recording
 from edge.vision.scene import SceneWatcher
+from edge.vision.still_folder import StillFolder
+from edge.vision.still_scene import StillScene
 from edge.vision.tape import TapeHeader, TapeWriter, read_tape
 
 LEAP_MS_MAX = 86_400_000  # every bucket between two frames is reported, blind; years of them tell nobody anything
+STILL_BUCKETS_MAX = 10_000  # of stills likewise: folders have gaps, and buckets may be wide
 TAPE_SUFFIXES = {".tape", ".jsonl"}
 
 
@@ -40,6 +46,8 @@ class Source(Protocol):
     width: int
     height: int
     model: str
+    stills: StillTime | None
+    """How its pictures stand for time; None where they are the frames of a video."""
 
     def __iter__(self) -> Iterator[tuple[DetectedFrame, Frame | None]]:
         """All frames in order."""
@@ -51,15 +59,17 @@ class Source(Protocol):
 
 
 class VideoSource:
-    """A recording seen by scene watcher and detector; writes a tape of it on the way if asked to."""
+    """A recording, or a folder of stills, seen by scene watcher and detector; writes a tape of it if asked to."""
 
     def __init__(
         self,
-        recording: Recording,
+        recording: Recording | StillFolder,
         detector: OnnxDetector,
         tape: Path | None = None,
         second_look: SecondLook | None = None,
+        stills: StillTime | None = None,
     ) -> None:
+        self.stills = stills
         self.width = recording.width
         self.height = recording.height
         self.recording = recording
@@ -76,7 +86,8 @@ class VideoSource:
 
     def __iter__(self) -> Iterator[tuple[DetectedFrame, Frame | None]]:
         """Detect frame by frame."""
-        recording, watcher = self.recording, SceneWatcher(learn=True)
+        recording, likeness = self.recording, Likeness()
+        watcher = SceneWatcher(learn=True) if self.stills is None else StillScene(learn=True)
         with ExitStack() as stack:
             tape = None
             if self._tape is not None:
@@ -89,12 +100,16 @@ class VideoSource:
                     every=recording.every,
                     score_min=self._detector.score_min,
                     naming=self.naming or msgspec.UNSET,
+                    stills=msgspec.UNSET if self.stills is None else self.stills.vouches_ms,
+                    compare=msgspec.UNSET if self.stills is None else self.stills.compare_ms,
                 )
                 tape = stack.enter_context(TapeWriter(self._tape, header))
             for frame in recording:
                 detected = look(watcher, self._detector, frame)
                 if self._second_look is not None:
                     detected = self._second_look.look(frame, detected)
+                if self.stills is not None:
+                    detected = likeness.compare(frame, detected)
                 if tape is not None:
                     tape.append(detected)
                 yield detected, frame
@@ -113,6 +128,7 @@ class TapeSource:
         self.width = self.header.width
         self.height = self.header.height
         self.model = self.header.model
+        self.stills = self.header.still_time
         self._shift_ms = 0 if start_ms is None else start_ms - self.header.start_ms
         self._every = every
 
@@ -156,18 +172,46 @@ def is_tape(path: Path) -> bool:
     return path.suffix in TAPE_SUFFIXES
 
 
-def open_source(
-    path: Path, config: Config, *, start_ms: int | None, every: int = 1, tape: Path | None = None
-) -> Source:
-    """The frames of a video, or of a tape, as the configuration says that they are looked at.
+def is_still_tape(path: Path) -> bool:
+    """Whether it is a tape of stills."""
+    return is_tape(path) and path.is_file() and read_tape(path)[0].still_time is not None
 
-    Without `start_ms` a tape begins when it says, and a video in 1970.
+
+def open_source(
+    path: Path,
+    config: Config,
+    *,
+    start_ms: int | None,
+    every: int = 1,
+    tape: Path | None = None,
+    step_ms: int | None = None,
+) -> Source:
+    """The frames of a video, of a tape, or the stills in a folder, as the configuration says that they are looked at.
+
+    Without `start_ms` a tape begins when it says, and a video in 1970. With `step_ms`, and only then, the stills of a
+    folder are of `start_ms` and so on; else each is of the time that it says.
     """
+    if path.is_dir():
+        return _folder_source(path, config, (start_ms, step_ms), every, tape)
     if is_tape(path):
         return TapeSource(path, start_ms, every)
     recording = Recording(path, start_ms or 0, every)
     size = recording.width, recording.height
     return VideoSource(recording, build_detector(config, *size), tape, build_second_look(config, *size))
+
+
+def _folder_source(
+    path: Path, config: Config, given: tuple[int | None, int | None], every: int, tape: Path | None
+) -> VideoSource:
+    start_ms, step_ms = given
+    folder = StillFolder(path, ZoneInfo(config.time_zone), start_ms=start_ms, step_ms=step_ms, every=every)
+    camera = config.camera
+    if camera is None or camera.every_s is None:
+        camera = Camera(url="folder", every_s=folder.step_ms / 1000)
+    stills = still_time(camera)
+    size = folder.width, folder.height
+    second_look = build_second_look(config, *size, stills=True)
+    return VideoSource(folder, build_detector(config, *size), tape, second_look, stills)
 
 
 def config_of(video: Path, path: Path | None, lines: Sequence[str], model: str | None, threads: int | None) -> Config:
@@ -178,7 +222,7 @@ def config_of(video: Path, path: Path | None, lines: Sequence[str], model: str |
     elif lines:
         config = Config(**changes)
     else:
-        raise InputError("no counting line: --line x1,y1,x2,y2, or lines: in a --config file")
+        raise InputError("no counting line: --line x1,y1,x2,y2, or lines: or zones: in a --config file")
     chosen = msgspec.structs.replace(
         config.model, name=model or config.model.name, threads=threads or config.model.threads
     )
@@ -190,19 +234,24 @@ def size_of(path: Path) -> tuple[int, int]:
     if is_tape(path):
         header, _ = read_tape(path)
         return header.width, header.height
+    if path.is_dir():
+        raise InputError(f"--line on {path}: stills cannot tell who crosses a line; draw zones in a --config file")
     recording = Recording(path)
     return recording.width, recording.height
 
 
 def replay(source: Source, config: Config) -> Iterator[tuple[Step, DetectedFrame | None, Frame | None]]:
     """Count frame by frame; the last step has no frame and brings the buckets still open."""
-    pipeline = build_pipeline(config, source.width, source.height)
+    pipeline = build_pipeline(config, source.width, source.height, source.stills)
     before_ms: int | None = None
+    leap_ms_max = LEAP_MS_MAX
+    if source.stills is not None:
+        leap_ms_max = max(leap_ms_max, STILL_BUCKETS_MAX * 1000 * config.report.every_s)
     for detected, frame in source:
-        if before_ms is not None and detected.captured_ms - before_ms > LEAP_MS_MAX:
+        if before_ms is not None and detected.captured_ms - before_ms > leap_ms_max:
             raise InputError(
                 f"time leaps by {(detected.captured_ms - before_ms) / 3_600_000:.1f} h from one frame to the next; "
-                f"at most {LEAP_MS_MAX // 3_600_000} h are allowed in one run"
+                f"at most {leap_ms_max // 3_600_000} h are allowed in one run"
             )
         before_ms = detected.captured_ms
         step = pipeline.update(detected)
@@ -244,15 +293,28 @@ def note(outcome: Outcome, step: Step, detected: DetectedFrame | None) -> None:
         outcome.last_ms = detected.captured_ms
 
 
-def run_of(path: Path, config: Config, start_ms: int | None, every: int) -> str:
+def run_of(
+    path: Path,
+    config: Config,
+    start_ms: int | None,
+    every: int,
+    *,
+    stills: StillTime | None = None,
+    step_ms: int | None = None,
+) -> str:
     """The name of a replay's run: a fingerprint of the file and of everything that shapes its reports, and no more."""
     said = (config.site, config.device, config.lines, config.counting, config.report.every_s)
     # what is as it was before it could be told otherwise is left out, so that runs keep their names
     drawn = tuple(shapes for shapes in (config.zones, config.masks) if shapes)
     ruled = (config.convoys,) if config.convoys != Convoys() else ()
-    shapes = msgspec.to_builtins((*said, *drawn, *ruled))
+    timed = (stills, step_ms, config.time_zone) if stills is not None else ()
+    shapes = msgspec.to_builtins((*said, *drawn, *ruled, *timed))
     looks = "" if is_tape(path) else looks_of(config)
     fingerprint = hashlib.sha256(repr((shapes, looks, start_ms, every)).encode())
-    with path.open("rb") as file:
-        fingerprint.update(hashlib.file_digest(file, "sha256").digest())
+    for still in sorted(path.iterdir()) if path.is_dir() else (path,):
+        if path.is_dir():
+            fingerprint.update(still.name.encode())
+        if still.is_file():
+            with still.open("rb") as file:
+                fingerprint.update(hashlib.file_digest(file, "sha256").digest())
     return f"{REPLAY}{fingerprint.hexdigest()[:16]}"

@@ -22,13 +22,25 @@ from edge.counting.detection import DetectedFrame
 from edge.counting.pipeline import Step
 from edge.delivery.report import Health
 from edge.errors import InputError
-from edge.replay import Outcome, Source, VideoSource, config_of, is_tape, note, open_source, replay, run_of
+from edge.replay import (
+    Outcome,
+    Source,
+    VideoSource,
+    config_of,
+    is_still_tape,
+    is_tape,
+    note,
+    open_source,
+    replay,
+    run_of,
+)
 from edge.reporter import Reporter
 from edge.results import ResultFolder, crossing_rows
 from edge.summary import summary_of, text_of
 from edge.vision.annotated_video import AnnotatedVideo
 from edge.vision.drawing import Annotator
 from edge.vision.frame import Frame
+from edge.vision.still_folder import StillFolder
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +53,7 @@ class ReplayRequest:
     lines: Sequence[str]
     config: Path | None
     start: str | None
+    step_s: float | None
     every: int
     out: Path | None
     annotated: Path | None
@@ -62,9 +75,15 @@ def run_replay(request: ReplayRequest) -> None:
     _check(request, config)
     for warning in warnings_of(config):
         log.warning("%s", warning)
-    source = open_source(request.video, config, start_ms=start_ms, every=request.every, tape=request.tape)
+    step_ms = None if request.step_s is None else round(1000 * request.step_s)
+    source = open_source(
+        request.video, config, start_ms=start_ms, every=request.every, tape=request.tape, step_ms=step_ms
+    )
+    stills = source.recording if isinstance(source, VideoSource) and isinstance(source.recording, StillFolder) else None
+    if stills is not None:
+        log.info("%s: %s", request.video, stills.said)
     config = _named(config, request)
-    run = run_of(request.video, config, start_ms, request.every)
+    run = run_of(request.video, config, start_ms, request.every, stills=source.stills, step_ms=step_ms)
     outcome, reports = Outcome(), []
     with ExitStack() as stack:
         folder = None
@@ -78,7 +97,7 @@ def run_replay(request: ReplayRequest) -> None:
         )
         video = None
         if request.annotated and isinstance(source, VideoSource):
-            pace = source.recording.frames_per_second / request.every
+            pace = source.recording.frames_per_second / (request.every if stills is None else 1)
             video = stack.enter_context(AnnotatedVideo(request.annotated, pace, annotator.size))
         reporter = stack.enter_context(
             Reporter(config, run, source.model, publish=request.publish, outbox=request.outbox)
@@ -108,6 +127,8 @@ def run_replay(request: ReplayRequest) -> None:
             reporter.convoys(step.convoys)
             reporter.pump()
         reporter.finish()
+        for sentence in stills.unreadable if stills is not None else ():
+            log.warning("left out: %s", sentence)
         summary = summary_of(outcome, config, run)
         if folder:
             folder.finish(outcome, reports, summary, title=request.video.name)
@@ -121,6 +142,15 @@ def _check(request: ReplayRequest, config: Config) -> None:
         raise InputError(f"{request.video} is a tape and holds no pictures; --video and --tape need a video")
     if request.publish and config.mqtt is None:
         raise InputError("--publish needs a broker: --broker HOST:PORT, or mqtt: in the configuration")
+    if request.video.is_dir():
+        if (request.start is None) != (request.step_s is None):
+            raise InputError(
+                "--start and --step belong together: when the first still is of, and the seconds to the next"
+            )
+        if not config.zones:
+            raise InputError(f"{request.video} is a folder of stills, which need zones: in a --config file")
+    elif request.step_s is not None:
+        raise InputError(f"--step is for a folder of stills, and {request.video} is none")
     if request.outbox and not request.publish:
         raise InputError("--outbox holds what is to be published; say --publish as well")
 
@@ -128,6 +158,9 @@ def _check(request: ReplayRequest, config: Config) -> None:
 def configure(request: ReplayRequest) -> Config:
     """The configuration file, if any, with what the command line says over it."""
     config = config_of(request.video, request.config, request.lines, request.model, request.threads)
+    if config.lines and (request.video.is_dir() or is_still_tape(request.video)):
+        log.warning("lines are left aside: stills cannot tell who crosses them")
+        config = msgspec.structs.replace(config, lines={})
     if request.bucket_s is not None:
         if not 5 <= request.bucket_s <= 86_400:
             raise InputError(f"--bucket {request.bucket_s}: allowed are 5 to 86400 seconds")

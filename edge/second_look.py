@@ -7,13 +7,15 @@ times at most and with time between; of several the nearest go first, and the ot
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
-from typing import Protocol
+from typing import Any, Protocol
 
 from edge.alerts import Tail
 from edge.counting.crossing import CountingLine
 from edge.counting.detection import DetectedFrame, Detection
 from edge.counting.motion import Box
 from edge.counting.naming import LOOKS_MAX
+from edge.counting.occupancy import Zone
+from edge.counting.stills import SCORE_MIN
 from edge.counting.tracking import Track
 from edge.errors import WorkError
 from edge.vision.fitting import Picture
@@ -22,6 +24,7 @@ from edge.vision.frame import Frame
 NEAR_HEIGHTS = 1.5  # of the box, from the line
 BETWEEN_MS = 150  # two looks at one vehicle
 PER_FRAME = 3
+STILL_LOOKS_MAX = 60  # of one still
 SAME = 0.4  # intersection over union of a detection and where its track must be now
 
 
@@ -77,23 +80,30 @@ class SecondLook:
                     break
         if not chosen:
             return detected
+        named = self._ask(frame, detected, list(chosen))
+        if named is None:
+            return detected
+        self._looked_ms |= {track.id: frame.captured_ms for track in chosen.values()}
+        return named
+
+    def _ask(self, frame: Frame, detected: DetectedFrame, numbers: Sequence[int]) -> DetectedFrame | None:
+        """The same detections, those of these numbers with what was seen in them; None where the look failed."""
         try:
-            answers = self._namer.look(frame.image, [detected.detections[number] for number in chosen])
+            answers = self._namer.look(frame.image, [detected.detections[number] for number in numbers])
             self.failure = ""
         except WorkError as error:
             self.failure = str(error)
-            return detected
-        self.looked += len(chosen)
+            return None
+        self.looked += len(numbers)
         detections = list(detected.detections)
-        for (number, track), answer in zip(chosen.items(), answers, strict=True):
+        for number, answer in zip(numbers, answers, strict=True):
             detections[number] = replace(detections[number], look=answer)
-            self._looked_ms[track.id] = frame.captured_ms
         return replace(detected, detections=tuple(detections))
 
     def _wanted(self, now_ms: int) -> list[Track]:
         """The tracks to look at, the nearest to a line first."""
-        wanted = []
-        for track in self._tracks:
+        wanted: list[tuple[float, int, Track]] = []
+        for track in self._tracks if self._lines else ():
             last_ms = self._looked_ms.get(track.id)
             if track.part or track.looks >= LOOKS_MAX or (last_ms is not None and now_ms - last_ms < BETWEEN_MS):
                 continue
@@ -102,6 +112,24 @@ class SecondLook:
             if heights <= NEAR_HEIGHTS:
                 wanted.append((heights, track.id, track))
         return [track for _, _, track in sorted(wanted, key=lambda one: one[:2])]
+
+
+class StillLook(SecondLook):
+    """The second look of stills: at every vehicle inside one of `zones`, for there is time, and no next frame."""
+
+    def __init__(self, namer: Namer, zones: Sequence[Zone], **known: Any) -> None:
+        super().__init__(namer, (), **known)
+        self._zones = tuple(zones)
+
+    def look(self, frame: Frame, detected: DetectedFrame) -> DetectedFrame:
+        """The same detections, with what was seen in the surest STILL_LOOKS_MAX of those inside."""
+        inside = [
+            number
+            for number, one in enumerate(detected.detections)
+            if one.score >= SCORE_MIN and any(zone.holds(((one.x1 + one.x2) / 2.0, one.y2)) for zone in self._zones)
+        ]
+        inside = sorted(inside, key=lambda number: -detected.detections[number].score)[:STILL_LOOKS_MAX]
+        return (self._ask(frame, detected, inside) if inside else None) or detected
 
 
 def _moved(track: Track, seconds: float) -> Box:

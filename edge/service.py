@@ -8,7 +8,8 @@ A *run* is one anchor of the clock, one size of the picture and one configuratio
 ends with its open buckets as they are, and the next begins: halves of a bucket under two runs add up.
 
 Where no frame comes, time goes on: after `gap_ms` a blind frame a second says that nobody looks, so blind buckets are
-reported, and a zero never is.
+reported, and a zero never is. Of stills the same is said later: between two of them nobody looks anyway, and a server
+may hand out a picture that was taken some steps before.
 """
 
 import logging
@@ -31,6 +32,7 @@ from edge.counting.convoys import Convoy
 from edge.counting.crossing import Crossing
 from edge.counting.detection import DetectedFrame
 from edge.counting.pipeline import Pipeline, Step
+from edge.counting.stills import StillPipeline
 from edge.delivery.outbox import Outbox
 from edge.delivery.report import Health, Report, Verdict, report_of, rfc3339
 from edge.delivery.shelf import Shelf
@@ -45,16 +47,18 @@ from edge.reporter import convoy_of, passage_of
 from edge.second_look import SecondLook
 from edge.sender import Sender
 from edge.service_view import Look, ServiceView
-from edge.stages import NOMINAL_SIZE, Detector, Scene, build_pipeline, look
+from edge.stages import NOMINAL_SIZE, Detector, Scene, build_pipeline, look, still_time
 from edge.strips import StripKeeper
 from edge.vision.camera import CameraState
 from edge.vision.frame import Frame
+from edge.vision.likeness import Likeness
 from edge.vitals import Vitals
 
 log = logging.getLogger(__name__)
 
 TAKE_S = 0.25
 MIND_MS = 1_000
+PASS_MS = 5_000  # of stills: so often time goes on where no picture vouches
 HEALTH_MS = 60_000
 LAST_MS = 3_000  # at the end, for what a disk that works again has not taken yet
 PARTS_EVERY_MS = 10_000  # a model that cannot be read is not read for every frame
@@ -99,7 +103,11 @@ class _Run:
         self.config = config
         self.size = size
         self.shift_ms = shift_ms  # from the time of the camera's frames to the run's
-        self.pipeline: Pipeline = build_pipeline(config, *size)
+        self.stills = still_time(config.camera)
+        self.pipeline: Pipeline | StillPipeline = build_pipeline(config, *size, self.stills)
+        self.likeness = Likeness()
+        self.began_ms = 0  # by the run's time
+        self.vouched_ms = 0  # until then the last still vouches
         self.strips = StripKeeper(
             strips,
             counting_lines(config, *size),
@@ -234,6 +242,8 @@ class Service:
         captured_ms = frame.captured_ms + run.shift_ms
         if run.last_ms is not None and captured_ms <= run.last_ms:
             return  # taken before the blind frame that stands for the gap it ends
+        if run.stills is not None and captured_ms < run.began_ms:
+            return  # the run before, or the process before, may have counted it
         began = time.perf_counter()
         detected = self._look(run, frame).shifted(run.shift_ms)
         frame = replace(frame, captured_ms=captured_ms)
@@ -257,6 +267,8 @@ class Service:
             self._blind, self._detector_failure = detected.blind, ""
             if run.second_look is not None:
                 detected = run.second_look.look(frame, detected)
+            if run.stills is not None:
+                detected = run.likeness.compare(frame, detected)
         except CrossingError as error:
             self._blind, self._detector_failure = "the detector fails", str(error)
             run.parts_at_ms = self._clock.monotonic_ms() + PARTS_EVERY_MS
@@ -265,6 +277,8 @@ class Service:
 
     def _count(self, run: _Run, detected: DetectedFrame) -> None:
         run.last_ms = detected.captured_ms
+        if run.stills is not None and not detected.blind:
+            run.vouched_ms = detected.captured_ms + run.stills.vouches_ms
         run.frames += 1
         run.frames_blind += bool(detected.blind)
         run.step = run.pipeline.update(detected)
@@ -341,6 +355,8 @@ class Service:
             self._reload()
         camera = self._camera.state
         blind = self._blind if camera.open else camera.reason or "the camera gives no frames"
+        if self._now.stills is not None and not blind:
+            blind = camera.reason or self._overdue(now_ms)
         self._tell_blindness(now_ms, blind)
         self._said["disk"] = self._shelf.failure  # the view logs it as what keeps reports from being delivered
         self._sender.trouble("disk", self._shelf.failure)
@@ -362,7 +378,7 @@ class Service:
         if now_ms >= self._health_at_ms:
             self._health_at_ms = now_ms + HEALTH_MS
             self._say_health(blind)
-        if not camera.open or now_ms - self._progress_ms < 10 * MIND_MS:
+        if not camera.open or self._now.stills is not None or now_ms - self._progress_ms < 10 * MIND_MS:
             notify("WATCHDOG=1")  # frames are handled, or there are none to handle
 
     def _look_around(self, now_ms: int, blind: str) -> None:
@@ -385,7 +401,10 @@ class Service:
         self._view.look(look)
 
     def _tell_blindness(self, now_ms: int, blind: str) -> None:
-        kind = self._blindness.update(now_ms, blind, after_ms=round(self.config.alerts.blind_after_s * 1000))
+        after_ms = round(self.config.alerts.blind_after_s * 1000)
+        if self._now.stills is not None:
+            after_ms = max(after_ms, self._now.stills.compare_ms)  # one picture that shows nothing is no news
+        kind = self._blindness.update(now_ms, blind, after_ms=after_ms)
         if kind:
             self._newsroom.blind(kind, blind, self._now.name)
 
@@ -393,10 +412,25 @@ class Service:
         """Where no frame came for longer than one vouches, nobody looks."""
         run = self._now
         now_ms = self._frame_clock.captured_ms() + run.shift_ms
-        if run.last_ms is None or now_ms - run.last_ms > run.config.counting.gap_ms:
+        if run.stills is not None:
+            self._let_pass(run, now_ms - run.stills.late_ms)
+        elif run.last_ms is None or now_ms - run.last_ms > run.config.counting.gap_ms:
             if not self._blind:
                 self._blind = "no frames"
             self._count(run, DetectedFrame(now_ms, (), blind=self._blind))
+
+    def _let_pass(self, run: _Run, until_ms: int) -> None:
+        """Until then no picture will come any more; where none vouches, time goes on."""
+        if until_ms >= max(run.vouched_ms, run.last_ms + PASS_MS if run.last_ms is not None else run.began_ms):
+            run.last_ms = until_ms
+            self._book(run, run.pipeline.update(DetectedFrame(until_ms, (), blind="no picture")))
+
+    def _overdue(self, now_ms: int) -> str:
+        """That no picture came for longer than one that is late would take; else empty."""
+        stills = self._now.stills
+        if stills is None or now_ms - self._progress_ms <= stills.compare_ms + stills.late_ms:
+            return ""
+        return f"no picture for {(now_ms - self._progress_ms) / 60_000:.0f} min"
 
     def _mind_clock(self) -> None:
         """A clock that steps, or becomes right, begins a new run; what it explains of the old one is corrected."""
@@ -450,7 +484,9 @@ class Service:
             if bucket.counts is None
             else {line: {words[line][way]: of for way, of in ways.items()} for line, ways in bucket.counts.items()},
             in_view=len(run.step.tracks) if run.step else 0,
-            standing={one.zone: one.standing for one in run.step.occupancies} if run.step else {},
+            standing={one.zone: one.standing for one in run.step.occupancies if one.standing is not None}
+            if run.step
+            else {},
             blind=blind,
         )
         self._live = live
@@ -486,6 +522,7 @@ class Service:
 
     def _begin(self, size: tuple[int, int]) -> _Run:
         run = _Run(self.config, size, self._frame_clock.offset_ms(), self._state / "strips")
+        run.began_ms = self._frame_clock.captured_ms() + run.shift_ms
         self.run = run.name
         log.info("run %s begins, picture %d x %d, %d zones", run.name, *size, len(queue_zones(self.config, *size)))
         return run
@@ -495,6 +532,8 @@ class Service:
         before = self._now
         self._end()
         self._now = self._begin(size)
+        known_ms = before.began_ms if before.last_ms is None else before.last_ms + 1
+        self._now.began_ms = known_ms - before.shift_ms + self._now.shift_ms  # from there on nobody has counted
         if before.size == size and all(getattr(before.config, key) == getattr(self.config, key) for key in LOOKS):
             self._now.detector, self._now.scene = before.detector, before.scene
             self._now.second_look = before.second_look

@@ -15,6 +15,7 @@ from edge.pages.known_file import KnownFile
 from edge.pages.server import PageServer
 from edge.pages.setup_routes import SetupRoutes
 from edge.pages.watching import LiveSource, Watching
+from edge.stages import still_time
 from edge.vision.manifest import load_manifest
 from edge.vision.recording import Recording
 
@@ -40,7 +41,8 @@ def run_setup(request: SetupRequest) -> None:
     except InputError as error:
         raise InputError(f"{request.config}: {error}") from error
     load_manifest(config.model.name)
-    with Watching(_opener(request, config), config) as watching:
+    stills = still_time(config.camera) if request.video is None else None
+    with Watching(_opener(request, config), config, stills=stills) as watching:
         routes = SetupRoutes(file, watching, camera=request.camera)
         serve_until_told(PageServer("setup.html", routes.all(), port=request.port, lan=request.lan), lan=request.lan)
 

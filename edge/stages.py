@@ -6,12 +6,12 @@ Live, replay, evaluate and bench run these same stages.
 import hashlib
 from dataclasses import replace
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 
 from edge.alerts import Tail
-from edge.config import Config, convoy_rules, counting_lines, masks_of, queue_zones
+from edge.config import Camera, Config, convoy_rules, counting_lines, masks_of, queue_zones
 from edge.counting.buckets import BucketCounter
 from edge.counting.convoys import ConvoyWatcher
 from edge.counting.crossing import LineWatcher
@@ -21,18 +21,25 @@ from edge.counting.masks import Masks
 from edge.counting.occupancy import ZoneWatcher
 from edge.counting.pipeline import Pipeline
 from edge.counting.sizes import SiteSizes
+from edge.counting.stills import StillPipeline, StillTime
 from edge.counting.tracking import Tracker
 from edge.errors import InputError
-from edge.second_look import SecondLook
+from edge.second_look import SecondLook, StillLook
 from edge.vision import scene
 from edge.vision.detector import REVISION, OnnxDetector
 from edge.vision.frame import Frame
 from edge.vision.manifest import Manifest, load_manifest
 from edge.vision.naming import NamingManifest, OnnxNamer, load_naming
 from edge.vision.region import Region, regions_around
+from edge.vision.still_camera import LATE_STEPS
 
 USUAL = (1920, 1080)
 """Width and height of a camera's picture."""
+
+COMPARE_STEPS = 2.5
+"""A still is compared with the one before if that is no older than so many steps: one may be missing ..."""
+COMPARE_MS_MAX = 600_000
+"""... and no older than so: who was not there then may well have stood since."""
 
 NOMINAL_SIZE = (1280, 720)
 """Of the picture, until there is one: blind buckets need none, lines are fractions."""
@@ -58,11 +65,37 @@ def look(watcher: Scene, detector: Detector, frame: Frame) -> DetectedFrame:
     return replace(detector.detect(frame), since_ms=state.since_ms)
 
 
-def build_pipeline(config: Config, width: int, height: int) -> Pipeline:
-    """Masks, tracker, watchers and bucket counter for a picture of that size."""
+def still_time(camera: Camera | None) -> StillTime | None:
+    """How the stills of that camera stand for time; None where it gives frames to follow."""
+    if camera is None or camera.every_s is None:
+        return None
+    step_ms = 1000 * camera.every_s
+    compare_ms = min(round(COMPARE_STEPS * step_ms), COMPARE_MS_MAX)
+    return StillTime(camera.vouches_ms, compare_ms, round(LATE_STEPS * step_ms))
+
+
+def build_pipeline(
+    config: Config, width: int, height: int, stills: StillTime | None = None
+) -> Pipeline | StillPipeline:
+    """Masks, tracker, watchers and bucket counter for a picture of that size; of `stills` what these can tell."""
     lines = counting_lines(config, width, height)
     zones = queue_zones(config, width, height)
     counting, rules = config.counting, convoy_rules(config)
+    if stills is not None:
+        return StillPipeline(
+            zones,
+            BucketCounter(
+                (),
+                zones=[zone.name for zone in zones],
+                width_ms=config.report.every_s * 1000,
+                gap_ms=stills.vouches_ms,
+                stills=True,
+            ),
+            stills,
+            Masks(masks_of(config, width, height), ground=counting.ground) if config.masks else None,
+            share_min=counting.class_share_min,
+            ground=counting.ground,
+        )
     return Pipeline(
         Tracker(),
         LineWatcher(
@@ -99,19 +132,20 @@ def build_detector(config: Config, width: int, height: int) -> OnnxDetector:
     return OnnxDetector(manifest, threads=config.model.threads, score_min=config.model.score_min, regions=regions)
 
 
-def build_second_look(config: Config, width: int, height: int) -> SecondLook | None:
+def build_second_look(config: Config, width: int, height: int, *, stills: bool = False) -> SecondLook | None:
     """The second look for a picture of that size; None where the configuration wants none."""
     if not config.model.second_look:
         return None
     manifest = load_naming(config.model.second_look)
     namer = OnnxNamer(manifest, threads=config.model.threads)
-    return SecondLook(
-        namer,
-        counting_lines(config, width, height),
-        macs_millions=manifest.look_macs_millions,
-        tails=tails_of(manifest),
-        model=manifest.words,
-    )
+    known: dict[str, Any] = {
+        "macs_millions": manifest.look_macs_millions,
+        "tails": tails_of(manifest),
+        "model": manifest.words,
+    }
+    if stills:
+        return StillLook(namer, queue_zones(config, width, height), **known)
+    return SecondLook(namer, counting_lines(config, width, height), **known)
 
 
 def tails_of(naming: NamingManifest) -> dict[str, Tail]:
@@ -149,8 +183,10 @@ def check_files(config: Config) -> None:
     load_manifest(config.model.name)
     if config.model.second_look:
         tails_of(load_naming(config.model.second_look))
-    if config.camera is not None and config.camera.password_file:
-        _check_file("camera.password_file", config.camera.password_file)
+    if config.camera is not None:
+        for key in ("password_file", "ca_file"):
+            if path := getattr(config.camera, key):
+                _check_file(f"camera.{key}", path)
     if config.mqtt is not None:
         for key in ("password_file", "ca_file", "certificate_file", "key_file"):
             if path := getattr(config.mqtt, key):

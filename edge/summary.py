@@ -80,36 +80,35 @@ def zone_of(outcome: Outcome, name: str) -> dict[str, Any] | None:
     ]
     if not known:
         return None
-    watched_ms = sum(for_ms for for_ms, _ in known)
     waits_ms = outcome.waits_ms.get(name, [])
     waits = waits_of(waits_ms)
     last = known[-1][1]
-    lengths = [(for_ms, count.queue_m) for for_ms, count in known if count.queue_m is not None]
 
-    def level(part: str) -> dict[str, float]:
-        levels = [(for_ms, getattr(count, part)) for for_ms, count in known]
-        mean = sum(for_ms * one.mean for for_ms, one in levels) / watched_ms
-        return {"mean": round(mean, 2), "max": max(one.max for _, one in levels), "end": getattr(last, part).end}
+    def level(part: str, digits: int = 2) -> dict[str, float] | None:
+        """Over the time in which it is known; None if it never is."""
+        levels = [(for_ms, one) for for_ms, count in known if (one := getattr(count, part)) is not None]
+        if not levels:
+            return None
+        mean = sum(for_ms * one.mean for for_ms, one in levels) / sum(for_ms for for_ms, _ in levels)
+        return {"mean": round(mean, digits), "max": max(one.max for _, one in levels), "end": levels[-1][1].end}
+
+    def number(part: str) -> int | None:
+        """Vehicles in all; None of stills, which do not tell."""
+        return None if last.left is None else sum(getattr(count, part) for _, count in known)
 
     return {
         "inside": level("inside"),
         "standing": level("standing"),
         "parked": last.parked,
-        "entered": sum(count.entered for _, count in known),
-        "left": sum(count.left for _, count in known),
-        "lost": sum(count.lost for _, count in known),
-        "waited": len(waits_ms),
+        "entered": number("entered"),
+        "left": number("left"),
+        "lost": number("lost"),
+        "waited": None if last.left is None else len(waits_ms),
         "wait_ms": None if waits is None else {"p50": waits.p50, "p90": waits.p90, "max": waits.max},
         "expected_ms": None
         if last.expected is None
         else {"p10": last.expected.p10, "p50": last.expected.p50, "p90": last.expected.p90},
-        "queue_m": None
-        if not lengths
-        else {
-            "mean": round(sum(for_ms * one.mean for for_ms, one in lengths) / watched_ms, 1),
-            "max": max(one.max for _, one in lengths),
-            "end": lengths[-1][1].end,
-        },
+        "queue_m": level("queue_m", 1),
     }
 
 
@@ -117,7 +116,8 @@ def text_of(outcome: Outcome, config: Config) -> str:
     """Small tables for people."""
     watched_s = sum(bucket.watched_ms for bucket in outcome.buckets) / 1000
     elapsed_s = (outcome.last_ms - outcome.first_ms) / 1000
-    rows = [f"{outcome.frames} frames, {elapsed_s:.1f} s, watched {watched_s:.1f} s"]
+    stills = any(bucket.pictures is not None for bucket in outcome.buckets)
+    rows = [f"{outcome.frames} {'stills' if stills else 'frames'}, {elapsed_s:.1f} s, watched {watched_s:.1f} s"]
     if not watched_s and not outcome.crossings:
         rows.append("Nothing could be seen, so nothing was counted: that is not zero.")
         return "\n".join(rows)
@@ -175,6 +175,9 @@ def _zone_rows(name: str, zone: dict[str, Any] | None) -> list[str]:
     for part, unit in (("inside", "vehicles inside"), ("standing", "of them standing"), ("queue_m", "queue in metres")):
         if zone[part] is not None:
             rows.append(unit.ljust(24) + "".join(f"  {zone[part][key]:>7}" for key in ("mean", "max", "end")))
+    if zone["left"] is None:
+        rows.append("stills do not tell who came, left, waits or is parked")
+        return rows
     went = f"{zone['entered']} entered, {zone['left']} left, {zone['lost']} lost from sight, {zone['parked']} parked"
     rows.append(went)
     if zone["wait_ms"] is not None:

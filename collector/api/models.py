@@ -279,13 +279,15 @@ class ZoneSeries(Model):
     wait_p90_ms: list[float | None]
     wait_max_ms: list[int | None]
     queue_m_max: list[float | None]
+    pictures: list[int | None]
 
 
 class ZoneWait(Model):
     """A queue at the end of the last report of its device, `until_ms`; null where it was not watched or is not known.
 
     `wait_p50_ms` and `wait_p90_ms`: the actual wait of those that left in that report. `expected_p50_ms`: the expected
-    wait of who joins the queue then, which lies between the other two with 80% probability.
+    wait of who joins the queue then, which lies between the other two with 80% probability. `pictures` is how many
+    stills that report stands on; null where a device follows frames.
     """
 
     device: str
@@ -298,6 +300,7 @@ class ZoneWait(Model):
     expected_p10_ms: int | None
     expected_p50_ms: int | None
     expected_p90_ms: int | None
+    pictures: int | None
 
 
 class Queues(Model):

@@ -74,10 +74,11 @@ def _waits(state: ZoneState) -> ZoneWait:
         zone=state.zone,
         until_ms=state.start_ms + state.width_ms,
         inside=None if said is None else said.inside.end,
-        standing=None if said is None else said.standing.end,
+        standing=None if said is None or said.standing is None else said.standing.end,
         wait_p50_ms=None if wait_ms is None else wait_ms.p50,
         wait_p90_ms=None if wait_ms is None else wait_ms.p90,
         expected_p10_ms=None if expected is None else expected.p10,
         expected_p50_ms=None if expected is None else expected.p50,
         expected_p90_ms=None if expected is None else expected.p90,
+        pictures=state.pictures,
     )

@@ -66,6 +66,12 @@ def _queue(name: Names, bins: Sequence[ZoneSums | None]) -> Queue:
     def numbers(of: str) -> tuple[int | None, ...]:
         return tuple(None if one is None else getattr(one, of) for one in bins)
 
+    def ends(of: str) -> tuple[int | None, ...]:
+        return tuple(None if number == -1 else number for number in numbers(of))
+
+    def followed(of: str) -> tuple[int | None, ...]:
+        return tuple(None if one is None or one.pictures is not None else getattr(one, of) for one in bins)
+
     def wait(of: str) -> tuple[float | None, ...]:
         return tuple(getattr(one, of) / one.waited if one is not None and one.waited else None for one in bins)
 
@@ -77,14 +83,18 @@ def _queue(name: Names, bins: Sequence[ZoneSums | None]) -> Queue:
         standing_mean=tuple(
             one.standing_ms / one.watched_ms if one is not None and one.watched_ms else None for one in bins
         ),
-        standing_max=numbers("standing_max"),
-        standing_end=numbers("standing_end"),
-        parked_end=numbers("parked_end"),
-        entered=numbers("entered"),
-        left=numbers("departed"),
-        waited=numbers("waited"),
+        standing_max=tuple(
+            None if one is None or (one.pictures is not None and not one.watched_ms) else one.standing_max
+            for one in bins
+        ),
+        standing_end=ends("standing_end"),
+        parked_end=ends("parked_end"),
+        entered=followed("entered"),
+        left=followed("departed"),
+        waited=followed("waited"),
         wait_p50_ms=wait("wait_p50_ms"),
         wait_p90_ms=wait("wait_p90_ms"),
         wait_max_ms=tuple(one.wait_max_ms if one is not None and one.waited else None for one in bins),
         queue_m_max=tuple(None if one is None else one.queue_m for one in bins),
+        pictures=tuple(None if one is None else one.pictures for one in bins),
     )

@@ -213,6 +213,10 @@ class Queue(msgspec.Struct, frozen=True, kw_only=True):
     last report. `waited` of those that left had waited; their waits in milliseconds: `wait_p50_ms` and `wait_p90_ms`
     are means of the buckets' own, weighted by vehicles (percentiles cannot be added), `wait_max_ms` is exact. None of
     these three where none had waited. `queue_m_max` is None where the device does not know the ground.
+
+    `pictures` is how many stills it stands on, None where frames are followed. Of stills nobody knows who is parked,
+    entered, left or waited, and `watched_ms` and `standing_*` are of the time for which a still could be compared with
+    the one before.
     """
 
     site: str
@@ -230,6 +234,7 @@ class Queue(msgspec.Struct, frozen=True, kw_only=True):
     wait_p90_ms: tuple[float | None, ...]
     wait_max_ms: Numbers
     queue_m_max: tuple[float | None, ...]
+    pictures: Numbers
 
 
 class Queues(msgspec.Struct, frozen=True, kw_only=True):

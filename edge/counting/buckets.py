@@ -27,7 +27,8 @@ class Bucket:
     """`[start_ms, start_ms + width_ms)` in UTC; `counts` is None where nobody watched and nothing was counted.
 
     `crossings` are those that `counts` sums, in order of booking; a late one crossed before the start. `zones` is by
-    name, empty where there are none to watch, and None where nobody watched.
+    name, empty where there are none to watch, and None where nobody watched. `pictures` is the number of stills that
+    vouch for some of its time; None where frames are followed.
     """
 
     start_ms: int
@@ -36,23 +37,26 @@ class Bucket:
     counts: Counts | None
     crossings: tuple[Crossing, ...] = field(default=(), compare=False)  # `counts` says the same, and is what is sent
     zones: dict[str, ZoneCount] | None = field(default_factory=dict)
+    pictures: int | None = None
 
     @property
     def state(self) -> str:
-        """`ok`, `partial` or `blind`."""
+        """`ok`, `partial` or `blind`. Between two stills nobody looked, so of stills it is never `ok`."""
         if self.counts is None:
             return "blind"
+        if self.pictures is not None:
+            return "partial"
         return "ok" if self.watched_ms >= OK_SHARE * self.width_ms else "partial"
 
 
 class _Open:
     """A bucket that still takes crossings."""
 
-    __slots__ = ("counts", "crossings", "start_ms", "watched_ms", "zones")
+    __slots__ = ("counts", "crossings", "pictures", "start_ms", "watched_ms", "zones")
 
     def __init__(self, start_ms: int, lines: Sequence[str], zones: Sequence[str]) -> None:
         self.start_ms = start_ms
-        self.watched_ms = 0
+        self.watched_ms = self.pictures = 0
         self.crossings: list[Crossing] = []
         self.counts: Counts = {
             line: {direction: dict.fromkeys(COUNTED_CLASSES, 0) for direction in DIRECTIONS} for line in lines
@@ -88,6 +92,8 @@ class BucketCounter:
     A bucket also stays open while it is in doubt whether time of it was watched, at most `DOUBT_MS_MAX` after
     its end. Time that turns out to be unwatched is in no `watched_ms` and in no mean of a zone. What crossed in it was
     seen and stays counted.
+
+    `stills`: frames are single pictures, minutes apart perhaps, and each bucket says on how many of them it stands.
     """
 
     def __init__(
@@ -98,6 +104,7 @@ class BucketCounter:
         width_ms: int = 60_000,
         gap_ms: int = 2_000,
         settle_ms: int = SETTLE_MS,
+        stills: bool = False,
     ) -> None:
         assert width_ms > 0, "a bucket has a width"
         assert settle_ms < width_ms, "a bucket settles before the next one ends"
@@ -111,6 +118,8 @@ class BucketCounter:
         self._open: deque[_Open] = deque()
         self._now_ms: int | None = None
         self._time = WatchedTime(gap_ms=gap_ms)
+        self._stills = stills
+        self._picture_ms: int | None = None  # the last frame, unless it was blind
 
     @property
     def decided_ms(self) -> int | None:
@@ -137,6 +146,9 @@ class BucketCounter:
         vouched_ms = self._time.vouched_ms(captured_ms)
         while vouched_ms is not None and self._open[-1].start_ms + self._width_ms < vouched_ms:
             self._open_next()
+        if vouched_ms is not None and self._picture_ms is not None:
+            self._stand_on(Span(self._picture_ms, vouched_ms))
+        self._picture_ms = captured_ms if watching else None
         self._time.advance(captured_ms, occupancies, blind=not watching, since_ms=since_ms)
         self.watched = []
         self._watch(self._time.decide(captured_ms - LOOK_BACK_MS))
@@ -162,7 +174,8 @@ class BucketCounter:
             return None
         newest = self._open[-1]
         watched_ms = newest.watched_ms + sum(self._overlap(newest, span) for span in self._time.waiting())
-        return Bucket(newest.start_ms, self._width_ms, watched_ms, newest.told(watched_ms))
+        pictures = newest.pictures if self._stills else None
+        return Bucket(newest.start_ms, self._width_ms, watched_ms, newest.told(watched_ms), pictures=pictures)
 
     def close(self, crossings: Sequence[Crossing] = (), occupancies: Sequence[Occupancy] = ()) -> Iterator[Bucket]:
         """Book what was last and yield the buckets still open, oldest first; then the counter is as new.
@@ -182,7 +195,12 @@ class BucketCounter:
                 bucket.hand_over(watched[-1])
         while self._open:
             yield self._close_oldest()
-        self._now_ms = None
+        self._now_ms = self._picture_ms = None
+
+    def _stand_on(self, span: Span) -> None:
+        """Note a frame in every bucket for some of whose time it vouches."""
+        for bucket in self._open:
+            bucket.pictures += self._overlap(bucket, span) > 0
 
     def _watch(self, spans: Sequence[Span]) -> None:
         self.watched += [(span.from_ms, span.to_ms) for span in spans]
@@ -233,4 +251,5 @@ class BucketCounter:
             bucket.told(bucket.watched_ms),
             tuple(bucket.crossings),
             None if blind else zones,
+            bucket.pictures if self._stills else None,
         )

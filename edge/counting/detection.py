@@ -12,6 +12,7 @@ class Detection:
     """One box, in pixels of the picture (x right, y down), with its score in 0..1 and one of CLASSES.
 
     `look` is what a second look at it said (naming.py), where there was one: a logarithm for each of CLASSES.
+    `likeness` is of stills: how alike the picture before was in this box, 1 for the same; None if none was compared.
     """
 
     x1: float
@@ -21,6 +22,7 @@ class Detection:
     score: float
     label: str
     look: tuple[float, ...] = ()
+    likeness: float | None = None
 
     @property
     def area(self) -> float:

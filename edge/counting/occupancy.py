@@ -89,11 +89,14 @@ class Occupancy:
     those that stand beside it. `queue_m` is None where the ground is not known. `waits_ms` are the waits that ended, of
     those that `left`; `lost` are tracks that ended inside, found again by none. `expected` is what who joins the queue
     now is to wait (expected_wait.py), None where that is not known.
+
+    On stills (stills.py) nobody is `followed`: who is parked, came, went or waited is not known, whatever these say,
+    and `standing` is None where there is no picture to compare with.
     """
 
     zone: str
     labels: tuple[str, ...] = ()
-    standing: int = 0
+    standing: int | None = 0
     parked: int = 0
     queue_m: float | None = None
     entered: int = 0
@@ -101,6 +104,7 @@ class Occupancy:
     lost: int = 0
     waits_ms: tuple[int, ...] = ()
     expected: ExpectedWait | None = None
+    followed: bool = True
 
     @property
     def inside(self) -> int:

@@ -51,16 +51,18 @@ class ZoneCount:
     those inside) are as at the end. `waited` of those that `left` had waited a known time, and `wait_ms` tells of them;
     None if none had. `lost` ended inside without having been seen to leave. `queue_m` is None where no ground is known.
     `expected` is what who joins the queue at the end is to wait, None where that is not known.
+    On stills `parked`, `entered`, `left`, `lost` and `waited` are not known and None, and `standing` and `queue_m` are
+    over the time in which they are known.
     """
 
     inside: Level
-    standing: Level
-    parked: int
+    standing: Level | None
+    parked: int | None
     by_class: dict[str, int]
-    entered: int
-    left: int
-    lost: int
-    waited: int
+    entered: int | None
+    left: int | None
+    lost: int | None
+    waited: int | None
     wait_ms: Waits | None
     queue_m: LengthLevel | None
     expected: ExpectedWait | None = None
@@ -95,8 +97,10 @@ class ZoneSum:
         """It was so for that long."""
         self._last = occupancy
         self._inside.hold(occupancy.inside, for_ms)
-        self._standing.hold(occupancy.standing, for_ms)
-        self._queue.hold(round(TENTHS * (occupancy.queue_m or 0.0)), for_ms)
+        if occupancy.standing is not None:
+            self._standing.hold(occupancy.standing, for_ms)
+        if occupancy.queue_m is not None:
+            self._queue.hold(round(TENTHS * occupancy.queue_m), for_ms)
 
     def note(self, occupancy: Occupancy) -> None:
         """Who came and went since the frame before."""
@@ -126,17 +130,20 @@ class ZoneSum:
         by_class = Counter(last.labels)
         waits = waits_of(self._waits_ms)
         queue_m = None
-        if last.queue_m is not None:
-            queue_m = LengthLevel(self._queue.mean(TENTHS, digits=1), self._queue.highest / TENTHS, last.queue_m)
+        if self._queue.known:
+            queue_m = LengthLevel(
+                self._queue.mean(TENTHS, digits=1), self._queue.highest / TENTHS, self._queue.last / TENTHS
+            )
+        followed = last.followed
         return ZoneCount(
-            Level(self._inside.mean(), self._inside.highest, last.inside),
-            Level(self._standing.mean(), self._standing.highest, last.standing),
-            last.parked,
+            self._inside.level(),
+            self._standing.level() if self._standing.known else None,
+            last.parked if followed else None,
             {label: by_class[label] for label in (*CLASSES, UNCLASSIFIED)},
-            self._entered,
-            self._left,
-            self._lost,
-            self._waited,
+            self._entered if followed else None,
+            self._left if followed else None,
+            self._lost if followed else None,
+            self._waited if followed else None,
             None if waits is None else Waits(waits.p50, waits.p90, self._longest_ms),
             queue_m,
             last.expected,
@@ -155,14 +162,25 @@ def waits_of(waits_ms: Sequence[int]) -> Waits | None:
 class _Sum:
     """A whole number over time."""
 
-    __slots__ = ("_area", "_for_ms", "highest")
+    __slots__ = ("_area", "_for_ms", "highest", "last")
 
     def __init__(self) -> None:
         self._area = 0
         self._for_ms = 0
         self.highest = 0
+        self.last = 0
+
+    @property
+    def known(self) -> bool:
+        """Whether it was ever told."""
+        return self._for_ms > 0
+
+    def level(self) -> Level:
+        """All three numbers; it is known."""
+        return Level(self.mean(), self.highest, self.last)
 
     def hold(self, number: int, for_ms: int) -> None:
+        self.last = number
         self._area += number * for_ms
         self._for_ms += for_ms
         self.highest = max(self.highest, number)

@@ -117,16 +117,20 @@ class ZoneReport(msgspec.Struct, frozen=True, kw_only=True):
     inside) are vehicles in the bucket. `wait_ms` tells how long the `waited` of those that left had waited (the actual
     wait); null if none had. `expected_ms` is the expected wait of a vehicle that joins the queue at the end of the
     bucket; null where it is not known. `queue_m` is null where the device does not know the ground.
+
+    A device that sees only stills (`pictures` of the report) follows no vehicle: `parked`, `entered`, `left`, `lost`,
+    `waited`, `wait_ms` and `expected_ms` are null there, for nobody knows them. So are `standing` and `queue_m` where
+    no picture could be compared with the one before.
     """
 
     inside: Level
-    standing: Level
-    parked: Count = 0
+    standing: Level | None
+    parked: Count | None = 0
     by_class: dict[Word, Count] = {}
-    entered: Count = 0
-    left: Count = 0
-    lost: Count = 0
-    waited: Count = 0
+    entered: Count | None = 0
+    left: Count | None = 0
+    lost: Count | None = 0
+    waited: Count | None = 0
     wait_ms: Waits | None = None
     expected_ms: Expected | None = None
     queue_m: LengthLevel | None = None
@@ -139,7 +143,9 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     go on in the one before: its disk lost it, it has another name now, or copies of its card number alike. `start` is
     RFC 3339 in UTC. `lines` is null exactly when the state is `blind`: zero is counted, blind is not. Where
     `watched_ms` is 0 and `lines` is not null, it holds what was seen all the same, and nobody watched what it leaves
-    out. `zones` is left out by a device that has none, and null where nobody watched.
+    out. `zones` is left out by a device that has none, and null where nobody watched; `lines` is empty where a device
+    has zones alone. `pictures` is how many stills the report stands on, each of which vouches for a stated time; it is
+    left out by a device that watches a stream. On stills nobody looks all the time, so the state is never `ok`.
     """
 
     schema: int = SCHEMA
@@ -155,6 +161,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     clock_synced: bool = True
     lines: Lines | None
     zones: dict[Name, ZoneReport] | msgspec.UnsetType | None = msgspec.UNSET
+    pictures: Amount | msgspec.UnsetType = msgspec.UNSET
     health: Health = Health()
 
     def __post_init__(self) -> None:
@@ -172,6 +179,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
             raise ValueError("a blind report cannot hold counts: zones must be null")
         if self.zones is None and self.watched_ms > 0 and self.state != "blind":
             raise ValueError(f"a report that is {self.state} must hold its zones: zones is null")
+        if self.state == "ok" and self.pictures is not msgspec.UNSET:
+            raise ValueError("a report that stands on pictures is partial or blind, never ok")
 
     @property
     def start_ms(self) -> int:
@@ -371,15 +380,17 @@ def report_of(
         clock_synced=clock_synced,
         lines=lines,
         zones=zones,
+        pictures=msgspec.UNSET if bucket.pictures is None else bucket.pictures,
         health=health or Health(),
     )
 
 
 def _zone_report(zone: "ZoneCount") -> ZoneReport:
     wait_ms, queue_m, expected = zone.wait_ms, zone.queue_m, zone.expected
+    standing = zone.standing
     return ZoneReport(
         inside=Level(mean=zone.inside.mean, max=zone.inside.max, end=zone.inside.end),
-        standing=Level(mean=zone.standing.mean, max=zone.standing.max, end=zone.standing.end),
+        standing=None if standing is None else Level(mean=standing.mean, max=standing.max, end=standing.end),
         parked=zone.parked,
         by_class=dict(zone.by_class),
         entered=zone.entered,

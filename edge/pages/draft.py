@@ -13,15 +13,15 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import YAMLError
 
-from edge.config import Config, parse_config, points_of, read_yaml
+from edge.config import STILL, Config, parse_config, points_of, read_yaml
 from edge.errors import InputError
 
 Node = TypeVar("Node", CommentedMap, CommentedSeq)
 Place = tuple[float, float]
 Places = Annotated[tuple[Place, ...], msgspec.Meta(max_length=64)]
 Text = Annotated[str, msgspec.Meta(max_length=200)]
-UNDRAWN = {"lines": {"undrawn": {"from": [0.0, 0.5], "to": [1.0, 0.5]}}}
-"""Stands for the lines of a configuration that has none yet, so that all else can be checked."""
+UNDRAWN = {"zones": {"undrawn": {"polygon": [[0.0, 0.0], [1.0, 0.0], [1.0, 1.0]]}}}
+"""Stands for what is drawn in a configuration that has nothing yet, so that all else can be checked."""
 
 EMPTY = """\
 # The configuration of one device; `crossing-edge check` says what is in force.
@@ -52,18 +52,18 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def parse_unfinished(text: str) -> Config:
-    """As `parse_config` of the text, but lines may be absent."""
+    """As `parse_config` of the text, but lines and zones may be absent."""
     raw = read_yaml(text, "the configuration")
-    if isinstance(raw, dict) and not raw.get("lines"):
-        return msgspec.structs.replace(parse_config(raw | UNDRAWN), lines={})
+    if isinstance(raw, dict) and not raw.get("lines") and not raw.get("zones"):
+        return msgspec.structs.replace(parse_config(raw | {"lines": {}} | UNDRAWN), zones={})
     return parse_config(raw)
 
 
 def parse_finished(text: str) -> Config:
     """Exactly what `crossing-edge check` asks of the text; InputError with its sentence."""
     raw = read_yaml(text, "the configuration")
-    if isinstance(raw, dict) and not raw.get("lines"):
-        raise InputError("lines is missing; draw one counting line at least")
+    if isinstance(raw, dict) and not raw.get("lines") and not raw.get("zones"):
+        raise InputError("lines and zones are missing; draw one counting line or one zone at least")
     return parse_config(raw)
 
 
@@ -132,6 +132,8 @@ def _put_camera(tree: CommentedMap, url: str) -> None:
         tree["camera"] = camera = _flow(CommentedMap())
     if camera.get("url") != url:
         camera["url"] = url
+        if STILL.fullmatch(url) and "every_s" not in camera:
+            camera["every_s"] = 60
 
 
 def _put_group(tree: CommentedMap, key: str, drawn: Sequence[Drawn], put: Any) -> None:

@@ -21,6 +21,7 @@ from edge.config import Config, counting_lines
 from edge.counting.crossing import DIRECTIONS
 from edge.counting.detection import DetectedFrame
 from edge.counting.pipeline import Pipeline, Step
+from edge.counting.stills import StillPipeline, StillTime
 from edge.errors import CrossingError
 from edge.pages.placement import advice_on
 from edge.pages.trails import Trails
@@ -28,8 +29,10 @@ from edge.stages import build_detector, build_pipeline, explain_cost, look, regi
 from edge.vision.detector import OnnxDetector
 from edge.vision.drawing import Picture
 from edge.vision.frame import Frame
+from edge.vision.likeness import Likeness
 from edge.vision.region import zoom_of
 from edge.vision.scene import SceneWatcher
+from edge.vision.still_scene import StillScene
 
 log = logging.getLogger(__name__)
 
@@ -75,9 +78,15 @@ class Sight:
 
 
 class Watching:
-    """Begins in `with`; `config` may be changed at any time, and counting then begins anew."""
+    """Begins in `with`; `config` may be changed at any time, and counting then begins anew. `stills`: the source's."""
 
-    def __init__(self, open_source: Callable[[], AbstractContextManager[LiveSource]], config: Config) -> None:
+    def __init__(
+        self,
+        open_source: Callable[[], AbstractContextManager[LiveSource]],
+        config: Config,
+        *,
+        stills: StillTime | None = None,
+    ) -> None:
         self._open_source = open_source
         self._changed = threading.Condition()
         self._wanted = config
@@ -85,7 +94,7 @@ class Watching:
         self._trouble = "Waiting for the first picture ..."
         self._told = threading.Event()
         self._thread = threading.Thread(target=self._run, name="watching", daemon=True)
-        self._counter = _Counter(config)
+        self._counter = _Counter(config, stills)
 
     def look_at(self, config: Config) -> None:
         """Count with this from the next frame on."""
@@ -162,12 +171,14 @@ class Watching:
 class _Counter:
     """Detector and pipeline for the configuration of the moment; used by one thread."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, stills: StillTime | None) -> None:
         self._config = config
+        self._stills = stills
         self._size = (0, 0)
         self._detector: OnnxDetector | None = None
-        self._scene = SceneWatcher()
-        self._pipeline: Pipeline | None = None
+        self._scene = self._new_scene()
+        self._likeness = Likeness()
+        self._pipeline: Pipeline | StillPipeline | None = None
         self._totals: dict[str, dict[str, dict[str, int]]] = {}
         self._trails = Trails()
         self._advice: dict[str, list[str]] = {}
@@ -182,6 +193,8 @@ class _Counter:
         assert self._detector is not None, "begun"
         assert self._pipeline is not None, "begun"
         detected = look(self._scene, self._detector, frame)
+        if self._stills is not None:
+            detected = self._likeness.compare(frame, detected)
         step = self._pipeline.update(detected)
         for crossing in step.crossings:
             labels = self._totals[crossing.line][crossing.direction]
@@ -191,14 +204,17 @@ class _Counter:
             self._advise(width, height)
         return self._shown(detected, step, width, height), detected.blind
 
+    def _new_scene(self) -> SceneWatcher | StillScene:
+        return SceneWatcher() if self._stills is None else StillScene()
+
     def _begin(self, now_ms: int, config: Config, width: int, height: int) -> None:
         if self._detector is None or config.model != self._config.model:
             self._detector = build_detector(config, width, height)
         if (width, height) != self._size:
             self._trails = Trails()
-            self._scene = SceneWatcher()
+            self._scene = self._new_scene()
         self._detector.regions = regions_of(config, self._detector.manifest, width, height)
-        self._pipeline = build_pipeline(config, width, height)
+        self._pipeline = build_pipeline(config, width, height, self._stills)
         self._totals = {name: {way: {} for way in DIRECTIONS} for name in config.lines}
         self._config, self._size, self._began_ms, self._advised_s, self._advice = config, (width, height), now_ms, 0, {}
 

@@ -221,7 +221,8 @@ class Annotator:
         for zone in self._zones:
             text, occupancy = zone.name, now.get(zone.name)
             if occupancy is not None:
-                text += f": {occupancy.inside} inside, {occupancy.standing} standing"
+                text += f": {occupancy.inside} inside"
+                text += f", {occupancy.standing} standing" if occupancy.standing is not None else ""
                 text += f", {occupancy.parked} parked" if occupancy.parked else ""
                 text += f", {occupancy.queue_m:.0f} m" if occupancy.queue_m is not None else ""
             x, y = self._at(*max(zone.polygon, key=lambda corner: corner[1]))

@@ -140,13 +140,13 @@ class SceneWatcher:
             self._refer_to(frame.image)
 
     def _refer_to(self, image: NDArray[np.uint8]) -> None:
-        grey = _grey_of(image)
-        self._edges, self._fineness = _edges_of(grey), _fineness_of(grey)
+        grey = grey_of(image)
+        self._edges, self._fineness = edges_of(grey), fineness_of(grey)
 
     def _state_of(self, frame: Frame, look: _Look) -> SceneState:
-        grey = _grey_of(frame.image)
+        grey = grey_of(frame.image)
         dark, bright = np.percentile(grey, (1, 99)).tolist()
-        fine_share = _fineness_of(grey) / self._fineness if self._fineness > 0 else None
+        fine_share = fineness_of(grey) / self._fineness if self._fineness > 0 else None
         self._background.append((grey, look))
         moved_px = self._moved(frame.image.shape[1])
         moved = moved_px is not None and moved_px > MOVED_SHARE * frame.image.shape[1]
@@ -195,7 +195,7 @@ class SceneWatcher:
     def _moved(self, width: int) -> float | None:
         if self._edges is None or len(self._background) < BACKGROUND:
             return None
-        background = _edges_of(np.mean([grey for grey, _ in self._background], axis=0).astype(np.uint8))
+        background = edges_of(np.mean([grey for grey, _ in self._background], axis=0).astype(np.uint8))
         reach_x, reach_y = round(REACH * SIZE[0]), round(REACH * SIZE[1])
         middle = self._edges[reach_y:-reach_y, reach_x:-reach_x]
         match = cv2.matchTemplate(background, middle, cv2.TM_CCOEFF_NORMED)
@@ -208,19 +208,20 @@ class SceneWatcher:
         return float(np.hypot(x - reach_x, y - reach_y)) * width / SIZE[0]
 
 
-def _grey_of(image: NDArray[np.uint8]) -> Grey:
+def grey_of(image: NDArray[np.uint8]) -> Grey:
+    """The picture as it is looked at: small and grey."""
     small = cv2.resize(image, SIZE, interpolation=cv2.INTER_AREA)
     return np.asarray(cv2.cvtColor(small, cv2.COLOR_BGR2GRAY), np.uint8)
 
 
-def _edges_of(grey: Grey) -> NDArray[np.float32]:
+def edges_of(grey: Grey) -> NDArray[np.float32]:
     """How strong the edges are, each bounded: a lamp must not outshine a bridge."""
     soft = cv2.GaussianBlur(grey, (0, 0), 1.5)
     strength = np.hypot(cv2.Sobel(soft, cv2.CV_32F, 1, 0), cv2.Sobel(soft, cv2.CV_32F, 0, 1))
     return np.asarray(np.minimum(strength, 4.0 * float(np.median(strength)) + 8.0), np.float32)
 
 
-def _fineness_of(grey: Grey) -> float:
+def fineness_of(grey: Grey) -> float:
     """The ratio of fine to coarse detail."""
     soft, softer = cv2.GaussianBlur(grey, (0, 0), 1.0), cv2.GaussianBlur(grey, (0, 0), 4.0)
     fine = cv2.absdiff(grey, soft).mean()

@@ -11,6 +11,7 @@ A frame has optional parts, which are left out where there is nothing to say:
 | `blind` | why the frame cannot vouch for what crossed; it has no boxes then |
 | `since` | when the symptom began that makes the frame blind or may yet do so, in ms like `ms` |
 | `names` | `[[n,[...]],...]`: what a second look said of the n-th box, from 0: a logarithm for each class |
+| `alike` | `[[n,x],...]`: of stills, how alike the picture before was in the n-th box, 1 for the same |
 | `skipped`, `strip` | reserved: frames skipped before this one, strip rows |
 
 A reader ignores parts that it does not know, in the header and in frames, so that later parts break no reader.
@@ -27,6 +28,7 @@ from typing import IO, Annotated, Literal, Self
 import msgspec
 
 from edge.counting.detection import CLASSES, DetectedFrame, Detection
+from edge.counting.stills import StillTime
 from edge.counting.watched import DOUBT_MS_MAX
 from edge.errors import InputError, WorkError
 
@@ -34,7 +36,9 @@ from edge.errors import InputError, WorkError
 class TapeHeader(msgspec.Struct, frozen=True, kw_only=True):
     """Where a tape comes from. `width`, `height`: pixels that boxes are in; `source`: the video's name.
 
-    `model`: name and version; `naming`: the same of the second look, left out where none was taken; `start_ms`: UTC of
+    `stills`, `compare`: of stills, how many ms a picture vouches for, and how old the one before may be to compare
+    with; left out of a video. `model`: name and version; `naming`: the same of the second look, left out where none was
+    taken; `start_ms`: UTC of
     the first frame; `every`: 1 if each frame was looked at; `score_min`: the least score that was kept.
     """
 
@@ -47,6 +51,15 @@ class TapeHeader(msgspec.Struct, frozen=True, kw_only=True):
     every: int = 1
     score_min: float = 0.0
     naming: str | msgspec.UnsetType = msgspec.UNSET
+    stills: Annotated[int, msgspec.Meta(ge=1, le=86_400_000)] | msgspec.UnsetType = msgspec.UNSET
+    compare: Annotated[int, msgspec.Meta(ge=0, le=864_000_000)] | msgspec.UnsetType = msgspec.UNSET
+
+    @property
+    def still_time(self) -> StillTime | None:
+        """How its pictures stand for time; None where they are the frames of a video."""
+        if self.stills is msgspec.UNSET or self.compare is msgspec.UNSET:
+            return None
+        return StillTime(self.stills, self.compare)
 
 
 _Row = tuple[float, float, float, float, float, str]
@@ -66,6 +79,7 @@ class _Line1(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class _Line(_Line1, frozen=True, forbid_unknown_fields=False, omit_defaults=True):
     since: _Ms | None = None
     names: list[tuple[int, tuple[float, ...]]] = []
+    alike: list[tuple[int, float]] = []
 
 
 class _End(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -114,7 +128,8 @@ class TapeWriter:
             if not all(map(math.isfinite, row[:5])):
                 raise ValueError(f"frame {frame.captured_ms} holds {row}; a tape takes finite numbers only")
         names = [(number, one.look) for number, one in enumerate(frame.detections) if one.look]
-        self._write(_Line(frame.captured_ms, boxes, frame.blind, frame.since_ms, names))
+        alike = [(number, one.likeness) for number, one in enumerate(frame.detections) if one.likeness is not None]
+        self._write(_Line(frame.captured_ms, boxes, frame.blind, frame.since_ms, names, alike))
         self._frames += 1
 
     def __exit__(
@@ -219,6 +234,6 @@ def _frame(path: Path, number: int, text: bytes, decoder: _LineDecoder) -> Detec
                 f"{path}, line {number}: names says {[n, list(look)]}; allowed are a box of this line and "
                 f"{len(CLASSES)} numbers"
             )
-    looks = dict(names)
-    boxes = tuple(Detection(*row, looks.get(n, ())) for n, row in enumerate(line.boxes))
+    looks, alike = dict(names), dict(line.alike) if isinstance(line, _Line) else {}
+    boxes = tuple(Detection(*row, looks.get(n, ()), alike.get(n)) for n, row in enumerate(line.boxes))
     return DetectedFrame(line.ms, boxes, line.blind, since_ms)

@@ -32,11 +32,13 @@ def make_sqlite_older(path: Path, version: int) -> None:
     """Of version 2 to 5; of older ones than 5 nothing in it may be packed or set aside."""
     if version in (4, 5):
         with closing(sqlite3.connect(path)) as database:
+            for table in ("zone_report", "rollup_zone"):
+                database.execute(f"ALTER TABLE {table} DROP COLUMN pictures")
+            database.execute(f"PRAGMA user_version = {version}")
             for table in NEWEST if version == 5 else ("set_aside", "lineage", *SAYINGS, *NEWEST):
                 database.execute(f"DROP TABLE {table}")
             for column in () if version == 5 else CALL_COLUMNS:
                 database.execute(f"ALTER TABLE device_alert DROP COLUMN {column}")
-            database.execute(f"PRAGMA user_version = {version}")
         return
     tables, columns = _newer(first=version == 2)
     database = sqlite3.connect(path)
@@ -62,6 +64,8 @@ def make_postgres_older(url: str, version: int) -> None:
         database.execute("SET search_path TO crossing")
         if version in (3, 4):
             database.execute(f"DROP TABLE {', '.join(NEWEST)}")
+            for table in ("zone_report", "rollup_zone"):
+                database.execute(f"ALTER TABLE {table} DROP COLUMN pictures")
             database.execute(f"UPDATE version SET version = {version}")
         if version == 4:
             return

@@ -3,6 +3,8 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
+import msgspec
+
 from collector.views.results import Axis, Cover, Flow, Queue
 from edge.delivery.report import Report, ZoneReport
 
@@ -106,8 +108,12 @@ def queues(reports: Iterable[Report], axis: Axis) -> list[Queue]:
 
 
 def _queue(name: tuple[str, str, str], bins: list[list[tuple[Report, ZoneReport]]]) -> Queue:
-    watched = [sum(report.watched_ms for report, _ in of) for of in bins]
-    standing = [sum(round(said.standing.mean * report.watched_ms) for report, said in of) for of in bins]
+    known = [[(report, said, said.standing) for report, said in of if said.standing is not None] for of in bins]
+    watched = [sum(report.watched_ms for report, _, _ in of) for of in known]
+    standing = [sum(round(stood.mean * report.watched_ms) for report, _, stood in of) for of in known]
+    last = [of[-1][1] if of else None for of in bins]
+    stills = [[r.pictures for r, _ in of if r.pictures is not msgspec.UNSET] for of in bins]
+    followed = [None if some else of or None for some, of in zip(stills, bins, strict=True)]
     waits = [[(said.waited, said.wait_ms) for _, said in of if said.waited and said.wait_ms] for of in bins]
     waited = [sum(number for number, _ in of) for of in waits]
     return Queue(
@@ -116,14 +122,15 @@ def _queue(name: tuple[str, str, str], bins: list[list[tuple[Report, ZoneReport]
         zone=name[2],
         watched_ms=tuple(watched),
         standing_mean=tuple(s / w if w else None for s, w in zip(standing, watched, strict=True)),
-        standing_max=tuple(max((said.standing.max for _, said in of), default=None) for of in bins),
-        standing_end=tuple(of[-1][1].standing.end if of else None for of in bins),
-        parked_end=tuple(of[-1][1].parked if of else None for of in bins),
-        entered=tuple(sum(said.entered for _, said in of) if of else None for of in bins),
-        left=tuple(sum(said.left for _, said in of) if of else None for of in bins),
-        waited=tuple(number if of else None for number, of in zip(waited, bins, strict=True)),
+        standing_max=tuple(max((stood.max for _, _, stood in of), default=None) for of in known),
+        standing_end=tuple(one.standing.end if one and one.standing else None for one in last),
+        parked_end=tuple(one.parked if one else None for one in last),
+        entered=tuple(sum(said.entered or 0 for _, said in of) if of else None for of in followed),
+        left=tuple(sum(said.left or 0 for _, said in of) if of else None for of in followed),
+        waited=tuple(number if of else None for number, of in zip(waited, followed, strict=True)),
         wait_p50_ms=tuple(sum(n * w.p50 for n, w in of) / sum(n for n, _ in of) if of else None for of in waits),
         wait_p90_ms=tuple(sum(n * w.p90 for n, w in of) / sum(n for n, _ in of) if of else None for of in waits),
         wait_max_ms=tuple(max((w.max for _, w in of), default=None) for of in waits),
         queue_m_max=tuple(max((said.queue_m.max for _, said in of if said.queue_m), default=None) for of in bins),
+        pictures=tuple(sum(some) if some else None for some in stills),
     )

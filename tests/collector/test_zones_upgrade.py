@@ -2,6 +2,9 @@
 
 from pathlib import Path
 
+import msgspec
+import pytest
+
 from collector.postgres_store import PostgresStore
 from collector.sqlite_store import SqliteStore
 from collector.store import Keeping, Store
@@ -20,8 +23,17 @@ WIDE = axis("hour", "UTC", NOON_MS - 400 * DAY_MS, NOON_MS + 4 * DAY_MS)
 def a_queue(seq: int, **fields: object) -> Report:
     wait_ms = Waits(p50=1_000 * seq, p90=2_000 * seq, max=3_000 * seq)
     level = Level(mean=seq / 7, max=seq, end=seq % 5)
+    if seq % 10 == 4:
+        return a_still(seq, level if seq % 20 == 4 else None, **fields)
     said = ZoneReport(inside=level, standing=level, parked=seq % 3, left=seq, waited=seq, wait_ms=wait_ms)
     return a_report(seq, zones={"queue": said, "bay": said} if seq % 2 else {"queue": said}, **fields)
+
+
+def a_still(seq: int, standing: Level | None, **fields: object) -> Report:
+    """What pictures tell: nobody is followed, and without a picture before nobody knows who stands."""
+    unknown = {"parked": None, "entered": None, "left": None, "lost": None, "waited": None}
+    said = ZoneReport(inside=Level(mean=seq / 7, max=seq, end=seq), standing=standing, **unknown)  # type: ignore[arg-type]
+    return a_report(seq, zones={"queue": said}, pictures=seq % 7, state="partial", lines={}, **fields)
 
 
 BEFORE = [
@@ -62,6 +74,35 @@ def test_sqlite_of_the_version_before_gets_its_zones(tmp_path: Path) -> None:
     make_sqlite_older(path, 3)
     with SqliteStore(path) as store:
         taken_on(store)
+
+
+@pytest.mark.parametrize("version", [4, 5])
+def test_a_store_that_knows_no_stills_takes_them(tmp_path: Path, version: int) -> None:
+    path = tmp_path / "old.sqlite"
+    before = [report for report in BEFORE if report.pictures is msgspec.UNSET]
+    with SqliteStore(path) as store:
+        put(store, before)
+    make_sqlite_older(path, version)
+    check_stills(SqliteStore(path), before)
+
+
+def test_postgresql_that_knows_no_stills_takes_them(postgres_url: str) -> None:
+    before = [report for report in BEFORE if report.pictures is msgspec.UNSET]
+    with PostgresStore(postgres_url) as store:
+        put(store, before)
+    make_postgres_older(postgres_url, 4)
+    check_stills(PostgresStore(postgres_url), before)
+
+
+def check_stills(opened: SqliteStore | PostgresStore, before: list[Report]) -> None:
+    """What is there stays as it is, and reports of stills come beside it."""
+    with opened as store:
+        more = [report for report in BEFORE if report.pictures is not msgspec.UNSET]
+        put(store, more)
+        with store.reading() as reading:
+            found = queues(reading, Scope(), WIDE).queues
+    assert list(found) == plain.queues([*before, *more], WIDE)
+    assert any(n is not None for one in found for n in one.pictures)
 
 
 def test_postgresql_of_the_version_before_gets_its_zones(postgres_url: str) -> None:

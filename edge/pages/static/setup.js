@@ -31,7 +31,7 @@ function showVerdict() {
   if (error) parts.push(html("p", { class: "note bad" }, error));
   else if (history.dirty) parts.push(html("p", { class: "soft" }, "Ready to save."));
   else if (saved) parts.push(html("p", { class: "good soft" }, `Saved to ${saved}.`));
-  else parts.push(html("p", { class: "soft" }, state.new && !history.value.lines.length ? "A new configuration: draw a counting line." : "In order, and nothing to save."));
+  else parts.push(html("p", { class: "soft" }, state.new && !history.value.lines.length && !history.value.zones.length ? "A new configuration: draw a counting line or a zone." : "In order, and nothing to save."));
   parts.push(...warnings.map((warning) => html("p", { class: "note" }, warning)));
   byId("verdict").replaceChildren(...parts);
 }
