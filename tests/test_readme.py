@@ -83,7 +83,7 @@ def test_the_chores_of_the_readme_and_of_the_makefile_are_the_same() -> None:
 
 
 def test_the_configuration_shown_is_valid_and_its_keys_are_all_there_are(tmp_path: Path) -> None:
-    words = ("store:", "plane:", "site:", "metrics_port:", "every_s:")
+    words = ("store:", "plane:", "site:", "metrics_port:", ".jpg")
     collector_yaml, zone_yaml, edge_yaml, service_yaml, stills_yaml = (block("yaml", word) for word in words)
     assert len(blocks("yaml")) == 5
     assert parse_config(yaml.safe_load(stills_yaml)).lines == {}
