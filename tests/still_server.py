@@ -5,7 +5,7 @@ import hashlib
 import re
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -28,6 +28,7 @@ class Given:
     headers: dict[str, str] = field(default_factory=dict)
     breaks_off: int = 0
     hangs_up: bool = False
+    trickles_s: float = 0.0  # from one byte to the next
 
 
 @dataclass
@@ -62,6 +63,12 @@ class StillServer:
         handler.send_header("Content-Type", given.kind)
         handler.send_header("Content-Length", str(len(given.body)))
         handler.end_headers()
+        if given.trickles_s:
+            with suppress(OSError):
+                for at in range(len(given.body)):
+                    handler.wfile.write(given.body[at : at + 1])
+                    threading.Event().wait(given.trickles_s)
+            return
         handler.wfile.write(given.body[: len(given.body) - given.breaks_off])
 
 

@@ -35,7 +35,7 @@ PART_INSIDE = 0.75  # of the area of a part, in the larger box
 PART_AREA = 0.7  # of the larger box, at most
 PART_GROUND = 0.15  # of its height: so far apart the two may end
 SAME_PLACE = 0.5  # intersection over union of one that stood
-LIKENESS_MIN = 0.7
+LIKENESS_MIN = 0.85
 """From this correlation on the picture before shows the same vehicle."""
 
 

@@ -201,5 +201,7 @@ def _components(info: Info, topic: Callable[[str], str]) -> Iterator[tuple[str, 
 def _pick(first: str, *steps: str) -> str:
     """A template that walks into the message, and says None where there is nothing (blind, or not counted yet)."""
     *inner, last = (json.dumps(step, ensure_ascii=False) for step in steps)  # as Jinja reads text
-    walk = "".join(f".get({step}, {{}})" for step in inner)
-    return f"{{{{ (value_json.{first} or {{}}){walk}.get({last}) }}}}"
+    found = f"(value_json.{first} or {{}})"
+    for step in inner:
+        found = f"({found}.get({step}) or {{}})"
+    return f"{{{{ {found}.get({last}) }}}}"

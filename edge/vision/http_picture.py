@@ -17,7 +17,7 @@ import socket
 import ssl
 import threading
 import time
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -148,7 +148,8 @@ class _Asked:
             guard.start()
             connection.request("GET", path, headers=headers)
             response = connection.getresponse()
-            return response, self._body(response, name) if response.status == 200 else b""
+            with closing(response):  # it may hold the socket after the connection has let go of it
+                return response, self._body(response, name) if response.status == 200 else b""
         except FetchError:
             raise
         except (OSError, http.client.HTTPException, ValueError) as error:

@@ -75,7 +75,7 @@ function fillCard(card, one, now, usual) {
       figure("Back today", number(back?.total ?? null, back?.total_share, behind(back, "Back today"), { big: true }), back && usually(back, usual, "back", one.edges_ms, now)),
       figure("Over there", number(both ? out.total - back.total : null, both ? Math.min(out.total_share, back.total_share) : null, behind(out, "Out minus back today"),
         { big: true, text: both ? signed(out.total - back.total) : null }), "since midnight")),
-    one.series.length ? strip(one, out, back, now) : el("p", { class: "soft" }, "No report has come from here yet."),
+    one.series.length ? strip(one, out, back, now) : el("p", { class: "soft" }, one.zones.length ? "Queues alone are watched here." : "No report has come from here yet."),
     el("div", { class: "chips" },
       states(one, now),
       watched === null ? null : el("span", { class: `chip ${watched < 0.9 ? "warn" : ""}` }, `watched ${percent(watched)} of today`),

@@ -44,12 +44,12 @@ class Site {
     this.element = el("div", { class: "page" }, this.top, this.nothing, this.figures,
       this.columns = el("div", { class: "columns" },
         el("div", { class: "stack" },
-          el("section", { class: "card" }, this.todayHead, this.today.element),
-          el("section", { class: "card" }, this.balanceHead, el("div", { class: "halves" }, this.balanceTable,
+          this.todayCard = el("section", { class: "card" }, this.todayHead, this.today.element),
+          this.balanceCard = el("section", { class: "card" }, this.balanceHead, el("div", { class: "halves" }, this.balanceTable,
             el("div", {}, el("h3", {}, "Out minus back, each day"), this.balance.element))),
           this.heads),
         el("div", { class: "stack" }, this.nowBox, this.queueCard, this.convoys,
-          el("section", { class: "card" }, el("h2", {}, "Classes today"), this.classes))));
+          this.classesCard = el("section", { class: "card" }, el("h2", {}, "Classes today"), this.classes))));
     this.said = () => this.glance();
     document.addEventListener("live", this.said);
     this.clock = setInterval(this.said, 5_000);
@@ -109,6 +109,9 @@ class Site {
       el("nav", { class: "row", "aria-label": "More of this site" }, el("a", { class: "button", href: `#/history/${this.name}` }, "History"), may.read ? el("a", { class: "button", href: `#/devices/${this.name}` }, "Devices") : null));
     this.nothing.hidden = this.info.first_ms !== null;
     this.figures.hidden = this.columns.hidden = this.info.first_ms === null;
+    // a site whose devices have zones alone counts nobody who crosses
+    this.zonesOnly = this.info.lines.length === 0 && this.queues.queues.length > 0;
+    for (const card of [this.todayCard, this.balanceCard, this.classesCard]) card.hidden = this.zonesOnly;
     this.fillFigures();
     this.fillToday();
     this.fillClasses();
@@ -129,17 +132,21 @@ class Site {
     const queue = this.queues.queues[0];
     const at = queue ? this.lastKnown(queue.standing_end) : -1;
     const trucks = out?.total_counts.truck;
-    fill(this.figures, 
+    const last = queue ? this.queues.last.find((one) => one.device === queue.device && one.zone === queue.zone) : undefined;
+    const pictures = last?.pictures == null ? "as last reported" : `as last reported, on ${count(last.pictures)} ${last.pictures === 1 ? "picture" : "pictures"}`;
+    const lines = this.zonesOnly ? [] : [
       figure(`Out today`, number(out?.total ?? null, share(out), this.behind("Out today", { direction: this.word("out") }), { big: true }), told("out")),
       figure(`Back today`, number(back?.total ?? null, share(back), this.behind("Back today", { direction: this.word("back") }), { big: true }), told("back")),
-      figure("Over there", number(both ? out.total - back.total : null, Math.min(share(out), share(back)), this.behind("Out minus back today"), { big: true, text: both ? signed(out.total - back.total) : null }), "since midnight"),
+      figure("Over there", number(both ? out.total - back.total : null, Math.min(share(out), share(back)), this.behind("Out minus back today"), { big: true, text: both ? signed(out.total - back.total) : null }), "since midnight")];
+    fill(this.figures, 
+      ...lines,
       trucks === undefined ? null : figure("Trucks out", number(trucks, share(out), this.behind("Trucks out today", { direction: this.word("out"), class: "truck" }), { big: true }),
         out.tonnes?.[0] ? `about ${count(Math.round(out.tonnes[0]))} t, an estimate` : ""),
       queue ? figure(`Queue ${queue.zone}`, number(at < 0 ? null : queue.standing_end[at], at < 0 ? 0 : queue.share[at],
         { ...this.behind("Standing in the queue", { device: queue.device }), from: this.queues.edges_ms[Math.max(0, at)], to: this.queues.edges_ms[Math.max(0, at) + 1], interval: "15min" }, { big: true }),
-      at >= 0 && queue.wait_p50_ms[at] ? `waited ${span(queue.wait_p50_ms[at])}, nine in ten up to ${span(queue.wait_p90_ms[at])}` : "as last reported") : null,
+      at >= 0 && queue.wait_p50_ms[at] ? `waited ${span(queue.wait_p50_ms[at])}, nine in ten up to ${span(queue.wait_p90_ms[at])}` : pictures) : null,
       queue ? this.expected(queue) : null,
-      this.watched(Math.min(share(out ?? back), share(back ?? out))));
+      this.watched(this.zonesOnly ? this.queueShare() : Math.min(share(out ?? back), share(back ?? out))));
   }
 
   // What who joins the queue now is to wait, as its device last said; nothing where that was long ago.
@@ -160,6 +167,12 @@ class Site {
     return el("div", { class: "figure" }, el("span", { class: "name" }, "Watched today"),
       el(may.read ? "a" : "span", { class: `num big ${part < 0.9 ? "warn" : ""}`, href: may.read ? `#/devices/${this.name}` : null }, el("span", { class: "value" }, percent(part))),
       el("span", { class: `under ${online === devices.length ? "soft" : "warn"}` }, words || " "));
+  }
+
+  // The part of today that the least watched zone was.
+  queueShare() {
+    const past = this.queues.edges_ms.slice(0, -1).filter((edge) => edge < this.now).length;
+    return Math.min(1, ...this.queues.queues.map((one) => one.share.slice(0, past).reduce((sum, part) => sum + part, 0) / Math.max(1, past)));
   }
 
   lastKnown(values) {
