@@ -9,11 +9,12 @@ from __future__ import annotations
 import importlib.util
 from collections import Counter
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from io import BytesIO
 from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 from edge.counting.buckets import COUNTED_CLASSES, OK_SHARE, Bucket
 from edge.counting.crossing import DIRECTIONS, Crossing
@@ -51,13 +52,14 @@ def draw_summary(
     zones: Sequence[str] = (),
     from_ms: int | None = None,
     to_ms: int | None = None,
+    time_zone: str = "UTC",
 ) -> None:
     """Write the chart to `path` (.png, .svg or .pdf), complete or not at all.
 
     `lines` are drawn in this order, even without a crossing; those of buckets and crossings follow, and then how many
     vehicles were in each of `zones`. `from_ms`
     and `to_ms` are the first and last moment of the run where known, so that a clip of ten seconds does not
-    get lost in its bucket of a minute.
+    get lost in its bucket of a minute. Times are those of `time_zone`.
 
     Raises WorkError where matplotlib is not installed or the file cannot be written, InputError for another
     ending.
@@ -70,7 +72,7 @@ def draw_summary(
     span = _span(crossings, buckets, from_ms, to_ms)
     charts = max(len(names), 1) + len(zones)
     figure = _figure(11.0, 0.9 + 3.3 * charts)
-    _draw(figure, names, crossings, buckets, zones=zones, span=span, words=direction_words or {})
+    _draw(figure, names, crossings, buckets, zones=zones, span=span, words=direction_words or {}, time_zone=time_zone)
     figure.suptitle(title or "Crossings", x=0.01, ha="left", fontsize=13, fontweight="bold", color=_INK)
     _save(figure, path)
 
@@ -181,6 +183,7 @@ def _draw(
     zones: Sequence[str],
     span: Span,
     words: DirectionWords,
+    time_zone: str,
 ) -> None:
     width_ms = bin_width_ms(span[1] - span[0])
     grid = figure.subplots(max(len(names), 1) + len(zones), 1, sharex=True, squeeze=False)[:, 0]
@@ -196,7 +199,7 @@ def _draw(
         _draw_legend(axes, mine, blind=bool(blind), partial=bool(partial))
     for zone, axes in zip(zones, grid[max(len(names), 1) :], strict=True):
         _draw_zone(axes, zone, buckets, span)
-    _draw_time(grid[-1], span)
+    _draw_time(grid[-1], span, time_zone)
 
 
 def _draw_zone(axes: Axes, name: str, buckets: Sequence[Bucket], span: Span) -> None:
@@ -312,26 +315,30 @@ def _draw_legend(axes: Axes, crossings: Sequence[Crossing], *, blind: bool, part
     )
 
 
-def _draw_time(axes: Axes, span: Span) -> None:
-    """Round moments: seconds of a recording that has no date, UTC otherwise."""
+def _draw_time(axes: Axes, span: Span, time_zone: str) -> None:
+    """Round moments: seconds of a recording that has no date, those of the time zone otherwise."""
     step_ms = next((w for w in _WIDTHS_MS if (span[1] - span[0]) / w <= _TICKS_MAX), 0)
     step_ms = step_ms or ceil((span[1] - span[0]) / _TICKS_MAX / DAY_MS) * DAY_MS
-    ticks = list(range(-(-span[0] // step_ms) * step_ms, span[1] + 1, step_ms))
+    zone = ZoneInfo(time_zone if span[0] >= DAY_MS else "UTC")
+    offset = _moment(span[0], zone).utcoffset()
+    ahead_ms = 0 if offset is None else round(offset.total_seconds() * 1000)  # so that ticks are round in the zone
+    first_ms = -(-(span[0] + ahead_ms) // step_ms) * step_ms - ahead_ms
+    ticks = list(range(first_ms, span[1] + 1, step_ms))
     if span[0] < DAY_MS:
         labels = [f"{at_ms // 1000}" for at_ms in ticks]
         caption = "seconds since the start"
     else:
         form = "%Y-%m-%d" if step_ms >= DAY_MS else "%H:%M" if step_ms >= 60_000 else "%H:%M:%S"
-        labels = [f"{_moment(at_ms):{form}}" for at_ms in ticks]
-        first, last = f"{_moment(span[0]):%Y-%m-%d}", f"{_moment(span[1] - 1):%Y-%m-%d}"
-        caption = f"UTC, {first}" if first == last else f"UTC, {first} to {last}"
+        labels = [f"{_moment(at_ms, zone):{form}}" for at_ms in ticks]
+        first, last = f"{_moment(span[0], zone):%Y-%m-%d}", f"{_moment(span[1] - 1, zone):%Y-%m-%d}"
+        caption = f"{time_zone}, {first}" if first == last else f"{time_zone}, {first} to {last}"
     axes.set_xlim(*span)
     axes.set_xticks(ticks, labels)
     axes.set_xlabel(caption, fontsize=10, color=_INK)
 
 
-def _moment(at_ms: int) -> datetime:
-    return datetime.fromtimestamp(at_ms // 1000, UTC)
+def _moment(at_ms: int, zone: ZoneInfo) -> datetime:
+    return datetime.fromtimestamp(at_ms // 1000, zone)
 
 
 def _spell(width_ms: int) -> str:

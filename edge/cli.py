@@ -90,7 +90,11 @@ def _parser() -> argparse.ArgumentParser:
         help="counting line in pixels, or in fractions of the picture if all are at most 1; may be repeated",
     )
     replay.add_argument("--config", type=Path, metavar="F", help="configuration (YAML) to take lines and the rest from")
-    replay.add_argument("--start", metavar="T", help="when the video begins, e.g. 2026-11-22T06:00:00Z (default: 1970)")
+    replay.add_argument(
+        "--start",
+        metavar="T",
+        help="when the video begins, e.g. 2026-11-22T06:00:00Z (default: as its name says, or 1970)",
+    )
     replay.add_argument(
         "--step",
         type=_seconds,
@@ -109,6 +113,9 @@ def _parser() -> argparse.ArgumentParser:
         type=Path,
         metavar="F",
         help="with --publish: keep the reports there until they are delivered; if cut off, the same command goes on",
+    )
+    replay.add_argument(
+        "--partial", action="store_true", help="count a recording that breaks off as far as it goes; all output says so"
     )
     replay.add_argument("--realtime", action="store_true", help="at the pace of the recording")
     replay.add_argument("--bucket", type=int, metavar="SECONDS", help="width of a bucket (default: 60)")
@@ -283,6 +290,7 @@ def _replay(given: argparse.Namespace) -> None:
             outbox=given.outbox,
             realtime=given.realtime,
             bucket_s=given.bucket,
+            partial=given.partial,
             model=given.model,
             threads=given.threads,
             json=given.json,

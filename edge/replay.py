@@ -48,6 +48,10 @@ class Source(Protocol):
     model: str
     stills: StillTime | None
     """How its pictures stand for time; None where they are the frames of a video."""
+    part: str
+    """Why it ends before the recording did; "" where it does not."""
+    end_unknown: str
+    """Why nobody can know whether it does; "" where that is known."""
 
     def __iter__(self) -> Iterator[tuple[DetectedFrame, Frame | None]]:
         """All frames in order."""
@@ -73,6 +77,8 @@ class VideoSource:
         self.width = recording.width
         self.height = recording.height
         self.recording = recording
+        self.part = recording.part
+        self.end_unknown = recording.length_unknown
         self.model = f"{detector.manifest.name} {detector.manifest.version} {detector.manifest.sha256[:12]}"
         self.naming = second_look.model if second_look is not None else ""
         self._detector = detector
@@ -102,6 +108,7 @@ class VideoSource:
                     naming=self.naming or msgspec.UNSET,
                     stills=msgspec.UNSET if self.stills is None else self.stills.vouches_ms,
                     compare=msgspec.UNSET if self.stills is None else self.stills.compare_ms,
+                    part=self.part or msgspec.UNSET,
                 )
                 tape = stack.enter_context(TapeWriter(self._tape, header))
             for frame in recording:
@@ -129,6 +136,8 @@ class TapeSource:
         self.height = self.header.height
         self.model = self.header.model
         self.stills = self.header.still_time
+        self.part = self.header.part or ""
+        self.end_unknown = ""
         self._shift_ms = 0 if start_ms is None else start_ms - self.header.start_ms
         self._every = every
 
@@ -185,17 +194,21 @@ def open_source(
     every: int = 1,
     tape: Path | None = None,
     step_ms: int | None = None,
+    partial: bool = False,
 ) -> Source:
     """The frames of a video, of a tape, or the stills in a folder, as the configuration says that they are looked at.
 
     Without `start_ms` a tape begins when it says, and a video in 1970. With `step_ms`, and only then, the stills of a
-    folder are of `start_ms` and so on; else each is of the time that it says.
+    folder are of `start_ms` and so on; else each is of the time that it says. `partial`: a video may break off; it is
+    read once before, so that all that is made of it can say so.
     """
     if path.is_dir():
         return _folder_source(path, config, (start_ms, step_ms), every, tape)
     if is_tape(path):
         return TapeSource(path, start_ms, every)
     recording = Recording(path, start_ms or 0, every)
+    if partial:
+        recording.keep_part()
     size = recording.width, recording.height
     return VideoSource(recording, build_detector(config, *size), tape, build_second_look(config, *size))
 
@@ -301,8 +314,12 @@ def run_of(
     *,
     stills: StillTime | None = None,
     step_ms: int | None = None,
+    part: bool = False,
 ) -> str:
-    """The name of a replay's run: a fingerprint of the file and of everything that shapes its reports, and no more."""
+    """The name of a replay's run: a fingerprint of the file and of everything that shapes its reports, and no more.
+
+    That of a recording that breaks off ends in `-part`, so every report of it says so.
+    """
     said = (config.site, config.device, config.lines, config.counting, config.report.every_s)
     # what is as it was before it could be told otherwise is left out, so that runs keep their names
     drawn = tuple(shapes for shapes in (config.zones, config.masks) if shapes)
@@ -317,4 +334,4 @@ def run_of(
         if still.is_file():
             with still.open("rb") as file:
                 fingerprint.update(hashlib.file_digest(file, "sha256").digest())
-    return f"{REPLAY}{fingerprint.hexdigest()[:16]}"
+    return f"{REPLAY}{fingerprint.hexdigest()[:16]}{'-part' if part else ''}"

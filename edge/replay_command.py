@@ -9,9 +9,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 import msgspec
 from tqdm import tqdm
@@ -21,10 +19,11 @@ from edge.counting.crossing import DIRECTIONS
 from edge.counting.detection import DetectedFrame
 from edge.counting.pipeline import Step
 from edge.delivery.report import Health
-from edge.errors import InputError
+from edge.errors import InputError, WorkError
 from edge.replay import (
     Outcome,
     Source,
+    TapeSource,
     VideoSource,
     config_of,
     is_still_tape,
@@ -36,10 +35,12 @@ from edge.replay import (
 )
 from edge.reporter import Reporter
 from edge.results import ResultFolder, crossing_rows
-from edge.summary import summary_of, text_of
+from edge.starts import Start, start_of
+from edge.summary import Origin, summary_of, text_of
 from edge.vision.annotated_video import AnnotatedVideo
 from edge.vision.drawing import Annotator
 from edge.vision.frame import Frame
+from edge.vision.recording import BrokenOff
 from edge.vision.still_folder import StillFolder
 
 log = logging.getLogger(__name__)
@@ -66,34 +67,50 @@ class ReplayRequest:
     model: str | None
     threads: int | None
     json: bool
+    partial: bool = False
 
 
 def run_replay(request: ReplayRequest) -> None:
     """Do it; raises InputError or WorkError, and leaves nothing half-written."""
     config = configure(request)
-    start_ms = parse_start(request.start, config.time_zone)
+    start = _start(request, config)
     _check(request, config)
     for warning in warnings_of(config):
         log.warning("%s", warning)
-    step_ms = None if request.step_s is None else round(1000 * request.step_s)
-    source = open_source(
-        request.video, config, start_ms=start_ms, every=request.every, tape=request.tape, step_ms=step_ms
-    )
-    stills = source.recording if isinstance(source, VideoSource) and isinstance(source.recording, StillFolder) else None
-    if stills is not None:
-        log.info("%s: %s", request.video, stills.said)
+    source = _open(request, config, start)
+    stills = _stills_of(source)
     config = _named(config, request)
-    run = run_of(request.video, config, start_ms, request.every, stills=source.stills, step_ms=step_ms)
+    run = run_of(
+        request.video,
+        config,
+        start.at_ms,
+        request.every,
+        stills=source.stills,
+        step_ms=_step_ms(request),
+        part=bool(source.part),
+    )
+    origin = _origin(request, config, start, source)
     outcome, reports = Outcome(), []
     with ExitStack() as stack:
         folder = None
         if request.out:
-            folder = stack.enter_context(ResultFolder(request.out, config, source.width, source.height))
+            folder = stack.enter_context(
+                ResultFolder(
+                    request.out,
+                    config,
+                    source.width,
+                    source.height,
+                    part=bool(origin.part),
+                    time_zone=origin.time_zone,
+                )
+            )
         annotator = Annotator(
             counting_lines(config, source.width, source.height),
             (source.width, source.height),
             config.direction_words,
             queue_zones(config, source.width, source.height),
+            time_zone=origin.time_zone,
+            part=bool(origin.part),
         )
         video = None
         if request.annotated and isinstance(source, VideoSource):
@@ -103,7 +120,8 @@ def run_replay(request: ReplayRequest) -> None:
             Reporter(config, run, source.model, publish=request.publish, outbox=request.outbox)
         )
         before = (0, 0)
-        for step, detected, frame in _shown(_paced(replay(source, config), realtime=request.realtime), source, request):
+        steps = _paced(_told(replay(source, config)), realtime=request.realtime)
+        for step, detected, frame in _shown(steps, source, request):
             note(outcome, step, detected)
             if frame is not None and detected is not None:
                 if folder:
@@ -129,17 +147,19 @@ def run_replay(request: ReplayRequest) -> None:
         reporter.finish()
         for sentence in stills.unreadable if stills is not None else ():
             log.warning("left out: %s", sentence)
-        summary = summary_of(outcome, config, run)
+        summary = summary_of(outcome, config, run, origin)
         if folder:
             folder.finish(outcome, reports, summary, title=request.video.name)
-    summary |= {"crossings": crossing_rows(outcome, config.direction_words)}
-    print(json.dumps(summary, sort_keys=True) if request.json else text_of(outcome, config), flush=True)
+    summary |= {"crossings": crossing_rows(outcome, config.direction_words, origin.time_zone)}
+    print(json.dumps(summary, sort_keys=True) if request.json else text_of(outcome, config, origin), flush=True)
 
 
 def _check(request: ReplayRequest, config: Config) -> None:
     """What the command line asks for goes together."""
     if is_tape(request.video) and (request.annotated or request.tape):
         raise InputError(f"{request.video} is a tape and holds no pictures; --video and --tape need a video")
+    if request.partial and (is_tape(request.video) or request.video.is_dir()):
+        raise InputError(f"{request.video} is no video; --partial needs one")
     if request.publish and config.mqtt is None:
         raise InputError("--publish needs a broker: --broker HOST:PORT, or mqtt: in the configuration")
     if request.video.is_dir():
@@ -172,19 +192,52 @@ def configure(request: ReplayRequest) -> Config:
     return config
 
 
-def parse_start(text: str | None, time_zone: str) -> int | None:
-    """Milliseconds UTC of a `--start`; a time without an offset is one of the configured zone; None if not given."""
-    if text is None:
-        return None
-    try:
-        time_ = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise InputError(f"--start {text}: a time such as 2026-11-22T06:00:00Z is allowed") from error
-    if time_.tzinfo is None:
-        time_ = time_.replace(tzinfo=ZoneInfo(time_zone))
-    if not 1970 <= time_.year < 9999:
-        raise InputError(f"--start {text}: allowed are the years 1970 to 9998")
-    return max(round(time_.timestamp() * 1000), 0)
+def _step_ms(request: ReplayRequest) -> int | None:
+    return None if request.step_s is None else round(1000 * request.step_s)
+
+
+def _open(request: ReplayRequest, config: Config, start: Start) -> Source:
+    source = open_source(
+        request.video,
+        config,
+        start_ms=start.at_ms,
+        every=request.every,
+        tape=request.tape,
+        step_ms=_step_ms(request),
+        partial=request.partial,
+    )
+    stills = _stills_of(source)
+    if stills is not None:
+        log.info("%s: %s", request.video, stills.said)
+    return source
+
+
+def _stills_of(source: Source) -> StillFolder | None:
+    recording = source.recording if isinstance(source, VideoSource) else None
+    return recording if isinstance(recording, StillFolder) else None
+
+
+def _origin(request: ReplayRequest, config: Config, start: Start, source: Source) -> Origin:
+    """What the output says of where it comes from; without a known start times are in UTC, as if of 1970."""
+    stills = _stills_of(source)
+    if start.at_ms is None and stills is not None:
+        start = Start(stills.start_ms, "stills")
+    elif start.at_ms is None and isinstance(source, TapeSource) and source.header.start_ms:
+        start = Start(source.header.start_ms, "tape")
+    if start.at_ms is None and request.publish:
+        log.warning("no start is known: what is published is of 1970; --start says when the recording begins")
+    zone = "UTC" if start.at_ms is None else config.time_zone
+    return Origin(start, source.part, source.end_unknown, zone)
+
+
+def _start(request: ReplayRequest, config: Config) -> Start:
+    """When the recording begins, with a warning of a change of the clocks; tapes and stills say it themselves."""
+    if request.start is None and (is_tape(request.video) or request.video.is_dir()):
+        return Start()
+    start = start_of(request.video, request.start, config.time_zone)
+    if start.note:
+        log.warning("%s", start.note)
+    return start
 
 
 def _broker(text: str) -> Mqtt:
@@ -205,6 +258,14 @@ def _named(config: Config, request: ReplayRequest) -> Config:
 
 
 Steps = Iterator[tuple[Step, DetectedFrame | None, Frame | None]]
+
+
+def _told(steps: Steps) -> Steps:
+    """Name the option that keeps a part where a recording breaks off."""
+    try:
+        yield from steps
+    except BrokenOff as error:
+        raise WorkError(f"{error}; --partial keeps what came before, marked as a part") from error
 
 
 def _paced(steps: Steps, *, realtime: bool) -> Steps:

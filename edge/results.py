@@ -23,9 +23,10 @@ from edge.charts import draw_summary
 from edge.config import Config, convoy_rules, counting_lines
 from edge.counting.buckets import COUNTED_CLASSES, Bucket
 from edge.counting.convoys import Convoy
-from edge.delivery.report import Report, encode, rfc3339
+from edge.delivery.report import Report, encode
 from edge.errors import InputError, WorkError
 from edge.replay import Outcome
+from edge.starts import local_time
 from edge.strips import marks_of, path_of
 from edge.vision.drawing import moment
 from edge.vision.frame import Frame
@@ -69,14 +70,19 @@ _STRIP = re.compile(r".+-\d{4}-\d\d-\d\dT\d{6}Z\.jpg", re.ASCII)
 class ResultFolder:
     """The folder of `replay --out`; use it in a `with` block, which ends by moving the files to their place.
 
-    Entering raises InputError, and makes nothing, where the results could not be put in the end.
+    `part`: the recording breaks off, and every file says so. Times are those of `time_zone`. Entering raises
+    InputError, and makes nothing, where the results could not be put in the end.
     """
 
-    def __init__(self, path: Path, config: Config, width: int, height: int) -> None:
+    def __init__(
+        self, path: Path, config: Config, width: int, height: int, *, part: bool = False, time_zone: str = "UTC"
+    ) -> None:
         self._said = path
         self._path = Path(os.path.realpath(path))  # so that "." and a link have a name and a parent
         self._part = self._path  # made on entering
         self._config = config
+        self._part_marks: dict[str, Any] = {"part": True} if part else {}
+        self._time_zone = time_zone
         self._lines = counting_lines(config, width, height)
         self._strips = {line.name: Strip(line.points) for line in self._lines}
 
@@ -156,25 +162,25 @@ class ResultFolder:
             marks = marks_of(bucket, line, self._config.direction_words)
             if not len(done) and not marks:
                 continue
-            picture = done.render(marks, title=f"{line}, from {moment(bucket.start_ms)}")
+            title = f"{line}, from {moment(bucket.start_ms, self._time_zone)}{self._part_title}"
+            picture = done.render(marks, title=title, time_zone=self._time_zone)
             write_jpeg(path_of(self._part / "strips", line, bucket.start_ms), picture)
 
     def finish(self, outcome: Outcome, reports: Iterable[Report], summary: dict[str, Any], title: str) -> None:
         """Write the tables and the summary, as numbers and as a picture."""
-        words = self._config.direction_words
+        words, zone = self._config.direction_words, self._time_zone
+        crossings = [row | self._part_marks for row in crossing_rows(outcome, words, zone)]
         try:
             with (self._part / "reports.jsonl").open("wb") as file:
                 file.writelines(encode(report) + b"\n" for report in reports)
             with (self._part / "crossings.jsonl").open("wb") as file:
-                file.writelines(
-                    msgspec.json.encode(row, order="sorted") + b"\n" for row in crossing_rows(outcome, words)
-                )
-            _write_csv(self._part / "crossings.csv", crossing_rows(outcome, words), CROSSING_COLUMNS)
-            _write_csv(self._part / "counts.csv", count_rows(outcome.buckets, words), COUNT_COLUMNS)
+                file.writelines(msgspec.json.encode(row, order="sorted") + b"\n" for row in crossings)
+            self._write_csv("crossings.csv", crossings, CROSSING_COLUMNS)
+            self._write_csv("counts.csv", count_rows(outcome.buckets, words, zone), COUNT_COLUMNS)
             if convoy_rules(self._config):
-                _write_csv(self._part / "convoys.csv", convoy_rows(outcome.convoys, words), CONVOY_COLUMNS)
+                self._write_csv("convoys.csv", convoy_rows(outcome.convoys, words, zone), CONVOY_COLUMNS)
             if self._config.zones:
-                _write_csv(self._part / "zones.csv", zone_rows(outcome.buckets, self._config.zones), ZONE_COLUMNS)
+                self._write_csv("zones.csv", zone_rows(outcome.buckets, self._config.zones, zone), ZONE_COLUMNS)
             text = json.dumps(summary, indent=1, sort_keys=True) + "\n"
             (self._part / "summary.json").write_text(text, encoding="utf-8")
         except OSError as error:
@@ -185,21 +191,33 @@ class ResultFolder:
                 outcome.crossings,
                 outcome.buckets,
                 direction_words=words,
-                title=title,
+                title=title + self._part_title,
                 lines=list(words),
                 zones=list(self._config.zones),
                 from_ms=outcome.first_ms,
                 to_ms=outcome.last_ms,
+                time_zone=zone,
             )
         except WorkError as error:
             log.warning("no summary.png: %s", error)
 
+    @property
+    def _part_title(self) -> str:
+        return ", part of a recording that breaks off" if self._part_marks else ""
 
-def crossing_rows(outcome: Outcome, words: dict[str, dict[str, str]]) -> list[dict[str, Any]]:
-    """One row per crossing."""
+    def _write_csv(self, name: str, rows: Iterable[dict[str, Any]], columns: tuple[str, ...]) -> None:
+        """With a last column `part` where the recording breaks off."""
+        with (self._part / name).open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, (*columns, *self._part_marks), restval="")
+            writer.writeheader()
+            writer.writerows(row | dict.fromkeys(self._part_marks, "yes") for row in rows)
+
+
+def crossing_rows(outcome: Outcome, words: dict[str, dict[str, str]], time_zone: str = "UTC") -> list[dict[str, Any]]:
+    """One row per crossing, its time as the zone has it."""
     return [
         {
-            "crossed": rfc3339(c.crossed_ms),
+            "crossed": local_time(c.crossed_ms, time_zone),
             "crossed_ms": c.crossed_ms,
             "line": c.line,
             "direction": c.direction,
@@ -213,7 +231,9 @@ def crossing_rows(outcome: Outcome, words: dict[str, dict[str, str]]) -> list[di
     ]
 
 
-def count_rows(buckets: Iterable[Bucket], words: dict[str, dict[str, str]]) -> list[dict[str, Any]]:
+def count_rows(
+    buckets: Iterable[Bucket], words: dict[str, dict[str, str]], time_zone: str = "UTC"
+) -> list[dict[str, Any]]:
     """One row per bucket, line and direction, a column per class; empty where nobody watched, never 0."""
     rows = []
     for bucket in buckets:
@@ -222,7 +242,7 @@ def count_rows(buckets: Iterable[Bucket], words: dict[str, dict[str, str]]) -> l
                 counts = (bucket.counts or {}).get(line, {}).get(direction, {})
                 rows.append(
                     {
-                        "start": rfc3339(bucket.start_ms),
+                        "start": local_time(bucket.start_ms, time_zone),
                         "width_ms": bucket.width_ms,
                         "watched_ms": bucket.watched_ms,
                         "state": bucket.state,
@@ -235,12 +255,14 @@ def count_rows(buckets: Iterable[Bucket], words: dict[str, dict[str, str]]) -> l
     return rows
 
 
-def convoy_rows(convoys: Iterable[Convoy], words: dict[str, dict[str, str]]) -> list[dict[str, Any]]:
+def convoy_rows(
+    convoys: Iterable[Convoy], words: dict[str, dict[str, str]], time_zone: str = "UTC"
+) -> list[dict[str, Any]]:
     """One row per convoy, in the order in which they began."""
     return [
         {
-            "since": rfc3339(one.first_ms),
-            "until": rfc3339(one.last_ms),
+            "since": local_time(one.first_ms, time_zone),
+            "until": local_time(one.last_ms, time_zone),
             "line": one.line,
             "direction": one.direction,
             "direction_word": words[one.line][one.direction],
@@ -257,14 +279,14 @@ def convoy_rows(convoys: Iterable[Convoy], words: dict[str, dict[str, str]]) -> 
     ]
 
 
-def zone_rows(buckets: Iterable[Bucket], zones: Iterable[str]) -> list[dict[str, Any]]:
+def zone_rows(buckets: Iterable[Bucket], zones: Iterable[str], time_zone: str = "UTC") -> list[dict[str, Any]]:
     """One row per bucket and zone; empty where blind, never 0."""
     rows = []
     names = list(zones)
     for bucket in buckets:
         for name in names:
             row: dict[str, Any] = {
-                "start": rfc3339(bucket.start_ms),
+                "start": local_time(bucket.start_ms, time_zone),
                 "width_ms": bucket.width_ms,
                 "watched_ms": bucket.watched_ms,
                 "state": bucket.state,
@@ -285,10 +307,3 @@ def zone_rows(buckets: Iterable[Bucket], zones: Iterable[str]) -> list[dict[str,
                     row |= {f"expected_ms_{share}": getattr(count.expected, share) for share in ("p10", "p50", "p90")}
             rows.append(row)
     return rows
-
-
-def _write_csv(path: Path, rows: list[dict[str, Any]], columns: tuple[str, ...]) -> None:
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, columns, restval="")
-        writer.writeheader()
-        writer.writerows(rows)

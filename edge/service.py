@@ -113,6 +113,7 @@ class _Run:
             counting_lines(config, *size),
             keep_ms=config.keep.strips_days * 86_400_000,
             keep_bytes=config.keep.disk_mb * 500_000,
+            time_zone=config.time_zone,
         )
         self.detector: Detector | None = None
         self.second_look: SecondLook | None = None

@@ -24,12 +24,21 @@ class StripKeeper:
     `failure` says why the last strip could not be written: a strip is evidence, and no count waits for it.
     """
 
-    def __init__(self, folder: Path, lines: Sequence[CountingLine], *, keep_ms: int, keep_bytes: int) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        lines: Sequence[CountingLine],
+        *,
+        keep_ms: int,
+        keep_bytes: int,
+        time_zone: str = "UTC",
+    ) -> None:
         self.failure = ""
         self.written = 0
         self._folder = folder
         self._lines = {line.name: line for line in lines}
         self._strips = {line.name: Strip(line.points) for line in lines}
+        self._time_zone = time_zone
         self._keep_ms = keep_ms
         self._keep_bytes = keep_bytes
 
@@ -47,8 +56,9 @@ class StripKeeper:
             marks = marks_of(bucket, name, words)
             try:
                 self._folder.mkdir(parents=True, exist_ok=True)
-                title = f"{name}, from {moment(bucket.start_ms)}"
-                write_jpeg(path_of(self._folder, name, bucket.start_ms), done.render(marks, title=title))
+                title = f"{name}, from {moment(bucket.start_ms, self._time_zone)}"
+                picture = done.render(marks, title=title, time_zone=self._time_zone)
+                write_jpeg(path_of(self._folder, name, bucket.start_ms), picture)
             except (OSError, WorkError) as error:
                 self.failure = f"strips cannot be written: {error}"
                 continue

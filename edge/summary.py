@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -11,13 +12,27 @@ from edge.counting.buckets import COUNTED_CLASSES
 from edge.counting.convoys import Convoy
 from edge.counting.crossing import DIRECTIONS
 from edge.counting.zone_counts import ZoneCount, waits_of
-from edge.delivery.report import rfc3339
 from edge.replay import Outcome
 from edge.reporter import convoy_of
+from edge.starts import Start, local_time
 
 
-def summary_of(outcome: Outcome, config: Config, run: str) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What is known of a recording: when it begins, and whether it is whole.
+
+    `part` says why it breaks off, and `end_unknown` why nobody can know whether it does; "" where neither holds.
+    """
+
+    start: Start = Start()  # noqa: RUF009  # frozen
+    part: str = ""
+    end_unknown: str = ""
+    time_zone: str = "UTC"
+
+
+def summary_of(outcome: Outcome, config: Config, run: str, origin: Origin) -> dict[str, Any]:
     """Ready for JSON; what nobody watched is null, never 0."""
+    zone = origin.time_zone
     watched_ms = sum(bucket.watched_ms for bucket in outcome.buckets)
     watched = bool(watched_ms or outcome.crossings)
     said = {
@@ -25,8 +40,16 @@ def summary_of(outcome: Outcome, config: Config, run: str) -> dict[str, Any]:
         "site": config.site,
         "device": config.device,
         "frames": outcome.frames,
-        "first": rfc3339(outcome.first_ms),
-        "last": rfc3339(outcome.last_ms),
+        "first": local_time(outcome.first_ms, zone),
+        "last": local_time(outcome.last_ms, zone),
+        "recording": {
+            "start": None if origin.start.at_ms is None else local_time(origin.start.at_ms, zone),
+            "start_said_by": origin.start.said_by or None,
+            "start_note": origin.start.note or None,
+            "time_zone": zone,
+            "part": origin.part or None,
+            "end_unknown": origin.end_unknown or None,
+        },
         "watched_ms": watched_ms,
         "lines": totals_of(outcome, config) if watched else None,
         "balance": balance_of(outcome, config) if watched else None,
@@ -112,12 +135,13 @@ def zone_of(outcome: Outcome, name: str) -> dict[str, Any] | None:
     }
 
 
-def text_of(outcome: Outcome, config: Config) -> str:
+def text_of(outcome: Outcome, config: Config, origin: Origin) -> str:
     """Small tables for people."""
     watched_s = sum(bucket.watched_ms for bucket in outcome.buckets) / 1000
     elapsed_s = (outcome.last_ms - outcome.first_ms) / 1000
     stills = any(bucket.pictures is not None for bucket in outcome.buckets)
     rows = [f"{outcome.frames} {'stills' if stills else 'frames'}, {elapsed_s:.1f} s, watched {watched_s:.1f} s"]
+    rows += _origin_rows(origin)
     if not watched_s and not outcome.crossings:
         rows.append("Nothing could be seen, so nothing was counted: that is not zero.")
         return "\n".join(rows)
@@ -128,7 +152,7 @@ def text_of(outcome: Outcome, config: Config) -> str:
     for line, balance in balance_of(outcome, config).items():
         rows += _balance_rows(line, balance)
     if outcome.convoys:
-        rows += ["", "convoys", *(_convoy_line(one, config) for one in _by_time(outcome.convoys))]
+        rows += ["", "convoys", *(_convoy_line(one, config, origin.time_zone) for one in _by_time(outcome.convoys))]
     for name in config.zones:
         rows += _zone_rows(name, zone_of(outcome, name))
     return "\n".join(rows)
@@ -138,16 +162,34 @@ def _by_time(convoys: Sequence[Convoy]) -> list[Convoy]:
     return sorted(convoys, key=lambda one: (one.first_ms, one.line, one.direction))
 
 
-def _convoy_line(convoy: Convoy, config: Config) -> str:
+def _convoy_line(convoy: Convoy, config: Config, time_zone: str) -> str:
     word = config.direction_words[convoy.line][convoy.direction]
     parts = ", ".join(f"{number} {label}" for label, number in convoy.by_class.items())
     cut = " (the time before was not watched)" if convoy.began == "unwatched" else ""
     cut += " (the time after was not watched)" if convoy.ended == "unwatched" else ""
     gap_s = convoy.gaps.p50 / 1000
     return (
-        f"{convoy.line:<12} {word:<12} {convoy.vehicles:>5}   ({parts})   {rfc3339(convoy.first_ms)} to"
-        f" {rfc3339(convoy.last_ms)}, half of the headways up to {gap_s:.1f} s{cut}"
+        f"{convoy.line:<12} {word:<12} {convoy.vehicles:>5}   ({parts})   {local_time(convoy.first_ms, time_zone)} to"
+        f" {local_time(convoy.last_ms, time_zone)}, half of the headways up to {gap_s:.1f} s{cut}"
     )
+
+
+def _origin_rows(origin: Origin) -> list[str]:
+    start = origin.start
+    if start.at_ms is None:
+        rows = ["No start is known, so times are those since the beginning of 1970: --start says when it begins."]
+    else:
+        said = {"name": ", as its name says", "tape": ", as the tape says", "stills": ", as its pictures say"}.get(
+            start.said_by, ""
+        )
+        rows = [f"It begins at {local_time(start.at_ms, origin.time_zone)} ({origin.time_zone}){said}."]
+    if start.note:
+        rows.append(f"Take care: {start.note}.")
+    if origin.part:
+        rows.append(f"THIS IS A PART: {origin.part}.")
+    if origin.end_unknown:
+        rows.append(f"Whether this is all that was recorded cannot be known: {origin.end_unknown}.")
+    return rows
 
 
 def _counted(outcome: Outcome) -> Counter[tuple[str, str, str]]:

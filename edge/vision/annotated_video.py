@@ -46,7 +46,7 @@ class AnnotatedVideo:
             raise InputError(f"{self.path} is a folder; the name of a video file is expected")
         if not self.path.parent.is_dir():
             raise InputError(f"the folder {self.path.parent} does not exist; it must, to write {self.path.name}")
-        self._part = self.path.with_name(f"{self.path.stem}.part{self.path.suffix}")
+        self._part = self.path.absolute().with_name(f"{self.path.stem}.part{self.path.suffix}")
         for codec in codecs:
             encoder = _open(codec, self._part, frames_per_second, size)
             if encoder is not None:

@@ -3,8 +3,9 @@
 from collections import Counter, deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from math import atan2, ceil, pi
+from zoneinfo import ZoneInfo
 
 import cv2
 import numpy as np
@@ -82,18 +83,19 @@ def heading(line: CountingLine, direction: str) -> str:
     return "→↘↓↙←↖↑↗"[round(atan2(turn * (x2 - x1), turn * (y1 - y2)) / (pi / 4)) % 8]
 
 
-def clock(at_ms: int) -> str:
-    """`14:10:00 UTC`; seconds since the start where the time is a recording's own (its first day)."""
+def clock(at_ms: int, time_zone: str = "UTC") -> str:
+    """`14:10:00 UTC`, or of the zone; seconds since the start where the time is a recording's own (its first day)."""
     if at_ms < DAY_MS:
         return f"{at_ms / 1000:.1f} s"
-    return f"{datetime.fromtimestamp(at_ms // 1000, UTC):%H:%M:%S} UTC"
+    time = datetime.fromtimestamp(at_ms // 1000, ZoneInfo(time_zone))
+    return f"{time:%H:%M:%S} {time.tzname()}"
 
 
-def moment(at_ms: int) -> str:
+def moment(at_ms: int, time_zone: str = "UTC") -> str:
     """As `clock`, with the date."""
     if at_ms < DAY_MS:
         return clock(at_ms)
-    return f"{datetime.fromtimestamp(at_ms // 1000, UTC):%Y-%m-%d} {clock(at_ms)}"
+    return f"{datetime.fromtimestamp(at_ms // 1000, ZoneInfo(time_zone)):%Y-%m-%d} {clock(at_ms, time_zone)}"
 
 
 def walk(points: Sequence[Point], shares: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -136,7 +138,8 @@ def covers(one: Area, other: Area) -> bool:
 class Annotator:
     """Draws frame after frame; remembers trails, counts and the crossings of the last moment.
 
-    `lines` have their names and directions, `zones` who is in them.
+    `lines` have their names and directions, `zones` who is in them; the clock is that of `time_zone`, and where
+    the recording breaks off (`part`), the panel says so.
 
     `size` is (width, height) of the frames. The pictures it returns have `.size`: the frame, at least 640 wide, and
     beside it the panel with the counts, which hides nothing. Both sides are even, as encoders want them.
@@ -148,6 +151,9 @@ class Annotator:
         size: tuple[int, int],
         direction_words: DirectionWords | None = None,
         zones: Sequence[Zone] = (),
+        *,
+        time_zone: str = "UTC",
+        part: bool = False,
     ) -> None:
         width, height = size
         assert min(size) > 0, "a frame has a size"
@@ -159,6 +165,8 @@ class Annotator:
         self._lines = tuple(lines)
         self._zones = tuple(zones)
         self._words = direction_words or {}
+        self._time_zone = time_zone
+        self._part = part
         self._pen = max(1, round(min(self._shown) / 480))
         self._scale = 0.42 * max(1.0, min(self._shown) / 600)
         self._trails: dict[int, deque[tuple[int, int]]] = {}
@@ -347,7 +355,9 @@ class Annotator:
         return tuple(f"{heading(line, one)} {words.get(one, one)}" for one in DIRECTIONS)
 
     def _count_rows(self, captured_ms: int) -> list["_Row"]:
-        rows = [_Row(clock(captured_ms), _PALE, heads=True)]
+        rows = [_Row(clock(captured_ms, self._time_zone), _PALE, heads=True)]
+        if self._part:
+            rows.append(_Row("only a part", _LINE, heads=True))
         for line in self._lines:
             rows.append(_Row(line.name, _LINE, self._heads(line), heads=True))
             totals = [0] * len(DIRECTIONS)

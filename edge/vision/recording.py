@@ -40,6 +40,8 @@ class Recording:
     the header claims, and `frame_count` is None where it claims nothing (streams, files whose writer was
     killed). The count is an estimate: of some containers it includes a soundtrack that outlasts the pictures.
 
+    `part` says why the recording breaks off, once `keep_part` found that it does; "" until then.
+
     Raises InputError for what is no readable video with at least one frame.
     """
 
@@ -53,6 +55,7 @@ class Recording:
             raise InputError(f"{self.path} is a folder; a video file is expected")
         if not self.path.is_file():
             raise InputError(f"{self.path} does not exist; a video file is expected")
+        self.part = ""
         self._claim = _claim(self.path)
         capture = self.open()
         try:
@@ -85,9 +88,21 @@ class Recording:
         Raises BrokenOff after the last frame if the file breaks off: the frames that came are true, but they are not
         all that there were. What cannot be known is no failure (`length_unknown`).
         """
-        for captured_ms, image in self._timed(convert=True):
-            if image is not None:
-                yield Frame(captured_ms, image)
+        try:
+            for captured_ms, image in self._timed(convert=True):
+                if image is not None:
+                    yield Frame(captured_ms, image)
+        except BrokenOff:
+            if not self.part:
+                raise
+
+    def keep_part(self) -> None:
+        """Read the file to its end once; if it breaks off, it ends there from now on, and `part` says why."""
+        try:
+            for _ in self.frames():
+                pass
+        except BrokenOff as error:
+            self.part = str(error)
 
     def times_ms(self) -> list[int]:
         """Return the time of every frame in the file, whatever `every` is, without converting a picture."""

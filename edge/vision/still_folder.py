@@ -80,6 +80,8 @@ class StillFolder:
         """A sentence for each picture that the last iteration left out."""
         self.width, self.height = self._size()
 
+    part = length_unknown = ""  # nothing of a folder breaks off
+
     frames_per_second = 2.0
     """At which a video of them is drawn: a pace to look at."""
 

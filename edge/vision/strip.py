@@ -165,6 +165,7 @@ class Strip:
         marks: Sequence[Mark] = (),
         *,
         title: str = "",
+        time_zone: str = "UTC",
         from_ms: int | None = None,
         to_ms: int | None = None,
         enlarge: int | None = None,
@@ -187,7 +188,7 @@ class Strip:
         picture[top : top + body.shape[0], _LEFT_PX : _LEFT_PX + body.shape[1]] = body
         if len(times_ms):
             axis = _Axis(top, times_ms, heights)
-            _draw_ticks(picture, axis)
+            _draw_ticks(picture, axis, time_zone)
         else:
             axis = _Axis(top, np.zeros(1, np.int64), np.zeros(1))  # without frames all marks stand at the upper edge
         _draw_marks(picture, axis, body.shape[1], shown)
@@ -311,7 +312,7 @@ class _Axis:
         return self.top + round(float(np.interp(at_ms, self.times_ms, self.heights)))
 
 
-def _draw_ticks(picture: Picture, axis: _Axis) -> None:
+def _draw_ticks(picture: Picture, axis: _Axis, time_zone: str) -> None:
     first_ms, last_ms = int(axis.times_ms[0]), int(axis.times_ms[-1])
     room = max(float(axis.heights[-1] - axis.heights[0]), 1.0) / _TICK_PX_MIN
     step_ms = next((step for step in _TICKS_MS if (last_ms - first_ms) / step <= room), _TICKS_MS[-1])
@@ -321,7 +322,7 @@ def _draw_ticks(picture: Picture, axis: _Axis) -> None:
         if y - lowest < _TICK_PX_MIN // 2:
             continue
         lowest = y
-        label = f"{at_ms // 1000} s" if first_ms < DAY_MS else clock(at_ms).removesuffix(" UTC")
+        label = f"{at_ms // 1000} s" if first_ms < DAY_MS else clock(at_ms, time_zone).split()[0]
         write(picture, label, (_LEFT_PX - 9 - text_size(label, _TEXT)[0], y + 4), _TEXT, _PALE)
         cv2.line(picture, (_LEFT_PX - 6, y), (_LEFT_PX - 1, y), _PALE, 1)
 

@@ -38,8 +38,8 @@ class TapeHeader(msgspec.Struct, frozen=True, kw_only=True):
 
     `stills`, `compare`: of stills, how many ms a picture vouches for, and how old the one before may be to compare
     with; left out of a video. `model`: name and version; `naming`: the same of the second look, left out where none was
-    taken; `start_ms`: UTC of
-    the first frame; `every`: 1 if each frame was looked at; `score_min`: the least score that was kept.
+    taken; `start_ms`: UTC of the first frame; `every`: 1 if each frame was looked at; `score_min`: the least score that
+    was kept; `part`: why the video breaks off, left out where it does not.
     """
 
     tape: Literal[1, 2] = 2
@@ -53,6 +53,7 @@ class TapeHeader(msgspec.Struct, frozen=True, kw_only=True):
     naming: str | msgspec.UnsetType = msgspec.UNSET
     stills: Annotated[int, msgspec.Meta(ge=1, le=86_400_000)] | msgspec.UnsetType = msgspec.UNSET
     compare: Annotated[int, msgspec.Meta(ge=0, le=864_000_000)] | msgspec.UnsetType = msgspec.UNSET
+    part: str | msgspec.UnsetType = msgspec.UNSET
 
     @property
     def still_time(self) -> StillTime | None:
