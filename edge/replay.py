@@ -101,7 +101,7 @@ class VideoSource:
                     width=recording.width,
                     height=recording.height,
                     model=self.model,
-                    source=recording.path.name,
+                    source=legible(recording.path),
                     start_ms=recording.start_ms,
                     every=recording.every,
                     score_min=self._detector.score_min,
@@ -174,6 +174,11 @@ class Outcome:
     frames_blind: int = 0
     first_ms: int = 0
     last_ms: int = 0
+
+
+def legible(path: Path) -> str:
+    """The name of a file as text, whatever bytes it has."""
+    return path.name.encode(errors="replace").decode()
 
 
 def is_tape(path: Path) -> bool:

@@ -28,6 +28,7 @@ from edge.replay import (
     config_of,
     is_still_tape,
     is_tape,
+    legible,
     note,
     open_source,
     replay,
@@ -149,7 +150,7 @@ def run_replay(request: ReplayRequest) -> None:
             log.warning("left out: %s", sentence)
         summary = summary_of(outcome, config, run, origin)
         if folder:
-            folder.finish(outcome, reports, summary, title=request.video.name)
+            folder.finish(outcome, reports, summary, title=legible(request.video))
     summary |= {"crossings": crossing_rows(outcome, config.direction_words, origin.time_zone)}
     print(json.dumps(summary, sort_keys=True) if request.json else text_of(outcome, config, origin), flush=True)
 

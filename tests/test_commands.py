@@ -289,7 +289,7 @@ def test_a_configuration_names_lines_and_directions_and_places_the_start(
     path = tmp_path / "edge.yaml"
     path.write_text(CONFIGURATION)
     said = replayed(capsys, clip, "--config", str(path), "--model", model, "--start", "2026-03-01T08:00:00")
-    assert said["first"] == "2026-03-01T00:00:00Z"
+    assert said["first"] == "2026-03-01T08:00:00+08:00"
     assert said["lines"]["deck"]["outbound"]["truck"] == DOWN
     assert said["lines"]["deck"]["return"]["truck"] == UP
 

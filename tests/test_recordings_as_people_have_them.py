@@ -72,6 +72,25 @@ def test_a_name_with_colons_is_opened_in_its_own_folder_and_tells_the_start(
     assert "It begins at 2017-09-14T14:22:00+01:00 (Europe/London), as its name says." in capsys.readouterr().out
 
 
+def test_a_name_that_is_no_utf_8_is_counted_and_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], clip: Path, model: str
+) -> None:
+    film, tape = named(clip, tmp_path, "\udcb4\udcf3 14:22.avi"), tmp_path / "film.tape"
+    arguments = [str(film), "--line", LINE, "--model", model, "--out", str(tmp_path / "out"), "--tape", str(tape)]
+    assert len(replayed(capsys, *arguments)["crossings"]) == len(SQUARES)
+    assert read_tape(tape)[0].source == "?? 14:22.avi"
+    assert (tmp_path / "out" / "summary.png").is_file()
+    assert main(["replay", str(film), "--line", LINE, "--model", model, "--video", str(tmp_path / "\udcb4.mp4")]) == 2
+
+
+def test_the_annotated_video_may_have_a_name_with_colons(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clip: Path, model: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["replay", str(clip), "--line", LINE, "--model", model, "--video", "14:22:00.avi"]) == 0
+    assert Path("14:22:00.avi").stat().st_size > 0
+
+
 def test_a_start_in_the_hour_that_comes_twice_is_told(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], clip: Path, model: str
 ) -> None:

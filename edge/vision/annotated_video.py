@@ -16,6 +16,7 @@ import cv2
 
 from edge.errors import InputError, WorkError
 from edge.vision.drawing import Picture
+from edge.vision.recording import is_utf_8
 
 _CODECS = {".mp4": ("avc1", "vp09", "mp4v"), ".webm": ("VP80",), ".mkv": ("avc1", "mp4v"), ".avi": ("XVID",)}
 """What may be in a file of this ending, the best first; avc1 by `ffmpeg`, the others by OpenCV."""
@@ -42,6 +43,8 @@ class AnnotatedVideo:
         codecs = _CODECS.get(self.path.suffix.lower())
         if codecs is None:
             raise InputError(f"{self.path} does not say what video to write; allowed endings are {', '.join(_CODECS)}")
+        if not is_utf_8(str(self.path)):
+            raise InputError(f"--video {str(self.path)!a}: a name in UTF-8 is expected")
         if self.path.is_dir():
             raise InputError(f"{self.path} is a folder; the name of a video file is expected")
         if not self.path.parent.is_dir():

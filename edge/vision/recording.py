@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import cv2
 import numpy as np
@@ -151,8 +152,8 @@ class Recording:
 
     def open(self) -> cv2.VideoCapture:
         """Open the file anew; InputError if OpenCV cannot."""
-        with _silence():
-            capture = cv2.VideoCapture(address_of(self.path), cv2.CAP_FFMPEG)
+        with _silence(), _address(self.path) as address:
+            capture = cv2.VideoCapture(address, cv2.CAP_FFMPEG)
         # FFmpeg takes any text file for ANSI art and would draw it.
         if not capture.isOpened() or _codec(capture) == "ansi":
             capture.release()
@@ -219,6 +220,28 @@ class _Grabbed:
 def address_of(path: Path) -> str:
     """The path as FFmpeg takes it: absolute, since it takes what stands before a colon for a protocol."""
     return str(path.absolute())
+
+
+@contextmanager
+def _address(path: Path) -> Iterator[str]:
+    """As `address_of`, by way of a link where the name is no UTF-8 (an old camera's GBK): OpenCV would crash of it."""
+    address = address_of(path)
+    if is_utf_8(address):
+        yield address
+        return
+    with TemporaryDirectory() as folder:
+        link = Path(folder) / f"film{path.suffix if is_utf_8(path.suffix) else ''}"
+        link.symlink_to(path.absolute())
+        yield str(link)
+
+
+def is_utf_8(text: str) -> bool:
+    """Whether a name is text; Python keeps the bytes of another one as surrogates."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _claim(path: Path) -> Claim:
