@@ -68,6 +68,8 @@ class Http(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """Made by `crossing-collector token`; holds no token, only what a token is known by."""
     public: bool = False
     """Whoever asks may read counts and coverage, and nothing else, without a token."""
+    address: Annotated[str, msgspec.Meta(pattern=r"^(https?://[^\s?#]+)?$(?!\n)")] = ""
+    """Where people reach it when a proxy stands before it, such as https://counts.example/crossing/."""
     names: list[Host] = []
     """Further host names that it is reached by, such as that of a proxy; addresses and localhost always are."""
     certificate_file: Path | None = None

@@ -58,7 +58,8 @@ def token(arguments: argparse.Namespace) -> None:
     elif arguments.action == "link":
         code = book.link(arguments.name, now_ms=now_ms)
         scheme = "https" if http.certificate_file or http.behind_tls else "http"
-        print(f"{scheme}://{(http.names or [http.host])[0]}:{http.port}/#code={code}")
+        address = http.address or f"{scheme}://{(http.names or [http.host])[0]}:{http.port}"
+        print(f"{address.rstrip('/')}/#code={code}")
         print(f"good once, within {LINK_MINUTES} minutes", file=sys.stderr)
     else:
         print(book.add(arguments.name, arguments.scope or ["read"], now_ms=now_ms))

@@ -34,6 +34,7 @@ _PATTERNS = (  # what a pattern has in it that no other has, and what it allows
         "allowed is a text of 1 to 64 characters, without control characters and those that are not seen",
     ),
     (NAME, f"allowed are {NAME_RULE}"),
+    ("https?://", "allowed is the whole address, such as https://counts.example/crossing/"),
     ("[0-9a-f]{64}", "allowed are 64 digits 0-9 and a-f, as sha256sum prints them"),
 )
 _TYPES = {

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
+from urllib.parse import urlsplit
 
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -114,7 +115,7 @@ def guarded(context: Context, app: FastAPI) -> Asgi:
     http = context.http
     return Guard(
         app,
-        names=http.names,
+        names=[*http.names, *filter(None, [urlsplit(http.address).hostname])],
         per_minute=http.requests_per_minute,
         https=http.behind_tls or http.certificate_file is not None,
         told=app.state.told,

@@ -41,7 +41,9 @@ def routes(context: Context) -> APIRouter:
         """Server-sent events: `live` (an open bucket, as of `/live`) and `stored` (there is more to read)."""
         if len(watchers) >= context.http.watchers_max:
             raise HTTPException(503, f"{context.http.watchers_max} pages watch already, and no more are let in")
-        return StreamingResponse(_stream(request, site), media_type="text/event-stream")
+        # nginx would hold events back until its buffer is full
+        unbuffered = {"X-Accel-Buffering": "no"}
+        return StreamingResponse(_stream(request, site), media_type="text/event-stream", headers=unbuffered)
 
     async def _stream(request: Request, site: str | None) -> AsyncIterator[str]:
         me = object()

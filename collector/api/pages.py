@@ -66,8 +66,8 @@ def _charts() -> _File:
 
 
 def charts_address() -> str:
-    """Where the chart library is."""
-    return f"/vendor/plotly-{version('plotly')}.js"
+    """Where the chart library is, from the page: a proxy may have put that below a path of its own."""
+    return f"vendor/plotly-{version('plotly')}.js"
 
 
 @lru_cache(maxsize=1)
@@ -98,6 +98,6 @@ def routes() -> APIRouter:
 
     @router.get("/vendor/{name}")
     def library(request: Request, name: str) -> Response:  # in a thread: compressing it takes a moment, once
-        return _charts().answer(request) if f"/vendor/{name}" == charts_address() else Response(status_code=404)
+        return _charts().answer(request) if f"vendor/{name}" == charts_address() else Response(status_code=404)
 
     return router

@@ -1,6 +1,6 @@
 // What is new: each alert says why, leads to its reports, and can be acknowledged.
 
-import { get, post } from "./api.js";
+import { address, get, post } from "./api.js";
 import { choice, el, fill, notice, select } from "./dom.js";
 import { evidence, may } from "./numbers.js";
 import { ago, count, decimal, span, titled, whenOf, zoneOf } from "./words.js";
@@ -66,7 +66,7 @@ class Alerts {
         el("span", { class: "soft" }, `${whenOf(one.at_ms, zone)} ${zoneOf(one.at_ms, zone)}, ${ago(one.at_ms, this.now)}`)),
       el("p", { class: "reason" }, one.reason),
       one.ending ? el("p", { class: "soft" }, `Over: ${one.ending}`) : null,
-      one.picture ? el("img", { class: "evidence", src: `/api/v1/alerts/${one.id}/picture`, alt: "What the camera saw", loading: "lazy" }) : null,
+      one.picture ? el("img", { class: "evidence", src: address(`/alerts/${one.id}/picture`), alt: "What the camera saw", loading: "lazy" }) : null,
       el("div", { class: "row" },
         ranges.length ? el("span", {}, el("span", { class: "soft" }, "Reports: "), ranges.slice(0, 4), ranges.length > 4 ? el("span", { class: "soft" }, ` and ${ranges.length - 4} more ranges`) : null) : null,
         figures.length ? el("details", {}, el("summary", {}, "Figures"), el("dl", { class: "figures-list" }, figures.map(([name, value]) => [el("dt", {}, words(name)), el("dd", {}, said(name, value, zone))]))) : null),

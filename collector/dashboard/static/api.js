@@ -7,7 +7,8 @@ class Refused extends Error {
   }
 }
 
-const ROOT = "/api/v1";
+// Beside this file, wherever a proxy put it: `/crossing/static/api.js` asks `/crossing/api/v1`.
+const ROOT = new URL("../api/v1", import.meta.url).pathname;
 
 async function answered(response) {
   if (response.ok) return response.json();
