@@ -240,7 +240,8 @@ def _add_rows(command: _Command) -> None:
         "export",
         "a row per line, direction, class and interval, into a file",
         "export --config collector.yaml --interval 15min --out counts.parquet",
-        "export --config collector.yaml --from 2026-11-01 --format csv > counts.csv",
+        "export --config collector.yaml --from 2026-11-01 --class truck > trucks.csv",
+        "export --config collector.yaml --interval day --out counts.xlsx",
         "export --config collector.yaml --convoys --out convoys.csv",
         more="The file is there whole or not at all.",
     )
@@ -249,7 +250,9 @@ def _add_rows(command: _Command) -> None:
     _add_classes(rows)
     rows.add_argument("--out", type=Path, default=Path("-"), metavar="FILE", help="or - for standard output (default)")
     rows.add_argument("--convoys", action="store_true", help="a row per convoy instead")
-    rows.add_argument("--format", choices=FORMATS, help="unless the name of the file tells it")
+    rows.add_argument("--format", choices=FORMATS, help="unless the name of the file tells it; csv to standard output")
+    rows.add_argument("--class", dest="label", metavar="CLASS", help="only this class, and the time nobody watched")
+    rows.add_argument("--mark", action="store_true", help="begin CSV with a byte order mark: Excel then reads UTF-8")
     sums_kept = command(
         "rollup",
         "how far hours and days are summed up; --rebuild: anew",

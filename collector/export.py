@@ -1,4 +1,4 @@
-"""Records as CSV, JSON lines, Parquet or Arrow, a piece at a time, so that memory does not grow with the span.
+"""Records as CSV, XLSX, JSON lines, Parquet or Arrow, a piece at a time, so that memory does not grow with the span.
 
 Times are RFC 3339 in UTC where they are text. CSV has a heading, and nothing at all where a number is not known: not 0.
 Arrow is a file, not a stream: what reads Feather reads it. pyarrow is imported only where it is needed.
@@ -13,9 +13,11 @@ from typing import IO, Any, Literal, Protocol, get_args
 import msgspec
 
 from collector.errors import InputError
+from collector.export_xlsx import Xlsx
 from collector.views.records import Record
+from edge.spreadsheet import MARK, cell
 
-Format = Literal["csv", "jsonl", "parquet", "arrow"]
+Format = Literal["csv", "xlsx", "jsonl", "parquet", "arrow"]
 FORMATS: tuple[Format, ...] = get_args(Format)
 ROWS = 50_000
 """Held at a time by `write`, and in one group of rows of Parquet."""
@@ -28,23 +30,36 @@ class Writer(Protocol):
     def end(self) -> bytes: ...  # noqa: D102
 
 
-def writer(kind: Format, of: type[msgspec.Struct] = Record) -> Writer:
-    """For one export of rows `of` one kind; InputError where it needs what is not installed."""
+def writer(kind: Format, of: type[msgspec.Struct] = Record, *, mark: bool = False) -> Writer:
+    """For one export of rows `of` one kind; InputError where it needs what is not installed.
+
+    `mark` begins CSV with a byte order mark, so that Excel takes it for UTF-8.
+    """
+    if mark and kind != "csv":
+        raise InputError(f"a byte order mark is for CSV; {kind} needs none")
     if kind == "csv":
-        return _Csv(of)
+        return _Csv(of, mark=mark)
     if kind == "jsonl":
         return _JsonLines()
+    library, extra = ("XlsxWriter", "collector") if kind == "xlsx" else ("pyarrow", "arrow")
     try:
-        return _Arrow(kind, of)
+        return Xlsx(columns_of(of)) if kind == "xlsx" else _Arrow(kind, of)
     except ModuleNotFoundError as error:
         raise InputError(
-            f"an export to {kind} needs pyarrow: pip install 'crossing-monitor[arrow]' ({error})"
+            f"an export to {kind} needs {library}: pip install 'crossing-monitor[{extra}]' ({error})"
         ) from error
 
 
-def write(records: Iterable[msgspec.Struct], kind: Format, out: IO[bytes], of: type[msgspec.Struct] = Record) -> int:
+def write(
+    records: Iterable[msgspec.Struct],
+    kind: Format,
+    out: IO[bytes],
+    of: type[msgspec.Struct] = Record,
+    *,
+    mark: bool = False,
+) -> int:
     """Write all, which are `of` one kind; how many."""
-    to, rest, number = writer(kind, of), iter(records), 0
+    to, rest, number = writer(kind, of, mark=mark), iter(records), 0
     while rows := list(islice(rest, ROWS)):
         out.write(to.piece(rows))
         number += len(rows)
@@ -58,13 +73,14 @@ def columns_of(of: type[msgspec.Struct]) -> tuple[str, ...]:
 
 
 class _Csv:
-    def __init__(self, of: type[msgspec.Struct]) -> None:
+    def __init__(self, of: type[msgspec.Struct], *, mark: bool) -> None:
         self._text = io.StringIO(newline="")
+        self._text.write(MARK.decode() if mark else "")
         self._rows = csv.writer(self._text, lineterminator="\n")
         self._rows.writerow(columns_of(of))
 
     def piece(self, records: Sequence[msgspec.Struct]) -> bytes:
-        self._rows.writerows(map(_cell, msgspec.structs.astuple(record)) for record in records)
+        self._rows.writerows(map(cell, msgspec.structs.astuple(record)) for record in records)
         said = self._text.getvalue().encode()
         self._text.seek(0)
         self._text.truncate()
@@ -72,11 +88,6 @@ class _Csv:
 
     def end(self) -> bytes:
         return self.piece([])
-
-
-def _cell(value: Any) -> Any:
-    """A text that a spreadsheet would take for a formula gets an apostrophe: words of devices are not ours."""
-    return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r") else value
 
 
 class _JsonLines:

@@ -123,15 +123,22 @@ def show_balance(store: Store, sites: Sites, given: argparse.Namespace) -> None:
 
 def export_records(store: Store, sites: Sites, given: argparse.Namespace) -> None:
     """A row per flow, class and interval, into a file that is there whole or not at all, or to standard output."""
-    kind = given.format or given.out.suffix.lstrip(".").lower()
+    to_stdout = str(given.out) == "-"
+    kind = given.format or ("csv" if to_stdout else given.out.suffix.lstrip(".").lower())
+    if given.convoys and given.label:
+        raise InputError("--class is for counts; a convoy has its classes in one row")
     if kind not in export.FORMATS:
         raise InputError(f"--out {given.out} does not tell a format; --format is one of {', '.join(export.FORMATS)}")
-    to_stdout = str(given.out) == "-"
     with store.reading() as reading, _stdout() if to_stdout else _whole(given.out) as out:
         if given.convoys:
-            number = export.write(map(record_of, convoys_of(reading, sites, given)), kind, out, of=ConvoyRecord)
+            number = export.write(
+                map(record_of, convoys_of(reading, sites, given)), kind, out, of=ConvoyRecord, mark=given.mark
+            )
         else:
-            number = export.write(_records(reading, sites, given), kind, out)
+            rows = _records(reading, sites, given)
+            if given.label:  # and what tells that nobody watched
+                rows = (row for row in rows if row.label in (given.label, ""))
+            number = export.write(rows, kind, out, mark=given.mark)
     print(f"{number} rows" if to_stdout else f"{number} rows in {given.out}", file=sys.stderr)
 
 

@@ -117,6 +117,7 @@ def _parser() -> argparse.ArgumentParser:
     replay.add_argument(
         "--partial", action="store_true", help="count a recording that breaks off as far as it goes; all output says so"
     )
+    replay.add_argument("--mark", action="store_true", help="begin CSV with a byte order mark: Excel then reads UTF-8")
     replay.add_argument("--realtime", action="store_true", help="at the pace of the recording")
     replay.add_argument("--bucket", type=int, metavar="SECONDS", help="width of a bucket (default: 60)")
     _add_common(replay)
@@ -289,6 +290,7 @@ def _replay(given: argparse.Namespace) -> None:
             broker=given.broker,
             outbox=given.outbox,
             realtime=given.realtime,
+            mark=given.mark,
             bucket_s=given.bucket,
             partial=given.partial,
             model=given.model,

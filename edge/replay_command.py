@@ -64,6 +64,7 @@ class ReplayRequest:
     broker: str | None
     outbox: Path | None
     realtime: bool
+    mark: bool
     bucket_s: int | None
     model: str | None
     threads: int | None
@@ -103,6 +104,7 @@ def run_replay(request: ReplayRequest) -> None:
                     source.height,
                     part=bool(origin.part),
                     time_zone=origin.time_zone,
+                    mark=request.mark,
                 )
             )
         annotator = Annotator(

@@ -26,6 +26,7 @@ from edge.counting.convoys import Convoy
 from edge.delivery.report import Report, encode
 from edge.errors import InputError, WorkError
 from edge.replay import Outcome
+from edge.spreadsheet import cell
 from edge.starts import local_time
 from edge.strips import marks_of, path_of
 from edge.vision.drawing import moment
@@ -70,12 +71,21 @@ _STRIP = re.compile(r".+-\d{4}-\d\d-\d\dT\d{6}Z\.jpg", re.ASCII)
 class ResultFolder:
     """The folder of `replay --out`; use it in a `with` block, which ends by moving the files to their place.
 
-    `part`: the recording breaks off, and every file says so. Times are those of `time_zone`. Entering raises
+    `part`: the recording breaks off, and every file says so. Times are those of `time_zone`. With `mark`
+    the CSV files begin with a byte order mark, so that Excel takes them for UTF-8. Entering raises
     InputError, and makes nothing, where the results could not be put in the end.
     """
 
     def __init__(
-        self, path: Path, config: Config, width: int, height: int, *, part: bool = False, time_zone: str = "UTC"
+        self,
+        path: Path,
+        config: Config,
+        width: int,
+        height: int,
+        *,
+        part: bool = False,
+        time_zone: str = "UTC",
+        mark: bool = False,
     ) -> None:
         self._said = path
         self._path = Path(os.path.realpath(path))  # so that "." and a link have a name and a parent
@@ -83,6 +93,7 @@ class ResultFolder:
         self._config = config
         self._part_marks: dict[str, Any] = {"part": True} if part else {}
         self._time_zone = time_zone
+        self._encoding = "utf-8-sig" if mark else "utf-8"
         self._lines = counting_lines(config, width, height)
         self._strips = {line.name: Strip(line.points) for line in self._lines}
 
@@ -207,10 +218,11 @@ class ResultFolder:
 
     def _write_csv(self, name: str, rows: Iterable[dict[str, Any]], columns: tuple[str, ...]) -> None:
         """With a last column `part` where the recording breaks off."""
-        with (self._part / name).open("w", newline="", encoding="utf-8") as file:
+        with (self._part / name).open("w", newline="", encoding=self._encoding) as file:
             writer = csv.DictWriter(file, (*columns, *self._part_marks), restval="")
             writer.writeheader()
-            writer.writerows(row | dict.fromkeys(self._part_marks, "yes") for row in rows)
+            marked = (row | dict.fromkeys(self._part_marks, "yes") for row in rows)
+            writer.writerows({name: cell(value) for name, value in row.items()} for row in marked)
 
 
 def crossing_rows(outcome: Outcome, words: dict[str, dict[str, str]], time_zone: str = "UTC") -> list[dict[str, Any]]:

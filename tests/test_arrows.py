@@ -28,7 +28,7 @@ MAY_IMPORT = {
         "edge.stages",
     ),
     "edge": ("edge",),
-    "collector": ("collector", "edge.checking", "edge.delivery.report"),
+    "collector": ("collector", "edge.checking", "edge.delivery.report", "edge.spreadsheet"),
 }
 
 

@@ -1,5 +1,6 @@
 """What is left of a run: nothing of the user's is lost, no two runs are mixed, every crossing is marked once."""
 
+import csv
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from edge.config import Config, lines_of
+from edge.config import Config, Line, lines_of
 from edge.counting.buckets import Bucket
 from edge.counting.crossing import Crossing
 from edge.errors import InputError, WorkError
@@ -176,6 +177,24 @@ def test_a_crossing_counted_in_a_time_without_frames_is_marked_all_the_same(tmp_
     (strip,) = (tmp_path / "q" / "strips").iterdir()
     assert strip.name == "deck-1970-01-01T000005Z.jpg"
     assert rows_marked(strip)
+
+
+def test_tables_hold_no_formula_and_begin_with_a_mark_on_request(tmp_path: Path) -> None:
+    lines = {
+        "deck": Line(start=(0.1, 0.5), end=(0.9, 0.5), a_to_b="=cmd()", b_to_a="zurück"),
+        "-side": Line(points=((0, 0), (1, 1))),
+    }
+    for mark in (False, True):
+        with ResultFolder(tmp_path / str(mark), Config(lines=lines), 64, 48, mark=mark) as folder:
+            folder.close_bucket(bucket(0, crossing(900)))
+            outcome = Outcome(crossings=[crossing(900)], buckets=[bucket(0, crossing(900))])
+            folder.finish(outcome, [], {}, title="")
+        for name in ("crossings.csv", "counts.csv"):
+            text = (tmp_path / str(mark) / name).read_bytes()
+            assert text.startswith("\ufeff".encode()) is mark
+            rows = list(csv.DictReader(text.decode("utf-8-sig").splitlines()))
+            assert rows[0]["direction_word"] == "'=cmd()"
+        assert {(row["line"], row["direction_word"]) for row in rows} >= {("'-side", "a_to_b"), ("deck", "zurück")}
 
 
 def test_a_wrong_class_is_marked_as_an_error_unless_the_truth_is_in_doubt() -> None:

@@ -5,6 +5,7 @@ from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
+from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import StreamingResponse
 
 from collector.api.access import Needs
@@ -23,6 +24,7 @@ from collector.views.schemes import OWN
 
 KINDS: dict[Format, str] = {
     "csv": "text/csv; charset=utf-8",
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
     "jsonl": "application/x-ndjson",
     "parquet": "application/vnd.apache.parquet",
     "arrow": "application/vnd.apache.arrow.file",
@@ -54,8 +56,13 @@ def routes(context: Context) -> APIRouter:
         device: NameQuery = None,
         line: NameQuery = None,
         scheme: Scheme = OWN,
+        label: Annotated[str | None, Query(alias="class", max_length=64, description="only this class")] = None,
+        mark: Annotated[bool, Query(description="begin CSV with a byte order mark, for Excel")] = False,
     ) -> StreamingResponse:
-        """A file with a row per interval, direction and class. Pieces of it are read one after the other."""
+        """A file with a row per interval, direction and class. Pieces of it are read one after the other.
+
+        With `class`, rows without one stay as well: they tell that nobody watched.
+        """
         now_ms = context.clock.real_ms()
         scope = Scope(site=site, device=device, line=None if by == "place" else line)
 
@@ -76,10 +83,15 @@ def routes(context: Context) -> APIRouter:
             else:
                 chosen = [flow for flow in flows.flows if line in (None, flow.line)]
             named = Named(reading, scope)
-            return [row for flow in chosen for row in rows_of(flow, axis_, {}, named)]
+            return [
+                row
+                for flow in chosen
+                for row in rows_of(flow, axis_, {}, named)
+                if label in (None, row.label) or not row.label
+            ]
 
         zone, from_ms, to_ms = await context.desk.ask(first)
-        out = writer(kind)
+        out = writer(kind, mark=mark)
 
         async def stream() -> AsyncIterator[bytes]:
             at_ms = from_ms
@@ -88,10 +100,10 @@ def routes(context: Context) -> APIRouter:
                     raise ConnectionAbortedError(f"the collector ends: an export of {site} is not finished")
                 axis_ = page(interval, zone, at_ms, to_ms, limit=PIECE, now_ms=now_ms)
                 rows = await context.desk.ask(partial(piece, axis_=axis_))
-                if said := out.piece(rows):
+                if said := await run_in_threadpool(out.piece, rows):  # a workbook takes its time
                     yield said
                 at_ms = axis_.edges_ms[-1]
-            yield out.end()
+            yield await run_in_threadpool(out.end)
 
         return StreamingResponse(
             stream(),

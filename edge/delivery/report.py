@@ -1,8 +1,8 @@
 """The wire contract, schema 1: what a device says about a closed bucket, and on which topic it says so.
 
-With edge/checking.py the only module that the collector shares with the edge. What is said here is said to every
-version in the field: fields may be added (an older reader passes over them), nothing may change its meaning under
-the same schema, and a report of another schema is refused, never guessed at.
+With edge/checking.py and edge/spreadsheet.py the only module that the collector shares with the edge. What is said
+here is said to every version in the field: fields may be added (an older reader passes over them), nothing may change
+its meaning under the same schema, and a report of another schema is refused, never guessed at.
 """
 
 import re

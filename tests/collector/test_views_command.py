@@ -3,14 +3,19 @@
 import csv
 import json
 import sys
+import zipfile
+from datetime import date
 from io import StringIO
 from pathlib import Path
+from xml.etree import ElementTree
 
+import msgspec
 import pytest
 
 from collector.cli import main
 from collector.errors import InputError
 from collector.export import columns_of
+from collector.export_xlsx import Xlsx
 from collector.sqlite_store import SqliteStore
 from collector.views.records import Record
 from tests.collector.messages import MINUTE_MS, NOON_MS, a_report, blind, received
@@ -143,6 +148,62 @@ def test_export_as_parquet_and_arrow(config: list[str], tmp_path: Path, kind: st
     assert table.column("start")[0].as_py().isoformat() == "2026-11-25T12:00:00+00:00"
 
 
+def cells(workbook: Path, sheet: int) -> list[dict[str, str | float]]:
+    """What a sheet holds, row by row, by the letters of its columns."""
+    name = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
+    with zipfile.ZipFile(workbook) as parts:
+        root = ElementTree.fromstring(parts.read(f"xl/worksheets/sheet{sheet}.xml"))
+    found = []
+    for row in root.iter(f"{name}row"):
+        values: dict[str, str | float] = {}
+        for cell in row.iter(f"{name}c"):
+            text = "".join(cell.itertext())
+            values[cell.attrib["r"].rstrip("0123456789")] = text if cell.get("t") == "inlineStr" else float(text)
+        found.append(values)
+    return found
+
+
+def test_a_workbook_has_numbers_times_units_and_notes(config: list[str], tmp_path: Path) -> None:
+    pytest.importorskip("xlsxwriter")
+    out = tmp_path / "counts.xlsx"
+    assert main(["export", *config, *SPAN, "--interval", "minute", "--class", "truck", "--out", str(out)]) == 0
+    notes, (heads, *rows) = cells(out, 1), cells(out, 2)
+    assert list(heads.values())[4:8] == ["class", "start (UTC)", "end (UTC)", "local_start (site's time)"]
+    assert {row.get("E") for row in rows} <= {"truck", None}
+    trucks = [row for row in rows if row["D"] == "return" and row.get("E") == "truck"]
+    assert [trucks[i].get("I") for i in (0, 1, 2, 4, 61)] == [None, 1, 1, None, None], "empty where nobody watched"
+    day = (date(2026, 11, 25) - date(1899, 12, 30)).days
+    assert (trucks[0]["F"], trucks[0]["H"]) == (day + 0.5, pytest.approx(day + 20 / 24))
+    assert [note["A"] for note in notes[1:17]] == list(columns_of(Record))
+    assert notes[9] == {"A": "vehicles", "B": "vehicles", "C": "Counted crossings. Empty is not 0: nobody watched."}
+
+
+def test_a_sheet_that_is_full_goes_on_in_the_next(tmp_path: Path) -> None:
+    pytest.importorskip("xlsxwriter")
+
+    class Row(msgspec.Struct):
+        site: str
+        vehicles: int | None
+
+    book = Xlsx(("site", "vehicles"), sheet_rows=3)
+    assert book.piece([Row("=1+1", n) for n in range(5)]) == b""
+    (tmp_path / "book.xlsx").write_bytes(book.end())
+    assert [len(cells(tmp_path / "book.xlsx", sheet)) for sheet in (2, 3, 4)] == [3, 3, 2]
+    assert cells(tmp_path / "book.xlsx", 2)[1] == {"A": "=1+1", "B": 0.0}, "a text, and no formula"
+
+
+def test_an_export_to_standard_output_is_csv_of_the_class_asked_for_with_a_mark_on_request(
+    config: list[str], capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    assert main(["export", *config, *SPAN, "--class", "truck", "--mark"]) == 0
+    out = capfdbinary.readouterr().out
+    assert out.startswith(b"\xef\xbb\xbfsite,device,")
+    rows = list(csv.DictReader(StringIO(out.decode("utf-8-sig"))))
+    assert {row["class"] for row in rows} == {"truck"}
+    assert main(["export", *config, "--mark", "--format", "jsonl"]) == 2
+    assert main(["export", *config, "--class", "truck", "--convoys"]) == 2
+
+
 def test_an_export_that_fails_leaves_no_file(config: list[str], tmp_path: Path) -> None:
     assert main(["export", *config, "--scheme", "tls-5+1", "--out", str(tmp_path / "x.csv")]) == 2
     assert main(["export", *config, "--out", str(tmp_path / "x.xls")]) == 2
@@ -204,10 +265,10 @@ def test_postgresql_of_the_first_version_is_taken_on(postgres_url: str, capsys: 
     [
         ("{time_zone: Asia/Nowhere}", "sites.bridge: time_zone: there is no time zone 'Asia/Nowhere'"),
         ("{latitude: 40}", "sites.bridge: `latitude` and `longitude` go together"),
-        ("{lattitude: 40}", "there is no key `sites.bridge.lattitude`; did you mean `sites.bridge.latitude`?"),
+        ("{lattitude: 40}", "sites.bridge.lattitude is not known; did you mean 'latitude'?"),
         ("{out: [a], back: [a]}", "sites.bridge: `out` and `back` both name a"),
         ("{same_lines: {d: [m/l, m/l]}}", "sites.bridge: same_lines: m/l stands there twice"),
-        ("{same_lines: {d: [nothing]}}", "Expected `str` matching regex"),
+        ("{same_lines: {d: [nothing]}}", "allowed is device/line, such as mast-1/deck"),
     ],
 )
 def test_what_is_wrong_about_a_site_is_one_sentence(

@@ -153,6 +153,18 @@ def test_all_formats_of_an_export_say_the_same(api: Api) -> None:
     assert 'filename="bridge-minute.parquet"' in answers["parquet"].headers["content-disposition"]
 
 
+def test_an_export_is_of_the_class_that_was_chosen(api: Api) -> None:
+    client = api.client("read")
+    asked = {**SPAN, "interval": "minute", "by": "place", "format": "csv", "mark": "true"}
+    text = client.get(f"{READ}/export", params={**asked, "class": "truck"}).content
+    assert text.startswith(b"\xef\xbb\xbf")
+    assert {row["class"] for row in csv.DictReader(io.StringIO(text.decode("utf-8-sig")))} == {"truck"}
+    assert client.get(f"{READ}/export", params={**asked, "format": "xlsx"}).status_code == 422
+    workbook = client.get(f"{READ}/export", params={**SPAN, "format": "xlsx"})
+    assert workbook.content.startswith(b"PK")
+    assert 'filename="bridge-hour.xlsx"' in workbook.headers["content-disposition"]
+
+
 def test_an_export_that_the_end_of_the_collector_cuts_off_is_no_whole_file(api: Api) -> None:
     api.context.stopping.set()
     with pytest.raises(ConnectionAbortedError, match="is not finished"):
