@@ -87,7 +87,7 @@ def test_a_site_has_its_own_rules_and_the_others_of_all(tmp_path: Path) -> None:
         ("{surge: {facter: 2}}", "alerts.surge.facter is not known; did you mean 'factor'?"),
         ("{sites: {bridge: {quue: 1}}}", "alerts.sites.bridge.quue is not known; did you mean 'queue'?"),
         ("{surge: {factor: 1}}", "alerts.surge.factor is 1; allowed is a number > 1.0"),
-        ("{tell: {urls: x}}", "did you mean `alerts.tell.urls_file`?"),
+        ("{tell: {urls: x}}", "alerts.tell.urls is not known; did you mean 'urls_file'?"),
     ],
 )
 def test_a_wrong_key_or_value_is_named(tmp_path: Path, text: str, reason: str) -> None:
