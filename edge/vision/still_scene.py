@@ -1,11 +1,12 @@
 """Whether a still shows anything new: a repeated, dark, over-exposed, covered, foggy, defocused or moved one does not.
 
 The symptoms are those of scene.py. There a symptom must last, since a stream shows it many times; here each picture is
-judged by itself and vouches for its own time or for none. Two rules differ:
+judged by itself and vouches for its own time or for none. Three rules differ:
 
 * *frozen*: the picture, but for its upper and lower border where cameras paint a clock, is one of the last REPEATED
   ones. A server that caches hands out the same picture several times, and an older one after a newer one.
 * *fog*: by day, detail of every size is a small share of that of the reference.
+* *moved*: also where, by day and in clear air, the edges match those of the reference nowhere: operators turn cameras.
 """
 
 import hashlib
@@ -36,7 +37,8 @@ from edge.vision.scene import (
 
 REPEATED = 12  # pictures
 DAY = 60.0  # mean grey level: below it the picture is of the night, and little detail is no fog
-FOG_SHARE = 0.2
+FOG_SHARE = 0.2  # of the reference's detail: below it nobody could count
+CLEAR_SHARE = 0.5  # of it: above it the air is clear, and edges must match somewhere
 REFERENCE_AFTER = 3  # pictures by day in which something can be seen
 
 
@@ -50,7 +52,7 @@ class StillScene:
         self.state = SceneState()
         self._shown: deque[bytes] = deque(maxlen=REPEATED)
         self._edges: NDArray[np.float32] | None = None
-        self._fineness = self._detail = 0.0
+        self._fineness = self._detail = self._light = 0.0
         self._learn = learn
         self._clear = 0
         if reference is not None:
@@ -72,13 +74,17 @@ class StillScene:
         return self.state
 
     def _refer_to(self, grey: Grey) -> None:
-        self._edges, self._fineness, self._detail = edges_of(grey), fineness_of(grey), _detail_of(grey)
+        self._edges, self._fineness = edges_of(grey), fineness_of(grey)
+        self._detail, self._light = _detail_of(grey), float(grey.mean())
 
     def _state_of(self, frame: Frame, grey: Grey) -> SceneState:
         dark, white, bright = np.percentile(grey, (1, 10, 99)).tolist()
         fine_share = fineness_of(grey) / self._fineness if self._fineness > 0 else None
         moved_px = self._moved(grey, frame.image.shape[1])
-        day = float(grey.mean()) >= DAY
+        day, detail = float(grey.mean()) >= DAY, _detail_of(grey)
+        elsewhere = (
+            moved_px is None and self.has_reference and self._light >= DAY and detail > CLEAR_SHARE * self._detail
+        )
         blind = ""
         if self._repeats(frame):
             blind = "frozen"
@@ -88,11 +94,11 @@ class StillScene:
             blind = "over-exposed"
         elif bright - dark < EVEN:
             blind = "covered"
-        elif day and _detail_of(grey) < FOG_SHARE * self._detail:
+        elif day and detail < FOG_SHARE * self._detail:
             blind = "fog"
         elif fine_share is not None and fine_share < FINE_SHARE:
             blind = "defocused"
-        elif moved_px is not None and moved_px > MOVED_SHARE * frame.image.shape[1]:
+        elif (moved_px or 0.0) > MOVED_SHARE * frame.image.shape[1] or (day and elsewhere):
             blind = "moved"
         return SceneState(blind, None, bright, dark, fine_share, moved_px)
 
