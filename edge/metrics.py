@@ -20,6 +20,7 @@ HELP = {
     "camera_reopened": "counter",
     "shelf_lost": "counter",
     "unjudged_lost": "counter",
+    "convoys_late": "counter",
     "unsaid": "counter",
     "strips": "counter",
 }

@@ -537,6 +537,7 @@ def test_the_status_and_the_metrics_tell_what_waited_when_the_last_process_ended
     assert "3 dropped (3 of them when the last process ended)" in text_of(status)
     assert 'crossing_letters_lost_before{kind="report"} 3' in told["metrics"].splitlines()
     assert "crossing_unjudged_lost 0" in told["metrics"].splitlines()
+    assert "crossing_convoys_late 0" in told["metrics"].splitlines()
 
 
 def test_a_reload_begins_one_run_and_no_more(tmp_path: Path, manifest: Path) -> None:

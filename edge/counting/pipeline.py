@@ -100,6 +100,11 @@ class Pipeline:
             tuple(convoys),
         )
 
+    @property
+    def convoys_late(self) -> int:
+        """Crossings, since the pipeline was made, that became certain after the convoy they may belong to was told."""
+        return self._convoys.late if self._convoys is not None else 0
+
     def peek(self) -> Bucket | None:
         """The bucket that is open now."""
         return self._counter.peek()

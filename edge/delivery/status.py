@@ -188,6 +188,9 @@ class DeviceHealth(msgspec.Struct, frozen=True, kw_only=True):
     unjudged_lost: Amount = 0
     """Crossings, counted all the same, that were never checked for rare classes: the disk did not tell what was seen
     before, and too many waited."""
+    convoys_late: Amount = 0
+    """Crossings, counted all the same, that became certain after the convoy that they may belong to was told, so far in
+    this run."""
     unsaid: Amount
     """Looks that were not said, because the link was too slow for them."""
     clock_synced: bool
