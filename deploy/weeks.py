@@ -16,7 +16,7 @@ import numpy as np
 from collector.ingest import Received, Said, ingest
 from collector.lateness import LATELY_MS
 from collector.store import Item, Store
-from edge.delivery.report import Level, Report, Waits, ZoneReport, encode, rfc3339, topic_of
+from edge.delivery.report import Expected, Level, Report, Waits, ZoneReport, encode, rfc3339, topic_of
 
 CLASSES = ("bicycle", "bus", "car", "motorcycle", "truck", "unclassified", "van")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -163,6 +163,7 @@ class Traffic:
             left=waited,
             waited=waited,
             wait_ms=Waits(p50=wait_ms, p90=int(1.6 * wait_ms), max=int(1.9 * wait_ms)) if waited else None,
+            expected_ms=Expected(p10=int(0.7 * wait_ms), p50=wait_ms, p90=int(1.5 * wait_ms)) if waited else None,
         )
 
     def is_lost(self, report: Report) -> bool:

@@ -307,14 +307,17 @@ class Site {
   fillConvoys() {
     const { convoys, more } = this.told;
     this.convoys.hidden = convoys.length === 0;
-    const cut = { unwatched: "not watched", limit: "more of it", headway: "–" };
-    const many = Object.fromEntries([["bus", "buses"]]);
+    const several = new Set(convoys.map((one) => one.device)).size > 1;
+    const many = { bus: "buses" };
     const vehicles = (one) => Object.entries(one.by_class).map(([label, n]) => `${count(n)} ${n === 1 ? label : many[label] ?? `${label}s`}`).join(", ");
-    const right = (text) => ({ text, class: "right" });
-    fill(this.convoys, el("h2", {}, "Convoys today"), el("p", { class: "soft" }, `One vehicle soon after the other, over one line in one direction.${more ? ` The first ${count(convoys.length)}.` : ""} Where the time before or after was not watched, a convoy may be longer.`),
-      table("Convoys today", ["When", "Direction", right("Vehicles"), right("Headways, half up to"), right("Longest"), "Before", "After"],
-        convoys.map((one) => [`${timeOf(one.since_ms, this.zone)} to ${timeOf(one.until_ms, this.zone)}`, `${one.direction} over ${one.line}`,
-          { class: "right", content: vehicles(one) }, { class: "right", content: span(one.gap_p50_ms) }, { class: "right", content: span(one.gap_max_ms) }, cut[one.began], cut[one.ended]])));
+    const edges = (one) => [["before", one.began], ["after", one.ended]].flatMap(([side, edge]) =>
+      edge === "unwatched" ? [`not watched ${side}`] : edge === "limit" ? [`more ${side}`] : []).join(", ");
+    fill(this.convoys, el("h2", {}, "Convoys today"), el("p", { class: "soft" }, `Vehicles that crossed one soon after the other.${more ? ` The first ${count(convoys.length)}.` : ""} Where the time before or after was not watched, a convoy may be longer.`),
+      table("Convoys today", ["When", "Direction", { text: "Vehicles", class: "right" }, "Headways"],
+        convoys.map((one) => [
+          [`${timeOf(one.since_ms, this.zone)} to ${timeOf(one.until_ms, this.zone)}`, edges(one) ? el("span", { class: "soft" }, ` ${edges(one)}`) : ""],
+          `${one.direction} over ${one.line}${several ? ` (${one.device})` : ""}`,
+          { class: "right", content: vehicles(one) }, `half up to ${span(one.gap_p50_ms)}, all to ${span(one.gap_max_ms)}`])));
   }
 
   // The open bucket of every device here: a look, and no count.

@@ -34,6 +34,7 @@ PUBLIC = {
         "sites/{site}/usual",
         "sites/{site}/balance",
         "sites/{site}/queue",
+        "sites/{site}/convoys",
         "sites/{site}/coverage",
         "sites/{site}/daylight",
         "sites/{site}/export",
