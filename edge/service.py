@@ -508,7 +508,7 @@ class Service:
             shelf_lost=self._shelf.lost,
             lost_before=self._shelf.lost_before,
             unjudged_lost=self._newsroom.unjudged_lost,
-            convoys_late=self._now.pipeline.convoys_late,
+            convoys_late=self._now.step.convoys_late if self._now.step else 0,
             refused=self._sender.refused,
             unsaid=self._sender.unsaid,
             clock_synced=self._synced,

@@ -35,6 +35,8 @@ class Step:
     watched: tuple[tuple[int, int], ...] = ()
     convoys: tuple[Convoy, ...] = ()
     """Those that ended and were settled with this step."""
+    convoys_late: int = 0
+    """Crossings so far in the run that became certain after the convoy that they may belong to was told."""
 
 
 class Pipeline:
@@ -98,12 +100,8 @@ class Pipeline:
             tuple(occupancies),
             watched,
             tuple(convoys),
+            self._convoys.late if self._convoys is not None else 0,
         )
-
-    @property
-    def convoys_late(self) -> int:
-        """Crossings, since the pipeline was made, that became certain after the convoy they may belong to was told."""
-        return self._convoys.late if self._convoys is not None else 0
 
     def peek(self) -> Bucket | None:
         """The bucket that is open now."""
@@ -125,6 +123,7 @@ class Pipeline:
             self._tracker.released,
             watched=watched,
             convoys=tuple(convoys),
+            convoys_late=self._convoys.late if self._convoys is not None else 0,
         )
 
 
