@@ -7,7 +7,9 @@ The rules:
    left or been lost has only who was inside by as much, or stood: not who trembles along the border in another lane.
 2. It stands once its ground point has stayed within `stand_share` of its box height of one place for
    `standing_after_ms`, until it moves away farther than that; the stand began when it came to the place. No trembling
-   of its box takes it away from there (staying.py). Unseen, it stays where it is.
+   of its box takes it away from there (staying.py). Unseen, it stays where it is. While it moves by `CREEP` or more it
+   does not stand: that is a tenth of its length in a second, near and far. In CREEP_MS that leads out of reach, so
+   where a stand takes longer the reach alone decides.
 3. Its wait runs from the beginning of its first stand in the zone until it leaves. A vehicle that never stood waited
    nothing and is in no percentile.
 4. The wait is unknown, and in no percentile, of a vehicle that was inside when watching began or after a gap longer
@@ -22,7 +24,10 @@ The rules:
    those before. A parked vehicle is inside, but neither stands in the queue nor waits, then or ever on this visit.
 7. A part of a larger vehicle does not count; one that was inside as itself before is none, but stands behind the
    larger one. What is remembered of a vehicle goes with its track, or `found_ms` later.
-8. Nobody is forgotten without a word: who is not found in time, or was lost before a time that nobody watched or
+8. On one piece of ground, as in rule 5, stands one vehicle: of two that are seen there one counts. Nor does one count
+   that was not seen for UNSEEN_MS while its neighbours, the NEIGHBOURS nearest within NEAR_HEIGHTS, have all moved away
+   since: the queue moved, and it with it. Seen again, it counts again.
+9. Nobody is forgotten without a word: who is not found in time, or was lost before a time that nobody watched or
    before the end of the run, is told as lost.
 """
 
@@ -41,6 +46,11 @@ from edge.counting.tracking import Track
 LOST_MAX = 500  # remembered at a time
 EXPECTED_EVERY_MS = 10_000  # what who comes now is to wait is worked out anew as often
 CLEAR_SHARE = 0.25  # of the box height, from the border: more than a box trembles
+CREEP = 0.05  # box heights per second: seen from a mast along the road, a vehicle is twice as high as its length shows
+CREEP_MS = 5_000  # at that speed a vehicle is beyond its reach after so long
+UNSEEN_MS = 500
+NEIGHBOURS = 2
+NEAR_HEIGHTS = 3.0  # in its own box heights: so near are the neighbours of a vehicle in a queue
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,6 +264,15 @@ class _Visit:
             self.waiting_ms = lost.waiting_ms
 
 
+def _moved_on(unseen: _Visit, seen: Sequence[_Visit]) -> bool:
+    """Whether the neighbours of a vehicle, as far as there are any, came to where they are since it was seen last."""
+    x, y = unseen.stay.where
+    reach = NEAR_HEIGHTS * (unseen.box[3] - unseen.box[1])
+    apart = [(hypot(other.stay.where[0] - x, other.stay.where[1] - y), other.stay.began_ms) for other in seen]
+    near = sorted(one for one in apart if one[0] < reach)[:NEIGHBOURS]
+    return bool(near) and all(began_ms > unseen.seen_ms for _, began_ms in near)
+
+
 class _Watch:
     """One zone: who is in it."""
 
@@ -287,12 +306,20 @@ class _Watch:
         queuers: list[Queuer] = []
         standing = parked = 0
         present = [(t, self._visit(now_ms, t, stays[t.id], is_new=t.id not in before)) for t in tracks]
+        counted = {
+            track.id: visit
+            for track, visit in present
+            if visit is not None and not visit.part and track.id not in self._ghosts
+        }
+        uncounted = self._uncounted(now_ms, counted)
         for track, visit in present:
-            if visit is None or visit.part or track.id in self._ghosts:
+            if visit is None or track.id not in counted:
+                continue
+            stands = self._stands(now_ms, visit)
+            if track.id in uncounted:
                 continue
             label = track.label(self._share_min)[0]
             labels.append(label)
-            stands = self._stands(now_ms, visit)
             if stands and self._is_parked(now_ms, visit):
                 parked += 1
                 continue
@@ -305,6 +332,21 @@ class _Watch:
         self._give_up([visit for visit in self._lost if now_ms - visit.seen_ms <= self._found_ms][-LOST_MAX:])
         queue_m = None if self._zone.plane is None else round(queue_length_m(queuers), 1)
         return self._told(tuple(labels), standing, parked, queue_m)
+
+    def _uncounted(self, now_ms: int, visits: Mapping[int, _Visit]) -> set[int]:
+        """The tracks that show no vehicle of their own at this frame: second boxes, and what the queue left behind."""
+        seen: list[_Visit] = []
+        uncounted = set()
+        for id_, visit in visits.items():
+            if visit.seen_ms == now_ms:
+                if self._on_ground(visit.box, seen) is None:
+                    seen.append(visit)
+                else:
+                    uncounted.add(id_)
+        for id_, visit in visits.items():
+            if now_ms - visit.seen_ms > UNSEEN_MS and _moved_on(visit, seen):
+                uncounted.add(id_)
+        return uncounted
 
     def close(self) -> Occupancy:
         """Who was lost and is not found any more, and who was outside at the last frame, if near the border still."""
@@ -420,7 +462,10 @@ class _Watch:
     def _stands(self, now_ms: int, visit: _Visit) -> bool:
         """Whether it stands, with what follows from that for its visit."""
         stay = visit.stay
-        stands = now_ms - stay.began_ms >= self._zone.standing_after_ms
+        stood_ms = now_ms - stay.began_ms
+        stands = stood_ms >= self._zone.standing_after_ms and (
+            self._zone.standing_after_ms >= CREEP_MS or stay.speed < CREEP
+        )
         if visit.began_ms != stay.began_ms:
             visit.began_ms, visit.passed = stay.began_ms, 0
         if visit.pending and not stay.from_birth:

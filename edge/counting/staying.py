@@ -6,6 +6,7 @@ apart, as the mean of where it was seen, and to have moved it must be clear of i
 Where it is, for the border of a zone, is the mean over the last second: on one that rolls on, the rest lags behind.
 Every second counts as many times as it is reaches too far away, and STRAYED_S of them are a move; closer than that the
 sum goes down again. A vehicle that is back at its rest within RETURN_MS was never away: its box was another's.
+Its speed is the distance of two means, over a shorter and a longer time, by the difference of these times.
 """
 
 from math import hypot
@@ -26,6 +27,7 @@ REST_S = 30.0  # and the rest over so long, at most
 LATELY_S = 1.0  # and where it is now, over so long
 SETTLED_MS = 1_000  # after so long a stay, a mean tells better where it is than the point
 RETURN_MS = 2_000
+SPEED_S = (0.3, 1.0)  # the times of the two means
 
 
 class Stay:
@@ -34,7 +36,20 @@ class Stay:
     `began_ms` is when it came to its place; `from_birth` says that it was first seen there.
     """
 
-    __slots__ = ("_former", "_lately", "_mark", "_rest", "_seen_ms", "_strayed_s", "began_ms", "from_birth", "point")
+    __slots__ = (
+        "_age_s",
+        "_former",
+        "_height",
+        "_lately",
+        "_mark",
+        "_means",
+        "_rest",
+        "_seen_ms",
+        "_strayed_s",
+        "began_ms",
+        "from_birth",
+        "point",
+    )
 
     def __init__(self, point: Point, born_ms: int) -> None:
         self.point = point
@@ -42,6 +57,9 @@ class Stay:
         self.from_birth = True
         self._mark = self._rest = self._lately = point
         self._seen_ms = born_ms
+        self._means = (point, point)
+        self._age_s = 0.0
+        self._height = 1.0
         self._strayed_s = 0.0
         self._former: _Former | None = None
 
@@ -55,6 +73,12 @@ class Stay:
         """Where one that stays was lately, on average; else the point where it is."""
         return self._lately if self.settled else self.point
 
+    @property
+    def speed(self) -> float:
+        """Over about the last second before it was seen last, in box heights per second; 0 of one just born."""
+        soon_s, second_s = (min(self._age_s, mean_s) for mean_s in SPEED_S)
+        return _apart(*self._means) / (second_s - soon_s) / self._height if second_s > soon_s else 0.0
+
     def see(self, point: Point, box: Box, seen_ms: int, reach_share: float) -> None:
         """Take in a sighting: its ground point now. `reach_share` is the reach in box heights."""
         elapsed_s = (seen_ms - self._seen_ms) / 1000.0
@@ -62,6 +86,12 @@ class Stay:
         if elapsed_s <= 0.0:
             return
         x1, y1, x2, y2 = box
+        self._age_s, self._height = self._age_s + elapsed_s, y2 - y1
+        soon, second = (
+            _between(mean, point, elapsed_s / (min(self._age_s, mean_s) + elapsed_s))
+            for mean, mean_s in zip(self._means, SPEED_S, strict=True)
+        )
+        self._means = soon, second
         calm_s = CALM_S * min(max((x2 - x1) / (y2 - y1) - 1.0, 0.0), CALM_HEIGHTS)
         self.point = _between(self.point, point, elapsed_s / (elapsed_s + calm_s))
         self._lately = _between(self._lately, self.point, elapsed_s / (elapsed_s + LATELY_S))

@@ -459,3 +459,61 @@ def test_a_bucket_tells_what_who_joins_the_queue_at_its_end_is_to_wait() -> None
     assert last.inside.end == 3
     assert last.expected is not None
     assert 30_000 <= last.expected.p10 <= last.expected.p50 <= last.expected.p90 <= 41_000
+
+
+# Standing as people see it, and one vehicle on a piece of ground
+
+
+@pytest.mark.parametrize("scale", [1.0, 0.15])
+@pytest.mark.parametrize(("heights_per_s", "stands"), [(0.25, 0), (0.1, 0), (0.02, 1), (0.0, 1)])
+def test_who_moves_a_tenth_of_its_length_in_a_second_does_not_stand_near_or_far(
+    scale: float, heights_per_s: float, stands: int
+) -> None:
+    """Seen along the road a vehicle is twice as high as it is long."""
+    zone = replace(ZONE, standing_after_ms=SECOND_MS, polygon=tuple((x * scale, y * scale) for x, y in BOX))
+    watcher, told = ZoneWatcher([zone]), []
+    for at_ms in range(0, 6_000, 40):
+        one = track(1, 400.0 + 100.0 * heights_per_s * at_ms / SECOND_MS, at_ms)
+        x1, y1, x2, y2 = one.box
+        now = replace(one, box=(x1 * scale, y1 * scale, x2 * scale, y2 * scale))
+        told.append(watcher.update(NOON_MS + at_ms, [now])[0].standing)
+    assert set(told[50:]) == {stands}
+
+
+def test_where_standing_takes_ten_seconds_a_few_tenths_of_a_height_on_the_way_end_it_not() -> None:
+    rolls = [(0, 100.0), (2_000, 500.0), (30_000, 500.0), (31_000, 515.0), (60_000, 515.0)]
+    scene = Scene({1: rolls}).run(59.0)
+    assert [scene.at(s).standing for s in (15.0, 30.5, 31.5, 50.0)] == [1, 1, 1, 1]
+
+
+def test_two_boxes_on_one_piece_of_ground_are_one_vehicle() -> None:
+    scene = Scene({1: [(0, 500.0), (9_000, 500.0)], 2: [(3_000, 512.0), (9_000, 512.0)]}).run(8.0)
+    assert {now.inside for _, now in scene.log} == {1}
+
+
+def test_two_vehicles_in_a_row_are_two() -> None:
+    scene = Scene({1: [(0, 500.0), (9_000, 500.0)], 2: [(0, 560.0), (9_000, 560.0)]}).run(8.0)
+    assert {now.inside for _, now in scene.log} == {2}
+
+
+@pytest.mark.parametrize(("moves_px", "inside"), [(0.0, 3), (90.0, 2)])
+def test_who_is_unseen_stays_in_a_queue_that_stands_and_leaves_with_one_that_moves(
+    moves_px: float, inside: int
+) -> None:
+    watcher, told = ZoneWatcher([ZONE]), []
+    for at_ms in range(0, 20_000, 100):
+        moved = moves_px * min(max(at_ms - 10_000, 0) / 2_000, 1.0)
+        before, after = track(1, 390.0 + moved, at_ms), track(3, 550.0 + moved, at_ms)
+        told.append(watcher.update(NOON_MS + at_ms, [before, track(2, 470.0, at_ms, seen_ms=min(at_ms, 8_000)), after]))
+    assert told[70][0].inside == 3
+    assert told[-1][0].inside == inside
+
+
+def test_who_was_left_behind_and_is_seen_again_counts_again() -> None:
+    watcher, told = ZoneWatcher([ZONE]), []
+    for at_ms in range(0, 20_000, 100):
+        moved = 90.0 * min(max(at_ms - 5_000, 0) / 2_000, 1.0)
+        seen_ms = at_ms if at_ms >= 15_000 else min(at_ms, 4_000)
+        other = track(1, 400.0 + moved, at_ms)
+        told.append(watcher.update(NOON_MS + at_ms, [other, track(2, 590.0, at_ms, seen_ms=seen_ms)])[0].inside)
+    assert (told[100], told[-1]) == (1, 2)
