@@ -70,7 +70,8 @@ def draw_summary(
     names += sorted({line for b in buckets for line in b.counts or {}} - set(names))
     names += sorted({c.line for c in crossings} - set(names))
     span = _span(crossings, buckets, from_ms, to_ms)
-    charts = max(len(names), 1) + len(zones)
+    names = names or ([] if zones else [""])  # without lines and zones, one chart that is empty
+    charts = len(names) + len(zones)
     figure = _figure(11.0, 0.9 + 3.3 * charts)
     _draw(figure, names, crossings, buckets, zones=zones, span=span, words=direction_words or {}, time_zone=time_zone)
     figure.suptitle(title or "Crossings", x=0.01, ha="left", fontsize=13, fontweight="bold", color=_INK)
@@ -186,18 +187,18 @@ def _draw(
     time_zone: str,
 ) -> None:
     width_ms = bin_width_ms(span[1] - span[0])
-    grid = figure.subplots(max(len(names), 1) + len(zones), 1, sharex=True, squeeze=False)[:, 0]
+    grid = figure.subplots(len(names) + len(zones), 1, sharex=True, squeeze=False)[:, 0]
     blind, partial = unwatched(buckets, span)
     for axes in grid:
         for spans, look in ((partial, _PARTIAL), (blind, _BLIND)):
             for start, end in spans:
                 axes.axvspan(start, end, zorder=0.5, **look)
-    for name, axes in zip(names or [""], grid[: max(len(names), 1)], strict=True):
+    for name, axes in zip(names, grid[: len(names)], strict=True):
         mine = [c for c in crossings if c.line == name]
         _draw_bars(axes, mine, span, width_ms)
         _dress(axes, name, mine, width_ms, words)
         _draw_legend(axes, mine, blind=bool(blind), partial=bool(partial))
-    for zone, axes in zip(zones, grid[max(len(names), 1) :], strict=True):
+    for zone, axes in zip(zones, grid[len(names) :], strict=True):
         _draw_zone(axes, zone, buckets, span)
     _draw_time(grid[-1], span, time_zone)
 
