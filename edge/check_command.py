@@ -14,7 +14,7 @@ import yaml
 
 from edge.clock import SystemClock
 from edge.config import Camera as CameraConfig
-from edge.config import Config, Mqtt, explain_stills, explain_zone, load_config, warnings_of
+from edge.config import Config, Mqtt, explain_rate, explain_stills, explain_zone, load_config, warnings_of
 from edge.delivery.connection import Accepted, Connection, Deaf, Ended, UnreachableError
 from edge.delivery.report import topic_of
 from edge.errors import CrossingError, InputError
@@ -57,6 +57,8 @@ def run_check(path: Path, *, as_json: bool, try_it: bool) -> int:
         print(yaml.safe_dump(effective, sort_keys=False, allow_unicode=True, default_flow_style=None).rstrip())
         if config.camera is not None and config.camera.every_s is not None:
             print(explain_stills(config.camera, config.report), file=sys.stderr)
+        elif config.camera is not None:
+            print(f"camera: {explain_rate(config.camera.frames_per_second)}", file=sys.stderr)
         for name, zone in config.zones.items():
             print(explain_zone(name, zone), file=sys.stderr)
         print(explain_cost(config), file=sys.stderr)

@@ -24,6 +24,7 @@ from edge.counting.detection import CLASSES
 from edge.counting.ground import Plane as GroundPlane
 from edge.counting.ground import plane_through
 from edge.counting.occupancy import Zone as QueueZone
+from edge.counting.tracking import reach_of
 from edge.delivery.report import NAME, NAME_RULE, ROOT, UNSEEN
 from edge.errors import InputError
 from edge.secrecy import masked
@@ -44,6 +45,9 @@ LENGTH_MIN = 0.02  # of a counting line, in widths and heights of the picture: t
 STILL_VOUCHES_S = 60.0  # at most, unless configured
 STILL = re.compile(r"https?://[^?#]*\.(jpe?g|png)(\?.*)?", re.IGNORECASE)
 """An address that looks like that of a still picture."""
+
+LOW_RATE = 3.0
+"""Frames a second, below which a tenth of the vehicles or more is missed; see docs/recordings.md."""
 
 
 class Camera(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -590,6 +594,11 @@ def warnings_of(config: Config) -> list[str]:
 
 def _camera_warnings(camera: Camera) -> list[str]:
     found = []
+    if camera.every_s is None and camera.frames_per_second < LOW_RATE:
+        found.append(
+            f"camera.frames_per_second is {camera.frames_per_second:g}: many vehicles are missed below {LOW_RATE:g}; "
+            + explain_rate(camera.frames_per_second)
+        )
     if camera.every_s is None and STILL.fullmatch(camera.url):
         found.append("camera.url looks like a still picture: say camera.every_s, the seconds from one to the next")
     if masked(camera.url) != camera.url:
@@ -613,6 +622,18 @@ def explain_stills(camera: Camera, report: Reporting) -> str:
         f"{min(vouches_s / camera.every_s, 1.0):.0%} of the time is watched; a report of {report.every_s} s stands on "
         f"{report.every_s / camera.every_s:.3g} of them and is partial or blind, never ok; who crosses, comes, leaves "
         "or waits is not told"
+    )
+
+
+def explain_rate(frames_per_second: float) -> str:
+    """How fast vehicles may be at this rate, in one sentence."""
+    reach = reach_of(1.0 / frames_per_second)
+    if not reach:
+        return f"at {frames_per_second:.3g} frames/s frames are too far apart to follow any vehicle that moves"
+    return (
+        f"at {frames_per_second:.3g} frames/s a vehicle is followed if it moves up to {reach:.2g} of its own sizes "
+        f"from one frame to the next ({reach * frames_per_second:.2g} a second), less than the distance to the vehicle "
+        "behind it, and is seen in two frames or more"
     )
 
 

@@ -16,6 +16,7 @@ import msgspec
 from edge.config import Config, Line, Zone, points_of
 from edge.counting.crossing import Crossing
 from edge.counting.detection import CLASSES
+from edge.counting.tracking import reach_of
 from edge.errors import InputError
 from edge.names_score import ClassScore, NamesScore, Reliability, names_score, reliability
 from edge.replay import Outcome, TapeSource, VideoSource, gather, replay
@@ -103,6 +104,8 @@ class ClipResult:
     pairing: Pairing
     score: Score
     watch: Watch = field(default_factory=Watch)
+    frames_per_second: float | None = None
+    """At which frames were looked at; None of a single one."""
     zones: dict[str, ZoneScore] = field(default_factory=dict)
 
 
@@ -195,8 +198,24 @@ def _evaluate_clip(
         pairing=pair(true, predicted),
         score=score(true, predicted),
         watch=watch_of(true, outcome.watched, outcome.first_ms, outcome.last_ms),
+        frames_per_second=_rate_of(outcome),
         zones={name: _score_zone(name, zone, outcome, times_ms) for name, zone in truth.zones.items()},
     )
+
+
+def _rate_of(outcome: Outcome) -> float | None:
+    elapsed_ms = outcome.last_ms - outcome.first_ms
+    return 1000.0 * (outcome.frames - 1) / elapsed_ms if elapsed_ms > 0 else None
+
+
+def rate_summary_of(frames_per_second: float | None) -> dict[str, float | None]:
+    """How fast vehicles may be to be followed at this rate, as JSON says it."""
+    if frames_per_second is None:
+        return {"frames_per_second": None, "sizes_per_frame_max": None}
+    return {
+        "frames_per_second": round(frames_per_second, 2),
+        "sizes_per_frame_max": round(reach_of(1.0 / frames_per_second), 2),
+    }
 
 
 def _score_zone(name: str, zone: TrueZone, outcome: Outcome, times_ms: Sequence[int]) -> ZoneScore:

@@ -11,11 +11,11 @@ import msgspec
 from tqdm import tqdm
 
 from edge.charts import check_chart, draw_reliability
-from edge.config import Config, Line, load_config
+from edge.config import Config, Line, explain_rate, load_config
 from edge.counting.crossing import Crossing
 from edge.counting.detection import CLASSES, UNCLASSIFIED
 from edge.errors import InputError
-from edge.evaluate import ClipResult, evaluate, summary_of, watch_summary_of, zone_summary_of
+from edge.evaluate import ClipResult, evaluate, rate_summary_of, summary_of, watch_summary_of, zone_summary_of
 from edge.names_score import Reliability, names_score, reliability
 from edge.scoring import Event, LevelScore, Score, Watch, ZoneScore, total, wilson_interval
 from edge.vision.recording import Recording
@@ -67,7 +67,11 @@ def run_evaluate(request: EvaluateRequest) -> None:
         said: dict[str, Any] = {
             "total": summary_of(total(r.score for r in results)) | watch_summary_of(_watch(results)),
             "clips": {
-                r.name: summary_of(r.score) | watch_summary_of(r.watch) | {"errors": _errors_of(r)} for r in results
+                r.name: summary_of(r.score)
+                | watch_summary_of(r.watch)
+                | rate_summary_of(r.frames_per_second)
+                | {"errors": _errors_of(r)}
+                for r in results
             },
             "zones": {r.name: {name: zone_summary_of(z) for name, z in r.zones.items()} for r in results if r.zones},
         }
@@ -126,6 +130,7 @@ def table_of(results: Sequence[ClipResult]) -> str:
         f"error of the total {whole.total_error:+d}",
         f"watched {watch.watched_ms / 1000:.1f} of {watch.elapsed_ms / 1000:.1f} s; "
         f"true crossings while nobody watched: {watch.unwatched}",
+        *_slowest(results),
         "",
         "class told (across) of true class (down), found crossings:",
         *_confusion(whole),
@@ -134,6 +139,15 @@ def table_of(results: Sequence[ClipResult]) -> str:
         *_zones(results),
     ]
     return "\n".join(rows)
+
+
+def _slowest(results: Sequence[ClipResult]) -> list[str]:
+    """What the clip of the lowest rate allows."""
+    rates = [(r.frames_per_second, r.name) for r in results if r.frames_per_second is not None]
+    if not rates:
+        return []
+    rate, name = min(rates)
+    return [f"lowest rate, of {name}: {explain_rate(rate)}"]
 
 
 def _row(part: Score) -> str:

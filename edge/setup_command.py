@@ -1,12 +1,13 @@
 """`crossing-edge setup`: draw lines, zones and masks in a browser, over the live picture, and see it count."""
 
+import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
 from edge.clock import SystemClock
-from edge.config import Camera, Config
+from edge.config import Camera, Config, explain_rate
 from edge.errors import InputError
 from edge.live import open_camera
 from edge.pages.draft import EMPTY, draft_of, parse_unfinished, written
@@ -43,6 +44,8 @@ def run_setup(request: SetupRequest) -> None:
     load_manifest(config.model.name)
     stills = still_time(config.camera) if request.video is None else None
     with Watching(_opener(request, config), config, stills=stills) as watching:
+        if config.camera is not None and config.camera.every_s is None:
+            print(f"camera: {explain_rate(config.camera.frames_per_second)}", file=sys.stderr)
         routes = SetupRoutes(file, watching, camera=request.camera)
         serve_until_told(PageServer("setup.html", routes.all(), port=request.port, lan=request.lan), lan=request.lan)
 

@@ -36,7 +36,10 @@ from edge.counting.naming import probabilities, told
 from edge.counting.pieces import SURPRISE_OF_PIECES_MIN, join_pieces
 
 NEWBORN_S_MAX = 0.5  # what is known of a vehicle half a second after its only sighting is next to nothing
+NEWBORN_S_SLOW = 2.0  # but where frames are that far apart as a rule, there is nothing better to go by
 HIDDEN_S_MAX = 0.5  # what stood and is hidden goes nowhere, however long no frame comes
+GATE = 16.0  # bound of the surprise of a sighting: squared Mahalanobis distance, 4 degrees of freedom
+DOUBT = 5.0  # by which surprise and spread may exceed the spread of a newborn
 BORN_ON_SHARE = 0.5  # of the smaller of two boxes, which both must share for one to be first seen on the other
 CLASS_AT = {label: place for place, label in enumerate(CLASSES)}
 NO_VOTES = (0.0,) * len(CLASSES)
@@ -216,10 +219,10 @@ class Tracker:
         score_low: float = 0.2,
         weight_known: float = 1.2,
         age_known_ms: int = 200,
-        gate: float = 16.0,
+        gate: float = GATE,
         gate_low: float = 12.0,
         nearer: float = 4.0,
-        doubt: float = 5.0,
+        doubt: float = DOUBT,
         doubt_again: float = 9.0,
         gate_again: float = 9.0,
         weight_again: float = 6.0,
@@ -277,7 +280,8 @@ class Tracker:
         elapsed_s = (now_ms - before_ms) / 1000.0
         last_but_one_ms = before_ms if self._before_ms is None else self._before_ms
         self._now_ms, self._before_ms = now_ms, before_ms
-        newborn = spread_of_newborn(min(elapsed_s, NEWBORN_S_MAX))
+        usual_s = (before_ms - last_but_one_ms) / 1000.0
+        newborn = spread_of_newborn(min(elapsed_s, max(NEWBORN_S_MAX, min(usual_s, NEWBORN_S_SLOW))))
         for vehicle in self._vehicles:
             hidden = vehicle.seen_ms < before_ms and vehicle.motion.speed == 0.0  # it stood, and was made to rest
             vehicle.motion.predict(min(elapsed_s, HIDDEN_S_MAX) if hidden else elapsed_s)
@@ -505,6 +509,20 @@ class Tracker:
                     vehicle.covered += vehicle.inside
                     vehicle.whole, vehicle.inside = None, 0.0
         self._vehicles = living
+
+
+def reach_of(interval_s: float) -> float:
+    """How many of its own sizes a vehicle may move from its first sighting to its second, so long after it.
+
+    Of one that is followed already, its speed is known, and any steady motion may be followed. 0.0 where frames are too
+    far apart to tell anything.
+    """
+    size = 100.0
+    motion = BoxMotion((0.0, 0.0, size, size))
+    motion.predict(interval_s)
+    newborn = spread_of_newborn(min(interval_s, NEWBORN_S_SLOW))
+    allowed = min(GATE, newborn + DOUBT - motion.spread)
+    return sqrt(max(allowed, 0.0) / motion.bottom.weight) / size
 
 
 def _shared(one: Box, other: Box) -> float:

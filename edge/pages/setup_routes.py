@@ -16,7 +16,7 @@ from edge.stages import check_files
 from edge.vision.drawing import CLASS_COLOURS
 
 SIGHT_WAIT_S = 2.0
-DRAWN = ("lines.", "zones.", "masks.")
+DRAWN = ("lines.", "zones.", "masks.", "camera.frames_per_second")
 
 
 class _Save(msgspec.Struct, frozen=True):
