@@ -87,7 +87,7 @@ CHANNELS = (
             journal=_JOURNAL,
             version="0.1.0",
             model="vehicle-nano 0.2 7a161eac4c91",
-            naming="vehicle-names 0.2 b2a14945c26c",
+            naming="vehicle-names 0.3 6579383321ea",
             lines={"deck": LineInfo(a_to_b="outbound", b_to_a="return")},
             zones=["queue"],
             classes=["car", "truck"],

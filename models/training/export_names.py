@@ -25,7 +25,7 @@ from models.training.naming import SIDE, build
 OPSET = 17  # read by ONNX Runtime 1.23 and OpenCV 4.10
 DIFFERENCE_MAX = 0.05  # of half precision weights, in logits
 LARGE = 256
-VERSION = "0.2"
+VERSION = "0.3"
 
 MANIFEST = """\
 name: {name}

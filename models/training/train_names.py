@@ -33,7 +33,7 @@ KINDS = {"car": 0.25, "van": 0.2, "truck": 0.24, "bus": 0.17, "motorcycle": 0.05
 KINDS |= {"car/van": 0.05, "truck/bus": 0.01, "truck/car": 0.08, "truck/van": 0.01}
 # Within a kind, how often each set: fixed cameras first, whatever the number of their pictures.
 SETS = {
-    "fixed_named": 4.0,
+    "fixed_named": 6.0,
     "singapore_named": 4.0,
     "tracks_named": 3.0,
     "toll_km39": 2.0,
@@ -47,6 +47,7 @@ SETS = {
 }
 ENOUGH = 40  # vehicles of a kind in a set; with fewer it is drawn more seldom
 BATCH = 32
+MIXED = 8  # of the batches that were drawn once, which each step mixes anew
 RATE, RATE_HEAD = 4e-4, 2e-3
 AVERAGE = 0.995
 FROZEN_BLOCKS = 3  # the first layers keep their weights: edges are edges, and they take a third of the time
@@ -164,6 +165,47 @@ def learning(network: torch.nn.Module, frozen: int) -> None:
         part.eval().requires_grad_(requires_grad=False)
 
 
+def front(network: Any, inputs: torch.Tensor, frozen: int) -> torch.Tensor:
+    """What the layers that keep their weights make of a batch."""
+    features = network._swish(network._bn0(network._conv_stem(inputs)))
+    for block in network._blocks[:frozen]:
+        features = block(features)
+    return features
+
+
+def rest(network: Any, features: torch.Tensor, frozen: int) -> torch.Tensor:
+    """The logits that the other layers make of that."""
+    dropped = network._global_params.drop_connect_rate or 0.0
+    for number, block in enumerate(network._blocks[frozen:], frozen):
+        features = block(features, drop_connect_rate=dropped * number / len(network._blocks))
+    features = network._swish(network._bn1(network._conv_head(features)))
+    return network._fc(network._dropout(features.mean((2, 3))))
+
+
+def drawn(crops: Crops, chance: Chance) -> tuple[torch.Tensor, torch.Tensor]:
+    """A batch of spoilt crops, and which classes each of them may be."""
+    numbers = [crops.draw(chance) for _ in range(BATCH)]
+    inputs = np.stack([spoiled(crops.picture(n), crops.rows[n], chance) for n in numbers])
+    allowed = torch.tensor([[name in crops.rows[n]["classes"] for name in CLASSES] for n in numbers])
+    return torch.from_numpy(inputs).to(memory_format=torch.channels_last), allowed
+
+
+def drawn_once(  # the loop's own things
+    network: Any, crops: Crops, options: argparse.Namespace, until: float
+) -> list[tuple[torch.Tensor, torch.Tensor]]:
+    """`--once` crops as the frozen layers give them, kept in RUN/once.pth; fewer where time ends before."""
+    path = options.run / "once.pth"
+    kept = torch.load(path, weights_only=False) if path.exists() else []
+    chance = np.random.default_rng([options.seed, len(kept)])
+    with torch.no_grad():
+        while len(kept) * BATCH < options.once and time.monotonic() < until:
+            inputs, allowed = drawn(crops, chance)
+            kept.append((front(network, inputs, options.frozen).half(), allowed))
+    torch.save(kept, path)
+    print(f"{len(kept) * BATCH} crops drawn once", flush=True)
+    return kept
+
+
 def held_out(network: torch.nn.Module, crops: Crops, most: int = 40) -> dict[str, Any]:
     """Confusion over one picture of up to `most` vehicles of each class and camera."""
     count: Counter[tuple[str, str]] = Counter()
@@ -205,6 +247,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--start", type=Path, help="a run whose averaged weights a new run begins with")
     parser.add_argument("--frozen", type=int, default=FROZEN_BLOCKS, help="first blocks that keep their weights")
+    parser.add_argument("--once", type=int, default=0, help="so many crops, drawn once, are all that is learned from")
     options = parser.parse_args()
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
@@ -246,14 +289,24 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda number, _: stopped.append(number))
     began, kept_at, losses = time.monotonic(), time.monotonic(), []
     first = step
-    while step < options.steps and not stopped and time.monotonic() - began < 60 * options.minutes:
+    until = began + 60 * options.minutes
+    once = drawn_once(network, train, options, until) if options.once else []
+    if len(once) * BATCH < options.once:
+        return
+    while step < options.steps and not stopped and time.monotonic() < until:
         rate = min(1.0, (step + 1) / 60) * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * step / options.steps)))
         optimizer.param_groups[0]["lr"], optimizer.param_groups[1]["lr"] = RATE * rate, RATE_HEAD * rate
-        numbers = [train.draw(chance) for _ in range(BATCH)]
-        inputs = np.stack([spoiled(train.picture(n), train.rows[n], chance) for n in numbers])
-        allowed = torch.tensor([[name in train.rows[n]["classes"] for name in CLASSES] for n in numbers])
         learning(network, options.frozen)
-        loss = loss_of(network(torch.from_numpy(inputs).to(memory_format=torch.channels_last)), allowed)
+        if once:
+            batch = [once[k] for k in chance.integers(len(once), size=MIXED)]
+            part = [chance.permutation(BATCH)[: BATCH // MIXED] for _ in batch]
+            features = torch.cat([one[0][k] for one, k in zip(batch, part, strict=True)]).float()
+            allowed = torch.cat([one[1][k] for one, k in zip(batch, part, strict=True)])
+            logits = rest(network, features, options.frozen)
+        else:
+            inputs, allowed = drawn(train, chance)
+            logits = network(inputs)
+        loss = loss_of(logits, allowed)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
