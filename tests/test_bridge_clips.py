@@ -1,10 +1,13 @@
 """The rendered bridges that ship, with their exact truth: the whole way with the model that ships."""
 
 import json
+import re
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
+from edge.cli import main
 from edge.config import Config
 from edge.evaluate import ClipResult, evaluate
 from edge.evaluate_command import ANYWHERE
@@ -22,6 +25,16 @@ def test_by_day_every_vehicle_of_the_bridge_is_counted() -> None:
     assert score.missed == 0
     assert score.extra <= 1
     assert score.direction_errors == 0
+
+
+@pytest.mark.slow
+def test_the_line_of_the_readme_counts_on_its_own_clip_what_the_truth_says(capsys: pytest.CaptureFixture[str]) -> None:
+    readme = (TRUTH.parents[2] / "README.md").read_text(encoding="utf-8")
+    (command,) = re.findall(r"`crossing-edge (replay tests/clips/day\.mp4 --line [0-9.,]+)`", readme)
+    assert main([*command.replace("tests/clips", str(TRUTH.parent)).split(), "--json"]) == 0
+    counted = Counter(one["direction"] for one in json.loads(capsys.readouterr().out)["crossings"])
+    truth = json.loads((TRUTH / "day.json").read_text())
+    assert counted == Counter(one["direction"] for one in truth["crossings"])
 
 
 def test_a_truck_that_stands_on_the_line_for_a_minute_counts_once() -> None:

@@ -3,6 +3,7 @@
 import argparse
 import json
 import re
+import tomllib
 from pathlib import Path
 
 import msgspec
@@ -117,3 +118,18 @@ def test_nothing_is_left_to_fill_in() -> None:
 def test_every_file_linked_exists() -> None:
     for target in re.findall(r"\]\(([^)#]+)\)", README):
         assert (ROOT / target).exists(), target
+
+
+def test_documents_name_the_version_that_there_is() -> None:
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    pages = [
+        *ROOT.glob("*.md"),
+        *(page for part in ("deploy", "docs", "collector") for page in (ROOT / part).rglob("*.md")),
+    ]
+    found = [
+        (page.name, number)
+        for page in pages
+        for number in re.findall(r"crossing[-_]monitor[-_](\d+\.\d+\.\d+)", page.read_text(encoding="utf-8"))
+    ]
+    assert found, "the page on installing names a package"
+    assert {number for _, number in found} == {version}, found
