@@ -55,12 +55,13 @@ def run_check(path: Path, *, as_json: bool, try_it: bool) -> int:
         print(json.dumps(said | ({"tried": tried} if try_it else {}), sort_keys=True))
     else:
         print(yaml.safe_dump(effective, sort_keys=False, allow_unicode=True, default_flow_style=None).rstrip())
-        if config.camera is not None and config.camera.every_s is not None:
+        stills = config.camera is not None and config.camera.every_s is not None
+        if config.camera is not None and stills:
             print(explain_stills(config.camera, config.report), file=sys.stderr)
         elif config.camera is not None:
             print(f"camera: {explain_rate(config.camera.frames_per_second)}", file=sys.stderr)
         for name, zone in config.zones.items():
-            print(explain_zone(name, zone), file=sys.stderr)
+            print(explain_zone(name, zone, stills=stills), file=sys.stderr)
         print(explain_cost(config), file=sys.stderr)
         for warning in warnings:
             print(f"warning: {warning}", file=sys.stderr)

@@ -637,13 +637,17 @@ def explain_rate(frames_per_second: float) -> str:
     )
 
 
-def explain_zone(name: str, zone: Zone) -> str:
-    """What a zone will tell, in one sentence."""
+def explain_zone(name: str, zone: Zone, *, stills: bool = False) -> str:
+    """What a zone will tell, in one sentence; of `stills` who is parked is not told."""
     said = (
         f"zones.{name} ({len(zone.polygon)} corners, {abs(_area(zone.polygon)):.1%} of the picture): a vehicle stands "
-        f"once it stayed in one place for {zone.standing_after_s:g} s, and is parked once it stood for "
-        f"{zone.parked_after_s:g} s and {zone.parked_after_passed} that came after it have left"
+        f"once it stayed in one place for {zone.standing_after_s:g} s"
     )
+    if not stills:
+        said += (
+            f", and is parked once it stood for {zone.parked_after_s:g} s and {zone.parked_after_passed} that came "
+            "after it have left"
+        )
     if zone.plane is None:
         return f"{said}; queue_m is null: the length of the queue needs a plane"
     plane = plane_through(zone.plane.points, zone.plane.metres)

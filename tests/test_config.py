@@ -364,3 +364,42 @@ def test_a_line_through_a_mask_is_warned_of() -> None:
     assert warnings_of(parse_config(config(masks=masks))) == [
         "lines.deck runs through masks.car-park: what stands in a mask is not counted"
     ]
+
+
+STILL = {"url": "https://traffic.example/bridge.jpg", "every_s": 60}
+QUEUE = {"queue": {"polygon": [[0.1, 0.3], [0.5, 0.3], [0.6, 0.9]]}}
+
+
+def test_a_camera_of_stills_has_zones_alone_and_vouches_until_the_next_picture_a_minute_at_most() -> None:
+    for every_s, vouches_ms in ((60, 60_000), (20, 20_000), (300, 60_000)):
+        read = parse_config({"camera": STILL | {"every_s": every_s}, "zones": QUEUE})
+        assert read.camera is not None
+        assert (read.lines, read.camera.vouches_ms) == ({}, vouches_ms)
+
+
+@pytest.mark.parametrize(
+    ("raw", "sentence"),
+    [
+        ({}, "lines and zones are missing; one counting line or one zone at least is needed"),
+        (
+            config(camera=STILL),
+            "lines: a still picture (camera.every_s) cannot tell who crosses a line",
+        ),
+        (
+            {"camera": STILL | {"vouches_s": 90}, "zones": QUEUE},
+            "camera.vouches_s is 90; allowed is at most camera.every_s, which is 60",
+        ),
+        (
+            {"camera": {"url": "rtsp://192.0.2.7/a", "every_s": 60}, "zones": QUEUE},
+            "camera.every_s is for a still picture, but camera.url is 'rtsp://192.0.2.7/a'; an http:// or",
+        ),
+        (config(camera={"url": "rtsp://192.0.2.7/a", "vouches_s": 9}), "camera.vouches_s is for a still picture; say"),
+    ],
+)
+def test_what_no_still_can_do_is_refused(raw: dict[str, Any], sentence: str) -> None:
+    assert refusal(raw).startswith(sentence)
+
+
+def test_an_address_of_a_picture_without_a_step_is_pointed_out() -> None:
+    read = parse_config(config(camera={"url": "https://traffic.example/bridge.jpg?size=2"}))
+    assert any("looks like a still picture" in warning for warning in warnings_of(read))
