@@ -88,23 +88,26 @@ def _annotate_crossings(request: AnnotateRequest) -> None:
 def _line(request: AnnotateRequest, recording: Recording, truth: Truth | None) -> Sequence[Point]:
     """The line in pixels: of the command line, or of a truth file that there is; both must say the same."""
     width, height = recording.width, recording.height
-    if truth is not None and any(x > width or y > height for x, y in truth.line):
+    if truth is not None and truth.line is None:
+        raise InputError("the truth file has no line, and so no crossings; name another file with --out")
+    there = truth.line if truth is not None else None
+    if any(x > width or y > height for x, y in there or ()):
         raise InputError(f"the line of the truth file leaves the picture, which is {width}x{height} pixels")
     if request.line is None:
-        if truth is None:
+        if there is None:
             raise InputError("no counting line: --line x1,y1,x2,y2, in pixels or in fractions of the picture")
-        return truth.line
+        return there
     (line,) = lines_of([request.line], width, height).values()
     points = tuple((x * width, y * height) for x, y in points_of("line", line))
-    if truth is None:
+    if there is None:
         return points
-    same = len(points) == len(truth.line) and all(
-        abs(a - b) <= 1.0 for p, q in zip(points, truth.line, strict=True) for a, b in zip(p, q, strict=True)
+    same = len(points) == len(there) and all(
+        abs(a - b) <= 1.0 for p, q in zip(points, there, strict=True) for a, b in zip(p, q, strict=True)
     )
     if not same:
         raise InputError(
             f"--line {request.line}: the truth file that there is has the line "
-            f"{','.join(f'{value:g}' for point in truth.line for value in point)}; leave --line out to go on with it, "
+            f"{','.join(f'{value:g}' for point in there for value in point)}; leave --line out to go on with it, "
             "or name another file with --out"
         )
-    return truth.line
+    return there

@@ -2,7 +2,9 @@
 
 A truth file says at which frame a vehicle crosses; the frame's own timestamp makes that a time. It may tell of zones,
 too: how many were inside and stood at each frame, and how long those that left had waited. Detections can be kept as
-tapes (`tapes`), so that tracking and counting are scored again in seconds.
+tapes (`tapes`), so that tracking and counting are scored again in seconds. A file that tells of zones alone has no
+score of crossings. One that lists stills says how many vehicles are in a zone of each; the stills lie beside it, or in
+`images` there.
 """
 
 import hashlib
@@ -16,8 +18,9 @@ import msgspec
 from edge.config import Config, Line, Zone, points_of
 from edge.counting.crossing import Crossing
 from edge.counting.detection import CLASSES
+from edge.counting.stills import StillTime
 from edge.counting.tracking import reach_of
-from edge.errors import InputError
+from edge.errors import InputError, WorkError
 from edge.names_score import ClassScore, NamesScore, Reliability, names_score, reliability
 from edge.replay import Outcome, TapeSource, VideoSource, gather, replay
 from edge.scoring import (
@@ -33,7 +36,12 @@ from edge.scoring import (
     watch_of,
     wilson_interval,
 )
-from edge.stages import build_detector, build_second_look, looks_of
+from edge.second_look import SecondLook
+from edge.stages import build_detector, build_pipeline, build_second_look, looks_of
+from edge.vision.detector import OnnxDetector
+from edge.vision.fitting import Picture
+from edge.vision.frame import Frame
+from edge.vision.picture_file import decode_picture
 from edge.vision.recording import Recording
 
 Pixel = Annotated[float, msgspec.Meta(ge=0)]
@@ -84,20 +92,43 @@ class Truth(msgspec.Struct, frozen=True):
     """A truth file; further keys (source, notes) are for people."""
 
     video: str
-    line: Annotated[tuple[tuple[Pixel, Pixel], ...], msgspec.Meta(min_length=2)]
     fps: Annotated[float, msgspec.Meta(gt=0)]
     frames: Annotated[int, msgspec.Meta(ge=1)]
-    crossings: tuple[TrueCrossing, ...]
+    line: Annotated[tuple[tuple[Pixel, Pixel], ...], msgspec.Meta(min_length=2)] | None = None
+    crossings: tuple[TrueCrossing, ...] = ()
     zones: dict[str, TrueZone] = {}
+
+    @property
+    def only_zones(self) -> bool:
+        """Whether it tells of zones alone: nobody counted its crossings, so no line is watched."""
+        return bool(self.zones) and not self.crossings
+
+
+class TrueStill(msgspec.Struct, frozen=True):
+    """A still picture with a zone, its polygon in pixels: how many vehicles are inside of each class, and `all`."""
+
+    image: str
+    polygon: Annotated[tuple[tuple[Pixel, Pixel], ...], msgspec.Meta(min_length=3)]
+    inside: dict[str, Number]
+    zone: str = "zone"
+
+    @property
+    def count(self) -> int:
+        """Vehicles inside."""
+        return self.inside.get("all", sum(self.inside.values()))
 
 
 @dataclass(frozen=True, slots=True)
 class ClipResult:
-    """One clip: what was asked, what was found, how they pair, the score, and how long somebody watched."""
+    """One truth file: what was asked, what was found, how they pair, the score, and how long somebody watched.
+
+    `name` is its path. `line` is None, and there is no score of crossings, where it tells of zones alone. `named` are
+    the vehicles of each class in stills: how many there are, and how many of as many that were named so.
+    """
 
     name: str
     video: Path
-    line: tuple[tuple[float, float], ...]
+    line: tuple[tuple[float, float], ...] | None
     true: tuple[Event, ...]
     crossings: tuple[Crossing, ...]
     predicted: tuple[Event, ...]
@@ -107,6 +138,7 @@ class ClipResult:
     frames_per_second: float | None = None
     """At which frames were looked at; None of a single one."""
     zones: dict[str, ZoneScore] = field(default_factory=dict)
+    named: dict[str, tuple[int, int]] = field(default_factory=dict)
 
 
 def load_truth(path: Path) -> Truth:
@@ -124,6 +156,8 @@ def parse_truth(text: bytes, path: str) -> Truth:
         truth = msgspec.json.decode(text, type=Truth)
     except msgspec.DecodeError as error:
         raise InputError(f"{path} is not a truth file: {error}") from error
+    if truth.line is None and not truth.only_zones:
+        raise InputError(f"{path} has no line; allowed is none where it has zones and no crossings")
     late = [crossing.frame for crossing in truth.crossings if crossing.frame >= truth.frames]
     if late:
         raise InputError(f"{path}: a crossing at frame {late[0]}, but the clip has {truth.frames} frames")
@@ -146,27 +180,86 @@ def evaluate(
     tapes: Path | None = None,
 ) -> Iterator[ClipResult]:
     """Score each truth file; `config` gives all but line and zones. Files are checked before any work is done."""
-    truths = [(path, load_truth(path)) for path in paths]
-    names = [path.stem for path, _ in truths]
-    for name in names:
-        if names.count(name) > 1:
-            raise InputError(f"two truth files are called {name}.json; names must differ")
-    clips = [_open(path, truth, config) for path, truth in truths]
-    for path, truth, recording, own in clips:
-        yield _evaluate_clip(path, truth, recording, own, every=every, tapes=tapes)
+    stills = {path: listed for path in paths if (listed := load_stills(path))}
+    clips = {path: _open(path, load_truth(path), config) for path in paths if path not in stills}
+    for path in dict.fromkeys(paths):
+        if path in stills:
+            yield _evaluate_stills(path, stills[path], config)
+        else:
+            yield _evaluate_clip(*clips[path], every=every, tapes=tapes)
+
+
+def load_stills(path: Path) -> tuple[TrueStill, ...]:
+    """The stills that a truth file lists; none where it tells of a clip. InputError if it cannot be read as either."""
+    try:
+        text = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}; a truth file (JSON) is expected") from error
+    if not text.lstrip().startswith(b"["):
+        return ()
+    try:
+        return msgspec.json.decode(text, type=Annotated[tuple[TrueStill, ...], msgspec.Meta(min_length=1)])
+    except msgspec.DecodeError as error:
+        raise InputError(f"{path} is not a truth file of stills: {error}") from error
+
+
+def _evaluate_stills(path: Path, stills: Sequence[TrueStill], config: Config) -> ClipResult:
+    """Count each picture by itself: of whether vehicles stand nothing is known."""
+    counts: dict[str, list[tuple[tuple[int, int], tuple[int, int]]]] = {}
+    named: dict[str, tuple[int, int]] = {}
+    pipelines: dict[tuple[object, ...], tuple[OnnxDetector, SecondLook | None, Config]] = {}
+    for still in stills:
+        image = _picture(path, still.image)
+        height, width = image.shape[:2]
+        if any(x > width or y > height for x, y in still.polygon):
+            raise InputError(f"{path}: the zone of {still.image} leaves the picture, which is {width}x{height} pixels")
+        key = (still.zone, still.polygon, width, height)
+        if key not in pipelines:
+            zone = Zone(polygon=tuple((x / width, y / height) for x, y in still.polygon))
+            own = msgspec.structs.replace(config, lines={}, zones={still.zone: zone})
+            second_look = build_second_look(own, width, height, stills=True)
+            pipelines[key] = build_detector(own, width, height), second_look, own
+        detector, second_look, own = pipelines[key]
+        frame = Frame(0, image)
+        detected = detector.detect(frame)
+        if second_look is not None:
+            detected = second_look.look(frame, detected)
+        [occupancy] = build_pipeline(own, width, height, StillTime(1, 1)).update(detected).occupancies
+        counts.setdefault(still.zone, []).append(((still.count, 0), (occupancy.inside, 0)))
+        for label in CLASSES:
+            true = still.inside.get(label, 0)
+            there, right = named.get(label, (0, 0))
+            named[label] = there + true, right + min(true, occupancy.labels.count(label))
+    zones = {name: score_zone(frames, None, ()) for name, frames in counts.items()}
+    return ClipResult(
+        str(path), path.parent, None, (), (), (), Pairing((), (), (), ()), Score(), zones=zones, named=named
+    )
+
+
+def _picture(truth: Path, name: str) -> Picture:
+    """A still beside its truth file, or in `images` there; InputError where there is none."""
+    for path in (truth.parent / name, truth.parent / "images" / name):
+        if path.is_file():
+            try:
+                return decode_picture(path.read_bytes())
+            except WorkError as error:
+                raise InputError(f"{path} {error}") from error
+    raise InputError(f"{truth}: no picture {name} beside it, nor in images")
 
 
 def _open(path: Path, truth: Truth, config: Config) -> tuple[Path, Truth, Recording, Config]:
     """Open the clip of a truth file and put its line and zones in the configuration; InputError if they do not fit."""
     recording = Recording(path.parent / truth.video)
     width, height = recording.width, recording.height
-    if any(x > width or y > height for x, y in truth.line):
-        raise InputError(f"{path}: the line leaves the picture, which is {width}x{height} pixels")
-    line = Line(points=tuple((x / width, y / height) for x, y in truth.line))
-    try:
-        points_of("line", line)
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from error
+    lines = {}
+    if truth.line is not None and not truth.only_zones:
+        if any(x > width or y > height for x, y in truth.line):
+            raise InputError(f"{path}: the line leaves the picture, which is {width}x{height} pixels")
+        lines["line"] = Line(points=tuple((x / width, y / height) for x, y in truth.line))
+        try:
+            points_of("line", lines["line"])
+        except InputError as error:
+            raise InputError(f"{path}: {error}") from error
     if recording.frame_count is not None and truth.frames > 1.05 * recording.frame_count + 1:  # headers only estimate
         raise InputError(f"{path} speaks of {truth.frames} frames, but {recording.path} has {recording.frame_count}")
     zones = {}
@@ -175,7 +268,7 @@ def _open(path: Path, truth: Truth, config: Config) -> tuple[Path, Truth, Record
             raise InputError(f"{path}: zones.{name} leaves the picture, which is {width}x{height} pixels")
         corners = tuple((x / width, y / height) for x, y in zone.polygon)
         zones[name] = Zone(polygon=corners, standing_after_s=zone.standing_after_s)
-    return path, truth, recording, msgspec.structs.replace(config, lines={"line": line}, zones=zones)
+    return path, truth, recording, msgspec.structs.replace(config, lines=lines, zones=zones)
 
 
 def _evaluate_clip(
@@ -189,9 +282,9 @@ def _evaluate_clip(
     )
     predicted = tuple(Event(c.direction, c.label, c.crossed_ms, share=c.share) for c in outcome.crossings)
     return ClipResult(
-        name=path.stem,
+        name=str(path),
         video=recording.path,
-        line=truth.line,
+        line=None if truth.only_zones else truth.line,
         true=true,
         crossings=tuple(outcome.crossings),
         predicted=predicted,
@@ -352,6 +445,17 @@ def watch_summary_of(part: Watch) -> dict[str, Any]:
         "elapsed_ms": part.elapsed_ms,
         "watched_share": None if part.share is None else round(part.share, 4),
         "unwatched": part.unwatched,
+    }
+
+
+def pooled_of(zones: Sequence[ZoneScore]) -> dict[str, tuple[float, float]]:
+    """Of the numbers inside and standing: the sum of absolute errors over all frames, and the sum of what is true."""
+    return {
+        what: (
+            sum(zone.frames * getattr(zone, what).error for zone in zones),
+            sum(zone.frames * getattr(zone, what).true_mean for zone in zones),
+        )
+        for what in ("inside", "standing")
     }
 
 

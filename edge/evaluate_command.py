@@ -15,7 +15,15 @@ from edge.config import Config, Line, explain_rate, load_config
 from edge.counting.crossing import Crossing
 from edge.counting.detection import CLASSES, UNCLASSIFIED
 from edge.errors import InputError
-from edge.evaluate import ClipResult, evaluate, rate_summary_of, summary_of, watch_summary_of, zone_summary_of
+from edge.evaluate import (
+    ClipResult,
+    evaluate,
+    pooled_of,
+    rate_summary_of,
+    summary_of,
+    watch_summary_of,
+    zone_summary_of,
+)
 from edge.names_score import Reliability, names_score, reliability
 from edge.scoring import Event, LevelScore, Score, Watch, ZoneScore, total, wilson_interval
 from edge.vision.recording import Recording
@@ -58,20 +66,34 @@ def run_evaluate(request: EvaluateRequest) -> None:
     with tqdm(total=len(request.truths), unit="clip", file=sys.stderr) as bar:
         for result in evaluate(request.truths, config, every=request.every, tapes=request.tapes):
             results.append(result)
-            if request.pictures:
-                draw_errors(result, request.pictures / f"{result.name}.jpg")
+            if request.pictures and result.line is not None:
+                draw_errors(result, request.pictures / f"{_file_name(result, request.truths)}.jpg")
             bar.update()
     if request.reliability:
         draw_reliability(request.reliability, reliability(total(r.score for r in results)), title=_title(results))
+    lined = [result for result in results if result.line is not None]
     if request.json:
         said: dict[str, Any] = {
-            "total": summary_of(total(r.score for r in results)) | watch_summary_of(_watch(results)),
+            "total": summary_of(total(r.score for r in lined)) | watch_summary_of(_watch(lined)),
             "clips": {
                 r.name: summary_of(r.score)
                 | watch_summary_of(r.watch)
                 | rate_summary_of(r.frames_per_second)
                 | {"errors": _errors_of(r)}
+                for r in lined
+            },
+            "pooled": {
+                what: {
+                    "errors": round(errors, 3),
+                    "true": round(true, 3),
+                    "error_share": round(errors / true, 4) if true else None,
+                }
+                for what, (errors, true) in pooled_of([z for r in results for z in r.zones.values()]).items()
+            },
+            "named": {
+                r.name: {label: {"true": n, "right": k} for label, (n, k) in r.named.items()}
                 for r in results
+                if r.named
             },
             "zones": {r.name: {name: zone_summary_of(z) for name, z in r.zones.items()} for r in results if r.zones},
         }
@@ -80,8 +102,15 @@ def run_evaluate(request: EvaluateRequest) -> None:
         print(table_of(results), flush=True)
 
 
+def _file_name(result: ClipResult, truths: Sequence[Path]) -> str:
+    """The name of the truth file, with its folder where two are called so."""
+    path = Path(result.name)
+    return path.stem if sum(other.stem == path.stem for other in truths) == 1 else f"{path.parent.name}-{path.stem}"
+
+
 def draw_errors(result: ClipResult, path: Path) -> None:
     """The clip's strip, with found, misnamed, missed and extra crossings marked."""
+    assert result.line is not None, "there is a score of crossings"
     strip = Strip(result.line)
     for frame in Recording(result.video):
         strip.append(frame)
@@ -114,7 +143,12 @@ def marks_of(result: ClipResult) -> list[Mark]:
 
 
 def table_of(results: Sequence[ClipResult]) -> str:
-    """The scores for people."""
+    """The scores for people: of crossings where there are any, and of zones."""
+    lined = [result for result in results if result.line is not None]
+    return "\n".join([*(_crossings(lined) if lined else ()), *_zones(results), *_named(results)]).lstrip("\n")
+
+
+def _crossings(results: Sequence[ClipResult]) -> list[str]:
     columns = ("true", "found", "missed", "extra", "prec.", "recall", "F1", "dir.", "class", "total", "F1, 95%")
     width = max([len(r.name) for r in results] + [5])
     heads = " ".join(f"{c:>6}" for c in columns[:-1])
@@ -136,9 +170,8 @@ def table_of(results: Sequence[ClipResult]) -> str:
         *_confusion(whole),
         *_names(whole),
         *_reliability(reliability(whole)),
-        *_zones(results),
     ]
-    return "\n".join(rows)
+    return rows
 
 
 def _slowest(results: Sequence[ClipResult]) -> list[str]:
@@ -232,11 +265,27 @@ def _zones(results: Sequence[ClipResult]) -> list[str]:
     heads = (
         f"{'zone':<{width}} {'inside':>7} {'error':>14} {'standing':>9} {'error':>14} {'wait p50':>9} {'counted':>15}"
     )
-    return ["", "vehicles in zones on average, and the mean absolute error; median wait in seconds:", heads] + [
+    rows = [
         f"{name:<{width}} {zone.inside.true_mean:>7.2f} {_error(zone.inside):>14} "
         f"{zone.standing.true_mean:>9.2f} {_error(zone.standing):>14} {_wait(zone)}"
         for name, zone in scored
     ]
+    pooled = "; ".join(
+        f"{what} {errors:.0f} of {true:.0f}" + (f" ({errors / true:.3f})" if true else "")
+        for what, (errors, true) in pooled_of([zone for _, zone in scored]).items()
+    )
+    said = "vehicles in zones on average, and the mean absolute error; median wait in seconds:"
+    return ["", said, heads, *rows, f"pooled, the sum of absolute errors of the sum of true numbers: {pooled}"]
+
+
+def _named(results: Sequence[ClipResult]) -> list[str]:
+    """Of stills: how many of the vehicles of each class were told as such."""
+    rows = []
+    for label in CLASSES:
+        there, right = (sum(r.named.get(label, (0, 0))[place] for r in results) for place in (0, 1))
+        if there:
+            rows.append(f"{label} {right} of {there}")
+    return [f"vehicles in stills told by their class, of those there: {', '.join(rows)}"] if rows else []
 
 
 def _error(level: LevelScore) -> str:

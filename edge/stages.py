@@ -134,7 +134,7 @@ def build_detector(config: Config, width: int, height: int) -> OnnxDetector:
 
 def build_second_look(config: Config, width: int, height: int, *, stills: bool = False) -> SecondLook | None:
     """The second look for a picture of that size; None where the configuration wants none."""
-    if not config.model.second_look:
+    if not config.model.second_look or not (stills or config.lines):  # in frames it looks at vehicles near lines
         return None
     manifest = load_naming(config.model.second_look)
     namer = OnnxNamer(manifest, threads=config.model.threads)

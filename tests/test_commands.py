@@ -216,12 +216,12 @@ def test_evaluate_scores_against_the_truth_and_draws_every_error(
     assert total.keys() >= SCORE_KEYS
     assert (total["true"], total["found"], total["missed"], total["extra"]) == (4, 3, 1, 1)
     assert total["class_accuracy"] == pytest.approx(2 / 3, abs=1e-4)
-    assert answers[0]["clips"].keys() == {"truth"}
+    assert answers[0]["clips"].keys() == {str(path)}
     assert (pictures / "truth.jpg").stat().st_size > 1000
     truck = total["names"]["coarse"]["classes"]["truck"]
     assert (truck["true"], truck["told"], truck["right"], truck["false"]) == (2, 3, 2, 1)
     assert truck["precision_interval_95"][0] < truck["precision"] < truck["precision_interval_95"][1]
-    assert answers[0]["clips"]["truth"]["names"] == total["names"]
+    assert answers[0]["clips"][str(path)]["names"] == total["names"]
     assert total["reliability"]["named"] == 3
 
 

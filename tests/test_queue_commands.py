@@ -108,14 +108,14 @@ def test_evaluate_scores_zones(tmp_path: Path, capsys: pytest.CaptureFixture[str
     waits_ms = sorted(100 * (to_frame - from_frame) + 500 for from_frame, to_frame in STANDS.values())
     path.write_text(json.dumps(truth | {"zones": {"band": zone | {"waits_ms": waits_ms}}}))
     assert main(["evaluate", str(path), "--model", model, "--json"]) == 0
-    band = json.loads(capsys.readouterr().out)["zones"]["truth"]["band"]
+    band = json.loads(capsys.readouterr().out)["zones"][str(path)]["band"]
     assert (band["frames"], band["waits"]) == (FRAMES, {"true": 3, "counted": 3})
     assert band["inside"]["mean_absolute_error"] <= 0.1
     assert band["standing"]["mean_absolute_error"] <= 0.15
     assert abs(band["wait_ms_p50"]["error_share"]) <= 0.05
     assert main(["evaluate", str(path), "--model", model]) == 0
     table = capsys.readouterr().out.splitlines()
-    assert [line.split()[:2] for line in table if line.startswith("truth band")] == [["truth", "band"]]
+    assert [line.split()[:2] for line in table if line.startswith(f"{path} band")] == [[str(path), "band"]]
 
 
 @pytest.mark.parametrize(
@@ -147,3 +147,51 @@ def test_a_zone_that_does_not_fit_its_clip_is_refused(
 def test_check_explains_the_zones(capsys: pytest.CaptureFixture[str], configuration: str) -> None:
     assert main(["check", configuration]) == 0
     assert "zones.queue (4 corners, 45.7% of the picture): a vehicle stands once it stayed" in capsys.readouterr().err
+
+
+def test_a_file_that_tells_of_zones_alone_has_no_score_of_crossings_and_errors_are_pooled(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], clip: str, model: str
+) -> None:
+    truth = {"video": clip, "fps": FRAMES_PER_SECOND, "frames": FRAMES}
+    frames = [{"frame": 100, "inside": 3, "standing": 2}, {"frame": 290, "inside": 0, "standing": 0}]
+    for folder, more in (("one", []), ("two", [{"frame": 150, "inside": 4, "standing": 3}])):
+        path = tmp_path / folder / "queue.json"
+        path.parent.mkdir()
+        zone = {"polygon": BAND, "standing_after_s": 3.0, "frames": [*frames, *more]}
+        path.write_text(json.dumps(truth | {"zones": {"band": zone}}))
+    paths = [str(tmp_path / folder / "queue.json") for folder in ("one", "two")]
+    capsys.readouterr()
+    assert main(["evaluate", *paths, "--model", model, "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert said["clips"] == {}
+    assert said["zones"].keys() == set(paths)
+    assert said["pooled"]["inside"] == {"errors": 1.0, "true": 10.0, "error_share": 0.1}
+    assert main(["evaluate", *paths, "--model", model]) == 0
+    table = capsys.readouterr().out
+    assert "F1" not in table
+    assert (
+        "pooled, the sum of absolute errors of the sum of true numbers: inside 1 of 10 (0.100); standing 0 of 7"
+        in table
+    )
+
+
+def test_stills_whose_vehicles_were_counted_are_scored(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], clip: str, model: str
+) -> None:
+    (tmp_path / "images").mkdir()
+    recording, stills = cv2.VideoCapture(clip), []
+    for number in range(FRAMES):
+        _, image = recording.read()
+        if number in {100, 290}:
+            cv2.imwrite(str(tmp_path / "images" / f"{number}.png"), image)
+            there = {"all": 4 if number == 100 else 0}
+            stills.append({"image": f"{number}.png", "zone": "band", "polygon": BAND, "inside": there})
+    path = tmp_path / "stills.json"
+    path.write_text(json.dumps(stills))
+    capsys.readouterr()
+    assert main(["evaluate", str(path), "--model", model, "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert said["pooled"]["inside"] == {"errors": 1.0, "true": 4.0, "error_share": 0.25}
+    path.write_text(json.dumps([stills[0] | {"image": "gone.png"}]))
+    assert main(["evaluate", str(path), "--model", model]) == 2
+    assert "no picture gone.png beside it, nor in images" in capsys.readouterr().err
