@@ -21,10 +21,10 @@ dashboard: $(READY) ## the collector's pages over four weeks of made-up traffic,
 	$(BIN)/python -m deploy.dashboard $(if $(PORT),--port "$(PORT)")
 
 test: $(READY)      ## the fast tests
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 3 --dist worksteal
 
 test-all: $(READY)  ## all tests, the slow ones too
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m 'slow or not slow' --hypothesis-profile new
+	$(BIN)/python -m pytest -n 3 --dist worksteal -m 'slow or not slow' --hypothesis-profile new
 
 simulate: $(READY)  ## delivery under 10,000 seeds of trouble (SEEDS=...)
 	$(BIN)/python -m tests.simulation --seeds $(or $(SEEDS),10000)
