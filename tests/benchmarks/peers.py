@@ -140,7 +140,7 @@ def load_clips(paths: Sequence[Path], model: str, region: str, tapes: Path) -> l
         _, frames = read_tape(evaluation.tape_path(recording, own, tapes))
         clips.append(
             Clip(
-                name=result.name,
+                name=Path(result.name).stem,
                 width=width,
                 height=height,
                 frames_per_second=recording.frames_per_second,
