@@ -156,6 +156,8 @@ def parse_truth(text: bytes, path: str) -> Truth:
         truth = msgspec.json.decode(text, type=Truth)
     except msgspec.DecodeError as error:
         raise InputError(f"{path} is not a truth file: {error}") from error
+    if not truth.zones and "crossings" not in msgspec.json.decode(text):
+        raise InputError(f"{path} has no crossings; allowed is none where it has zones")
     if truth.line is None and not truth.only_zones:
         raise InputError(f"{path} has no line; allowed is none where it has zones and no crossings")
     late = [crossing.frame for crossing in truth.crossings if crossing.frame >= truth.frames]

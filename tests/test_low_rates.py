@@ -71,7 +71,10 @@ def test_evaluate_reports_the_rate_and_its_limit(tmp_path: Path, capsys: pytest.
     (tmp_path / "clip.json").write_text(json.dumps(truth))
     arguments = ["evaluate", str(tmp_path / "clip.json"), "--model", model, "--every", "2"]
     assert main(arguments) == 0
-    assert "lowest rate, of clip: at 5 frames/s a vehicle is followed if it moves up to 1.8" in capsys.readouterr().out
+    name = str(tmp_path / "clip.json")
+    assert (
+        f"lowest rate, of {name}: at 5 frames/s a vehicle is followed if it moves up to 1.8" in capsys.readouterr().out
+    )
     assert main([*arguments, "--json"]) == 0
-    said = json.loads(capsys.readouterr().out)["clips"]["clip"]
+    said = json.loads(capsys.readouterr().out)["clips"][name]
     assert (said["frames_per_second"], said["sizes_per_frame_max"]) == (5.0, 1.8)

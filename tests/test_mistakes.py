@@ -34,7 +34,10 @@ EDGE: dict[str, tuple[str, str]] = {
         "lines: {deck: {from: [0.1, 0.6], to: [0.9, 0.6], to: [0.8, 0.6]}}\n",
         "{file}: 'to' stands twice, in line 1; once is allowed",
     ),
-    "no line": ("site: bridge\n", "{file}: lines is missing"),
+    "no line": (
+        "site: bridge\n",
+        "{file}: lines and zones are missing; one counting line or one zone at least is needed",
+    ),
     "lines left empty": ("lines:\nsite: bridge\n", "{file}: lines is empty; allowed is keys and values, not nothing"),
     "a tab": (
         "lines:\n\tdeck: {from: [0.1, 0.6], to: [0.9, 0.6]}\n",

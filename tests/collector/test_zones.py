@@ -66,8 +66,8 @@ def test_the_command_prints_a_table_or_json(tmp_path: Path, capsys: pytest.Captu
     rows = [line.split() for line in capsys.readouterr().out.splitlines()]
     until = "2026-11-25T12:02:00Z"
     waits = ["61", "s", "125", "s", "90", "s", "50", "to", "200", "s"]
-    assert rows[1] == ["bridge", "mast-1", "queue", until, "9", "8", "11", "1", "4", *waits, "100", "m"]
-    assert rows[2] == ["bridge", "mast-3", "-", until, *["blind"] * 10]
+    assert rows[1] == ["bridge", "mast-1", "queue", until, "9", "8", "11", "1", "4", *waits, "100", "m", "-"]
+    assert rows[2] == ["bridge", "mast-3", "-", until, *["blind"] * 11]
     assert main(["zones", "--store", str(path), "--json", "--device", "mast-1"]) == 0
     [said] = json.loads(capsys.readouterr().out)["zones"]
     assert said["said"] == msgspec.to_builtins(zone(8))

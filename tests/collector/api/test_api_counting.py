@@ -274,4 +274,5 @@ def test_what_who_joins_a_queue_now_is_to_wait_is_as_the_last_report_says(api: A
         "expected_p10_ms": 60_000,
         "expected_p50_ms": 90_000,
         "expected_p90_ms": 150_000,
+        "pictures": None,
     }
