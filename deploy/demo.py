@@ -54,7 +54,8 @@ def main() -> int:
             threading.Thread(target=_pass_on, args=(collector,), daemon=True).start()
             say(f"counting {given.video.name} over the line {line}, at its own pace")
             command = [*_command("edge"), "replay", str(given.video), "--line", line, "--realtime", "--bucket", "5"]
-            command += ["--publish", "--broker", f"127.0.0.1:{port}", "--json"]
+            now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())  # else it is of 1970, which no total tells of
+            command += ["--start", now, "--publish", "--broker", f"127.0.0.1:{port}", "--json"]
             with running(command, stdout=subprocess.PIPE) as replay:
                 try:
                     answer, _ = replay.communicate()
