@@ -59,13 +59,18 @@ def warn_of_ahead(store: Store, given: argparse.Namespace) -> None:
         found = []
         if one.ahead.number:
             end = time_text(one.ahead.end_ms) or "a time that no calendar has"
-            found.append(f"{one.ahead.number} reports are ahead of this computer's clock, up to {end}")
+            found.append(
+                f"{one.ahead.number} reports are ahead of this computer's clock, up to {end}, and are not counted here"
+            )
         if one.early.number and getattr(given, "from_", None) is None:
             begin = time_text(one.early.first_ms) or "a time that no calendar has"
-            found.append(f"{one.early.number} reports are of before 2016, from {begin}")
+            found.append(
+                f"{one.early.number} reports are of before 2016, from {begin}, and are counted where there are no"
+                " others"
+            )
         for what in found:
             print(
-                f"{one.site}/{one.device}: {what}, and are not counted here; see `crossing-collector ahead`",
+                f"{one.site}/{one.device}: {what}; see `crossing-collector ahead`",
                 file=sys.stderr,
             )
 

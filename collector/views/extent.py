@@ -2,7 +2,8 @@
 
 A report is ahead if it begins more than SKEW_MS after the centre's now, or ends so much after it: no device can have
 watched that time yet. It is too early if it begins before EARLIEST_MS. Such reports are kept; those that are ahead are
-in no span that leaves its end open, those that are too early in none that leaves its beginning open.
+in no span that leaves its end open, those that are too early in none that leaves its beginning open, unless all that
+was asked for is too early.
 """
 
 from typing import NamedTuple
@@ -71,6 +72,8 @@ def open_span(
         now_ms = None
     earliest_ms = -_EVER_MS if to_ms is not None and to_ms <= EARLIEST_MS else EARLIEST_MS
     known = extent(reading, scope, now_ms=now_ms, earliest_ms=earliest_ms)
+    if known is None:  # a recording that was replayed without a start is of 1970
+        known = extent(reading, scope, now_ms=now_ms, earliest_ms=-_EVER_MS)
     if known is None:
         return None
     return known.first_ms if from_ms is None else from_ms, known.open_ms if to_ms is None else to_ms

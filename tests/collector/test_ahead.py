@@ -284,9 +284,11 @@ def test_a_report_of_a_clock_that_was_not_set_is_in_no_span_without_a_beginning(
     assert devices(store, now_ms=NOW_MS)[0].early.number == 1
 
 
-def test_a_device_of_which_all_is_too_early_is_in_no_open_span(store: Store) -> None:
-    put(store, a_report(1, start="1970-01-01T00:00:00Z"))
-    assert totals(store, Selection(), now_ms=NOW_MS) == []
+def test_where_all_is_too_early_an_open_span_tells_of_it(store: Store) -> None:
+    put(store, a_report(1, start="1970-01-01T00:00:00Z"))  # a recording that was replayed without a start
+    assert totals(store, Selection(), now_ms=NOW_MS)[0].watched_share == 1.0
+    put(store, *an_hour(NOW_MS))
+    assert totals(store, Selection(), now_ms=NOW_MS)[0].span_ms < 86_400_000, "and of no other than that"
 
 
 @pytest.mark.parametrize("command", ["totals", "export", "balance"])
@@ -300,8 +302,8 @@ def test_the_terminal_answers_an_open_span_as_if_no_report_were_too_early_and_na
     asked = [command, *store_of, *{"balance": [], "export": [*hourly, "--format", "csv"]}.get(command, hourly)]
     assert len(said(capsys, *asked).splitlines()) <= 1 + 4 * 3
     assert [line for line in warned(capsys, *asked).splitlines() if not line.endswith(" rows")] == [
-        "bridge/mast-1: 1 reports are of before 2016, from 0001-01-01T00:00:00Z, and are not counted here;"
-        " see `crossing-collector ahead`"
+        "bridge/mast-1: 1 reports are of before 2016, from 0001-01-01T00:00:00Z, and are counted where there"
+        " are no others; see `crossing-collector ahead`"
     ]
     (listed,) = json.loads(said(capsys, "ahead", *store_of, "--set-aside", "--json"))["devices"]
     assert (listed["too_early"], listed["set_aside"]["reports"]) == (None, 1)
