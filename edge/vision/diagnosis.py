@@ -3,17 +3,16 @@
 Nothing that is said holds a password.
 """
 
-import base64
-import hashlib
 import os
 import re
-import secrets
 import socket
 import ssl
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
+
+from edge.vision.login import authorization, challenge_of
 
 ASKED_S = 2.5  # for everything that is asked
 _ANSWER_BYTES = 16_384
@@ -32,7 +31,9 @@ def why_no_stream(address: str, username: str, password: str) -> str:
     try:
         answer = _ask(place)
         if answer.code == 401 and (place.username or place.password):
-            answer = _ask(place, _authorization(place, answer.challenges))
+            asked = {"verb": "DESCRIBE", "uri": place.url} if place.is_rtsp else {"verb": "GET", "uri": place.target}
+            challenge = challenge_of(answer.challenges) or "Basic"
+            answer = _ask(place, authorization(challenge, place.username, place.password, **asked))
     except (OSError, ValueError) as error:
         return _fault(error, place)
     return _words_of(answer, place)
@@ -61,6 +62,10 @@ class _Place:
     target: str  # its path and query
     username: str
     password: str
+
+    @property
+    def is_rtsp(self) -> bool:
+        return self.scheme.startswith("rtsp")
 
     @property
     def at(self) -> str:
@@ -99,7 +104,7 @@ def _ask(place: _Place, authorization: str = "") -> _Answer:
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE  # FFmpeg does not verify cameras either
             connection = context.wrap_socket(plain, server_hostname=place.host)
-        if place.scheme.startswith("rtsp"):
+        if place.is_rtsp:
             asked = [f"DESCRIBE {place.url} RTSP/1.0", "CSeq: 1", "Accept: application/sdp"]
         else:
             asked = [f"GET {place.target} HTTP/1.1", f"Host: {place.at}", "Connection: close"]
@@ -119,28 +124,6 @@ def _ask(place: _Place, authorization: str = "") -> _Answer:
         raise ValueError("no answer of RTSP or HTTP")
     challenges = [line.partition(":")[2].strip() for line in others if line.lower().startswith("www-authenticate:")]
     return _Answer(int(found[1]), found[2], tuple(challenges))
-
-
-def _authorization(place: _Place, challenges: tuple[str, ...]) -> str:
-    """Digest (RFC 7616 with MD5, RFC 2069) where it is offered, else Basic."""
-    digest = next((one for one in challenges if one.lower().startswith("digest")), None)
-    if digest is None:
-        return "Basic " + base64.b64encode(f"{place.username}:{place.password}".encode()).decode()
-    given = dict(re.findall(r'(\w+)="?([^",]*)"?', digest.partition(" ")[2]))
-    realm, nonce = given.get("realm", ""), given.get("nonce", "")
-    rtsp = place.scheme.startswith("rtsp")
-    verb, uri = ("DESCRIBE", place.url) if rtsp else ("GET", place.target)
-    who, what = _md5(f"{place.username}:{realm}:{place.password}"), _md5(f"{verb}:{uri}")
-    said = f'Digest username="{place.username}", realm="{realm}", nonce="{nonce}", uri="{uri}"'
-    if "auth" in given.get("qop", ""):
-        once = secrets.token_hex(8)
-        response = _md5(f"{who}:{nonce}:00000001:{once}:auth:{what}")
-        return f'{said}, qop=auth, nc=00000001, cnonce="{once}", response="{response}"'
-    return f'{said}, response="{_md5(f"{who}:{nonce}:{what}")}"'
-
-
-def _md5(text: str) -> str:
-    return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()  # what cameras ask for
 
 
 def _fault(error: OSError | ValueError, place: _Place) -> str:

@@ -2,17 +2,14 @@
 
 Made of the standard library's http.client: that has connections, headers and chunks. What it does not have is here, and
 is small: a bound on the whole of a request and not only on each wait, redirects that never take a password elsewhere or
-from https to http, and one answer to a login's challenge (RFC 7617 basic, RFC 7616 digest with MD5 or SHA-256). A wrong
-password is tried once a request, as cameras lock out whoever tries more.
+from https to http, and one answer to a login's challenge (login.py). A wrong password is tried once a request, as
+cameras lock out whoever tries more.
 
 What is said of a failure names the host and never the user, the password or the query.
 """
 
-import base64
-import hashlib
 import http.client
 import re
-import secrets
 import socket
 import ssl
 import threading
@@ -21,10 +18,11 @@ from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from typing import Any
-from urllib.parse import unquote, urljoin, urlsplit, urlunsplit
+from urllib.parse import SplitResult, unquote, urljoin, urlsplit, urlunsplit
 
 from edge.errors import WorkError
 from edge.secrecy import masked
+from edge.vision.login import authorization, challenge_of
 
 BYTES_MAX = 20_000_000
 REDIRECTS_MAX = 5
@@ -98,7 +96,7 @@ class _Asked:
             name = name_of(url)
             response, body = self._ask(url, self._login(url, challenge))
             if response.status == 401 and not challenge and self._username and _origin_of(url) == self._origin:
-                challenge = _challenge_of(response.headers.get_all("WWW-Authenticate") or [])
+                challenge = challenge_of(response.headers.get_all("WWW-Authenticate") or [])
                 if not challenge:
                     raise FetchError(
                         f"{name} asks for a login that is neither basic nor digest, the two that are known"
@@ -133,7 +131,6 @@ class _Asked:
     def _ask(self, url: str, login: str) -> tuple[http.client.HTTPResponse, bytes]:
         parts, name = urlsplit(url), name_of(url)
         headers = self._headers | ({"Authorization": login} if login else {})
-        path = urlunsplit(("", "", parts.path or "/", parts.query, ""))
         left_s = self._until_s - time.monotonic()
         late = f"{name} gave no whole picture within {self._address.timeout_s:g} s"
         if left_s <= 0:
@@ -146,7 +143,7 @@ class _Asked:
             guard = threading.Timer(max(self._until_s - time.monotonic(), 0.0), _cut, (connection.sock,))
             guard.daemon = True
             guard.start()
-            connection.request("GET", path, headers=headers)
+            connection.request("GET", _path_of(parts), headers=headers)
             response = connection.getresponse()
             with closing(response):  # it may hold the socket after the connection has let go of it
                 return response, self._body(response, name) if response.status == 200 else b""
@@ -189,38 +186,7 @@ class _Asked:
         """The Authorization of a request; the password goes to the configured host alone."""
         if not challenge or _origin_of(url) != self._origin:
             return ""
-        scheme, _, rest = challenge.partition(" ")
-        if scheme.lower() == "basic":
-            return "Basic " + base64.b64encode(f"{self._username}:{self._password}".encode()).decode()
-        parts = urlsplit(url)
-        path = urlunsplit(("", "", parts.path or "/", parts.query, ""))
-        return digest_login(_parameters_of(rest), self._username, self._password, path, secrets.token_hex(8))
-
-
-def digest_login(said: dict[str, str], username: str, password: str, path: str, cnonce: str) -> str:
-    """The Authorization that answers a digest challenge for a GET (RFC 7616)."""
-    algorithm = said.get("algorithm", "MD5")
-    kind = "sha256" if algorithm.upper().startswith("SHA-256") else "md5"
-
-    def hashed(text: str) -> str:
-        return hashlib.new(kind, text.encode(), usedforsecurity=False).hexdigest()
-
-    realm, nonce = said.get("realm", ""), said.get("nonce", "")
-    secret = hashed(f"{username}:{realm}:{password}")
-    if algorithm.lower().endswith("-sess"):
-        secret = hashed(f"{secret}:{nonce}:{cnonce}")
-    asked = hashed(f"GET:{path}")
-    given = {"username": username, "realm": realm, "nonce": nonce, "uri": path}
-    plain = {"algorithm": algorithm} if "algorithm" in said else {}
-    if "auth" in [one.strip() for one in said.get("qop", "").split(",")]:
-        response = hashed(f"{secret}:{nonce}:00000001:{cnonce}:auth:{asked}")
-        given |= {"cnonce": cnonce}
-        plain |= {"qop": "auth", "nc": "00000001"}
-    else:
-        response = hashed(f"{secret}:{nonce}:{asked}")
-    given |= {"response": response} | ({"opaque": said["opaque"]} if "opaque" in said else {})
-    quoted = [f'{key}="{_escaped(value)}"' for key, value in given.items()]
-    return "Digest " + ", ".join([*quoted, *(f"{key}={value}" for key, value in plain.items())])
+        return authorization(challenge, self._username, self._password, uri=_path_of(urlsplit(url)))
 
 
 def name_of(url: str) -> str:
@@ -234,24 +200,9 @@ def name_of(url: str) -> str:
     return urlunsplit((parts.scheme, f"[{host}]{port}" if ":" in host else host + port, parts.path, "", ""))
 
 
-def _challenge_of(told: list[str]) -> str:
-    """The best challenge that we can answer: digest before basic; empty where there is none."""
-    challenges = [one.strip() for line in told for one in re.split(r",\s*(?=[A-Za-z-]+\s+[A-Za-z]+=)", line)]
-    for scheme in ("digest", "basic"):
-        for one in challenges:
-            algorithm = _parameters_of(one).get("algorithm", "MD5").upper().removesuffix("-SESS")
-            if one.lower().startswith(scheme) and (scheme == "basic" or algorithm in ("MD5", "SHA-256")):
-                return one
-    return ""
-
-
-def _parameters_of(text: str) -> dict[str, str]:
-    found = re.findall(r'(\w+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))', text)
-    return {key.lower(): re.sub(r"\\(.)", r"\1", quoted) or plain for key, quoted, plain in found}
-
-
-def _escaped(text: str) -> str:
-    return text.replace("\\", "\\\\").replace('"', '\\"')
+def _path_of(parts: SplitResult) -> str:
+    """What a request asks for: path and query."""
+    return urlunsplit(("", "", parts.path or "/", parts.query, ""))
 
 
 def _user_of(address: Address) -> tuple[str, str]:

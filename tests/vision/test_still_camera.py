@@ -10,7 +10,8 @@ import pytest
 from numpy.typing import NDArray
 
 from edge.vision.clock import FrameClock
-from edge.vision.http_picture import Address, FetchError, Validators, digest_login, fetch
+from edge.vision.http_picture import Address, FetchError, Validators, fetch
+from edge.vision.login import digest_login
 from edge.vision.picture_file import decode_picture
 from edge.vision.still_camera import StillCamera, StillSource
 from tests.still_server import Given, StillServer, basic, digest_is_right, jpeg_of, png_of, serving
