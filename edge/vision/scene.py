@@ -196,16 +196,21 @@ class SceneWatcher:
         if self._edges is None or len(self._background) < BACKGROUND:
             return None
         background = edges_of(np.mean([grey for grey, _ in self._background], axis=0).astype(np.uint8))
-        reach_x, reach_y = round(REACH * SIZE[0]), round(REACH * SIZE[1])
-        middle = self._edges[reach_y:-reach_y, reach_x:-reach_x]
-        match = cv2.matchTemplate(background, middle, cv2.TM_CCOEFF_NORMED)
-        _, best, _, (x, y) = cv2.minMaxLoc(match)
-        in_place = float(match[reach_y - 1 : reach_y + 2, reach_x - 1 : reach_x + 2].max())
-        if best < MATCH_MIN:
-            return None
-        if best - in_place < MATCH_BETTER:
-            return 0.0
-        return float(np.hypot(x - reach_x, y - reach_y)) * width / SIZE[0]
+        return shift_of(background, self._edges, width)
+
+
+def shift_of(edges: NDArray[np.float32], reference: NDArray[np.float32], width: int) -> float | None:
+    """How far the scene moved, in pixels of a picture of that width, by edges of `edges_of`; None: nothing matches."""
+    reach_x, reach_y = round(REACH * SIZE[0]), round(REACH * SIZE[1])
+    middle = reference[reach_y:-reach_y, reach_x:-reach_x]
+    match = cv2.matchTemplate(edges, middle, cv2.TM_CCOEFF_NORMED)
+    _, best, _, (x, y) = cv2.minMaxLoc(match)
+    in_place = float(match[reach_y - 1 : reach_y + 2, reach_x - 1 : reach_x + 2].max())
+    if best < MATCH_MIN:
+        return None
+    if best - in_place < MATCH_BETTER:
+        return 0.0
+    return float(np.hypot(x - reach_x, y - reach_y)) * width / SIZE[0]
 
 
 def grey_of(image: NDArray[np.uint8]) -> Grey:

@@ -22,17 +22,14 @@ from edge.vision.scene import (
     DARK,
     EVEN,
     FINE_SHARE,
-    MATCH_BETTER,
-    MATCH_MIN,
     MOVED_SHARE,
-    REACH,
-    SIZE,
     WHITE,
     Grey,
     SceneState,
     edges_of,
     fineness_of,
     grey_of,
+    shift_of,
 )
 
 REPEATED = 12  # pictures
@@ -80,7 +77,7 @@ class StillScene:
     def _state_of(self, frame: Frame, grey: Grey) -> SceneState:
         dark, white, bright = np.percentile(grey, (1, 10, 99)).tolist()
         fine_share = fineness_of(grey) / self._fineness if self._fineness > 0 else None
-        moved_px = self._moved(grey, frame.image.shape[1])
+        moved_px = None if self._edges is None else shift_of(edges_of(grey), self._edges, frame.image.shape[1])
         day, detail = float(grey.mean()) >= DAY, _detail_of(grey)
         elsewhere = (
             moved_px is None and self.has_reference and self._light >= DAY and detail > CLEAR_SHARE * self._detail
@@ -111,21 +108,6 @@ class StillScene:
             return True
         self._shown.append(digest)
         return False
-
-    def _moved(self, grey: Grey, width: int) -> float | None:
-        """How far, in the picture's own pixels; None where nothing matches."""
-        if self._edges is None:
-            return None
-        reach_x, reach_y = round(REACH * SIZE[0]), round(REACH * SIZE[1])
-        middle = self._edges[reach_y:-reach_y, reach_x:-reach_x]
-        match = cv2.matchTemplate(edges_of(grey), middle, cv2.TM_CCOEFF_NORMED)
-        _, best, _, (x, y) = cv2.minMaxLoc(match)
-        in_place = float(match[reach_y - 1 : reach_y + 2, reach_x - 1 : reach_x + 2].max())
-        if best < MATCH_MIN:
-            return None
-        if best - in_place < MATCH_BETTER:
-            return 0.0
-        return float(np.hypot(x - reach_x, y - reach_y)) * width / SIZE[0]
 
 
 def _detail_of(grey: Grey) -> float:
