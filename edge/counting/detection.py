@@ -3,6 +3,8 @@
 from dataclasses import dataclass, replace
 from typing import Self
 
+from edge.counting.motion import Box
+
 CLASSES = ("car", "van", "truck", "bus", "motorcycle", "bicycle")
 UNCLASSIFIED = "unclassified"
 
@@ -28,6 +30,16 @@ class Detection:
     def area(self) -> float:
         """In square pixels."""
         return (self.x2 - self.x1) * (self.y2 - self.y1)
+
+    @property
+    def box(self) -> Box:
+        """Its corners."""
+        return self.x1, self.y1, self.x2, self.y2
+
+    @property
+    def vote(self) -> float:
+        """What its label weighs beside those of other sightings: large and sure ones tell more."""
+        return float(self.score * self.area**0.5)
 
     @property
     def measures(self) -> tuple[float, float, float, float]:

@@ -24,6 +24,7 @@ from edge.counting.crossing import Point
 from edge.counting.detection import CLASSES, DetectedFrame, Detection
 from edge.counting.ground import LENGTH_M, LENGTHS_M, Queuer, queue_length_m
 from edge.counting.masks import Masks
+from edge.counting.motion import shared_area
 from edge.counting.occupancy import Occupancy, Zone
 from edge.counting.pipeline import Step
 from edge.counting.tracking import Track
@@ -152,15 +153,13 @@ class StillPipeline:
 
     def _track(self, vehicle: _Vehicle) -> Track:
         one = vehicle.detection
-        box = (one.x1, one.y1, one.x2, one.y2)
         looks, look = (1, one.look) if one.look else (0, (0.0,) * len(CLASSES))
-        return Track(vehicle.id, box, self._now_ms, vehicle.votes, looks=looks, look=look)
+        return Track(vehicle.id, one.box, self._now_ms, vehicle.votes, looks=looks, look=look)
 
 
 def _votes_of(detection: Detection) -> tuple[float, ...]:
-    """For each of CLASSES; weighted as tracking.py does."""
-    weight = detection.score * detection.area**0.5
-    return tuple(weight if label == detection.label else 0.0 for label in CLASSES)
+    """For each of CLASSES."""
+    return tuple(detection.vote if label == detection.label else 0.0 for label in CLASSES)
 
 
 def _vehicles_in(detections: Sequence[Detection]) -> list[Detection]:
@@ -180,17 +179,12 @@ def _is_part(one: Detection, whole: Detection) -> bool:
     """Whether it lies in a larger box that ends on the same ground. Who stands behind another ends higher up."""
     return (
         one.area <= PART_AREA * whole.area
-        and _shared(one, whole) >= PART_INSIDE * one.area
+        and shared_area(one.box, whole.box) >= PART_INSIDE * one.area
         and abs(one.y2 - whole.y2) <= PART_GROUND * (whole.y2 - whole.y1)
     )
 
 
-def _shared(one: Detection, other: Detection) -> float:
-    across, down = min(one.x2, other.x2) - max(one.x1, other.x1), min(one.y2, other.y2) - max(one.y1, other.y1)
-    return max(across, 0.0) * max(down, 0.0)
-
-
 def _overlap(one: Detection, other: Detection) -> float:
     """Intersection over union."""
-    shared = _shared(one, other)
+    shared = shared_area(one.box, other.box)
     return shared / (one.area + other.area - shared)

@@ -31,7 +31,7 @@ from operator import add
 
 from edge.counting.assignment import Pair, assign
 from edge.counting.detection import CLASSES, UNCLASSIFIED, DetectedFrame, Detection
-from edge.counting.motion import Box, BoxMotion, spread_of_newborn
+from edge.counting.motion import Box, BoxMotion, shared_area, spread_of_newborn
 from edge.counting.naming import probabilities, told
 from edge.counting.pieces import SURPRISE_OF_PIECES_MIN, join_pieces
 
@@ -175,7 +175,7 @@ class _Vehicle:
         self.weight += detection.score
         place = CLASS_AT[detection.label]
         votes = self.votes
-        self.votes = (*votes[:place], votes[place] + detection.score * detection.area**0.5, *votes[place + 1 :])
+        self.votes = (*votes[:place], votes[place] + detection.vote, *votes[place + 1 :])
         if detection.look:
             self.looks += 1
             self.look = tuple(map(add, self.look, detection.look))
@@ -419,7 +419,7 @@ class Tracker:
 
     def _found(self, detection: Detection, lately_ms: int) -> None:
         assert self._now_ms is not None, "a frame is being handled"
-        box = (detection.x1, detection.y1, detection.x2, detection.y2)
+        box = detection.box
         born_on = [v.id for v in self._vehicles if v.seen_ms >= lately_ms and _shared(v.box, box) > BORN_ON_SHARE]
         vehicle = _Vehicle(self._next_id, box, self._now_ms, tuple(born_on))
         vehicle.see(detection, self._now_ms)
@@ -527,10 +527,9 @@ def reach_of(interval_s: float) -> float:
 
 def _shared(one: Box, other: Box) -> float:
     """What two boxes share, of the smaller one."""
-    across, down = min(one[2], other[2]) - max(one[0], other[0]), min(one[3], other[3]) - max(one[1], other[1])
-    if across <= 0.0 or down <= 0.0:
-        return 0.0
-    return across * down / min((one[2] - one[0]) * (one[3] - one[1]), (other[2] - other[0]) * (other[3] - other[1]))
+    shared = shared_area(one, other)
+    smaller = min((one[2] - one[0]) * (one[3] - one[1]), (other[2] - other[0]) * (other[3] - other[1]))
+    return shared / smaller if shared else 0.0
 
 
 def _astray(lost: _Vehicle, found: _Vehicle) -> float:

@@ -21,6 +21,7 @@ from math import sqrt
 
 from edge.counting.crossing import Point
 from edge.counting.detection import Detection
+from edge.counting.motion import shared_area
 
 Region = tuple[int, int, int, int]
 """x1, y1, x2, y2 in whole pixels."""
@@ -80,12 +81,12 @@ def join_regions(
         for number, (region, detections) in enumerate(found)
         for one in detections
     ]
-    offered.sort(key=lambda one: (one[0], -one[2].score, one[2].x1, one[2].y1, one[2].x2, one[2].y2))
+    offered.sort(key=lambda one: (one[0], -one[2].score, *one[2].box))
     kept: list[tuple[int, Detection]] = []
     for cut, number, one in offered:
         if not any(number != other and _is_same(one, whole, cut=cut) for other, whole in kept):
             kept.append((number, one))
-    return tuple(sorted((one for _, one in kept), key=lambda one: (-one.score, one.x1, one.y1, one.x2, one.y2)))
+    return tuple(sorted((one for _, one in kept), key=lambda one: (-one.score, *one.box)))
 
 
 def zoom_of(region: Region, seen: tuple[int, int]) -> float:
@@ -166,8 +167,5 @@ def _is_cut(one: Detection, region: Region, picture: tuple[int, int]) -> bool:
 
 
 def _is_same(one: Detection, kept: Detection, *, cut: bool) -> bool:
-    across, down = min(one.x2, kept.x2) - max(one.x1, kept.x1), min(one.y2, kept.y2) - max(one.y1, kept.y1)
-    if across <= 0.0 or down <= 0.0:
-        return False
-    shared = across * down
+    shared = shared_area(one.box, kept.box)
     return shared > SAME_OVERLAP * (one.area + kept.area - shared) or (cut and shared > CUT_SHARE * one.area)
