@@ -143,20 +143,24 @@ class ClipResult:
 
 def load_truth(path: Path) -> Truth:
     """Read and check a truth file; InputError if it is none."""
+    return parse_truth(_read(path), str(path))
+
+
+def _read(path: Path) -> bytes:
     try:
-        text = path.read_bytes()
+        return path.read_bytes()
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}; a truth file (JSON) is expected") from error
-    return parse_truth(text, str(path))
 
 
 def parse_truth(text: bytes, path: str) -> Truth:
     """Check the text of a truth file; InputError, beginning with `path`, if it is none."""
     try:
-        truth = msgspec.json.decode(text, type=Truth)
+        said = msgspec.json.decode(text)
+        truth = msgspec.convert(said, Truth)
     except msgspec.DecodeError as error:
         raise InputError(f"{path} is not a truth file: {error}") from error
-    if not truth.zones and "crossings" not in msgspec.json.decode(text):
+    if not truth.zones and "crossings" not in said:
         raise InputError(f"{path} has no crossings; allowed is none where it has zones")
     if truth.line is None and not truth.only_zones:
         raise InputError(f"{path} has no line; allowed is none where it has zones and no crossings")
@@ -182,23 +186,20 @@ def evaluate(
     tapes: Path | None = None,
 ) -> Iterator[ClipResult]:
     """Score each truth file; `config` gives all but line and zones. Files are checked before any work is done."""
-    stills = {path: listed for path in paths if (listed := load_stills(path))}
-    clips = {path: _open(path, load_truth(path), config) for path in paths if path not in stills}
-    for path in dict.fromkeys(paths):
+    texts = {path: _read(path) for path in paths}
+    stills = {path: parse_stills(text, path) for path, text in texts.items() if text.lstrip().startswith(b"[")}
+    clips = {
+        path: _open(path, parse_truth(text, str(path)), config) for path, text in texts.items() if path not in stills
+    }
+    for path in texts:
         if path in stills:
             yield _evaluate_stills(path, stills[path], config)
         else:
             yield _evaluate_clip(*clips[path], every=every, tapes=tapes)
 
 
-def load_stills(path: Path) -> tuple[TrueStill, ...]:
-    """The stills that a truth file lists; none where it tells of a clip. InputError if it cannot be read as either."""
-    try:
-        text = path.read_bytes()
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}; a truth file (JSON) is expected") from error
-    if not text.lstrip().startswith(b"["):
-        return ()
+def parse_stills(text: bytes, path: Path) -> tuple[TrueStill, ...]:
+    """The stills that the text of a truth file lists; InputError if it lists none."""
     try:
         return msgspec.json.decode(text, type=Annotated[tuple[TrueStill, ...], msgspec.Meta(min_length=1)])
     except msgspec.DecodeError as error:
