@@ -22,7 +22,7 @@ import msgspec
 from edge.charts import draw_summary
 from edge.config import Config, convoy_rules, counting_lines
 from edge.counting.buckets import COUNTED_CLASSES, Bucket
-from edge.counting.convoys import Convoy
+from edge.counting.convoys import Convoy, by_time
 from edge.delivery.report import Report, encode
 from edge.errors import InputError, WorkError
 from edge.replay import Outcome
@@ -287,7 +287,7 @@ def convoy_rows(
             "began": one.began,
             "ended": one.ended,
         }
-        for one in sorted(convoys, key=lambda one: (one.first_ms, one.line, one.direction))
+        for one in by_time(convoys)
     ]
 
 

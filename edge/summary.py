@@ -1,7 +1,6 @@
 """What a replay found, in a few numbers: counts, the balance of the two directions, queues; for people or as JSON."""
 
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +8,7 @@ import msgspec
 
 from edge.config import Config, convoy_rules
 from edge.counting.buckets import COUNTED_CLASSES
-from edge.counting.convoys import Convoy
+from edge.counting.convoys import Convoy, by_time
 from edge.counting.crossing import DIRECTIONS
 from edge.counting.zone_counts import ZoneCount, waits_of
 from edge.replay import Outcome
@@ -55,7 +54,7 @@ def summary_of(outcome: Outcome, config: Config, run: str, origin: Origin) -> di
         "balance": balance_of(outcome, config) if watched else None,
     }
     if convoy_rules(config):
-        said["convoys"] = [convoy_row(one, config) for one in _by_time(outcome.convoys)] if watched else None
+        said["convoys"] = [convoy_row(one, config) for one in by_time(outcome.convoys)] if watched else None
     if config.zones:
         said["zones"] = {name: zone_of(outcome, name) for name in config.zones}
     return said
@@ -152,14 +151,10 @@ def text_of(outcome: Outcome, config: Config, origin: Origin) -> str:
     for line, balance in balance_of(outcome, config).items():
         rows += _balance_rows(line, balance)
     if outcome.convoys:
-        rows += ["", "convoys", *(_convoy_line(one, config, origin.time_zone) for one in _by_time(outcome.convoys))]
+        rows += ["", "convoys", *(_convoy_line(one, config, origin.time_zone) for one in by_time(outcome.convoys))]
     for name in config.zones:
         rows += _zone_rows(name, zone_of(outcome, name))
     return "\n".join(rows)
-
-
-def _by_time(convoys: Sequence[Convoy]) -> list[Convoy]:
-    return sorted(convoys, key=lambda one: (one.first_ms, one.line, one.direction))
 
 
 def _convoy_line(convoy: Convoy, config: Config, time_zone: str) -> str:

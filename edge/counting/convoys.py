@@ -17,7 +17,7 @@ The rules:
 
 from bisect import insort
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
 from typing import Literal
@@ -76,6 +76,11 @@ class Convoy:
     def vehicles(self) -> int:
         """All classes together."""
         return sum(self.by_class.values())
+
+
+def by_time(convoys: Iterable[Convoy]) -> list[Convoy]:
+    """In the order in which they began."""
+    return sorted(convoys, key=lambda one: (one.first_ms, one.line, one.direction))
 
 
 class _Open:

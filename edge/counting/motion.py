@@ -11,13 +11,6 @@ from math import hypot, log, sqrt
 Box = tuple[float, float, float, float]
 """x1, y1, x2, y2 in pixels."""
 
-
-def shared_area(one: Box, other: Box) -> float:
-    """What lies in both, in square pixels."""
-    across, down = min(one[2], other[2]) - max(one[0], other[0]), min(one[3], other[3]) - max(one[1], other[1])
-    return across * down if across > 0.0 and down > 0.0 else 0.0
-
-
 NOISE_POSITION = 0.06  # standard deviation of a detected edge, in box sizes
 NOISE_SIZE = 0.12
 SPEED_AT_BIRTH = 4.0  # standard deviation of an unknown speed, in box sizes per second
@@ -25,6 +18,12 @@ GROWTH_AT_BIRTH = 0.5
 JERK_POSITION = 1.5  # density of white acceleration noise, in box sizes squared per second cubed
 JERK_SIZE = 0.15
 GROWTH_MAX = 0.4  # of the distance to the camera, at once
+
+
+def shared_area(one: Box, other: Box) -> float:
+    """What lies in both, in square pixels."""
+    across, down = min(one[2], other[2]) - max(one[0], other[0]), min(one[3], other[3]) - max(one[1], other[1])
+    return across * down if across > 0.0 and down > 0.0 else 0.0
 
 
 class Axis:
