@@ -51,8 +51,8 @@ def ahead(store: Store, given: argparse.Namespace) -> None:
 
 
 def warn_of_ahead(store: Store, given: argparse.Namespace) -> None:
-    """Say on standard error which reports are in no answer: its end is open and they are ahead, or its beginning is
-    open and they are too early."""
+    """Say on standard error which reports an answer leaves out: those ahead where its end is open, and those too early
+    where its beginning is open and there are others."""
     if getattr(given, "to", None) is not None:
         return
     for one in devices(store, site=given.site, device=given.device, now_ms=SystemClock().real_ms()):

@@ -104,16 +104,21 @@ def open_outbox(path: Path, prefix: str) -> Outbox:
     return Outbox(path, owner="bridge/mast-1", name_journal=named(prefix))
 
 
-def test_a_card_put_back_loses_nothing_undeclared_and_counts_nothing_twice(centre: Centre, tmp_path: Path) -> None:
-    path = tmp_path / "outbox"
+def put_back(centre: Centre, path: Path, *, before: int, after: int, run: str = "r2", lost: Iterable[int] = ()) -> None:
+    """A card of which an older copy lies at `path`: `before` reports are on it, and `after` more were sent since."""
     with open_outbox(path, "j") as outbox:
-        count(outbox, 3, "r1")
+        count(outbox, before, "r1")
         centre.hear(outbox)
     image = path.read_bytes()
     with open_outbox(path, "x") as outbox:
-        count(outbox, 4, "r2")
-        centre.hear(outbox, lost=[6])
+        count(outbox, after, run)
+        centre.hear(outbox, lost=lost)
     path.write_bytes(image)
+
+
+def test_a_card_put_back_loses_nothing_undeclared_and_counts_nothing_twice(centre: Centre, tmp_path: Path) -> None:
+    path = tmp_path / "outbox"
+    put_back(centre, path, before=3, after=4, lost=[6])
     with open_outbox(path, "k") as outbox:
         count(outbox, 4, "r3")
         centre.hear(outbox, lost=[5, 6])
@@ -134,14 +139,7 @@ def test_a_card_put_back_loses_nothing_undeclared_and_counts_nothing_twice(centr
 
 def test_a_card_put_back_tells_by_its_total_where_none_of_its_reports_came(centre: Centre, tmp_path: Path) -> None:
     path = tmp_path / "outbox"
-    with open_outbox(path, "j") as outbox:
-        count(outbox, 3, "r1")
-        centre.hear(outbox)
-    image = path.read_bytes()
-    with open_outbox(path, "x") as outbox:
-        count(outbox, 4, "r2")
-        centre.hear(outbox)
-    path.write_bytes(image)
+    put_back(centre, path, before=3, after=4)
     with open_outbox(path, "k") as outbox:
         count(outbox, 2, "r3")
         centre.hear(outbox, lost=[4, 5])
@@ -185,14 +183,7 @@ def test_a_late_total_hides_no_numbers_that_a_card_gave_before_it_was_put_back(
 
 def test_a_total_that_counts_a_number_of_the_copy_hides_no_number_before_it(centre: Centre, tmp_path: Path) -> None:
     path = tmp_path / "outbox"
-    with open_outbox(path, "j") as outbox:
-        count(outbox, 1, "r1")
-        centre.hear(outbox)
-    image = path.read_bytes()
-    with open_outbox(path, "x") as outbox:
-        count(outbox, 1, "r1")
-        centre.hear(outbox)
-    path.write_bytes(image)
+    put_back(centre, path, before=1, after=1, run="r1")
     with open_outbox(path, "k") as outbox:
         count(outbox, 1, "r2")
         late = encode_self(outbox.totals()[0])
