@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.ports import free_port
+
 _CONFIGURATION = """
 listener {port} 127.0.0.1
 allow_anonymous true
@@ -59,9 +61,7 @@ class Mosquitto:
 @contextmanager
 def mosquitto() -> Iterator[Mosquitto]:
     """Started on a free port; gone at the end."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
+    port = free_port()
     with tempfile.TemporaryDirectory(prefix="crossing-mosquitto-") as folder:
         configuration = Path(folder) / "mosquitto.conf"
         configuration.write_text(_CONFIGURATION.format(port=port), encoding="utf-8")

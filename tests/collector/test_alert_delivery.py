@@ -3,7 +3,6 @@
 import email
 import json
 import logging
-import socket
 import threading
 from collections.abc import Iterator
 from email.message import Message as Mail
@@ -28,6 +27,7 @@ from tests.collector.listening import listening
 from tests.collector.mosquitto import binary, mosquitto
 from tests.collector.test_alert_ledger import NOW_MS, Office, finding, listed, take, told
 from tests.collector.test_alert_watch import HOUR_MS, hourly, received
+from tests.ports import free_port
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of what Apprise imports
 JPEG = b"\xff\xd8\xff\xe0 a picture"
@@ -76,9 +76,7 @@ def webhook() -> Iterator[Webhook]:
 @pytest.fixture
 def mailbox() -> Iterator[tuple[Mailbox, int]]:
     box = Mailbox()
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     controller = Controller(box, hostname="127.0.0.1", port=port)
     controller.start()
     yield box, port

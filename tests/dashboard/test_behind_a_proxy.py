@@ -1,6 +1,5 @@
 """The pages behind nginx, below a path of another site: every page, its charts, live updates and downloads."""
 
-import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +10,7 @@ from playwright.sync_api import expect
 
 from tests.dashboard.world import PAGES, let_in, world
 from tests.pages.browser import chromium
+from tests.ports import free_port
 
 NGINX = Path("/usr/sbin/nginx")
 CONFIGURATION = """
@@ -43,9 +43,7 @@ def proxied(address: str, folder: Path) -> Iterator[str]:
     """The address below which nginx serves what is served at `address`."""
     if not NGINX.exists():
         pytest.skip("nginx is not installed: apt-get install nginx-light")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     configuration = folder / "nginx.conf"
     configuration.write_text(CONFIGURATION.format(folder=folder, port=port, address=address.rstrip("/")))
     with subprocess.Popen([NGINX, "-p", str(folder), "-c", str(configuration)], stderr=subprocess.PIPE) as process:

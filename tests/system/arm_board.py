@@ -24,8 +24,8 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from deploy import deb
 from tests.bright_squares import Square, write_clip, write_model
+from tests.ports import free_port
 from tests.system import board, machine
-from tests.system.broker import _free_port
 
 ROOT = Path(__file__).parents[2]
 Counts = Counter[tuple[str, str]]
@@ -75,7 +75,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="crossing-board-") as name:
         folder = Path(name)
         package = arguments.deb or deb.build("arm64", "12", None, folder)
-        port = _free_port()
+        port = free_port()
         made = board.make_board(folder, lambda root: fill(root, package, port))
         configuration = folder / "mosquitto.conf"
         configuration.write_text(f"listener {port} 127.0.0.1\nallow_anonymous true\n", encoding="utf-8")

@@ -26,6 +26,7 @@ import pytest
 
 from deploy.broker.credentials import make
 from edge.delivery.connection import Broker
+from tests.ports import free_port
 
 SHIPPED = Path(__file__).parents[2] / "deploy" / "broker"
 USERS = ("bridge/mast-1", "bridge/mast-2", "collector", "collector-2", "home-assistant", "telegraf")
@@ -43,7 +44,7 @@ class Mosquitto:
     ) -> None:
         self.folder = folder
         self._certificates = certificates
-        self.port = _free_port()
+        self.port = free_port()
         self._process: subprocess.Popen[bytes] | None = None
         self._saved = folder / "saved"
         self._saved.mkdir(parents=True)
@@ -217,9 +218,3 @@ def _program() -> str:
     if found is None or shutil.which("mosquitto_passwd") is None:
         pytest.skip("mosquitto is not installed (apt-get install mosquitto)")
     return found
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port: int = server.getsockname()[1]
-        return port

@@ -10,7 +10,6 @@ namespace a cable away, whose packets can get lost. `why_not` says what is missi
 
 import os
 import signal
-import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +20,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from tests.ports import free_port
 from tests.system.road import BITS
 
 PYTHON = "/usr/bin/python3"
@@ -51,7 +51,7 @@ class RtspServer:
         self._within = ["ip", "netns", "exec", namespace] if namespace else []
         self._rate = rate
         self._process: subprocess.Popen[bytes] | None = None
-        self._port = _free_port()
+        self._port = free_port()
         self.address = f"rtsp://{address}:{self._port}/camera"
 
     def __enter__(self) -> Self:
@@ -154,9 +154,3 @@ def network() -> Iterator[Network]:
     finally:
         for undo in (f"ip link del {ours}", f"ip netns del {name}"):  # what was never made cannot be undone
             subprocess.run(["sh", "-c", undo], capture_output=True, check=False)
-
-
-def _free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])

@@ -1,6 +1,5 @@
 """Why nothing is delivered is told apart: each cause, at a real broker with TLS."""
 
-import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ from edge.delivery.mqtt import Publisher
 from edge.delivery.outbox import Outbox
 from edge.sender import Sender
 from tests.delivery.reports import NOON_MS, a_report
+from tests.ports import free_port
 from tests.system.broker import Mosquitto, broker
 
 DEADLINE_S = 60.0
@@ -67,8 +67,7 @@ def test_each_cause_has_its_sentence(tmp_path: Path, mosquitto: Mosquitto) -> No
     right = mosquitto.access("bridge/mast-1")
     wrong_password = tmp_path / "wrong"
     wrong_password.write_text("wrong")
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        closed = server.getsockname()[1]
+    closed = free_port()
     cases: list[tuple[Broker, Cause, str]] = [
         (replace(right, port=closed), "unreachable", "cannot be reached: Connection refused"),
         (replace(right, host="broker.invalid"), "name-not-found", "has no address"),

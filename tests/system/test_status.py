@@ -15,6 +15,7 @@ import pytest
 
 from edge.cli import main
 from tests.bright_squares import write_model
+from tests.ports import free_port
 from tests.system import film
 from tests.system.broker import Mosquitto, broker
 from tests.system.product import REPOSITORY, crossing_edge, edge_configuration
@@ -66,7 +67,7 @@ class Asked:
 
 def test_the_status_of_a_service_over_its_life(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with broker(tmp_path, users=("bridge/mast-1",)) as mosquitto:
-        port = mosquitto.port + 1 if mosquitto.port < 65_535 else mosquitto.port - 1
+        port = free_port()
         configuration = configured(tmp_path, mosquitto, metrics_port=port)
         asked = Asked(configuration, capsys)
         assert asked.status() == (1, f"no service runs, state folder {tmp_path / 'state'}\n")
