@@ -2,9 +2,9 @@
 
     python -m models.training.export_names --run DIR/runs/names-1 --out DIR/names-1.onnx
 
-Input `crops` (n, 3, 96, 96) as naming.py makes it, output `logits` (n, classes), in the order of crops.CLASSES. Weights
-are stored in half precision, which halves the file; they are single again when it is opened. With --manifest the YAML
-that the product reads is written beside it.
+Input `crops` (n, 3, side, side) as naming.py makes it, output `logits` (n, classes), in the order of
+crops.CLASSES. Weights are stored in half precision, which halves the file; they are single again when it is opened.
+With --manifest the YAML that the product reads is written beside it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import onnxruntime
 import torch
 
 from models.training.crops import CLASSES
-from models.training.naming import SIDE, build
+from models.training.naming import SIDE, VARIANT, build
 
 OPSET = 17  # read by ONNX Runtime 1.23 and OpenCV 4.10
 DIFFERENCE_MAX = 0.05  # of half precision weights, in logits
@@ -51,8 +51,9 @@ def main() -> None:
     parser.add_argument("--manifest", action="store_true", help="write NAME.yaml beside NAME.onnx")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    network = build(pretrained=False)
     kept = torch.load(options.run / "checkpoint.pth", weights_only=False)
+    side = kept.get("side", SIDE)
+    network = build(kept.get("variant", VARIANT), pretrained=False)
     network.load_state_dict(kept["average"])
     if options.mean is not None:
         other = torch.load(options.mean / "checkpoint.pth", weights_only=False)["average"]
@@ -61,7 +62,7 @@ def main() -> None:
                 if value.dtype.is_floating_point:
                     value.lerp_(other[name], 0.5)
     network = network.to(memory_format=torch.contiguous_format).eval()
-    example = torch.randn(2, 3, SIDE, SIDE)
+    example = torch.randn(2, 3, side, side)
     torch.onnx.export(
         network,
         (example,),
@@ -80,7 +81,7 @@ def main() -> None:
     if options.manifest:
         digest = hashlib.sha256(options.out.read_bytes()).hexdigest()
         labels = ", ".join(CLASSES)
-        text = MANIFEST.format(name=options.out.stem, version=VERSION, digest=digest, side=SIDE, labels=labels)
+        text = MANIFEST.format(name=options.out.stem, version=VERSION, digest=digest, side=side, labels=labels)
         options.out.with_suffix(".yaml").write_text(text)
     print(f"step {kept['step']}, {options.out.stat().st_size / 1e6:.1f} MB, differs by {difference:.1e}")
 

@@ -95,13 +95,14 @@ def second_look(path: Path, vehicles: list[dict[str, Any]], shares: list[float])
     settings = onnxruntime.SessionOptions()
     settings.intra_op_num_threads = 1
     session = onnxruntime.InferenceSession(str(path), settings, providers=["CPUExecutionProvider"])
+    side = session.get_inputs()[0].shape[2]
     means = []
     for one in vehicles:
         inputs = []
         for crop, box in one["pictures"]:
             for number, share in enumerate(shares):
                 left, top, right, bottom = around(box, share, crop.shape[1], crop.shape[0])
-                inputs.append(fit(crop[top:bottom, left:right][:, :: -1 if number % 2 else 1]))
+                inputs.append(fit(crop[top:bottom, left:right][:, :: -1 if number % 2 else 1], side))
         logits = np.asarray(session.run(None, {"crops": np.stack(inputs)})[0], np.float64)
         logits -= logits.max(1, keepdims=True)
         logs = logits - np.log(np.exp(logits).sum(1, keepdims=True))

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from models.training.augment import Chance, compressed
 from models.training.crops import CLASSES, Image, decoded, load
-from models.training.naming import around, build, fit
+from models.training.naming import SIDE, VARIANT, around, build, fit
 
 # How often each class, or set of classes that people did not tell apart, is drawn.
 KINDS = {"car": 0.25, "van": 0.2, "truck": 0.24, "bus": 0.17, "motorcycle": 0.05, "bicycle": 0.02}
@@ -102,7 +102,7 @@ def shares(weights: list[float]) -> NDArray[np.float64]:
     return array / array.sum()
 
 
-def spoiled(image: Image, row: dict[str, Any], chance: Chance) -> NDArray[np.float32]:
+def spoiled(image: Image, row: dict[str, Any], side: int, chance: Chance) -> NDArray[np.float32]:
     """The input of a picture as another, worse camera and detector might have given it."""
     height, width = image.shape[:2]
     x1, y1, x2, y2 = row["inner"]
@@ -113,13 +113,13 @@ def spoiled(image: Image, row: dict[str, Any], chance: Chance) -> NDArray[np.flo
     top, bottom = int(max(0, top + jitter[1])), int(min(height, bottom + jitter[3]))
     if chance.random() < 0.1:  # cut by the edge of the picture, or hidden
         part = chance.uniform(0.15, 0.4)
-        side = int(chance.integers(4))
-        if side < 2:
+        edge = int(chance.integers(4))
+        if edge < 2:
             cut = int(part * (right - left))
-            left, right = (left + cut, right) if side == 0 else (left, right - cut)
+            left, right = (left + cut, right) if edge == 0 else (left, right - cut)
         else:
             cut = int(part * (bottom - top))
-            top, bottom = (top + cut, bottom) if side == 2 else (top, bottom - cut)
+            top, bottom = (top + cut, bottom) if edge == 2 else (top, bottom - cut)
     crop = image[top : max(bottom, top + 4), left : max(right, left + 4)]
     if chance.random() < 0.5:
         crop = crop[:, ::-1]
@@ -148,7 +148,7 @@ def spoiled(image: Image, row: dict[str, Any], chance: Chance) -> NDArray[np.flo
         crop = cv2.GaussianBlur(crop, (0, 0), chance.uniform(0.4, 1.3)).astype(np.uint8, copy=False)
     if chance.random() < 0.5:
         crop = compressed(crop, int(chance.integers(25, 90)))
-    return fit(crop)
+    return fit(crop, side)
 
 
 def loss_of(logits: torch.Tensor, allowed: torch.Tensor) -> torch.Tensor:
@@ -182,10 +182,10 @@ def rest(network: Any, features: torch.Tensor, frozen: int) -> torch.Tensor:
     return network._fc(network._dropout(features.mean((2, 3))))
 
 
-def drawn(crops: Crops, chance: Chance) -> tuple[torch.Tensor, torch.Tensor]:
+def drawn(crops: Crops, side: int, chance: Chance) -> tuple[torch.Tensor, torch.Tensor]:
     """A batch of spoilt crops, and which classes each of them may be."""
     numbers = [crops.draw(chance) for _ in range(BATCH)]
-    inputs = np.stack([spoiled(crops.picture(n), crops.rows[n], chance) for n in numbers])
+    inputs = np.stack([spoiled(crops.picture(n), crops.rows[n], side, chance) for n in numbers])
     allowed = torch.tensor([[name in crops.rows[n]["classes"] for name in CLASSES] for n in numbers])
     return torch.from_numpy(inputs).to(memory_format=torch.channels_last), allowed
 
@@ -199,14 +199,14 @@ def drawn_once(  # the loop's own things
     chance = np.random.default_rng([options.seed, len(kept)])
     with torch.no_grad():
         while len(kept) * BATCH < options.once and time.monotonic() < until:
-            inputs, allowed = drawn(crops, chance)
+            inputs, allowed = drawn(crops, options.side, chance)
             kept.append((front(network, inputs, options.frozen).half(), allowed))
     torch.save(kept, path)
     print(f"{len(kept) * BATCH} crops drawn once", flush=True)
     return kept
 
 
-def held_out(network: torch.nn.Module, crops: Crops, most: int = 40) -> dict[str, Any]:
+def held_out(network: torch.nn.Module, crops: Crops, side: int, most: int = 40) -> dict[str, Any]:
     """Confusion over one picture of up to `most` vehicles of each class and camera."""
     count: Counter[tuple[str, str]] = Counter()
     seen: set[str] = set()
@@ -220,7 +220,7 @@ def held_out(network: torch.nn.Module, crops: Crops, most: int = 40) -> dict[str
         count[key] += 1
         image = crops.picture(number)
         left, top, right, bottom = around(tuple(row["inner"]), 0.1, image.shape[1], image.shape[0])
-        inputs.append(fit(image[top:bottom, left:right]))
+        inputs.append(fit(image[top:bottom, left:right], side))
         true.append(CLASSES.index(row["classes"][0]))
     network.eval()
     with torch.no_grad():
@@ -247,6 +247,8 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--start", type=Path, help="a run whose averaged weights a new run begins with")
     parser.add_argument("--frozen", type=int, default=FROZEN_BLOCKS, help="first blocks that keep their weights")
+    parser.add_argument("--network", default=VARIANT, help="EfficientNet-lite0, lite1 or lite2")
+    parser.add_argument("--side", type=int, default=SIDE, help="pixels of the square that it sees")
     parser.add_argument("--once", type=int, default=0, help="so many crops, drawn once, are all that is learned from")
     options = parser.parse_args()
     torch.set_num_threads(1)
@@ -259,7 +261,7 @@ def main() -> None:
     print(Counter("/".join(row["classes"]) for row in train.rows), flush=True)
 
     torch.manual_seed(options.seed)
-    network = build(pretrained=not path.exists() and options.start is None)
+    network = build(options.network, pretrained=not path.exists() and options.start is None)
     if options.start is not None and not path.exists():
         network.load_state_dict(torch.load(options.start / "checkpoint.pth", weights_only=False)["average"])
     learning(network, options.frozen)
@@ -281,6 +283,7 @@ def main() -> None:
 
     def keep() -> None:
         state = {"network": network.state_dict(), "average": average.state_dict(), "optimizer": optimizer.state_dict()}
+        state |= {"variant": options.network, "side": options.side}
         state |= {"chance": chance.bit_generator.state, "torch": torch.get_rng_state(), "step": step}
         torch.save(state, path.with_suffix(".part"))
         path.with_suffix(".part").replace(path)
@@ -304,7 +307,7 @@ def main() -> None:
             allowed = torch.cat([one[1][k] for one, k in zip(batch, part, strict=True)])
             logits = rest(network, features, options.frozen)
         else:
-            inputs, allowed = drawn(train, chance)
+            inputs, allowed = drawn(train, options.side, chance)
             logits = network(inputs)
         loss = loss_of(logits, allowed)
         optimizer.zero_grad()
@@ -323,7 +326,11 @@ def main() -> None:
             pace = (step - first) * BATCH / (time.monotonic() - began)
             print(f"step {step} loss {np.mean(losses[-25:]):.4f} {pace:.1f} crops/s", flush=True)
         if step % REPORT_STEPS == 0 or step == options.steps:
-            report = {"step": step, "loss": float(np.mean(losses[-REPORT_STEPS:])), **held_out(average, chosen)}
+            report = {
+                "step": step,
+                "loss": float(np.mean(losses[-REPORT_STEPS:])),
+                **held_out(average, chosen, options.side),
+            }
             with (options.run / "log.jsonl").open("a") as file:
                 file.write(json.dumps(report) + "\n")
             print(report["mean"], dict(zip(CLASSES, report["recall"], strict=True)), flush=True)
