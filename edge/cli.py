@@ -205,6 +205,10 @@ def _add_pages(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         "--config", type=Path, required=True, metavar="edge.yaml", help="configuration to draw into; begun if absent"
     )
     setup.add_argument("--camera", metavar="URL", help="camera of a new configuration; saved with the drawing")
+    setup.add_argument(
+        "--time-zone", metavar="ZONE", help="where the bridge is, as Asia/Shanghai; saved with the drawing"
+    )
+    setup.add_argument("--broker", metavar="HOST[:PORT]", help="MQTT broker that reports go to; saved with the drawing")
     setup.add_argument("--video", type=Path, metavar="FILE", help="play a recording as if it were the camera")
     _add_page(setup)
     setup.set_defaults(run=_setup)
@@ -350,7 +354,17 @@ def _setup(given: argparse.Namespace) -> None:
             raise
         raise InputError("setup needs more than is installed: pip install 'crossing-monitor[setup]'") from error
 
-    run_setup(SetupRequest(config=given.config, camera=given.camera, video=given.video, port=given.port, lan=given.lan))
+    run_setup(
+        SetupRequest(
+            config=given.config,
+            camera=given.camera,
+            time_zone=given.time_zone,
+            broker=given.broker,
+            video=given.video,
+            port=given.port,
+            lan=given.lan,
+        )
+    )
 
 
 def _annotate(given: argparse.Namespace) -> None:

@@ -5,12 +5,16 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import msgspec
 
 from edge.clock import SystemClock
 from edge.config import Camera, Config, explain_rate
 from edge.errors import InputError
 from edge.live import open_camera
-from edge.pages.draft import EMPTY, draft_of, parse_unfinished, written
+from edge.pages.draft import EMPTY, Draft, draft_of, parse_unfinished, written
 from edge.pages.invitation import serve_until_told
 from edge.pages.known_file import KnownFile
 from edge.pages.server import PageServer
@@ -27,6 +31,8 @@ class SetupRequest:
 
     config: Path
     camera: str | None
+    time_zone: str | None
+    broker: str | None
     video: Path | None
     port: int
     lan: bool
@@ -37,8 +43,8 @@ def run_setup(request: SetupRequest) -> None:
     file = KnownFile(request.config)
     try:
         config = parse_unfinished(file.text or EMPTY)
-        if request.camera is not None:
-            config = parse_unfinished(written(file.text or EMPTY, draft_of(config), request.camera))
+        given = _given_by(request)
+        config = parse_unfinished(written(file.text or EMPTY, given(draft_of(config)), request.camera))
     except InputError as error:
         raise InputError(f"{request.config}: {error}") from error
     load_manifest(config.model.name)
@@ -46,8 +52,30 @@ def run_setup(request: SetupRequest) -> None:
     with Watching(_opener(request, config), config, stills=stills) as watching:
         if config.camera is not None and config.camera.every_s is None:
             print(f"camera: {explain_rate(config.camera.frames_per_second)}", file=sys.stderr)
-        routes = SetupRoutes(file, watching, camera=request.camera)
+        routes = SetupRoutes(file, watching, camera=request.camera, given=given)
         serve_until_told(PageServer("setup.html", routes.all(), port=request.port, lan=request.lan), lan=request.lan)
+
+
+def _given_by(request: SetupRequest) -> Callable[[Draft], Draft]:
+    """Puts the command line's time zone and broker into a draft; InputError if the broker is none."""
+    broker: dict[str, Any] = {}
+    if request.broker is not None:
+        try:
+            parts = urlsplit(f"//{request.broker}")
+            broker = {"host": parts.hostname} | ({"port": parts.port} if parts.port is not None else {})
+        except ValueError:
+            parts = None
+        if parts is None or parts.netloc != request.broker or not parts.hostname or parts.username:
+            raise InputError(f"--broker is {request.broker!r}; allowed is HOST, HOST:PORT or [ADDRESS]:PORT")
+
+    def given(draft: Draft) -> Draft:
+        return msgspec.structs.replace(
+            draft,
+            time_zone=request.time_zone or draft.time_zone,
+            broker=msgspec.structs.replace(draft.broker, **broker),
+        )
+
+    return given
 
 
 def _opener(request: SetupRequest, config: Config) -> Callable[[], AbstractContextManager[LiveSource]]:

@@ -13,7 +13,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import YAMLError
 
-from edge.config import STILL, Config, parse_config, points_of, read_yaml
+from edge.config import STILL, Config, Mqtt, parse_config, points_of, read_yaml
 from edge.errors import InputError
 
 Node = TypeVar("Node", CommentedMap, CommentedSeq)
@@ -31,6 +31,11 @@ device: my-device
 """What a configuration that is not there yet begins with."""
 
 
+def default_of(struct: type[msgspec.Struct], key: str) -> Any:
+    """What stands for a key that the configuration does not have."""
+    return next(field.default for field in msgspec.structs.fields(struct) if field.name == key)
+
+
 class Drawn(msgspec.Struct, frozen=True, kw_only=True):
     """A line, zone or mask; `was` is its name in the configuration, "" if it is new there. The words are of lines."""
 
@@ -41,11 +46,23 @@ class Drawn(msgspec.Struct, frozen=True, kw_only=True):
     b_to_a: Text = ""
 
 
+class Broker(msgspec.Struct, frozen=True, kw_only=True):
+    """What the page can change of the section `mqtt`; without a host there is none. The names are those of `Mqtt`."""
+
+    host: Text = ""
+    port: int = default_of(Mqtt, "port")
+    tls: bool = default_of(Mqtt, "tls")
+    username: Text = default_of(Mqtt, "username")
+    password_file: Text = default_of(Mqtt, "password_file")
+
+
 class Draft(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that the page can change."""
 
     site: Text
     device: Text
+    time_zone: Text = default_of(Config, "time_zone")
+    broker: Broker = Broker()
     lines: Annotated[tuple[Drawn, ...], msgspec.Meta(max_length=16)]
     zones: Annotated[tuple[Drawn, ...], msgspec.Meta(max_length=16)]
     masks: Annotated[tuple[Drawn, ...], msgspec.Meta(max_length=16)]
@@ -72,6 +89,8 @@ def draft_of(config: Config) -> Draft:
     return Draft(
         site=config.site,
         device=config.device,
+        time_zone=config.time_zone,
+        broker=_broker_of(config.mqtt),
         lines=tuple(
             Drawn(name=name, was=name, points=points_of(name, line), a_to_b=line.a_to_b, b_to_a=line.b_to_a)
             for name, line in config.lines.items()
@@ -79,6 +98,10 @@ def draft_of(config: Config) -> Draft:
         zones=tuple(Drawn(name=name, was=name, points=zone.polygon) for name, zone in config.zones.items()),
         masks=tuple(Drawn(name=name, was=name, points=mask) for name, mask in config.masks.items()),
     )
+
+
+def _broker_of(mqtt: Mqtt | None) -> Broker:
+    return Broker() if mqtt is None else Broker(**{key: getattr(mqtt, key) for key in Broker.__struct_fields__})
 
 
 def read_draft(body: bytes) -> Draft:
@@ -111,11 +134,12 @@ def written(text: str, draft: Draft, camera: str | None = None, *, lies_right: b
         raise InputError(f"the configuration is not YAML: {' '.join(str(error).split())}") from error
     if not isinstance(tree, CommentedMap):
         raise InputError("the configuration has no keys and values to change")
-    for key, value in (("site", draft.site), ("device", draft.device)):
-        if tree.get(key, Config.__struct_defaults__[Config.__struct_fields__.index(key)]) != value:
-            tree[key] = value
+    for key in ("site", "device", "time_zone"):
+        if tree.get(key, default_of(Config, key)) != getattr(draft, key):
+            tree[key] = getattr(draft, key)
     if camera is not None:
         _put_camera(tree, camera)
+    _put_broker(tree, draft.broker)
     _put_group(tree, "lines", draft.lines, _line)
     _put_group(tree, "zones", draft.zones, _zone)
     _put_group(tree, "masks", draft.masks, lambda old, one: _points(old, one.points))
@@ -134,6 +158,18 @@ def _put_camera(tree: CommentedMap, url: str) -> None:
         camera["url"] = url
         if STILL.fullmatch(url) and "every_s" not in camera:
             camera["every_s"] = 60
+
+
+def _put_broker(tree: CommentedMap, broker: Broker) -> None:
+    if not broker.host:
+        tree.pop("mqtt", None)
+        return
+    mqtt = tree.get("mqtt")
+    if not isinstance(mqtt, CommentedMap):
+        tree["mqtt"] = mqtt = _flow(CommentedMap())
+    for key in Broker.__struct_fields__:
+        if mqtt.get(key, getattr(Broker(), key)) != getattr(broker, key):
+            mqtt[key] = getattr(broker, key)
 
 
 def _put_group(tree: CommentedMap, key: str, drawn: Sequence[Drawn], put: Any) -> None:

@@ -1,6 +1,6 @@
 """What the page of `crossing-edge setup` asks for: the drawing, the live picture, and saving."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -26,12 +26,15 @@ class _Save(msgspec.Struct, frozen=True):
 
 
 class SetupRoutes:
-    """`camera` is the URL of the command line, to be saved with the drawing."""
+    """`camera` is the URL of the command line, `given` puts what else it says into a draft: saved with the drawing."""
 
-    def __init__(self, file: KnownFile, watching: Watching, *, camera: str | None) -> None:
+    def __init__(
+        self, file: KnownFile, watching: Watching, *, camera: str | None, given: Callable[[Draft], Draft]
+    ) -> None:
         self._file = file
         self._watching = watching
         self._camera = camera
+        self._given = given
 
     def all(self) -> dict[tuple[str, str], Route]:
         """By method and path."""
@@ -45,14 +48,16 @@ class SetupRoutes:
         }
 
     def _state(self, query: Query, body: bytes) -> Answer:
-        config = parse_unfinished(self._file.text or EMPTY)
+        draft = self._given(draft_of(parse_unfinished(self._file.text or EMPTY)))
+        text = self._text_with(draft)
         return answer_json(
             {
                 "file": self._file.path.name,
                 "new": not self._file.exists,
-                "draft": shown(draft_of(config)),
+                "unsaved": text != self._file.text,
+                "draft": shown(draft),
                 "colours": CLASS_COLOURS,
-                **self._judged(self._file.text, config),
+                **self._judged(text, parse_unfinished(text)),
             }
         )
 

@@ -16,6 +16,7 @@ from types import TracebackType
 from typing import Any, Protocol, Self
 
 import cv2
+import msgspec
 
 from edge.config import Config, counting_lines
 from edge.counting.crossing import DIRECTIONS
@@ -99,7 +100,7 @@ class Watching:
     def look_at(self, config: Config) -> None:
         """Count with this from the next frame on."""
         with self._changed:
-            if config != self._wanted:  # or the counts would begin anew for nothing
+            if _seen_of(config) != _seen_of(self._wanted):  # or the counts would begin anew for nothing
                 self._wanted = config
 
     def sight(self, after: int, wait_s: float) -> dict[str, Any]:
@@ -224,7 +225,7 @@ class _Counter:
         views = [(view, zoom_of(view, (spec.width, spec.height))) for view in self._detector.views(width, height)]
         trails = self._trails.all()
         self._advice = {
-            line.name: advice_on(line, trails, (width, height), views)
+            line.name: advice_on(line, trails, (width, height), views, named=bool(self._config.model.second_look))
             for line in counting_lines(self._config, width, height)
         }
         self._advised_s = time.monotonic()
@@ -255,6 +256,11 @@ class _Counter:
             "counted_s": round((step.captured_ms - self._began_ms) / 1000),
             "advice": self._advice,
         }
+
+
+def _seen_of(config: Config) -> Config:
+    """Without what says only who sends where."""
+    return msgspec.structs.replace(config, site="a", device="a", time_zone="UTC", mqtt=None)
 
 
 def _jpeg(image: Picture) -> bytes:

@@ -4,10 +4,11 @@ import msgspec
 import pytest
 import yaml
 
-from edge.config import Line, parse_config
+from edge.config import Line, Mqtt, parse_config
 from edge.errors import InputError
 from edge.pages.draft import (
     EMPTY,
+    Broker,
     Draft,
     Drawn,
     draft_of,
@@ -111,6 +112,35 @@ def test_a_new_configuration_begins_with_the_drawing_and_the_camera() -> None:
     assert config.masks == {"sky": ((0.0, 0.0), (1.0, 0.0), (1.0, 0.2))}
     again = draft_of(config)
     assert written(text, again) == text
+
+
+def test_a_new_configuration_has_its_time_zone_and_its_broker() -> None:
+    line = Drawn(name="deck", points=((0.1, 0.6), (0.9, 0.6)), a_to_b="out", b_to_a="back")
+    broker = Broker(host="broker.example", username="bridge/mast-2", password_file="/run/credentials/mqtt-password")
+    draft = Draft(
+        site="bridge", device="mast-2", time_zone="Asia/Shanghai", broker=broker, lines=(line,), zones=(), masks=()
+    )
+    text = written(EMPTY, draft)
+    config = parse_finished(text)
+    assert config.time_zone == "Asia/Shanghai"
+    assert config.mqtt == Mqtt(
+        host="broker.example", username="bridge/mast-2", password_file="/run/credentials/mqtt-password"
+    )
+    assert "port" not in text  # what is so by itself is not written
+    assert written(text, draft_of(config)) == text
+
+
+def test_a_broker_keeps_what_the_page_does_not_show_and_goes_with_its_host() -> None:
+    text = f"{TEXT}mqtt: {{host: old.example, port: 1883, tls: false, root: bridges}}  # ours\n"
+    draft = draft_of(parse_finished(text))
+    assert written(text, draft) == text
+    moved = msgspec.structs.replace(draft, broker=msgspec.structs.replace(draft.broker, host="new.example"))
+    assert written(text, moved) == text.replace("old.example", "new.example")
+    gone = msgspec.structs.replace(draft, broker=Broker())
+    assert parse_finished(written(text, gone)).mqtt is None
+    wrong = msgspec.structs.replace(draft, broker=msgspec.structs.replace(draft.broker, host="mqtt://new.example"))
+    with pytest.raises(InputError, match=r"mqtt.host"):
+        parse_finished(written(text, wrong))
 
 
 def test_a_configuration_without_lines_can_be_drawn_into_but_not_saved() -> None:

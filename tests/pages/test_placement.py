@@ -22,9 +22,14 @@ TRAFFIC = [down(x) for x in (200.0, 350.0, 500.0, 650.0, 800.0)]
 
 
 def advice(
-    trails: list[Trail], line: CountingLine = DECK, region: Region = (0, 0, *SIZE), zoom: float = 1.0
+    trails: list[Trail],
+    line: CountingLine = DECK,
+    region: Region = (0, 0, *SIZE),
+    zoom: float = 1.0,
+    *,
+    named: bool = False,
 ) -> list[str]:
-    return advice_on(line, trails, SIZE, [(region, zoom)])
+    return advice_on(line, trails, SIZE, [(region, zoom)], named=named)
 
 
 def test_a_good_line_gets_no_advice() -> None:
@@ -39,7 +44,24 @@ def test_few_vehicles_say_nothing() -> None:
 def test_vehicles_that_are_too_small_for_the_detector_are_told_with_their_height() -> None:
     (said,) = advice(TRAFFIC, zoom=0.2)
     assert said.startswith("Vehicles at this line are only about 8 pixels high")
+    assert "less" in said  # of the picture: it is shrunk
     assert advice(TRAFFIC, zoom=0.36) == []
+
+
+def test_vehicles_that_are_too_small_in_the_picture_need_more_pixels_from_the_camera() -> None:
+    tiny = [down(x, height=6.0) for x in (200.0, 350.0, 500.0, 650.0, 800.0)]
+    (said,) = advice(tiny, zoom=2.0)
+    assert said.startswith("Vehicles at this line are only about 12 pixels high for the detector")
+    assert "its main stream" in said
+
+
+def test_vehicles_that_are_seen_but_too_small_to_be_named_are_told() -> None:
+    small = [down(x, height=20.0) for x in (200.0, 350.0, 500.0, 650.0, 800.0)]
+    (said,) = advice(small, zoom=2.0, named=True)
+    assert said.startswith("Vehicles at this line are only about 20 pixels high in the picture. They are counted, but")
+    assert "its main stream" in said
+    assert advice(small, zoom=2.0) == []
+    assert advice([down(x, height=24.0) for x in (200.0, 350.0, 500.0, 650.0, 800.0)], zoom=2.0, named=True) == []
 
 
 def test_vehicles_cut_off_by_the_edge_are_told() -> None:

@@ -9,7 +9,11 @@ import { Stage } from "./stage.js";
 const JUDGE_AFTER_MS = 300;
 const HINT = "Drag points to move them; the small dots between them add one. With the keyboard: Tab to a point, then arrow keys, Insert, Delete.";
 
+// The fields beside the drawing: by the id of the element, where the value stands in the draft.
+const FIELDS = ["site", "device", "time_zone", "broker-host", "broker-port", "broker-username", "broker-password_file", "broker-tls"];
+
 const state = await getJson("/state");
+if (state.new && state.draft.time_zone === "UTC") state.draft.time_zone = Intl.DateTimeFormat().resolvedOptions().timeZone ?? "UTC";
 const history = new History(state.draft);
 const stage = new Stage(byId("frame"), byId("drawing"), history, { selected: () => cards?.render(), said: showHint });
 const cards = new Cards(byId("cards"), history, stage);
@@ -29,20 +33,45 @@ function showVerdict() {
   const parts = [];
   const { error, warnings, saved } = verdict;
   if (error) parts.push(html("p", { class: "note bad" }, error));
-  else if (history.dirty) parts.push(html("p", { class: "soft" }, "Ready to save."));
+  else if (history.dirty || (state.unsaved && !state.new)) parts.push(html("p", { class: "soft" }, "Ready to save."));
   else if (saved) parts.push(html("p", { class: "good soft" }, `Saved to ${saved}.`));
   else parts.push(html("p", { class: "soft" }, state.new && !history.value.lines.length && !history.value.zones.length ? "A new configuration: draw a counting line or a zone." : "In order, and nothing to save."));
   parts.push(...warnings.map((warning) => html("p", { class: "note" }, warning)));
   byId("verdict").replaceChildren(...parts);
 }
 
+function valueOf(draft, id) {
+  const [group, key] = id.split("-");
+  return key ? draft[group][key] : draft[group];
+}
+
+function withValue(draft, id, value) {
+  const [group, key] = id.split("-");
+  return { ...draft, [group]: key ? { ...draft[group], [key]: value } : value };
+}
+
+// What was typed: the port is a number, and none of it is 0, which is refused in the words of `check`.
+function typed(id) {
+  const field = byId(id);
+  if (field.type === "checkbox") return field.checked;
+  const text = field.value.trim();
+  return id === "broker-port" ? (/^\d+$/.test(text) ? Number(text) : 0) : text;
+}
+
+function fillField(id) {
+  const value = valueOf(history.value, id);
+  if (typed(id) === value) return;
+  if (byId(id).type === "checkbox") byId(id).checked = value;
+  else byId(id).value = value;
+}
+
 function render() {
   stage.render();
   cards.render();
-  for (const name of ["site", "device"]) if (byId(name).value.trim() !== history.value[name]) byId(name).value = history.value[name];
+  for (const id of FIELDS) fillField(id);
   byId("undo").disabled = !history.canUndo;
   byId("redo").disabled = !history.canRedo;
-  byId("save").disabled = !history.dirty && !state.new;
+  byId("save").disabled = !history.dirty && !state.unsaved;
   byId("lies-right").disabled = history.dirty || state.new || Boolean(verdict.error);
   showVerdict();
 }
@@ -74,7 +103,7 @@ async function save(over = false, lies_right = false) {
   const draft = history.value;
   try {
     const answer = await postJson("/save", { draft, over, lies_right });
-    state.new = false;
+    state.new = state.unsaved = false;
     byId("file").textContent = state.file;
     verdict = { error: "", warnings: verdict.warnings, saved: answer.saved };
     // Names are now those of the file; what can be undone keeps the old ones, which the next save takes for new.
@@ -115,7 +144,8 @@ byId("lies-right").addEventListener("click", () => save(false, true));
 byId("conflict-leave").addEventListener("click", () => byId("conflict").close());
 byId("conflict-reload").addEventListener("click", () => (byId("conflict").close(), reload()));
 byId("conflict-over").addEventListener("click", () => (byId("conflict").close(), save(true)));
-for (const name of ["site", "device"]) byId(name).addEventListener("input", () => history.change({ ...history.value, [name]: byId(name).value.trim() }, name));
+for (const id of FIELDS) byId(id).addEventListener("input", () => history.change(withValue(history.value, id, typed(id)), id));
+byId("time-zones").replaceChildren(...(Intl.supportedValuesOf?.("timeZone") ?? []).map((value) => html("option", { value })));
 document.addEventListener("keydown", (event) => {
   if (stage.drawing && event.key === "Escape") return stage.cancel();
   if (stage.drawing && event.key === "Enter" && event.target.tagName !== "BUTTON") return stage.finish();
@@ -158,5 +188,5 @@ async function watch() {
 
 showHint(null);
 render();
-for (const name of ["site", "device"]) byId(name).disabled = false; // what is typed before the state is there would be lost
+for (const id of FIELDS) byId(id).disabled = false; // what is typed before the state is there would be lost
 watch();
