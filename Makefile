@@ -32,8 +32,9 @@ simulate: $(READY)  ## delivery under 10,000 seeds of trouble (SEEDS=...)
 mutants: $(READY)   ## break delivery on purpose, again and again: each break must be noticed
 	$(BIN)/python -m tests.simulation.mutants
 
-golden: $(READY)    ## write the reviewed reports of the golden tapes anew
+golden: $(READY)    ## write anew what tests/golden holds; read the difference before a commit
 	$(BIN)/python -m tests.golden.remake
+	$(BIN)/python -m tests.golden --record
 
 wire: $(READY)      ## write the wire contract as documents anew, from the structs
 	$(BIN)/python -m deploy.wire

@@ -16,6 +16,8 @@ from collector.views.results import Scope
 from edge.delivery.report import Level, ZoneReport, rfc3339
 from tests.collector.messages import NOON_MS, a_report, received
 from tests.collector.older import make_postgres_older
+from tests.golden import contracts
+from tests.golden.__main__ import EXPECTED, POSTGRES
 
 HOUR_MS, DAY_MS = 3_600_000, 86_400_000
 VERSION_2 = """
@@ -119,3 +121,7 @@ def test_after_settle_pages_of_the_rollups_are_known_to_hold_committed_rows_only
         found = database.execute(query).fetchall()
     assert sorted(name for name, *_ in found) == ["rollup_vehicles", "rollup_watched", "rollup_zone"]
     assert all(pages == visible > 0 for _, pages, visible in found), found
+
+
+def test_the_tables_are_what_was_recorded(postgres_url: str) -> None:
+    assert contracts.postgres_tables(postgres_url) == (EXPECTED / POSTGRES).read_text("utf-8")
