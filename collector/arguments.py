@@ -242,6 +242,7 @@ def _add_rows(command: _Command) -> None:
         "export --config collector.yaml --interval 15min --out counts.parquet",
         "export --config collector.yaml --from 2026-11-01 --class truck > trucks.csv",
         "export --config collector.yaml --interval day --out counts.xlsx",
+        "export --config collector.yaml --from 2026-11-01 --balance --out balance.xlsx",
         "export --config collector.yaml --convoys --out convoys.csv",
         more="The file is there whole or not at all.",
     )
@@ -249,7 +250,12 @@ def _add_rows(command: _Command) -> None:
     _add_span(rows)
     _add_classes(rows)
     rows.add_argument("--out", type=Path, default=Path("-"), metavar="FILE", help="or - for standard output (default)")
-    rows.add_argument("--convoys", action="store_true", help="a row per convoy instead")
+    instead = rows.add_mutually_exclusive_group()
+    instead.add_argument("--totals", action="store_true", help="one sum over the span instead of intervals")
+    instead.add_argument(
+        "--balance", action="store_true", help="what went out and came back, per line and class, instead"
+    )
+    instead.add_argument("--convoys", action="store_true", help="a row per convoy instead")
     rows.add_argument("--format", choices=FORMATS, help="unless the name of the file tells it; csv to standard output")
     rows.add_argument("--class", dest="label", metavar="CLASS", help="only this class, and the time nobody watched")
     rows.add_argument("--mark", action="store_true", help="begin CSV with a byte order mark: Excel then reads UTF-8")

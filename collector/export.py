@@ -112,6 +112,9 @@ class _Arrow:
             **dict.fromkeys(("start", "end", "since", "until"), pa.timestamp("ms", tz="UTC")),
             **dict.fromkeys(("local_start", "classes"), pa.string()),
             **dict.fromkeys(("vehicles", "watched_ms", "span_ms", "number", "headway_ms"), pa.int64()),
+            **dict.fromkeys(("out", "back", "balance", "names_low", "names_high"), pa.int64()),
+            **dict.fromkeys(("out_direction", "back_direction"), word),
+            **dict.fromkeys(("unseen_out", "unseen_back", "unseen_low", "unseen_high"), pa.float64()),
             **dict.fromkeys(("gap_min_ms", "gap_p50_ms", "gap_max_ms"), pa.int64()),
             **dict.fromkeys(("watched_share", "estimate", "tonnes"), pa.float64()),
         }

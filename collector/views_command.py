@@ -17,7 +17,7 @@ from collector.clock import SystemClock
 from collector.convoys import ConvoyRecord, record_of
 from collector.convoys_command import convoys_of
 from collector.errors import CollectorError, InputError
-from collector.models import NAMED_OTHERWISE, names_changed
+from collector.models import NAMED_OTHERWISE, Named, names_changed
 from collector.moments import Moment
 from collector.show import as_json, as_table, likely_as_table
 from collector.show_views import (
@@ -41,7 +41,8 @@ from collector.views.extent import first_report, open_span
 from collector.views.merged import merged
 from collector.views.places import Sites, sites_of, time_zone_of, widest
 from collector.views.records import Record, records
-from collector.views.results import Axis, Flows, LikeForLike, Likely, Scope
+from collector.views.results import Axis, Balance, Flows, LikeForLike, Likely, Scope
+from collector.views.sums import BalanceRecord, TotalRecord, balance_rows, total_rows
 from edge.delivery.report import rfc3339
 
 
@@ -93,17 +94,8 @@ def show_totals(store: Store, sites: Sites, given: argparse.Namespace) -> None:
 
 def show_balance(store: Store, sites: Sites, given: argparse.Namespace) -> None:
     """Out minus back since a start."""
-    found = []
-    now_ms = SystemClock().real_ms()
     with store.reading() as reading:
-        for site in sites_of(reading, _scope(given)):
-            span = span_of(reading, site, sites, given, now_ms=now_ms)
-            if span is not None:
-                found += [
-                    one
-                    for one in balance(reading, site, sites, *span, scheme=given.scheme)
-                    if given.line in (None, one.line) and given.device in (None, one.device)
-                ]
+        found = _balances(reading, sites, given)
         from collector.views.likely import likely_of  # noqa: PLC0415  # needs numpy, slow to load
 
         names = [likely_of(reading, one, scheme=given.scheme) for one in found]
@@ -121,25 +113,68 @@ def show_balance(store: Store, sites: Sites, given: argparse.Namespace) -> None:
         print("no line with two directions in this selection", file=sys.stderr)
 
 
+def _balances(reading: Reading, sites: Sites, given: argparse.Namespace) -> list[Balance]:
+    found: list[Balance] = []
+    now_ms = SystemClock().real_ms()
+    for site in sites_of(reading, _scope(given)):
+        span = span_of(reading, site, sites, given, now_ms=now_ms)
+        if span is not None:
+            found += [
+                one
+                for one in balance(reading, site, sites, *span, scheme=given.scheme)
+                if given.line in (None, one.line) and given.device in (None, one.device)
+            ]
+    return found
+
+
 def export_records(store: Store, sites: Sites, given: argparse.Namespace) -> None:
     """A row per flow, class and interval, into a file that is there whole or not at all, or to standard output."""
     to_stdout = str(given.out) == "-"
     kind = given.format or ("csv" if to_stdout else given.out.suffix.lstrip(".").lower())
     if given.convoys and given.label:
         raise InputError("--class is for counts; a convoy has its classes in one row")
+    if given.interval and (given.totals or given.balance):
+        raise InputError("--interval does not go with --totals and --balance: they are sums over all of the span")
+    if given.balance and (given.estimate or given.load):
+        raise InputError("--estimate and --load do not go with --balance, which says what is expected of unseen time")
     if kind not in export.FORMATS:
         raise InputError(f"--out {given.out} does not tell a format; --format is one of {', '.join(export.FORMATS)}")
     with store.reading() as reading, _stdout() if to_stdout else _whole(given.out) as out:
-        if given.convoys:
-            number = export.write(
-                map(record_of, convoys_of(reading, sites, given)), kind, out, of=ConvoyRecord, mark=given.mark
-            )
-        else:
-            rows = _records(reading, sites, given)
-            if given.label:  # and what tells that nobody watched
-                rows = (row for row in rows if row.label in (given.label, ""))
-            number = export.write(rows, kind, out, mark=given.mark)
+        of, rows = _rows(reading, sites, given)
+        number = export.write(rows, kind, out, of=of, mark=given.mark)
     print(f"{number} rows" if to_stdout else f"{number} rows in {given.out}", file=sys.stderr)
+
+
+def _rows(
+    reading: Reading, sites: Sites, given: argparse.Namespace
+) -> tuple[type[msgspec.Struct], Iterator[msgspec.Struct]]:
+    """Of which kind they are, and the rows."""
+    if given.convoys:
+        return ConvoyRecord, map(record_of, convoys_of(reading, sites, given))
+    of: type[Record | BalanceRecord] = Record
+    rows: Iterator[Record | BalanceRecord]
+    if given.totals:
+        of, rows = TotalRecord, _totals(reading, sites, given)
+    elif given.balance:
+        found = _balances(reading, sites, given)
+        of, rows = BalanceRecord, (row for one in found for row in balance_rows(reading, one, scheme=given.scheme))
+    else:
+        rows = _records(reading, sites, given)
+    if given.label:  # and what tells that nobody watched
+        rows = (row for row in rows if row.label in (given.label, ""))
+    return of, rows
+
+
+def _totals(reading: Reading, sites: Sites, given: argparse.Namespace) -> Iterator[TotalRecord]:
+    """One interval over the span, of every flow."""
+    for site, whole in _axes(reading, sites, given, None):
+        scope = Scope(site=site, device=given.device, line=given.line)
+        told, named = sites.get(site, NOWHERE), Named(reading, scope)
+        together = sites if given.places else {}
+        found = merged(reading, scope, whole, together, scheme=given.scheme, estimate=given.estimate)
+        for flow in found.flows:
+            flow_ = with_tonnes(flow, told) if given.load else flow
+            yield from total_rows(reading, flow_, whole, told.tonnes if given.load else {}, named, scheme=given.scheme)
 
 
 def _asks_for_views(given: argparse.Namespace) -> bool:

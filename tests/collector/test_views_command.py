@@ -18,6 +18,7 @@ from collector.export import columns_of
 from collector.export_xlsx import Xlsx
 from collector.sqlite_store import SqliteStore
 from collector.views.records import Record
+from collector.views.sums import BalanceRecord, TotalRecord
 from tests.collector.messages import MINUTE_MS, NOON_MS, a_report, blind, received
 from tests.collector.older import make_postgres_older, make_sqlite_older
 
@@ -294,3 +295,50 @@ def test_an_interval_shorter_than_the_reports_is_refused(config: list[str], caps
     assert capsys.readouterr().err == f"crossing-collector: {said_}\n"
     assert main(["totals", *config, "--interval", "minute", "--device", "mast-1"]) == 0
     assert main(["export", *config, "--interval", "5min", "--format", "csv"]) == 0
+
+
+def test_totals_and_balances_are_written_as_a_workbook_with_units_and_notes(
+    config: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("xlsxwriter")
+    out = tmp_path / "sums.xlsx"
+    assert main(["export", *config, *SPAN, "--totals", "--device", "mast-1", "--out", str(out)]) == 0
+    heads, *rows = cells(out, 2)
+    assert list(heads.values())[8:10] == ["vehicles (vehicles)", "state"]
+    assert [(row["D"], row["E"], row["I"]) for row in rows] == [
+        ("outbound", "car", 6), ("outbound", "truck", 0), ("return", "car", 0), ("return", "truck", 3),
+    ]  # fmt: skip
+    assert [note["A"] for note in cells(out, 1)[1:19]] == list(columns_of(TotalRecord))
+
+    assert main(["export", *config, *SPAN, "--balance", "--class", "truck", "--out", str(out)]) == 0
+    heads, row = cells(out, 2)
+    assert list(heads.values())[6:11] == [
+        "out_direction", "back_direction", "out (vehicles)", "back (vehicles)", "balance (vehicles)",
+    ]  # fmt: skip
+    assert (row["D"], row["G"], row["I"], row["J"], row["K"]) == ("truck", "outbound", 0, 3, -3)
+    assert [note["A"] for note in cells(out, 1)[1:21]] == list(columns_of(BalanceRecord))
+    (table,) = json.loads(said(capsys, "balance", *config, *SPAN, "--json"))["balances"]
+    lines = [
+        json.loads(one) for one in said(capsys, "export", *config, *SPAN, "--balance", "--format", "jsonl").split()
+    ]
+    assert {one["class"]: one["balance"] for one in lines} == {"car": 6, "truck": -3, "all": 3}
+    assert lines[-1]["unseen_low"] == table["all"]["low"]
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["--totals", "--interval", "day"], "--interval does not go with --totals and --balance"),
+        (["--balance", "--estimate"], "--estimate and --load do not go with --balance"),
+        (["--balance", "--totals"], "not allowed with argument"),
+    ],
+)
+def test_what_does_not_go_together_is_refused(
+    words: list[str], sentence: str, config: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    try:
+        code = main(["export", *config, *words])
+    except SystemExit as ended:
+        code = ended.code  # type: ignore[assignment]
+    assert code == 2
+    assert sentence in capsys.readouterr().err

@@ -203,7 +203,7 @@ class History {
       } });
       return el("label", { class: "field" }, el("span", {}, text), field);
     };
-    const formats = [["xlsx", "Excel"], ["csv", "CSV"], ["jsonl", "JSON lines"], ["parquet", "Parquet"], ["arrow", "Arrow"]];
+    const formats = [["xlsx", "Excel"], ["csv", "CSV"], ["jsonl", "JSON lines"], ["parquet", "Parquet"], ["arrow", "Arrow"], ["xlsx", "Totals (Excel)", "totals"], ["xlsx", "Balance (Excel)", "balance"]];
     fill(this.controls, 
       select("Site", this.sites.sites.map((one) => [one.site, titled(one.site)]), this.name, (value) => { location.hash = `#/history/${value}`; }),
       el("div", { class: "choice", role: "group", "aria-label": "Span" }, PRESETS.map(([of, text]) => el("button", { type: "button", "aria-pressed": String(this.preset === of), onclick: () => this.change({ preset: of, every: "auto" }) }, text))),
@@ -213,7 +213,7 @@ class History {
       select("Class", [["all", "all"], ...labels.map((one) => [one, one])], this.label, (label) => this.change({ label })),
       select("Scheme", this.sites.schemes.map((one) => [one, one]), this.scheme, (scheme) => this.change({ scheme, label: "all" })),
       select("Compare with", [...COMPARE, ...this.sites.sites.filter((one) => one.site !== this.name).map((one) => [OTHER + one.site, titled(one.site)])], this.compare, (compare) => this.change({ compare })),
-      el("div", { class: "field" }, el("span", {}, "Download"), el("div", { class: "row" }, formats.map(([format, text]) => el("a", { class: "button", download: true, href: address(`/sites/${this.name}/export`, this.query({ by: "place", limit: null, format, class: this.label === "all" ? null : this.label })) }, text)))));
+      el("div", { class: "field" }, el("span", {}, "Download"), el("div", { class: "row" }, formats.map(([format, text, rows]) => el("a", { class: "button", download: true, href: address(`/sites/${this.name}/export`, this.query({ by: "place", limit: null, format, rows, class: this.label === "all" ? null : this.label })) }, text)))));
     this.fillSums();
     this.fillChart();
     this.fillQueue();

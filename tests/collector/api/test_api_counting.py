@@ -165,6 +165,27 @@ def test_an_export_is_of_the_class_that_was_chosen(api: Api) -> None:
     assert 'filename="bridge-hour.xlsx"' in workbook.headers["content-disposition"]
 
 
+@pytest.mark.parametrize("rows", ["totals", "balance", "convoys"])
+def test_sums_and_convoys_are_exported_in_every_format(api: Api, rows: str) -> None:
+    client = api.client("read")
+    answers = {kind: client.get(f"{READ}/export", params={**SPAN, "rows": rows, "format": kind}) for kind in FORMATS}
+    assert {answer.status_code for answer in answers.values()} == {200}
+    assert f'filename="bridge-{rows}.xlsx"' in answers["xlsx"].headers["content-disposition"]
+    assert answers["xlsx"].content.startswith(b"PK")
+    as_csv = list(csv.DictReader(io.StringIO(answers["csv"].text)))
+    table = parquet.read_table(io.BytesIO(answers["parquet"].content)).to_pylist()
+    assert [row["site"] for row in table] == [row["site"] for row in as_csv]
+    if rows == "totals":
+        cars = [row for row in table if row["class"] == "car" and row["direction"] == "outbound"]
+        assert [row["vehicles"] for row in cars] == [38]
+        trucks = client.get(f"{READ}/export", params={**SPAN, "rows": rows, "class": "truck"}).text
+        assert {row["class"] for row in csv.DictReader(io.StringIO(trucks))} == {"truck"}
+    if rows == "balance":
+        assert [(row["out"], row["back"], row["balance"]) for row in table if row["class"] == "all"] == [(38, 7, 31)]
+    if rows == "convoys":
+        assert client.get(f"{READ}/export", params={**SPAN, "rows": rows, "class": "truck"}).status_code == 422
+
+
 def test_an_export_that_the_end_of_the_collector_cuts_off_is_no_whole_file(api: Api) -> None:
     api.context.stopping.set()
     with pytest.raises(ConnectionAbortedError, match="is not finished"):
