@@ -159,10 +159,10 @@ class Courier:
         """Whether one letter at a time goes out, and nothing beside it that need not."""
         return self._breaks >= BREAKS
 
-    def broke(self, now_ms: int, *, alone: bool) -> Letter | None:
+    def broke(self, now_ms: int, *, alone: bool, suspect: int | None = None) -> Letter | None:
         """The connection is about to be `lost`, without a reason: the letter that is to blame, once that is known.
 
-        `alone`: nothing but letters was in flight.
+        `alone`: nothing but letters was in flight. One break is enough to blame `suspect`, which was blamed before.
         """
         if not self._in_flight or now_ms - self._progress_ms > BROKE_MS:
             return None
@@ -171,7 +171,7 @@ class Courier:
             return None
         [letter] = self._in_flight.values()
         self._strikes[letter.number] += 1
-        if self._strikes[letter.number] < BREAKS:
+        if self._strikes[letter.number] < BREAKS and letter.number != suspect:
             return None
         del self._strikes[letter.number]
         return letter

@@ -4,7 +4,9 @@
    outbox and counted there. An alert loses its picture first. A broker that takes more gets it after all.
 2. Letters of a former name that the broker has refused for ten minutes are set aside, too. Every hour, and on the next
    connection, one of them is tried; where it is taken, the others wait again.
-3. What the outbox cannot note, because its disk fails, is remembered until it can, and passed by the others.
+3. A letter at which the broker ends every connection without a word is set aside, too. Every six hours one of these is
+   tried again; where it is taken, all of them wait again: the cause was the broker's.
+4. What the outbox cannot note, because its disk fails, is remembered until it can, and passed by the others.
 
 Reads and writes the outbox; WorkError of it is told as the trouble `outbox`.
 """
@@ -25,6 +27,8 @@ TAKEN_BACK = 50
 BLAMED_MAX = 1_000
 PROBE_MS = 3_600_000
 """From one letter of a former name that is refused to the next that is tried."""
+BLAMED_PROBE_MS = 6 * PROBE_MS
+"""The same of letters at which the broker ends the connection: each try costs one connection."""
 NO_PICTURE = "the picture is larger than the broker takes"
 
 
@@ -48,7 +52,9 @@ class Dispatch:
         self._aside_after = 0  # the letter up to which those of the first address were
         self._barred: dict[str, int] = {}  # address of a former name -> when one of its letters is tried
         self._probing: set[str] = set()  # addresses of which one is
-        self._blamed: dict[int, None] = {}  # letters at which the broker ends the connection, without a word
+        self._blamed: dict[int, str] = {}  # letters at which the broker ends the connection, and their addresses
+        self._blamed_due_ms = 0  # when one of these is tried
+        self._tried: int | None = None  # which one is
 
     @property
     def outdated(self) -> bool:
@@ -64,6 +70,7 @@ class Dispatch:
         self._barred.clear()
         self._probing.clear()
         self._blamed.clear()
+        self._tried = None
 
     def begin(self) -> None:
         """On a new connection, whose `packet_max` is known: letters that were too large for another broker may fit."""
@@ -74,13 +81,27 @@ class Dispatch:
         except WorkError as error:
             self._trouble("outbox", str(error))
 
-    def blame(self, letter: Letter) -> None:
-        """The broker ends every connection at this one: it is set aside until the next start."""
-        self._blamed[letter.number] = None
+    @property
+    def tried(self) -> int | None:
+        """The letter at which the broker ended connections, and which is tried again on this one."""
+        return self._tried
+
+    def blame(self, letter: Letter, now_ms: int) -> None:
+        """The broker ends every connection at this one: it is set aside, and tried again later."""
+        self._blamed.pop(letter.number, None)
+        self._blamed[letter.number] = letter.address
         while len(self._blamed) > BLAMED_MAX:
             del self._blamed[next(iter(self._blamed))]
+        self._blamed_due_ms = now_ms + BLAMED_PROBE_MS
+        self._tried = None
         kinds = kind_of(letter.address)
         self._trouble("blamed", f"the broker ends the connection without a word at {kinds} letters: set aside")
+
+    def _try_blamed(self, now_ms: int) -> None:
+        """Once it is time, let the letter wait again that was blamed longest ago."""
+        if self._tried is None and self._blamed and now_ms >= self._blamed_due_ms:
+            self._tried = next(iter(self._blamed))
+            self._aside.append(self._blamed[self._tried])
 
     @property
     def barred(self) -> set[str]:
@@ -99,6 +120,11 @@ class Dispatch:
             self._probing.discard(letter.address)
             self._barred.pop(letter.address, None)
             self._aside.append(letter.address)
+        if letter.number == self._tried:
+            self._tried = None
+            self._aside.extend(dict.fromkeys(self._blamed.values()))
+            self._blamed.clear()
+            self._trouble("blamed", "")
 
     def _put_barred_aside(self, now_ms: int) -> None:
         for address, due_ms in list(self._barred.items()):
@@ -139,6 +165,7 @@ class Dispatch:
 
     def due(self, now_ms: int, *, busy: int) -> list[tuple[Letter, Message]]:
         """What to publish now; `busy` counts what else is in flight."""
+        self._try_blamed(now_ms)
         self._take_back()
         self._put_barred_aside(now_ms)
         waiting = []
@@ -193,7 +220,7 @@ class Dispatch:
 
     def _fitting(self, letter: Letter) -> Message | None:
         """As it is published; None where it is too large."""
-        if letter.number in self._blamed:
+        if letter.number in self._blamed and letter.number != self._tried:
             return None
         topic = topic_of(*letter.address.split("/", 2), root=self._root)
         message = Message(topic, letter.payload)

@@ -540,8 +540,9 @@ class Publisher:
             cause = "taken-over"
         elif cause == "lost" and self._accepted:
             alone = not (self._presence.in_flight or self._answering or self._former.in_flight)
-            if (letter := self._courier.broke(self._clock.monotonic_ms(), alone=alone)) is not None:
-                self._dispatch.blame(letter)
+            now_ms = self._clock.monotonic_ms()
+            if (letter := self._courier.broke(now_ms, alone=alone, suspect=self._dispatch.tried)) is not None:
+                self._dispatch.blame(letter, now_ms)
             lasted_ms = self._clock.monotonic_ms() - self._opened_ms
             self._broken = self._broken + 1 if lasted_ms < BROKEN_MS else 1
             if self._broken >= BROKEN_MAX:  # not every broker says that it let another client take our name over

@@ -151,6 +151,49 @@ def test_a_former_name_that_is_refused_is_tried_with_one_letter_on_a_connection(
         assert (refuse_all(30_000), outbox.state().dropped) == (1, 3)
 
 
+def test_a_letter_that_ended_connections_is_tried_again_and_comes_once_it_is_taken(tmp_path: Path) -> None:
+    """By a broker that ends every connection at a crossing's letter, and later does so no more."""
+    troubles: dict[str, str] = {}
+    with Outbox(tmp_path / "o.sqlite", owner="bridge/mast-1") as outbox:
+        for _ in range(2):
+            post(outbox, "crossing")
+        courier = Courier()
+        dispatch = Dispatch(outbox, courier, name="bridge/mast-1", root="crossing/v1", trouble=troubles.__setitem__)
+
+        def connection(now_ms: int, *, ends: bool) -> int:
+            """How many letters went out on one connection."""
+            courier.connected(now_ms)
+            dispatch.begin()
+            sent = 0
+            while (due := dispatch.due(now_ms, busy=0)) or dispatch.taking_back:
+                for token, (letter, _) in enumerate(due, sent):
+                    courier.published(token, letter, now_ms)
+                for token, (letter, _) in enumerate(due, sent):
+                    sent += 1
+                    if ends:
+                        blamed = courier.broke(now_ms, alone=True, suspect=dispatch.tried)
+                        if blamed is not None:
+                            dispatch.blame(blamed, now_ms)
+                        courier.lost(now_ms, jitter=0)
+                        return sent
+                    courier.acknowledged(token, now_ms)
+                    dispatch.taken(letter)
+                    dispatch.acknowledged([letter.number])
+            courier.lost(now_ms, jitter=0)
+            return sent
+
+        for now_ms in range(0, 10_000, 1_000):
+            connection(now_ms, ends=True)
+        assert outbox.kinds() == {"crossing": KindState(set_aside=2, lost=2)}
+        assert troubles["blamed"]
+        assert connection(20_000, ends=True) == 0, "both are set aside"
+        assert connection(7 * 3_600_000, ends=True) == 1, "one is tried, and ends the connection"
+        assert connection(7 * 3_600_000 + 1_000, ends=True) == 0, "one break is enough"
+        assert connection(14 * 3_600_000, ends=False) == 2, "it is taken, and so is the other"
+        assert (outbox.addresses(), outbox.kinds()) == ([], {})
+        assert troubles["blamed"] == ""
+
+
 def test_acknowledged_letters_that_cannot_be_noted_hold_nothing_up(tmp_path: Path) -> None:
     class Stuck(Outbox):
         """Its disk takes no notes."""
