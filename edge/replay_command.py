@@ -131,7 +131,7 @@ def run_replay(request: ReplayRequest) -> None:
                     folder.see(frame)
                 if video:
                     seen = (detected.detections, step.tracks, step.crossings, step.captured_ms, step.occupancies)
-                    video.write(annotator.draw(frame.image, *seen))
+                    video.write(annotator.draw(frame.image, *seen), step.captured_ms)
             for bucket in step.buckets:
                 health = Health(
                     frames=outcome.frames - before[0],
@@ -148,6 +148,8 @@ def run_replay(request: ReplayRequest) -> None:
             reporter.convoys(step.convoys)
             reporter.pump()
         reporter.finish()
+        if video is not None and video.said:
+            log.warning("%s", video.said)
         for sentence in stills.unreadable if stills is not None else ():
             log.warning("left out: %s", sentence)
         summary = summary_of(outcome, config, run, origin)

@@ -172,7 +172,7 @@ def test_a_video_has_every_picture_and_plays_back(tmp_path: Path, name: str) -> 
     with AnnotatedVideo(tmp_path / name, 12.5, annotator.size) as video:
         for number in range(30):
             at_ms = number * 80
-            video.write(annotator.draw(road(), [], [truck(seen_ms=at_ms, y=100.0 + 3 * number)], [], at_ms))
+            video.write(annotator.draw(road(), [], [truck(seen_ms=at_ms, y=100.0 + 3 * number)], [], at_ms), at_ms)
             assert not (tmp_path / name).exists()
     recording = Recording(tmp_path / name)
     assert ((recording.width, recording.height), recording.frames_per_second) == (annotator.size, 12.5)
@@ -184,7 +184,7 @@ def test_a_failure_half_way_leaves_no_video_and_an_older_one_stays(tmp_path: Pat
     older = tmp_path / "out.mp4"
     older.write_bytes(b"older")
     with pytest.raises(AssertionError, match="the size announced"), AnnotatedVideo(older, 25.0, SMALL) as video:
-        video.write(road((640, 480)))
+        video.write(road((640, 480)), 0)
     assert older.read_bytes() == b"older"
     assert list(tmp_path.iterdir()) == [older]
 
@@ -198,7 +198,7 @@ def test_a_disk_that_fills_up_is_noticed_though_the_encoder_keeps_silent(tmp_pat
         "noise = np.random.default_rng(1).integers(0, 256, (240, 320, 3), np.uint8)\n"
         "try:\n"
         "    with AnnotatedVideo(sys.argv[1], 25.0, (320, 240)) as video:\n"
-        "        for number in range(60): video.write(np.roll(noise, 7 * number, axis=1))\n"
+        "        for number in range(60): video.write(np.roll(noise, 7 * number, axis=1), 40 * number)\n"
         "except WorkError as said: print(said)\n"
     )
     command = [sys.executable, "-c", program, str(tmp_path / "out.mp4")]
