@@ -415,3 +415,47 @@ def test_mistakes_with_models(tmp_path: Path, capsys: pytest.CaptureFixture[str]
         wanted = sentence.format(file=path, model=folder / "small.onnx")
         assert code == 2, mistake
         assert told.startswith(f"crossing-edge: {wanted}"), (mistake, told)
+
+
+NAMES = {"labels": ["car", "van", "truck", "bus", "motorcycle", "bicycle"]}
+SECOND_LOOKS: dict[str, tuple[dict[str, Any], str]] = {
+    "colours last": (
+        {"inputs": picture("n", HEIGHT, WIDTH, 3)},
+        "{file}: input 'images' is ['n', 64, 96, 3], colours last (NHWC); allowed is (n, 3, height, width), colours first: export the model so, or convert it with tf2onnx --inputs-as-nchw",
+    ),
+    "one picture at a time": (
+        {"inputs": picture(1, 3, HEIGHT, WIDTH)},
+        "{file}: input 'images' is [1, 3, 64, 96]; allowed is (n, 3, height, width): colour pictures, whose number n is left open",
+    ),
+    "another size": ({"inputs": picture("n", 3, 32, 32)}, "{file}: input.height is 64; the model allows 32"),
+    "bytes for numbers": (
+        {"inputs": picture("n", 3, HEIGHT, WIDTH, kind=TensorProto.UINT8)},
+        "{file}: input 'images' is tensor(uint8); allowed is tensor(float)",
+    ),
+    "a second input": (
+        {"inputs": picture("n", 3, HEIGHT, WIDTH) | {"mask": (TensorProto.FLOAT, [1])}},
+        "{file}: the model has further inputs mask; allowed is 'images'",
+    ),
+    "a detector": (
+        {"inputs": picture("n", 3, HEIGHT, WIDTH)},
+        "{file}: the model gives (1, 126, 8); allowed is one number for each of the labels",
+    ),
+    "a detector's manifest": ({"changes": {"head": {"kind": "yolox"}}}, "{file}: head is not known; allowed are "),
+    "fewer labels": (
+        {"changes": {"labels": ["car", "truck"]}},
+        "{file}: labels is car, truck; each of car, van, truck, bus, motorcycle, bicycle is needed, once",
+    ),
+}
+"""The same of the model of the second look."""
+
+
+def test_mistakes_with_the_second_look(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for number, (mistake, (made, sentence)) in enumerate(SECOND_LOOKS.items()):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        path = manifest(folder, {"head": None, **NAMES, **made.get("changes", {})}, made.get("inputs"))
+        configuration = folder / "edge.yaml"
+        configuration.write_text(f"{LINE}model: {{names: {path}}}\n")
+        code, told = said(edge.cli.main, ["check", str(configuration)], capsys)
+        assert code == 2, mistake
+        assert told.startswith(f"crossing-edge: {sentence.format(file=path)}"), (mistake, told)

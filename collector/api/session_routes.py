@@ -1,6 +1,7 @@
 """Routes for a browser to get in and out, and to know who it is."""
 
 from importlib.metadata import PackageNotFoundError, version
+from typing import Any
 
 from fastapi import APIRouter, Depends, HTTPException, Request, Response
 
@@ -35,24 +36,28 @@ def routes(context: Context) -> APIRouter:
         if token is None:
             what = "this token is not known" if credential.token else "this link was used already, or is too old"
             raise HTTPException(401, what, {"WWW-Authenticate": "Bearer"})
-        response.set_cookie(
-            context.cookie,
-            context.book.cookie(token, now_ms=now_ms),
-            max_age=COOKIE_DAYS * 86_400,
-            httponly=True,
-            samesite="strict",
-            secure=context.http.behind_tls or context.http.certificate_file is not None,
-            path="/",
-        )
+        _set_cookie(context, response, context.book.cookie(token, now_ms=now_ms), days=COOKIE_DAYS)
         return _me(context, token.name, frozenset(token.scopes))
 
     @router.delete("/session", dependencies=[Depends(Needs(context, "read"))])
     async def leave(response: Response) -> Me:
         """Forget the cookie."""
-        response.delete_cookie(context.cookie, httponly=True, samesite="strict", path="/")
+        _set_cookie(context, response, "", days=0)
         return _me(context, "", frozenset())
 
     return router
+
+
+def _set_cookie(context: Context, response: Response, value: str, *, days: int) -> None:
+    """Or delete it, for no days.
+
+    It says no path: browsers then send it below the folder of this request alone, which is that of the API wherever a
+    proxy puts it. One for all of the host, as earlier versions set it, would stand beside it, so it is deleted.
+    """
+    secure = context.http.behind_tls or context.http.certificate_file is not None
+    given: dict[str, Any] = {"httponly": True, "samesite": "strict", "secure": secure}
+    response.set_cookie(context.cookie, value, max_age=days * 86_400, path=None, **given)
+    response.delete_cookie(context.cookie, path="/", **given)
 
 
 def _me(context: Context, name: str, scopes: frozenset[str]) -> Me:

@@ -130,13 +130,7 @@ class OnnxDetector:
     def _check_inputs(self) -> dict[str, NDArray[Any]]:
         """Return the feeds besides the picture; raise InputError if the model wants others."""
         spec, head, path = self.manifest.input, self.manifest.head, self.manifest.path
-        inputs = {node.name: node for node in self._session.get_inputs()}
-        picture = inputs.pop(spec.name, None)
-        if picture is None:
-            raise InputError(f"{path}: input.name is {spec.name!r}; the model has {_names(inputs)}")
-        if picture.type != "tensor(float)":
-            raise InputError(f"{path}: input {spec.name!r} is {picture.type}; allowed is tensor(float)")
-        check_picture_input(path, spec, list(picture.shape))
+        inputs = other_inputs(path, spec, self._session)
         feeds: dict[str, NDArray[Any]] = {}
         if isinstance(head, DetrDecodedSpec):
             if inputs.pop(head.size_input, None) is None:
@@ -167,16 +161,35 @@ class OnnxDetector:
             raise InputError(f"{path}: head.kind does not fit the model: {misfit}")
 
 
-def check_picture_input(path: Path, spec: InputSpec, shape: Sequence[int | str | None]) -> None:
-    """InputError if pictures as the manifest says do not fit an input of this shape; sides left open are no numbers."""
+def other_inputs(
+    path: Path, spec: InputSpec, session: onnxruntime.InferenceSession, *, several: bool = False
+) -> dict[str, Any]:
+    """The inputs of a model besides the picture, by name; InputError if pictures as the manifest says do not fit it.
+
+    `several`: pictures are given together, as many as there are; else one at a time.
+    """
+    inputs = {node.name: node for node in session.get_inputs()}
+    picture = inputs.pop(spec.name, None)
+    if picture is None:
+        raise InputError(f"{path}: input.name is {spec.name!r}; the model has {_names(inputs)}")
+    if picture.type != "tensor(float)":
+        raise InputError(f"{path}: input {spec.name!r} is {picture.type}; allowed is tensor(float)")
+    _check_shape(path, spec, list(picture.shape), several=several)
+    return inputs
+
+
+def _check_shape(path: Path, spec: InputSpec, shape: Sequence[int | str | None], *, several: bool) -> None:
+    """Sides that are left open are no numbers."""
+    allowed = "(n, 3, height, width)" if several else "(1, 3, height, width)"
     if len(shape) == 4 and shape[3] == 3 and shape[1] != 3:
         raise InputError(
-            f"{path}: input {spec.name!r} is {shape}, colours last (NHWC); allowed is (1, 3, height, width), colours"
+            f"{path}: input {spec.name!r} is {shape}, colours last (NHWC); allowed is {allowed}, colours"
             " first: export the model so, or convert it with tf2onnx --inputs-as-nchw"
         )
     fixed = [side if isinstance(side, int) else None for side in shape]
-    if len(shape) != 4 or fixed[0] not in {1, None} or fixed[1] not in {3, None}:
-        raise InputError(f"{path}: input {spec.name!r} is {shape}; allowed is (1, 3, height, width): a colour picture")
+    if len(shape) != 4 or fixed[0] not in ({None} if several else {1, None}) or fixed[1] not in {3, None}:
+        what = "colour pictures, whose number n is left open" if several else "a colour picture"
+        raise InputError(f"{path}: input {spec.name!r} is {shape}; allowed is {allowed}: {what}")
     for key, value, side in (("height", spec.height, fixed[2]), ("width", spec.width, fixed[3])):
         if side not in {value, None}:
             raise InputError(f"{path}: input.{key} is {value}; the model allows {side}")

@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 from edge.counting.detection import CLASSES, UNCLASSIFIED, Detection
 from edge.errors import InputError, WorkError
 from edge.vision.boxes import Floats
-from edge.vision.detector import FAULTS, line_of, open_session
+from edge.vision.detector import FAULTS, line_of, open_session, other_inputs
 from edge.vision.fitting import Picture
 from edge.vision.manifest import InputSpec, MacsMillions, model_file, path_of, read_document
 
@@ -132,9 +132,10 @@ class OnnxNamer:
         self._order = [manifest.labels.index(label) for label in CLASSES]
         self._session = open_session(manifest.path, manifest.model_path, threads)
         spec = manifest.input
-        inputs = [node.name for node in self._session.get_inputs()]
-        if inputs != [spec.name]:
-            raise InputError(f"{manifest.path}: input.name is {spec.name!r}; the model has {', '.join(inputs)}")
+        if others := other_inputs(manifest.path, spec, self._session, several=True):
+            raise InputError(
+                f"{manifest.path}: the model has further inputs {', '.join(others)}; allowed is {spec.name!r}"
+            )
         try:
             answers = self._infer(np.zeros((2, 3, spec.height, spec.width), np.float32))
         except WorkError as error:

@@ -62,6 +62,8 @@ def test_every_page_stands_below_a_path_of_a_proxy(tmp_path: Path) -> None:
         let_in(browser, f"{address}/", made.token) as tab,  # it fails where a page complains in the console
     ):
         expect(tab.locator(".card.site").first).to_be_visible()
+        paths = [cookie["path"] for cookie in tab.context.cookies()]
+        assert paths == ["/crossing/api/v1"], "other sites of the host never see it"
         for page, path in PAGES.items():
             tab.goto(f"{address}/{path.format(site=made.site)}")
             expect(tab.locator(f"main[data-page={page}] h1")).to_be_visible()
@@ -76,3 +78,6 @@ def test_every_page_stands_below_a_path_of_a_proxy(tmp_path: Path) -> None:
         tab.reload()
         expect(tab.locator("main[data-page=history] h1")).to_be_visible()
         assert all(url.startswith(address) for url in told), told
+        tab.click("#leave")
+        expect(tab.locator("#token")).to_be_visible()
+        assert tab.context.cookies() == []

@@ -169,6 +169,10 @@ def test_a_browser_gets_a_cookie_for_a_token_and_leaves_again(api: Api) -> None:
     assert "httponly" in cookie
     assert "samesite=strict" in cookie
     assert token not in cookie
+    ours, of_before = answer.headers.get_list("set-cookie")
+    assert "path=" not in ours.lower(), "the browser takes the folder of the API"
+    assert of_before.lower().startswith(ours.lower().split("=")[0])
+    assert "max-age=0; path=/;" in of_before.lower()
     assert browser.get("/api/v1/devices").status_code == 200
     assert browser.delete("/api/v1/session", headers={"Origin": HERE}).status_code == 200
     assert browser.get("/api/v1/devices").status_code == 401
