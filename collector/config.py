@@ -6,11 +6,12 @@ from typing import Annotated, Any, TypeVar
 import msgspec
 
 from collector.alerts.settings import Alerts, Rules
+from collector.domain.limits import Limits
+from collector.domain.sites import Site, fault_of
 from collector.errors import InputError
-from collector.ingest import HEARD, LIVE
-from collector.limits import Limits
-from collector.sites import Site, fault_of
-from collector.store import POSTGRES, Keeping
+from collector.protocol.intake import HEARD, LIVE
+from collector.store.interface import Keeping
+from collector.store.opening import POSTGRES
 from edge.checking import Host, WrongError, convert, read_yaml
 from edge.delivery.report import ROOT, SCHEMA, Name
 

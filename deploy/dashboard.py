@@ -20,8 +20,8 @@ import msgspec
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
-from collector.demo_broker import demo_broker
-from collector.sqlite_store import SqliteStore
+from collector.mqtt.demo_broker import demo_broker
+from collector.store.sqlite.store import SqliteStore
 from deploy.ending import end_at_signals, running
 from deploy.weeks import POSTS, Traffic, fill
 from edge.delivery.report import RESEND, Report, Resend, Response, decode_as, encode, rfc3339, topic_of

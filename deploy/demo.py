@@ -16,7 +16,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from collector.demo_broker import demo_broker
+from collector.mqtt.demo_broker import demo_broker
 from deploy.ending import end_at_signals, running
 from edge.counting.buckets import COUNTED_CLASSES as CLASSES
 

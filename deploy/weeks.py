@@ -13,9 +13,10 @@ from zoneinfo import ZoneInfo
 import msgspec
 import numpy as np
 
-from collector.ingest import Received, Said, ingest
-from collector.lateness import LATELY_MS
-from collector.store import Item, Store
+from collector.protocol.delays import LATELY_MS
+from collector.protocol.intake import Received, Said, ingest
+from collector.protocol.items import Item
+from collector.store.interface import Store
 from edge.delivery.report import Expected, Level, Report, Waits, ZoneReport, encode, rfc3339, topic_of
 
 CLASSES = ("bicycle", "bus", "car", "motorcycle", "truck", "unclassified", "van")

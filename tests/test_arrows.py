@@ -103,15 +103,15 @@ def test_every_package_with_arrows_has_files_to_hold() -> None:
         ("edge.vision.camera", "from edge.vision.frame import Frame; from edge import delivery"),
         ("edge.delivery.outbox", "from edge.vision.frame import Frame"),
         ("edge.delivery.outbox", "from edge.config import Mqtt"),
-        ("edge.delivery.outbox", "from collector.store import Store"),
+        ("edge.delivery.outbox", "from collector.store.interface import Store"),
         ("edge.pages.draft", "from edge.delivery.outbox import Outbox"),
-        ("edge.replay", "from collector.store import Store"),
+        ("edge.replay", "from collector.store.interface import Store"),
         ("edge.replay", "from . import config"),
         ("edge.replay", "from .config import Config"),
-        ("collector.store", "from edge.delivery.outbox import Outbox"),
-        ("collector.store", "from edge.delivery import outbox"),
-        ("collector.store", "from edge.errors import InputError"),
-        ("collector.store", "import edge"),
+        ("collector.store.interface", "from edge.delivery.outbox import Outbox"),
+        ("collector.store.interface", "from edge.delivery import outbox"),
+        ("collector.store.interface", "from edge.errors import InputError"),
+        ("collector.store.interface", "import edge"),
     ],
 )
 def test_a_planted_import_is_found(module: str, source: str) -> None:
@@ -125,7 +125,7 @@ def test_a_planted_import_is_found(module: str, source: str) -> None:
         ("edge.vision.camera", "import numpy as np\nimport time\nfrom edge.counting.detection import Detection"),
         ("edge.delivery.outbox", "import sqlite3\nfrom edge.errors import WorkError"),
         ("edge.replay", "from edge.config import Config\nfrom edge.vision.tape import read_tape"),
-        ("collector.store", "from edge.delivery.report import Report, decode"),
+        ("collector.store.interface", "from edge.delivery.report import Report, decode"),
         ("edge.counting.tracking", "import timeit_of_somebody"),
     ],
 )
@@ -142,6 +142,6 @@ def test_the_api_is_imported_by_nobody_but_who_serves_it() -> None:
         for line, name in imports(path.read_text(encoding="utf-8"))
         if within(name, "collector.api")
         and not within(name, *light)
-        and not within(module_of(path), "collector.api", "collector.serving")
+        and not within(module_of(path), "collector.api", "collector.cli.serving")
     ]
     assert found == []

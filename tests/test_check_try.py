@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
-from collector.demo_broker import demo_broker
+from collector.mqtt.demo_broker import demo_broker
 from edge.cli import main
 from tests.guarded_camera import guarded_camera
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from collector.cli import main as collector_main
-from collector.demo_broker import demo_broker
+from collector.cli.main import main as collector_main
+from collector.mqtt.demo_broker import demo_broker
 from edge.cli import main
 from edge.counting.detection import DetectedFrame
 from edge.vision.tape import TapeHeader, write_tape
@@ -173,7 +173,7 @@ def test_what_is_published_stands_in_the_collector_and_only_once(
 def collector_of(configuration: Path, store: Path, port: int) -> Iterator["subprocess.Popen[str]"]:
     """The real command in a process of its own, subscribed; ended at the end."""
     configuration.write_text(f"store: {store}\nmqtt: {{host: 127.0.0.1, port: {port}, tls: false}}\n")
-    command = [sys.executable, "-c", "import sys, collector.cli as c; sys.exit(c.main())"]
+    command = [sys.executable, "-c", "import sys, collector.cli.main as c; sys.exit(c.main())"]
     with subprocess.Popen(
         [*command, "run", "--config", str(configuration)], stderr=subprocess.PIPE, text=True
     ) as process:

@@ -10,8 +10,8 @@ import msgspec
 import pytest
 import yaml
 
-from collector import arguments as collector_arguments
 from collector import config as collector_config
+from collector.cli import arguments as collector_arguments
 from edge import cli as edge_cli
 from edge.config import Config, Zone, parse_config
 from edge.delivery.report import ZoneReport, decode

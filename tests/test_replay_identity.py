@@ -12,8 +12,8 @@ import msgspec
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from collector.ingest import ingest
-from collector.sqlite_store import SqliteStore
+from collector.protocol.intake import ingest
+from collector.store.sqlite.store import SqliteStore
 from edge.config import Config, Line, Mqtt, Reporting
 from edge.counting.buckets import Bucket
 from edge.delivery.connection import Accepted, Acknowledged, Broker, Connection, Ended, Event, Message

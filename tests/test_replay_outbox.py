@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from collector.demo_broker import demo_broker
+from collector.mqtt.demo_broker import demo_broker
 from edge.cli import main
 from edge.delivery.outbox import Outbox
 from edge.delivery.report import Report, decode

@@ -3,7 +3,7 @@
 import time
 from pathlib import Path
 
-from collector.demo_broker import demo_broker
+from collector.mqtt.demo_broker import demo_broker
 from edge.delivery.connection import Broker
 from edge.delivery.mqtt import Publisher
 from edge.delivery.outbox import Outbox

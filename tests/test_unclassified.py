@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from collector.alerts.first_rule import may_be_news
+from collector.alerts.rules.first_vehicle import may_be_news
 from collector.alerts.settings import First, Rules
-from collector.views.schemes import SCHEMES
+from collector.queries.schemes import SCHEMES
 from edge.cli import main
 from edge.config import Config, Line
 from edge.counting.buckets import COUNTED_CLASSES

@@ -4,7 +4,7 @@ from typing import Literal, get_args
 
 import msgspec
 
-from collector.views.results import Evidence
+from collector.queries.results import Evidence
 
 Kind = Literal[
     "first",

@@ -10,13 +10,13 @@ from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
-from collector.alerts.book import COLUMNS, alert_of
 from collector.alerts.channels import Channel, Message
+from collector.alerts.repository import COLUMNS, alert_of
 from collector.alerts.settings import MESSAGES_PER_HOUR
-from collector.alerts.words import HOUR_MS
-from collector.faults import Faults
-from collector.store import Store
-from collector.tables import Tables
+from collector.alerts.wording import HOUR_MS
+from collector.domain.faults import Faults
+from collector.store.dialect import Tables
+from collector.store.interface import Store
 
 _LOG = logging.getLogger(__name__)
 WAIT_MS_FIRST = 60_000

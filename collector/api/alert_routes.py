@@ -8,17 +8,17 @@ from fastapi import APIRouter, Depends, HTTPException, Path, Query
 from fastapi.responses import Response
 
 from collector.alerts.alert import KINDS, Alert
-from collector.alerts.book import acknowledge, alert, alerts, picture
+from collector.alerts.repository import acknowledge, alert, alerts, picture
 from collector.api.access import Needs, Visitor
 from collector.api.alert_models import Acknowledged, AlertInfo, Alerts, Note
 from collector.api.context import Context
 from collector.api.models import ReportRange
 from collector.api.spans import From, NameQuery, To, when
 from collector.api.verdict_routes import info
-from collector.store import Reading
-from collector.verdicts import LIMIT_MAX, verdicts
-from collector.views.places import time_zone_of
-from collector.views.results import Scope
+from collector.domain.scope import Scope
+from collector.queries.places import time_zone_of
+from collector.store.interface import Reading
+from collector.store.verdicts import LIMIT_MAX, verdicts
 from edge.delivery.report import Verdict
 
 PAGE_MAX = 500

@@ -6,16 +6,17 @@ from typing import Any
 import msgspec
 
 from collector.api.models import Changed, Comparison, Counts, Likely, Role, Series, State
-from collector.calendar import day_of, start_of_day, zone_of
+from collector.domain.calendar import day_of, start_of_day, zone_of
+from collector.domain.scope import Scope
+from collector.domain.sites import NOWHERE, Site
 from collector.errors import InputError
-from collector.sites import NOWHERE, Site
-from collector.store import Reading
-from collector.views.axis import axis, index_of
-from collector.views.compare import like_for_like, percentile
-from collector.views.counts import counts, places, site_total, with_estimates, with_tonnes
-from collector.views.likely import likely, naming_of
-from collector.views.places import Directions, directions_of, of_place, sites_of, time_zone_of
-from collector.views.results import Axis, Change, Flow, Flows, Scope
+from collector.queries.axis import axis, index_of
+from collector.queries.compare import like_for_like, percentile
+from collector.queries.counts import counts, places, site_total, with_estimates, with_tonnes
+from collector.queries.likely import likely, naming_of
+from collector.queries.places import Directions, directions_of, of_place, sites_of, time_zone_of
+from collector.queries.results import Axis, Change, Flow, Flows
+from collector.store.interface import Reading
 
 OUT: Role = "out"
 BACK: Role = "back"

@@ -29,13 +29,13 @@ from collector.api import (
 )
 from collector.api.answers import UnknownError
 from collector.api.context import Context
-from collector.api.desk import BusyError
 from collector.api.guard import Guard
 from collector.api.metrics import Metrics
 from collector.api.models import Problem
+from collector.api.query_pool import BusyError
 from collector.clock import Clock
 from collector.errors import CollectorError, InputError
-from collector.store import TooLongError
+from collector.store.interface import TooLongError
 
 Asgi = Callable[
     [

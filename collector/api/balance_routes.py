@@ -13,12 +13,13 @@ from collector.api.models import (
 )
 from collector.api.parameters import Scheme, WithLikely
 from collector.api.spans import From, Name, To, span
-from collector.store import Reading
-from collector.views import results
-from collector.views.balance import COVERS, balance
-from collector.views.likely import likely_of
-from collector.views.results import ClassBalance, Scope
-from collector.views.schemes import OWN
+from collector.domain.scope import Scope
+from collector.queries import results
+from collector.queries.balance import COVERS, balance
+from collector.queries.likely import likely_of
+from collector.queries.results import ClassBalance
+from collector.queries.schemes import OWN
+from collector.store.interface import Reading
 
 
 def routes(context: Context) -> APIRouter:

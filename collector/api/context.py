@@ -4,14 +4,14 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from collector.api.desk import Desk
 from collector.api.live_board import LiveBoard
+from collector.api.query_pool import Desk
 from collector.api.tokens import TokenBook
 from collector.clock import Clock
 from collector.config import Http
-from collector.faults import Faults
-from collector.sites import Site
-from collector.store import Hurried
+from collector.domain.faults import Faults
+from collector.domain.sites import Site
+from collector.protocol.items import Hurried
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,9 +10,9 @@ from collector.api.answers import zone_in
 from collector.api.context import Context
 from collector.api.models import ConvoyInfo, Convoys
 from collector.api.spans import From, Name, NameQuery, To, span
-from collector.convoys import convoys
-from collector.store import Reading
-from collector.views.results import Scope
+from collector.domain.scope import Scope
+from collector.store.convoys import convoys
+from collector.store.interface import Reading
 
 PAGE_MAX = 5_000
 

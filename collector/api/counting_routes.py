@@ -16,15 +16,16 @@ from collector.api.models import (
 )
 from collector.api.parameters import Limit, Merged, Scheme, WithLikely
 from collector.api.spans import Every, From, Name, NameQuery, To, before, page, span, today
-from collector.models import NAMED_OTHERWISE, names_changed
-from collector.sites import NOWHERE
-from collector.store import Reading
-from collector.views.axis import axis
-from collector.views.compare import Earlier, earlier, moments
-from collector.views.daylight import day_split
-from collector.views.merged import merged
-from collector.views.results import Axis, Flow, Flows, Scope
-from collector.views.schemes import OWN
+from collector.domain.scope import Scope
+from collector.domain.sites import NOWHERE
+from collector.queries.axis import axis
+from collector.queries.compare import Earlier, earlier, moments
+from collector.queries.daylight import day_split
+from collector.queries.merged_lines import merged
+from collector.queries.models import NAMED_OTHERWISE, names_changed
+from collector.queries.results import Axis, Flow, Flows
+from collector.queries.schemes import OWN
+from collector.store.interface import Reading
 
 PAST_DAYS_MAX = 366
 

@@ -22,12 +22,13 @@ from collector.api.device_models import (
 )
 from collector.api.parameters import After
 from collector.api.spans import Name, NameQuery
-from collector.devices import DeviceState, devices_in, gaps_in, identity_of
 from collector.errors import InputError
-from collector.refusals import refusals_in
-from collector.store import CHOSEN, Gap, Hurried, Reading
-from collector.subscriber import SPOKE_S
-from collector.views.places import time_zone_of
+from collector.mqtt.subscriber import SPOKE_S
+from collector.protocol.items import Gap, Hurried
+from collector.queries.devices import DeviceState, devices_in, gaps_in, identity_of
+from collector.queries.places import time_zone_of
+from collector.queries.refusals import refusals_in
+from collector.store.interface import CHOSEN, Reading
 
 PAGE = 1_000
 _UTC_MS_MAX = 253_402_300_799_000  # what a calendar has

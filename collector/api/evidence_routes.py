@@ -10,11 +10,12 @@ from collector.api.answers import zone_in
 from collector.api.context import Context
 from collector.api.models import EvidenceOf, Raw, ReportLine, ReportRange
 from collector.api.spans import From, Name, NameQuery, To, span
-from collector.calendar import DAY_MS
+from collector.domain.calendar import DAY_MS
+from collector.domain.scope import Scope
 from collector.errors import InputError
-from collector.store import Reading
-from collector.views.evidence import evidence, raw_report, raw_reports
-from collector.views.results import RawReport, Scope
+from collector.queries.evidence import evidence, raw_report, raw_reports
+from collector.queries.results import RawReport
+from collector.store.interface import Reading
 from edge.delivery.report import ReportError, decode
 
 PAGE_MAX = 500

@@ -14,17 +14,18 @@ from collector.api.answers import by_role, roles_of, zone_in
 from collector.api.context import Context
 from collector.api.parameters import Merged, Scheme
 from collector.api.spans import Every, From, Name, NameQuery, To, page, span
-from collector.convoys import CONVOYS_MAX, ConvoyRecord, convoys, record_of
+from collector.domain.scope import Scope
 from collector.errors import InputError
-from collector.export import Format, writer
-from collector.models import Named
-from collector.store import Reading
-from collector.views.balance import balance
-from collector.views.merged import merged
-from collector.views.records import Record, rows_of
-from collector.views.results import Axis, Flow, Scope
-from collector.views.schemes import OWN
-from collector.views.sums import BalanceRecord, TotalRecord, balance_rows, total_rows
+from collector.queries.balance import balance
+from collector.queries.export import Format, writer
+from collector.queries.merged_lines import merged
+from collector.queries.models import Named
+from collector.queries.records import Record, rows_of
+from collector.queries.results import Axis, Flow
+from collector.queries.schemes import OWN
+from collector.queries.sums import BalanceRecord, TotalRecord, balance_rows, total_rows
+from collector.store.convoys import CONVOYS_MAX, ConvoyRecord, convoys, record_of
+from collector.store.interface import Reading
 
 KINDS: dict[Format, str] = {
     "csv": "text/csv; charset=utf-8",

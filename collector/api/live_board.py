@@ -8,9 +8,9 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from collector.ingest import Glimpse
-from collector.said import Live
-from collector.store import Tally
+from collector.protocol.device_messages import Live
+from collector.protocol.intake import Glimpse
+from collector.protocol.items import Tally
 
 DEVICES_MAX = 100_000
 """Beyond it the device that was not heard for longest is forgotten."""

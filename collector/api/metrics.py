@@ -8,8 +8,8 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from collector.api.live_board import LiveBoard
-from collector.devices import DeviceState
-from collector.faults import Faults
+from collector.domain.faults import Faults
+from collector.queries.devices import DeviceState
 
 KIND = "text/plain; version=0.0.4; charset=utf-8"
 

@@ -13,10 +13,10 @@ from collector.api.models import (
 )
 from collector.api.parameters import Limit
 from collector.api.spans import Every, From, Name, NameQuery, To, page, span
-from collector.store import Reading
-from collector.views.queue import queues
-from collector.views.results import Scope
-from collector.zones import ZoneState, last_zones_in
+from collector.domain.scope import Scope
+from collector.queries.queue import queues
+from collector.queries.zones import ZoneState, last_zones_in
+from collector.store.interface import Reading
 
 
 def routes(context: Context) -> APIRouter:

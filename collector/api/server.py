@@ -19,15 +19,16 @@ from collector.api import pages
 from collector.api.app import build, guarded
 from collector.api.connections import BURST, IDLE_S, Connections, FewLines, Listener, room_for
 from collector.api.context import Context
-from collector.api.desk import Desk
 from collector.api.live_board import LiveBoard
+from collector.api.query_pool import Desk
 from collector.api.tokens import TokenBook
 from collector.clock import Clock
 from collector.config import Http
+from collector.domain.faults import Faults
+from collector.domain.sites import Site
 from collector.errors import CollectorError, InputError
-from collector.faults import Faults
-from collector.sites import Site
-from collector.store import Hurried, Store
+from collector.protocol.items import Hurried
+from collector.store.interface import Store
 
 _LOG = logging.getLogger(__name__)
 STOP_WAIT_S = 5

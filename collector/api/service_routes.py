@@ -7,7 +7,7 @@ from collector.api.access import Needs
 from collector.api.context import Context
 from collector.api.metrics import KIND, Metrics
 from collector.api.models import Health
-from collector.devices import devices_in
+from collector.queries.devices import devices_in
 
 
 def routes(context: Context, metrics: Metrics) -> APIRouter:

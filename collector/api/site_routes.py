@@ -18,16 +18,17 @@ from collector.api.models import (
 )
 from collector.api.parameters import After
 from collector.api.spans import NameQuery, today
-from collector.devices import DeviceState, devices_in
-from collector.sites import NOWHERE, Site
-from collector.store import Reading
-from collector.views.axis import axis
-from collector.views.counts import counts, places
-from collector.views.extent import extent
-from collector.views.places import directions_of, sites_of, time_zone_of, widest
-from collector.views.queue import queues
-from collector.views.results import Queue, Scope
-from collector.views.schemes import OWN, SCHEMES
+from collector.domain.scope import Scope
+from collector.domain.sites import NOWHERE, Site
+from collector.queries.axis import axis
+from collector.queries.counts import counts, places
+from collector.queries.devices import DeviceState, devices_in
+from collector.queries.extent import extent
+from collector.queries.places import directions_of, sites_of, time_zone_of, widest
+from collector.queries.queue import queues
+from collector.queries.results import Queue
+from collector.queries.schemes import OWN, SCHEMES
+from collector.store.interface import Reading
 
 NOW_MS = 15 * 60_000
 """A queue that was last reported longer ago is not how it is now."""

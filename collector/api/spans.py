@@ -5,12 +5,13 @@ from typing import Annotated
 
 from fastapi import Path, Query
 
-from collector.calendar import DAY_MS, FROM_MS, TO_MS, Interval, day_of, start_of_day, starts, zone_of
+from collector.domain.calendar import DAY_MS, FROM_MS, TO_MS, Interval, day_of, start_of_day, starts, zone_of
+from collector.domain.scope import Scope
 from collector.errors import InputError
-from collector.store import Reading
-from collector.views.axis import axis, until
-from collector.views.extent import open_span
-from collector.views.results import Axis, Scope
+from collector.queries.axis import axis, until
+from collector.queries.extent import open_span
+from collector.queries.results import Axis
+from collector.store.interface import Reading
 from edge.delivery.report import NAME
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

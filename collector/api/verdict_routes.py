@@ -5,15 +5,16 @@ from typing import Annotated
 import msgspec
 from fastapi import APIRouter, Depends, HTTPException, Query
 
-from collector.alerts.book import alert
+from collector.alerts.judged_crossing import crossing_of
+from collector.alerts.repository import alert
 from collector.api.access import Needs, Visitor
 from collector.api.context import Context
 from collector.api.spans import From, NameQuery, To, when
 from collector.api.verdict_models import Said, VerdictInfo, Verdicts
-from collector.store import Reading, Store
-from collector.verdicts import LIMIT_MAX, Crossing, crossing_of, record, verdicts
-from collector.views.places import time_zone_of
-from collector.views.results import Scope
+from collector.domain.scope import Scope
+from collector.queries.places import time_zone_of
+from collector.store.interface import Reading, Store
+from collector.store.verdicts import LIMIT_MAX, Crossing, record, verdicts
 from edge.delivery.report import Verdict, milliseconds_of
 
 

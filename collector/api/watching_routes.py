@@ -19,12 +19,12 @@ from collector.api.models import (
 )
 from collector.api.parameters import Limit
 from collector.api.spans import Every, From, Name, NameQuery, To, page, span
-from collector.calendar import Interval
-from collector.models import changes
-from collector.store import Reading
-from collector.views.compare import agreements
-from collector.views.counts import coverage
-from collector.views.results import Scope
+from collector.domain.calendar import Interval
+from collector.domain.scope import Scope
+from collector.queries.compare import agreements
+from collector.queries.counts import coverage
+from collector.queries.models import changes
+from collector.store.interface import Reading
 
 
 def routes(context: Context) -> APIRouter:

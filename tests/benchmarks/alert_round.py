@@ -10,10 +10,10 @@ import tempfile
 import time
 from pathlib import Path
 
+from collector.alerts.evaluator import Watch
 from collector.alerts.settings import Alerts
-from collector.alerts.watch import Watch
-from collector.ingest import Received, ingest
-from collector.sqlite_store import SqliteStore
+from collector.protocol.intake import Received, ingest
+from collector.store.sqlite.store import SqliteStore
 from edge.delivery.report import Report, encode, rfc3339, topic_of
 
 NOW_MS, HOUR_MS, MINUTE_MS = 1_795_608_000_000, 3_600_000, 60_000

@@ -13,8 +13,9 @@ from collections.abc import Sequence
 
 import psycopg
 
-from collector.ingest import ingest
-from collector.store import Item, open_store
+from collector.protocol.intake import ingest
+from collector.protocol.items import Item
+from collector.store.opening import open_store
 from tests.benchmarks.load import messages
 from tests.collector import postgres
 

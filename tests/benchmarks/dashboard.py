@@ -26,7 +26,7 @@ from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from playwright.sync_api import Page
 
-from collector.demo_broker import demo_broker
+from collector.mqtt.demo_broker import demo_broker
 from deploy.dashboard import Fleet
 from edge.delivery.report import encode, rfc3339, topic_of
 from tests.benchmarks.views import DAY_MS, DEVICES, MINUTE_MS, SITES, a_report, sites_of

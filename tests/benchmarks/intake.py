@@ -30,8 +30,9 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
 from collector.config import Mqtt
-from collector.store import Tally, open_store
-from collector.subscriber import Subscriber
+from collector.mqtt.subscriber import Subscriber
+from collector.protocol.items import Tally
+from collector.store.opening import open_store
 from tests.benchmarks.load import publish
 from tests.collector import mosquitto, postgres
 

@@ -28,13 +28,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from collector.api.site_routes import _site_today
-from collector.calendar import floor
-from collector.devices import devices
+from collector.domain.calendar import floor
+from collector.domain.scope import Scope
 from collector.errors import CollectorError
-from collector.store import Store, open_store
-from collector.views.axis import axis
-from collector.views.counts import counts, coverage
-from collector.views.results import Scope
+from collector.queries.axis import axis
+from collector.queries.counts import counts, coverage
+from collector.queries.devices import devices
+from collector.store.interface import Store
+from collector.store.opening import open_store
 from edge.delivery.report import encode, topic_of
 from tests.benchmarks import intake, load
 from tests.benchmarks.views import (

@@ -13,8 +13,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from collector.ingest import ingest
-from collector.store import Keeping, Store, open_store
+from collector.protocol.intake import ingest
+from collector.store.interface import Keeping, Store
+from collector.store.opening import open_store
 from edge.delivery.report import Health, Level, Report, Waits, ZoneReport, encode, rfc3339
 
 CLASSES = ("bicycle", "bus", "car", "motorcycle", "truck", "unclassified", "van")

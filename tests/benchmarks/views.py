@@ -24,21 +24,22 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from collector.calendar import floor
-from collector.devices import devices, gaps
+from collector.domain.calendar import floor
+from collector.domain.scope import Scope
+from collector.domain.sites import Site
 from collector.errors import CollectorError
-from collector.ingest import Received, ingest
-from collector.sites import Site
-from collector.store import Reading, Store, open_store
-from collector.views.axis import axis
-from collector.views.balance import balance
-from collector.views.compare import agreements, bands
-from collector.views.counts import counts, coverage, places
-from collector.views.daylight import day_split
-from collector.views.evidence import evidence, raw_reports
-from collector.views.queue import queues
-from collector.views.results import Scope
-from collector.zone_rollups import STORED, sum_up_zones
+from collector.protocol.intake import Received, ingest
+from collector.queries.axis import axis
+from collector.queries.balance import balance
+from collector.queries.compare import agreements, bands
+from collector.queries.counts import counts, coverage, places
+from collector.queries.daylight import day_split
+from collector.queries.devices import devices, gaps
+from collector.queries.evidence import evidence, raw_reports
+from collector.queries.queue import queues
+from collector.store.interface import Reading, Store
+from collector.store.opening import open_store
+from collector.store.zone_rollups import STORED, sum_up_zones
 from edge.delivery.report import Level, Report, Waits, ZoneReport, encode, rfc3339, topic_of
 from tests.benchmarks.load import CLASSES
 from tests.collector import postgres
@@ -215,7 +216,7 @@ def _fill_zones(database: Any) -> None:
 
 
 def _fill_postgres(store: Store, from_ms: int, minutes: int, payload: bytes) -> None:
-    from collector.postgres_schema import TABLES_OF_A_MONTH, month_of, partition  # noqa: PLC0415
+    from collector.store.postgres.schema import TABLES_OF_A_MONTH, month_of, partition  # noqa: PLC0415
 
     database = store._database  # type: ignore[attr-defined]
     database.execute("SET statement_timeout = 0")
@@ -264,7 +265,7 @@ def _fill_postgres(store: Store, from_ms: int, minutes: int, payload: bytes) -> 
 
 def _sum_up_postgres(database: Any) -> None:
     """What `rebuild` does device by day, in a few statements: all zones here are eight hours ahead of UTC."""
-    from collector.postgres_store import _Tables  # noqa: PLC0415
+    from collector.store.postgres.store import _Tables  # noqa: PLC0415
 
     database.execute("SET statement_timeout = 0")
     hour, day = f"start_ms / {HOUR_MS} * {HOUR_MS}", f"(start_ms + 8 * {HOUR_MS}) / {DAY_MS} * {DAY_MS} - 8 * {HOUR_MS}"

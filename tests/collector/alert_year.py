@@ -23,19 +23,19 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from collector.alerts import device_rules, first_rule, post, queue_rule
 from collector.alerts.alert import Alert, Subject
-from collector.alerts.book import alerts
-from collector.alerts.device_rules import DeviceMemory, DeviceNow
-from collector.alerts.finding import About, Finding
-from collector.alerts.first_rule import Sighting
-from collector.alerts.flow_rules import Hour, PastHour
-from collector.alerts.ledger import Found, Ledger
-from collector.alerts.post import PostHour, PostState
-from collector.alerts.queue_rule import QueueState, Slot
+from collector.alerts.lifecycle import Found, Ledger
+from collector.alerts.repository import alerts
+from collector.alerts.rules import device, first_vehicle, queue, station
+from collector.alerts.rules.device import DeviceMemory, DeviceNow
+from collector.alerts.rules.finding import About, Finding
+from collector.alerts.rules.first_vehicle import Sighting
+from collector.alerts.rules.flow import Hour, PastHour
+from collector.alerts.rules.queue import QueueState, Slot
+from collector.alerts.rules.station import PostHour, PostState
 from collector.alerts.settings import Rules
-from collector.alerts.words import ALL, DAY_MS, HOUR_MS
-from collector.sqlite_store import SqliteStore
+from collector.alerts.wording import ALL, DAY_MS, HOUR_MS
+from collector.store.sqlite.store import SqliteStore
 
 START_MS = 1_767_225_600_000  # 2026-01-01, a Thursday
 DAYS, HOURS = 365, 365 * 24
@@ -362,7 +362,7 @@ def _hours(year: Year, rules: Rules, *, told_holidays: bool) -> list[tuple[int, 
             )
             flows.append((subjects[key], hour))
         hour_ = PostHour(start_ms, start_ms + HOUR_MS, START_MS + i // 24 * DAY_MS, flows)
-        if said := post.judge(state, hour_, ways, rules, "UTC"):
+        if said := station.judge(state, hour_, ways, rules, "UTC"):
             found.append((heard_ms(year, start_ms + HOUR_MS), said))
     return found
 
@@ -375,7 +375,7 @@ def _slots(year: Year, rules: Rules) -> list[tuple[int, list[Finding]]]:
         standing = float(year.standing[i]) if year.watched[i] > 0 else None
         watched_ms = int(year.watched[i] * SLOT_MS)
         slot = Slot(start_ms, start_ms + SLOT_MS, standing, round(standing or 0), watched_ms)
-        if said := queue_rule.judge(state, slot, about):
+        if said := queue.judge(state, slot, about):
             found.append((heard_ms(year, start_ms + SLOT_MS), said))
     return found
 
@@ -414,7 +414,7 @@ def _looks(year: Year, rules: Rules) -> list[tuple[int, list[Finding]]]:
             offset_ms=int(year.offset_ms[i]),
             unsent=int(year.unsent[i]),
         )
-        if said := device_rules.judge(memory, now, rules, "UTC"):
+        if said := device.judge(memory, now, rules, "UTC"):
             found.append((now_ms, said))
     return found
 
@@ -437,7 +437,7 @@ def _firsts(year: Year, rules: Rules) -> list[tuple[int, list[Finding]]]:
             line=LINE,
             direction=WAYS[0],
         )
-        if one := first_rule.judge(seen, rules, "UTC"):
+        if one := first_vehicle.judge(seen, rules, "UTC"):
             found.append((heard_ms(year, at_ms + 60_000), [one]))
         before = hour
     return found

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from collector.limits import DEFAULTS, Limits
-from collector.postgres_store import PostgresStore
-from collector.sqlite_store import SqliteStore
-from collector.store import Store
+from collector.domain.limits import DEFAULTS, Limits
+from collector.store.interface import Store
+from collector.store.postgres.store import PostgresStore
+from collector.store.sqlite.store import SqliteStore
 from tests.collector.postgres import Server, binaries, server
 
 OpenStore = Callable[..., Store]

@@ -19,11 +19,9 @@ from typing import Any
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
-from collector.asking import Asking
-from collector.calls import CALLS_MAX, PICTURES_MAX, calls
-from collector.devices import devices, gaps
-from collector.gaps import Missing
-from collector.ingest import (
+from collector.cli.show_devices import devices_as_json, devices_as_table, gaps_as_json, gaps_as_table
+from collector.protocol.gaps import Missing
+from collector.protocol.intake import (
     HEARD,
     KEPT_BYTES,
     PAYLOAD_BYTES_MAX,
@@ -36,11 +34,14 @@ from collector.ingest import (
     Said,
     ingest,
 )
-from collector.show_devices import devices_as_json, devices_as_table, gaps_as_json, gaps_as_table
-from collector.sqlite_store import SqliteStore
-from collector.store import Gap, Item, Store
-from collector.totals import Selection, totals
-from collector.zones import last_zones
+from collector.protocol.items import Gap, Item
+from collector.protocol.resend_planner import Asking
+from collector.queries.devices import devices, gaps
+from collector.queries.totals import Selection, totals
+from collector.queries.zones import last_zones
+from collector.store.device_alerts import CALLS_MAX, PICTURES_MAX, calls
+from collector.store.interface import Store
+from collector.store.sqlite.store import SqliteStore
 from edge.delivery.report import decode, topic_of
 
 NOW_MS = 1_795_608_000_000

@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from collector.config import Mqtt
-from collector.sqlite_store import SqliteStore
-from collector.subscriber import Subscriber
+from collector.mqtt.subscriber import Subscriber
+from collector.store.sqlite.store import SqliteStore
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from collector.ingest import Received, ingest
+from collector.protocol.intake import Received, ingest
 from edge.delivery.report import Report, encode, rfc3339, topic_of
 
 NOON_MS = 1_795_608_000_000

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
-from collector.views.results import Axis, Cover, Flow, Queue
+from collector.queries.results import Axis, Cover, Flow, Queue
 from edge.delivery.report import Report, ZoneReport
 
 Key = tuple[str, str, str, int]

@@ -7,21 +7,22 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from collector.ahead import NO_REPORTS, Reports
-from collector.alerts.observe import DeviceRow, devices_at
-from collector.cli import main
-from collector.devices import devices
-from collector.postgres_store import PostgresStore
-from collector.sqlite_store import SqliteStore
-from collector.store import Keeping, Store
-from collector.totals import Selection, totals
-from collector.views.axis import EARLIEST_MS, SKEW_MS, axis
-from collector.views.counts import counts
-from collector.views.evidence import raw_reports
-from collector.views.extent import extent, open_span
-from collector.views.places import widest
-from collector.views.results import Scope
-from collector.zones import last_zones
+from collector.alerts.observations import DeviceRow, devices_at
+from collector.cli.main import main
+from collector.domain.plausible_time import EARLIEST_MS, SKEW_MS
+from collector.domain.scope import Scope
+from collector.queries.axis import axis
+from collector.queries.counts import counts
+from collector.queries.devices import devices
+from collector.queries.evidence import raw_reports
+from collector.queries.extent import extent, open_span
+from collector.queries.places import widest
+from collector.queries.totals import Selection, totals
+from collector.queries.zones import last_zones
+from collector.store.ahead import NO_REPORTS, Reports
+from collector.store.interface import Keeping, Store
+from collector.store.postgres.store import PostgresStore
+from collector.store.sqlite.store import SqliteStore
 from edge.delivery.report import Level, Report, ZoneReport, encode, rfc3339
 from tests.collector.messages import MINUTE_MS, a_report, held
 from tests.collector.older import make_postgres_older, make_sqlite_older

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from collector.alerts.settings import Alerts, Queue
-from collector.cli import main
+from collector.cli.main import main
 from collector.config import load
 from collector.errors import InputError
-from collector.sqlite_store import SqliteStore
+from collector.store.sqlite.store import SqliteStore
 from tests.collector.test_alert_ledger import NOW_MS, finding, take
 
 

@@ -13,16 +13,16 @@ from typing import Any
 import pytest
 from aiosmtpd.controller import Controller
 
-from collector.alerts.book import deliveries
 from collector.alerts.channels import Mqtt, apprise_channels, site_alert_of
 from collector.alerts.delivery import Postman
+from collector.alerts.repository import deliveries
 from collector.alerts.settings import Alerts
 from collector.alerts.site_alert import encode_site_alert, site_alert_topic
-from collector.alerts.thread import AlertThread
+from collector.alerts.worker import AlertThread
 from collector.config import Mqtt as MqttSettings
 from collector.errors import CollectorError, InputError
-from collector.sqlite_store import SqliteStore
-from collector.subscriber import AWAY
+from collector.mqtt.subscriber import AWAY
+from collector.store.sqlite.store import SqliteStore
 from tests.collector.listening import listening
 from tests.collector.mosquitto import binary, mosquitto
 from tests.collector.test_alert_ledger import NOW_MS, Office, finding, listed, take, told
@@ -96,7 +96,7 @@ def test_a_webhook_and_a_mailbox_are_told_once_and_nothing_secret_is_logged(
     urls.chmod(0o600)
     with SqliteStore(tmp_path / "s") as store:
         postman = Postman(store, apprise_channels(urls, pictures=True))
-        from collector.alerts.ledger import Found, Ledger  # noqa: PLC0415
+        from collector.alerts.lifecycle import Found, Ledger  # noqa: PLC0415
         from collector.alerts.settings import Rules  # noqa: PLC0415
 
         with store.writing() as tables:

@@ -6,16 +6,16 @@ import msgspec
 import pytest
 
 from collector.alerts.alert import Alert, Subject
-from collector.alerts.book import alert, alerts, deliveries, picture
 from collector.alerts.channels import Message
 from collector.alerts.delivery import ATTEMPTS_MAX, Postman
-from collector.alerts.finding import Finding
-from collector.alerts.ledger import Found, Ledger
+from collector.alerts.lifecycle import Found, Ledger
+from collector.alerts.repository import alert, alerts, deliveries, picture
+from collector.alerts.rules.finding import Finding
 from collector.alerts.settings import Rules
+from collector.domain.faults import Faults
+from collector.domain.scope import Scope
 from collector.errors import InputError
-from collector.faults import Faults
-from collector.store import Store
-from collector.views.results import Scope
+from collector.store.interface import Store
 
 NOW_MS = 1_795_608_000_000
 HOUR_MS, DAY_MS = 3_600_000, 86_400_000
@@ -245,8 +245,8 @@ def test_who_dies_while_it_is_sent_says_it_once(open_store: OpenStore) -> None:
 
 
 def test_the_bounds_are_held(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("collector.alerts.ledger.ALERTS_MAX", 3)
-    monkeypatch.setattr("collector.alerts.ledger.PICTURES_MAX", 2)
+    monkeypatch.setattr("collector.alerts.lifecycle.ALERTS_MAX", 3)
+    monkeypatch.setattr("collector.alerts.lifecycle.PICTURES_MAX", 2)
     for i in range(6):
         take(store, finding(f"mast-{i}", kind="first", at_ms=NOW_MS), jpeg=b"\xff\xd8\xff")
     take(store, finding("open"))

@@ -5,14 +5,14 @@ import datetime
 import msgspec
 import pytest
 
-from collector.alerts import balance_rule, device_rules, first_rule, flow_rules, queue_rule
 from collector.alerts.alert import Subject
-from collector.alerts.balance_rule import BalanceState, Day
-from collector.alerts.device_rules import DeviceMemory, DeviceNow
-from collector.alerts.finding import About, Finding
-from collector.alerts.first_rule import Sighting
-from collector.alerts.flow_rules import FlowState, Hour, PastHour
-from collector.alerts.queue_rule import QueueState, Slot
+from collector.alerts.rules import balance, device, first_vehicle, flow, queue
+from collector.alerts.rules.balance import BalanceState, Day
+from collector.alerts.rules.device import DeviceMemory, DeviceNow
+from collector.alerts.rules.finding import About, Finding
+from collector.alerts.rules.first_vehicle import Sighting
+from collector.alerts.rules.flow import FlowState, Hour, PastHour
+from collector.alerts.rules.queue import QueueState, Slot
 from collector.alerts.settings import (
     Balance,
     Blind,
@@ -47,7 +47,7 @@ def hour(i: int, number: int | None, *, share: float = 1.0, past: tuple[PastHour
 
 def after(*hours: Hour, rules: Rules = RULES, state: FlowState | None = None) -> list[Finding]:
     state = state or FlowState()
-    return [one for each in hours for one in flow_rules.judge(state, each, About(FLOW, rules, "UTC"))]
+    return [one for each in hours for one in flow.judge(state, each, About(FLOW, rules, "UTC"))]
 
 
 def kinds(found: list[Finding]) -> list[tuple[str, bool]]:
@@ -60,7 +60,7 @@ def border(usual: int, rules: Rules = RULES) -> int:
 
 
 def test_a_surge_needs_the_factor_the_score_and_the_vehicles() -> None:
-    spread = (1000 + (flow_rules.SPREAD_MIN * 1000) ** 2) ** 0.5
+    spread = (1000 + (flow.SPREAD_MIN * 1000) ** 2) ** 0.5
     assert border(1_000) == max(1_500, -(-(1000 + 3 * spread) // 1))
     by_factor = msgspec.structs.replace(RULES, surge=Surge(hours=1, factor=3.0, score=1.0))
     assert border(1_000, by_factor) == 3_000
@@ -155,7 +155,7 @@ def test_vehicles_where_there_were_none_for_days_are_a_resumption() -> None:
 def test_the_hours_of_a_cessation_are_no_part_of_what_is_usual() -> None:
     state = FlowState(pauses=[(0, 168 * HOUR_MS)])
     zero = (PastHour(0, 1.0), *USUAL[1:])
-    flow_rules.judge(state, hour(168 + 10, 100, past=zero), About(FLOW, RULES, "UTC"))
+    flow.judge(state, hour(168 + 10, 100, past=zero), About(FLOW, RULES, "UTC"))
     assert state.recent[-1].past == (None, *USUAL[1:])
 
 
@@ -170,14 +170,14 @@ def sighting(days: float, *, watched: float = 1.0, before: bool = True) -> Sight
 @pytest.mark.parametrize("before", [True, False])
 def test_a_first_needs_its_days_of_which_enough_were_watched(before: bool) -> None:
     rules = Rules(first=First(days=28, watched_share_min=0.5))
-    assert first_rule.judge(sighting(27.99, before=before), rules, "UTC") is None
-    assert first_rule.judge(sighting(28, watched=0.49, before=before), rules, "UTC") is None
-    found = first_rule.judge(sighting(28, watched=0.5, before=before), rules, "UTC")
+    assert first_vehicle.judge(sighting(27.99, before=before), rules, "UTC") is None
+    assert first_vehicle.judge(sighting(28, watched=0.49, before=before), rules, "UTC") is None
+    found = first_vehicle.judge(sighting(28, watched=0.5, before=before), rules, "UTC")
     assert found is not None
     assert "28 days without one, 50% of them watched." in found.reason
     assert ("since watching began on" in found.reason) is not before
     only_trucks = Rules(first=First(labels=["truck"]))
-    assert first_rule.judge(sighting(100, before=before), only_trucks, "UTC") is None
+    assert first_vehicle.judge(sighting(100, before=before), only_trucks, "UTC") is None
 
 
 def queue_of(*standing: float | None, rules: Rules) -> list[Finding]:
@@ -186,7 +186,7 @@ def queue_of(*standing: float | None, rules: Rules) -> list[Finding]:
     found = []
     for i, number in enumerate(standing):
         slot = Slot(i * 300_000, (i + 1) * 300_000, number, round(number or 0), 300_000 if number is not None else 0)
-        found += queue_rule.judge(state, slot, about)
+        found += queue.judge(state, slot, about)
     return found
 
 
@@ -212,7 +212,7 @@ def balance_of(*days: tuple[int, int], share: float = 1.0, last_share: float | N
     for i, (out, back) in enumerate(days):
         of_day = share if last_share is None or i < len(days) - 7 else last_share
         day = Day(i * DAY_MS, (i + 1) * DAY_MS, out, back, of_day)
-        found += balance_rule.judge(state, day, About(subject, rules, "UTC"))
+        found += balance.judge(state, day, About(subject, rules, "UTC"))
     return found
 
 
@@ -235,7 +235,7 @@ def test_a_balance_is_held_against_the_usual_of_the_place() -> None:
 def look(memory: DeviceMemory, now_ms: int, rules: Rules | None = None, **fields: object) -> list[tuple[str, bool]]:
     given = {"site": "bridge", "device": "mast-1", "listening_ms": 0, "heard_ms": now_ms} | fields
     now = msgspec.convert(given | {"now_ms": now_ms}, DeviceNow)
-    return kinds(device_rules.judge(memory, now, rules or Rules(), "UTC"))
+    return kinds(device.judge(memory, now, rules or Rules(), "UTC"))
 
 
 def test_silence_counts_only_while_we_listen() -> None:

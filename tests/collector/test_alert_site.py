@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 
 from collector.alerts.alert import Alert, Subject
-from collector.alerts.finding import Finding
+from collector.alerts.evaluator import Watch
+from collector.alerts.rules.finding import Finding
+from collector.alerts.rules.site import NAMES_MAX, TOGETHER_MS, Fares, SiteMemory, judge
 from collector.alerts.settings import Alerts
-from collector.alerts.site_rule import NAMES_MAX, TOGETHER_MS, Fares, SiteMemory, judge
-from collector.alerts.watch import Watch
 from collector.config import Mqtt
-from collector.sqlite_store import SqliteStore
-from collector.store import Store
+from collector.store.interface import Store
+from collector.store.sqlite.store import SqliteStore
 from tests.collector.listening import listening
 from tests.collector.messages import MINUTE_MS, NOON_MS, received
 from tests.collector.mosquitto import binary, mosquitto

@@ -7,14 +7,15 @@ import msgspec
 import pytest
 
 from collector.alerts.alert import Alert
-from collector.alerts.book import acknowledge, alerts, picture
+from collector.alerts.evaluator import Watch
+from collector.alerts.repository import acknowledge, alerts, picture
 from collector.alerts.settings import Alerts, Cessation, Drop, First, Outbox
-from collector.alerts.watch import Watch
-from collector.calls import calls
-from collector.faults import Faults
-from collector.ingest import Called, Said, ingest
-from collector.store import Item, Store
-from collector.views.results import Scope
+from collector.domain.faults import Faults
+from collector.domain.scope import Scope
+from collector.protocol.intake import Called, Said, ingest
+from collector.protocol.items import Item
+from collector.store.device_alerts import calls
+from collector.store.interface import Store
 from edge.delivery.report import Report, rfc3339, topic_of
 from tests.collector.messages import MINUTE_MS, NOON_MS, received
 

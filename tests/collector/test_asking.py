@@ -4,9 +4,9 @@ import random
 
 import pytest
 
-from collector.asking import ANSWER_WAIT_MS, COMPARE_WAIT_MS_FIRST, REPORTS_MAX, REQUESTS_MAX, Asking
-from collector.gaps import Missing
-from collector.store import Asked, Gap, Gone, Heeded
+from collector.protocol.gaps import Missing
+from collector.protocol.items import Asked, Gap, Gone, Heeded
+from collector.protocol.resend_planner import ANSWER_WAIT_MS, COMPARE_WAIT_MS_FIRST, REPORTS_MAX, REQUESTS_MAX, Asking
 from edge.delivery.report import RANGES_MAX, Response, Verdict
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from collector.cli import main
-from collector.sqlite_store import SqliteStore
+from collector.cli.main import main
+from collector.store.sqlite.store import SqliteStore
 from tests.collector.messages import a_report, received
 from tests.collector.postgres import Server
 from tests.collector.test_identity import NOW_MS, Centre, count, open_outbox
@@ -91,7 +91,7 @@ def test_the_log_of_a_store_that_is_gone_is_not_applied_to_a_backup(tmp_path: Pa
 
 
 def in_a_process(*arguments: str) -> int:
-    command = [sys.executable, "-c", "import sys; from collector.cli import main; sys.exit(main())", *arguments]
+    command = [sys.executable, "-c", "import sys; from collector.cli.main import main; sys.exit(main())", *arguments]
     return subprocess.run(command, check=False).returncode
 
 
@@ -105,7 +105,7 @@ def test_of_postgresql_pg_dump_is_named_and_what_it_makes_can_be_restored(
 ) -> None:
     import psycopg  # noqa: PLC0415
 
-    from collector.postgres_store import PostgresStore  # noqa: PLC0415
+    from collector.store.postgres.store import PostgresStore  # noqa: PLC0415
 
     assert main(["backup", str(tmp_path / "x"), "--store", postgres_url]) == 2
     assert "pg_dump --format=custom --schema=crossing" in capsys.readouterr().err

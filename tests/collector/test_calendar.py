@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.calendar import INTERVALS, Interval, end_of, floor, starts, zone_of
+from collector.domain.calendar import INTERVALS, Interval, end_of, floor, starts, zone_of
 from collector.errors import InputError
-from collector.views.axis import axis
-from collector.views.records import name_of
+from collector.queries.axis import axis
+from collector.queries.records import name_of
 
 HOUR_MS, DAY_MS = 3_600_000, 86_400_000
 ZONES = [

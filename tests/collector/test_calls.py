@@ -3,11 +3,11 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from collector.calls import calls, keep
-from collector.ingest import Called
-from collector.postgres_store import PostgresStore
-from collector.sqlite_store import SqliteStore
-from collector.store import Store
+from collector.protocol.intake import Called
+from collector.store.device_alerts import calls, keep
+from collector.store.interface import Store
+from collector.store.postgres.store import PostgresStore
+from collector.store.sqlite.store import SqliteStore
 from edge.delivery.report import rfc3339
 from tests.collector.messages import MINUTE_MS, NOON_MS, a_report, received
 from tests.collector.older import make_postgres_older, make_sqlite_older

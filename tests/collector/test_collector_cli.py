@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from collector.cli import main
-from collector.demo_broker import demo_broker
-from collector.ingest import Refusal, Said, ingest
-from collector.sqlite_store import SqliteStore
-from collector.store import Asked, Gone, Store
+from collector.cli.main import main
+from collector.mqtt.demo_broker import demo_broker
+from collector.protocol.intake import Refusal, Said, ingest
+from collector.protocol.items import Asked, Gone
+from collector.store.interface import Store
+from collector.store.sqlite.store import SqliteStore
 from edge.delivery.report import encode, topic_of
 from tests.collector.messages import DAY_MS, MINUTE_MS, NOON_MS, a_report, blind, received
 

@@ -8,12 +8,12 @@ from typing import Any
 import msgspec
 import pytest
 
-from collector.cli import main
-from collector.convoys import convoys
-from collector.ingest import Followed, Refusal, ingest
-from collector.postgres_store import PostgresStore
-from collector.sqlite_store import SqliteStore
-from collector.store import Store
+from collector.cli.main import main
+from collector.protocol.intake import Followed, Refusal, ingest
+from collector.store.convoys import convoys
+from collector.store.interface import Store
+from collector.store.postgres.store import PostgresStore
+from collector.store.sqlite.store import SqliteStore
 from deploy.channels import CHANNELS, payload_of
 from edge.delivery.report import rfc3339, topic_of
 from tests.collector.messages import MINUTE_MS, NOON_MS, a_report, received

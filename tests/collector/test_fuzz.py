@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from collector.store import Store
+from collector.store.interface import Store
 from tests.collector.fuzz import REFUSALS_MAX, Target, run
 
 

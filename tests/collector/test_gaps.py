@@ -3,7 +3,15 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.gaps import RANGES_KEPT_MAX, UNSEEN_YOUNG_MS, WAIT_MS_FIRST, WAIT_MS_MAX, YOUNG_MS, Journal, Missing
+from collector.protocol.gaps import (
+    RANGES_KEPT_MAX,
+    UNSEEN_YOUNG_MS,
+    WAIT_MS_FIRST,
+    WAIT_MS_MAX,
+    YOUNG_MS,
+    Journal,
+    Missing,
+)
 
 NOW_MS = 1_795_608_000_000
 numbers = st.integers(1, 40)

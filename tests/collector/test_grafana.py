@@ -11,7 +11,7 @@ import msgspec
 import psycopg
 import pytest
 
-from collector.postgres_store import PostgresStore
+from collector.store.postgres.store import PostgresStore
 from edge.delivery.report import LengthLevel, Level, Report, Waits, ZoneReport
 from tests.collector.messages import MINUTE_MS, NOON_MS, a_report, blind, received
 

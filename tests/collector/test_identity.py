@@ -8,13 +8,14 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from collector.accounts import HERE_MS
-from collector.asking import COMPARE_WAIT_MS_FIRST, Asking
-from collector.devices import devices, gaps
-from collector.gaps import YOUNG_MS
-from collector.identity import findings
-from collector.ingest import Answered, Cleared, Glimpse, Refusal, ingest
-from collector.store import Doubt, Keeping, Store, Tally
+from collector.protocol.gaps import YOUNG_MS
+from collector.protocol.identity import findings
+from collector.protocol.intake import Answered, Cleared, Glimpse, Refusal, ingest
+from collector.protocol.items import Doubt, Tally
+from collector.protocol.resend_planner import COMPARE_WAIT_MS_FIRST, Asking
+from collector.queries.devices import devices, gaps
+from collector.store.interface import Keeping, Store
+from collector.store.journals import HERE_MS
 from edge.delivery.commands import compare, resend
 from edge.delivery.outbox import Outbox
 from edge.delivery.report import Report, encode, rfc3339

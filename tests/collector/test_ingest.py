@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.ingest import PAYLOAD_BYTES_MAX, Called, Received, Refusal, Said, ingest
-from collector.said import JPEG_BYTES_MAX
+from collector.protocol.device_messages import JPEG_BYTES_MAX
+from collector.protocol.intake import PAYLOAD_BYTES_MAX, Called, Received, Refusal, Said, ingest
 from edge.delivery.report import encode
 from tests.collector.messages import a_report
 

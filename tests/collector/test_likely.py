@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 import pytest
 
-from collector.views.likely import Naming, likely, likely_balance
+from collector.queries.likely import Naming, likely, likely_balance
 
 JUDGED = {
     "car": {"car": 789, "truck": 16, "bus": 4, "van": 2},

@@ -6,10 +6,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from collector.ingest import Refusal, Said, ingest
-from collector.limits import RECOUNTED_AFTER, Limits, Room
-from collector.sqlite_store import SqliteStore
-from collector.store import Compared, Store, Tally
+from collector.domain.limits import RECOUNTED_AFTER, Limits, Room
+from collector.protocol.intake import Refusal, Said, ingest
+from collector.protocol.items import Compared, Tally
+from collector.store.interface import Store
+from collector.store.sqlite.store import SqliteStore
 from edge.delivery.report import Report, encode, topic_of
 from tests.collector.messages import DAY_MS, NOON_MS, a_report, received
 

@@ -7,17 +7,18 @@ from typing import Any
 
 import pytest
 
-import collector.models as module
-from collector.cli import main
+import collector.queries.models as module
+from collector.cli.main import main
+from collector.domain.scope import Scope
 from collector.errors import InputError
-from collector.models import Named, changes, named_alike, take_factors
-from collector.sqlite_store import SqliteStore
-from collector.store import Item, Store
-from collector.views.axis import axis
-from collector.views.compare import bands, shifted
-from collector.views.counts import counts
-from collector.views.merged import merged
-from collector.views.results import Scope
+from collector.protocol.items import Item
+from collector.queries.axis import axis
+from collector.queries.compare import bands, shifted
+from collector.queries.counts import counts
+from collector.queries.merged_lines import merged
+from collector.queries.models import Named, changes, named_alike, take_factors
+from collector.store.interface import Store
+from collector.store.sqlite.store import SqliteStore
 from edge.delivery.report import rfc3339
 from tests.collector.messages import NOON_MS, received
 from tests.collector.test_alert_watch import DAY_MS, HOUR_MS, hourly, listed, said, watch

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.mqtt5 import (
+from collector.mqtt.packets import (
     PACKET_BYTES_MAX,
     Accepted,
     Arrival,

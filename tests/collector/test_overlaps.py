@@ -7,17 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from collector.cli import main
-from collector.devices import devices
-from collector.identity import findings
-from collector.overlaps import TOLERANCE_MS
-from collector.postgres_store import PostgresStore
-from collector.sqlite_store import SqliteStore
-from collector.store import Keeping, Store, Tally
-from collector.totals import Selection, totals
-from collector.views.axis import axis
-from collector.views.counts import counts
-from collector.views.results import Scope
+from collector.cli.main import main
+from collector.domain.scope import Scope
+from collector.protocol.identity import findings
+from collector.protocol.items import Tally
+from collector.queries.axis import axis
+from collector.queries.counts import counts
+from collector.queries.devices import devices
+from collector.queries.totals import Selection, totals
+from collector.store.interface import Keeping, Store
+from collector.store.overlaps import TOLERANCE_MS
+from collector.store.postgres.store import PostgresStore
+from collector.store.sqlite.store import SqliteStore
 from edge.delivery.report import Report, rfc3339
 from tests.collector.messages import MINUTE_MS, NOON_MS, a_report, blind, received
 

@@ -14,18 +14,19 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from collector.cli import main
+from collector.cli.main import main
 from collector.clock import SystemClock
+from collector.domain.scope import Scope
 from collector.errors import CollectorError
-from collector.messages import Message, block_of, messages_in
-from collector.packing import BYTES_MAX, IDLE_MS, REPORTS_MAX, Packer
-from collector.postgres_store import PostgresStore
-from collector.sqlite_store import SqliteStore
-from collector.store import Keeping, Store, Tally
-from collector.totals import Selection, totals
-from collector.views.evidence import raw_report, raw_reports
-from collector.views.results import Scope
-from collector.zones import last_zones
+from collector.protocol.items import Tally
+from collector.queries.evidence import raw_report, raw_reports
+from collector.queries.totals import Selection, totals
+from collector.queries.zones import last_zones
+from collector.store.interface import Keeping, Store
+from collector.store.messages import Message, block_of, messages_in
+from collector.store.packing import BYTES_MAX, IDLE_MS, REPORTS_MAX, Packer
+from collector.store.postgres.store import PostgresStore
+from collector.store.sqlite.store import SqliteStore
 from edge.delivery.report import Level, Report, ZoneReport, encode, rfc3339
 from tests.collector.messages import MINUTE_MS, NOON_MS, a_report, received
 from tests.collector.older import make_postgres_older, make_sqlite_older
@@ -241,7 +242,7 @@ def test_killed_while_packing_nothing_is_lost(kind: str, tmp_path: Path, request
             put(store, reports, now_ms=now_ms)
             sent += reports
         chance = random.Random(3)
-        command = [sys.executable, "-c", "from collector.cli import main; main()", "pack", "--store", where]
+        command = [sys.executable, "-c", "from collector.cli.main import main; main()", "pack", "--store", where]
         for _ in range(3):
             before = number(store, "packed")
             with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:

@@ -8,11 +8,13 @@ import psycopg
 import pytest
 
 from collector.errors import CollectorError, InputError
-from collector.ingest import Received, Refusal
-from collector.postgres_schema import VERSION, month_of, partition
-from collector.postgres_store import PostgresStore
-from collector.store import Asked, StatementError, Tally, UnstorableError, open_store
-from collector.totals import Selection, totals
+from collector.protocol.intake import Received, Refusal
+from collector.protocol.items import Asked, Tally
+from collector.queries.totals import Selection, totals
+from collector.store.interface import StatementError, UnstorableError
+from collector.store.opening import open_store
+from collector.store.postgres.schema import VERSION, month_of, partition
+from collector.store.postgres.store import PostgresStore
 from edge.delivery.report import rfc3339
 from tests.collector.messages import NOON_MS, a_report, received
 from tests.collector.postgres import Server

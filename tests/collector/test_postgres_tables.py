@@ -6,13 +6,13 @@ from typing import Any
 import psycopg
 import pytest
 
+from collector.domain.scope import Scope
 from collector.errors import InputError
-from collector.postgres_schema import VERSION
-from collector.postgres_store import PostgresStore
-from collector.store import Reading
-from collector.views.axis import axis
-from collector.views.counts import counts
-from collector.views.results import Scope
+from collector.queries.axis import axis
+from collector.queries.counts import counts
+from collector.store.interface import Reading
+from collector.store.postgres.schema import VERSION
+from collector.store.postgres.store import PostgresStore
 from edge.delivery.report import Level, ZoneReport, rfc3339
 from tests.collector.messages import NOON_MS, a_report, received
 from tests.collector.older import make_postgres_older

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from collector.config import Mqtt
-from collector.devices import gaps
-from collector.sqlite_store import SqliteStore
-from collector.subscriber import Subscriber
+from collector.mqtt.subscriber import Subscriber
+from collector.queries.devices import gaps
+from collector.store.sqlite.store import SqliteStore
 from edge.delivery.connection import Broker
 from edge.delivery.mqtt import Publisher
 from edge.delivery.outbox import Outbox

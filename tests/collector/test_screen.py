@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from collector.arguments import parser
-from collector.cli import main
-from collector.screen import aligned
-from collector.sqlite_store import SqliteStore
+from collector.cli.arguments import parser
+from collector.cli.main import main
+from collector.cli.terminal_table import aligned
+from collector.store.sqlite.store import SqliteStore
 from edge.delivery.report import rfc3339
 from tests.collector.messages import MINUTE_MS, NOON_MS, a_report, blind, held, received
 from tests.collector.test_alert_ledger import finding, take
@@ -110,7 +110,11 @@ def on_a_terminal(config: str, **environment: str) -> str:
     """What a person sees: the command in a process of its own, on a terminal of 100 columns."""
     mine, its = pty.openpty()
     try:
-        command = [sys.executable, "-c", "import sys; from collector.cli import main; sys.exit(main(sys.argv[1:]))"]
+        command = [
+            sys.executable,
+            "-c",
+            "import sys; from collector.cli.main import main; sys.exit(main(sys.argv[1:]))",
+        ]
         subprocess.run(["stty", "cols", "100"], stdin=its, check=True)
         subprocess.run(
             [*command, "totals", "--config", config], stdout=its, check=True, env=QUIET | environment,

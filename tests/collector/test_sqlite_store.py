@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from collector.errors import CollectorError, InputError
-from collector.sqlite_store import SqliteStore
-from collector.store import StatementError, Tally, UnstorableError
-from collector.totals import Total
+from collector.protocol.items import Tally
+from collector.queries.totals import Total
+from collector.store.interface import StatementError, UnstorableError
+from collector.store.sqlite.store import SqliteStore
 from tests.collector.messages import NOON_MS, a_report, received
 
 

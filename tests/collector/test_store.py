@@ -9,11 +9,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from collector.errors import CollectorError
-from collector.gaps import UNSEEN_YOUNG_MS, WAIT_MS_FIRST, WAIT_MS_MAX, YOUNG_MS, Missing
-from collector.ingest import Received, Refusal, Said, ingest
-from collector.names import JOURNALS_MAX
-from collector.store import Asked, Gap, Gone, Item, StatementError, Store, Tally, UnstorableError
-from collector.totals import Selection, totals
+from collector.protocol.gaps import UNSEEN_YOUNG_MS, WAIT_MS_FIRST, WAIT_MS_MAX, YOUNG_MS, Missing
+from collector.protocol.intake import Received, Refusal, Said, ingest
+from collector.protocol.items import Asked, Gap, Gone, Item, Tally
+from collector.queries.totals import Selection, totals
+from collector.store.interface import StatementError, Store, UnstorableError
+from collector.store.names import JOURNALS_MAX
 from edge.delivery.report import milliseconds_of, rfc3339, topic_of
 from tests.collector.messages import MINUTE_MS, NOON_MS, a_report, blind, received
 

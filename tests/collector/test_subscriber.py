@@ -8,14 +8,15 @@ from pathlib import Path
 import pytest
 
 from collector.config import Mqtt
-from collector.devices import gaps
+from collector.domain.faults import Faults
 from collector.errors import CollectorError
-from collector.faults import Faults
-from collector.mqtt5 import Arrival, Taken
-from collector.sqlite_store import SqliteStore
-from collector.store import StatementError, Tally
-from collector.subscriber import ANSWER_WAIT_S, AWAY, RETRY_WAIT_S_MAX, SAYINGS_MAX, Subscriber
-from collector.subscription import Ended, Event, Subscribed
+from collector.mqtt.connection import Ended, Event, Subscribed
+from collector.mqtt.packets import Arrival, Taken
+from collector.mqtt.subscriber import ANSWER_WAIT_S, AWAY, RETRY_WAIT_S_MAX, SAYINGS_MAX, Subscriber
+from collector.protocol.items import Tally
+from collector.queries.devices import gaps
+from collector.store.interface import StatementError
+from collector.store.sqlite.store import SqliteStore
 from edge.delivery.report import RESEND, Resend, Response, decode_as, encode, topic_of
 from tests.collector.messages import MINUTE_MS, NOON_MS, a_report
 

@@ -9,8 +9,8 @@ import pytest
 from paho.mqtt import publish
 
 from collector.config import Mqtt
-from collector.mqtt5 import PACKET_BYTES_MAX, Arrival
-from collector.subscription import Ended, Event, Subscribed, Subscription
+from collector.mqtt.connection import Ended, Event, Subscribed, Subscription
+from collector.mqtt.packets import PACKET_BYTES_MAX, Arrival
 from edge.delivery.report import RESEND, Resend, encode, topic_of
 from tests.collector.messages import a_report
 from tests.collector.mosquitto import Mosquitto, binary, mosquitto

@@ -1,8 +1,8 @@
 """Sums per line and direction: zero is told from blind, and what nobody watched lowers the share."""
 
-from collector.show import as_json, as_table
-from collector.store import Store
-from collector.totals import Selection, Total, totals
+from collector.cli.show_totals import as_json, as_table
+from collector.queries.totals import Selection, Total, totals
+from collector.store.interface import Store
 from edge.delivery.report import Report
 from tests.collector.messages import MINUTE_MS, NOON_MS, a_report, blind, received
 

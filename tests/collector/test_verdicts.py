@@ -5,20 +5,22 @@ from pathlib import Path
 
 import pytest
 
-import collector.verdicts as module
+import collector.store.verdicts as module
 from collector.alerts.alert import Subject
-from collector.alerts.book import alerts
-from collector.alerts.finding import Finding
-from collector.alerts.ledger import Found, Ledger
+from collector.alerts.judged_crossing import crossing_of
+from collector.alerts.lifecycle import Found, Ledger
+from collector.alerts.repository import alerts
+from collector.alerts.rules.finding import Finding
 from collector.alerts.settings import Rules
-from collector.cli import main
+from collector.cli.main import main
+from collector.domain.scope import Scope
 from collector.errors import InputError
-from collector.ingest import ingest
-from collector.sqlite_store import SqliteStore
-from collector.store import Store
-from collector.verdicts import Crossing, crossing_of, record, verdicts
-from collector.views.evidence import raw_report
-from collector.views.results import Evidence, Scope
+from collector.protocol.intake import ingest
+from collector.queries.evidence import raw_report
+from collector.queries.results import Evidence
+from collector.store.interface import Store
+from collector.store.sqlite.store import SqliteStore
+from collector.store.verdicts import Crossing, record, verdicts
 from edge.delivery.report import rfc3339
 from edge.delivery.status import Alert, encode_self
 from tests.collector.messages import MINUTE_MS, NOON_MS, a_report, received

@@ -6,21 +6,22 @@ from datetime import UTC, datetime
 import msgspec
 import pytest
 
+from collector.domain.scope import Scope
+from collector.domain.sites import Site
 from collector.errors import InputError
-from collector.ingest import Said
-from collector.sites import Site
-from collector.store import Store
-from collector.views.axis import axis
-from collector.views.balance import balance, unseen
-from collector.views.compare import agreements, bands, percentile
-from collector.views.counts import counts, places, site_total, with_tonnes
-from collector.views.daylight import day_split, daylight
-from collector.views.extent import extent
-from collector.views.merged import merged
-from collector.views.places import directions_of, time_zone_of
-from collector.views.queue import queues
-from collector.views.results import Axis, Flow, Flows, Scope
-from collector.views.schemes import SCHEMES, mapped
+from collector.protocol.intake import Said
+from collector.queries.axis import axis
+from collector.queries.balance import balance, unseen
+from collector.queries.compare import agreements, bands, percentile
+from collector.queries.counts import counts, places, site_total, with_tonnes
+from collector.queries.daylight import day_split, daylight
+from collector.queries.extent import extent
+from collector.queries.merged_lines import merged
+from collector.queries.places import directions_of, time_zone_of
+from collector.queries.queue import queues
+from collector.queries.results import Axis, Flow, Flows
+from collector.queries.schemes import SCHEMES, mapped
+from collector.store.interface import Store
 from edge.delivery.report import Level, Report, Waits, ZoneReport, rfc3339
 from tests.collector.messages import MINUTE_MS, NOON_MS, a_report, blind, received
 

@@ -12,13 +12,13 @@ from xml.etree import ElementTree
 import msgspec
 import pytest
 
-from collector.cli import main
+from collector.cli.main import main
 from collector.errors import InputError
-from collector.export import columns_of
-from collector.export_xlsx import Xlsx
-from collector.sqlite_store import SqliteStore
-from collector.views.records import Record
-from collector.views.sums import BalanceRecord, TotalRecord
+from collector.queries.export import columns_of
+from collector.queries.export_xlsx import Xlsx
+from collector.queries.records import Record
+from collector.queries.sums import BalanceRecord, TotalRecord
+from collector.store.sqlite.store import SqliteStore
 from tests.collector.messages import MINUTE_MS, NOON_MS, a_report, blind, received
 from tests.collector.older import make_postgres_older, make_sqlite_older
 
@@ -131,7 +131,7 @@ def test_what_an_install_without_the_extra_lacks_is_told_in_one_sentence(
     config: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setitem(sys.modules, "astral", None)
-    monkeypatch.delitem(sys.modules, "collector.views.daylight", raising=False)
+    monkeypatch.delitem(sys.modules, "collector.queries.daylight", raising=False)
     assert main(["totals", *config, *SPAN, "--interval", "day", "--daylight"]) == 2
     assert "--daylight needs astral: pip install 'crossing-monitor[collector]'" in capsys.readouterr().err
 
@@ -246,7 +246,7 @@ def test_a_store_of_the_first_version_is_taken_on_by_who_writes(
 
 
 def test_postgresql_of_the_first_version_is_taken_on(postgres_url: str, capsys: pytest.CaptureFixture[str]) -> None:
-    from collector.postgres_store import PostgresStore  # noqa: PLC0415
+    from collector.store.postgres.store import PostgresStore  # noqa: PLC0415
 
     with PostgresStore(postgres_url) as store:
         store.commit([received(a_report(seq * 60)) for seq in range(1, 40)], now_ms=NOON_MS + 5 * DAY_MS)

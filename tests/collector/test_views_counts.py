@@ -7,14 +7,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from collector.calendar import INTERVALS, Interval
-from collector.ingest import Said
-from collector.store import Store
-from collector.views.axis import SKEW_MS, axis
-from collector.views.counts import counts, coverage
-from collector.views.evidence import evidence, raw_reports
-from collector.views.queue import queues
-from collector.views.results import Axis, Scope
+from collector.domain.calendar import INTERVALS, Interval
+from collector.domain.plausible_time import SKEW_MS
+from collector.domain.scope import Scope
+from collector.protocol.intake import Said
+from collector.queries.axis import axis
+from collector.queries.counts import counts, coverage
+from collector.queries.evidence import evidence, raw_reports
+from collector.queries.queue import queues
+from collector.queries.results import Axis
+from collector.store.interface import Store
 from edge.delivery.report import LengthLevel, Level, Report, Waits, ZoneReport, encode, rfc3339
 from tests.collector import plain
 from tests.collector.messages import NOON_MS, a_report, received

@@ -6,10 +6,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from collector.cli import main
-from collector.sqlite_store import SqliteStore
-from collector.totals import Selection, totals
-from collector.zones import ZoneState, last_zones
+from collector.cli.main import main
+from collector.queries.totals import Selection, totals
+from collector.queries.zones import ZoneState, last_zones
+from collector.store.sqlite.store import SqliteStore
 from edge.delivery.report import Expected, LengthLevel, Level, Report, Waits, ZoneReport
 from tests.collector.messages import MINUTE_MS, NOON_MS, a_report, blind, received
 

@@ -5,12 +5,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from collector.postgres_store import PostgresStore
-from collector.sqlite_store import SqliteStore
-from collector.store import Keeping, Store
-from collector.views.axis import axis
-from collector.views.queue import queues
-from collector.views.results import Scope
+from collector.domain.scope import Scope
+from collector.queries.axis import axis
+from collector.queries.queue import queues
+from collector.store.interface import Keeping, Store
+from collector.store.postgres.store import PostgresStore
+from collector.store.sqlite.store import SqliteStore
 from edge.delivery.report import Level, Report, Waits, ZoneReport, rfc3339
 from tests.collector import plain
 from tests.collector.messages import MINUTE_MS, NOON_MS, a_report, blind, received

@@ -7,13 +7,13 @@ from pathlib import Path
 from PIL import Image
 
 from collector.alerts.alert import Figures, Kind, Subject
-from collector.alerts.book import acknowledge, alerts
-from collector.alerts.finding import Finding
-from collector.alerts.ledger import Found, Ledger
+from collector.alerts.lifecycle import Found, Ledger
+from collector.alerts.repository import acknowledge, alerts
+from collector.alerts.rules.finding import Finding
 from collector.alerts.settings import Rules
-from collector.sqlite_store import SqliteStore
-from collector.views.evidence import evidence
-from collector.views.results import Scope
+from collector.domain.scope import Scope
+from collector.queries.evidence import evidence
+from collector.store.sqlite.store import SqliteStore
 
 FRAMES = Path(__file__).parents[1] / "scenes" / "scenes.jpg"
 FRAME = (974, 32, 1450, 272)

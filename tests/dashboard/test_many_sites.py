@@ -4,9 +4,9 @@ from pathlib import Path
 
 from playwright.sync_api import expect
 
-from collector.demo_broker import demo_broker
-from collector.ingest import Said, ingest
-from collector.sqlite_store import SqliteStore
+from collector.mqtt.demo_broker import demo_broker
+from collector.protocol.intake import Said, ingest
+from collector.store.sqlite.store import SqliteStore
 from tests.dashboard.world import configured, let_in, serving
 from tests.pages.browser import chromium
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from collector.ingest import Received
-from collector.sqlite_store import SqliteStore
+from collector.protocol.intake import Received
+from collector.store.sqlite.store import SqliteStore
 from edge.delivery.report import Report, encode, rfc3339, topic_of
 from tests.dashboard.world import World, inside, world
 from tests.pages.browser import chromium

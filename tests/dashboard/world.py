@@ -12,10 +12,10 @@ from pathlib import Path
 from playwright.sync_api import Browser, Page, expect
 
 from collector.api.tokens import SCOPES, TokenBook
-from collector.demo_broker import demo_broker
-from collector.ingest import Followed, ingest
-from collector.sqlite_store import SqliteStore
-from collector.store import Item
+from collector.mqtt.demo_broker import demo_broker
+from collector.protocol.intake import Followed, ingest
+from collector.protocol.items import Item
+from collector.store.sqlite.store import SqliteStore
 from deploy.dashboard import SITES
 from deploy.weeks import POSTS, Traffic, fill
 from edge.delivery.report import rfc3339, topic_of
@@ -26,7 +26,7 @@ COLLECTOR = """
 import sys, time
 now_ns = time.time_ns
 time.time_ns = lambda: now_ns() + {ahead_ns}
-from collector.cli import main
+from collector.cli.main import main
 sys.exit(main(sys.argv[1:]))
 """
 WIDTH_MS = 900_000

@@ -14,7 +14,7 @@ import pytest
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
-from collector.demo_broker import demo_broker
+from collector.mqtt.demo_broker import demo_broker
 from edge.delivery.connection import Accepted, Acknowledged, Broker, Ended, Event, Message
 from edge.delivery.courier import Courier
 from edge.delivery.mqtt import Publisher

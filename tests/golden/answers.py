@@ -10,14 +10,15 @@ from unittest.mock import patch
 
 import msgspec
 
+from collector.alerts.evaluator import Watch
 from collector.alerts.settings import Alerts, Queue
-from collector.alerts.watch import Watch
-from collector.cli import main
+from collector.cli.main import main
 from collector.clock import SystemClock
 from collector.config import load
-from collector.ingest import ingest
-from collector.sqlite_store import SqliteStore
-from collector.store import Item, Store
+from collector.protocol.intake import ingest
+from collector.protocol.items import Item
+from collector.store.interface import Store
+from collector.store.sqlite.store import SqliteStore
 from deploy.channels import CHANNELS, payload_of
 from deploy.dashboard import SITES
 from deploy.weeks import POSTS, Traffic, fill

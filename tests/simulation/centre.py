@@ -9,10 +9,10 @@ from typing import Any
 
 from collector.config import Mqtt
 from collector.errors import CollectorError
-from collector.sqlite_store import SqliteStore
-from collector.store import Tally
-from collector.subscriber import Subscriber
-from collector.subscription import Arrival, Ended, Event, Subscribed
+from collector.mqtt.connection import Arrival, Ended, Event, Subscribed
+from collector.mqtt.subscriber import Subscriber
+from collector.protocol.items import Tally
+from collector.store.sqlite.store import SqliteStore
 from edge.delivery.report import Report, decode
 from tests.simulation.broker import TAKEN_OVER, Client, Said, SimulatedBroker
 from tests.simulation.disk import Disk
@@ -24,7 +24,7 @@ TURN_MS = (20, 200, 1_000)
 
 
 class SimulatedSubscription(Client):
-    """The collector's end of a connection; implements collector.subscription.Link."""
+    """The collector's end of a connection; implements collector.mqtt.connection.Link."""
 
     def __init__(self, world: World, broker: SimulatedBroker, mqtt: Mqtt, receive_max: int) -> None:
         self._events: deque[Event] = deque()

@@ -23,7 +23,7 @@ from collections import defaultdict
 from collections.abc import Container, Sequence
 from dataclasses import dataclass, field
 
-from collector.overlaps import TOLERANCE_MS
+from collector.store.overlaps import TOLERANCE_MS
 from edge.counting.crossing import Crossing
 from edge.delivery.outbox import Outbox
 from edge.delivery.report import Report, decode

@@ -33,8 +33,8 @@ import msgspec
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
-from collector.messages import Key, messages_of
-from collector.store import open_store
+from collector.store.messages import Key, messages_of
+from collector.store.opening import open_store
 from edge.cli import main as crossing_edge_here
 from edge.delivery.report import Report, decode, encode
 from tests.scenes.description import load_scene

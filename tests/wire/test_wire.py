@@ -16,8 +16,8 @@ from collector.alerts.alert import KINDS, Alert, Kind, Subject
 from collector.alerts.channels import Message, Mqtt
 from collector.alerts.site_alert import Event, SiteAlert
 from collector.config import Mqtt as CollectorMqtt
-from collector.subscriber import AWAY
-from collector.views.results import Evidence
+from collector.mqtt.subscriber import AWAY
+from collector.queries.results import Evidence
 from deploy.channels import CHANNELS, Channel, payload_of
 from deploy.wire import FOLDER, asyncapi, documents, schema_of, verdict_schema
 from edge.cli import main

@@ -10,13 +10,15 @@ from starlette.testclient import TestClient
 
 from collector.api.app import build, guarded
 from collector.api.context import Context
-from collector.api.desk import Desk
 from collector.api.live_board import LiveBoard
+from collector.api.query_pool import Desk
 from collector.api.tokens import SCOPES, Scope, TokenBook
 from collector.config import Http
-from collector.ingest import Said, ingest
-from collector.sites import Site
-from collector.store import Hurried, Item, Store, open_store
+from collector.domain.sites import Site
+from collector.protocol.intake import Said, ingest
+from collector.protocol.items import Hurried, Item
+from collector.store.interface import Store
+from collector.store.opening import open_store
 from tests.collector.messages import MINUTE_MS, NOON_MS, a_report, blind, received
 
 HERE = "http://127.0.0.1:8080"

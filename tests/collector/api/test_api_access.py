@@ -8,13 +8,13 @@ from fastapi.routing import APIRoute
 
 from collector.api.access import needs_of
 from collector.api.app import build, routers
-from collector.api.desk import Desk
 from collector.api.metrics import Metrics
+from collector.api.query_pool import Desk
 from collector.api.tokens import Scope
-from collector.devices import devices
+from collector.cli.show_devices import devices_as_table
 from collector.errors import CollectorError, InputError
-from collector.show_devices import devices_as_table
-from collector.store import Store
+from collector.queries.devices import devices
+from collector.store.interface import Store
 from tests.collector.api.api_world import ALL, HERE, Api, an_api, said
 
 OPEN = {

@@ -8,10 +8,10 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from collector.export import FORMATS, columns_of
-from collector.ingest import ingest
-from collector.store import Keeping
-from collector.views.records import Record
+from collector.protocol.intake import ingest
+from collector.queries.export import FORMATS, columns_of
+from collector.queries.records import Record
+from collector.store.interface import Keeping
 from edge.delivery.report import Expected, Level, ZoneReport, rfc3339
 from tests.collector.api.api_world import STATUS, Api, said
 from tests.collector.messages import MINUTE_MS, NOON_MS, a_report, held, received

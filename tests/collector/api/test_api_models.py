@@ -6,7 +6,7 @@ from pydantic import BaseModel
 
 from collector.alerts.alert import Acknowledgement, Alert, Subject
 from collector.api import alert_models, models
-from collector.views.results import Agreement, Balance, Change, ClassBalance, Evidence, LikeForLike, Queue
+from collector.queries.results import Agreement, Balance, Change, ClassBalance, Evidence, LikeForLike, Queue
 
 SUBJECT = {field.name for field in msgspec.structs.fields(Subject)}
 

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from collector.cli import main
-from collector.sqlite_store import SqliteStore
-from collector.views.axis import axis
-from collector.views.compare import earlier, like_for_like, moments
-from collector.views.results import Axis, Change, Flow
+from collector.cli.main import main
+from collector.queries.axis import axis
+from collector.queries.compare import earlier, like_for_like, moments
+from collector.queries.results import Axis, Change, Flow
+from collector.store.sqlite.store import SqliteStore
 from edge.delivery.report import Report, rfc3339
 from tests.collector.api.api_world import an_api
 from tests.collector.messages import MINUTE_MS, a_report, received

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from starlette.testclient import TestClient
 
-from collector.ingest import Refusal, ingest
+from collector.protocol.intake import Refusal, ingest
 from edge.delivery.report import encode, topic_of
 from tests.collector.api.api_world import an_api
 from tests.collector.messages import NOON_MS, a_report

@@ -2,8 +2,9 @@
 
 from collections.abc import Callable
 
-from collector.gaps import WAIT_MS_FIRST, YOUNG_MS, Journal
-from collector.store import Asked, Hurried, Store
+from collector.protocol.gaps import WAIT_MS_FIRST, YOUNG_MS, Journal
+from collector.protocol.items import Asked, Hurried
+from collector.store.interface import Store
 from tests.collector.api.api_world import Api
 from tests.collector.messages import NOON_MS, a_report, received
 

@@ -3,11 +3,11 @@
 import pytest
 
 from collector.alerts.alert import Subject
-from collector.alerts.finding import Finding
-from collector.alerts.ledger import Found, Ledger
+from collector.alerts.lifecycle import Found, Ledger
+from collector.alerts.rules.finding import Finding
 from collector.alerts.settings import Rules
-from collector.views.evidence import evidence
-from collector.views.results import Scope
+from collector.domain.scope import Scope
+from collector.queries.evidence import evidence
 from tests.collector.api.api_world import Api
 from tests.collector.messages import MINUTE_MS, NOON_MS
 

@@ -1,0 +1,360 @@
+"""One round of looking: what is new at every site, judged by the rules, into the alerts. Once a minute.
+
+The thread that calls `look` owns the store. Per site it reads (one consistent view), judges, and then writes all of it
+in one transaction: what the rules remember, the alerts, and the messages about them. Whoever dies in between has done
+nothing, so after a restart nothing is judged or told twice. A site whose rules fail is counted and passed over: the
+others are judged all the same. Of several collectors on one store one looks at a time: it holds a lease.
+"""
+
+import logging
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+import msgspec
+
+from collector.alerts import observations
+from collector.alerts.alert import KINDS, Kind, Subject
+from collector.alerts.clock_step import put_back
+from collector.alerts.first_vehicles import BACK_MS, Firsts, SiteState
+from collector.alerts.lifecycle import Found, Ledger
+from collector.alerts.observations import DeviceRow, Sites
+from collector.alerts.rules import convoy, queue, station
+from collector.alerts.rules import device as device_rules
+from collector.alerts.rules import site as site_rule
+from collector.alerts.rules.device import DeviceMemory
+from collector.alerts.rules.finding import About, Finding
+from collector.alerts.rules.queue import QueueState
+from collector.alerts.rules.site import Fares, SiteMemory
+from collector.alerts.rules.station import PostState
+from collector.alerts.settings import Alerts, Rules
+from collector.alerts.wording import ALL, DAY_MS, HOUR_MS
+from collector.domain.faults import Faults, sentence_of
+from collector.domain.scope import Scope
+from collector.domain.sites import NOWHERE
+from collector.errors import CollectorError
+from collector.queries.evidence import evidence
+from collector.queries.models import unmeasured_ms
+from collector.queries.places import directions_of, of_place, sites_of, time_zone_of
+from collector.queries.results import Evidence
+from collector.store import convoys
+from collector.store.device_alerts import note_looked
+from collector.store.dialect import Tables
+from collector.store.interface import Reading, StatementError, Store, TooLongError, UnstorableError
+
+_LOG = logging.getLogger(__name__)
+LEASE_MS = 180_000
+"""A collector that has not looked for as long has lost its turn."""
+CONVOYS_MAX = 100
+"""Looked at in one round; the others in the next."""
+EVIDENCE_MS_MAX = DAY_MS
+PRUNE_EVERY_MS = 24 * HOUR_MS
+AHEAD_MS_MAX = HOUR_MS
+"""A lease that ends later than any clock near ours would let it was taken while the clock was ahead."""
+_OF_A_SITE = (StatementError, TooLongError, UnstorableError)
+"""Failures of the store that are about one question or statement; with any other the store is gone."""
+_State = TypeVar("_State", bound=msgspec.Struct)
+
+
+class ZoneStates(msgspec.Struct, kw_only=True):
+    """What is remembered of the zones of a device."""
+
+    judged_to_ms: int | None = None
+    zones: dict[str, QueueState] = {}
+
+
+class Lease(msgspec.Struct, frozen=True):
+    """Whose turn it is."""
+
+    holder: str
+    until_ms: int
+
+
+class Watch:
+    """Looks at the store. `listening` tells since when the collector listens (real time), or None while it does not."""
+
+    def __init__(
+        self,
+        store: Store,
+        settings: Alerts,
+        sites: Sites,
+        *,
+        holder: str,
+        listening: Callable[[], int | None],
+        channels: Sequence[str] = (),
+        faults: Faults | None = None,
+    ) -> None:
+        self._store = store
+        self._faults = faults or Faults()
+        self._settings = settings
+        self._sites = sites
+        self._holder = holder
+        self._listening = listening
+        self._channels = channels
+
+    def look(self, now_ms: int) -> bool:
+        """One round; false where it is another collector's turn. CollectorError where the store fails."""
+        with self._store.writing() as tables:
+            ahead_ms = _lease_of(tables, self._holder, now_ms).until_ms - LEASE_MS - now_ms
+            if not take_lease(tables, self._holder, now_ms, listens=self._listening() is not None):
+                return False
+            if ahead_ms > AHEAD_MS_MAX:
+                _LOG.warning("the clock of this machine was ahead by %d s; alerts go on from now", ahead_ms // 1000)
+                put_back(tables, now_ms)
+        with self._store.reading() as reading:
+            sites = sites_of(reading, Scope())
+        for site in sites:
+            try:
+                if not self._look_at(site, now_ms):
+                    return False
+            except Exception as error:  # whatever a rule of one site does, the others are looked at
+                if isinstance(error, CollectorError) and not isinstance(error, _OF_A_SITE):
+                    raise
+                if self._faults.failed("alerts", site, sentence_of(error), now_ms=now_ms):
+                    _LOG.exception("the alerts of %s failed; those of other sites go on, and it is tried again", site)
+            else:
+                if self._faults.works("alerts", site):
+                    _LOG.info("the alerts of %s work again", site)
+        return True
+
+    def _look_at(self, site: str, now_ms: int) -> bool:
+        """False where the turn was lost."""
+        with self._store.reading() as reading:
+            seen = _Look(
+                reading,
+                site,
+                rules=self._settings.rules_of(site),
+                sites=self._sites,
+                now_ms=now_ms,
+                listening_ms=self._listening(),
+            )
+            found = seen.all()
+        with self._store.writing() as tables:
+            if not take_lease(tables, self._holder, now_ms, listens=self._listening() is not None):
+                return False
+            seen.keep(tables)
+            rules, tell = self._settings.rules_of(site), self._settings.tell
+            ledger = Ledger(tables, site, rules, now_ms=now_ms, channels=self._channels, endings=tell.endings)
+            ledger.take(found)
+            ledger.digest()
+            if seen.prune_now:
+                ledger.prune()
+        return True
+
+
+class _Look:
+    """At one site, in one reading."""
+
+    def __init__(
+        self, reading: Reading, site: str, *, rules: Rules, sites: Sites, now_ms: int, listening_ms: int | None
+    ) -> None:
+        self._reading = reading
+        self._site = site
+        self._rules = rules
+        self._sites = sites
+        self._now_ms = now_ms
+        self._listening_ms = listening_ms
+        self._zone = time_zone_of(reading, site, sites)
+        rows = reading.rows("SELECT name, state FROM alert_state WHERE site = :site", {"site": site})
+        self._kept: dict[str, str] = dict(rows)
+        self._states: dict[str, msgspec.Struct] = {}
+        self._devices = observations.devices_at(reading, site, now_ms=now_ms)
+        self._looked: list[int] = []
+        self._looked_convoys: list[int] = []
+        self.prune_now = False
+
+    def all(self) -> list[Found]:
+        """Whatever is so now, and what is so no more."""
+        firsts = Firsts(
+            self._reading,
+            self._site,
+            self._state("site", SiteState),
+            rules=self._rules,
+            zone=self._zone,
+            now_ms=self._now_ms,
+        )
+        found = firsts.all()
+        self._looked = firsts.looked
+        by_name = {row.device: row for row in self._devices}
+        for names in observations.posts_of(list(by_name), self._sites.get(self._site, NOWHERE)):
+            found += self._post([by_name[name] for name in names])
+        found += self._fares()
+        for row in self._devices:
+            found += self._zones(row)
+        found += self._convoys()
+        state = self._state("site", SiteState)
+        self.prune_now = self._now_ms - state.pruned_ms >= PRUNE_EVERY_MS
+        if self.prune_now:
+            state.pruned_ms = self._now_ms
+        known = self._known()
+        return [self._proven(one, known) for one in found]
+
+    def keep(self, tables: Tables) -> None:
+        """Write what the rules remember, as far as it changed."""
+        rows = []
+        for name, state in self._states.items():
+            text = msgspec.json.encode(state).decode("utf-8")
+            if text != self._kept.get(name):
+                rows.append((self._site, name, text))
+        if self._looked:
+            note_looked(tables, self._looked)
+        if self._looked_convoys:
+            convoys.note_looked(tables, self._looked_convoys)
+        if rows:
+            tables.many(
+                "INSERT INTO alert_state (site, name, state) VALUES (?, ?, ?) ON CONFLICT (site, name)"
+                " DO UPDATE SET state = excluded.state",
+                rows,
+            )
+
+    def _state(self, name: str, kind: type[_State]) -> _State:
+        found = self._states.get(name)
+        if found is None:
+            text = self._kept.get(name)
+            try:
+                found = kind() if text is None else msgspec.json.decode(text, type=kind)
+            except msgspec.MsgspecError:  # of another version: begin anew, the alerts themselves stay
+                found = kind()
+            self._states[name] = found
+        assert isinstance(found, kind), "a name belongs to one kind of state"
+        return found
+
+    def _post(self, rows: Sequence[DeviceRow]) -> list[Found]:
+        names = [row.device for row in rows]
+        state = self._state(f"post/{names[0]}", PostState)
+        if state.judged_to_ms is None:
+            state.judged_to_ms = (self._now_ms - BACK_MS) // HOUR_MS * HOUR_MS
+        if self._now_ms - state.judged_to_ms < HOUR_MS:
+            return []
+        edges = observations.settled(self._reading, self._site, rows, state.judged_to_ms, self._now_ms)
+        if not edges:
+            return []
+        history = self._rules.history
+        hours, flows = observations.hours_of(
+            self._reading, self._site, names, edges, sites=self._sites, history=history, zone=self._zone
+        )
+        station.name_anew(state, unmeasured_ms(self._reading, self._site, names, ALL))
+        directions = directions_of(self._reading, self._site, self._sites)
+        told = self._sites.get(self._site, NOWHERE)
+        ways = {
+            (flow.device, flow.line): (words.out, words.back)
+            for flow in flows
+            if (words := of_place(directions, flow, told)) is not None
+        }
+        found: list[Finding] = []
+        for hour in hours:
+            found += station.judge(state, hour, ways, self._rules, self._zone)
+        return [Found(one) for one in found]
+
+    def _fares(self) -> list[Found]:
+        """How the devices fare, and the site as a whole. Nothing is known of it while we do not listen."""
+        if self._listening_ms is None:
+            return []
+        of_devices: dict[str, list[Finding]] = {}
+        fares: dict[Kind, list[Fares | None]] = {"silent": [], "blind": []}
+        for row in self._devices:
+            now = observations.device_now(
+                self._reading,
+                self._site,
+                row,
+                now_ms=self._now_ms,
+                listening_ms=self._listening_ms,
+                weeks=self._rules.history.weeks,
+                zone=self._zone,
+                minutes=self._rules.blind.minutes,
+            )
+            memory = self._state(f"device/{row.device}", DeviceMemory)
+            of_devices[row.device] = device_rules.judge(memory, now, self._rules, self._zone)
+            fares["silent"].append(site_rule.silence_of(memory, now, self._rules))
+            fares["blind"].append(site_rule.blindness_of(memory, now, self._rules))
+        found = [one for ones in of_devices.values() for one in ones if one.kind not in fares]
+        for kind, judged in fares.items():
+            found += site_rule.judge(
+                self._state(f"all/{kind}", SiteMemory),
+                kind,
+                self._site,
+                [one for one in judged if one is not None],
+                {device: [one for one in ones if one.kind == kind] for device, ones in of_devices.items()},
+                now_ms=self._now_ms,
+                time_zone=self._zone,
+            )
+        return [Found(one) for one in found]
+
+    def _zones(self, row: DeviceRow) -> list[Found]:
+        states = self._state(f"zones/{row.device}", ZoneStates)
+        if states.judged_to_ms is None:
+            states.judged_to_ms = (self._now_ms - HOUR_MS) // observations.SLOT_MS * observations.SLOT_MS
+        edges = observations.settled(
+            self._reading, self._site, [row], states.judged_to_ms, self._now_ms, step_ms=observations.SLOT_MS
+        )
+        if not edges:
+            return []
+        states.judged_to_ms = edges[-1]
+        found: list[Found] = []
+        for zone, slots in observations.slots_of(self._reading, self._site, row.device, edges).items():
+            about = About(Subject(site=self._site, device=row.device, zone=zone), self._rules, self._zone)
+            state = states.zones.setdefault(zone, QueueState())
+            for slot in slots:
+                found += [Found(one) for one in queue.judge(state, slot, about)]
+        return found
+
+    def _convoys(self) -> list[Found]:
+        """Those that devices have told of since the last round."""
+        found = []
+        for one in convoys.convoys(self._reading, site=self._site, new_only=True, limit=CONVOYS_MAX):
+            self._looked_convoys.append(one.id)
+            finding = convoy.judge(one, self._rules, self._zone, now_ms=self._now_ms)
+            if finding is not None:
+                found.append(Found(finding))
+        return found
+
+    def _known(self) -> set[tuple[str, str]]:
+        rows = self._reading.rows(
+            "SELECT kind, subject FROM alert WHERE site = :site AND closed_ms IS NULL", {"site": self._site}
+        )
+        return {(kind, subject) for kind, subject in rows}
+
+    def _proven(self, found: Found, known: set[tuple[str, str]]) -> Found:
+        """With the zone of its times, and the reports behind it unless they are in the alert already."""
+        finding = found.finding
+        figures = finding.figures | {"time_zone": self._zone}
+        found = msgspec.structs.replace(found, finding=msgspec.structs.replace(finding, figures=figures))
+        assert finding.kind in KINDS, "a rule names a kind that there is"
+        if finding.over or (finding.kind, finding.subject.key) in known:
+            return found
+        scope = Scope(site=self._site, device=finding.device or None)
+        from_ms = max(finding.from_ms, finding.to_ms - EVIDENCE_MS_MAX)
+        proof: list[Evidence] = evidence(self._reading, scope, from_ms, max(finding.to_ms, from_ms + 1))
+        return msgspec.structs.replace(found, evidence=tuple(proof))
+
+
+def take_lease(tables: Tables, holder: str, now_ms: int, *, listens: bool = True) -> bool:
+    """Whether it is ours to look; then it stays so for LEASE_MS.
+
+    A collector that does not listen cannot judge devices, nor tell by MQTT: it lets its turn lapse, and takes one only
+    where nobody else has for as long again.
+    """
+    first = Lease(holder, now_ms + LEASE_MS)
+    lease = _lease_of(tables, holder, now_ms)
+    left_ms = lease.until_ms - now_ms
+    if lease.holder == holder:
+        if LEASE_MS // 2 < left_ms <= LEASE_MS or (0 < left_ms <= LEASE_MS and not listens):
+            return True  # most rounds have nothing to write
+        free = listens or not -LEASE_MS < left_ms <= 0
+    else:
+        free = not (0 if listens else -LEASE_MS) < left_ms <= LEASE_MS
+    if free:
+        tables.many(
+            "UPDATE alert_state SET state = ? WHERE site = '' AND name = 'lease'",
+            [(msgspec.json.encode(first).decode("utf-8"),)],
+        )
+    return free
+
+
+def _lease_of(tables: Tables, holder: str, now_ms: int) -> Lease:
+    """The lease there is, held until the end of the transaction; ours from now on where there was none."""
+    tables.many(
+        "INSERT INTO alert_state (site, name, state) VALUES ('', 'lease', ?) ON CONFLICT DO NOTHING",
+        [(msgspec.json.encode(Lease(holder, now_ms + LEASE_MS)).decode("utf-8"),)],
+    )
+    query = f"SELECT state FROM alert_state WHERE site = '' AND name = 'lease' {tables.holding}"
+    return msgspec.json.decode(tables.rows(query)[0][0], type=Lease)

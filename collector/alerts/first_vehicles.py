@@ -1,0 +1,202 @@
+"""First vehicles of a class, from what was reported and from what devices called out by themselves."""
+
+from collections.abc import Mapping
+
+import msgspec
+
+from collector.alerts import observations
+from collector.alerts.alert import Subject
+from collector.alerts.lifecycle import Found
+from collector.alerts.rules import first_vehicle
+from collector.alerts.rules.finding import Finding
+from collector.alerts.settings import Rules
+from collector.alerts.wording import DAY_MS, HOUR_MS, moment, way
+from collector.domain.plausible_time import EARLIEST_MS
+from collector.queries.models import unmeasured_ms
+from collector.store.device_alerts import Call, calls, picture_of_call
+from collector.store.interface import Reading
+from collector.store.verdicts import confirmed_by
+
+BACK_MS = 48 * HOUR_MS
+"""Where nothing was judged yet, it begins as long ago."""
+LOOK_BACK_MS = 7 * DAY_MS
+"""For as long reports that come late may still show that a first vehicle was not the first."""
+STEPS_MAX = 200
+CALLS_MAX = 100
+
+
+class First(msgspec.Struct, frozen=True, array_like=True):
+    """One that was told."""
+
+    label: str
+    before_ms: int | None
+    at_ms: int
+
+
+class SiteState(msgspec.Struct, kw_only=True):
+    """What is remembered of a site as a whole."""
+
+    seen_ms: dict[str, int] = {}
+    """By class: the last bucket with one."""
+    firsts: list[First] = []
+    begun_ms: int | None = None
+    pruned_ms: int = 0
+
+
+class Firsts:
+    """At one site, in one reading. `looked` are the ids of the calls that were looked at."""
+
+    def __init__(self, reading: Reading, site: str, state: SiteState, *, rules: Rules, zone: str, now_ms: int) -> None:
+        self.looked: list[int] = []
+        self._reading = reading
+        self._site = site
+        self._state = state
+        self._rules = rules
+        self._zone = zone
+        self._now_ms = now_ms
+
+    def all(self) -> list[Found]:
+        """Of reports first: a call about the same vehicle brings the picture."""
+        return self._of_reports() + self._of_devices()
+
+    def _of_reports(self) -> list[Found]:
+        state = self._state
+        if not self._rules.first.enabled:
+            return []
+        if state.begun_ms is None:
+            ((state.begun_ms,),) = self._reading.rows(
+                "SELECT min(start_ms) FROM report JOIN device ON device.id = device_id WHERE site = :site"
+                f" AND start_ms >= {EARLIEST_MS}",
+                {"site": self._site},
+            )
+        if state.begun_ms is None:
+            return []
+        found: list[Found] = []
+        rare = observations.rare_at(self._reading, self._site)
+        for label, all_series in observations.series_at(self._reading, self._site).items():
+            # a device that calls out a class by itself holds that to what was measured of its names, and reports do not
+            series = {id_: names for id_, names in all_series.items() if label not in rare.get(names[0], ())}
+            if series:
+                found += self._first_of(state, label, series)
+            else:
+                state.seen_ms.pop(label, None)
+        state.firsts = [one for one in state.firsts if one.at_ms >= self._now_ms - LOOK_BACK_MS]
+        return found
+
+    def _first_of(self, state: SiteState, label: str, series: Mapping[int, tuple[str, str, str]]) -> list[Found]:
+        assert state.begun_ms is not None, "something was reported"
+        anew_ms = unmeasured_ms(self._reading, self._site, {device for device, _, _ in series.values()}, label)
+        upto_ms = self._now_ms + HOUR_MS  # what lies further ahead, a wrong clock has made
+        if label not in state.seen_ms:
+            edge_ms = self._now_ms - BACK_MS
+            _, last_ms = observations.seen_between(self._reading, series, EARLIEST_MS, edge_ms)
+            if last_ms is not None:
+                state.seen_ms[label] = last_ms
+        found = [one for told in state.firsts if told.label == label for one in self._again(state, told, series)]
+        for _ in range(STEPS_MAX):
+            before_ms = state.seen_ms.get(label)
+            if anew_ms is not None and (before_ms is None or before_ms < anew_ms):
+                before_ms = None  # what another model saw, or did not, says nothing
+            begun_ms = state.begun_ms if anew_ms is None else max(state.begun_ms, anew_ms)
+            since_ms = begun_ms if before_ms is None else before_ms
+            after_ms = since_ms - 1 if before_ms is None else before_ms
+            first_ms, last_ms = observations.seen_between(self._reading, series, after_ms, upto_ms)
+            if first_ms is None or last_ms is None:
+                break
+            if first_vehicle.may_be_news(label, since_ms, first_ms, self._rules):
+                one = self._judged(begun_ms, label, series, first_ms, before_ms)
+                if one is not None:
+                    state.firsts.append(First(label, before_ms, first_ms))
+                    found.append(Found(one))
+            far = last_ms - first_ms >= self._rules.first.days * DAY_MS
+            state.seen_ms[label] = first_ms if far else last_ms
+        return found
+
+    def _again(self, state: SiteState, told: First, series: Mapping[int, tuple[str, str, str]]) -> list[Found]:
+        """Whether reports that came since show an earlier one: then that was the first, or there was none."""
+        assert state.begun_ms is not None, "something was reported"
+        after_ms = state.begun_ms - 1 if told.before_ms is None else told.before_ms
+        first_ms, last_ms = observations.seen_between(self._reading, series, after_ms, told.at_ms)
+        if first_ms is None or last_ms is None:
+            return []
+        state.firsts = [one for one in state.firsts if one != told]
+        one = self._judged(state.begun_ms, told.label, series, first_ms, told.before_ms)
+        if one is not None:
+            state.firsts.append(First(told.label, told.before_ms, first_ms))
+            return [Found(one)]
+        reason = f"Reports that came later show one at {moment(last_ms, self._zone)}."
+        subject = first_vehicle.subject_of(self._site, told.label)
+        over = Finding(kind="first", subject=subject, at_ms=told.at_ms, reason=reason, over=True, withdrawn=True)
+        return [Found(over)]
+
+    def _judged(
+        self,
+        begun_ms: int,
+        label: str,
+        series: Mapping[int, tuple[str, str, str]],
+        at_ms: int,
+        before_ms: int | None,
+    ) -> Finding | None:
+        seen = observations.sighting(
+            self._reading,
+            self._site,
+            label,
+            series,
+            at_ms=at_ms,
+            before_ms=before_ms,
+            begun_ms=begun_ms,
+            zone=self._zone,
+        )
+        return first_vehicle.judge(seen, self._rules, self._zone)
+
+    def _of_devices(self) -> list[Found]:
+        """What devices called out by themselves: a first vehicle by their own rules, with a picture."""
+        found: list[Found] = []
+        for call in calls(self._reading, site=self._site, new_only=True, limit=CALLS_MAX):
+            self.looked.append(call.id)
+            if call.kind == "rare-class" and call.label and self._rules.first.enabled:
+                found += self._call(self._state, call)
+        return found
+
+    def _call(self, state: SiteState, call: Call) -> list[Found]:
+        seen_ms = max(
+            (
+                at_ms
+                for at_ms in (
+                    state.seen_ms.get(call.label),
+                    observations.last_seen(self._reading, self._site, call.label, but=call.device, until_ms=call.at_ms),
+                )
+                if at_ms is not None
+            ),
+            default=None,
+        )
+        quiet_ms = self._rules.first.days * DAY_MS if call.before_ms is None else DAY_MS
+        told = any(one.label == call.label and abs(one.at_ms - call.at_ms) < DAY_MS for one in state.firsts)
+        if not told and seen_ms is not None and HOUR_MS < call.at_ms - seen_ms < quiet_ms:
+            return []  # another device has seen one lately
+        where = Subject(site=self._site, device=call.device, line=call.line, direction=call.direction)
+        finding = Finding(
+            kind="likely" if call.likely else "first",
+            subject=first_vehicle.subject_of(self._site, call.label),
+            at_ms=call.at_ms,
+            reason=f"{call.device} says: {self._words(call)}, {way(where)} at {moment(call.at_ms, self._zone)}.",
+            figures={
+                "run": call.run,
+                "crossing_ms": call.at_ms,
+                "probability": call.share,
+                "before_ms": call.before_ms,
+                "device": call.device,
+                "line": call.line,
+                "direction": call.direction,
+            },
+            from_ms=call.at_ms - HOUR_MS,
+            to_ms=call.at_ms + 60_000,
+            device=call.device,
+        )
+        judged = call.share is not None  # else the reports say it better
+        return [Found(finding, jpeg=picture_of_call(self._reading, call.id), weak=not judged)]
+
+    def _words(self, call: Call) -> str:
+        """Why it is told: in the words of the device, and who has confirmed it."""
+        by = confirmed_by(self._reading, call) if not call.likely else ""
+        return f"{call.reason}; {by} confirms it" if by else call.reason

@@ -1,0 +1,113 @@
+"""One post, hour by hour: every direction and class over its lines, and its balance day by day. Pure.
+
+A post is a device by itself, or devices that watch the same line together (`same_lines` of the site).
+"""
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from collector.alerts.alert import Subject
+from collector.alerts.rules import balance as balance_rule
+from collector.alerts.rules import flow as flow_rules
+from collector.alerts.rules.balance import BalanceState, Day
+from collector.alerts.rules.finding import About, Finding
+from collector.alerts.rules.flow import FlowState, Hour
+from collector.alerts.settings import Rules
+from collector.alerts.wording import ALL, DAY_MS
+
+Ways = Mapping[tuple[str, str], tuple[str, str]]
+"""By (device, line): the words that mean out and back."""
+
+
+class PostHour(msgspec.Struct, frozen=True):
+    """All directions and classes of an hour; `day_ms` is where the local day begins that holds it."""
+
+    start_ms: int
+    end_ms: int
+    day_ms: int
+    flows: Sequence[tuple[Subject, Hour]]
+
+
+class DaySum(msgspec.Struct, kw_only=True, array_like=True):
+    """A direction and class over a day that is not over: None where nobody watched, yet."""
+
+    number: int | None = None
+    watched_ms: int = 0
+
+
+class PostState(msgspec.Struct, kw_only=True):
+    """What is remembered of a post. All hours before `judged_to_ms` were judged."""
+
+    judged_to_ms: int | None = None
+    flows: dict[str, FlowState] = {}
+    day_ms: int | None = None
+    sums: dict[str, DaySum] = {}
+    balances: dict[str, BalanceState] = {}
+    named_ms: int | None = None
+    """Since when the models that name now do, where no factor to those before is known."""
+
+
+def name_anew(state: PostState, at_ms: int | None) -> None:
+    """Another model names since then: what the former one named says nothing of what is usual, nor of a pause."""
+    if at_ms is not None and at_ms != state.named_ms:
+        state.named_ms = at_ms
+        state.balances = {}
+        for flow in state.flows.values():
+            flow.quiet_ms = 0
+
+
+def judge(state: PostState, hour: PostHour, ways: Ways, rules: Rules, time_zone: str) -> list[Finding]:
+    """Move on by one hour."""
+    found = _balance(state, hour, ways, rules, time_zone) if hour.day_ms != state.day_ms else []
+    state.day_ms = hour.day_ms
+    for subject, of_flow in hour.flows:
+        flow = state.flows.setdefault(subject.key, FlowState())
+        said = flow_rules.judge(flow, of_flow, About(subject, rules, time_zone))
+        found += [one for one in said if one.over or not _said_of_all(state, one)]
+        total = state.sums.setdefault(subject.key, DaySum())
+        if of_flow.number is not None:
+            total.number = (total.number or 0) + of_flow.number
+            total.watched_ms += round(of_flow.share * (of_flow.end_ms - of_flow.start_ms))
+    state.judged_to_ms = hour.end_ms
+    return found
+
+
+def _said_of_all(state: PostState, finding: Finding) -> bool:
+    """Whether the same is so of all classes: then it is one piece of news. All are judged first."""
+    subject = finding.subject
+    if subject.label == ALL:
+        return False
+    of_all = state.flows.get(msgspec.structs.replace(subject, label=ALL).key, FlowState())
+    if finding.kind == "resumption":
+        return finding.at_ms <= of_all.resumed_ms + DAY_MS
+    return {"surge": of_all.surge_ms is not None, "drop": of_all.drop_ms is not None}.get(finding.kind, of_all.ceased)
+
+
+def _balance(state: PostState, hour: PostHour, ways: Ways, rules: Rules, time_zone: str) -> list[Finding]:
+    """The day before this hour's, of every line whose two directions are known."""
+    found: list[Finding] = []
+    sums, state.sums = state.sums, {}
+    if state.day_ms is None or state.day_ms >= hour.day_ms:  # our clock was put back
+        return []
+    for subject in {key_of_line(subject): subject for subject, _ in hour.flows}.values():
+        words = ways.get((subject.device, subject.line))
+        if words is None:
+            continue
+        out, back = (sums.get(msgspec.structs.replace(subject, direction=word).key, DaySum()) for word in words)
+        day = Day(
+            state.day_ms,
+            hour.day_ms,
+            out.number,
+            back.number,
+            min(out.watched_ms, back.watched_ms) / max(1, hour.day_ms - state.day_ms),
+        )
+        of_line = msgspec.structs.replace(subject, direction="")
+        balance = state.balances.setdefault(of_line.key, BalanceState())
+        found += balance_rule.judge(balance, day, About(of_line, rules, time_zone))
+    return found
+
+
+def key_of_line(subject: Subject) -> str:
+    """The same for both directions."""
+    return msgspec.structs.replace(subject, direction="").key

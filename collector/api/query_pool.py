@@ -1,0 +1,108 @@
+"""Questions to the store, answered by a few threads of which each has opened it for itself: a store is of one thread.
+
+`ask` may be awaited by as many as like; beyond WAITING_MAX that wait, a question is refused at once. A question that
+takes longer than `seconds_max` is given up. `tell` writes, in a thread of its own that has opened the store for it.
+`close` waits for what is in hand.
+"""
+
+import asyncio
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from typing import TypeVar
+
+from collector.errors import CollectorError, InputError
+from collector.store.interface import Reading, Store
+
+WAITING_MAX = 200
+CLOSE_WAIT_S = 10.0
+_Answer = TypeVar("_Answer")
+
+
+class BusyError(CollectorError):
+    """Too many ask at once."""
+
+
+class Desk:
+    """`open_store` opens the store, to write or not; each of the `workers` threads calls it once it is asked."""
+
+    def __init__(self, open_store: Callable[[bool], Store], *, workers: int, seconds_max: float) -> None:
+        self._open_store = open_store
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="note")
+        self._workers = workers
+        self._seconds_max = seconds_max
+        self._pool = ThreadPoolExecutor(workers, thread_name_prefix="question")
+        self._mine = threading.local()
+        self._lock = threading.Lock()
+        self._waiting = 0
+
+    async def ask(self, question: Callable[[Reading], _Answer]) -> _Answer:
+        """The answer of `question` over one consistent view of the store."""
+        return await self._in(self._pool, self._answer, question)
+
+    async def tell(self, note: Callable[[Store], _Answer]) -> _Answer:
+        """What `note` answers, which may write into the store."""
+        return await self._in(self._writer, self._note, note)
+
+    def close(self) -> None:
+        """Let every thread close its own store."""
+        together = threading.Barrier(self._workers)
+
+        def let_go() -> None:
+            with suppress(threading.BrokenBarrierError):
+                together.wait(CLOSE_WAIT_S)  # so that no thread takes two of these
+            self._close_mine()
+
+        for _ in range(self._workers):
+            self._pool.submit(let_go)
+        self._writer.submit(self._close_mine)
+        self._pool.shutdown(wait=True)
+        self._writer.shutdown(wait=True)
+
+    async def _in(
+        self, pool: ThreadPoolExecutor, act: Callable[[Callable[..., _Answer]], _Answer], what: Callable[..., _Answer]
+    ) -> _Answer:
+        with self._lock:
+            if self._waiting >= WAITING_MAX:
+                raise BusyError("too many questions at once; try again in a moment")
+            self._waiting += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(pool, act, what)
+        finally:
+            with self._lock:
+                self._waiting -= 1
+
+    def _answer(self, question: Callable[[Reading], _Answer]) -> _Answer:
+        try:
+            with self._opened(write=False).reading(seconds_max=self._seconds_max) as reading:
+                return question(reading)
+        except InputError:
+            raise
+        except CollectorError:
+            self._close_mine()  # a database that restarts is opened anew
+            raise
+
+    def _note(self, note: Callable[[Store], _Answer]) -> _Answer:
+        try:
+            return note(self._opened(write=True))
+        except InputError:
+            raise
+        except CollectorError:
+            self._close_mine()
+            raise
+
+    def _opened(self, *, write: bool) -> Store:
+        store: Store | None = getattr(self._mine, "store", None)
+        if store is None:
+            try:
+                store = self._mine.store = self._open_store(write)
+            except InputError as error:  # of our configuration, and not of whoever asks
+                raise CollectorError(str(error)) from error
+        return store
+
+    def _close_mine(self) -> None:
+        store: Store | None = getattr(self._mine, "store", None)
+        self._mine.store = None
+        if store is not None:
+            store.close()

@@ -1,0 +1,36 @@
+"""The API and the dashboard beside the subscriber, where the configuration asks for them; imported only there."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from collector.api.live_board import LiveBoard
+from collector.clock import SystemClock
+from collector.config import Configuration
+from collector.domain.faults import Faults
+from collector.errors import InputError
+from collector.mqtt.subscriber import Subscriber
+from collector.store.opening import open_store
+
+
+@contextmanager
+def serving(configuration: Configuration, board: LiveBoard, subscriber: Subscriber, faults: Faults) -> Iterator[None]:
+    """The API and the dashboard, while this lasts, where the configuration asks for them."""
+    if configuration.http is None:
+        yield
+        return
+    try:
+        from collector.api.server import Api  # noqa: PLC0415  # an extra that not every collector needs
+    except ModuleNotFoundError as error:
+        raise InputError(f"`http` needs more: pip install 'crossing-monitor[collector]' ({error})") from error
+    with Api(
+        configuration.http,
+        open_store=lambda write: open_store(
+            configuration.store, write=write, password_file=configuration.store_password_file
+        ),
+        board=board,
+        sites=configuration.sites,
+        clock=SystemClock(),
+        wish=subscriber.wish,
+        faults=faults,
+    ):
+        yield

@@ -1,0 +1,51 @@
+"""What the operator tells of a site: where it is, which words mean out and back, what a vehicle carries."""
+
+from typing import Annotated
+
+import msgspec
+
+from collector.domain.calendar import zone_of
+from collector.errors import InputError
+from edge.delivery.report import NAME, Name, Word
+
+LineOfDevice = Annotated[str, msgspec.Meta(pattern=rf"^{NAME}/{NAME}$(?!\n)")]
+"""`device/line`, as in `mast-1/deck`."""
+Tonnes = Annotated[float, msgspec.Meta(gt=0, le=1_000)]
+
+
+class Site(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One site; all may be left out."""
+
+    time_zone: str | None = None
+    """An IANA name; None: the one that its devices tell, or UTC."""
+    latitude: Annotated[float, msgspec.Meta(ge=-90, le=90)] | None = None
+    longitude: Annotated[float, msgspec.Meta(ge=-180, le=180)] | None = None
+    tonnes: dict[Word, Tonnes] = {}
+    """About what a vehicle of this class carries, for estimates of the load."""
+    same_lines: dict[Name, list[LineOfDevice]] = {}
+    """What several devices watch: a name of the place, and the lines, the most trusted first."""
+    out: list[Word] = []
+    """Directions that mean out; where none is named: what the device calls `a_to_b`."""
+    back: list[Word] = []
+
+
+def fault_of(site: Site) -> str:
+    """What no single key can say is wrong; empty where nothing is."""
+    if (site.latitude is None) is not (site.longitude is None):
+        return "`latitude` and `longitude` go together"
+    if site.time_zone is not None:
+        try:
+            zone_of(site.time_zone)
+        except InputError as error:
+            return f"time_zone: {error}"
+    if both := set(site.out) & set(site.back):
+        return f"`out` and `back` both name {sorted(both)[0]}"
+    lines = [line for of_place in site.same_lines.values() for line in of_place]
+    for line in lines:
+        if lines.count(line) > 1:
+            return f"same_lines: {line} stands there twice"
+    return ""
+
+
+NOWHERE = Site()
+"""A site of which nothing was told."""

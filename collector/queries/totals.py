@@ -1,0 +1,69 @@
+"""How many vehicles crossed, per line and direction, and how much of the time somebody watched: one sum over a span."""
+
+from dataclasses import dataclass
+
+from collector.domain.scope import Scope
+from collector.queries.axis import axis
+from collector.queries.counts import counts
+from collector.queries.extent import open_span, reports_in
+from collector.store.interface import CHOSEN, Store
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which reports to add up; None means all. A bucket belongs to the span in which it starts."""
+
+    site: str | None = None
+    device: str | None = None
+    line: str | None = None
+    from_ms: int | None = None
+    to_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Total:
+    """One direction over one line. `counts` (class -> vehicles) is None where nobody watched: blind is not 0.
+
+    `span_ms` is the span asked for, an open end as `views.extent.open_span` says, as far as it has come; several runs
+    over the same time can watch more than the whole of it.
+    """
+
+    site: str
+    device: str
+    line: str
+    direction: str
+    counts: dict[str, int] | None
+    watched_ms: int
+    span_ms: int
+
+    @property
+    def watched_share(self) -> float:
+        """Of the span, the share that somebody watched."""
+        return self.watched_ms / self.span_ms if self.span_ms else 0.0
+
+
+def totals(store: Store, selection: Selection, *, now_ms: int | None = None) -> list[Total]:
+    """The totals of every line that was watched or blind in the selection, sorted by name.
+
+    Without a clock (`now_ms` None) an open end is as far as the device's reports go.
+    """
+    found = []
+    with store.reading() as reading:
+        devices = reading.rows(
+            f"SELECT site, device FROM device WHERE {CHOSEN} ORDER BY site, device",
+            {"site": selection.site, "device": selection.device},
+        )
+        for site, device in devices:
+            scope = Scope(site=site, device=device, line=selection.line)
+            span = open_span(reading, scope, selection.from_ms, selection.to_ms, now_ms=now_ms)
+            if span is None or not reports_in(reading, scope, *span):
+                continue
+            whole = axis(None, "UTC", *span, now_ms=None if now_ms is None or span[0] >= now_ms else now_ms)
+            for flow in counts(reading, scope, whole).flows:
+                numbers = {label: number for label, (number,) in flow.counts.items() if number is not None}
+                found.append(
+                    Total(
+                        site, device, flow.line, flow.direction, numbers or None, flow.watched_ms[0], whole.span_ms(0)
+                    )
+                )
+    return found

@@ -1,0 +1,71 @@
+"""Who is in the queue zones: what the last report of every device says of them."""
+
+from dataclasses import dataclass
+
+import msgspec
+
+from collector.domain.plausible_time import SKEW_MS
+from collector.store.interface import CHOSEN, Reading, Store
+from collector.store.messages import Key, messages_of
+from edge.delivery.report import Report, ReportError, ZoneReport, decode
+
+
+@dataclass(frozen=True, slots=True)
+class ZoneState:
+    """One zone over the last bucket that its device reported; `said` is None where nobody watched.
+
+    A device that was blind does not tell the names of its zones: `zone` is then empty.
+    """
+
+    site: str
+    device: str
+    zone: str
+    start_ms: int
+    width_ms: int
+    said: ZoneReport | None
+    pictures: int | None = None
+    """How many stills the report stands on; None: frames are followed."""
+
+
+def last_zones(
+    store: Store, *, site: str | None = None, device: str | None = None, now_ms: int | None = None
+) -> list[ZoneState]:
+    """The zones of every device that has some, sorted by name; of one whose last message is kept no more, none.
+
+    A report that is ahead of the centre's clock is not the last one; without a clock (`now_ms` None) none is ahead.
+    """
+    with store.reading() as reading:
+        return last_zones_in(reading, site=site, device=device, now_ms=now_ms)
+
+
+def last_zones_in(
+    reading: Reading, *, site: str | None = None, device: str | None = None, now_ms: int | None = None
+) -> list[ZoneState]:
+    """The same, of a reading."""
+    newest = "SELECT max(start_ms) FROM report WHERE device_id = device.id AND start_ms <= :until"
+    rows = reading.rows(
+        "SELECT device.id, run_id, seq, start_ms FROM device JOIN report ON report.device_id = device.id"
+        f" WHERE report.start_ms = ({newest}) AND {CHOSEN} ORDER BY site, device, received_ms, seq",
+        {"site": site, "device": device, "until": 2**62 if now_ms is None else now_ms + SKEW_MS},
+    )
+    last = {row[0]: Key(*row) for row in rows}  # of two runs in one bucket, the one that came last
+    messages = messages_of(lambda query: reading.rows(query, {}), last.values())
+    found = [messages.get((key.run_id, key.seq)) for key in last.values()]
+    return [state for payload in found if payload is not None for state in _states_in(payload)]
+
+
+def _states_in(payload: bytes) -> list[ZoneState]:
+    """None of a report that an older collector took in and that is refused today, as for a word of its."""
+    try:
+        return _states_of(decode(payload))
+    except ReportError:
+        return []
+
+
+def _states_of(report: Report) -> list[ZoneState]:
+    who = (report.site, report.device)
+    when = (report.start_ms, report.width_ms)
+    pictures = None if report.pictures is msgspec.UNSET else report.pictures
+    if report.zones is None:
+        return [ZoneState(*who, "", *when, None, pictures)]
+    return [ZoneState(*who, zone, *when, said, pictures) for zone, said in sorted((report.zones or {}).items())]

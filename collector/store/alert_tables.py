@@ -1,0 +1,137 @@
+"""The tables of the alerts, in both kinds of store.
+
+`alert` is what was found, `telling` a message about it, `delivery` what became of that message in one channel;
+`alert_state` is what the rules remember, `device_alert` what the devices called out by themselves.
+"""
+
+from collections.abc import Sequence
+
+_TABLES = (
+    """CREATE TABLE device_alert (
+      id {key},
+      device_id {big} NOT NULL REFERENCES device,
+      run TEXT NOT NULL, at_ms {big} NOT NULL, kind TEXT NOT NULL,
+      line TEXT NOT NULL, direction TEXT NOT NULL, class TEXT NOT NULL,
+      before_ms {big}, reason TEXT NOT NULL, received_ms {big} NOT NULL,
+      jpeg {bytes},
+      looked INT NOT NULL,          -- 1: the rules have looked at it
+      UNIQUE (device_id, run, at_ms, kind, line, direction, class)
+    )""",
+    "CREATE INDEX device_alert_new ON device_alert (device_id) WHERE looked = 0",
+    """CREATE TABLE alert (
+      id {key},
+      site TEXT NOT NULL, kind TEXT NOT NULL, subject TEXT NOT NULL,
+      device TEXT NOT NULL, line TEXT NOT NULL, direction TEXT NOT NULL, class TEXT NOT NULL, zone TEXT NOT NULL,
+      at_ms {big} NOT NULL,         -- when it began
+      until_ms {big},               -- when it was over; null while it is not
+      opened_ms {big} NOT NULL, updated_ms {big} NOT NULL, closed_ms {big},
+      reason TEXT NOT NULL, ending TEXT NOT NULL, figures TEXT NOT NULL, evidence TEXT NOT NULL,
+      times INT NOT NULL,           -- how often it was opened
+      fate TEXT NOT NULL,           -- told, suppressed, late, withdrawn
+      acknowledged_ms {big}, acknowledged_by TEXT NOT NULL, note TEXT NOT NULL
+    )""",
+    "CREATE INDEX alert_subject ON alert (site, kind, subject, at_ms)",
+    "CREATE INDEX alert_open ON alert (closed_ms, opened_ms)",
+    """CREATE TABLE alert_picture (
+      alert_id {big} PRIMARY KEY REFERENCES alert,
+      jpeg {bytes} NOT NULL
+    )""",
+    """CREATE TABLE alert_state (
+      site TEXT NOT NULL,           -- empty: of the whole
+      name TEXT NOT NULL,
+      state TEXT NOT NULL,
+      PRIMARY KEY (site, name)
+    )""",
+    """CREATE TABLE telling (
+      id {key},
+      site TEXT NOT NULL,
+      alert_id {big} REFERENCES alert,  -- null: a digest
+      event TEXT NOT NULL,          -- opened, closed, digest
+      created_ms {big} NOT NULL,
+      fate TEXT NOT NULL,           -- told, suppressed, digested
+      text TEXT NOT NULL
+    )""",
+    "CREATE INDEX telling_time ON telling (site, created_ms)",
+    "CREATE INDEX telling_alert ON telling (alert_id)",
+    """CREATE TABLE delivery (
+      telling_id {big} NOT NULL REFERENCES telling,
+      channel TEXT NOT NULL,
+      state TEXT NOT NULL,          -- waiting, sending, sent, failed, unsure
+      attempts INT NOT NULL,
+      due_ms {big} NOT NULL,
+      done_ms {big},
+      error TEXT NOT NULL,
+      PRIMARY KEY (telling_id, channel)
+    )""",
+    "CREATE INDEX delivery_due ON delivery (state, due_ms)",
+)
+_VERDICTS = (
+    """CREATE TABLE verdict (          -- what people say of crossings, see collector.store.verdicts
+      id {key},
+      device_id {big} NOT NULL REFERENCES device,
+      run TEXT NOT NULL, line TEXT NOT NULL, at_ms {big} NOT NULL,  -- the crossing
+      seq {big},                    -- of its report; null: the report had not come
+      direction TEXT NOT NULL, class TEXT NOT NULL,   -- as it was counted; empty: not known
+      alert_id {big},               -- by which the person came to it, if by one
+      said TEXT NOT NULL, said_by TEXT NOT NULL, said_ms {big} NOT NULL,
+      heard INT NOT NULL,           -- 0: its device is still to be told
+      UNIQUE (device_id, run, line, at_ms, said_by, said_ms)
+    )""",
+    "CREATE INDEX verdict_alert ON verdict (alert_id)",
+    "CREATE INDEX verdict_untold ON verdict (device_id) WHERE heard = 0",
+    """CREATE TABLE model_change (     -- what a device said of itself that it had not said before
+      id {key},
+      device_id {big} NOT NULL REFERENCES device,
+      run TEXT NOT NULL,            -- the first one of which it is so
+      since_ms {big} NOT NULL,      -- when that was said
+      version TEXT NOT NULL, model TEXT NOT NULL, naming TEXT NOT NULL, configuration TEXT NOT NULL
+    )""",
+    "CREATE INDEX model_change_device ON model_change (device_id, id)",
+    """CREATE TABLE model_factor (
+      device_id {big} NOT NULL REFERENCES device,
+      from_name TEXT NOT NULL, to_name TEXT NOT NULL, class TEXT NOT NULL,
+      factor {real} NOT NULL, low {real} NOT NULL, high {real} NOT NULL,
+      PRIMARY KEY (device_id, from_name, to_name, class)
+    )""",
+    "ALTER TABLE device_alert ADD COLUMN share {real}",  # null: not held to what was measured
+    "ALTER TABLE device_alert ADD COLUMN likely INT NOT NULL DEFAULT 0",  # 1: not certain enough to be news
+)
+_CONVOYS = (
+    """CREATE TABLE convoy (           -- see collector.store.convoys
+      id {key},
+      device_id {big} NOT NULL REFERENCES device,
+      run TEXT NOT NULL, number {big} NOT NULL,
+      line TEXT NOT NULL, direction TEXT NOT NULL,
+      since_ms {big} NOT NULL, until_ms {big} NOT NULL,   -- its first and its last vehicle
+      vehicles {big} NOT NULL, classes TEXT NOT NULL,     -- class -> vehicles, as JSON
+      gap_min_ms {big} NOT NULL, gap_p50_ms {big} NOT NULL, gap_max_ms {big} NOT NULL,
+      headway_ms {big} NOT NULL,
+      began TEXT NOT NULL, ended TEXT NOT NULL,
+      received_ms {big} NOT NULL,
+      looked INT NOT NULL,          -- 1: the rules of the alerts have looked at it
+      UNIQUE (device_id, run, number)
+    )""",
+    "CREATE INDEX convoy_time ON convoy (device_id, since_ms)",
+    "CREATE INDEX convoy_new ON convoy (device_id) WHERE looked = 0",
+)
+LOOKED = (
+    "ALTER TABLE device_alert ADD COLUMN looked INT NOT NULL DEFAULT 1",
+    "CREATE INDEX device_alert_new ON device_alert (device_id) WHERE looked = 0",
+)
+"""What a store lacks in which they were looked at by their ids."""
+TABLES = ("delivery", "telling", "alert_picture", "alert_state", "alert", "device_alert")
+"""Their names, those that refer to others first."""
+
+
+def _sqlite(tables: Sequence[str]) -> tuple[str, ...]:
+    return tuple(table.format(key="INTEGER PRIMARY KEY", big="INTEGER", bytes="BLOB", real="REAL") for table in tables)
+
+
+def _postgres(tables: Sequence[str]) -> str:
+    key = "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY"
+    kinds = {"key": key, "big": "BIGINT", "bytes": "BYTEA", "real": "DOUBLE PRECISION"}
+    return "".join(table.format(**kinds) + ";\n" for table in tables)
+
+
+SQLITE, SQLITE_VERDICTS, SQLITE_CONVOYS = _sqlite(_TABLES), _sqlite(_VERDICTS), _sqlite(_CONVOYS)
+POSTGRES, POSTGRES_VERDICTS, POSTGRES_CONVOYS = _postgres(_TABLES), _postgres(_VERDICTS), _postgres(_CONVOYS)
