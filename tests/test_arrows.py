@@ -1,7 +1,7 @@
 """The arrows of DESIGN: which part may import which, read from the source and not from what happens to load."""
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -28,7 +28,70 @@ MAY_IMPORT = {
         "edge.stages",
     ),
     "edge": ("edge",),
-    "collector": ("collector", "edge.checking", "edge.delivery.report", "edge.spreadsheet"),
+    "collector": (),  # the clock and the two errors know nobody
+    "collector.domain": ("collector.domain", "collector.errors", "edge.delivery.report"),
+    "collector.protocol": ("collector.protocol", "collector.domain", "collector.errors", "edge.delivery.report"),
+    "collector.store": (
+        "collector.store",
+        "collector.protocol",
+        "collector.domain",
+        "collector.clock",
+        "collector.errors",
+        "edge.delivery.report",
+    ),
+    "collector.queries": (
+        "collector.queries",
+        "collector.store",
+        "collector.protocol",
+        "collector.domain",
+        "collector.errors",
+        "edge.delivery.report",
+        "edge.spreadsheet",
+    ),
+    "collector.alerts": (
+        "collector.alerts",
+        "collector.queries",
+        "collector.store",
+        "collector.protocol",
+        "collector.domain",
+        "collector.clock",
+        "collector.errors",
+        "edge.delivery.report",
+    ),
+    "collector.config": (
+        "collector.alerts.settings",
+        "collector.store",
+        "collector.protocol",
+        "collector.domain",
+        "collector.errors",
+        "edge.checking",
+        "edge.delivery.report",
+    ),
+    "collector.mqtt": (
+        "collector.mqtt",
+        "collector.config",
+        "collector.store",
+        "collector.protocol",
+        "collector.domain",
+        "collector.clock",
+        "collector.errors",
+        "edge.delivery.report",
+    ),
+    "collector.api": (
+        "collector.api",
+        "collector.mqtt",
+        "collector.config",
+        "collector.alerts",
+        "collector.queries",
+        "collector.store",
+        "collector.protocol",
+        "collector.domain",
+        "collector.clock",
+        "collector.errors",
+        "edge.delivery.report",
+    ),
+    "collector.cli": ("collector", "edge.delivery.report"),
+    "collector.dashboard": (),
 }
 
 
@@ -61,6 +124,46 @@ def offences(module: str, source: str) -> list[str]:
     return found
 
 
+def circles(imported: Mapping[str, Collection[str]]) -> list[list[str]]:
+    """The modules that import each other, directly or through others; `imported` by module (Tarjan)."""
+    numbers: dict[str, int] = {}
+    lowest: dict[str, int] = {}
+    path: list[str] = []
+    found: list[list[str]] = []
+
+    def visit(module: str) -> None:
+        numbers[module] = lowest[module] = len(numbers)
+        path.append(module)
+        for other in imported.get(module, ()):
+            if other not in numbers:
+                visit(other)
+                lowest[module] = min(lowest[module], lowest[other])
+            elif other in path:
+                lowest[module] = min(lowest[module], numbers[other])
+        if lowest[module] == numbers[module]:
+            start = path.index(module)
+            if len(path) - start > 1 or module in imported.get(module, ()):
+                found.append(sorted(path[start:]))
+            del path[start:]
+
+    for module in imported:
+        if module not in numbers:
+            visit(module)
+    return found
+
+
+def modules_imported(sources: Mapping[str, str]) -> dict[str, set[str]]:
+    """Of each module, those of `sources` that it imports, wherever the import stands."""
+    return {
+        module: {
+            known
+            for _, name in imports(source)
+            if (known := next((one for one in (name, name.rpartition(".")[0]) if one in sources), None)) is not None
+        }
+        for module, source in sources.items()
+    }
+
+
 def within(name: str, *packages: str) -> bool:
     return any(name == package or name.startswith(f"{package}.") for package in packages)
 
@@ -83,7 +186,33 @@ def test_the_init_files_are_empty() -> None:
 
 def test_every_package_with_arrows_has_files_to_hold() -> None:
     modules = [module_of(path) for path in SOURCES]
-    assert [package for package in MAY_IMPORT if sum(within(module, package) for module in modules) < 2] == []
+    alone = ("collector.config", "collector.dashboard")
+    assert [
+        package
+        for package in MAY_IMPORT
+        if sum(within(module, package) for module in modules) < 2 and package not in alone
+    ] == []
+
+
+def test_every_folder_of_the_collector_has_a_row() -> None:
+    folders = {f"collector.{path.name}" for path in (ROOT / "collector").iterdir() if (path / "__init__.py").exists()}
+    assert folders == {name for name in MAY_IMPORT if name.startswith("collector.")} - {"collector.config"}
+
+
+def test_the_collector_has_at_most_twelve_entries_at_its_top() -> None:
+    entries = {path.name for path in (ROOT / "collector").iterdir()} - {"README.md", "py.typed"}
+    assert len({name for name in entries if not name.startswith("__")}) <= 12
+
+
+def test_no_files_import_each_other_in_a_circle() -> None:
+    assert circles(modules_imported({module_of(path): path.read_text("utf-8") for path in SOURCES})) == []
+
+
+def test_a_planted_circle_is_found() -> None:
+    sources = {module_of(path): path.read_text("utf-8") for path in SOURCES}
+    sources["collector.store.dialect"] += "\ndef late():\n    from collector.store.opening import open_store\n"
+    (found,) = circles(modules_imported(sources))
+    assert {"collector.store.dialect", "collector.store.opening", "collector.store.writer"} <= set(found)
 
 
 @pytest.mark.parametrize(
@@ -108,10 +237,19 @@ def test_every_package_with_arrows_has_files_to_hold() -> None:
         ("edge.replay", "from collector.store.interface import Store"),
         ("edge.replay", "from . import config"),
         ("edge.replay", "from .config import Config"),
-        ("collector.store.interface", "from edge.delivery.outbox import Outbox"),
-        ("collector.store.interface", "from edge.delivery import outbox"),
-        ("collector.store.interface", "from edge.errors import InputError"),
-        ("collector.store.interface", "import edge"),
+        ("collector.store.writer", "from edge.delivery.outbox import Outbox"),
+        ("collector.store.writer", "from edge.delivery import outbox"),
+        ("collector.store.writer", "from edge.errors import InputError"),
+        ("collector.store.writer", "import edge"),
+        ("collector.store.writer", "from collector.queries.counts import counts"),
+        ("collector.store.writer", "from collector.alerts.alert import Alert"),
+        ("collector.protocol.gaps", "from collector.store.interface import Store"),
+        ("collector.domain.calendar", "from collector.protocol.gaps import Missing"),
+        ("collector.queries.counts", "from collector.api.models import Counts"),
+        ("collector.alerts.evaluator", "from collector.mqtt.subscriber import Subscriber"),
+        ("collector.mqtt.subscriber", "from collector.api.live_board import LiveBoard"),
+        ("collector.config", "from collector.mqtt.subscriber import Subscriber"),
+        ("collector.clock", "from collector.errors import InputError"),
     ],
 )
 def test_a_planted_import_is_found(module: str, source: str) -> None:
@@ -125,7 +263,7 @@ def test_a_planted_import_is_found(module: str, source: str) -> None:
         ("edge.vision.camera", "import numpy as np\nimport time\nfrom edge.counting.detection import Detection"),
         ("edge.delivery.outbox", "import sqlite3\nfrom edge.errors import WorkError"),
         ("edge.replay", "from edge.config import Config\nfrom edge.vision.tape import read_tape"),
-        ("collector.store.interface", "from edge.delivery.report import Report, decode"),
+        ("collector.store.writer", "from edge.delivery.report import Report, decode"),
         ("edge.counting.tracking", "import timeit_of_somebody"),
     ],
 )

@@ -8,7 +8,7 @@ again. Only what can never be stored (a message that is not valid, values that t
 Where the store refuses a statement of ours, or our own code fails, the batch is taken apart: what can be stored is, and
 the rest is held unacknowledged and tried again.
 
-Devices take turns (see `turns`): all that the broker hands over is read before the next batch is committed, so a
+Devices take turns (see `fair_queue`): all that the broker hands over is read before the next batch is committed, so a
 message never waits behind the backlog of another device.
 
 `stop` only sets a flag, so a signal handler may call it; `run` sees it within half a second. `say` may be called by any
