@@ -4,6 +4,7 @@ import contextlib
 import io
 import json
 import os
+import re
 import sqlite3
 import sys
 import tempfile
@@ -118,4 +119,8 @@ def _tables(path: Path) -> str:
             tuple(database.execute(f"PRAGMA {what}").fetchone()[0] for what in ("application_id", "user_version"))
         ]
         rows = database.execute("SELECT type, name, sql FROM sqlite_master ORDER BY type, name").fetchall()
-    return f"{numbers}\n" + "".join(f"{kind} {name}: {sql}\n" for kind, name, sql in rows)
+    return f"{numbers}\n" + "".join(f"{kind} {name}: {_without_comments(sql)}\n" for kind, name, sql in rows)
+
+
+def _without_comments(sql: str | None) -> str:
+    return re.sub(r"\s*--[^\n]*|\s+(?=\n)", "", sql or "")
