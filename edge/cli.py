@@ -19,12 +19,12 @@ from pathlib import Path
 from edge.errors import CrossingError, InputError
 
 EXAMPLES = """examples:
-  crossing-edge replay bridge.mp4 --line 0.1,0.6,0.9,0.6 --out result
+  crossing-edge replay bridge.mp4 --line 0.2,0.7,0.8,0.7 --out result
   crossing-edge evaluate truth/*.json --pictures errors
   crossing-edge compare-models bridge.mp4 --config edge.yaml --from-names none --json > factors.json
   crossing-edge bench bridge.mp4 --threads 1
   crossing-edge setup --config edge.yaml --video bridge.mp4
-  crossing-edge annotate bridge.mp4 --line 0.1,0.6,0.9,0.6
+  crossing-edge annotate bridge.mp4 --line 0.2,0.7,0.8,0.7
   crossing-edge check edge.yaml
   crossing-edge status"""
 
