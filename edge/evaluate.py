@@ -317,7 +317,7 @@ def rate_summary_of(frames_per_second: float | None) -> dict[str, float | None]:
 def _score_zone(name: str, zone: TrueZone, outcome: Outcome, times_ms: Sequence[int]) -> ZoneScore:
     """Frames that were not handled (`--every`) are not asked for."""
     counted = {
-        at_ms: (one.inside, one.standing)
+        at_ms: one
         for at_ms, occupancies in outcome.occupancies or ()
         for one in occupancies
         if one.zone == name and one.standing is not None
@@ -327,7 +327,12 @@ def _score_zone(name: str, zone: TrueZone, outcome: Outcome, times_ms: Sequence[
         for frame, true in sorted(zone.known.items())
         if frame < len(times_ms) and times_ms[frame] in counted
     ]
-    return score_zone(frames, zone.waits_ms, outcome.waits_ms.get(name, ()))
+    return score_zone(
+        [(true, (one.inside, one.standing or 0)) for true, one in frames],
+        zone.waits_ms,
+        outcome.waits_ms.get(name, ()),
+        [(true[0] - one.inside, one.hidden) for true, one in frames if one.hidden is not None],
+    )
 
 
 def _replay(recording: Recording, config: Config, every: int, tapes: Path | None) -> Outcome:
@@ -483,5 +488,14 @@ def zone_summary_of(part: ZoneScore) -> dict[str, Any]:
             "true": part.true_p50_ms,
             "counted": part.counted_p50_ms,
             "error_share": None if share is None else round(share, 4),
+        },
+        "hidden_likely": None
+        if part.hidden is None
+        else {
+            "frames": part.hidden.frames,
+            "true_mean": round(part.hidden.true_mean, 3),
+            "told_mean": round(part.hidden.told_mean, 3),
+            "held_share": round(part.hidden.held / part.hidden.frames, 4),
+            "inside_error_with_it": round(part.hidden.error, 3),
         },
     }

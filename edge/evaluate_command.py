@@ -25,10 +25,11 @@ from edge.evaluate import (
     zone_summary_of,
 )
 from edge.names_score import Reliability, names_score, reliability
-from edge.scoring import Event, LevelScore, Score, Watch, ZoneScore, total, wilson_interval
+from edge.scoring import Event, HiddenScore, LevelScore, Score, Watch, ZoneScore, total, wilson_interval
 from edge.vision.recording import Recording
 from edge.vision.strip import Mark, MarkKind, Strip, write_jpeg
 
+_HIDDEN_MEANS = ("true_mean", "told_mean", "error")
 ANYWHERE = {"line": Line(points=((0.0, 0.5), (1.0, 0.5)))}  # each truth file brings its own
 
 
@@ -275,7 +276,24 @@ def _zones(results: Sequence[ClipResult]) -> list[str]:
         for what, (errors, true) in pooled_of([zone for _, zone in scored]).items()
     )
     said = "vehicles in zones on average, and the mean absolute error; median wait in seconds:"
-    return ["", said, heads, *rows, f"pooled, the sum of absolute errors of the sum of true numbers: {pooled}"]
+    return [
+        *("", said, heads, *rows),
+        f"pooled, the sum of absolute errors of the sum of true numbers: {pooled}",
+        *_hidden([zone.hidden for _, zone in scored if zone.hidden is not None]),
+    ]
+
+
+def _hidden(scores: Sequence[HiddenScore]) -> list[str]:
+    """How right the estimates of hidden vehicles are, all frames together."""
+    frames = sum(one.frames for one in scores)
+    if not frames:
+        return []
+    true, told, error = (sum(one.frames * getattr(one, of) for one in scores) / frames for of in _HIDDEN_MEANS)
+    held = sum(one.held for one in scores) / frames
+    return [
+        f"hidden_likely, an estimate, in {frames} frames: {told:.2f} told on average, {true:.2f} inside and not "
+        f"counted; its 80% interval holds in {held:.1%}; inside with it is off by {error:.2f}"
+    ]
 
 
 def _named(results: Sequence[ClipResult]) -> list[str]:

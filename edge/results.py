@@ -52,7 +52,8 @@ ZONE_COLUMNS = (
     "inside_mean", "inside_max", "inside_end", "standing_mean", "standing_max", "standing_end", "parked",
     "entered", "left", "lost", "waited", "wait_ms_p50", "wait_ms_p90", "wait_ms_max",
     "expected_ms_p10", "expected_ms_p50", "expected_ms_p90",
-    "queue_m_mean", "queue_m_max", "queue_m_end", *COUNTED_CLASSES,
+    "queue_m_mean", "queue_m_max", "queue_m_end",
+    "hidden_likely_mean", "hidden_likely_p10", "hidden_likely_p90", *COUNTED_CLASSES,
 )  # fmt: skip
 
 _TABLES = (
@@ -317,5 +318,7 @@ def zone_rows(buckets: Iterable[Bucket], zones: Iterable[str], time_zone: str = 
                     row |= {"wait_ms_p50": waits.p50, "wait_ms_p90": waits.p90, "wait_ms_max": waits.max}
                 if count.expected is not None:
                     row |= {f"expected_ms_{share}": getattr(count.expected, share) for share in ("p10", "p50", "p90")}
+                if count.hidden is not None:
+                    row |= {f"hidden_likely_{part}": getattr(count.hidden, part) for part in ("mean", "p10", "p90")}
             rows.append(row)
     return rows

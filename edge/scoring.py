@@ -12,6 +12,7 @@ from math import sqrt
 
 from edge.counting.assignment import assign
 from edge.counting.detection import UNCLASSIFIED
+from edge.counting.hidden import HiddenLikely
 from edge.counting.zone_counts import waits_of
 
 WITHIN_MS = 1_000
@@ -171,6 +172,21 @@ class LevelScore:
 
 
 @dataclass(frozen=True, slots=True)
+class HiddenScore:
+    """How right the estimate of hidden vehicles is, against those inside that no count tells.
+
+    `held` is in how many of the frames the 80% interval has their number; `error` the mean absolute error of the number
+    inside when the estimate is added to it.
+    """
+
+    frames: int
+    true_mean: float
+    told_mean: float
+    held: int
+    error: float
+
+
+@dataclass(frozen=True, slots=True)
 class ZoneScore:
     """How right the queue in a zone is. Waits are those of vehicles that came and left while somebody watched.
 
@@ -184,6 +200,7 @@ class ZoneScore:
     counted_waits: int
     true_p50_ms: int | None
     counted_p50_ms: int | None
+    hidden: HiddenScore | None = None
 
     @property
     def p50_error_share(self) -> float | None:
@@ -197,8 +214,12 @@ def score_zone(
     frames: Sequence[tuple[tuple[int, int], tuple[int, int]]],
     true_waits_ms: Sequence[int] | None,
     counted_waits_ms: Sequence[int],
+    hidden: Sequence[tuple[int, HiddenLikely]] = (),
 ) -> ZoneScore:
-    """Score one zone of one clip: per frame (inside, standing) as is true and as was counted, and the waits."""
+    """Score one zone of one clip: per frame (inside, standing) as is true and as was counted, and the waits.
+
+    `hidden` has, for frames with an estimate of hidden vehicles, how many more were truly inside than counted.
+    """
     true_waits, counted_waits = waits_of(true_waits_ms or ()), waits_of(counted_waits_ms)
     return ZoneScore(
         len(frames),
@@ -208,6 +229,19 @@ def score_zone(
         len(counted_waits_ms),
         None if true_waits is None else true_waits.p50,
         None if counted_waits is None else counted_waits.p50,
+        _hidden(hidden) if hidden else None,
+    )
+
+
+def _hidden(frames: Sequence[tuple[int, HiddenLikely]]) -> HiddenScore:
+    """Where more were counted than are there, none is hidden."""
+    number = len(frames)
+    return HiddenScore(
+        number,
+        sum(max(true, 0) for true, _ in frames) / number,
+        sum(likely.mean for _, likely in frames) / number,
+        sum(likely.p10 <= max(true, 0) <= likely.p90 for true, likely in frames),
+        sum(abs(true - likely.mean) for true, likely in frames) / number,
     )
 
 

@@ -93,6 +93,7 @@ def build_pipeline(
             ),
             stills,
             Masks(masks_of(config, width, height), ground=counting.ground) if config.masks else None,
+            picture=(width, height),
             share_min=counting.class_share_min,
             ground=counting.ground,
         )

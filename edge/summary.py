@@ -131,6 +131,9 @@ def zone_of(outcome: Outcome, name: str) -> dict[str, Any] | None:
         if last.expected is None
         else {"p10": last.expected.p10, "p50": last.expected.p50, "p90": last.expected.p90},
         "queue_m": level("queue_m", 1),
+        "hidden_likely": None
+        if last.hidden is None
+        else {"mean": last.hidden.mean, "p10": last.hidden.p10, "p90": last.hidden.p90},
     }
 
 
@@ -212,6 +215,9 @@ def _zone_rows(name: str, zone: dict[str, Any] | None) -> list[str]:
     for part, unit in (("inside", "vehicles inside"), ("standing", "of them standing"), ("queue_m", "queue in metres")):
         if zone[part] is not None:
             rows.append(unit.ljust(24) + "".join(f"  {zone[part][key]:>7}" for key in ("mean", "max", "end")))
+    if zone["hidden_likely"] is not None:
+        mean, low, high = (zone["hidden_likely"][key] for key in ("mean", "p10", "p90"))
+        rows.append(f"estimate of those hidden at the end, beside these: {mean:.1f} (80%: {low} to {high})")
     if zone["left"] is None:
         rows.append("stills do not tell who came, left, waits or is parked")
         return rows

@@ -286,8 +286,9 @@ class ZoneWait(Model):
     """A queue at the end of the last report of its device, `until_ms`; null where it was not watched or is not known.
 
     `wait_p50_ms` and `wait_p90_ms`: the actual wait of those that left in that report. `expected_p50_ms`: the expected
-    wait of who joins the queue then, which lies between the other two with 80% probability. `pictures` is how many
-    stills that report stands on; null where a device follows frames.
+    wait of who joins the queue then, which lies between the other two with 80% probability. `hidden_likely_mean`: an
+    estimate of how many are inside and counted nowhere, since nearer vehicles hide them, with its 80% interval.
+    `pictures` is how many stills that report stands on; null where a device follows frames.
     """
 
     device: str
@@ -300,6 +301,9 @@ class ZoneWait(Model):
     expected_p10_ms: int | None
     expected_p50_ms: int | None
     expected_p90_ms: int | None
+    hidden_likely_mean: float | None
+    hidden_likely_p10: int | None
+    hidden_likely_p90: int | None
     pictures: int | None
 
 

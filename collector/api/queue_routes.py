@@ -69,6 +69,7 @@ def routes(context: Context) -> APIRouter:
 def _waits(state: ZoneState) -> ZoneWait:
     said = state.said
     wait_ms, expected = (None, None) if said is None else (said.wait_ms, said.expected_ms)
+    hidden = None if said is None else said.hidden_likely
     return ZoneWait(
         device=state.device,
         zone=state.zone,
@@ -80,5 +81,8 @@ def _waits(state: ZoneState) -> ZoneWait:
         expected_p10_ms=None if expected is None else expected.p10,
         expected_p50_ms=None if expected is None else expected.p50,
         expected_p90_ms=None if expected is None else expected.p90,
+        hidden_likely_mean=None if hidden is None else hidden.mean,
+        hidden_likely_p10=None if hidden is None else hidden.p10,
+        hidden_likely_p90=None if hidden is None else hidden.p90,
         pictures=state.pictures,
     )

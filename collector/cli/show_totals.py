@@ -49,6 +49,7 @@ def zones_as_table(states: Sequence[ZoneState]) -> str:
         "expected",
         "80%",
         "queue",
+        "hidden, an estimate",
         "pictures",
     )
     rows = [["site", "device", "zone", "until", *heads]]
@@ -73,8 +74,18 @@ def zones_as_table(states: Sequence[ZoneState]) -> str:
             else [f"{expected.p50 / 1000:.0f} s", f"{expected.p10 / 1000:.0f} to {expected.p90 / 1000:.0f} s"]
         )
         queue = "-" if said.queue_m is None else f"{said.queue_m.end:.0f} m"
+        likely = said.hidden_likely
+        hidden = "-" if likely is None else f"{likely.mean:.1f} ({likely.p10} to {likely.p90})"
         rows.append(
-            [*row, *map(str, numbers), *waits, *ahead, queue, "-" if state.pictures is None else str(state.pictures)]
+            [
+                *row,
+                *map(str, numbers),
+                *waits,
+                *ahead,
+                queue,
+                hidden,
+                "-" if state.pictures is None else str(state.pictures),
+            ]
         )
     return aligned(rows, shared=2)
 

@@ -35,6 +35,14 @@ class Plane:
         depth = g * x + h * y + i
         return ((a * x + b * y + c) / depth, (d * x + e * y + f) / depth) if depth > 0.0 else None
 
+    def pixel(self, place: Point) -> Point | None:
+        """Where in the picture that place on the ground is; None of one that the camera cannot see."""
+        (a, b, c), (d, e, f), (g, h, i) = _inverse(self.matrix)
+        x, y = place
+        depth = g * x + h * y + i
+        found = ((a * x + b * y + c) / depth, (d * x + e * y + f) / depth) if depth != 0.0 else None
+        return found if found is not None and self.metres(found) is not None else None
+
 
 def plane_through(points: Quadrangle, metres: Quadrangle) -> Plane | None:
     """The plane on which these pixels are these places; None if no camera sees them so.

@@ -39,12 +39,15 @@ from typing import Literal
 from edge.counting.crossing import SAME_GROUND_HEIGHTS, SAME_GROUND_WIDTHS, Point
 from edge.counting.expected_wait import ExpectedWait, QueueService
 from edge.counting.ground import LENGTH_M, LENGTHS_M, Plane, Queuer, queue_length_m
+from edge.counting.hidden import HiddenLikely, HiddenVehicles, Known
 from edge.counting.motion import Box
 from edge.counting.staying import Stay
 from edge.counting.tracking import Track
 
 LOST_MAX = 500  # remembered at a time
 EXPECTED_EVERY_MS = 10_000  # what who comes now is to wait is worked out anew as often
+HIDDEN_EVERY_MS = 5_000  # and who is likely hidden
+HIDING_MS = 2_000  # since when a vehicle that hides others must have been seen
 CLEAR_SHARE = 0.25  # of the box height, from the border: more than a box trembles
 CREEP = 0.05  # box heights per second: seen from a mast along the road, a vehicle is twice as high as its length shows
 CREEP_MS = 5_000  # at that speed a vehicle is beyond its reach after so long
@@ -98,7 +101,8 @@ class Occupancy:
     `labels` has the class of every vehicle inside, by track; `standing` counts those that stand in the queue, `parked`
     those that stand beside it. `queue_m` is None where the ground is not known. `waits_ms` are the waits that ended, of
     those that `left`; `lost` are tracks that ended inside, found again by none. `expected` is what who joins the queue
-    now is to wait (expected_wait.py), None where that is not known.
+    now is to wait (expected_wait.py), None where that is not known. `hidden` is an estimate of who is inside and is in
+    none of these numbers (hidden.py), worked out every HIDDEN_EVERY_MS; None without a ground.
 
     On stills (stills.py) nobody is `followed`: who is parked, came, went or waited is not known, whatever these say,
     and `standing` is None where there is no picture to compare with.
@@ -114,6 +118,7 @@ class Occupancy:
     lost: int = 0
     waits_ms: tuple[int, ...] = ()
     expected: ExpectedWait | None = None
+    hidden: HiddenLikely | None = None
     followed: bool = True
 
     @property
@@ -149,14 +154,23 @@ class ZoneWatcher:
         self._services = [QueueService() for _ in zones]
         self._expected: list[ExpectedWait | None] = [None] * len(zones)
         self._expected_ms: int | None = None
+        self._hidden_ms: int | None = None
 
     def update(
-        self, captured_ms: int, tracks: Sequence[Track], wholes: Sequence[Box] | None = None, *, watching: bool = True
+        self,
+        captured_ms: int,
+        tracks: Sequence[Track],
+        wholes: Sequence[Box] | None = None,
+        ground: Plane | None = None,
+        *,
+        watching: bool = True,
     ) -> list[Occupancy]:
         """The occupancy of every zone, in their order; `watching` is False for a frame that shows nothing.
 
-        `wholes` are the boxes of the tracks with what is hidden of them (hiding.py), where nothing is hidden None.
+        `wholes` are the boxes of the tracks with what is hidden of them (hiding.py), where nothing is hidden None;
+        `ground` is what was learned of it on site (sizes.py), for zones without a plane of their own.
         """
+        hiders = [one.box for one in tracks if captured_ms - one.seen_ms <= HIDING_MS and not one.part]
         if watching:
             if self._watched_ms is None or captured_ms - self._watched_ms > self._gap_ms:
                 for watch, service in zip(self._watches, self._services, strict=True):
@@ -182,7 +196,16 @@ class ZoneWatcher:
             stays[track.id] = stay
         occupancies = [watch.update(captured_ms, tracks, stays, self._stays) for watch in self._watches]
         self._stays = stays
-        return self._with_expected(captured_ms, occupancies) if watching else occupancies
+        if not watching:
+            return occupancies
+        if self._hidden_ms is None or captured_ms - self._hidden_ms >= HIDDEN_EVERY_MS:
+            self._hidden_ms = captured_ms
+            for watch in self._watches:
+                watch.estimate_hidden(ground, hiders)
+        return self._with_expected(
+            captured_ms,
+            [replace(one, hidden=watch.hidden) for one, watch in zip(occupancies, self._watches, strict=True)],
+        )
 
     def close(self) -> list[Occupancy]:
         """End the run: who was lost and is found by nobody now, and who has just left. Of who is inside nothing."""
@@ -289,10 +312,15 @@ class _Watch:
         self._settled_ms = 0
         self._entered = self._left = self._given_up = 0  # since the frame before
         self._waits_ms: list[int] = []
+        self.hidden: HiddenLikely | None = None
+        """As it was estimated last."""
+        self._hidden = HiddenVehicles(zone)
+        self._known: list[Known] = []
 
     def begin_anew(self, now_ms: int, settled_ms: int) -> None:
         """Nobody watched until now: who is inside, or appears until `settled_ms`, may have waited for any time."""
         self._since_ms, self._settled_ms = now_ms, settled_ms
+        self._hidden.begin_anew()
         self._give_up([])
         for visit in self._visits.values():
             visit.known = False
@@ -302,6 +330,7 @@ class _Watch:
     ) -> Occupancy:
         """Follow everybody through one frame; `before` are the tracks of the frame before."""
         self._end_visits({track.id for track in tracks})
+        self._known = []
         labels: list[str] = []
         queuers: list[Queuer] = []
         standing = parked = 0
@@ -320,6 +349,7 @@ class _Watch:
                 continue
             label = track.label(self._share_min)[0]
             labels.append(label)
+            self._known.append(Known(visit.box, visit.stay.where, label))
             if stands and self._is_parked(now_ms, visit):
                 parked += 1
                 continue
@@ -331,6 +361,7 @@ class _Watch:
                     queuers.append(Queuer(place, where[1], LENGTHS_M.get(label, LENGTH_M), stands))
         self._give_up([visit for visit in self._lost if now_ms - visit.seen_ms <= self._found_ms][-LOST_MAX:])
         queue_m = None if self._zone.plane is None else round(queue_length_m(queuers), 1)
+        self._hidden.follow(len(labels), self._entered, self._left)
         return self._told(tuple(labels), standing, parked, queue_m)
 
     def _uncounted(self, now_ms: int, visits: Mapping[int, _Visit]) -> set[int]:
@@ -347,6 +378,10 @@ class _Watch:
             if now_ms - visit.seen_ms > UNSEEN_MS and _moved_on(visit, seen):
                 uncounted.add(id_)
         return uncounted
+
+    def estimate_hidden(self, ground: Plane | None, hiders: Sequence[Box]) -> None:
+        """Work out anew who is likely hidden, on the zone's own plane or else on the ground as it was learned."""
+        self.hidden = self._hidden.estimate(self._zone.plane or ground, self._known, hiders)
 
     def close(self) -> Occupancy:
         """Who was lost and is not found any more, and who was outside at the last frame, if near the border still."""

@@ -82,7 +82,8 @@ class Pipeline:
         watching = not frame.blind
         occupancies: list[Occupancy] = []
         if self._zones is not None:
-            occupancies = self._zones.update(frame.captured_ms, tracks, wholes, watching=watching)
+            ground = self._sizes.ground() if self._sizes is not None else None
+            occupancies = self._zones.update(frame.captured_ms, tracks, wholes, ground, watching=watching)
         buckets = list(
             self._counter.advance(frame.captured_ms, crossings, occupancies, watching=watching, since_ms=frame.since_ms)
         )

@@ -9,8 +9,9 @@ CARS_KNOWN cars there is no plane. It is learned anew with every run, from the f
 
 from collections.abc import Sequence
 from dataclasses import replace
-from math import hypot, log, sqrt
+from math import exp, hypot, log, sqrt
 
+from edge.counting.ground import Plane
 from edge.counting.motion import Box
 from edge.counting.tracking import Track
 
@@ -26,6 +27,9 @@ DEVIATION_MIN = 0.05
 SPREAD = 0.15  # of the logarithm within cars, before it is known
 SLOPE_KNOWN = 2.0  # of the logarithm over the picture: steeper planes are unlikely
 CAR = "car"
+CAR_SIDE_M = 2.2  # the square root of the area that a car shows, seen along the road or across
+FOCAL_WIDTHS = 0.87  # focal length of a camera whose angle of view is 60 degrees: the ground along the view needs one
+SLOPE_SURE = 2.0  # standard deviations by which cars must grow towards the lower edge of the picture
 
 Sighting = tuple[float, float, float]
 """Where on the picture (both in shares of its larger side), and the logarithm of the side of the box."""
@@ -58,6 +62,14 @@ class SiteSizes:
         if plane is None:
             return list(tracks)
         return [replace(track, size=plane.size(living[track.id])) for track in tracks]
+
+    def ground(self) -> Plane | None:
+        """The ground in metres, as far as the sizes of cars tell it; None before they do.
+
+        On a flat ground cars grow in proportion to their distance from the horizon, which gives the horizon and how
+        high the camera is. Its focal length is not known: distances along the view are right to a third or so.
+        """
+        return None if self._plane is None else self._plane.ground(self._picture)
 
     def _see(self, track: Track, sightings: list[Sighting]) -> None:
         x1, y1, x2, y2 = track.box
@@ -131,6 +143,19 @@ class _Plane:
 
     def _at(self, x: float, y: float) -> float:
         return self.plane[0] + self.plane[1] * x + self.plane[2] * y
+
+    def ground(self, picture: tuple[int, int]) -> Plane | None:
+        """The ground on which the cars stand, seen level from side to side."""
+        slope = self.plane[2]
+        if slope <= SLOPE_SURE * self.spread * sqrt(self.inverse[2][2]):
+            return None
+        scale = max(picture)
+        below_horizon = scale / slope  # pixels, of the middle of the cars
+        high_m = below_horizon / (exp(self.plane[0]) / CAR_SIDE_M)
+        horizon, middle = self.down * scale - below_horizon, picture[0] / 2.0
+        return Plane(
+            ((high_m, 0.0, -middle * high_m), (0.0, 0.0, FOCAL_WIDTHS * picture[0] * high_m), (0.0, 1.0, -horizon))
+        )
 
     def size(self, sightings: Sequence[Sighting]) -> Size | None:
         """Of a vehicle by its sightings, the middle one of them; None of one that has none."""

@@ -23,10 +23,12 @@ from edge.counting.buckets import Bucket, BucketCounter
 from edge.counting.crossing import Point
 from edge.counting.detection import CLASSES, DetectedFrame, Detection
 from edge.counting.ground import LENGTH_M, LENGTHS_M, Queuer, queue_length_m
+from edge.counting.hidden import HiddenLikely, HiddenVehicles, Known
 from edge.counting.masks import Masks
 from edge.counting.motion import shared_area
 from edge.counting.occupancy import Occupancy, Zone
 from edge.counting.pipeline import Step
+from edge.counting.sizes import SiteSizes
 from edge.counting.tracking import Track
 
 SCORE_MIN = 0.3
@@ -72,6 +74,7 @@ class StillPipeline:
         time: StillTime,
         masks: Masks | None = None,
         *,
+        picture: tuple[int, int] | None = None,
         share_min: float = 0.4,
         ground: Literal["bottom", "centre"] = "bottom",
     ) -> None:
@@ -85,6 +88,8 @@ class StillPipeline:
         self._seen_ms: int | None = None  # when that was
         self._next_id = 1
         self._now_ms = 0
+        self._sizes = SiteSizes(picture) if picture is not None else None
+        self._hidden = {zone.name: HiddenVehicles(zone) for zone in self._zones}
 
     def update(self, frame: DetectedFrame) -> Step:
         """Count one picture, or let time go on with a blind one; they come in order of time."""
@@ -92,6 +97,8 @@ class StillPipeline:
         occupancies: tuple[Occupancy, ...] = ()
         if not frame.blind:
             self._see(self._masks.apply(frame) if self._masks is not None else frame)
+            if self._sizes is not None:
+                self._sizes.update(now_ms, [self._track(vehicle) for vehicle in self._vehicles])
             occupancies = tuple(self._occupancy(zone) for zone in self._zones)
         buckets = list(self._counter.advance(now_ms, (), occupancies, watching=not frame.blind))
         tracks = [] if frame.blind else [self._track(vehicle) for vehicle in self._vehicles]
@@ -133,9 +140,10 @@ class StillPipeline:
     def _occupancy(self, zone: Zone) -> Occupancy:
         inside = [vehicle for vehicle in self._vehicles if zone.holds(self._ground(vehicle.detection))]
         labels = tuple(self._track(vehicle).label(self._share_min)[0] for vehicle in inside)
+        hidden = self._likely_hidden(zone, inside, labels)
         since = [vehicle.since_ms for vehicle in inside]
         if any(since_ms is None for since_ms in since):
-            return Occupancy(zone.name, labels, standing=None, followed=False)
+            return Occupancy(zone.name, labels, standing=None, followed=False, hidden=hidden)
         stands = [self._now_ms - since_ms >= zone.standing_after_ms for since_ms in since if since_ms is not None]
         queue_m = None
         if zone.plane is not None:
@@ -146,7 +154,15 @@ class StillPipeline:
                 if stood and place is not None:
                     queuers.append(Queuer(place, where[1], LENGTHS_M.get(label, LENGTH_M), standing=True))
             queue_m = round(queue_length_m(queuers), 1)
-        return Occupancy(zone.name, labels, sum(stands), queue_m=queue_m, followed=False)
+        return Occupancy(zone.name, labels, sum(stands), queue_m=queue_m, followed=False, hidden=hidden)
+
+    def _likely_hidden(self, zone: Zone, inside: Sequence[_Vehicle], labels: Sequence[str]) -> HiddenLikely | None:
+        known = [
+            Known(vehicle.detection.box, self._ground(vehicle.detection), label)
+            for vehicle, label in zip(inside, labels, strict=True)
+        ]
+        ground = zone.plane or (self._sizes.ground() if self._sizes is not None else None)
+        return self._hidden[zone.name].estimate(ground, known, [vehicle.detection.box for vehicle in self._vehicles])
 
     def _ground(self, one: Detection) -> Point:
         return (one.x1 + one.x2) / 2.0, (one.y1 + one.y2) / 2.0 if self._centre else one.y2

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from edge.counting.detection import CLASSES, UNCLASSIFIED
 from edge.counting.expected_wait import ExpectedWait
+from edge.counting.hidden import HiddenLikely
 from edge.counting.occupancy import Occupancy
 
 WAITS_MAX = 10_000  # kept for the percentiles of one bucket; of more, they are those of the first ones
@@ -50,7 +51,8 @@ class ZoneCount:
     `inside` are all vehicles, parked ones too; `standing` those that stand in the queue; `parked` and `by_class` (of
     those inside) are as at the end. `waited` of those that `left` had waited a known time, and `wait_ms` tells of them;
     None if none had. `lost` ended inside without having been seen to leave. `queue_m` is None where no ground is known.
-    `expected` is what who joins the queue at the end is to wait, None where that is not known.
+    `expected` is what who joins the queue at the end is to wait, and `hidden` an estimate of who is inside at the end
+    and in none of the other numbers; None where that is not known.
     On stills `parked`, `entered`, `left`, `lost` and `waited` are not known and None, and `standing` and `queue_m` are
     over the time in which they are known.
     """
@@ -66,6 +68,7 @@ class ZoneCount:
     wait_ms: Waits | None
     queue_m: LengthLevel | None
     expected: ExpectedWait | None = None
+    hidden: HiddenLikely | None = None
 
 
 class ZoneSum:
@@ -147,6 +150,7 @@ class ZoneSum:
             None if waits is None else Waits(waits.p50, waits.p90, self._longest_ms),
             queue_m,
             last.expected,
+            last.hidden,
         )
 
 

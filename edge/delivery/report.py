@@ -109,6 +109,14 @@ class Expected(msgspec.Struct, frozen=True, kw_only=True):
     p90: Amount
 
 
+class Likely(msgspec.Struct, frozen=True, kw_only=True):
+    """An estimate of a number of vehicles: its mean, and with 80% probability from `p10` to `p90`."""
+
+    mean: Mean
+    p10: Count
+    p90: Count
+
+
 class ZoneReport(msgspec.Struct, frozen=True, kw_only=True):
     """Who was in a queue zone.
 
@@ -116,7 +124,9 @@ class ZoneReport(msgspec.Struct, frozen=True, kw_only=True):
     standing in the queue) and `by_class` (of those inside) are as at the end. `entered`, `left` and `lost` (from sight,
     inside) are vehicles in the bucket. `wait_ms` tells how long the `waited` of those that left had waited (the actual
     wait); null if none had. `expected_ms` is the expected wait of a vehicle that joins the queue at the end of the
-    bucket; null where it is not known. `queue_m` is null where the device does not know the ground.
+    bucket; null where it is not known. `queue_m` is null where the device does not know the ground. `hidden_likely` is
+    an estimate: vehicles that are inside at the end of the bucket and that no other number here counts, since nearer
+    ones hide them; null where the device does not know the ground.
 
     A device that sees only stills (`pictures` of the report) follows no vehicle: `parked`, `entered`, `left`, `lost`,
     `waited`, `wait_ms` and `expected_ms` are null there, for nobody knows them. So are `standing` and `queue_m` where
@@ -134,6 +144,7 @@ class ZoneReport(msgspec.Struct, frozen=True, kw_only=True):
     wait_ms: Waits | None = None
     expected_ms: Expected | None = None
     queue_m: LengthLevel | None = None
+    hidden_likely: Likely | None = None
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
@@ -387,7 +398,7 @@ def report_of(
 
 def _zone_report(zone: "ZoneCount") -> ZoneReport:
     wait_ms, queue_m, expected = zone.wait_ms, zone.queue_m, zone.expected
-    standing = zone.standing
+    standing, hidden = zone.standing, zone.hidden
     return ZoneReport(
         inside=Level(mean=zone.inside.mean, max=zone.inside.max, end=zone.inside.end),
         standing=None if standing is None else Level(mean=standing.mean, max=standing.max, end=standing.end),
@@ -400,6 +411,7 @@ def _zone_report(zone: "ZoneCount") -> ZoneReport:
         wait_ms=None if wait_ms is None else Waits(p50=wait_ms.p50, p90=wait_ms.p90, max=wait_ms.max),
         expected_ms=None if expected is None else Expected(p10=expected.p10, p50=expected.p50, p90=expected.p90),
         queue_m=None if queue_m is None else LengthLevel(mean=queue_m.mean, max=queue_m.max, end=queue_m.end),
+        hidden_likely=None if hidden is None else Likely(mean=hidden.mean, p10=hidden.p10, p90=hidden.p90),
     )
 
 

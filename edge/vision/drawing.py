@@ -233,6 +233,8 @@ class Annotator:
                 text += f", {occupancy.standing} standing" if occupancy.standing is not None else ""
                 text += f", {occupancy.parked} parked" if occupancy.parked else ""
                 text += f", {occupancy.queue_m:.0f} m" if occupancy.queue_m is not None else ""
+                hidden = occupancy.hidden
+                text += f", hidden about {hidden.mean:.0f}" if hidden is not None and hidden.p90 else ""
             x, y = self._at(*max(zone.polygon, key=lambda corner: corner[1]))
             width, height = text_size(text, self._scale)
             self._write_inside(picture, text, (x - width // 2, y + height + 4 * self._pen), _ZONE)

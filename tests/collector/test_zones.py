@@ -10,7 +10,7 @@ from collector.cli.main import main
 from collector.queries.totals import Selection, totals
 from collector.queries.zones import ZoneState, last_zones
 from collector.store.sqlite.store import SqliteStore
-from edge.delivery.report import Expected, LengthLevel, Level, Report, Waits, ZoneReport
+from edge.delivery.report import Expected, LengthLevel, Level, Likely, Report, Waits, ZoneReport
 from tests.collector.messages import MINUTE_MS, NOON_MS, a_report, blind, received
 
 
@@ -24,6 +24,7 @@ def zone(standing: int) -> ZoneReport:
         waited=3,
         wait_ms=Waits(p50=61_000, p90=125_000, max=130_000),
         expected_ms=Expected(p10=50_000, p50=90_000, p90=200_000),
+        hidden_likely=Likely(mean=1.4, p10=0, p90=3),
         queue_m=LengthLevel(mean=80.0, max=104.2, end=99.6),
     )
 
@@ -65,9 +66,10 @@ def test_the_command_prints_a_table_or_json(tmp_path: Path, capsys: pytest.Captu
     assert main(["zones", "--store", str(path)]) == 0
     rows = [line.split() for line in capsys.readouterr().out.splitlines()]
     until = "2026-11-25T12:02:00Z"
+    hidden = ["1.4", "(0", "to", "3)"]
     waits = ["61", "s", "125", "s", "90", "s", "50", "to", "200", "s"]
-    assert rows[1] == ["bridge", "mast-1", "queue", until, "9", "8", "11", "1", "4", *waits, "100", "m", "-"]
-    assert rows[2] == ["bridge", "mast-3", "-", until, *["blind"] * 11]
+    assert rows[1] == ["bridge", "mast-1", "queue", until, "9", "8", "11", "1", "4", *waits, "100", "m", *hidden, "-"]
+    assert rows[2] == ["bridge", "mast-3", "-", until, *["blind"] * 12]
     assert main(["zones", "--store", str(path), "--json", "--device", "mast-1"]) == 0
     [said] = json.loads(capsys.readouterr().out)["zones"]
     assert said["said"] == msgspec.to_builtins(zone(8))

@@ -14,7 +14,7 @@ from paho.mqtt.publish import single
 from playwright.sync_api import Browser, Page, expect
 
 from deploy.dashboard import _look
-from edge.delivery.report import Expected, Level, ZoneReport, encode, topic_of
+from edge.delivery.report import Expected, Level, Likely, ZoneReport, encode, topic_of
 from tests.dashboard.world import PAGES, World, inside, show, world
 from tests.pages.browser import chromium, opened
 
@@ -79,18 +79,27 @@ def test_the_convoys_of_today_stand_on_the_page_of_the_site(browser: Browser, he
         expect(card.locator("tbody tr").first).to_contain_text("12 trucks")
 
 
-def test_the_expected_wait_of_the_last_report_stands_on_the_page_of_the_site(browser: Browser, here: World) -> None:
+def test_the_expected_wait_and_who_is_likely_hidden_of_the_last_report_stand_on_the_page_of_the_site(
+    browser: Browser, here: World
+) -> None:
     traffic = next(one for one in here.traffics if one.post.device == "mast-1")
     report = next(iter(traffic.reports(traffic.end_ms, traffic.end_ms + 1)))
     level = Level(mean=4.0, max=5, end=4)
     expected = Expected(p10=600_000, p50=840_000, p90=1_260_000)
-    zones = {"customs": ZoneReport(inside=level, standing=level, expected_ms=expected)}
+    zones = {
+        "customs": ZoneReport(
+            inside=level, standing=level, expected_ms=expected, hidden_likely=Likely(mean=1.8, p10=1, p90=3)
+        )
+    }
     lines = {traffic.post.line: traffic.counts(traffic.end_ms, 1.0)}
     payload = encode(msgspec.structs.replace(report, lines=lines, state="ok", watched_ms=report.width_ms, zones=zones))
     with inside(browser, here, "site") as tab:
         topic = topic_of("friendship-bridge", "mast-1", "report")
         single(topic, payload, qos=1, port=here.broker, protocol=MQTTProtocolVersion.MQTTv5)
         expect(tab.locator(".figures")).to_contain_text("Expected wait in customs14 min80 %: 10 min to 21 min")
+        expect(tab.locator(".figures")).to_contain_text(
+            "Likely hidden in customs≈ 2an estimate, not counted; 80 %: 1 to 3"
+        )
 
 
 def test_a_number_leads_to_a_raw_report_in_two_clicks(browser: Browser, here: World) -> None:

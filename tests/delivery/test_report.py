@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from edge.counting.buckets import Bucket
 from edge.counting.expected_wait import ExpectedWait
+from edge.counting.hidden import HiddenLikely
 from edge.counting.zone_counts import LengthLevel, Level, Waits, ZoneCount
 from edge.delivery.report import (
     Address,
@@ -135,6 +136,7 @@ A_ZONE = ZoneCount(
     wait_ms=Waits(p50=40_000, p90=90_000, max=120_000),
     queue_m=LengthLevel(mean=21.5, max=40.0, end=32.4),
     expected=ExpectedWait(p10=30_000, p50=50_000, p90=100_000),
+    hidden=HiddenLikely(mean=1.5, p10=0, p90=3),
 )
 
 
@@ -154,6 +156,7 @@ def test_a_report_tells_of_the_zones_of_its_bucket() -> None:
             "wait_ms": {"p50": 40_000, "p90": 90_000, "max": 120_000},
             "expected_ms": {"p10": 30_000, "p50": 50_000, "p90": 100_000},
             "queue_m": {"mean": 21.5, "max": 40.0, "end": 32.4},
+            "hidden_likely": {"mean": 1.5, "p10": 0, "p90": 3},
         }
     }
 

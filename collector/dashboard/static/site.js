@@ -146,6 +146,7 @@ class Site {
         { ...this.behind("Standing in the queue", { device: queue.device }), from: this.queues.edges_ms[Math.max(0, at)], to: this.queues.edges_ms[Math.max(0, at) + 1], interval: "15min" }, { big: true }),
       at >= 0 && queue.wait_p50_ms[at] ? `waited ${span(queue.wait_p50_ms[at])}, nine in ten up to ${span(queue.wait_p90_ms[at])}` : pictures) : null,
       queue ? this.expected(queue) : null,
+      queue ? this.hidden(queue) : null,
       this.watched(this.zonesOnly ? this.queueShare() : Math.min(share(out ?? back), share(back ?? out))));
   }
 
@@ -156,6 +157,15 @@ class Site {
     return el("div", { class: "figure" }, el("span", { class: "name" }, `Expected wait in ${queue.zone}`),
       el("span", { class: "num big" }, el("span", { class: "value" }, span(said.expected_p50_ms))),
       el("span", { class: "under soft" }, `80 %: ${span(said.expected_p10_ms)} to ${span(said.expected_p90_ms)}`));
+  }
+
+  // How many nearer vehicles likely hide, as its device last said; nothing where that was long ago or is surely none.
+  hidden(queue) {
+    const said = this.queues.last.find((one) => one.device === queue.device && one.zone === queue.zone);
+    if (said === undefined || !said.hidden_likely_p90 || this.now - said.until_ms > USUAL_MS) return null;
+    return el("div", { class: "figure" }, el("span", { class: "name" }, `Likely hidden in ${queue.zone}`),
+      el("span", { class: "num big" }, el("span", { class: "value" }, `≈ ${count(Math.round(said.hidden_likely_mean))}`)),
+      el("span", { class: "under soft" }, `an estimate, not counted; 80 %: ${said.hidden_likely_p10} to ${said.hidden_likely_p90}`));
   }
 
   // Were the cameras watching? Of today, and at this moment.

@@ -12,7 +12,7 @@ from collector.protocol.intake import ingest
 from collector.queries.export import FORMATS, columns_of
 from collector.queries.records import Record
 from collector.store.interface import Keeping
-from edge.delivery.report import Expected, Level, ZoneReport, rfc3339
+from edge.delivery.report import Expected, Level, Likely, ZoneReport, rfc3339
 from tests.collector.api.api_world import STATUS, Api, said
 from tests.collector.messages import MINUTE_MS, NOON_MS, a_report, held, received
 from tests.collector.test_convoys import convoy
@@ -278,10 +278,10 @@ def test_the_convoys_of_a_site_are_listed_by_when_they_began(api: Api) -> None:
     assert ask("/api/v1/sites/bridge/convoys", params={"line": "ramp"}).json()["convoys"] == []
 
 
-def test_what_who_joins_a_queue_now_is_to_wait_is_as_the_last_report_says(api: Api) -> None:
+def test_what_who_joins_a_queue_now_is_to_wait_and_who_is_hidden_is_as_the_last_report_says(api: Api) -> None:
     level = Level(mean=3.0, max=4, end=4)
     expected = Expected(p10=60_000, p50=90_000, p90=150_000)
-    zone = ZoneReport(inside=level, standing=level, expected_ms=expected)
+    zone = ZoneReport(inside=level, standing=level, expected_ms=expected, hidden_likely=Likely(mean=1.4, p10=0, p90=3))
     api.store.commit([received(a_report(11, zones={"queue": zone}))], now_ms=NOON_MS)
     [last] = api.client("read").get("/api/v1/sites/bridge/queue").json()["last"]
     assert last == {
@@ -295,5 +295,8 @@ def test_what_who_joins_a_queue_now_is_to_wait_is_as_the_last_report_says(api: A
         "expected_p10_ms": 60_000,
         "expected_p50_ms": 90_000,
         "expected_p90_ms": 150_000,
+        "hidden_likely_mean": 1.4,
+        "hidden_likely_p10": 0,
+        "hidden_likely_p90": 3,
         "pictures": None,
     }
