@@ -129,6 +129,9 @@ def _parser() -> argparse.ArgumentParser:
         "--config", type=Path, metavar="F", help="configuration; each truth file brings its own line and zones"
     )
     evaluate.add_argument("--pictures", type=Path, metavar="DIR", help="write each clip's strip, its errors marked")
+    evaluate.add_argument(
+        "--wrong", type=Path, metavar="DIR", help="write pictures whose numbers of a zone are wrong, the worst first"
+    )
     evaluate.add_argument("--tapes", type=Path, metavar="DIR", help="keep detections there and take them from there")
     evaluate.add_argument(
         "--reliability",
@@ -316,6 +319,7 @@ def _evaluate(given: argparse.Namespace) -> None:
             every=given.every,
             tapes=given.tapes,
             pictures=given.pictures,
+            wrong=given.wrong,
             reliability=given.reliability,
             json=given.json,
         )

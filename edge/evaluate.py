@@ -18,8 +18,10 @@ import msgspec
 from edge.config import Config, Line, Zone, points_of
 from edge.counting.crossing import Crossing
 from edge.counting.detection import CLASSES
+from edge.counting.motion import Box
+from edge.counting.occupancy import Occupancy
 from edge.counting.stills import StillTime
-from edge.counting.tracking import reach_of
+from edge.counting.tracking import Track, reach_of
 from edge.errors import InputError, WorkError
 from edge.names_score import ClassScore, NamesScore, Reliability, names_score, reliability
 from edge.replay import Outcome, TapeSource, VideoSource, gather, replay
@@ -43,6 +45,7 @@ from edge.vision.fitting import Picture
 from edge.vision.frame import Frame
 from edge.vision.picture_file import decode_picture
 from edge.vision.recording import Recording
+from edge.wrong_pictures import ZoneMoment
 
 Pixel = Annotated[float, msgspec.Meta(ge=0)]
 
@@ -139,6 +142,8 @@ class ClipResult:
     """At which frames were looked at; None of a single one."""
     zones: dict[str, ZoneScore] = field(default_factory=dict)
     named: dict[str, tuple[int, int]] = field(default_factory=dict)
+    moments: tuple[ZoneMoment, ...] = ()
+    """Every picture for which the numbers of a zone are known."""
 
 
 def load_truth(path: Path) -> Truth:
@@ -209,10 +214,11 @@ def parse_stills(text: bytes, path: Path) -> tuple[TrueStill, ...]:
 def _evaluate_stills(path: Path, stills: Sequence[TrueStill], config: Config) -> ClipResult:
     """Count each picture by itself: of whether vehicles stand nothing is known."""
     counts: dict[str, list[tuple[tuple[int, int], tuple[int, int]]]] = {}
+    moments = []
     named: dict[str, tuple[int, int]] = {}
     pipelines: dict[tuple[object, ...], tuple[OnnxDetector, SecondLook | None, Config]] = {}
     for still in stills:
-        image = _picture(path, still.image)
+        image_path, image = _picture(path, still.image)
         height, width = image.shape[:2]
         if any(x > width or y > height for x, y in still.polygon):
             raise InputError(f"{path}: the zone of {still.image} leaves the picture, which is {width}x{height} pixels")
@@ -227,7 +233,10 @@ def _evaluate_stills(path: Path, stills: Sequence[TrueStill], config: Config) ->
         detected = detector.detect(frame)
         if second_look is not None:
             detected = second_look.look(frame, detected)
-        [occupancy] = build_pipeline(own, width, height, StillTime(1, 1)).update(detected).occupancies
+        step = build_pipeline(own, width, height, StillTime(1, 1)).update(detected)
+        [occupancy] = step.occupancies
+        boxes = _boxes_of(step.tracks, own)
+        moments.append(ZoneMoment(image_path, still.zone, still.polygon, still.count, occupancy.inside, boxes=boxes))
         counts.setdefault(still.zone, []).append(((still.count, 0), (occupancy.inside, 0)))
         for label in CLASSES:
             true = still.inside.get(label, 0)
@@ -235,16 +244,31 @@ def _evaluate_stills(path: Path, stills: Sequence[TrueStill], config: Config) ->
             named[label] = there + true, right + min(true, occupancy.labels.count(label))
     zones = {name: score_zone(frames, None, ()) for name, frames in counts.items()}
     return ClipResult(
-        str(path), path.parent, None, (), (), (), Pairing((), (), (), ()), Score(), zones=zones, named=named
+        name=str(path),
+        video=path.parent,
+        line=None,
+        true=(),
+        crossings=(),
+        predicted=(),
+        pairing=Pairing((), (), (), ()),
+        score=Score(),
+        zones=zones,
+        named=named,
+        moments=tuple(moments),
     )
 
 
-def _picture(truth: Path, name: str) -> Picture:
+def _boxes_of(tracks: Sequence[Track], config: Config) -> tuple[tuple[Box, str], ...]:
+    """What was found, and what it is called."""
+    return tuple((one.box, one.label(config.counting.class_share_min)[0]) for one in tracks if not one.part)
+
+
+def _picture(truth: Path, name: str) -> tuple[Path, Picture]:
     """A still beside its truth file, or in `images` there; InputError where there is none."""
     for path in (truth.parent / name, truth.parent / "images" / name):
         if path.is_file():
             try:
-                return decode_picture(path.read_bytes())
+                return path, decode_picture(path.read_bytes())
             except WorkError as error:
                 raise InputError(f"{path} {error}") from error
     raise InputError(f"{truth}: no picture {name} beside it, nor in images")
@@ -284,6 +308,22 @@ def _evaluate_clip(
         for c in truth.crossings
     )
     predicted = tuple(Event(c.direction, c.label, c.crossed_ms, share=c.share) for c in outcome.crossings)
+    frames = {name: _known_frames(name, zone, outcome, times_ms) for name, zone in truth.zones.items()}
+    tracks = outcome.tracks or {}
+    moments = tuple(
+        ZoneMoment(
+            recording.path,
+            name,
+            truth.zones[name].polygon,
+            inside,
+            one.inside,
+            at_ms,
+            (standing, one.standing or 0),
+            _boxes_of(tracks.get(at_ms, ()), config),
+        )
+        for name, known in frames.items()
+        for at_ms, (inside, standing), one in known
+    )
     return ClipResult(
         name=str(path),
         video=recording.path,
@@ -295,7 +335,10 @@ def _evaluate_clip(
         score=score(true, predicted),
         watch=watch_of(true, outcome.watched, outcome.first_ms, outcome.last_ms),
         frames_per_second=_rate_of(outcome),
-        zones={name: _score_zone(name, zone, outcome, times_ms) for name, zone in truth.zones.items()},
+        zones={
+            name: _score_zone(frames[name], zone, outcome.waits_ms.get(name, ())) for name, zone in truth.zones.items()
+        },
+        moments=moments,
     )
 
 
@@ -314,24 +357,31 @@ def rate_summary_of(frames_per_second: float | None) -> dict[str, float | None]:
     }
 
 
-def _score_zone(name: str, zone: TrueZone, outcome: Outcome, times_ms: Sequence[int]) -> ZoneScore:
-    """Frames that were not handled (`--every`) are not asked for."""
+def _known_frames(
+    name: str, zone: TrueZone, outcome: Outcome, times_ms: Sequence[int]
+) -> list[tuple[int, tuple[int, int], Occupancy]]:
+    """Of each frame whose numbers are known and that was handled: its time, these numbers, and what was told."""
     counted = {
         at_ms: one
         for at_ms, occupancies in outcome.occupancies or ()
         for one in occupancies
         if one.zone == name and one.standing is not None
     }
-    frames = [
-        (true, counted[times_ms[frame]])
+    return [
+        (times_ms[frame], true, counted[times_ms[frame]])
         for frame, true in sorted(zone.known.items())
         if frame < len(times_ms) and times_ms[frame] in counted
     ]
+
+
+def _score_zone(
+    frames: Sequence[tuple[int, tuple[int, int], Occupancy]], zone: TrueZone, waits_ms: Sequence[int]
+) -> ZoneScore:
     return score_zone(
-        [(true, (one.inside, one.standing or 0)) for true, one in frames],
+        [(true, (one.inside, one.standing or 0)) for _, true, one in frames],
         zone.waits_ms,
-        outcome.waits_ms.get(name, ()),
-        [(true[0] - one.inside, one.hidden) for true, one in frames if one.hidden is not None],
+        waits_ms,
+        [(true[0] - one.inside, one.hidden) for _, true, one in frames if one.hidden is not None],
     )
 
 

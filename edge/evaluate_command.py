@@ -28,6 +28,7 @@ from edge.names_score import Reliability, names_score, reliability
 from edge.scoring import Event, HiddenScore, LevelScore, Score, Watch, ZoneScore, total, wilson_interval
 from edge.vision.recording import Recording
 from edge.vision.strip import Mark, MarkKind, Strip, write_jpeg
+from edge.wrong_pictures import write_wrong
 
 _HIDDEN_MEANS = ("true_mean", "told_mean", "error")
 ANYWHERE = {"line": Line(points=((0.0, 0.5), (1.0, 0.5)))}  # each truth file brings its own
@@ -44,6 +45,7 @@ class EvaluateRequest:
     every: int
     tapes: Path | None
     pictures: Path | None
+    wrong: Path | None
     reliability: Path | None
     json: bool
 
@@ -54,11 +56,12 @@ def run_evaluate(request: EvaluateRequest) -> None:
     model = config.model
     model = msgspec.structs.replace(model, name=request.model or model.name, threads=request.threads or model.threads)
     config = msgspec.structs.replace(config, model=model)
-    if request.pictures:
-        try:
-            request.pictures.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise InputError(f"--pictures {request.pictures} cannot be written: {error.strerror}") from error
+    for option, folder in (("--pictures", request.pictures), ("--wrong", request.wrong)):
+        if folder is not None:
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise InputError(f"{option} {folder} cannot be written: {error.strerror}") from error
     if request.reliability:
         check_chart(request.reliability)
         if not request.reliability.parent.is_dir():
@@ -72,6 +75,8 @@ def run_evaluate(request: EvaluateRequest) -> None:
             bar.update()
     if request.reliability:
         draw_reliability(request.reliability, reliability(total(r.score for r in results)), title=_title(results))
+    if request.wrong is not None:
+        write_wrong([moment for result in results for moment in result.moments], request.wrong)
     lined = [result for result in results if result.line is not None]
     if request.json:
         said: dict[str, Any] = {

@@ -161,7 +161,7 @@ class Outcome:
     """All that a replay found; crossings are in the order in which they became certain, waits per zone as they ended.
 
     `watched` has the spans of time that were watched, in ms, in order and apart from each other. `occupancies` are all
-    frames' and their times, if asked for: of hours they would be many.
+    frames' and their times, if asked for, and `tracks` those of the frames at these times: of hours they would be many.
     """
 
     crossings: list[Crossing] = field(default_factory=list)
@@ -170,6 +170,7 @@ class Outcome:
     waits_ms: dict[str, list[int]] = field(default_factory=dict)
     watched: list[tuple[int, int]] = field(default_factory=list)
     occupancies: list[tuple[int, tuple[Occupancy, ...]]] | None = None
+    tracks: dict[int, tuple[Track, ...]] | None = None
     frames: int = 0
     frames_blind: int = 0
     first_ms: int = 0
@@ -284,7 +285,7 @@ def gather(
     steps: Iterator[tuple[Step, DetectedFrame | None, Frame | None]], *, with_occupancies: bool = False
 ) -> Outcome:
     """Run a replay to its end."""
-    outcome = Outcome(occupancies=[] if with_occupancies else None)
+    outcome = Outcome(occupancies=[] if with_occupancies else None, tracks={} if with_occupancies else None)
     for step, detected, _ in steps:
         note(outcome, step, detected)
     return outcome
@@ -304,6 +305,8 @@ def note(outcome: Outcome, step: Step, detected: DetectedFrame | None) -> None:
     if detected is not None:
         if outcome.occupancies is not None:
             outcome.occupancies.append((step.captured_ms, step.occupancies))
+        if outcome.tracks is not None:
+            outcome.tracks[step.captured_ms] = tuple(step.tracks)
         if outcome.frames == 0:
             outcome.first_ms = detected.captured_ms
         outcome.frames += 1

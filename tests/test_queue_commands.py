@@ -189,7 +189,9 @@ def test_stills_whose_vehicles_were_counted_are_scored(
     path = tmp_path / "stills.json"
     path.write_text(json.dumps(stills))
     capsys.readouterr()
-    assert main(["evaluate", str(path), "--model", model, "--json"]) == 0
+    wrong = tmp_path / "wrong"
+    assert main(["evaluate", str(path), "--model", model, "--json", "--wrong", str(wrong)]) == 0
+    assert [one.name for one in wrong.iterdir()] == ["01-off-by-1-100.jpg"]
     said = json.loads(capsys.readouterr().out)
     assert said["pooled"]["inside"] == {"errors": 1.0, "true": 4.0, "error_share": 0.25}
     path.write_text(json.dumps([stills[0] | {"image": "gone.png"}]))
