@@ -83,3 +83,10 @@ def test_a_folder_needs_zones_and_a_start_needs_a_step(
     config.write_text("zones: {deck: {polygon: [[0.5, 0.7], [0.67, 0.55], [0.74, 0.63]]}}\n")
     assert main(["replay", str(folder), "--config", str(config), "--step", "60"]) == 2
     assert "--start and --step belong together" in capsys.readouterr().err
+
+
+def test_on_twenty_more_pictures_by_day_the_number_inside_is_nearly_right(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["evaluate", str(Path(__file__).parent / "stills" / "queues_by_day.json"), "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert said["pooled"]["inside"]["true"] == 252
+    assert said["pooled"]["inside"]["error_share"] <= 0.2
