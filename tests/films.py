@@ -31,9 +31,20 @@ def run(*arguments: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def copied(source: Path, path: Path, *options: str, before: tuple[str, ...] = ()) -> Path:
-    """Put the streams of a film into another file, coded as they are; `before` are options of the input."""
-    run(*before, "-i", str(source.absolute()), "-c", "copy", *options, str(path.absolute()))
+def output(*arguments: str) -> bytes:
+    """What FFmpeg writes to a pipe."""
+    if FFMPEG is None:
+        pytest.skip("the ffmpeg program is not installed; it makes these films")
+    command = [FFMPEG, "-nostdin", "-loglevel", "error", *arguments]
+    return subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout
+
+
+def copied(source: Path, path: Path, *options: str, before: tuple[str, ...] = (), inputs: tuple[str, ...] = ()) -> Path:
+    """Put the streams of a film into another file, coded as they are.
+
+    `before` are options of the film, `inputs` are further inputs with theirs.
+    """
+    run(*before, "-i", str(source.absolute()), *inputs, "-c", "copy", *options, str(path.absolute()))
     return path
 
 

@@ -26,7 +26,7 @@ class Claim:
     container's zero; `shown` is the share of its pictures that an edit list presents. `timed`: the header states a
     length, that of the longest stream. `bytes_missing` is how much of what the structure announces lies beyond the end
     of the file or was never written; None where it announces nothing. `index_missing`: an MP4 without the index of its
-    pictures.
+    pictures; `beginning_missing`: a fragment of one, whose beginning is another file.
     """
 
     container: str
@@ -36,6 +36,7 @@ class Claim:
     shown: float = 1.0
     bytes_missing: int | None = None
     index_missing: bool = False
+    beginning_missing: bool = False
 
 
 def claim_of(path: Path) -> Claim:
@@ -83,8 +84,12 @@ def _zeros_at_end(file: BinaryIO, size: int) -> int:
     return zeros if zeros >= _ZEROS_MIN else 0
 
 
-def _avi(_file: BinaryIO, _size: int) -> Claim:
-    return Claim("AVI", own=True)  # OpenCV reports the count of the stream's own header
+def _avi(file: BinaryIO, size: int) -> Claim:
+    """OpenCV reports the count of the stream's own header: 0 or nonsense where the writer could not go back to it."""
+    file.seek(0)
+    head = file.read(65_536)
+    (count,) = struct.unpack_from("<I", head, head.index(b"strh", head.index(b"vids") - 8) + 40)
+    return Claim("AVI", own=0 < count <= size)
 
 
 def _asf(file: BinaryIO, size: int) -> Claim:
@@ -141,7 +146,7 @@ def _mp4(file: BinaryIO, size: int) -> Claim:
         fragmented |= kind == b"moof"
         finished |= kind == b"mfra"  # written when the recorder was stopped
     if index is None:
-        return Claim("MP4", index_missing=True)
+        return Claim("MP4", index_missing=not fragmented, beginning_missing=fragmented)
     missing = max(0, end - size)
     if fragmented:
         return Claim("fragmented MP4", bytes_missing=missing if missing or finished else None)

@@ -5,6 +5,7 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from edge.errors import InputError, WorkError
 from edge.vision.container import Claim, claim_of
 from edge.vision.frame import Frame
-from edge.vision.stamps import believed
+from edge.vision.stamps import believed, unwrapped
 
 Picture = NDArray[np.uint8]
 
@@ -55,7 +56,8 @@ class Recording:
         if self.path.is_dir():
             raise InputError(f"{self.path} is a folder; a video file is expected")
         if not self.path.is_file():
-            raise InputError(f"{self.path} does not exist; a video file is expected")
+            what = "is a pipe or a device" if self.path.exists() else "does not exist"
+            raise InputError(f"{self.path} {what}; a video file is expected")
         self.part = ""
         self._claim = _claim(self.path)
         capture = self.open()
@@ -65,10 +67,14 @@ class Recording:
             count = capture.get(cv2.CAP_PROP_FRAME_COUNT)
             self.frame_count: int | None = round(count * self._claim.shown) if 0 < count < math.inf else None
             found, image = capture.read()
+            codec = "".join(letter for letter in _codec(capture) if letter.isalnum())
         finally:
             capture.release()
         if not found or image is None:
-            raise InputError(f"{self.path} holds no frame that can be decoded; a video with at least one is expected")
+            raise InputError(
+                f"{self.path} holds no frame that can be decoded{f' (codec {codec})' if codec else ''}; a video with at"
+                " least one is expected, in a codec that OpenCV's FFmpeg knows, such as H.264, and not encrypted"
+            )
         self.height: int = image.shape[0]
         self.width: int = image.shape[1]
 
@@ -78,6 +84,11 @@ class Recording:
         if self._claim.own or self._claim.bytes_missing is not None:
             return ""
         return f"nothing in this {self._claim.container} file says how long it should be"
+
+    @property
+    def has_mpeg_clock(self) -> bool:
+        """Whether its timestamps are those of MPEG's streams, which begin anew after a day."""
+        return self._claim.container in {"MPEG-TS", "MPEG-PS"}
 
     def __iter__(self) -> Iterator[Frame]:
         """Same as frames()."""
@@ -115,7 +126,7 @@ class Recording:
         frames, file_ms = 0, 0.0
         captured_ms = self.start_ms - 1
         grabbed = _Grabbed(self, step_ms, convert=convert)
-        for file_ms, image in believed(iter(grabbed), step_ms):
+        for file_ms, image in believed(grabbed.stamped(), step_ms):
             captured_ms = max(captured_ms + 1, self.start_ms + round(file_ms))
             yield captured_ms, image
             frames += 1
@@ -157,6 +168,11 @@ class Recording:
         # FFmpeg takes any text file for ANSI art and would draw it.
         if not capture.isOpened() or _codec(capture) == "ansi":
             capture.release()
+            if self._claim.beginning_missing:
+                raise InputError(
+                    f"{self.path} is not a video that OpenCV can read: it is a fragment of an MP4 whose beginning (the"
+                    " init segment) is another file; join them, the beginning first"
+                )
             if self._claim.index_missing:
                 raise InputError(
                     f"{self.path} is not a video that OpenCV can read: this MP4 lacks its index, which is written when "
@@ -182,6 +198,15 @@ class _Grabbed:
         self._recording = recording
         self._step_ms = step_ms
         self._convert = convert
+
+    def stamped(self) -> Iterator[tuple[float, Picture | None]]:
+        """Each timestamp with its picture."""
+        source = iter(self)
+        first = next(source, None)  # before it, nobody knows when the pictures begin
+        if first is None:
+            return
+        of_all = chain([first], source)
+        yield from unwrapped(of_all, self.late_ms) if self._recording.has_mpeg_clock else of_all
 
     def __iter__(self) -> Iterator[tuple[float, Picture | None]]:
         recording = self._recording

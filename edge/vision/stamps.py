@@ -3,8 +3,8 @@
 A frame's time is what its timestamp says, measured from the first. Three faults of real files are told apart by looking
 at the frames that follow an unusual step:
 
-* one or a few timestamps that fit to nothing (a damaged packet): those frames follow their predecessor at the usual
-  rate or the nominal one, and the timestamps are believed again as soon as they go on as before;
+* timestamps that fit to nothing (a damaged packet), or all but stand: those frames follow their predecessor at the
+  usual rate or the nominal one, and the timestamps are believed again as soon as they go on as before;
 * timestamps that start anew (recordings joined end to end, a clock set back): time goes on from the frame before;
 * a leap forward that all later timestamps keep: a gap of the recording, which is believed, unless the file has a single
   frame before it, or at most two after it.
@@ -20,7 +20,9 @@ T = TypeVar("T")
 
 LOOK_AHEAD = 12  # frames that are held back, pictures and all, while a step is unusual
 USUAL_MIN, USUAL_MAX = 0.05, 3.0  # a step of so many usual ones is not unusual: a camera drops frames, or hurries
+STANDING_MS = 0.5  # no camera is so fast: writers that must not repeat a timestamp add the least that they can
 LEAP_MS = 10_000.0  # a longer unusual step is a leap
+WRAP_MS = 2**33 / 90.0  # the clock of MPEG streams begins anew after 26.5 hours
 COST = 2.0  # of a leap or a new start, in usual steps that must speak for it
 
 
@@ -56,6 +58,21 @@ def believed(stamped: Iterable[tuple[float, T]], step_ms: float) -> Iterator[tup
         yield now, ahead.popleft()[1]
 
 
+def unwrapped(stamped: Iterable[tuple[float, T]], first_ms: float) -> Iterator[tuple[float, T]]:
+    """The stamps of an MPEG stream whose first one says `first_ms`, where its clock was set back.
+
+    FFmpeg takes a clock that is set back, or that begins anew too early (at 32 bits), for one that began anew by
+    itself, and makes it a leap forward of hours. But a clock that begins anew by itself runs up to that point before.
+    """
+    wraps_ms = WRAP_MS - first_ms
+    back_ms = last = 0.0
+    for stamp, value in stamped:
+        if stamp >= wraps_ms > last + LEAP_MS:
+            back_ms = WRAP_MS
+        last = stamp
+        yield stamp - (back_ms if stamp >= wraps_ms else 0.0), value
+
+
 def _next(source: Iterator[tuple[float, T]], count: int) -> Iterator[tuple[float, T]]:
     for _, one in zip(range(count), source, strict=False):
         yield one
@@ -77,6 +94,8 @@ def _judge(last: float, stamps: list[float], steps: list[float], step_ms: float)
     usual = slowest = median_high(steps if len(steps) > 2 else coming)
     if len(coming) > 2:
         slowest = max(usual, median_high(coming))  # from here on the rate may be lower
+    tiny = STANDING_MS if len(stamps) < LOOK_AHEAD else USUAL_MIN * usual  # a burst is followed by a pause
+    stands = all(b - a < tiny for a, b in pairwise(way))
     count = len(way)
     best = [0.0] * count  # from each place to the end
     following: list[int | None] = [None] * count
@@ -85,7 +104,7 @@ def _judge(last: float, stamps: list[float], steps: list[float], step_ms: float)
             step = way[there] - way[here]
             if USUAL_MIN * usual <= step / (there - here) <= USUAL_MAX * slowest:
                 points = 1.0
-            elif 0.0 < step <= LEAP_MS:
+            elif 0.0 < step <= LEAP_MS and not stands:
                 points = 0.0
             else:
                 points = -COST

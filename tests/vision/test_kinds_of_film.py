@@ -11,7 +11,7 @@ import pytest
 
 from edge.errors import InputError
 from edge.vision.recording import BrokenOff, Recording
-from tests.films import EVENLY, H264, STEP_MS, copied, cut, film, run, unwritten
+from tests.films import EVENLY, H264, STEP_MS, copied, cut, film, output, run, unwritten
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "recordings.md"
 H265 = ("-c:v", "libx265", "-preset", "ultrafast", "-x265-params", "log-level=none:bframes=0:pools=1")
@@ -58,16 +58,99 @@ def shortened(folder: Path, *, sound_s: int = 0) -> Path:
     return copied(whole, folder / "edited.mp4", before=("-ss", "0.75"))
 
 
-def joined(folder: Path) -> Path:
-    part = film(folder / "part.ts", *H264).read_bytes()
-    path = folder / "joined.ts"
-    path.write_bytes(part + part)
+def joined(*begin_s: float, size: str = "64x48") -> Callable[[Path], Path]:
+    """Transport streams end to end, whose clocks begin at these times; the last one's pictures have that size."""
+
+    def make(folder: Path) -> Path:
+        path = folder / "joined.ts"
+        for begins in begin_s:
+            of_last = {"size": size} if begins == begin_s[-1] else {}
+            part = film(folder / "part.ts", *H264, "-muxdelay", "0", "-output_ts_offset", str(begins), **of_last)
+            path.write_bytes((path.read_bytes() if path.exists() else b"") + part.read_bytes())
+        return path
+
+    return make
+
+
+def piped(name: str, *options: str) -> Callable[[Path], Path]:
+    """Written to a pipe: the writer could not go back to finish the header."""
+
+    def make(folder: Path) -> Path:
+        path = folder / name
+        path.write_bytes(output("-f", "lavfi", "-i", "testsrc=size=64x48:rate=10", "-frames:v", "20", *options, "-"))
+        return path
+
+    return make
+
+
+def without_index(folder: Path) -> Path:
+    path = film(folder / "a.avi", *MJPEG)
+    content = path.read_bytes()
+    path.write_bytes(content[: content.rindex(b"idx1")])
     return path
 
 
-def turned(folder: Path) -> Path:
-    whole = film(folder / "whole.mp4", *H264)
-    return copied(whole, folder / "phone.mp4", "-metadata:s:v:0", "rotate=90")
+def hls(name: str) -> Callable[[Path], Path]:
+    """The playlist (.m3u8), one segment alone (1.m4s), or all of them joined (joined.mp4)."""
+
+    def make(folder: Path) -> Path:
+        whole = film(folder / "a.mkv", *H264, "-g", "5")
+        parts = ["-hls_time", "0.5", "-hls_list_size", "0", "-hls_segment_filename", str(folder / "%d.m4s")]
+        run("-i", str(whole), "-c", "copy", "-f", "hls", "-hls_segment_type", "fmp4", *parts, str(folder / "list.m3u8"))
+        pieces = [folder / "init.mp4", *(folder / f"{n}.m4s" for n in range(4))]
+        (folder / "joined.mp4").write_bytes(b"".join(piece.read_bytes() for piece in pieces))
+        return folder / name
+
+    return make
+
+
+def two_pictures(name: str, *options: str) -> Callable[[Path], Path]:
+    """A film with a second stream of pictures, which is larger and longer."""
+
+    def make(folder: Path) -> Path:
+        first, second = film(folder / "1.mkv", *H264), film(folder / "2.mkv", *H264, size="128x96", frames=40)
+        return copied(first, folder / name, "-map", "0", "-map", "1", *options, inputs=("-i", str(second)))
+
+    return make
+
+
+def with_cover(folder: Path) -> Path:
+    run("-f", "lavfi", "-i", "testsrc=size=320x240", "-frames:v", "1", str(folder / "cover.jpg"))
+    cover = ("-map", "1", "-map", "0", "-disposition:v:0", "attached_pic")
+    whole = film(folder / "a.mp4", *H264)
+    return copied(whole, folder / "covered.mp4", *cover, inputs=("-i", str(folder / "cover.jpg")))
+
+
+def sound_first(name: str) -> Callable[[Path], Path]:
+    """Four seconds of sound before the first picture."""
+
+    def make(folder: Path) -> Path:
+        sound, streams = ("-f", "lavfi", "-i", "sine=duration=8"), ("-map", "0:v", "-map", "1:a", "-c:a", "aac")
+        whole = film(folder / "a.mkv", *H264)
+        return copied(whole, folder / name, *streams, before=("-itsoffset", "4"), inputs=sound)
+
+    return make
+
+
+def written_as(name: str, content: bytes) -> Callable[[Path], Path]:
+    def make(folder: Path) -> Path:
+        (folder / name).write_bytes(content)
+        return folder / name
+
+    return make
+
+
+def a_folder(folder: Path) -> Path:
+    (folder / "a.mp4").mkdir()
+    return folder / "a.mp4"
+
+
+def turned(degrees: int) -> Callable[[Path], Path]:
+    def make(folder: Path) -> Path:
+        whole = film(folder / "whole.mp4", *H264)
+        return copied(whole, folder / "phone.mp4", "-metadata:s:v:0", f"rotate={degrees}")
+
+    return make
 
 
 def killed(folder: Path) -> Path:
@@ -104,31 +187,51 @@ def by_opencv(name: str, codec: str) -> Callable[[Path], Path]:
     return make
 
 
+MJPEG = ("-c:v", "mjpeg", "-pix_fmt", "yuvj420p")
+KEY = "00112233445566778899aabbccddeeff"
+TWICE = [STEP_MS * n for n in range(40)]
 EVERY_25TH = [40 * n for n in range(20)]
 KINDS = {
     # containers and codecs
     "MP4, H.264": Kind(coded("a.mp4", *H264)),
     "MP4, H.264 with B-frames": Kind(coded("a.mp4", "-c:v", "libx264", "-preset", "ultrafast", "-bf", "2")),
     "MP4, H.265": Kind(coded("a.mp4", *H265)),
+    "MP4, H.265 of 10 bits": Kind(coded("a.mp4", *H265, "-pix_fmt", "yuv420p10le", "-tag:v", "hvc1")),
     "MP4, MPEG-4 Part 2": Kind(by_opencv("a.mp4", "mp4v")),
     "MP4, VP9": Kind(by_opencv("a.mp4", "vp09")),
     "MP4, AV1": Kind(coded("a.mp4", "-c:v", "libaom-av1", "-cpu-used", "8", "-usage", "realtime"), REFUSED),
     "MP4 with its index at the front": Kind(coded("a.mp4", *H264, "-movflags", "faststart")),
     "MP4 in fragments": Kind(coded("a.mp4", *H264, "-g", "5", "-movflags", "frag_keyframe+empty_moov")),
-    "MOV, Motion JPEG": Kind(coded("a.mov", "-c:v", "mjpeg", "-pix_fmt", "yuvj420p")),
+    "MP4 in fragments, written to a pipe": Kind(
+        piped("a.mp4", *H264, "-f", "mp4", "-movflags", "frag_keyframe+empty_moov")
+    ),
+    "MP4, encrypted": Kind(
+        coded("a.mp4", *H264, "-encryption_scheme", "cenc-aes-ctr", "-encryption_key", KEY, "-encryption_kid", KEY),
+        REFUSED,
+    ),
+    "HLS, its playlist": Kind(hls("list.m3u8"), UNKNOWN),
+    "HLS, its MP4 segments joined": Kind(hls("joined.mp4"), UNKNOWN),
+    "HLS, an MP4 segment alone": Kind(hls("1.m4s"), REFUSED),
+    "MOV, Motion JPEG": Kind(coded("a.mov", *MJPEG)),
     "MOV, ProRes": Kind(coded("a.mov", "-c:v", "prores_ks")),
     "3GP, H.263": Kind(coded("a.3gp", "-c:v", "h263", "-s", "128x96"), size=(128, 96)),
     "MKV, H.264": Kind(coded("a.mkv", *H264)),
     "MKV, H.264 of 10 bits": Kind(coded("a.mkv", *H264, "-pix_fmt", "yuv420p10le")),
     "MKV, FFV1": Kind(coded("a.mkv", "-c:v", "ffv1")),
+    "MKV that states no length": Kind(piped("a.mkv", *H264, "-f", "matroska", "-live", "1"), UNKNOWN),
     "WebM, VP8": Kind(by_opencv("a.webm", "VP80")),
     "WebM, VP9": Kind(by_opencv("a.webm", "VP90")),
     "AVI, Motion JPEG": Kind(by_opencv("a.avi", "MJPG")),
     "AVI, Xvid": Kind(by_opencv("a.avi", "XVID")),
     "AVI, H.264": Kind(coded("a.avi", *H264)),
     "AVI, uncompressed": Kind(coded("a.avi", "-c:v", "rawvideo", "-pix_fmt", "yuv420p")),
+    "AVI without its index": Kind(without_index),
+    "AVI whose header was never finished": Kind(piped("a.avi", *MJPEG, "-f", "avi"), UNKNOWN),
     "TS, H.264": Kind(coded("a.ts", *H264), UNKNOWN),
     "TS, H.265": Kind(coded("a.ts", *H265), UNKNOWN),
+    "TS, MPEG-2 interlaced": Kind(
+        coded("a.ts", "-c:v", "mpeg2video", "-flags", "+ildct+ilme", rate="25"), UNKNOWN, EVERY_25TH
+    ),
     "M2TS, H.264": Kind(coded("a.m2ts", *H264), UNKNOWN),
     "MPG, MPEG-1": Kind(coded("a.mpg", "-c:v", "mpeg1video", rate="25"), UNKNOWN, EVERY_25TH),
     "VOB, MPEG-2 interlaced": Kind(
@@ -137,9 +240,24 @@ KINDS = {
     "FLV, H.264": Kind(coded("a.flv", *H264)),
     "WMV": Kind(coded("a.wmv", "-c:v", "wmv2")),
     "OGV, Theora": Kind(coded("a.ogv", "-c:v", "libtheora"), UNKNOWN),
+    "MXF, MPEG-2": Kind(coded("a.mxf", "-c:v", "mpeg2video", rate="25"), UNKNOWN, EVERY_25TH),
+    "DV": Kind(
+        coded("a.dv", "-c:v", "dvvideo", "-pix_fmt", "yuv420p", "-s", "720x576", rate="25"),
+        UNKNOWN,
+        EVERY_25TH,
+        (720, 576),
+    ),
+    "GIF": Kind(coded("a.gif"), UNKNOWN),
+    "WebP, animated": Kind(coded("a.webp", "-c:v", "libwebp"), REFUSED),
     "H.264 without a container": Kind(coded("a.h264", *H264, rate="25"), UNKNOWN, EVERY_25TH),
     "H.265 without a container": Kind(coded("a.h265", *H265, rate="25"), UNKNOWN, EVERY_25TH),
     "Motion JPEG without a container": Kind(coded("a.mjpeg", "-c:v", "mjpeg", rate="25"), UNKNOWN, EVERY_25TH),
+    # several streams
+    "MP4 with two streams of pictures": Kind(two_pictures("a.mp4")),
+    "MKV with two streams of pictures": Kind(
+        two_pictures("a.mkv", "-disposition:v:0", "0", "-disposition:v:1", "default")
+    ),
+    "MP4 with a picture as its cover": Kind(with_cover),
     # sound
     "MKV whose sound goes on after the pictures": Kind(coded("a.mkv", *H264, sound_s=6)),
     "WebM whose sound goes on after the pictures": Kind(
@@ -155,6 +273,9 @@ KINDS = {
     "MPG whose sound goes on after the pictures": Kind(
         coded("a.mpg", "-c:v", "mpeg1video", rate="25", sound_s=6), UNKNOWN, EVERY_25TH
     ),
+    "MKV whose sound begins before the pictures": Kind(sound_first("b.mkv")),
+    "MP4 whose sound begins before the pictures": Kind(sound_first("b.mp4")),
+    "TS whose sound begins before the pictures": Kind(sound_first("b.ts"), UNKNOWN),
     # edit lists, rates
     "MP4 whose edit list skips its first pictures": Kind(shortened, times_ms=EVENLY[:12]),
     "MP4 with sound whose edit list skips its first pictures": Kind(
@@ -164,6 +285,13 @@ KINDS = {
     "1 picture per second": Kind(coded("a.mp4", *H264, rate="1"), times_ms=[1000 * n for n in range(20)]),
     "1 picture per minute": Kind(
         at_times("a.mkv", "60*N", "-fps_mode", "vfr"), times_ms=[60_000 * n for n in range(20)]
+    ),
+    "23.976 pictures per second": Kind(
+        coded("a.mp4", *H264, rate="24000/1001"), times_ms=[round(1001 * n / 24) for n in range(20)]
+    ),
+    "50 pictures per second": Kind(coded("a.mp4", *H264, rate="50"), times_ms=[20 * n for n in range(20)]),
+    "59.94 pictures per second": Kind(
+        coded("a.mp4", *H264, rate="60000/1001"), times_ms=[int(1001 * n / 60 + 0.5) for n in range(20)]
     ),
     "29.97 pictures per second": Kind(
         coded("a.mp4", *H264, rate="30000/1001"), times_ms=[int(1001 * n / 30 + 0.5) for n in range(20)]
@@ -185,8 +313,13 @@ KINDS = {
     "TS with one damaged timestamp": Kind(damaged_stamp("a.ts", 90_000), UNKNOWN),
     "MP4 whose timestamps stand from one on": Kind(all_stamps_lost("a.mp4", 10_240)),
     "MKV whose timestamps stand from one on": Kind(all_stamps_lost("a.mkv", 1000)),
-    "TS joined of two": Kind(joined, UNKNOWN, [STEP_MS * n for n in range(40)]),
+    "TS whose timestamps stand from one on": Kind(
+        coded("a.ts", *H264, "-bsf:v", r"setts=ts=if(gt(N\,9)\,0\,TS)"), UNKNOWN
+    ),
+    "TS joined of two": Kind(joined(0, 0), UNKNOWN, TWICE),
+    "TS joined of two, whose second clock is behind": Kind(joined(7_200, 0), UNKNOWN, TWICE),
     "TS whose clock wraps": Kind(coded("a.ts", *H264, "-output_ts_offset", "95442"), UNKNOWN),
+    "TS whose clock wraps too early, at 32 bits": Kind(joined(47_719.8, 0), UNKNOWN, TWICE),
     # cut off
     "AVI cut off": Kind(half(coded("a.avi", "-c:v", "mjpeg", "-pix_fmt", "yuvj420p")), BROKEN),
     "MKV cut off": Kind(half(coded("a.mkv", *H264)), BROKEN),
@@ -206,17 +339,48 @@ KINDS = {
     "MKV whose end was never written": Kind(lambda folder: unwritten(film(folder / "a.mkv", *H264), 0.5), BROKEN),
     "MKV of a recorder that was killed": Kind(killed, UNKNOWN, part=True),
     # pictures and names
-    "A picture that a phone turned": Kind(turned, size=(48, 64)),
+    "A picture that a phone turned": Kind(turned(90), size=(48, 64)),
+    "A picture that was turned by half": Kind(turned(180)),
+    "A picture of 4K, upright": Kind(coded("a.mp4", *H264, "-s", "2160x3840"), size=(2160, 3840)),
+    "A picture whose size changes": Kind(joined(0, 2, size="128x96"), UNKNOWN, TWICE),
     "A picture of odd size": Kind(coded("a.mkv", "-c:v", "mjpeg", "-s", "63x47"), size=(63, 47)),
     "Grey pictures": Kind(coded("a.mp4", *H264, "-pix_fmt", "gray")),
+    "No picture, but text": Kind(written_as("a.mp4", b"not a film\n" * 100), REFUSED),
+    "An empty file": Kind(written_as("a.mp4", b""), REFUSED),
+    "A folder": Kind(a_folder, REFUSED),
     "A name with colons": Kind(named("2017-09-14T14:22:00.mp4")),
     "A name that begins like a protocol": Kind(named("http:14:22.mp4")),
     "A name with a percent sign": Kind(named("50%d.mp4")),
+    "A name that begins with a dash": Kind(named("-a.mp4")),
+    "A name without an ending, in two lines": Kind(named("a\nb")),
+    "A name of another kind of file": Kind(named("a.jpg")),
     "A name in Chinese": Kind(named("大桥 14时22分.mp4")),
     "A name that is no UTF-8": Kind(named("\udcb4\udcf3\udcc7\udcc5.mp4")),
 }
 
 SLOW = {
+    "MP4, H.265 of 10 bits",
+    "MP4 in fragments, written to a pipe",
+    "MP4, encrypted",
+    "HLS, its playlist",
+    "HLS, its MP4 segments joined",
+    "AVI without its index",
+    "TS, MPEG-2 interlaced",
+    "MXF, MPEG-2",
+    "DV",
+    "GIF",
+    "WebP, animated",
+    "MKV with two streams of pictures",
+    "MP4 whose sound begins before the pictures",
+    "TS whose sound begins before the pictures",
+    "23.976 pictures per second",
+    "50 pictures per second",
+    "59.94 pictures per second",
+    "A picture that was turned by half",
+    "A picture of 4K, upright",
+    "A name that begins with a dash",
+    "A name without an ending, in two lines",
+    "A name of another kind of file",
     "MP4, AV1",
     "MOV, ProRes",
     "3GP, H.263",

@@ -1,16 +1,16 @@
 """Timestamps of files are believed where they fit together."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pytest
 
-from edge.vision.stamps import LOOK_AHEAD, believed
+from edge.vision.stamps import LOOK_AHEAD, WRAP_MS, believed, unwrapped
 
 HOUR_MS = 3_600_000
 EVEN = [40 * n for n in range(40)]
 
 
-def times(stamps: list[int], step_ms: float = 40.0) -> list[int]:
+def times(stamps: Sequence[float], step_ms: float = 40.0) -> list[int]:
     """The times, each with its frame: none is lost and none changes its place."""
     found = list(believed(((float(stamp), n) for n, stamp in enumerate(stamps)), step_ms))
     assert [n for _, n in found] == list(range(len(stamps)))
@@ -76,3 +76,20 @@ def test_what_is_held_back_is_bounded() -> None:
 
     for given, _ in enumerate(believed(source(), 40.0)):
         assert taken - given <= LOOK_AHEAD
+
+
+def test_stamps_that_all_but_stand_are_replaced_and_bursts_are_not() -> None:
+    least = [40 * n for n in range(20)] + [
+        760 + 0.011 * n for n in range(1, 9)
+    ]  # as writers that must not repeat one do
+    assert times(least) == [40 * n for n in range(28)]
+    long = [40 * n for n in range(20)] + [760 + n for n in range(1, 30)]
+    assert times(long)[:36] == [40 * n for n in range(36)]
+
+
+def test_a_clock_that_is_set_back_is_no_leap_of_a_day_and_one_that_wraps_goes_on() -> None:
+    hour = 3_600_000.0
+    leap = [0.0, 40.0, WRAP_MS - hour, WRAP_MS - hour + 40]  # as FFmpeg tells a clock that goes from 1 h back to 0
+    assert [stamp for stamp, _ in unwrapped([(stamp, 0) for stamp in leap], hour)] == [0.0, 40.0, -hour, 40 - hour]
+    first = WRAP_MS - 60.0
+    assert [stamp for stamp, _ in unwrapped([(40.0 * n, 0) for n in range(5)], first)] == [40.0 * n for n in range(5)]
