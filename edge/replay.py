@@ -123,6 +123,7 @@ class VideoSource:
 
     def follow(self, now_ms: int, tracks: Sequence[Track]) -> None:
         """Hand on whom to look at."""
+        self._detector.follow(now_ms, tracks)
         if self._second_look is not None:
             self._second_look.follow(now_ms, tracks)
 

@@ -283,6 +283,8 @@ class Service:
         run.frames += 1
         run.frames_blind += bool(detected.blind)
         run.step = run.pipeline.update(detected)
+        if run.detector is not None and not detected.blind:
+            run.detector.follow(detected.captured_ms - run.shift_ms, run.step.tracks)
         if run.second_look is not None:
             run.second_look.follow(detected.captured_ms - run.shift_ms, run.step.tracks)  # by the camera's time
         self._book(run, run.step)
@@ -538,6 +540,8 @@ class Service:
         self._now.began_ms = known_ms - before.shift_ms + self._now.shift_ms  # from there on nobody has counted
         if before.size == size and all(getattr(before.config, key) == getattr(self.config, key) for key in LOOKS):
             self._now.detector, self._now.scene = before.detector, before.scene
+            if before.detector is not None:
+                before.detector.begin_anew()
             self._now.second_look = before.second_look
             if before.second_look is not None:
                 before.second_look.follow(0, ())  # the tracks of that run are not those of this one

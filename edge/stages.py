@@ -4,6 +4,7 @@ Live, replay, evaluate and bench run these same stages.
 """
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -22,7 +23,7 @@ from edge.counting.occupancy import ZoneWatcher
 from edge.counting.pipeline import Pipeline
 from edge.counting.sizes import SiteSizes
 from edge.counting.stills import StillPipeline, StillTime
-from edge.counting.tracking import Tracker
+from edge.counting.tracking import Track, Tracker
 from edge.errors import InputError
 from edge.second_look import SecondLook, StillLook
 from edge.vision import scene
@@ -31,6 +32,7 @@ from edge.vision.frame import Frame
 from edge.vision.manifest import Manifest, load_manifest
 from edge.vision.naming import NamingManifest, OnnxNamer, load_naming
 from edge.vision.region import Region, regions_around
+from edge.vision.scale import CARS_SURE, LearnedScale
 from edge.vision.still_camera import LATE_STEPS
 
 USUAL = (1920, 1080)
@@ -49,6 +51,10 @@ class Detector(Protocol):
     """From a frame to what is in it."""
 
     def detect(self, frame: Frame) -> DetectedFrame: ...  # noqa: D102
+
+    def follow(self, now_ms: int, tracks: Sequence[Track]) -> None: ...  # noqa: D102
+
+    def begin_anew(self) -> None: ...  # noqa: D102
 
 
 class Scene(Protocol):
@@ -129,8 +135,16 @@ def build_pipeline(
 def build_detector(config: Config, width: int, height: int) -> OnnxDetector:
     """The detector for a picture of that size."""
     manifest = load_manifest(config.model.name)
-    regions = regions_of(config, manifest, width, height)
-    return OnnxDetector(manifest, threads=config.model.threads, score_min=config.model.score_min, regions=regions)
+    scale = None
+    if config.zones and config.model.region == "lines":  # one region around lines alone is no larger than tracks need
+        scale = LearnedScale((width, height), lambda sizes: regions_of(config, manifest, width, height, sizes))
+    return OnnxDetector(
+        manifest,
+        threads=config.model.threads,
+        score_min=config.model.score_min,
+        regions=regions_of(config, manifest, width, height),
+        scale=scale,
+    )
 
 
 def build_second_look(config: Config, width: int, height: int, *, stills: bool = False) -> SecondLook | None:
@@ -157,14 +171,17 @@ def tails_of(naming: NamingManifest) -> dict[str, Tail]:
         raise InputError(f"{naming.path}: tail: {error}") from error
 
 
-def regions_of(config: Config, manifest: Manifest, width: int, height: int) -> tuple[Region, ...]:
-    """The parts of the picture that the detector looks at; none where it is all of it."""
+def regions_of(
+    config: Config, manifest: Manifest, width: int, height: int, sizes: SiteSizes | None = None
+) -> tuple[Region, ...]:
+    """The parts of the picture that the detector looks at; none where it is all of it. `sizes` are learned on site."""
     lines = [line.points for line in counting_lines(config, width, height)]
     zones = [zone.polygon for zone in queue_zones(config, width, height)]
     if config.model.region == "picture" or not (lines or zones):  # none while a configuration is being drawn
         return ()
     seen = manifest.input.width, manifest.input.height
-    return regions_around(lines, zones, (width, height), seen, config.model.regions_max)
+    car_side = sizes.car_side if sizes is not None else None
+    return regions_around(lines, zones, (width, height), seen, config.model.regions_max, car_side=car_side)
 
 
 def explain_cost(config: Config, picture: tuple[int, int] | None = None) -> str:
@@ -175,8 +192,12 @@ def explain_cost(config: Config, picture: tuple[int, int] | None = None) -> str:
     manifest = load_manifest(config.model.name)
     runs = len(regions_of(config, manifest, *picture)) or 1
     said = f"Detector: {runs} {'run' if runs == 1 else 'runs'} for each frame of {picture[0]}x{picture[1]}"
-    macs = manifest.macs_millions
-    return said if macs is None else f"{said}, {runs * macs:.0f} million multiply-accumulates"
+    macs, most = manifest.macs_millions, config.model.regions_max
+    if macs is not None:
+        said += f", {runs * macs:.0f} million multiply-accumulates"
+    if config.zones and config.model.region == "lines" and most > 1:
+        said += f"; 1 to {most} runs once it is known how large vehicles are"
+    return said
 
 
 def check_files(config: Config) -> None:
@@ -213,7 +234,7 @@ def looks_of(config: Config) -> str:
         lines,
         REVISION,
         scene.REVISION,
-        *zones,
+        *((CARS_SURE, *zones) if zones else ()),
     )
     if config.model.second_look:  # which vehicles are looked at depends on where the lines are
         naming = load_naming(config.model.second_look)

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from math import exp, hypot, log, sqrt
 
-from edge.counting.ground import Plane
+from edge.counting.ground import Plane, Point
 from edge.counting.motion import Box
 from edge.counting.tracking import Track
 
@@ -62,6 +62,16 @@ class SiteSizes:
         if plane is None:
             return list(tracks)
         return [replace(track, size=plane.size(living[track.id])) for track in tracks]
+
+    @property
+    def cars(self) -> int:
+        """How many the sizes are learned from."""
+        return len(self._cars)
+
+    def car_side(self, point: Point) -> float:
+        """How large cars are where they stand there: the square root of the area of their boxes, in pixels."""
+        assert self._plane is not None, "cars are known"
+        return self._plane.side(point, self._picture)
 
     def ground(self) -> Plane | None:
         """The ground in metres, as far as the sizes of cars tell it; None before they do.
@@ -143,6 +153,11 @@ class _Plane:
 
     def _at(self, x: float, y: float) -> float:
         return self.plane[0] + self.plane[1] * x + self.plane[2] * y
+
+    def side(self, point: Point, picture: tuple[int, int]) -> float:
+        """How large a car is there, in pixels."""
+        scale = max(picture)
+        return exp(self._at(point[0] / scale - self.across, point[1] / scale - self.down))
 
     def ground(self, picture: tuple[int, int]) -> Plane | None:
         """The ground on which the cars stand, seen level from side to side."""

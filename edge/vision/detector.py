@@ -14,6 +14,7 @@ import onnxruntime
 from onnxruntime.capi import onnxruntime_pybind11_state as fault
 
 from edge.counting.detection import CLASSES, DetectedFrame, Detection
+from edge.counting.tracking import Track
 from edge.errors import InputError, WorkError
 from edge.vision.boxes import Boxes, Floats, suppress
 from edge.vision.fitting import Fitting, Picture
@@ -21,6 +22,7 @@ from edge.vision.frame import Frame
 from edge.vision.heads import head_of
 from edge.vision.manifest import DetrDecodedSpec, InputSpec, Manifest
 from edge.vision.region import Region, join_regions
+from edge.vision.scale import LearnedScale
 
 FAULTS = (  # ONNX Runtime's errors have no common base of their own
     fault.EPFail,
@@ -42,14 +44,20 @@ class OnnxDetector:
 
     `threads` work on one frame, `score_min` (0..1) is the least score of a detection. With `regions`
     (x1, y1, x2, y2 in pixels) only these parts of the picture go to the model, one run for each; boxes come back in
-    pixels of the whole, and a vehicle that several regions show has one.
+    pixels of the whole, and a vehicle that several regions show has one. With a `scale` it chooses other regions once
+    it has followed enough tracks.
 
     Raises InputError if the model is none or is not what its manifest says: inputs, outputs and number of
     classes are compared, and it is run once.
     """
 
     def __init__(
-        self, manifest: Manifest, threads: int = 1, score_min: float = 0.1, regions: Sequence[Region] = ()
+        self,
+        manifest: Manifest,
+        threads: int = 1,
+        score_min: float = 0.1,
+        regions: Sequence[Region] = (),
+        scale: LearnedScale | None = None,
     ) -> None:
         if threads < 1:
             raise InputError(f"threads is {threads}; allowed is 1 or more")
@@ -58,6 +66,7 @@ class OnnxDetector:
         self.manifest = manifest
         self.score_min = score_min
         self.regions = tuple(regions)
+        self._scale = scale
         self._fitting = Fitting(manifest.input)
         self._head = head_of(manifest)
         self._overlap = manifest.overlap
@@ -77,6 +86,17 @@ class OnnxDetector:
             outputs = self.infer(self.prepare(frame.image, region))
             found.append((region, self.interpret(outputs, frame.image.shape, region)))
         return DetectedFrame(frame.captured_ms, join_regions(found, (width, height)))
+
+    def follow(self, now_ms: int, tracks: Sequence[Track]) -> None:
+        """The tracks after the frame that was looked at last."""
+        regions = None if self._scale is None else self._scale.learn(now_ms, tracks)
+        if regions is not None:
+            self.regions = regions
+
+    def begin_anew(self) -> None:
+        """The frames that follow are of another run, with tracks of its own."""
+        if self._scale is not None:
+            self._scale.forget()
 
     def views(self, width: int, height: int) -> tuple[Region, ...]:
         """The regions of a picture of that size; all of it where none are set. InputError if one leaves the picture."""

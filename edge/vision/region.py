@@ -6,16 +6,17 @@ The rules:
    `MARGIN_MAX` of the shorter side of the picture. In a zone vehicles are followed inside it; around it only their
    boxes need space: `ZONE_MARGIN` of its length.
 2. One region covers all lines and zones, in the proportions of the detector's input. What is not covered is not seen.
-3. How large vehicles are in a zone is not known beforehand, so the zone itself is the measure: a queue of some ten
-   vehicles stands in it. While the detector would see the square root of its area in fewer than `ZONE_SIDE_PX` of its
-   own pixels, the zone gets a region of its own, or two halves of it get one each, up to the number allowed. Each costs
-   one run of the model for each frame.
+3. A zone asks that the detector sees a car in it with a side of `CAR_SIDE_PX` of its own pixels at least, and a line
+   with one of `LINE_CAR_SIDE_PX`. How large cars are there is learned on site (counting/sizes.py). Before that the zone
+   itself is the measure, for a queue of some ten vehicles stands in it: the square root of its area is to have
+   `ZONE_SIDE_PX`, and lines ask for nothing. While the region of a zone or line shows less, it gets one of its own, or
+   two halves of it get one each, up to the number allowed. Each costs one run of the model for each frame.
 4. No region is enlarged by more than `ZOOM_MAX`: more shows nothing new.
 5. Regions overlap. A vehicle that two of them show is one: boxes that overlap by `SAME_OVERLAP` are the same, and a box
    that the border of its region cuts off yields to a whole one of another region that covers it.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from math import sqrt
 
@@ -29,6 +30,9 @@ Region = tuple[int, int, int, int]
 MARGIN_MAX = 0.3
 ZONE_MARGIN = 0.125  # of the longer side of its bounding box: about one vehicle
 ZONE_SIDE_PX = 300.0
+CAR_SIDE_PX = 40.0
+LINE_CAR_SIDE_PX = 20.0
+"""Who crosses a line is seen in many frames, who stands in a zone in one pose, half hidden."""
 ZOOM_MAX = 2.5
 GAIN_MIN = 1.1  # in scale: less is not worth a run of the model
 SAME_OVERLAP = 0.45  # intersection over union of boxes of two regions
@@ -38,11 +42,14 @@ CUT_PX = 2.0  # from the border of its region a box is cut off
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """A line, a zone or a piece of a zone, the margin around it, and the `side` of the zone: 0 for a line."""
+    """A line, a zone or a piece of one, the margin around it, and the `zoom` that it asks for: 0 for none.
+
+    `zoom` is in pixels of the detector's input for one of the picture.
+    """
 
     points: tuple[Point, ...]
     margin: float
-    side: float = 0.0
+    zoom: float = 0.0
 
     @property
     def bounds(self) -> tuple[float, float, float, float]:
@@ -58,16 +65,22 @@ def regions_around(
     picture: tuple[int, int],
     seen: tuple[int, int],
     most: int = 1,
+    *,
+    car_side: Callable[[Point], float] | None = None,
 ) -> tuple[Region, ...]:
-    """The regions of a picture for a detector whose input is `seen`, both as width and height; at most `most`."""
-    parts = [_part_of(line, picture) for line in lines] + [_part_of(zone, picture, zone=True) for zone in zones]
+    """The regions of a picture for a detector whose input is `seen`, both as width and height; at most `most`.
+
+    `car_side` is how large cars are at a point, in pixels of the picture: the square root of the area of their boxes.
+    """
+    parts = [_part_of(line, picture, car_side) for line in lines]
+    parts += [_part_of(zone, picture, car_side, zone=True) for zone in zones]
     groups = [parts]
     while len(groups) < most:
-        small = [group for group in groups if _side_shown(group, picture, seen) < ZONE_SIDE_PX]
+        small = [group for group in groups if _shown(group, picture, seen) < 1.0]
         divided = [(group, pieces) for group in small if (pieces := _divide(group, picture, seen))]
         if not divided:
             break
-        group, pieces = min(divided, key=lambda one: _side_shown(one[0], picture, seen))
+        group, pieces = min(divided, key=lambda one: _shown(one[0], picture, seen))
         groups = [other for other in groups if other is not group] + pieces
     return tuple(sorted(_region_of(group, picture, seen) for group in groups))
 
@@ -94,10 +107,17 @@ def zoom_of(region: Region, seen: tuple[int, int]) -> float:
     return min(seen[0] / (region[2] - region[0]), seen[1] / (region[3] - region[1]))
 
 
-def _part_of(points: Sequence[Point], picture: tuple[int, int], *, zone: bool = False) -> _Part:
+def _part_of(
+    points: Sequence[Point], picture: tuple[int, int], car_side: Callable[[Point], float] | None, *, zone: bool = False
+) -> _Part:
     x1, y1, x2, y2 = _Part(tuple(points), 0.0).bounds
     margin = min(max(x2 - x1, y2 - y1) * (ZONE_MARGIN if zone else 1.0), MARGIN_MAX * min(picture))
-    return _Part(tuple(points), margin, sqrt(_area(points)) if zone else 0.0)
+    if car_side is not None:
+        middle = sum(x for x, _ in points) / len(points), sum(y for _, y in points) / len(points)
+        zoom = (CAR_SIDE_PX if zone else LINE_CAR_SIDE_PX) / car_side(middle)
+    else:
+        zoom = ZONE_SIDE_PX / sqrt(_area(points)) if zone and _area(points) else 0.0
+    return _Part(tuple(points), margin, zoom)
 
 
 def _area(polygon: Sequence[Point]) -> float:
@@ -105,15 +125,15 @@ def _area(polygon: Sequence[Point]) -> float:
     return abs(sum(x1 * y2 - x2 * y1 for (x1, y1), (x2, y2) in corners)) / 2.0
 
 
-def _side_shown(group: Sequence[_Part], picture: tuple[int, int], seen: tuple[int, int]) -> float:
-    """How large the detector sees the smallest zone of a group; lines ask for nothing."""
-    zoom = zoom_of(_region_of(group, picture, seen), seen)
-    return min((part.side * zoom for part in group if part.side), default=ZONE_SIDE_PX)
+def _shown(group: Sequence[_Part], picture: tuple[int, int], seen: tuple[int, int]) -> float:
+    """The zoom that a group gets, as a share of what its most demanding part asks for."""
+    asked = max(part.zoom for part in group)
+    return zoom_of(_region_of(group, picture, seen), seen) / asked if asked else 1.0
 
 
 def _divide(group: list[_Part], picture: tuple[int, int], seen: tuple[int, int]) -> list[list[_Part]]:
-    """The smallest zone apart from the others, or its two halves; nothing where it would not be seen larger."""
-    smallest = min((part for part in group if part.side), key=lambda part: part.side)
+    """The most demanding part apart from the others, or its two halves; nothing where it would not be seen larger."""
+    smallest = max(group, key=lambda part: part.zoom)
     others = [part for part in group if part is not smallest]
     pieces = [[smallest], others] if others else [[half] for half in _halves(smallest)]
     before = zoom_of(_region_of(group, picture, seen), seen)

@@ -52,6 +52,23 @@ def test_a_zone_that_is_seen_large_enough_costs_no_second_run() -> None:
     assert len(regions_around([], [large], HD, SEEN, 8)) == 1
 
 
+def test_where_cars_are_known_their_size_decides_and_not_that_of_the_zone() -> None:
+    assert len(regions_around([], [CAUSEWAY], HD, SEEN, 2, car_side=lambda _: 80.0)) == 1  # zoom 0.93 shows 74 px
+    small = regions_around([], [CAUSEWAY], HD, SEEN, 2, car_side=lambda _: 30.0)
+    assert small == regions_around([], [CAUSEWAY], HD, SEEN, 2)
+    long = ((100.0, 300.0), (1800.0, 300.0), (1800.0, 900.0), (100.0, 900.0))
+    assert len(regions_around([], [long], HD, SEEN, 2)) == 1
+    assert len(regions_around([], [long], HD, SEEN, 2, car_side=lambda _: 50.0)) == 2
+
+
+def test_of_a_line_near_by_and_one_far_away_the_far_one_gets_a_region_of_its_own() -> None:
+    far = ((900.0, 100.0), (1000.0, 100.0))
+    assert regions_around([ACROSS, far], [], HD, SEEN, 2) == (WHOLE,)
+    regions = regions_around([ACROSS, far], [], HD, SEEN, 2, car_side=lambda q: 0.2 * q[1])
+    assert len(regions) == 2
+    assert max(zoom_of(region, SEEN) for region in regions) > 1.9
+
+
 def test_a_small_picture_is_not_enlarged_beyond_what_it_shows() -> None:
     queue = ((192.0, 119.0), (208.0, 119.0), (291.0, 242.0), (196.0, 242.0))
     (region,) = regions_around([], [queue], (352, 288), SEEN, 8)
