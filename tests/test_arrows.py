@@ -1,7 +1,8 @@
 """The arrows of DESIGN: which part may import which, read from the source and not from what happens to load."""
 
 import ast
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -110,11 +111,17 @@ def imports(source: str) -> Iterator[tuple[int, str]]:
             yield node.lineno, "importlib"
 
 
-def offences(module: str, source: str) -> list[str]:
+@cache
+def all_imports() -> dict[str, tuple[tuple[int, str], ...]]:
+    """Of every module of ours, line and full name of its imports."""
+    return {module_of(path): tuple(imports(path.read_text("utf-8"))) for path in SOURCES}
+
+
+def offences(module: str, imported: Iterable[tuple[int, str]]) -> list[str]:
     """What a module imports against the arrows."""
     found = []
     package = max((name for name in MAY_IMPORT if within(module, name)), key=len)
-    for line, name in imports(source):
+    for line, name in imported:
         if name.startswith("."):
             found.append(f"{module}:{line} imports {name}, a relative name")
         elif within(name, *OURS) and not within(name, *MAY_IMPORT[package]):
@@ -152,15 +159,15 @@ def circles(imported: Mapping[str, Collection[str]]) -> list[list[str]]:
     return found
 
 
-def modules_imported(sources: Mapping[str, str]) -> dict[str, set[str]]:
-    """Of each module, those of `sources` that it imports, wherever the import stands."""
+def modules_imported(imported: Mapping[str, Iterable[tuple[int, str]]]) -> dict[str, set[str]]:
+    """Of each module, those of the others that it imports, wherever the import stands."""
     return {
         module: {
             known
-            for _, name in imports(source)
-            if (known := next((one for one in (name, name.rpartition(".")[0]) if one in sources), None)) is not None
+            for _, name in of_module
+            if (known := next((one for one in (name, name.rpartition(".")[0]) if one in imported), None)) is not None
         }
-        for module, source in sources.items()
+        for module, of_module in imported.items()
     }
 
 
@@ -177,7 +184,7 @@ def _called(node: ast.Call) -> str:
 
 
 def test_nothing_is_imported_against_the_arrows() -> None:
-    assert [one for path in SOURCES for one in offences(module_of(path), path.read_text("utf-8"))] == []
+    assert [one for module, imported in all_imports().items() for one in offences(module, imported)] == []
 
 
 def test_the_init_files_are_empty() -> None:
@@ -205,13 +212,14 @@ def test_the_collector_has_at_most_twelve_entries_at_its_top() -> None:
 
 
 def test_no_files_import_each_other_in_a_circle() -> None:
-    assert circles(modules_imported({module_of(path): path.read_text("utf-8") for path in SOURCES})) == []
+    assert circles(modules_imported(all_imports())) == []
 
 
 def test_a_planted_circle_is_found() -> None:
-    sources = {module_of(path): path.read_text("utf-8") for path in SOURCES}
-    sources["collector.store.dialect"] += "\ndef late():\n    from collector.store.opening import open_store\n"
-    (found,) = circles(modules_imported(sources))
+    planted = imports("def late():\n    from collector.store.opening import open_store")
+    everything = all_imports()
+    dialect = "collector.store.dialect"
+    (found,) = circles(modules_imported({**everything, dialect: (*everything[dialect], *planted)}))
     assert {"collector.store.dialect", "collector.store.opening", "collector.store.writer"} <= set(found)
 
 
@@ -253,7 +261,7 @@ def test_a_planted_circle_is_found() -> None:
     ],
 )
 def test_a_planted_import_is_found(module: str, source: str) -> None:
-    assert len(offences(module, source)) >= 1
+    assert len(offences(module, imports(source))) >= 1
 
 
 @pytest.mark.parametrize(
@@ -268,18 +276,18 @@ def test_a_planted_import_is_found(module: str, source: str) -> None:
     ],
 )
 def test_what_is_allowed_is_left_alone(module: str, source: str) -> None:
-    assert offences(module, source) == []
+    assert offences(module, imports(source)) == []
 
 
 def test_the_api_is_imported_by_nobody_but_who_serves_it() -> None:
     """FastAPI and what it brings is needed only where `http` is configured; the edge knows nothing of it."""
     light = ("collector.api.live_board", "collector.api.tokens")
     found = [
-        f"{module_of(path)}:{line} imports {name}"
-        for path in SOURCES
-        for line, name in imports(path.read_text(encoding="utf-8"))
+        f"{module}:{line} imports {name}"
+        for module, imported in all_imports().items()
+        for line, name in imported
         if within(name, "collector.api")
         and not within(name, *light)
-        and not within(module_of(path), "collector.api", "collector.cli.serving")
+        and not within(module, "collector.api", "collector.cli.serving")
     ]
     assert found == []

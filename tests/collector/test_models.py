@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-import collector.queries.models as module
+import collector.store.model_history as module
 from collector.cli.main import main
 from collector.domain.scope import Scope
 from collector.errors import InputError
