@@ -8,9 +8,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import yaml
-from onnx import TensorProto
+from onnx import TensorProto, helper
 
 import collector.cli.main
 import edge.cli
@@ -278,7 +279,7 @@ def manifest(folder: Path, changes: dict[str, Any], inputs: Any = None, outputs:
     """A model that takes pictures and answers in YOLOX's shape, and its manifest, but for what is changed."""
     model = folder / "small.onnx"
     if not model.exists():
-        constant_model(model, outputs or yolox([]), inputs)
+        constant_model(model, yolox([]) if outputs is None else outputs, inputs)
     document = {
         "name": "small",
         "version": "1",
@@ -296,6 +297,16 @@ def manifest(folder: Path, changes: dict[str, Any], inputs: Any = None, outputs:
 def picture(*shape: int | str, kind: int = TensorProto.FLOAT) -> dict[str, Any]:
     """The only input of a model."""
     return {"images": (kind, list(shape))}
+
+
+def lists() -> bytes:
+    """A model whose answer is a sequence of tensors, as some export their boxes."""
+    node = helper.make_node("SequenceConstruct", ["images"], ["boxes"])
+    taken = helper.make_tensor_value_info("images", TensorProto.FLOAT, [1, 3, HEIGHT, WIDTH])
+    given = helper.make_tensor_sequence_value_info("boxes", TensorProto.FLOAT, None)
+    graph = helper.make_graph([node], "lists", [taken], [given])
+    made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    return bytes(made.SerializeToString())
 
 
 NHWC = picture(1, HEIGHT, WIDTH, 3)
@@ -325,6 +336,19 @@ MODELS: dict[str, tuple[dict[str, Any], str]] = {
         {"content": b"\x1f\x8b\x08"},
         "{file}: file is small.onnx, but {model} is packed with gzip: unpack it; an ONNX model is expected",
     ),
+    "weights alone": (
+        {"content": (2).to_bytes(8, "little") + b'{"w": {}}'},
+        "{file}: file is small.onnx, but {model} holds weights without a model (safetensors): export the model to ONNX; an ONNX model is expected",
+    ),
+    "a model for another processor": (
+        {"content": b"RKNN\0\0\0\0"},
+        "{file}: file is small.onnx, but {model} is compiled for RKNN, TensorRT or NCNN: take the ONNX model that it was made of; an ONNX model is expected",
+    ),
+    "answers that are no numbers": (
+        {"outputs": {"output": np.full((1, 126, 8), np.nan, np.float32)}},
+        "{file}: {model} failed: its answer is no number (NaN)",
+    ),
+    "an answer that is a list": ({"content": lists()}, "{file}: the model has no output of numbers (a tensor)"),
     "a model that is cut": (
         {"content": b"\x08\x08\x12\x05small:\xff\xff"},
         "{file}: file is {model}, no ONNX model that runs: ",

@@ -118,11 +118,7 @@ class OnnxDetector:
     def infer(self, tensor: Floats) -> list[NDArray[Any]]:
         """Run the model and return the outputs that its head asks for. Raises WorkError if it fails."""
         self._feeds[self.manifest.input.name] = tensor
-        try:
-            outputs: list[NDArray[Any]] = self._session.run(self._outputs, self._feeds)
-        except FAULTS as error:
-            raise WorkError(f"{self.manifest.model_path} failed: {line_of(error)}") from error
-        return outputs
+        return run_model(self._session, self.manifest.model_path, self._outputs, self._feeds)
 
     def interpret(
         self, outputs: Sequence[NDArray[Any]], image_shape: Sequence[int], region: Region | None = None
@@ -161,8 +157,10 @@ class OnnxDetector:
         return feeds
 
     def _check_outputs(self) -> list[str]:
-        """Return the names of the head's outputs; raise InputError if one is absent."""
-        names = [node.name for node in self._session.get_outputs()]
+        """Return the names of the head's outputs; raise InputError if one is absent, or holds no numbers."""
+        names = [node.name for node in self._session.get_outputs() if node.type.startswith("tensor(")]
+        if not names:
+            raise InputError(f"{self.manifest.path}: the model has no output of numbers (a tensor)")
         chosen = [name or names[0] for name in self._head.outputs]
         for name in chosen:
             if name not in names:
@@ -221,11 +219,24 @@ def open_session(manifest: Path, model: Path, threads: int) -> onnxruntime.Infer
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # 2.8 times less CPU, paced
-    options.log_severity_level = 3  # errors only
+    options.log_severity_level = 4  # errors are told by what is raised
     try:
         return onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
     except FAULTS as error:
         raise InputError(f"{manifest}: file is {model}, no ONNX model that runs: {line_of(error)}") from error
+
+
+def run_model(
+    session: onnxruntime.InferenceSession, path: Path, outputs: Sequence[str] | None, feeds: dict[str, Any]
+) -> list[NDArray[Any]]:
+    """What the model at `path` answers; WorkError where it fails, or answers NaN: not the same as seeing nothing."""
+    try:
+        answers: list[NDArray[Any]] = session.run(outputs, feeds)
+    except FAULTS as error:
+        raise WorkError(f"{path} failed: {line_of(error)}") from error
+    if any(np.isnan(answer).any() for answer in answers if answer.dtype.kind == "f"):
+        raise WorkError(f"{path} failed: its answer is no number (NaN)")
+    return answers
 
 
 def _names(names: Sequence[str] | dict[str, Any]) -> str:

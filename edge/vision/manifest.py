@@ -108,6 +108,8 @@ _NO_MODELS = (
     (rb"....TFL3", "is a model of TensorFlow Lite: convert it with tf2onnx"),
     (rb"\x89HDF", "is HDF5, as Keras writes it: convert it with tf2onnx"),
     (rb"\x80[\x02-\x05]", "is a pickle, as PyTorch writes them: export it to ONNX"),
+    (rb".{7}\x00\{\"", "holds weights without a model (safetensors): export the model to ONNX"),
+    (rb"RKNN|ftrt|7767517", "is compiled for RKNN, TensorRT or NCNN: take the ONNX model that it was made of"),
     (rb"\x1f\x8b", "is packed with gzip: unpack it"),
 )
 """By their first bytes: files that people take for a model."""

@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 from edge.counting.detection import CLASSES, UNCLASSIFIED, Detection
 from edge.errors import InputError, WorkError
 from edge.vision.boxes import Floats
-from edge.vision.detector import FAULTS, line_of, open_session, other_inputs
+from edge.vision.detector import open_session, other_inputs, run_model
 from edge.vision.fitting import Picture
 from edge.vision.manifest import InputSpec, MacsMillions, model_file, path_of, read_document
 
@@ -166,11 +166,7 @@ class OnnxNamer:
         return [tuple(row) for row in means.round(4).tolist()]
 
     def _infer(self, inputs: Floats) -> NDArray[np.float32]:
-        try:
-            answers: NDArray[np.float32] = self._session.run(None, {self.manifest.input.name: inputs})[0]
-        except FAULTS as error:
-            raise WorkError(f"{self.manifest.model_path} failed: {line_of(error)}") from error
-        return answers
+        return run_model(self._session, self.manifest.model_path, None, {self.manifest.input.name: inputs})[0]
 
 
 def around(box: tuple[float, float, float, float], share: float, width: int, height: int) -> tuple[int, int, int, int]:
