@@ -7,6 +7,7 @@ mirrored around zero (a_to_b above, b_to_a below). Time that nobody watched is h
 from __future__ import annotations
 
 import importlib.util
+import warnings
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
@@ -353,7 +354,9 @@ def _spell(width_ms: int) -> str:
 
 def _save(figure: Figure, path: Path) -> None:
     picture = BytesIO()
-    figure.savefig(picture, format=path.suffix.lower().removeprefix("."), facecolor="white")
+    with warnings.catch_warnings():  # a box stands for a letter that the font lacks, of a name in Chinese
+        warnings.filterwarnings("ignore", "Glyph .* missing", UserWarning)
+        figure.savefig(picture, format=path.suffix.lower().removeprefix("."), facecolor="white")
     part = path.with_name(f"{path.name}.part")
     try:
         part.write_bytes(picture.getvalue())

@@ -179,8 +179,9 @@ class Outcome:
 
 
 def legible(path: Path) -> str:
-    """The name of a file as text, whatever bytes it has."""
-    return path.name.encode(errors="replace").decode()
+    """The name of a file as one line of text, whatever bytes it has."""
+    text = path.name.encode(errors="replace").decode()
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
 
 
 def is_tape(path: Path) -> bool:

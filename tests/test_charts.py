@@ -159,3 +159,10 @@ def test_without_matplotlib_the_sentence_says_what_to_install(tmp_path: Path) ->
     said = subprocess.run(command, capture_output=True, text=True, check=True, cwd=Path(__file__).parents[1]).stdout
     assert "pip install 'crossing-monitor[charts]'" in said
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_title_in_letters_that_the_font_lacks_is_no_warning(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    draw_summary(tmp_path / "chart.png", [crossing(30)], [minute(0)], title="大桥.mp4")
+    assert opened(tmp_path / "chart.png").size > 0

@@ -9,10 +9,13 @@ to a millisecond. OpenCV's encoders know one pace only: with them pictures follo
 says how far that is from their own times.
 """
 
+import os
 import shutil
 import subprocess
+import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Protocol, Self
@@ -124,8 +127,23 @@ def _open(codec: str, path: Path, frames_per_second: float, size: tuple[int, int
     """The encoder of this codec; None where there is none that works."""
     if codec == "avc1":
         return _Ffmpeg.opened(path, frames_per_second, size)
-    writer = cv2.VideoWriter(str(path), cv2.CAP_FFMPEG, cv2.VideoWriter.fourcc(*codec), frames_per_second, size)
+    with _quiet():
+        writer = cv2.VideoWriter(str(path), cv2.CAP_FFMPEG, cv2.VideoWriter.fourcc(*codec), frames_per_second, size)
     return _OpenCv(writer) if writer.isOpened() else None
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Nothing on standard error: OpenCV says there, at no log level, that WebM has no number for VP9, which is so."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    try:
+        with Path(os.devnull).open("wb") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
 
 
 class _OpenCv:

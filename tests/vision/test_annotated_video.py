@@ -70,8 +70,11 @@ def test_pictures_of_a_variable_rate_are_shown_at_their_own_times(tmp_path: Path
     assert (video.uneven_ms, video.said) == (0, "")
 
 
-def test_where_pictures_cannot_have_times_of_their_own_it_says_how_far_they_are_off(tmp_path: Path) -> None:
+def test_where_pictures_cannot_have_times_of_their_own_it_says_how_far_they_are_off(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     video = write_unevenly(tmp_path / "out.webm")
+    assert capfd.readouterr() == ("", ""), "OpenCV says nothing of its own"
     assert [frame.captured_ms for frame in Recording(tmp_path / "out.webm")] == [50 * number for number in range(8)]
     assert video.uneven_ms == 7_700  # the seventh: 8 s after the first, shown after 0.3
     assert "shows the pictures evenly, 20 a second, up to 7.7 s from their own times" in video.said
