@@ -26,7 +26,8 @@ class Claim:
     container's zero; `shown` is the share of its pictures that an edit list presents. `timed`: the header states a
     length, that of the longest stream. `bytes_missing` is how much of what the structure announces lies beyond the end
     of the file or was never written; None where it announces nothing. `index_missing`: an MP4 without the index of its
-    pictures; `beginning_missing`: a fragment of one, whose beginning is another file.
+    pictures; `beginning_missing`: a fragment of one, whose beginning is another file. `followed`: another recording
+    stands behind this one in the file, and FFmpeg does not read it, or not all of it.
     """
 
     container: str
@@ -37,6 +38,7 @@ class Claim:
     bytes_missing: int | None = None
     index_missing: bool = False
     beginning_missing: bool = False
+    followed: bool = False
 
 
 def claim_of(path: Path) -> Claim:
@@ -103,7 +105,9 @@ def _flv(file: BinaryIO, size: int) -> Claim:
     file.seek(0)
     head = file.read(4096)
     (announced,) = struct.unpack_from(">d", head, head.index(b"\x00\x08filesize\x00") + 11)
-    return Claim("FLV", timed=True, bytes_missing=_missing(round(announced), size))
+    file.seek(min(max(round(announced), 0), size))
+    followed = announced > 0 and file.read(3) == b"FLV"
+    return Claim("FLV", timed=True, bytes_missing=_missing(round(announced), size), followed=followed)
 
 
 def _missing(announced: int, size: int) -> int | None:
@@ -139,17 +143,18 @@ def _full(file: BinaryIO, start: int, narrow: str, wide: str) -> tuple[int, ...]
 
 
 def _mp4(file: BinaryIO, size: int) -> Claim:
-    end, index, finished, fragmented = 0, None, False, False
+    end, index, finished, fragmented, indexes = 0, None, False, False, 0
     for kind, start, end in _boxes(file, 0, size):
-        if kind == b"moov" and index is None:
-            index = (start, end)
+        if kind == b"moov":
+            index = index or (start, end)
+            indexes += 1
         fragmented |= kind == b"moof"
         finished |= kind == b"mfra"  # written when the recorder was stopped
     if index is None:
         return Claim("MP4", index_missing=not fragmented, beginning_missing=fragmented)
     missing = max(0, end - size)
     if fragmented:
-        return Claim("fragmented MP4", bytes_missing=missing if missing or finished else None)
+        return Claim("fragmented MP4", bytes_missing=missing if missing or finished else None, followed=indexes > 1)
     timescale = 1
     for kind, start, stop in _boxes(file, *index):
         if kind == b"mvhd":
@@ -157,8 +162,9 @@ def _mp4(file: BinaryIO, size: int) -> Claim:
         if kind == b"trak":
             track = _mp4_video(file, start, stop, timescale)
             if track is not None:
-                return Claim("MP4", own=True, length_ms=track[0], shown=track[1], bytes_missing=missing)
-    return Claim("MP4", bytes_missing=missing)
+                made = Claim("MP4", own=True, length_ms=track[0], shown=track[1], bytes_missing=missing)
+                return replace(made, followed=indexes > 1)
+    return Claim("MP4", bytes_missing=missing, followed=indexes > 1)
 
 
 def _mp4_video(file: BinaryIO, start: int, end: int, timescale: int) -> tuple[float, float] | None:

@@ -144,9 +144,14 @@ class Recording:
         may be that of a soundtrack is believed only where bytes are missing, too.
         """
         claim = self._claim
+        broken = f"{self.path} breaks off after {frames} frames ({covered_ms / 1000:.1f} s); "
+        if claim.followed:
+            raise BrokenOff(
+                f"{broken}another recording stands in the same file, which cannot be read there, or not all of it: such"
+                " files are joined by a program (ffmpeg -f concat), not end to end"
+            )
         if not claim.own and not claim.bytes_missing:
             return
-        broken = f"{self.path} breaks off after {frames} frames ({covered_ms / 1000:.1f} s); "
         if self.frame_count is None or not (claim.own or claim.timed):
             if claim.bytes_missing:
                 raise BrokenOff(f"{broken}{claim.bytes_missing} bytes are missing at its end, so what follows is lost")
