@@ -220,6 +220,7 @@ CHANNELS = (
             uptime_s=86_400.0,
             frames_captured=864_000,
             frames_handled=863_000,
+            frames_inferred=61_000,
             frames_dropped=1_000,
             frames_per_second=9.98,
             inference_ms_p50=61.2,

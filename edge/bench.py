@@ -3,28 +3,34 @@
 Times are of this machine and of this run; what carries over to another machine is the ratio of the stages.
 """
 
+import platform
 import resource
 import statistics
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
+from edge.board import look
 from edge.config import Config
-from edge.counting.detection import DetectedFrame, Detection
+from edge.counting.crossing import Crossing
+from edge.counting.detection import PACED, STILL, DetectedFrame
+from edge.counting.tracking import Track
 from edge.delivery.report import encode, report_of
+from edge.looking import Looker
 from edge.second_look import SecondLook
-from edge.stages import build_detector, build_pipeline, build_second_look
+from edge.stages import build_detector, build_pipeline, build_second_look, needs_of
 from edge.vision.detector import OnnxDetector
 from edge.vision.frame import Frame
 from edge.vision.recording import Recording
 from edge.vision.region import join_regions
-from edge.vision.scene import SceneWatcher
+from edge.vision.scene import SceneState, SceneWatcher
 
-STAGES = ("decode", "scene", "prepare", "infer", "interpret", "names", "count", "report")
+STAGES = ("decode", "scene", "gate", "prepare", "infer", "interpret", "names", "count", "report")
 TRAFFIC_PER_MINUTE = 10
 """Crossings at which the second look is weighed against the detector."""
-OURS = ("scene", "prepare", "interpret", "count", "report")
+OURS = ("scene", "gate", "prepare", "interpret", "count", "report")
 
 
 class Stopwatch:
@@ -40,36 +46,86 @@ class Stopwatch:
         yield
         self.spent_ms[stage].append((time.perf_counter_ns() - began_ns) / 1e6)
 
+    def total_ms(self, *stages: str) -> float:
+        """What these took together so far."""
+        return sum(sum(self.spent_ms[stage]) for stage in stages)
 
-def bench(recording: Recording, config: Config) -> dict[str, Any]:
-    """Run the recording through all stages but the network; a dict ready for JSON.
 
-    A stage that never ran has null figures: the detector's, where nothing could be seen; they are of one of its
-    `regions`. `names` is the second look, timed over the frames in which it looked at a vehicle.
-    """
-    watcher = SceneWatcher(learn=True)
-    detector = build_detector(config, recording.width, recording.height)
-    second_look = build_second_look(config, recording.width, recording.height)
-    pipeline = build_pipeline(config, recording.width, recording.height)
-    watch = Stopwatch()
-    crossings = 0
-    frames = iter(recording)
-    count, blind, first_ms, last_ms, seq = 0, 0, 0, 0, 0
-    cpu_before_s, began_s = time.process_time(), time.perf_counter()
-    while True:
-        with watch.of("decode"):
-            frame = next(frames, None)
-        if frame is None:
-            watch.spent_ms["decode"].pop()
-            break
-        with watch.of("scene"):
-            state = watcher.update(frame)
-        detections: tuple[Detection, ...] = ()
-        if state.blind:
-            blind += 1
-        else:
-            detections = _detect(detector, frame, watch)
-        detected = DetectedFrame(frame.captured_ms, detections, state.blind, state.since_ms)
+class _TimedScene:
+    """The scene watcher, timed."""
+
+    def __init__(self, watch: Stopwatch) -> None:
+        self._watcher = SceneWatcher(learn=True)
+        self._watch = watch
+
+    def update(self, frame: Frame) -> SceneState:
+        with self._watch.of("scene"):
+            return self._watcher.update(frame)
+
+
+class _TimedDetector:
+    """As the detector does it, each stage timed for each region."""
+
+    def __init__(self, detector: OnnxDetector, watch: Stopwatch) -> None:
+        self._detector = detector
+        self._watch = watch
+
+    def detect(self, frame: Frame) -> DetectedFrame:
+        height, width = frame.image.shape[:2]
+        found = []
+        for region in self._detector.views(width, height):
+            with self._watch.of("prepare"):
+                tensor = self._detector.prepare(frame.image, region)
+            with self._watch.of("infer"):
+                outputs = self._detector.infer(tensor)
+            with self._watch.of("interpret"):
+                found.append((region, self._detector.interpret(outputs, frame.image.shape, region)))
+        return DetectedFrame(frame.captured_ms, join_regions(found, (width, height)))
+
+    def follow(self, now_ms: int, tracks: Sequence[Track]) -> None:
+        self._detector.follow(now_ms, tracks)
+
+    def begin_anew(self) -> None:
+        self._detector.begin_anew()
+
+
+class Work:
+    """All stages of one configuration behind decoding, frame by frame, for pictures of one size."""
+
+    def __init__(self, config: Config, width: int, height: int) -> None:
+        self.watch = Stopwatch()
+        self.crossings: list[Crossing] = []
+        self.frames = self.frames_blind = 0
+        self.skipped = {STILL: 0, PACED: 0}
+        self.cpu_s = 0.0
+        self.detector = build_detector(config, width, height)
+        self.second_look = build_second_look(config, width, height)
+        self._config = config
+        self._needs = needs_of(config, width, height)
+        self._looker = Looker(_TimedScene(self.watch), _TimedDetector(self.detector, self.watch), self._needs)
+        self._pipeline = build_pipeline(config, width, height)
+        self._reports = 0
+
+    @property
+    def looked_at(self) -> int:
+        """Frames that the detector looked at."""
+        return self.frames - self.frames_blind - sum(self.skipped.values())
+
+    def handle(self, frame: Frame) -> None:
+        """Run a frame through all stages."""
+        began_s = time.thread_time()
+        watch, second_look = self.watch, self.second_look
+        parts = ("scene", "prepare", "infer", "interpret")
+        before = [len(watch.spent_ms[part]) for part in parts]
+        began_ns = time.perf_counter_ns()
+        detected = self._looker.look(frame)
+        if self._needs is not None:
+            of_parts = sum(sum(watch.spent_ms[part][since:]) for part, since in zip(parts, before, strict=True))
+            watch.spent_ms["gate"].append((time.perf_counter_ns() - began_ns) / 1e6 - of_parts)
+        self.frames += 1
+        self.frames_blind += bool(detected.blind)
+        if detected.skipped:
+            self.skipped[detected.skipped] += 1
         if second_look is not None:
             looked = second_look.looked
             with watch.of("names"):
@@ -77,56 +133,76 @@ def bench(recording: Recording, config: Config) -> dict[str, Any]:
             if second_look.looked == looked:
                 watch.spent_ms["names"].pop()
         with watch.of("count"):
-            step = pipeline.update(detected)
+            step = self._pipeline.update(detected)
+            self._looker.follow(step.captured_ms, step.tracks)
             if second_look is not None:
                 second_look.follow(step.captured_ms, step.tracks)
-        crossings += len(step.crossings)
+        self.crossings += step.crossings
         with watch.of("report"):
             for bucket in step.buckets:
-                seq += 1
-                encode(report_of(bucket, site=config.site, device=config.device, run="bench", seq=seq))
-        first_ms = frame.captured_ms if count == 0 else first_ms
+                self._reports += 1
+                site, device = self._config.site, self._config.device
+                encode(report_of(bucket, site=site, device=device, run="bench", seq=self._reports))
+        self.cpu_s += time.thread_time() - began_s
+
+    def close(self) -> None:
+        """The crossings that the end of the recording makes certain."""
+        self.crossings += self._pipeline.close().crossings
+
+
+def bench(recording: Recording, config: Config) -> dict[str, Any]:
+    """Run the recording through all stages but the network; a dict ready for JSON.
+
+    A stage that never ran has null figures: the detector's, where nothing could be seen; they are of one of its
+    `regions`. `names` is the second look, timed over the frames in which it looked at a vehicle.
+    """
+    work = Work(config, recording.width, recording.height)
+    watch, detector, second_look = work.watch, work.detector, work.second_look
+    frames = iter(recording)
+    first_ms, last_ms = 0, 0
+    cpu_before_s, began_s = time.process_time(), time.perf_counter()
+    while True:
+        with watch.of("decode"):
+            frame = next(frames, None)
+        if frame is None:
+            watch.spent_ms["decode"].pop()
+            break
+        first_ms = frame.captured_ms if work.frames == 0 else first_ms
         last_ms = frame.captured_ms
-        count += 1
-    crossings += len(pipeline.close().crossings)
+        work.handle(frame)
+    work.close()
     elapsed_s, cpu_s = time.perf_counter() - began_s, time.process_time() - cpu_before_s
+    count, crossings = work.frames, len(work.crossings)
     minutes = max(last_ms - first_ms, 1) / 60_000
-    total_ms = {stage: sum(spent) for stage, spent in watch.spent_ms.items()}
+    regions = len(detector.views(recording.width, recording.height))
+    macs = detector.manifest.macs_millions
     return {
         "video": recording.path.name,
         "model": f"{detector.manifest.name} {detector.manifest.version}",
         "input": [detector.manifest.input.height, detector.manifest.input.width],
-        "regions": len(detector.views(recording.width, recording.height)),
+        "regions": regions,
         "threads": config.model.threads,
+        "board": platform.machine(),
+        "throttling": None if (throttling := look(Path()).throttling) is None else list(throttling),
         "frames": count,
-        "frames_blind": blind,
+        "frames_blind": work.frames_blind,
+        "frames_skipped": work.skipped,
+        "looked_at_share": round(work.looked_at / count, 4) if count else None,
         "frames_per_second": round(count / elapsed_s, 2),
         "cpu_s_per_video_minute": round(cpu_s / minutes, 2),
+        "cpu_s_per_crossing": round(cpu_s / crossings, 2) if crossings else None,
+        "macs_millions_per_video_minute": None if macs is None else round(work.looked_at * regions * macs / minutes),
         "peak_rss_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
         "stages_ms": {stage: _spread(watch.spent_ms[stage]) for stage in STAGES},
-        "outside_share": round(sum(total_ms[stage] for stage in OURS) / total_ms["infer"], 4)
-        if blind < count
-        else None,
+        "outside_share": round(watch.total_ms(*OURS) / watch.total_ms("infer"), 4) if work.looked_at else None,
         "crossings": crossings,
         "second_look": None
         if second_look is None
-        else _names_of(second_look, crossings, detector.manifest.macs_millions, frames_per_minute=count / minutes)
-        | {"infer_share": round(total_ms["names"] / total_ms["infer"], 4) if blind < count else None},
+        else _names_of(second_look, crossings, macs, frames_per_minute=count / minutes)
+        | {
+            "infer_share": round(watch.total_ms("names") / watch.total_ms("infer"), 4) if work.looked_at else None,
+        },
     }
-
-
-def _detect(detector: OnnxDetector, frame: Frame, watch: Stopwatch) -> tuple[Detection, ...]:
-    """As the detector does it, each stage timed for each region."""
-    height, width = frame.image.shape[:2]
-    found = []
-    for region in detector.views(width, height):
-        with watch.of("prepare"):
-            tensor = detector.prepare(frame.image, region)
-        with watch.of("infer"):
-            outputs = detector.infer(tensor)
-        with watch.of("interpret"):
-            found.append((region, detector.interpret(outputs, frame.image.shape, region)))
-    return join_regions(found, (width, height))
 
 
 def _names_of(
@@ -172,6 +248,11 @@ def table_of(said: dict[str, Any]) -> str:
     rows.append(
         f"{said['frames_per_second']:.1f} frames/s, {said['cpu_s_per_video_minute']:.1f} CPU seconds per video minute, "
         f"peak {said['peak_rss_mb']:.0f} MB"
+    )
+    skipped = said["frames_skipped"]
+    rows.append(
+        f"looked at {said['looked_at_share'] or 0.0:.1%} of the frames; {skipped['still']} were still, "
+        f"{skipped['paced']} between two looks"
     )
     if said["frames_blind"]:
         rows.append(f"{said['frames_blind']} frames in which nothing could be seen were not shown to the detector")

@@ -144,12 +144,7 @@ def _parser() -> argparse.ArgumentParser:
 
     _add_compare(commands)
 
-    bench = commands.add_parser("bench", help="time every stage over a video")
-    bench.add_argument("video", type=Path, metavar="VIDEO")
-    bench.add_argument("--line", action="append", default=[], metavar="X1,Y1,X2,Y2", help="default: across the middle")
-    bench.add_argument("--config", type=Path, metavar="F")
-    _add_common(bench)
-    bench.set_defaults(run=_bench)
+    _add_bench(commands)
 
     _add_pages(commands)
 
@@ -173,6 +168,16 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--threads", type=_threads, metavar="N", help="threads of the detector")
     parser.add_argument("--every", type=_positive, default=1, metavar="N", help="handle each N-th frame only")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def _add_bench(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    bench = commands.add_parser("bench", help="time every stage over a video")
+    bench.add_argument("video", nargs="+", type=Path, metavar="VIDEO", help="with --compare several, truth files too")
+    bench.add_argument("--compare", action="store_true", help="with the same that looks at every frame")
+    bench.add_argument("--line", action="append", default=[], metavar="X1,Y1,X2,Y2", help="default: across the middle")
+    bench.add_argument("--config", type=Path, metavar="F")
+    _add_common(bench)
+    bench.set_defaults(run=_bench)
 
 
 def _add_compare(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -343,9 +348,19 @@ def _bench(given: argparse.Namespace) -> None:
     from edge.replay import config_of
     from edge.vision.recording import Recording
 
-    recording = Recording(given.video, every=given.every)
+    if given.compare:
+        from edge import bench_compare
+
+        clips = bench_compare.open_clips(given.video, given.config, given.line, given.model, given.every)
+        figures = bench_compare.summary_of(bench_compare.compare(clips))
+        print(json.dumps(figures, sort_keys=True) if given.json else bench_compare.table_of(figures))
+        return
+    video, *others = given.video
+    if others:
+        raise InputError(f"bench times one video, and {len(given.video)} are given; more are allowed with --compare")
+    recording = Recording(video, every=given.every)
     across = [] if given.config else ["0,0.5,1,0.5"]
-    config = config_of(given.video, given.config, given.line or across, given.model, given.threads)
+    config = config_of(video, given.config, given.line or across, given.model, given.threads)
     said = bench.bench(recording, config)
     print(json.dumps(said, sort_keys=True) if given.json else bench.table_of(said))
 

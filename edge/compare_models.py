@@ -20,7 +20,7 @@ from edge.counting.detection import CLASSES, UNCLASSIFIED
 from edge.errors import InputError
 from edge.replay import TapeSource, VideoSource, gather, is_tape, replay
 from edge.scoring import NORMAL_95, Event, pair
-from edge.stages import build_detector, build_second_look
+from edge.stages import build_detector, build_second_look, needs_of
 from edge.vision.recording import Recording
 
 NOT_FOUND = "not found"
@@ -152,7 +152,8 @@ def table_of(found: Comparison) -> str:
 def _source(path: Path, config: Config, every: int) -> VideoSource:
     recording = Recording(path, every=every)
     size = recording.width, recording.height
-    return VideoSource(recording, build_detector(config, *size), None, build_second_look(config, *size))
+    second_look = build_second_look(config, *size)
+    return VideoSource(recording, build_detector(config, *size), None, second_look, needs=needs_of(config, *size))
 
 
 def _events(crossings: Iterable[Crossing]) -> list[Event]:

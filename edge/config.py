@@ -100,6 +100,8 @@ class Model(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """
     region: Literal["lines", "picture"] = "lines"
     """What the detector looks at: the parts of the picture around the lines and zones, or all of it."""
+    look: Literal["as-needed", "every-frame"] = "as-needed"
+    """At which frames the detector looks: where something moves and as often as vehicles need it, or at every one."""
     regions_max: Annotated[int, msgspec.Meta(ge=1, le=8)] = 2
     """Parts of the picture at most, so that zones are seen large enough. Each costs a run of the model a frame."""
 

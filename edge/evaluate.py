@@ -39,7 +39,7 @@ from edge.scoring import (
     wilson_interval,
 )
 from edge.second_look import SecondLook
-from edge.stages import build_detector, build_pipeline, build_second_look, looks_of
+from edge.stages import build_detector, build_pipeline, build_second_look, looks_of, needs_of
 from edge.vision.detector import OnnxDetector
 from edge.vision.fitting import Picture
 from edge.vision.frame import Frame
@@ -274,6 +274,12 @@ def _picture(truth: Path, name: str) -> tuple[Path, Picture]:
     raise InputError(f"{truth}: no picture {name} beside it, nor in images")
 
 
+def open_truth(path: Path, truth: Truth, config: Config) -> tuple[Recording, Config]:
+    """The clip of a truth file, and the configuration with its line and zones; InputError if they do not fit."""
+    _, _, recording, own = _open(path, truth, config)
+    return recording, own
+
+
 def _open(path: Path, truth: Truth, config: Config) -> tuple[Path, Truth, Recording, Config]:
     """Open the clip of a truth file and put its line and zones in the configuration; InputError if they do not fit."""
     recording = Recording(path.parent / truth.video)
@@ -390,7 +396,11 @@ def _replay(recording: Recording, config: Config, every: int, tapes: Path | None
     if tapes is None:
         sampled = Recording(recording.path, every=every)
         return gather(replay(_watched(sampled, config), config), with_occupancies=True)
-    tape = tape_path(recording, config, tapes)
+    if config.model.look == "as-needed" and every > 1:  # which frames are looked at depends on which there are
+        tape = tape_path(recording, config, tapes, every)
+        recording, every = Recording(recording.path, every=every), 1
+    else:
+        tape = tape_path(recording, config, tapes)
     if not tape.is_file():
         try:
             tapes.mkdir(parents=True, exist_ok=True)
@@ -403,14 +413,16 @@ def _replay(recording: Recording, config: Config, every: int, tapes: Path | None
 def _watched(recording: Recording, config: Config, tape: Path | None = None) -> VideoSource:
     """The clip as the detector and the second look see it."""
     size = recording.width, recording.height
-    return VideoSource(recording, build_detector(config, *size), tape, build_second_look(config, *size))
+    second_look = build_second_look(config, *size)
+    return VideoSource(recording, build_detector(config, *size), tape, second_look, needs=needs_of(config, *size))
 
 
-def tape_path(recording: Recording, config: Config, tapes: Path) -> Path:
+def tape_path(recording: Recording, config: Config, tapes: Path, every: int = 1) -> Path:
     """Where the clip's tape is kept: named by all it depends on, the clip, the model and how the detector looks."""
     with recording.path.open("rb") as file:
         clip = hashlib.file_digest(file, "sha256").hexdigest()
-    fingerprint = hashlib.sha256(f"{clip} {looks_of(config)}".encode()).hexdigest()[:12]
+    each = f" {every}" if every > 1 else ""
+    fingerprint = hashlib.sha256(f"{clip} {looks_of(config)}{each}".encode()).hexdigest()[:12]
     return tapes / f"{recording.path.stem}.{fingerprint}.tape"
 
 

@@ -14,6 +14,7 @@ HELP = {
     "uptime_s": "counter",
     "frames_captured": "counter",
     "frames_handled": "counter",
+    "frames_inferred": "counter",
     "frames_dropped": "counter",
     "outbox_dropped": "counter",
     "outbox_forgotten": "counter",

@@ -24,8 +24,9 @@ from edge.counting.stills import StillTime
 from edge.counting.tracking import Track
 from edge.delivery.report import REPLAY
 from edge.errors import InputError
+from edge.looking import Looker, Needs
 from edge.second_look import SecondLook
-from edge.stages import build_detector, build_pipeline, build_second_look, look, looks_of, still_time
+from edge.stages import build_detector, build_pipeline, build_second_look, looks_of, needs_of, still_time
 from edge.vision.detector import OnnxDetector
 from edge.vision.frame import Frame
 from edge.vision.likeness import Likeness
@@ -72,6 +73,8 @@ class VideoSource:
         tape: Path | None = None,
         second_look: SecondLook | None = None,
         stills: StillTime | None = None,
+        *,
+        needs: Needs | None = None,
     ) -> None:
         self.stills = stills
         self.width = recording.width
@@ -84,6 +87,8 @@ class VideoSource:
         self._detector = detector
         self._tape = tape
         self._second_look = second_look
+        self._needs = needs
+        self._looker: Looker | None = None
 
     @property
     def name(self) -> str:
@@ -94,6 +99,7 @@ class VideoSource:
         """Detect frame by frame."""
         recording, likeness = self.recording, Likeness()
         watcher = SceneWatcher(learn=True) if self.stills is None else StillScene(learn=True)
+        self._looker = looker = Looker(watcher, self._detector, self._needs)
         with ExitStack() as stack:
             tape = None
             if self._tape is not None:
@@ -112,7 +118,7 @@ class VideoSource:
                 )
                 tape = stack.enter_context(TapeWriter(self._tape, header))
             for frame in recording:
-                detected = look(watcher, self._detector, frame)
+                detected = looker.look(frame)
                 if self._second_look is not None:
                     detected = self._second_look.look(frame, detected)
                 if self.stills is not None:
@@ -123,7 +129,8 @@ class VideoSource:
 
     def follow(self, now_ms: int, tracks: Sequence[Track]) -> None:
         """Hand on whom to look at."""
-        self._detector.follow(now_ms, tracks)
+        if self._looker is not None:
+            self._looker.follow(now_ms, tracks)
         if self._second_look is not None:
             self._second_look.follow(now_ms, tracks)
 
@@ -132,6 +139,7 @@ class TapeSource:
     """A tape; `start_ms` moves it in time, `every` = n hands on each n-th frame only."""
 
     def __init__(self, path: Path, start_ms: int | None = None, every: int = 1) -> None:
+        self._path = path
         self.header, self._frames = read_tape(path)
         self.width = self.header.width
         self.height = self.header.height
@@ -150,6 +158,11 @@ class TapeSource:
     def __iter__(self) -> Iterator[tuple[DetectedFrame, Frame | None]]:
         """Frame by frame."""
         for index, frame in enumerate(self._frames):
+            if frame.skipped and self._every > 1:
+                raise InputError(
+                    f"{self._path}: the detector looked at some of its frames only, so --every would leave out the"
+                    " wrong ones; make the tape with --every, or with model.look: every-frame"
+                )
             if index % self._every == 0:
                 yield frame.shifted(self._shift_ms), None
 
@@ -174,6 +187,8 @@ class Outcome:
     tracks: dict[int, tuple[Track, ...]] | None = None
     frames: int = 0
     frames_blind: int = 0
+    frames_skipped: int = 0
+    """Those that the detector did not look at, because nothing needed it."""
     first_ms: int = 0
     last_ms: int = 0
 
@@ -218,7 +233,8 @@ def open_source(
     if partial:
         recording.keep_part()
     size = recording.width, recording.height
-    return VideoSource(recording, build_detector(config, *size), tape, build_second_look(config, *size))
+    second_look = build_second_look(config, *size)
+    return VideoSource(recording, build_detector(config, *size), tape, second_look, needs=needs_of(config, *size))
 
 
 def _folder_source(
@@ -313,6 +329,7 @@ def note(outcome: Outcome, step: Step, detected: DetectedFrame | None) -> None:
             outcome.first_ms = detected.captured_ms
         outcome.frames += 1
         outcome.frames_blind += bool(detected.blind)
+        outcome.frames_skipped += bool(detected.skipped)
         outcome.last_ms = detected.captured_ms
 
 

@@ -39,6 +39,7 @@ from edge.delivery.shelf import Shelf
 from edge.delivery.status import Live, encode_self
 from edge.delivery.waiting_record import WaitingRecord
 from edge.errors import CrossingError, WorkError
+from edge.looking import Detector, Looker, Scene
 from edge.metrics import Metrics
 from edge.newsroom import NO_TAILS, Newsroom
 from edge.notify import notify
@@ -47,7 +48,7 @@ from edge.reporter import convoy_of, passage_of
 from edge.second_look import SecondLook
 from edge.sender import Sender
 from edge.service_view import Look, ServiceView
-from edge.stages import NOMINAL_SIZE, Detector, Scene, build_pipeline, look, still_time
+from edge.stages import NOMINAL_SIZE, build_pipeline, needs_of, still_time
 from edge.strips import StripKeeper
 from edge.vision.camera import CameraState
 from edge.vision.frame import Frame
@@ -118,6 +119,7 @@ class _Run:
         self.detector: Detector | None = None
         self.second_look: SecondLook | None = None
         self.scene: Scene | None = None
+        self.looker: Looker | None = None
         self.parts_at_ms = 0  # no earlier is it tried to make them
         self.frames = self.frames_blind = 0
         self.reported = (0, 0)
@@ -249,7 +251,7 @@ class Service:
         detected = self._look(run, frame).shifted(run.shift_ms)
         frame = replace(frame, captured_ms=captured_ms)
         if not detected.blind:
-            self._vitals.handled_frame(1000 * (time.perf_counter() - began))
+            self._vitals.handled_frame(None if detected.skipped else 1000 * (time.perf_counter() - began))
         run.strips.see(frame)
         self._newsroom.see(frame)
         self._progress_ms = self._clock.monotonic_ms()
@@ -258,13 +260,14 @@ class Service:
     def _look(self, run: _Run, frame: Frame) -> DetectedFrame:
         """What is in the frame, by the camera's time, which never steps; blind where nothing can be seen."""
         try:
-            if run.scene is None or run.detector is None:
+            if run.looker is None:
                 if self._clock.monotonic_ms() < run.parts_at_ms:
                     return DetectedFrame(frame.captured_ms, (), blind=self._blind)
-                run.scene = self._parts.scene(run.config, *run.size)
-                run.second_look = self._parts.second_look(run.config, *run.size)
-                run.detector = self._parts.detector(run.config, *run.size)
-            detected = look(run.scene, run.detector, frame)
+                run.scene = run.scene or self._parts.scene(run.config, *run.size)
+                run.second_look = run.second_look or self._parts.second_look(run.config, *run.size)
+                run.detector = run.detector or self._parts.detector(run.config, *run.size)
+                run.looker = Looker(run.scene, run.detector, needs_of(run.config, *run.size))
+            detected = run.looker.look(frame)
             self._blind, self._detector_failure = detected.blind, ""
             if run.second_look is not None:
                 detected = run.second_look.look(frame, detected)
@@ -283,8 +286,8 @@ class Service:
         run.frames += 1
         run.frames_blind += bool(detected.blind)
         run.step = run.pipeline.update(detected)
-        if run.detector is not None and not detected.blind:
-            run.detector.follow(detected.captured_ms - run.shift_ms, run.step.tracks)
+        if run.looker is not None:
+            run.looker.follow(detected.captured_ms - run.shift_ms, run.step.tracks)  # by the camera's time
         if run.second_look is not None:
             run.second_look.follow(detected.captured_ms - run.shift_ms, run.step.tracks)  # by the camera's time
         self._book(run, run.step)

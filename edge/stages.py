@@ -1,34 +1,32 @@
-"""From the configuration to the stages, which get plain values and never see it; and the way of a frame to detections.
+"""From the configuration to the stages, which get plain values and never see it.
 
 Live, replay, evaluate and bench run these same stages.
 """
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 
+from edge import looking
 from edge.alerts import Tail
 from edge.config import Camera, Config, convoy_rules, counting_lines, masks_of, queue_zones
 from edge.counting.buckets import BucketCounter
 from edge.counting.convoys import ConvoyWatcher
 from edge.counting.crossing import LineWatcher
-from edge.counting.detection import DetectedFrame
 from edge.counting.hiding import WholeBoxes
 from edge.counting.masks import Masks
 from edge.counting.occupancy import ZoneWatcher
 from edge.counting.pipeline import Pipeline
 from edge.counting.sizes import SiteSizes
 from edge.counting.stills import StillPipeline, StillTime
-from edge.counting.tracking import Track, Tracker
+from edge.counting.tracking import Tracker
 from edge.errors import InputError
+from edge.looking import Needs
 from edge.second_look import SecondLook, StillLook
-from edge.vision import scene
+from edge.vision import motion_gate, scene
 from edge.vision.detector import REVISION, OnnxDetector
-from edge.vision.frame import Frame
 from edge.vision.manifest import Manifest, load_manifest
 from edge.vision.naming import NamingManifest, OnnxNamer, load_naming
 from edge.vision.region import Region, regions_around
@@ -45,30 +43,6 @@ COMPARE_MS_MAX = 600_000
 
 NOMINAL_SIZE = (1280, 720)
 """Of the picture, until there is one: blind buckets need none, lines are fractions."""
-
-
-class Detector(Protocol):
-    """From a frame to what is in it."""
-
-    def detect(self, frame: Frame) -> DetectedFrame: ...  # noqa: D102
-
-    def follow(self, now_ms: int, tracks: Sequence[Track]) -> None: ...  # noqa: D102
-
-    def begin_anew(self) -> None: ...  # noqa: D102
-
-
-class Scene(Protocol):
-    """Whether something can be seen, and since when there is a symptom that it cannot."""
-
-    def update(self, frame: Frame) -> scene.SceneState: ...  # noqa: D102
-
-
-def look(watcher: Scene, detector: Detector, frame: Frame) -> DetectedFrame:
-    """What is in the frame. Where the scene watcher says that nothing can be seen, the detector is not asked."""
-    state = watcher.update(frame)
-    if state.blind:
-        return DetectedFrame(frame.captured_ms, (), state.blind, state.since_ms)
-    return replace(detector.detect(frame), since_ms=state.since_ms)
 
 
 def still_time(camera: Camera | None) -> StillTime | None:
@@ -145,6 +119,15 @@ def build_detector(config: Config, width: int, height: int) -> OnnxDetector:
         regions=regions_of(config, manifest, width, height),
         scale=scale,
     )
+
+
+def needs_of(config: Config, width: int, height: int) -> Needs | None:
+    """What decides which frames of a picture of that size are looked at; None where all are, as stills are."""
+    if config.model.look == "every-frame" or still_time(config.camera) is not None:
+        return None
+    whole = msgspec.structs.replace(config, model=msgspec.structs.replace(config.model, regions_max=1))
+    [region] = regions_of(whole, load_manifest(config.model.name), width, height) or ((0, 0, width, height),)
+    return Needs(counting_lines(config, width, height), region)
 
 
 def build_second_look(config: Config, width: int, height: int, *, stills: bool = False) -> SecondLook | None:
@@ -239,4 +222,7 @@ def looks_of(config: Config) -> str:
     if config.model.second_look:  # which vehicles are looked at depends on where the lines are
         naming = load_naming(config.model.second_look)
         looks = (*looks, naming.sha256, naming.around, naming.mirrored, msgspec.to_builtins(config.lines))
+    if config.model.look == "as-needed":  # which frames are looked at depends on all that is followed
+        drawn = (config.lines, config.zones, config.masks, config.counting)
+        looks = (*looks, looking.REVISION, motion_gate.REVISION, msgspec.to_builtins(drawn))
     return hashlib.sha256(repr(looks).encode()).hexdigest()

@@ -27,11 +27,14 @@ class Vitals:
         self._handled_before = 0
         self._inference_ms: deque[float] = deque(maxlen=TIMES_MAX)
         self.handled = 0
+        self._inferred = 0
 
-    def handled_frame(self, inference_ms: float) -> None:
-        """One more frame was looked at, and it took so long."""
+    def handled_frame(self, inference_ms: float | None) -> None:
+        """One more frame was handled; the detector looked, which took so long, or None where nothing needed a look."""
         self.handled += 1
-        self._inference_ms.append(inference_ms)
+        if inference_ms is not None:
+            self._inferred += 1
+            self._inference_ms.append(inference_ms)
 
     def take(
         self,
@@ -68,6 +71,7 @@ class Vitals:
             uptime_s=round((now_ms - self._began_ms) / 1000, 1),
             frames_captured=captured,
             frames_handled=self.handled,
+            frames_inferred=self._inferred,
             frames_dropped=dropped,
             frames_per_second=round((self.handled - self._handled_before) / elapsed_s, 2),
             inference_ms_p50=_rank(times, 0.5),

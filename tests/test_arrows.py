@@ -25,6 +25,7 @@ MAY_IMPORT = {
         "edge.config",
         "edge.errors",
         "edge.evaluate",
+        "edge.looking",
         "edge.replay",
         "edge.stages",
     ),

@@ -1,12 +1,17 @@
 """What the detector found in one frame: the seam between pixels and counting."""
 
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import Final, Literal, Self
 
 from edge.counting.motion import Box
 
 CLASSES = ("car", "van", "truck", "bus", "motorcycle", "bicycle")
 UNCLASSIFIED = "unclassified"
+
+Skipped = Literal["", "still", "paced"]
+STILL: Final = "still"
+PACED: Final = "paced"
+"""Why the detector did not look at a frame: nothing moved, or no vehicle in view needed to be seen again yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +60,16 @@ class DetectedFrame:
     (covered, frozen, detector failed): such a frame holds no detections and its time is not watched.
     `since_ms` says when the symptom began that makes the frame blind; or, while `blind` is empty, one that may yet turn
     out to be blindness. None if there is no symptom.
+    `skipped` is empty where the detector looked. Else the frame holds no detections, which says nothing of what is
+    there: of a STILL one it is known that nothing moved since the frame before, of a PACED one that no vehicle needed a
+    look.
     """
 
     captured_ms: int
     detections: tuple[Detection, ...]
     blind: str = ""
     since_ms: int | None = None
+    skipped: Skipped = ""
 
     def shifted(self, by_ms: int) -> Self:
         """The same frame at another time."""

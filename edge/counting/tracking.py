@@ -19,18 +19,20 @@ The rules, in the order in which a frame goes through them:
    turns out to begin where a track lost lately must have come to, by the speeds of both, it is that one. It is released
    when it is in so much doubt that no box could be assigned to it any more, or unseen for too long: soon when it was
    hardly seen, late when it was standing, for then something hides it.
+8. A frame that the detector did not look at is no frame in which a vehicle was not seen. Where nothing moved, what was
+   seen at the last look is still there and counts as seen; else vehicles go on at their speeds until the next look.
 
 Lifetimes are milliseconds, so a camera of 3 frames/s and one of 30 see the same vehicles.
 """
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Container, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import hypot, sqrt
 from operator import add
 
 from edge.counting.assignment import Pair, assign
-from edge.counting.detection import CLASSES, UNCLASSIFIED, DetectedFrame, Detection
+from edge.counting.detection import CLASSES, STILL, UNCLASSIFIED, DetectedFrame, Detection
 from edge.counting.motion import Box, BoxMotion, shared_area, spread_of_newborn
 from edge.counting.naming import probabilities, told
 from edge.counting.pieces import SURPRISE_OF_PIECES_MIN, join_pieces
@@ -276,6 +278,8 @@ class Tracker:
         """The known tracks that live, ascending by id; one not in the list any more is gone for good."""
         now_ms = frame.captured_ms
         assert self._now_ms is None or now_ms >= self._now_ms, "frame time never steps back"
+        if frame.skipped:
+            return self._rest(now_ms) if frame.skipped == STILL else self._coast(now_ms)
         before_ms = now_ms if self._now_ms is None else self._now_ms
         elapsed_s = (now_ms - before_ms) / 1000.0
         last_but_one_ms = before_ms if self._before_ms is None else self._before_ms
@@ -306,8 +310,30 @@ class Tracker:
         self._find_again(now_ms)
         self._find_parts(lately_ms, low)
         self._release(now_ms, newborn)
+        return self._known()
+
+    def _known(self) -> list[Track]:
         unknown = {v.id for v in self._vehicles if not v.known}
         return [self._track(v, unknown) for v in self._vehicles if v.known]
+
+    def _rest(self, now_ms: int) -> list[Track]:
+        """Nothing moved since the frame before: who was seen then is seen now, at the same place.
+
+        Who was unseen then grows older, for the detector looked and did not find it.
+        """
+        if self._now_ms is not None and self._before_ms is not None:
+            for vehicle in self._vehicles:
+                if vehicle.seen_ms == self._now_ms:
+                    vehicle.seen_ms = now_ms
+            self._before_ms += now_ms - self._now_ms
+            self._now_ms = now_ms
+        return self._known()
+
+    def _coast(self, now_ms: int) -> list[Track]:
+        """Nobody looked: where the known tracks are by now, at their speeds."""
+        if self._now_ms is None:
+            return []
+        return [_moved(track, (now_ms - self._now_ms) / 1000.0) for track in self._known()]
 
     @property
     def strangers(self) -> list[Box]:
@@ -509,6 +535,13 @@ class Tracker:
                     vehicle.covered += vehicle.inside
                     vehicle.whole, vehicle.inside = None, 0.0
         self._vehicles = living
+
+
+def _moved(track: Track, elapsed_s: float) -> Track:
+    """So much later, at its speed."""
+    across, down = track.speed[0] * elapsed_s, track.speed[1] * elapsed_s
+    x1, y1, x2, y2 = track.box
+    return replace(track, box=(x1 + across, y1 + down, x2 + across, y2 + down))
 
 
 def reach_of(interval_s: float) -> float:

@@ -162,6 +162,8 @@ class DeviceHealth(msgspec.Struct, frozen=True, kw_only=True):
     uptime_s: float
     frames_captured: Amount
     frames_handled: Amount
+    frames_inferred: Amount | None = None
+    """Those of them that the detector looked at; of the others it was known that they need no look."""
     frames_dropped: Amount
     """Never looked at, because a newer one was there."""
     frames_per_second: float

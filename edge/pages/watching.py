@@ -24,9 +24,10 @@ from edge.counting.detection import DetectedFrame
 from edge.counting.pipeline import Pipeline, Step
 from edge.counting.stills import StillPipeline, StillTime
 from edge.errors import CrossingError
+from edge.looking import Looker
 from edge.pages.placement import advice_on
 from edge.pages.trails import Trails
-from edge.stages import build_detector, build_pipeline, explain_cost, look, regions_of
+from edge.stages import build_detector, build_pipeline, explain_cost, regions_of
 from edge.vision.detector import OnnxDetector
 from edge.vision.drawing import Picture
 from edge.vision.frame import Frame
@@ -193,7 +194,7 @@ class _Counter:
             self._begin(frame.captured_ms, config, width, height)
         assert self._detector is not None, "begun"
         assert self._pipeline is not None, "begun"
-        detected = look(self._scene, self._detector, frame)
+        detected = Looker(self._scene, self._detector).look(frame)  # at every frame: its boxes are shown
         if self._stills is not None:
             detected = self._likeness.compare(frame, detected)
         step = self._pipeline.update(detected)

@@ -12,6 +12,7 @@ A frame has optional parts, which are left out where there is nothing to say:
 | `since` | when the symptom began that makes the frame blind or may yet do so, in ms like `ms` |
 | `names` | `[[n,[...]],...]`: what a second look said of the n-th box, from 0: a logarithm for each class |
 | `alike` | `[[n,x],...]`: of stills, how alike the picture before was in the n-th box, 1 for the same |
+| `look` | why the detector did not look: `still`, nothing moved since it looked last, or `paced`, none was needed yet |
 | `skipped`, `strip` | reserved: frames skipped before this one, strip rows |
 
 A reader ignores parts that it does not know, in the header and in frames, so that later parts break no reader.
@@ -27,7 +28,7 @@ from typing import IO, Annotated, Literal, Self
 
 import msgspec
 
-from edge.counting.detection import CLASSES, DetectedFrame, Detection
+from edge.counting.detection import CLASSES, DetectedFrame, Detection, Skipped
 from edge.counting.stills import StillTime
 from edge.counting.watched import DOUBT_MS_MAX
 from edge.errors import InputError, WorkError
@@ -38,8 +39,8 @@ class TapeHeader(msgspec.Struct, frozen=True, kw_only=True):
 
     `stills`, `compare`: of stills, how many ms a picture vouches for, and how old the one before may be to compare
     with; left out of a video. `model`: name and version; `naming`: the same of the second look, left out where none was
-    taken; `start_ms`: UTC of the first frame; `every`: 1 if each frame was looked at; `score_min`: the least score that
-    was kept; `part`: why the video breaks off, left out where it does not.
+    taken; `start_ms`: UTC of the first frame; `every`: 1 if each frame is on the tape; `score_min`: the least score
+    that was kept; `part`: why the video breaks off, left out where it does not.
     """
 
     tape: Literal[1, 2] = 2
@@ -81,6 +82,7 @@ class _Line(_Line1, frozen=True, forbid_unknown_fields=False, omit_defaults=True
     since: _Ms | None = None
     names: list[tuple[int, tuple[float, ...]]] = []
     alike: list[tuple[int, float]] = []
+    look: Skipped = ""
 
 
 class _End(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -121,7 +123,7 @@ class TapeWriter:
 
     def append(self, frame: DetectedFrame) -> None:
         """Write the next frame. Its numbers must be finite and its time must not step back."""
-        assert self._header.tape > 1 or frame.since_ms is None, "tape 1 cannot say since when"
+        assert self._header.tape > 1 or (frame.since_ms is None and not frame.skipped), "tape 1 cannot say that"
         assert self._last_ms is None or frame.captured_ms >= self._last_ms, "time never steps back in a tape"
         self._last_ms = frame.captured_ms
         boxes: list[_Row] = [(d.x1, d.y1, d.x2, d.y2, d.score, d.label) for d in frame.detections]
@@ -130,7 +132,7 @@ class TapeWriter:
                 raise ValueError(f"frame {frame.captured_ms} holds {row}; a tape takes finite numbers only")
         names = [(number, one.look) for number, one in enumerate(frame.detections) if one.look]
         alike = [(number, one.likeness) for number, one in enumerate(frame.detections) if one.likeness is not None]
-        self._write(_Line(frame.captured_ms, boxes, frame.blind, frame.since_ms, names, alike))
+        self._write(_Line(frame.captured_ms, boxes, frame.blind, frame.since_ms, names, alike, frame.skipped))
         self._frames += 1
 
     def __exit__(
@@ -237,4 +239,9 @@ def _frame(path: Path, number: int, text: bytes, decoder: _LineDecoder) -> Detec
             )
     looks, alike = dict(names), dict(line.alike) if isinstance(line, _Line) else {}
     boxes = tuple(Detection(*row, looks.get(n, ()), alike.get(n)) for n, row in enumerate(line.boxes))
-    return DetectedFrame(line.ms, boxes, line.blind, since_ms)
+    skipped: Skipped = line.look if isinstance(line, _Line) else ""
+    if skipped and (boxes or line.blind):
+        raise InputError(
+            f"{path}, line {number}: look is {skipped!r}; a frame without boxes that is not blind is allowed"
+        )
+    return DetectedFrame(line.ms, boxes, line.blind, since_ms, skipped)

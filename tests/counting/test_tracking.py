@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge.counting.detection import CLASSES, DetectedFrame, Detection
+from edge.counting.detection import CLASSES, PACED, STILL, DetectedFrame, Detection, Skipped
 from edge.counting.tracking import Track, Tracker
 from tests.counting.scenes import NOON_MS, USUAL_ERRORS, Errors, Vehicle, film
 
@@ -119,6 +119,39 @@ def test_what_stood_and_is_hidden_does_not_leap_while_no_frames_come(pause_ms: i
     hidden = [boxes(at_ms=at_ms) for at_ms in range(2_000, 5_000, 100)]
     came = [boxes((300, 200), at_ms=at_ms + pause_ms) for at_ms in range(5_000, 6_000, 100)]
     assert ids([*stood, *hidden, *came]) == [1, 2]
+
+
+# Frames that the detector did not look at
+
+
+def _skipped(frames: Iterable[DetectedFrame], skipped: Skipped) -> list[DetectedFrame]:
+    return [DetectedFrame(frame.captured_ms, (), skipped=skipped) for frame in frames]
+
+
+def test_frames_without_a_look_are_none_in_which_a_vehicle_was_missed() -> None:
+    """Seen five times a second, it is the same track whether or not other frames come between; meanwhile it goes on."""
+    frames = film([CAR], frames_per_second=25)
+    paced = [one if n % 5 == 0 else replace(one, detections=(), skipped=PACED) for n, one in enumerate(frames)]
+    steps = tracks(paced)
+    assert steps[::5] == tracks(frames[::5])
+    [before], [between], [after] = steps[50], steps[52], steps[55]
+    assert between.seen_ms == before.seen_ms
+    assert before.ground[0] < between.ground[0] < after.ground[0]
+
+
+def test_what_was_seen_before_nothing_moved_is_seen_while_nothing_moves() -> None:
+    stood = [boxes((300, 300), at_ms=at_ms) for at_ms in range(0, 2_000, 100)]
+    still = _skipped((boxes(at_ms=at_ms) for at_ms in range(2_000, 62_000, 100)), STILL)
+    *_, [last] = steps = tracks([*stood, *still])
+    assert all(step[0].seen_ms == frame.captured_ms for step, frame in zip(steps[20:], still, strict=True))
+    assert last.box == steps[19][0].box
+    assert ids([*stood, *still, boxes((302, 300), at_ms=62_000)]) == [1]
+
+
+def test_what_the_last_look_missed_grows_old_while_nothing_moves() -> None:
+    stood = [boxes((300, 300), at_ms=at_ms) for at_ms in range(0, 2_000, 100)]
+    still = _skipped((boxes(at_ms=at_ms) for at_ms in range(2_100, 30_000, 100)), STILL)
+    assert tracks([*stood, boxes(at_ms=2_000), *still, boxes(at_ms=30_000)])[-1] == []
 
 
 def test_time_never_steps_back() -> None:

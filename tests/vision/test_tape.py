@@ -29,7 +29,9 @@ some = st.lists(detections, max_size=4).map(tuple)
 def frames_of_any_kind(draw: st.DrawFn) -> DetectedFrame:
     at_ms, blind = draw(st.integers(0, 253_402_300_799_999)), draw(st.text(max_size=5))
     earliest_ms = 0 if blind else max(at_ms - DOUBT_MS_MAX, 0)
-    return DetectedFrame(at_ms, draw(some), blind, draw(st.none() | st.integers(earliest_ms, at_ms)))
+    boxes = draw(some)
+    skipped = draw(st.sampled_from(["", "still", "paced"])) if not (blind or boxes) else ""
+    return DetectedFrame(at_ms, boxes, blind, draw(st.none() | st.integers(earliest_ms, at_ms)), skipped)
 
 
 frames_in_any_order = st.lists(frames_of_any_kind())
@@ -51,12 +53,14 @@ def test_every_bit_comes_back(tmp_path_factory: pytest.TempPathFactory, frames: 
 def test_a_line_is_compact_and_says_blind_only_where_it_is(tmp_path: Path) -> None:
     path = tmp_path / "clip.tape"
     seen = DetectedFrame(40, (Detection(1.5, 2.0, 3.25, 4.0, 0.875, "car"),))
-    write_tape(path, HEADER, [seen, DetectedFrame(60, (), since_ms=50), DetectedFrame(80, (), "covered", 50)])
+    unseen = DetectedFrame(60, (), since_ms=50), DetectedFrame(70, (), skipped="still")
+    write_tape(path, HEADER, [seen, *unseen, DetectedFrame(80, (), "covered", 50)])
     assert path.read_text().splitlines()[1:] == [
         '{"ms":40,"boxes":[[1.5,2.0,3.25,4.0,0.875,"car"]]}',
         '{"ms":60,"boxes":[],"since":50}',
+        '{"ms":70,"boxes":[],"look":"still"}',
         '{"ms":80,"boxes":[],"blind":"covered","since":50}',
-        '{"frames":3}',
+        '{"frames":4}',
     ]
 
 
