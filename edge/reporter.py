@@ -30,6 +30,21 @@ from edge.vision.naming import load_naming
 STEP_EVERY_MS = 500  # with nothing to send, to hear commands
 
 
+class ConvoyNumbers:
+    """Numbers the convoys of one run from 1 on, in the order in which they ended, and makes messages of them."""
+
+    def __init__(self, run: str, config: Config) -> None:
+        self._run = run
+        self._config = config
+        self._told = 0
+
+    def messages(self, convoys: Sequence[Convoy]) -> list[bytes]:
+        """What goes out of each, ready for its topic."""
+        first = self._told + 1
+        self._told += len(convoys)
+        return [encode_self(convoy_of(one, self._run, n, self._config)) for n, one in enumerate(convoys, start=first)]
+
+
 class Reporter:
     """Turns buckets into reports, numbered from 1; when publishing, also into letters of an outbox.
 
@@ -59,7 +74,7 @@ class Reporter:
         self._before = Progress(0, 0)  # what an earlier start of this run has committed
         self._reports = 0
         self._posts = 0
-        self._convoys = 0
+        self._numbered_convoys = ConvoyNumbers(run, config)
         self._step_at_ms = 0
 
     def __enter__(self) -> "Reporter":
@@ -112,9 +127,8 @@ class Reporter:
 
     def convoys(self, convoys: Sequence[Convoy]) -> None:
         """Tell of convoys that ended."""
-        for convoy in convoys:
-            self._convoys += 1
-            self._post("convoy", encode_self(convoy_of(convoy, self._run, self._convoys, self._config)))
+        for said in self._numbered_convoys.messages(convoys):
+            self._post("convoy", said)
 
     def _post(self, channel: str, payload: bytes) -> None:
         """Into the outbox when publishing, unless an earlier start of this run has put it there."""

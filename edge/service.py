@@ -44,7 +44,7 @@ from edge.metrics import Metrics
 from edge.newsroom import NO_TAILS, Newsroom
 from edge.notify import notify
 from edge.reload import reloaded
-from edge.reporter import convoy_of, passage_of
+from edge.reporter import ConvoyNumbers, passage_of
 from edge.second_look import SecondLook
 from edge.sender import Sender
 from edge.service_view import Look, ServiceView
@@ -123,7 +123,7 @@ class _Run:
         self.parts_at_ms = 0  # no earlier is it tried to make them
         self.frames = self.frames_blind = 0
         self.reported = (0, 0)
-        self.convoys = 0
+        self.convoys = ConvoyNumbers(self.name, config)
         self.last_ms: int | None = None  # of the last frame, blind ones included
         self.step: Step | None = None
 
@@ -345,9 +345,7 @@ class Service:
 
     def _tell_convoys(self, run: _Run, convoys: Sequence[Convoy]) -> None:
         address = f"{run.config.site}/{run.config.device}/convoy"
-        for convoy in convoys:
-            run.convoys += 1
-            said = encode_self(convoy_of(convoy, run.name, run.convoys, run.config))
+        for said in run.convoys.messages(convoys):
             self._shelf.post(address, said, run=run.name, now_ms=self._clock.monotonic_ms())
 
     # Once a second

@@ -26,7 +26,8 @@ The rules:
    larger one. What is remembered of a vehicle goes with its track, or `found_ms` later.
 8. On one piece of ground, as in rule 5, stands one vehicle: of two that are seen there one counts. Nor does one count
    that was not seen for UNSEEN_MS while its neighbours, the NEIGHBOURS nearest within NEAR_HEIGHTS, have all moved away
-   since: the queue moved, and it with it. Seen again, it counts again.
+   since: the queue moved, and it with it. Seen again, it counts again. What was never seen but as a second box neither
+   enters nor leaves nor waits.
 9. Nobody is forgotten without a word: who is not found in time, or was lost before a time that nobody watched or
    before the end of the run, is told as lost.
 """
@@ -340,9 +341,9 @@ class _Watch:
             for track, visit in present
             if visit is not None and not visit.part and track.id not in self._ghosts
         }
-        uncounted = self._uncounted(now_ms, counted)
+        seconds, uncounted = self._uncounted(now_ms, counted)
         for track, visit in present:
-            if visit is None or track.id not in counted:
+            if visit is None or track.id not in counted or (track.id in seconds and not visit.real):
                 continue
             stands = self._stands(now_ms, visit)
             if track.id in uncounted:
@@ -364,20 +365,21 @@ class _Watch:
         self._hidden.follow(len(labels), self._entered, self._left)
         return self._told(tuple(labels), standing, parked, queue_m)
 
-    def _uncounted(self, now_ms: int, visits: Mapping[int, _Visit]) -> set[int]:
-        """The tracks that show no vehicle of their own at this frame: second boxes, and what the queue left behind."""
+    def _uncounted(self, now_ms: int, visits: Mapping[int, _Visit]) -> tuple[set[int], set[int]]:
+        """The tracks of second boxes, and those with all that show no vehicle: also what the queue left behind."""
         seen: list[_Visit] = []
-        uncounted = set()
+        seconds = set()
         for id_, visit in visits.items():
             if visit.seen_ms == now_ms:
                 if self._on_ground(visit.box, seen) is None:
                     seen.append(visit)
                 else:
-                    uncounted.add(id_)
+                    seconds.add(id_)
+        left_behind = set()
         for id_, visit in visits.items():
             if now_ms - visit.seen_ms > UNSEEN_MS and _moved_on(visit, seen):
-                uncounted.add(id_)
-        return uncounted
+                left_behind.add(id_)
+        return seconds, seconds | left_behind
 
     def estimate_hidden(self, ground: Plane | None, hiders: Sequence[Box]) -> None:
         """Work out anew who is likely hidden, on the zone's own plane or else on the ground as it was learned."""

@@ -491,6 +491,12 @@ def test_two_boxes_on_one_piece_of_ground_are_one_vehicle() -> None:
     assert {now.inside for _, now in scene.log} == {1}
 
 
+def test_a_second_box_neither_enters_nor_leaves_nor_waits() -> None:
+    way = standing_from(5.0, 30.0)
+    scene = Scene({1: way, 2: [(at_ms, x + 12.0) for at_ms, x in way]}).run(60.0)
+    assert (scene.summed("entered"), scene.summed("left"), len(scene.waits_s)) == (1, 1, 1)
+
+
 def test_two_vehicles_in_a_row_are_two() -> None:
     scene = Scene({1: [(0, 500.0), (9_000, 500.0)], 2: [(0, 560.0), (9_000, 560.0)]}).run(8.0)
     assert {now.inside for _, now in scene.log} == {2}
