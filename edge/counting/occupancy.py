@@ -26,8 +26,8 @@ The rules:
    larger one. What is remembered of a vehicle goes with its track, or `found_ms` later.
 8. On one piece of ground, as in rule 5, stands one vehicle: of two that are seen there one counts. Nor does one count
    that was not seen for UNSEEN_MS while its neighbours, the NEIGHBOURS nearest within NEAR_HEIGHTS, have all moved away
-   since: the queue moved, and it with it. Seen again, it counts again. What was never seen but as a second box neither
-   enters nor leaves nor waits.
+   since: the queue moved, and it with it; nor one that drives and was not seen for UNSEEN_MOVING_MS, for where it is
+   is a guess. Seen again, it counts again. What was never seen but as a second box neither enters, leaves nor waits.
 9. Nobody is forgotten without a word: who is not found in time, or was lost before a time that nobody watched or
    before the end of the run, is told as lost.
 """
@@ -53,6 +53,7 @@ CLEAR_SHARE = 0.25  # of the box height, from the border: more than a box trembl
 CREEP = 0.05  # box heights per second: seen from a mast along the road, a vehicle is twice as high as its length shows
 CREEP_MS = 5_000  # at that speed a vehicle is beyond its reach after so long
 UNSEEN_MS = 500
+UNSEEN_MOVING_MS = 300
 NEIGHBOURS = 2
 NEAR_HEIGHTS = 3.0  # in its own box heights: so near are the neighbours of a vehicle in a queue
 
@@ -377,7 +378,9 @@ class _Watch:
                     seconds.add(id_)
         left_behind = set()
         for id_, visit in visits.items():
-            if now_ms - visit.seen_ms > UNSEEN_MS and _moved_on(visit, seen):
+            unseen_ms = now_ms - visit.seen_ms
+            drives = unseen_ms > UNSEEN_MOVING_MS and not visit.stay.settled
+            if drives or (unseen_ms > UNSEEN_MS and _moved_on(visit, seen)):
                 left_behind.add(id_)
         return seconds, seconds | left_behind
 

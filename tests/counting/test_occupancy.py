@@ -497,6 +497,15 @@ def test_a_second_box_neither_enters_nor_leaves_nor_waits() -> None:
     assert (scene.summed("entered"), scene.summed("left"), len(scene.waits_s)) == (1, 1, 1)
 
 
+def test_who_drives_and_is_not_seen_does_not_count_until_it_is_seen_again() -> None:
+    watcher, told = ZoneWatcher([ZONE]), []
+    for at_ms in range(0, 2_000, 100):
+        seen_ms = 800 if 800 < at_ms < 1_500 else at_ms
+        [now] = watcher.update(NOON_MS + at_ms, [track(1, 350.0 + 0.1 * at_ms, at_ms, seen_ms=seen_ms)])
+        told.append(now.inside)
+    assert told == [1] * 12 + [0] * 3 + [1] * 5
+
+
 def test_two_vehicles_in_a_row_are_two() -> None:
     scene = Scene({1: [(0, 500.0), (9_000, 500.0)], 2: [(0, 560.0), (9_000, 560.0)]}).run(8.0)
     assert {now.inside for _, now in scene.log} == {2}
