@@ -378,6 +378,14 @@ KINDS = {
 }
 
 SLOW = {
+    "MP4 with two streams of pictures",
+    "MP4 with a picture as its cover",
+    "MKV whose sound begins before the pictures",
+    "MKV that states no length",
+    "A picture whose size changes",
+    "MKV, two end to end",
+    "MP4 in fragments, two end to end",
+    "TS joined of two, whose second clock is behind",
     "MP4, H.265 of 10 bits",
     "MP4 in fragments, written to a pipe",
     "MP4, encrypted",
