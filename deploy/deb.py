@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[1]
 PLATFORMS = {"arm64": "manylinux_2_28_aarch64", "amd64": "manylinux_2_28_x86_64"}
 PYTHONS = {"12": (3, 11), "13": (3, 13)}
 """Of each release of Debian; Raspberry Pi OS has the same."""
-COMMANDS = {"crossing-edge": "edge.cli", "crossing-collector": "collector.cli.main"}
+COMMANDS = {"crossing-edge": "edge.cli", "crossing-collector": "collector.cli"}
 LIBRARY = "usr/lib/crossing-monitor"
 UNNEEDED = (
     "bin",

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from collector.cli.main import main as collector_main
+from collector.cli import main as collector_main
 from collector.mqtt.demo_broker import demo_broker
 from edge.bench import STAGES
 from edge.cli import main
@@ -174,7 +174,7 @@ def test_what_is_published_stands_in_the_collector_and_only_once(
 def collector_of(configuration: Path, store: Path, port: int) -> Iterator["subprocess.Popen[str]"]:
     """The real command in a process of its own, subscribed; ended at the end."""
     configuration.write_text(f"store: {store}\nmqtt: {{host: 127.0.0.1, port: {port}, tls: false}}\n")
-    command = [sys.executable, "-c", "import sys, collector.cli.main as c; sys.exit(c.main())"]
+    command = [sys.executable, "-c", "import sys, collector.cli as c; sys.exit(c.main())"]
     with subprocess.Popen(
         [*command, "run", "--config", str(configuration)], stderr=subprocess.PIPE, text=True
     ) as process:

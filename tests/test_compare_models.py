@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from collector.cli.main import main as collector
+from collector.cli import main as collector
 from collector.store.sqlite.store import SqliteStore
 from edge.cli import main
 from edge.compare_models import ALL, NOT_FOUND, Comparison, table_of

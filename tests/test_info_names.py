@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from collector.cli.main import main as collector
+from collector.cli import main as collector
 from edge.config import Config, Line, Model
 from edge.delivery.status import NamesInfo, encode_self
 from edge.reporter import info_of, names_of

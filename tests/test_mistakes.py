@@ -13,7 +13,7 @@ import pytest
 import yaml
 from onnx import TensorProto, helper
 
-import collector.cli.main
+import collector.cli
 import edge.cli
 from tests.vision.small_models import HEIGHT, WIDTH, constant_model, end_to_end, yolox
 
@@ -272,7 +272,7 @@ def test_mistakes_in_the_configuration_of_the_collector(tmp_path: Path, capsys: 
         path = tmp_path / f"{number}.yaml"
         path.write_text(text, encoding="utf-8")
         wanted = f"crossing-collector: configuration {sentence.format(file=path)}"
-        assert said(collector.cli.main.main, ["totals", "--config", str(path)], capsys) == (2, wanted), mistake
+        assert said(collector.cli.main, ["totals", "--config", str(path)], capsys) == (2, wanted), mistake
 
 
 def manifest(folder: Path, changes: dict[str, Any], inputs: Any = None, outputs: Any = None) -> Path:

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from collector.alerts.observations import DeviceRow, devices_at
-from collector.cli.main import main
+from collector.cli import main
 from collector.domain.plausible_time import EARLIEST_MS, SKEW_MS
 from collector.domain.scope import Scope
 from collector.queries.axis import axis

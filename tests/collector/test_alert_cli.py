@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from collector.alerts.settings import Alerts, Queue
-from collector.cli.main import main
+from collector.cli import main
 from collector.config import load
 from collector.errors import InputError
 from collector.store.sqlite.store import SqliteStore

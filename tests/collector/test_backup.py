@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from collector.cli.main import main
+from collector.cli import main
 from collector.store.sqlite.store import SqliteStore
 from tests.collector.messages import a_report, received
 from tests.collector.postgres import Server
@@ -91,7 +91,7 @@ def test_the_log_of_a_store_that_is_gone_is_not_applied_to_a_backup(tmp_path: Pa
 
 
 def in_a_process(*arguments: str) -> int:
-    command = [sys.executable, "-c", "import sys; from collector.cli.main import main; sys.exit(main())", *arguments]
+    command = [sys.executable, "-c", "import sys; from collector.cli import main; sys.exit(main())", *arguments]
     return subprocess.run(command, check=False).returncode
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from collector.cli.main import main
+from collector.cli import main
 from collector.mqtt.demo_broker import demo_broker
 from collector.protocol.intake import Refusal, Said, ingest
 from collector.protocol.items import Asked, Gone

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from collector.cli.main import main
+from collector.cli import main
 from collector.protocol.intake import Followed, Refusal, ingest
 from collector.store.convoys import convoys
 from collector.store.interface import Store

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from collector.cli.main import main
+from collector.cli import main
 from collector.mqtt.demo_broker import demo_broker
 from edge.delivery.connection import Broker
 from edge.delivery.mqtt import Publisher

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import collector.store.model_history as module
-from collector.cli.main import main
+from collector.cli import main
 from collector.domain.scope import Scope
 from collector.errors import InputError
 from collector.protocol.items import Item

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from collector.cli.main import main
+from collector.cli import main
 from collector.domain.scope import Scope
 from collector.protocol.identity import findings
 from collector.protocol.items import Tally

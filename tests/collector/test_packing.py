@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from collector.cli.main import main
+from collector.cli import main
 from collector.clock import SystemClock
 from collector.domain.scope import Scope
 from collector.errors import CollectorError
@@ -242,7 +242,7 @@ def test_killed_while_packing_nothing_is_lost(kind: str, tmp_path: Path, request
             put(store, reports, now_ms=now_ms)
             sent += reports
         chance = random.Random(3)
-        command = [sys.executable, "-c", "from collector.cli.main import main; main()", "pack", "--store", where]
+        command = [sys.executable, "-c", "from collector.cli import main; main()", "pack", "--store", where]
         for _ in range(3):
             before = number(store, "packed")
             with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
+from collector.cli import main
 from collector.cli.arguments import parser
-from collector.cli.main import main
 from collector.cli.terminal_table import aligned
 from collector.store.sqlite.store import SqliteStore
 from edge.delivery.report import rfc3339
@@ -113,7 +113,7 @@ def on_a_terminal(config: str, **environment: str) -> str:
         command = [
             sys.executable,
             "-c",
-            "import sys; from collector.cli.main import main; sys.exit(main(sys.argv[1:]))",
+            "import sys; from collector.cli import main; sys.exit(main(sys.argv[1:]))",
         ]
         subprocess.run(["stty", "cols", "100"], stdin=its, check=True)
         subprocess.run(

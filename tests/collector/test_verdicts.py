@@ -12,7 +12,7 @@ from collector.alerts.lifecycle import Found, Ledger
 from collector.alerts.repository import alerts
 from collector.alerts.rules.finding import Finding
 from collector.alerts.settings import Rules
-from collector.cli.main import main
+from collector.cli import main
 from collector.domain.scope import Scope
 from collector.errors import InputError
 from collector.protocol.intake import ingest

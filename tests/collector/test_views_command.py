@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 import msgspec
 import pytest
 
-from collector.cli.main import main
+from collector.cli import main
 from collector.errors import InputError
 from collector.queries.export import columns_of
 from collector.queries.export_xlsx import Xlsx

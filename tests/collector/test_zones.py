@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from collector.cli.main import main
+from collector.cli import main
 from collector.queries.totals import Selection, totals
 from collector.queries.zones import ZoneState, last_zones
 from collector.store.sqlite.store import SqliteStore

@@ -26,7 +26,7 @@ COLLECTOR = """
 import sys, time
 now_ns = time.time_ns
 time.time_ns = lambda: now_ns() + {ahead_ns}
-from collector.cli.main import main
+from collector.cli import main
 sys.exit(main(sys.argv[1:]))
 """
 WIDTH_MS = 900_000

@@ -12,7 +12,7 @@ import msgspec
 
 from collector.alerts.evaluator import Watch
 from collector.alerts.settings import Alerts, Queue
-from collector.cli.main import main
+from collector.cli import main
 from collector.clock import SystemClock
 from collector.config import load
 from collector.protocol.intake import ingest

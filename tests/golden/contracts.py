@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from importlib.metadata import version
 from pathlib import Path
 
-import collector.cli.main
+import collector.cli
 import edge.cli
 from collector.store.postgres.store import PostgresStore
 from collector.store.sqlite.store import SqliteStore
@@ -90,9 +90,9 @@ def help_texts() -> str:
     """`--help` of both programs, and of each of their commands."""
     asked: list[tuple[str, Callable[[list[str]], object], list[str]]] = [("crossing-edge", edge.cli.main, [])]
     asked += [("crossing-edge", edge.cli.main, [word]) for word in EDGE]
-    asked += [("crossing-collector", collector.cli.main.main, [])]
-    asked += [("crossing-collector", collector.cli.main.main, [word]) for word in COLLECTOR]
-    asked += [("crossing-collector", collector.cli.main.main, ["token", word]) for word in TOKEN]
+    asked += [("crossing-collector", collector.cli.main, [])]
+    asked += [("crossing-collector", collector.cli.main, [word]) for word in COLLECTOR]
+    asked += [("crossing-collector", collector.cli.main, ["token", word]) for word in TOKEN]
     return "".join(f"== {program} {' '.join(words)}\n{_help(main, words)}" for program, main, words in asked)
 
 

@@ -14,7 +14,7 @@ from tests.system.broker import Mosquitto
 REPOSITORY = Path(__file__).parents[2]
 TAPE = REPOSITORY / "tests" / "golden" / "convoy.tape"
 EDGE = "import sys; from edge.cli import main; sys.exit(main(sys.argv[1:]))"
-COLLECTOR = "import sys; from collector.cli.main import main; sys.exit(main(sys.argv[1:]))"
+COLLECTOR = "import sys; from collector.cli import main; sys.exit(main(sys.argv[1:]))"
 
 
 def edge_configuration(folder: Path, mosquitto: Mosquitto, user: str = "bridge/mast-1", **more: Any) -> Path:

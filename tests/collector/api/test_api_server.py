@@ -21,7 +21,7 @@ from collector.mqtt.demo_broker import demo_broker
 from collector.protocol.intake import Glimpse, ingest
 from collector.protocol.items import Tally
 
-COLLECTOR = "import sys; from collector.cli.main import main; sys.exit(main(sys.argv[1:]))"
+COLLECTOR = "import sys; from collector.cli import main; sys.exit(main(sys.argv[1:]))"
 LIVE = (
     b'{"schema":1,"run":"r","start":"2026-11-25T12:00:00Z","width_ms":60000,"as_of":"2026-11-25T12:00:07Z",'
     b'"watched_ms":7000,"lines":{"deck":{"outbound":{"car":2}}},"in_view":3,"standing":{},"blind":""}'

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from collector.api.tokens import COOKIE_DAYS, LINK_MINUTES, TokenBook
-from collector.cli.main import main
+from collector.cli import main
 from collector.errors import InputError
 
 DAY_MS = 86_400_000

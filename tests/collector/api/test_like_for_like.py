@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from collector.cli.main import main
+from collector.cli import main
 from collector.queries.axis import axis
 from collector.queries.compare import earlier, like_for_like, moments
 from collector.queries.results import Axis, Change, Flow
