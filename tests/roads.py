@@ -55,17 +55,24 @@ class Road:
     noise: float = 3.0
     disturb: Callable[[Grey, int, np.random.Generator], Grey] = lambda picture, _at_ms, _chance: picture
 
-    def frames(self, until_ms: int, step_ms: int = 80) -> Iterator[Frame]:
+    def __post_init__(self) -> None:
         chance = np.random.default_rng(7)
-        ground = self.ground + self.texture * _coarse(chance)
-        noises = [(self.noise * chance.standard_normal((HEIGHT, WIDTH))).astype(np.float32) for _ in range(7)]
-        for number, at_ms in enumerate(range(0, until_ms, step_ms)):
-            picture = ground + noises[number * 5 % 7]
-            for car in self.cars:
-                if (box := car.box(at_ms)) is not None:
-                    picture[box[1] : box[3], box[0] : box[2]] += car.bright
-            picture = self.disturb(picture, at_ms, chance)
-            yield Frame(at_ms, np.repeat(np.clip(picture, 0, 255).astype(np.uint8)[:, :, None], 3, axis=2))
+        coarse = chance.standard_normal((HEIGHT // 8, WIDTH // 8))
+        self._ground = (self.ground + self.texture * np.repeat(np.repeat(coarse, 8, 0), 8, 1)).astype(np.float32)
+        self._noises = [(self.noise * chance.standard_normal((HEIGHT, WIDTH))).astype(np.float32) for _ in range(7)]
+
+    def frame(self, at_ms: int) -> Frame:
+        """The picture of that moment, always the same."""
+        chance = np.random.default_rng(at_ms)
+        picture = self._ground + self._noises[chance.integers(7)]
+        for car in self.cars:
+            if (box := car.box(at_ms)) is not None:
+                picture[box[1] : box[3], box[0] : box[2]] += car.bright
+        picture = self.disturb(picture, at_ms, chance)
+        return Frame(at_ms, np.repeat(np.clip(picture, 0, 255).astype(np.uint8)[:, :, None], 3, axis=2))
+
+    def frames(self, until_ms: int, step_ms: int = 80) -> Iterator[Frame]:
+        return map(self.frame, range(0, until_ms, step_ms))
 
     def follow(self, now_ms: int, tracks: Sequence[Track]) -> None: ...
 
@@ -74,10 +81,6 @@ class Road:
     def detect(self, frame: Frame) -> DetectedFrame:
         boxes = [box for car in self.cars if (box := car.box(frame.captured_ms)) is not None]
         return DetectedFrame(frame.captured_ms, tuple(Detection(*map(float, box), 0.9, "car") for box in boxes))
-
-
-def _coarse(chance: np.random.Generator) -> Grey:
-    return np.repeat(np.repeat(chance.standard_normal((HEIGHT // 8, WIDTH // 8)), 8, 0), 8, 1).astype(np.float32)
 
 
 class Clear:
