@@ -1,9 +1,19 @@
 """What all tests share."""
 
 import os
+import shutil
+import tempfile
+from pathlib import Path
 
 from hypothesis import settings
 
+MEMORY = Path("/dev/shm")
+MEMORY_BYTES_MIN = 2_000_000_000
+"""What the tests leave there at most, with room to spare."""
+
+# Files of tests live in memory where there is room: what is synced there costs nothing, and tests sync all the time.
+if "TMPDIR" not in os.environ and MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > MEMORY_BYTES_MIN:
+    os.environ["TMPDIR"] = tempfile.tempdir = str(MEMORY)
 os.environ.pop("COLUMNS", None)  # of the terminal of whoever runs the tests: tables are tested without a width
 # A busy machine is slow, not wrong. A change is judged by the same examples everywhere; `make test-all` tries new ones.
 settings.register_profile("same", deadline=None, derandomize=True)

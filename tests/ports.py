@@ -7,11 +7,10 @@ ports to clients. A port that was only probed could be taken by another test bef
 import fcntl
 import os
 import socket
-import tempfile
 from pathlib import Path
 
 FIRST, LAST = 15_000, 32_000
-_TAKEN = Path(tempfile.gettempdir()) / f"crossing-test-ports-{os.getuid()}"
+_TAKEN = Path("/tmp") / f"crossing-test-ports-{os.getuid()}"
 
 
 def free_port() -> int:
