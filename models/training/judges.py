@@ -22,7 +22,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from edge.config import Config
+from edge.config import Config, Model
 from edge.counting.detection import Detection
 from edge.evaluate import _open as opened
 from edge.evaluate import evaluate, load_truth, tape_path
@@ -161,7 +161,7 @@ def corners(one: Detection) -> Box:
 
 def crossings(folder: Path, tapes: Path) -> Iterator[tuple[Image, Judged]]:
     """The crossings of clips with truth that are found, several pictures each."""
-    config = Config(lines=ANYWHERE)
+    config = Config(lines=ANYWHERE, model=Model(look="every-frame"))
     for path in sorted(folder.glob("*.json")):
         result = next(iter(evaluate([path], config, tapes=tapes)))
         _, _, recording, own = opened(path, load_truth(path), config)

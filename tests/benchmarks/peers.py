@@ -128,7 +128,11 @@ def main() -> None:
 def load_clips(paths: Sequence[Path], model: str, region: str, tapes: Path) -> list[Clip]:
     """Every clip with its tape, made where there is none of this model."""
     config = msgspec.convert(
-        {"model": {"name": model, "region": region}, "lines": {"line": {"points": [[0.0, 0.5], [1.0, 0.5]]}}}, Config
+        {
+            "model": {"name": model, "region": region, "look": "every-frame"},
+            "lines": {"line": {"points": [[0.0, 0.5], [1.0, 0.5]]}},
+        },
+        Config,
     )
     clips = []
     results = evaluation.evaluate(paths, config, tapes=tapes)

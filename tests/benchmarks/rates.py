@@ -6,7 +6,7 @@ Detections are kept as tapes in the folder of `--tapes`, so that only the first 
 import argparse
 from pathlib import Path
 
-from edge.config import Config
+from edge.config import Config, Model
 from edge.evaluate import evaluate, load_truth
 from edge.evaluate_command import ANYWHERE
 from edge.scoring import total
@@ -19,11 +19,12 @@ def main() -> None:
     parser.add_argument("truths", type=Path, nargs="+")
     parser.add_argument("--tapes", type=Path, required=True)
     given = parser.parse_args()
+    config = Config(lines=ANYWHERE, model=Model(look="every-frame"))
     for rate in RATES:
         scores = []
         for path in given.truths:
             every = max(1, round(load_truth(path).fps / rate))
-            scores += [one.score for one in evaluate([path], Config(lines=ANYWHERE), every=every, tapes=given.tapes)]
+            scores += [one.score for one in evaluate([path], config, every=every, tapes=given.tapes)]
         whole = total(scores)
         print(  # noqa: T201
             f"{rate:g} frames/s: {whole.true} true, {whole.found} found, {whole.extra} extra, F1 {whole.f1:.3f}"
