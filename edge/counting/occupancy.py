@@ -157,6 +157,7 @@ class ZoneWatcher:
         self._expected: list[ExpectedWait | None] = [None] * len(zones)
         self._expected_ms: int | None = None
         self._hidden_ms: int | None = None
+        self._last: list[Occupancy] = []
 
     def update(
         self,
@@ -166,12 +167,31 @@ class ZoneWatcher:
         ground: Plane | None = None,
         *,
         watching: bool = True,
+        looked: bool = True,
     ) -> list[Occupancy]:
         """The occupancy of every zone, in their order; `watching` is False for a frame that shows nothing.
 
-        `wholes` are the boxes of the tracks with what is hidden of them (hiding.py), where nothing is hidden None;
-        `ground` is what was learned of it on site (sizes.py), for zones without a plane of their own.
+        Where the detector did not look (`looked`), it is what it was at the last look, at most half a second ago: that
+        boxes are of one vehicle, or of none, shows where they are seen. `wholes` are the boxes of the tracks with what
+        is hidden of them (hiding.py), where nothing is hidden None; `ground` is what was learned of it on site
+        (sizes.py), for zones without a plane of their own.
         """
+        if not looked and self._last and self._watched_ms is not None:
+            self._watched_ms = captured_ms
+            return self._last
+        occupancies = self._seen(captured_ms, tracks, wholes, ground, watching=watching)
+        self._last = [replace(one, entered=0, left=0, lost=0, waits_ms=()) for one in occupancies] if watching else []
+        return occupancies
+
+    def _seen(
+        self,
+        captured_ms: int,
+        tracks: Sequence[Track],
+        wholes: Sequence[Box] | None,
+        ground: Plane | None,
+        *,
+        watching: bool,
+    ) -> list[Occupancy]:
         hiders = [one.box for one in tracks if captured_ms - one.seen_ms <= HIDING_MS and not one.part]
         if watching:
             if self._watched_ms is None or captured_ms - self._watched_ms > self._gap_ms:

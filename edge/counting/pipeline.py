@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from edge.counting.buckets import Bucket, BucketCounter
 from edge.counting.convoys import Convoy, ConvoyWatcher
 from edge.counting.crossing import Crossing, LineWatcher
-from edge.counting.detection import DetectedFrame
+from edge.counting.detection import PACED, DetectedFrame
 from edge.counting.hiding import WholeBoxes
 from edge.counting.masks import Masks
 from edge.counting.occupancy import Occupancy, ZoneWatcher
@@ -83,7 +83,9 @@ class Pipeline:
         occupancies: list[Occupancy] = []
         if self._zones is not None:
             ground = self._sizes.ground() if self._sizes is not None else None
-            occupancies = self._zones.update(frame.captured_ms, tracks, wholes, ground, watching=watching)
+            occupancies = self._zones.update(
+                frame.captured_ms, tracks, wholes, ground, watching=watching, looked=frame.skipped != PACED
+            )
         buckets = list(
             self._counter.advance(frame.captured_ms, crossings, occupancies, watching=watching, since_ms=frame.since_ms)
         )

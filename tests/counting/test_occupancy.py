@@ -216,6 +216,19 @@ def test_a_track_that_begins_where_another_is_unseen_takes_its_place_and_they_ar
     assert [one for one in inside if one[1:] != (1, 1)] == []
 
 
+def test_between_two_looks_of_the_detector_nobody_comes_goes_or_is_doubled() -> None:
+    """A vehicle stands, with a second box on its ground; the next looks are 400 ms apart."""
+    watcher = ZoneWatcher([ZONE])
+    told = []
+    for at_ms in range(0, 30_000, 100):
+        looked = at_ms % 400 == 0
+        seen_ms = at_ms - at_ms % 400
+        tracks = [track(1, 500.0, at_ms, seen_ms=seen_ms), track(2, 503.0, at_ms, seen_ms=seen_ms)]
+        [now] = watcher.update(NOON_MS + at_ms, tracks, looked=looked)
+        told.append((now.inside, now.entered, now.left))
+    assert set(told[1:]) == {(1, 0, 0)}
+
+
 # Parked, or queued
 
 
