@@ -12,8 +12,9 @@ from collector.errors import InputError
 from collector.protocol.intake import HEARD, LIVE
 from collector.store.interface import Keeping
 from collector.store.opening import POSTGRES
-from edge.checking import Host, WrongError, convert, read_yaml
-from edge.delivery.report import ROOT, SCHEMA, Name
+from edge.typed_yaml import Host, WrongError, convert, read_yaml
+from edge.wire.names import SCHEMA, Name
+from edge.wire.topics import ROOT
 
 Port = Annotated[int, msgspec.Meta(ge=1, le=65_535)]
 Text = Annotated[str, msgspec.Meta(min_length=1)]

@@ -6,24 +6,8 @@ from typing import Any
 import msgspec
 
 from collector.alerts.site_alert import QOS, ReportSpan, SiteAlert, encode_site_alert, site_alert_topic
-from edge.delivery.report import (
-    Expected,
-    Health,
-    JournalCommand,
-    Level,
-    PlainCommand,
-    Report,
-    Resend,
-    Response,
-    StripCommand,
-    Verdict,
-    VerdictCommand,
-    Waits,
-    ZoneReport,
-    encode,
-    topic_of,
-)
-from edge.delivery.status import (
+from edge.wire.commands import JournalCommand, PlainCommand, Resend, Response, StripCommand, Verdict, VerdictCommand
+from edge.wire.device_messages import (
     Alert,
     Convoy,
     ConvoyGaps,
@@ -36,6 +20,8 @@ from edge.delivery.status import (
     Total,
     encode_self,
 )
+from edge.wire.report import Expected, Health, Level, Report, Waits, ZoneReport, encode
+from edge.wire.topics import topic_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,10 @@ from collector.mqtt.demo_broker import demo_broker
 from collector.store.sqlite.store import SqliteStore
 from deploy.ending import end_at_signals, running
 from deploy.weeks import POSTS, Traffic, fill
-from edge.delivery.report import RESEND, Report, Resend, Response, decode_as, encode, rfc3339, topic_of
+from edge.wire.commands import Resend, Response
+from edge.wire.report import Report, decode_as, encode
+from edge.wire.times import rfc3339
+from edge.wire.topics import RESEND, topic_of
 
 PAST_WIDTH_MS = 300_000
 NOW_WIDTH_MS = 60_000

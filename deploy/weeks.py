@@ -17,7 +17,9 @@ from collector.protocol.delays import LATELY_MS
 from collector.protocol.intake import Received, Said, ingest
 from collector.protocol.items import Item
 from collector.store.interface import Store
-from edge.delivery.report import Expected, Level, Report, Waits, ZoneReport, encode, rfc3339, topic_of
+from edge.wire.report import Expected, Level, Report, Waits, ZoneReport, encode
+from edge.wire.times import rfc3339
+from edge.wire.topics import topic_of
 
 CLASSES = ("bicycle", "bus", "car", "motorcycle", "truck", "unclassified", "van")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -16,7 +16,10 @@ import msgspec
 import yaml
 
 from deploy.channels import CHANNELS, Channel, payload_of
-from edge.delivery.report import NAME_RULE, ROOT, SCHEMA, Report, Verdict
+from edge.wire.commands import Verdict
+from edge.wire.names import NAME_RULE, SCHEMA
+from edge.wire.report import Report
+from edge.wire.topics import ROOT
 
 FOLDER = Path(__file__).resolve().parent.parent / "docs" / "wire"
 FORMAT = "application/schema+json;version=draft-2020-12"

@@ -273,19 +273,19 @@ def _threads(text: str) -> int:
 
 
 def _run(given: argparse.Namespace) -> None:
-    from edge.run_command import run_service
+    from edge.device.run_command import run_service
 
     run_service(given.config)
 
 
 def _status(given: argparse.Namespace) -> int:
-    from edge.status_command import run_status
+    from edge.device.status_command import run_status
 
     return run_status(given.config, as_json=given.json)
 
 
 def _replay(given: argparse.Namespace) -> None:
-    from edge.replay_command import ReplayRequest, run_replay
+    from edge.offline.replay_command import ReplayRequest, run_replay
 
     run_replay(
         ReplayRequest(
@@ -313,7 +313,7 @@ def _replay(given: argparse.Namespace) -> None:
 
 
 def _evaluate(given: argparse.Namespace) -> None:
-    from edge.evaluate_command import EvaluateRequest, run_evaluate
+    from edge.offline.evaluate_command import EvaluateRequest, run_evaluate
 
     run_evaluate(
         EvaluateRequest(
@@ -332,8 +332,8 @@ def _evaluate(given: argparse.Namespace) -> None:
 
 
 def _compare_models(given: argparse.Namespace) -> None:
-    from edge import compare_models
-    from edge.replay import config_of
+    from edge.offline import compare_models
+    from edge.offline.replay import config_of
 
     config = config_of(given.recordings[0], given.config, given.line, None, given.threads)
     before = compare_models.with_model(config, given.before, given.from_names)
@@ -344,12 +344,12 @@ def _compare_models(given: argparse.Namespace) -> None:
 
 
 def _bench(given: argparse.Namespace) -> None:
-    from edge import bench
-    from edge.replay import config_of
+    from edge.offline import bench
+    from edge.offline.replay import config_of
     from edge.vision.recording import Recording
 
     if given.compare:
-        from edge import bench_compare
+        from edge.offline import bench_compare
 
         clips = bench_compare.open_clips(given.video, given.config, given.line, given.model, given.every)
         figures = bench_compare.summary_of(bench_compare.compare(clips))
@@ -367,7 +367,7 @@ def _bench(given: argparse.Namespace) -> None:
 
 def _setup(given: argparse.Namespace) -> None:
     try:
-        from edge.setup_command import SetupRequest, run_setup
+        from edge.pages.setup_command import SetupRequest, run_setup
     except ModuleNotFoundError as error:
         if not str(error.name).startswith("ruamel"):
             raise
@@ -387,7 +387,7 @@ def _setup(given: argparse.Namespace) -> None:
 
 
 def _annotate(given: argparse.Namespace) -> None:
-    from edge.annotate_command import AnnotateRequest, run_annotate
+    from edge.pages.annotate_command import AnnotateRequest, run_annotate
 
     run_annotate(
         AnnotateRequest(
@@ -405,7 +405,7 @@ def _annotate(given: argparse.Namespace) -> None:
 
 
 def _check(given: argparse.Namespace) -> int:
-    from edge.check_command import run_check
+    from edge.device.check_command import run_check
 
     return run_check(given.config, as_json=given.json, try_it=given.try_it)
 

@@ -9,13 +9,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.config import Config, Line, counting_lines
+from edge.build.stages import build_pipeline
+from edge.config.schema import Config, Line
+from edge.config.shapes import counting_lines
 from edge.counting.crossing import Crossing
 from edge.counting.detection import DetectedFrame, Detection
 from edge.counting.tracking import Track
-from edge.looking import Looker, Needs
-from edge.stages import build_pipeline
 from edge.vision.frame import Frame
+from edge.vision.frame_selection import Looker, Needs
 from edge.vision.scene import SceneState
 
 WIDTH, HEIGHT = 320, 192

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from edge.board import PROC, THERMAL, THROTTLED, look
-from edge.notify import notify
+from edge.device.machine import PROC, THERMAL, THROTTLED, look
+from edge.device.systemd import notify
 
 WRONG = ["", "\n", "n/a", "-", "0x", "1 2e", "- -", "١٢", "\0"]
 """What drivers, containers and half-written files give where a number is expected."""

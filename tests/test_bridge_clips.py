@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from edge.cli import main
-from edge.config import Config
-from edge.evaluate import ClipResult, evaluate
-from edge.evaluate_command import ANYWHERE
+from edge.config.schema import Config
+from edge.offline.evaluate import ClipResult, evaluate
+from edge.offline.evaluate_command import ANYWHERE
 
 TRUTH = Path(__file__).parent / "clips" / "truth"
 

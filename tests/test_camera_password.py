@@ -11,12 +11,14 @@ import cv2
 import numpy as np
 import pytest
 
+from edge.build.live import open_camera
 from edge.cli import main
 from edge.clock import SystemClock
-from edge.config import Camera, Config, load_config, parse_config, warnings_of
+from edge.config.advice import warnings_of
+from edge.config.loading import load_config, parse_config
+from edge.config.schema import Camera, Config
 from edge.errors import InputError
-from edge.live import open_camera
-from edge.secrecy import masked
+from edge.redaction import masked
 from edge.vision.capture import Source
 from tests.guarded_camera import guarded_camera
 

@@ -8,12 +8,12 @@ import cv2
 import numpy as np
 import pytest
 
-from edge.charts import bin_width_ms, draw_reliability, draw_summary, unwatched
 from edge.counting.buckets import Bucket
 from edge.counting.crossing import Crossing
 from edge.errors import InputError, WorkError
-from edge.names_score import reliability
-from edge.scoring import Score
+from edge.offline.charts import bin_width_ms, draw_reliability, draw_summary, unwatched
+from edge.offline.names_score import reliability
+from edge.offline.scoring import Score
 from edge.vision.drawing import CHART_COLOURS, Picture, bgr
 
 MINUTE_MS, DAY_MS = 60_000, 86_400_000
@@ -150,7 +150,7 @@ def test_an_unknown_ending_and_a_missing_folder_are_said_in_one_sentence(tmp_pat
 def test_without_matplotlib_the_sentence_says_what_to_install(tmp_path: Path) -> None:
     program = (
         "import sys; sys.modules['matplotlib'] = None\n"  # the import system's own way to say: not installed
-        "from edge.charts import draw_summary\n"
+        "from edge.offline.charts import draw_summary\n"
         "from edge.errors import WorkError\n"
         "try: draw_summary(sys.argv[1], [], [])\n"
         "except WorkError as said: print(said)\n"

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from edge.config import Config
-from edge.evaluate import ClipResult, evaluate
-from edge.evaluate_command import ANYWHERE
-from edge.scoring import total
+from edge.config.schema import Config
+from edge.offline.evaluate import ClipResult, evaluate
+from edge.offline.evaluate_command import ANYWHERE
+from edge.offline.scoring import total
 
 TRUTH = Path(__file__).parents[2] / "shared" / "clips" / "truth"
 HARD = ("caltrans_", "iacv_", "tfl_a13_625_201709042122")

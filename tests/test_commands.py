@@ -13,9 +13,9 @@ import pytest
 
 from collector.cli import main as collector_main
 from collector.mqtt.demo_broker import demo_broker
-from edge.bench import STAGES
 from edge.cli import main
 from edge.counting.detection import DetectedFrame
+from edge.offline.bench import STAGES
 from edge.vision.tape import TapeHeader, write_tape
 from tests.bright_squares import HEIGHT, WIDTH, Square, write_clip, write_model
 

@@ -10,8 +10,8 @@ import yaml
 from collector.cli import main as collector
 from collector.store.sqlite.store import SqliteStore
 from edge.cli import main
-from edge.compare_models import ALL, NOT_FOUND, Comparison, table_of
 from edge.counting.crossing import Crossing
+from edge.offline.compare_models import ALL, NOT_FOUND, Comparison, table_of
 from tests.bright_squares import WIDTH, Square, write_clip, write_model
 from tests.collector.messages import NOON_MS
 from tests.collector.test_alert_watch import said

@@ -7,24 +7,10 @@ import msgspec
 import pytest
 import yaml
 
-from edge.config import (
-    Camera,
-    Config,
-    Keep,
-    Line,
-    Model,
-    Mqtt,
-    Reporting,
-    Zone,
-    convoy_rules,
-    counting_lines,
-    lines_of,
-    load_config,
-    parse_config,
-    parse_line,
-    queue_zones,
-    warnings_of,
-)
+from edge.config.advice import warnings_of
+from edge.config.loading import load_config, parse_config
+from edge.config.schema import Camera, Config, Keep, Line, Model, Mqtt, Reporting, Zone
+from edge.config.shapes import convoy_rules, counting_lines, lines_of, parse_line, queue_zones
 from edge.counting.convoys import ConvoyRule
 from edge.counting.crossing import CountingLine
 from edge.errors import InputError

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from edge.delivery.failure import CAUSES, Failure
-from edge.delivery_log import AGAIN_MS, CALM_MS, DeliveryLog, duration_of
+from edge.delivery.failure_log import AGAIN_MS, CALM_MS, DeliveryLog, duration_of
 
 CLOSED = Failure("unreachable", "broker b:8883 cannot be reached: Connection refused")
 TWIN = Failure("taken-over", "broker b:8883 let another client take our name over")

@@ -10,7 +10,9 @@ import pytest
 import yaml
 
 from collector import config as collector_config
-from edge import config as edge_config
+from edge.config import schema as edge_config
+from edge.config.advice import warnings_of
+from edge.config.loading import load_config
 
 DEPLOY = Path(__file__).parents[1] / "deploy"
 EXAMPLES = {
@@ -119,6 +121,6 @@ def test_choices_are_named(name: str) -> None:
 
 
 def test_the_examples_load_without_a_warning() -> None:
-    config = edge_config.load_config(DEPLOY / "edge.example.yaml")
-    assert edge_config.warnings_of(config) == []
+    config = load_config(DEPLOY / "edge.example.yaml")
+    assert warnings_of(config) == []
     assert collector_config.load(DEPLOY / "collector.example.yaml").mqtt.host == "broker.example"

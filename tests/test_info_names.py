@@ -8,10 +8,10 @@ import pytest
 import yaml
 
 from collector.cli import main as collector
-from edge.config import Config, Line, Model
-from edge.delivery.status import NamesInfo, encode_self
-from edge.reporter import info_of, names_of
+from edge.build.publishing import info_of, names_of
+from edge.config.schema import Config, Line, Model
 from edge.vision.naming import load_naming
+from edge.wire.device_messages import NamesInfo, encode_self
 from tests.collector.api.api_world import an_api, said
 from tests.collector.messages import a_report, received
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from edge.config import Config, Line
-from edge.live import REFERENCES_MAX, LiveParts
+from edge.build.live import REFERENCES_MAX, LiveParts
+from edge.config.schema import Config, Line
 from edge.vision.frame import Frame
 
 WIDTH, HEIGHT = 320, 180

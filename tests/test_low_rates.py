@@ -6,11 +6,13 @@ from pathlib import Path
 import pytest
 import yaml
 
+from edge.build.stages import build_pipeline
 from edge.cli import main
-from edge.config import Config, Line, explain_rate, parse_config, warnings_of
+from edge.config.advice import explain_rate, warnings_of
+from edge.config.loading import parse_config
+from edge.config.schema import Config, Line
 from edge.counting.detection import DetectedFrame, Detection
 from edge.counting.tracking import reach_of
-from edge.stages import build_pipeline
 from tests.bright_squares import HEIGHT, WIDTH, Square, write_clip, write_model
 
 SIZE = 40.0

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.counting.detection import CLASSES, UNCLASSIFIED
-from edge.evaluate import summary_of
-from edge.names_score import GROUP_LEAST, GROUPS_MAX, ClassScore, names_score, reliability
-from edge.scoring import Event, Score, score, total, wilson_interval
+from edge.offline.evaluate import summary_of
+from edge.offline.names_score import GROUP_LEAST, GROUPS_MAX, ClassScore, names_score, reliability
+from edge.offline.scoring import Event, Score, score, total, wilson_interval
 
 SOME = Score(
     true=15,

@@ -12,18 +12,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.alerts import DAY_MS, KEPT, YEAR_MS, Memory, RareClasses, Tail, Traffic, false_per_year, upper_bound
 from edge.clock import SystemClock
-from edge.config import Alerts, Config, Keep, Line
+from edge.config.schema import Alerts, Config, Keep, Line
 from edge.counting.buckets import Bucket
+from edge.counting.class_tail import Tail, upper_bound
 from edge.counting.crossing import Crossing
+from edge.delivery.memory_buffer import Shelf
 from edge.delivery.outbox import Outbox
-from edge.delivery.report import Verdict, rfc3339
-from edge.delivery.shelf import Shelf
+from edge.device.alert_publisher import Newsroom
+from edge.device.alert_rules import DAY_MS, KEPT, YEAR_MS, Memory, RareClasses, Traffic, false_per_year
 from edge.errors import InputError
-from edge.newsroom import Newsroom
 from edge.vision.frame import Frame
 from edge.vision.naming import load_naming
+from edge.wire.commands import Verdict
+from edge.wire.times import rfc3339
 
 NOON_MS = 1_795_608_000_000
 TAIL = Tail(judged=3_000, above=((0.5, 20), (0.9, 3), (0.99, 0)))

@@ -13,9 +13,10 @@ import yaml
 from collector import config as collector_config
 from collector.cli import arguments as collector_arguments
 from edge import cli as edge_cli
-from edge.config import Config, Zone, parse_config
-from edge.delivery.report import ZoneReport, decode
-from edge.evaluate import Truth
+from edge.config.loading import parse_config
+from edge.config.schema import Config, Zone
+from edge.offline.evaluate import Truth
+from edge.wire.report import ZoneReport, decode
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 
 from collector.protocol.intake import ingest
 from collector.store.sqlite.store import SqliteStore
-from edge.config import Config, Line, Mqtt, Reporting
+from edge.config.schema import Config, Line, Mqtt, Reporting
 from edge.counting.buckets import Bucket
 from edge.delivery.connection import Accepted, Acknowledged, Broker, Connection, Ended, Event, Message
-from edge.delivery.report import Health, Report, decode
 from edge.errors import WorkError
-from edge.replay import Outcome, note, open_source, replay, run_of
-from edge.reporter import Reporter
+from edge.offline.publishing import Reporter
+from edge.offline.replay import Outcome, note, open_source, replay, run_of
+from edge.wire.report import Health, Report, decode
 
 TAPE = Path(__file__).parent / "golden" / "convoy.tape"
 START_MS = 1_795_608_000_000

@@ -14,7 +14,7 @@ import pytest
 from collector.mqtt.demo_broker import demo_broker
 from edge.cli import main
 from edge.delivery.outbox import Outbox
-from edge.delivery.report import Report, decode
+from edge.wire.report import Report, decode
 
 TAPE = Path(__file__).parent / "golden" / "convoy.tape"
 LINE = ["--line", "0.5,0.2,0.5,0.9", "--bucket", "5"]

@@ -8,15 +8,16 @@ import cv2
 import numpy as np
 import pytest
 
-from edge.config import Config, Line, lines_of
+from edge.config.schema import Config, Line
+from edge.config.shapes import lines_of
 from edge.counting.buckets import Bucket
 from edge.counting.crossing import Crossing
 from edge.errors import InputError, WorkError
-from edge.evaluate import ClipResult
-from edge.evaluate_command import marks_of
-from edge.replay import Outcome
-from edge.results import ResultFolder
-from edge.scoring import Event, pair, score
+from edge.offline.evaluate import ClipResult
+from edge.offline.evaluate_command import marks_of
+from edge.offline.replay import Outcome
+from edge.offline.results import ResultFolder
+from edge.offline.scoring import Event, pair, score
 from edge.vision.frame import Frame
 from edge.vision.strip import MARK_COLOURS, Mark
 

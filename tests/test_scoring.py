@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.scoring import (
+from edge.offline.scoring import (
     Event,
     LevelScore,
     Pairing,

@@ -9,9 +9,9 @@ from edge.counting.detection import DetectedFrame, Detection
 from edge.counting.naming import LOOKS_MAX
 from edge.counting.tracking import Tracker
 from edge.errors import WorkError
-from edge.second_look import BETWEEN_MS, PER_FRAME, SecondLook
 from edge.vision.fitting import Picture
 from edge.vision.frame import Frame
+from edge.vision.second_look import BETWEEN_MS, PER_FRAME, SecondLook
 
 LINE = CountingLine("line", ((0.0, 240.0), (640.0, 240.0)))
 PICTURE = np.zeros((480, 640, 3), np.uint8)

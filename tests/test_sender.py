@@ -5,9 +5,9 @@ from pathlib import Path
 
 from collector.mqtt.demo_broker import demo_broker
 from edge.delivery.connection import Broker
-from edge.delivery.mqtt import Publisher
 from edge.delivery.outbox import Outbox
-from edge.sender import Sender
+from edge.delivery.publisher import Publisher
+from edge.delivery.sender import Sender
 from tests.delivery.reports import NOON_MS, a_report
 
 

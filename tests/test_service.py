@@ -14,24 +14,26 @@ import msgspec
 import numpy as np
 import pytest
 
-from edge.config import Alerts, Config, Convoys, Line, Model, Zone
+from edge.build.stages import build_detector, build_second_look
+from edge.config.schema import Alerts, Config, Convoys, Line, Model, Zone
 from edge.counting.crossing import Crossing
+from edge.delivery.memory_buffer import Shelf
 from edge.delivery.outbox import Outbox
-from edge.delivery.report import Report, Verdict, VerdictCommand, decode, encode, milliseconds_of, rfc3339
-from edge.delivery.shelf import Shelf
-from edge.delivery.status import Total
+from edge.delivery.sender import Sender
+from edge.device.alert_publisher import Newsroom
+from edge.device.command_handlers import obey
+from edge.device.metrics import Metrics
+from edge.device.service import Service
+from edge.device.status import ServiceStatus, text_of
 from edge.errors import WorkError
-from edge.metrics import Metrics
-from edge.newsroom import Newsroom
-from edge.obeying import obey
-from edge.second_look import SecondLook
-from edge.sender import Sender
-from edge.service import Service
-from edge.service_status import ServiceStatus, text_of
-from edge.stages import build_detector, build_second_look
 from edge.vision.detector import OnnxDetector
 from edge.vision.frame import Frame
 from edge.vision.scene import SceneState, SceneWatcher
+from edge.vision.second_look import SecondLook
+from edge.wire.commands import Verdict, VerdictCommand
+from edge.wire.device_messages import Total
+from edge.wire.report import Report, decode, encode
+from edge.wire.times import milliseconds_of, rfc3339
 from tests.bright_squares import HEIGHT, SIDE, WIDTH, write_model
 
 EPOCH_MS = 1_795_600_020_000

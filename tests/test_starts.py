@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.starts import Start, local_time, named_time, start_of
+from edge.offline.recording_start import Start, local_time, named_time, start_of
 
 NOON_MS = 1_505_395_320_000  # 2017-09-14 13:22 UTC, 14:22 in London
 NAMES = {

@@ -8,17 +8,17 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from edge.config import Camera, Config, Model, Plane, Zone
+from edge.build.live import LiveParts
+from edge.config.schema import Camera, Config, Model, Plane, Zone
 from edge.delivery.outbox import Outbox
-from edge.delivery.report import Report, decode
-from edge.live import LiveParts
-from edge.sender import Sender
-from edge.service import Service
+from edge.delivery.sender import Sender
+from edge.device.service import Service
 from edge.vision.camera import CameraState
 from edge.vision.clock import FrameClock
 from edge.vision.frame import Frame
 from edge.vision.http_picture import Address
 from edge.vision.still_camera import StillCamera, StillSource
+from edge.wire.report import Report, decode
 from tests.bright_squares import HEIGHT, SIDE, WIDTH, write_model
 from tests.still_server import Given, StillServer, png_of, serving
 

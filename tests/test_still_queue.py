@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from edge.cli import main
-from edge.config import Config, Zone
-from edge.replay import gather, open_source, replay
+from edge.config.schema import Config, Zone
+from edge.offline.replay import gather, open_source, replay
 from edge.vision.still_folder import time_in_name
 
 FOLDER = Path(__file__).parents[2] / "shared" / "labelled" / "causeway_unlabelled"

@@ -11,12 +11,12 @@ import pytest
 from collector.alerts.rules.first_vehicle import may_be_news
 from collector.alerts.settings import First, Rules
 from collector.queries.schemes import SCHEMES
+from edge.build.publishing import info_of
 from edge.cli import main
-from edge.config import Config, Line
+from edge.config.schema import Config, Line
 from edge.counting.buckets import COUNTED_CLASSES
 from edge.delivery.home_assistant import components_of
-from edge.delivery.report import Report, decode
-from edge.reporter import info_of
+from edge.wire.report import Report, decode
 from tests.collector.api.api_world import Api, an_api, said
 from tests.collector.messages import DAY_MS, received
 

@@ -10,17 +10,19 @@ import onnxruntime
 import pytest
 import yaml
 
-from edge.bench import TRAFFIC_PER_MINUTE
+from edge.build.stages import build_detector, build_pipeline
 from edge.cli import main
-from edge.config import Config, Line, counting_lines, parse_config
+from edge.config.loading import parse_config
+from edge.config.schema import Config, Line
+from edge.config.shapes import counting_lines
 from edge.counting.detection import Detection
 from edge.counting.naming import LOOKS_MAX
-from edge.second_look import SecondLook
-from edge.stages import build_detector, build_pipeline
+from edge.offline.bench import TRAFFIC_PER_MINUTE
 from edge.vision.fitting import Picture
 from edge.vision.frame import Frame
 from edge.vision.manifest import load_manifest
 from edge.vision.naming import load_naming
+from edge.vision.second_look import SecondLook
 from edge.vision.tape import read_tape
 
 TAPE = Path(__file__).parent / "golden" / "free-flow.tape"

@@ -18,7 +18,9 @@ import msgspec
 from collector.alerts.alert import Alert
 from collector.alerts.site_alert import Event, ReportSpan, SiteAlert, encode_site_alert, site_alert_topic
 from collector.errors import InputError
-from edge.delivery.report import NAME, NAME_RULE, ROOT, rfc3339
+from edge.wire.names import NAME, NAME_RULE
+from edge.wire.times import rfc3339
+from edge.wire.topics import ROOT
 
 _LOG = logging.getLogger(__name__)
 MQTT = "mqtt"

@@ -29,7 +29,8 @@ from collector.queries.queue import queues
 from collector.queries.results import Axis, Flow
 from collector.store.ahead import with_ahead
 from collector.store.interface import Reading
-from edge.delivery.report import ReportError, milliseconds_of
+from edge.wire.report import ReportError
+from edge.wire.times import milliseconds_of
 
 SLOT_MS = 300_000
 HOURS_MAX = 48

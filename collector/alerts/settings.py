@@ -6,7 +6,7 @@ from typing import Annotated
 
 import msgspec
 
-from edge.delivery.report import Name, Word
+from edge.wire.names import Name, Word
 
 MESSAGES_PER_HOUR = 6
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]

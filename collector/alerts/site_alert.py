@@ -5,7 +5,8 @@ from typing import Literal
 import msgspec
 
 from collector.alerts.alert import Figures, Kind
-from edge.delivery.report import ROOT, SCHEMA, Name, SequenceNumber
+from edge.wire.names import SCHEMA, Name, SequenceNumber
+from edge.wire.topics import ROOT
 
 QOS = 1
 Event = Literal["opened", "closed", "digest"]

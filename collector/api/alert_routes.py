@@ -19,7 +19,7 @@ from collector.domain.scope import Scope
 from collector.queries.places import time_zone_of
 from collector.store.interface import Reading
 from collector.store.verdicts import LIMIT_MAX, verdicts
-from edge.delivery.report import Verdict
+from edge.wire.commands import Verdict
 
 PAGE_MAX = 500
 AlertId = Annotated[int, Path(ge=1, lt=2**53)]

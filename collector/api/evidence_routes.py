@@ -16,7 +16,7 @@ from collector.errors import InputError
 from collector.queries.evidence import evidence, raw_report, raw_reports
 from collector.queries.results import RawReport
 from collector.store.interface import Reading
-from edge.delivery.report import ReportError, decode
+from edge.wire.report import ReportError, decode
 
 PAGE_MAX = 500
 RANGES_MAX = 500

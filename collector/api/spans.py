@@ -12,7 +12,7 @@ from collector.queries.axis import axis, until
 from collector.queries.extent import open_span
 from collector.queries.results import Axis
 from collector.store.interface import Reading
-from edge.delivery.report import NAME
+from edge.wire.names import NAME
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _WHEN = "A date (its first instant in the site's time zone), an RFC 3339 time, or milliseconds since 1970 UTC."

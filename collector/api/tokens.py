@@ -20,7 +20,7 @@ from typing import Literal, get_args
 import msgspec
 
 from collector.errors import CollectorError, InputError
-from edge.delivery.report import Name
+from edge.wire.names import Name
 
 Scope = Literal["read", "pictures", "acknowledge", "operate"]
 SCOPES: tuple[Scope, ...] = get_args(Scope)

@@ -5,7 +5,7 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from collector.api.models import Model
-from edge.delivery.report import milliseconds_of
+from edge.wire.times import milliseconds_of
 
 _Name = Annotated[str, Field(pattern=r"^[a-z0-9-]{1,64}$")]
 _Number = Annotated[int, Field(ge=1, lt=2**53)]

@@ -15,7 +15,8 @@ from collector.domain.scope import Scope
 from collector.queries.places import time_zone_of
 from collector.store.interface import Reading, Store
 from collector.store.verdicts import LIMIT_MAX, Crossing, record, verdicts
-from edge.delivery.report import Verdict, milliseconds_of
+from edge.wire.commands import Verdict
+from edge.wire.times import milliseconds_of
 
 
 def info(one: Verdict) -> VerdictInfo:

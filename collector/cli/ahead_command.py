@@ -17,7 +17,7 @@ from collector.queries.devices import DeviceState, devices
 from collector.queries.tallies import devices_of
 from collector.store.ahead import Reports
 from collector.store.interface import Store
-from edge.delivery.report import rfc3339
+from edge.wire.times import rfc3339
 
 
 def ahead(store: Store, given: argparse.Namespace) -> None:

@@ -25,7 +25,7 @@ from collector.queries.places import Sites, sites_of, time_zone_of
 from collector.queries.records import name_of
 from collector.queries.results import Agreement, Axis, Band, Flows
 from collector.store.interface import Reading, Store
-from edge.delivery.report import rfc3339
+from edge.wire.times import rfc3339
 
 
 def show_compare(store: Store, sites: Sites, given: argparse.Namespace) -> None:

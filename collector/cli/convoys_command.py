@@ -13,7 +13,7 @@ from collector.domain.scope import Scope
 from collector.queries.places import Sites, sites_of, time_zone_of
 from collector.store.convoys import CONVOYS_MAX, Convoy, convoys
 from collector.store.interface import Reading, Store
-from edge.delivery.report import rfc3339
+from edge.wire.times import rfc3339
 
 _EDGES = {"headway": "", "unwatched": "not watched", "limit": "more of it"}
 

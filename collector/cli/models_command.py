@@ -9,7 +9,7 @@ from collector.domain.scope import Scope
 from collector.errors import InputError
 from collector.queries.models import as_json, changes, factors_of, take_factors
 from collector.store.interface import Store
-from edge.delivery.report import rfc3339
+from edge.wire.times import rfc3339
 
 
 def models(store: Store, given: argparse.Namespace) -> None:

@@ -10,7 +10,7 @@ from collector.alerts.alert import Alert, Delivery
 from collector.alerts.wording import span
 from collector.cli.terminal_table import aligned, printable, width
 from collector.domain.calendar import local
-from edge.delivery.report import rfc3339
+from edge.wire.times import rfc3339
 
 REASON_WIDTH = 100
 NARROW = 110

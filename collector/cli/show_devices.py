@@ -6,7 +6,7 @@ from typing import Any
 from collector.cli.terminal_table import aligned
 from collector.protocol.items import Gap
 from collector.queries.devices import DeviceState, identity_of
-from edge.delivery.report import rfc3339
+from edge.wire.times import rfc3339
 
 
 def devices_as_table(states: Sequence[DeviceState], *, now_ms: int) -> str:

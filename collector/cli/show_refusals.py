@@ -4,7 +4,7 @@ from typing import Any
 
 from collector.cli.terminal_table import aligned
 from collector.queries.refusals import Refusals, Refused
-from edge.delivery.report import rfc3339
+from edge.wire.times import rfc3339
 
 
 def refusals_as_table(found: Refusals) -> str:

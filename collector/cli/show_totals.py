@@ -11,7 +11,7 @@ from collector.cli.terminal_table import aligned, width
 from collector.queries.results import NAMES_COVER, Likely
 from collector.queries.totals import Selection, Total
 from collector.queries.zones import ZoneState
-from edge.delivery.report import rfc3339
+from edge.wire.times import rfc3339
 
 BLIND = "blind"
 NAMES_ONLY = "95%, names only"

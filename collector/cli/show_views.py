@@ -21,7 +21,7 @@ from collector.queries.results import (
     LikeForLike,
     LikelyBalance,
 )
-from edge.delivery.report import rfc3339
+from edge.wire.times import rfc3339
 
 NOT_OVER = "(not over)"
 UNSEEN_ONLY = "95%, unwatched time only"

@@ -12,7 +12,8 @@ from collector.cli.terminal_table import aligned
 from collector.clock import SystemClock
 from collector.config import load
 from collector.errors import InputError
-from edge.delivery.report import NAME, NAME_RULE, rfc3339
+from edge.wire.names import NAME, NAME_RULE
+from edge.wire.times import rfc3339
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

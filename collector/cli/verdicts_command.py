@@ -15,7 +15,7 @@ from collector.errors import CollectorError, InputError
 from collector.queries.places import Sites, time_zone_of
 from collector.store.interface import Reading, Store
 from collector.store.verdicts import Crossing, record, truth_lines, verdicts
-from edge.delivery.report import Verdict
+from edge.wire.commands import Verdict
 
 
 def check(given: argparse.Namespace) -> None:

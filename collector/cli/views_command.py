@@ -44,7 +44,7 @@ from collector.queries.sums import BalanceRecord, TotalRecord, balance_rows, tot
 from collector.queries.totals import Selection, Total, totals
 from collector.store.convoys import ConvoyRecord, record_of
 from collector.store.interface import Reading, Store
-from edge.delivery.report import rfc3339
+from edge.wire.times import rfc3339
 
 
 def check(given: argparse.Namespace) -> None:

@@ -6,7 +6,7 @@ import msgspec
 
 from collector.domain.calendar import zone_of
 from collector.errors import InputError
-from edge.delivery.report import NAME, Name, Word
+from edge.wire.names import NAME, Name, Word
 
 LineOfDevice = Annotated[str, msgspec.Meta(pattern=rf"^{NAME}/{NAME}$(?!\n)")]
 """`device/line`, as in `mast-1/deck`."""

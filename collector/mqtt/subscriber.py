@@ -49,7 +49,8 @@ from collector.protocol.items import Hurried, Item, Tally
 from collector.protocol.resend_planner import Asking
 from collector.store.interface import StatementError, Store, UnstorableError
 from collector.store.verdicts import untold
-from edge.delivery.report import JOURNAL, RESEND, VERDICT, encode, topic_of
+from edge.wire.report import encode
+from edge.wire.topics import JOURNAL, RESEND, VERDICT, topic_of
 
 _LOG = logging.getLogger(__name__)
 ANSWER_WAIT_S = 15.0  # for the broker to accept the connection and the subscription

@@ -9,19 +9,9 @@ from typing import Annotated, Literal, TypeVar
 
 import msgspec
 
-from edge.delivery.report import (
-    SCHEMA,
-    UNSEEN,
-    Amount,
-    Count,
-    Lines,
-    Milliseconds,
-    Name,
-    ReportError,
-    SequenceNumber,
-    Word,
-    milliseconds_of,
-)
+from edge.wire.names import SCHEMA, UNSEEN, Amount, Count, Milliseconds, Name, SequenceNumber, Word
+from edge.wire.report import Lines, ReportError
+from edge.wire.times import milliseconds_of
 
 SAID_BYTES_MAX = 65_536
 JPEG_BYTES_MAX = 48_000

@@ -11,7 +11,8 @@ A device numbers in one journal at a time and never returns to an older one. So
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from edge.delivery.report import REPLAY, rfc3339
+from edge.wire.names import REPLAY
+from edge.wire.times import rfc3339
 
 AT_ONCE_MS = 900_000
 """Two that said their totals within as long are there at once."""

@@ -17,19 +17,10 @@ from collector.protocol.device_messages import (
     Total,
     decode_said,
 )
-from edge.delivery.report import (
-    NAME_RULE,
-    REPLAY,
-    ROOT,
-    UNSEEN,
-    Address,
-    Report,
-    ReportError,
-    Response,
-    decode,
-    decode_as,
-    parse_topic,
-)
+from edge.wire.commands import Response
+from edge.wire.names import NAME_RULE, REPLAY, UNSEEN
+from edge.wire.report import Report, ReportError, decode, decode_as
+from edge.wire.topics import ROOT, Address, parse_topic
 
 PAYLOAD_BYTES_MAX = 65_536
 SERIES_MAX = 2_048  # of one report: lines x directions x classes

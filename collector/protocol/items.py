@@ -6,7 +6,7 @@ from typing import Any
 
 from collector.protocol.gaps import Missing
 from collector.protocol.intake import Called, Followed, Received, Refusal, Said
-from edge.delivery.report import RANGES_MAX
+from edge.wire.names import RANGES_MAX
 
 SEQ_MAX = 2**53 - 1
 """The highest number that a report may have."""

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import msgspec
 
 from collector.protocol.items import Asked, Compared, Doubt, Gap, Gone, Heeded
-from edge.delivery.report import RANGES_MAX, JournalCommand, Resend, Response, Verdict, VerdictCommand
+from edge.wire.commands import JournalCommand, Resend, Response, Verdict, VerdictCommand
+from edge.wire.names import RANGES_MAX
 
 REPORTS_MAX = 1_000
 """In one request; a device sends them beside what is new."""

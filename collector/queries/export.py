@@ -15,7 +15,7 @@ import msgspec
 from collector.errors import InputError
 from collector.queries.export_xlsx import Xlsx
 from collector.queries.records import Record
-from edge.spreadsheet import MARK, cell
+from edge.wire.spreadsheet import MARK, cell
 
 Format = Literal["csv", "xlsx", "jsonl", "parquet", "arrow"]
 FORMATS: tuple[Format, ...] = get_args(Format)

@@ -25,7 +25,7 @@ from collector.protocol.device_messages import Info, decode_said
 from collector.queries.results import Balance, Likely, LikelyBalance
 from collector.queries.schemes import OWN, UNCLASSIFIED
 from collector.store.interface import CHOSEN, Reading
-from edge.delivery.report import ReportError
+from edge.wire.report import ReportError
 
 DRAWS = 400
 EM_STEPS = 30

@@ -13,7 +13,7 @@ from collector.errors import InputError
 from collector.protocol.device_messages import Info, decode_said
 from collector.queries.results import Flow
 from collector.store.interface import CHOSEN, Reading
-from edge.delivery.report import ReportError
+from edge.wire.report import ReportError
 
 Sites = Mapping[str, Site]
 """By name; a site that is not in it is one of which nothing was told."""

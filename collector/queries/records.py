@@ -15,7 +15,7 @@ from collector.queries.places import Sites
 from collector.queries.results import Axis, Flow, State
 from collector.queries.schemes import OWN
 from collector.store.interface import Reading
-from edge.delivery.report import rfc3339
+from edge.wire.times import rfc3339
 
 PIECE = 500
 """Intervals that are held at a time."""

@@ -9,7 +9,7 @@ from collector.queries.records import Record, rows_of
 from collector.queries.results import Axis, Balance, Flow
 from collector.queries.schemes import OWN
 from collector.store.interface import Reading
-from edge.delivery.report import rfc3339
+from edge.wire.times import rfc3339
 
 ALL = "all"
 

@@ -7,7 +7,7 @@ import msgspec
 from collector.domain.plausible_time import SKEW_MS
 from collector.store.interface import CHOSEN, Reading, Store
 from collector.store.messages import Key, messages_of
-from edge.delivery.report import Report, ReportError, ZoneReport, decode
+from edge.wire.report import Report, ReportError, ZoneReport, decode
 
 
 @dataclass(frozen=True, slots=True)

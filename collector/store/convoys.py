@@ -14,7 +14,7 @@ from collector.protocol.device_messages import Edge
 from collector.protocol.intake import Followed
 from collector.store.dialect import Tables
 from collector.store.interface import CHOSEN, Reading
-from edge.delivery.report import rfc3339
+from edge.wire.times import rfc3339
 
 CONVOYS_MAX = 100_000
 """Kept of one device, some 20 MB; beyond it the oldest are let go."""

@@ -11,7 +11,8 @@ from collector.store.dialect import Tables
 from collector.store.lineage import Lineage
 from collector.store.messages import Key, messages_of
 from collector.store.names import Names
-from edge.delivery.report import RANGES_MAX, REPLAY, decode
+from edge.wire.names import RANGES_MAX, REPLAY
+from edge.wire.report import decode
 
 Devices = Mapping[tuple[str, str], int]
 """The ids of devices by site and name."""

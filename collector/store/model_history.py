@@ -2,7 +2,8 @@
 
 from collector.protocol.device_messages import Info, decode_said
 from collector.store.dialect import Tables
-from edge.delivery.report import REPLAY, ReportError
+from edge.wire.names import REPLAY
+from edge.wire.report import ReportError
 
 CHANGES_MAX = 1_000
 

@@ -10,7 +10,8 @@ from typing import Any
 
 from collector.domain.limits import DEFAULTS, Limits, Room
 from collector.store.dialect import Tables
-from edge.delivery.report import REPLAY, Lines, Report
+from edge.wire.names import REPLAY
+from edge.wire.report import Lines, Report
 
 REMEMBERED_MAX = 500_000
 """Names and series whose ids are remembered; beyond it all are looked up anew."""

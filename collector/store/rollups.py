@@ -19,7 +19,7 @@ from collector.protocol.device_messages import Info, decode_said
 from collector.store.dialect import ReportRow, Tables
 from collector.store.zone_rollups import Place, add_late_zones, forget_zones, sum_up_zones
 from collector.store.zone_sums import ZoneSums
-from edge.delivery.report import ReportError
+from edge.wire.report import ReportError
 
 HOUR, DAY = 1, 2
 """The levels of the tables `rollup_watched`, `rollup_vehicles` and `rollup_zone`."""

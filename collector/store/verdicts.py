@@ -21,7 +21,9 @@ from collector.protocol.device_messages import Info, decode_said
 from collector.store.device_alerts import Call, confirm
 from collector.store.dialect import Tables
 from collector.store.interface import CHOSEN, Reading, Store
-from edge.delivery.report import NO, NOTHING_THERE, YES, ReportError, Verdict, rfc3339
+from edge.wire.commands import NO, NOTHING_THERE, YES, Verdict
+from edge.wire.report import ReportError
+from edge.wire.times import rfc3339
 
 BY_MAX = 100
 """Characters of a person's name."""

@@ -38,7 +38,10 @@ from collector.store.overlaps import Timeline, Watched
 from collector.store.rollups import Marks, Rollups
 from collector.store.verdicts import note_heeded
 from collector.store.zone_rollups import fill_zones, zones_of
-from edge.delivery.report import REPLAY, Report, ReportError, decode, milliseconds_of, topic_of
+from edge.wire.names import REPLAY
+from edge.wire.report import Report, ReportError, decode
+from edge.wire.times import milliseconds_of
+from edge.wire.topics import topic_of
 
 _INFO = "(SELECT payload FROM said WHERE device_id = device.id AND channel = 'info')"
 _MARKS = "time_zone, hours_ms, days_ms"

@@ -10,7 +10,7 @@ from collector.store.dialect import Tables
 from collector.store.messages import Key, day_of, messages_of
 from collector.store.names import Names
 from collector.store.zone_sums import ZoneSums, sums_of
-from edge.delivery.report import ZoneReport
+from edge.wire.report import ZoneReport
 
 COLUMNS = ", ".join(ZoneSums._fields)
 OF_REPORT = ", ".join({"reports": "1", "end_ms": "start_ms"}.get(name, name) for name in ZoneSums._fields)

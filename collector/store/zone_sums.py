@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from edge.delivery.report import ZoneReport
+from edge.wire.report import ZoneReport
 
 SUM_MAX = 2**43
 """Of what one report adds to a sum of products: 100,000 vehicles for a day. So no sum of a device's day leaves 64 bits,

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from math import ceil, floor, hypot, sqrt
 from typing import Protocol
 
-from edge.counting.ground import LENGTH_M, LENGTHS_M, Plane, Point
+from edge.counting.ground_plane import LENGTH_M, LENGTHS_M, Plane, Point
 from edge.counting.motion import Box
 
 LANE_M = 3.5

@@ -35,7 +35,8 @@ SIZES = ((0.01, 0.13), (0.18, 0.16), (0.38, 0.32), (0.38, 0.32), (-0.32, 0.23), 
 SIZE_ODD = 0.05  # of all boxes, that say nothing about size: half a vehicle, or two
 
 BUS_LEAST = 0.57
-"""A bus is told from this probability on: buses are few, and news (edge/alerts.py), so a false one weighs more."""
+"""A bus is told from this probability on: buses are few, and news (edge/device/alert_rules.py), so a false one weighs
+more."""
 
 Look = tuple[float, ...]
 Size = tuple[float, float]

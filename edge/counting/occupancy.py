@@ -39,10 +39,10 @@ from typing import Literal
 
 from edge.counting.crossing import SAME_GROUND_HEIGHTS, SAME_GROUND_WIDTHS, Point
 from edge.counting.expected_wait import ExpectedWait, QueueService
-from edge.counting.ground import LENGTH_M, LENGTHS_M, Plane, Queuer, queue_length_m
+from edge.counting.ground_plane import LENGTH_M, LENGTHS_M, Plane, Queuer, queue_length_m
 from edge.counting.hidden import HiddenLikely, HiddenVehicles, Known
 from edge.counting.motion import Box
-from edge.counting.staying import Stay
+from edge.counting.stationary import Stay
 from edge.counting.tracking import Track
 
 LOST_MAX = 500  # remembered at a time

@@ -10,8 +10,8 @@ from edge.counting.buckets import Bucket, BucketCounter
 from edge.counting.convoys import Convoy, ConvoyWatcher
 from edge.counting.crossing import Crossing, LineWatcher
 from edge.counting.detection import PACED, DetectedFrame
-from edge.counting.hiding import WholeBoxes
 from edge.counting.masks import Masks
+from edge.counting.occlusion import WholeBoxes
 from edge.counting.occupancy import Occupancy, ZoneWatcher
 from edge.counting.sizes import SiteSizes
 from edge.counting.tracking import Track, Tracker

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from math import exp, hypot, log, sqrt
 
-from edge.counting.ground import Plane, Point
+from edge.counting.ground_plane import Plane, Point
 from edge.counting.motion import Box
 from edge.counting.tracking import Track
 

@@ -22,7 +22,7 @@ from typing import Literal
 from edge.counting.buckets import Bucket, BucketCounter
 from edge.counting.crossing import Point
 from edge.counting.detection import CLASSES, DetectedFrame, Detection
-from edge.counting.ground import LENGTH_M, LENGTHS_M, Queuer, queue_length_m
+from edge.counting.ground_plane import LENGTH_M, LENGTHS_M, Queuer, queue_length_m
 from edge.counting.hidden import HiddenLikely, HiddenVehicles, Known
 from edge.counting.masks import Masks
 from edge.counting.motion import shared_area

@@ -35,7 +35,7 @@ from edge.counting.assignment import Pair, assign
 from edge.counting.detection import CLASSES, STILL, UNCLASSIFIED, DetectedFrame, Detection
 from edge.counting.motion import Box, BoxMotion, shared_area, spread_of_newborn
 from edge.counting.naming import probabilities, told
-from edge.counting.pieces import SURPRISE_OF_PIECES_MIN, join_pieces
+from edge.counting.split_detections import SURPRISE_OF_PIECES_MIN, join_pieces
 
 NEWBORN_S_MAX = 0.5  # what is known of a vehicle half a second after its only sighting is next to nothing
 NEWBORN_S_SLOW = 2.0  # but where frames are that far apart as a rule, there is nothing better to go by

@@ -5,8 +5,10 @@ from collections.abc import Callable
 import msgspec
 
 from edge.delivery.outbox import Outbox
-from edge.delivery.report import RANGES_MAX, JournalCommand, ReportError, Resend, Response, Transaction, decode_as
 from edge.errors import CrossingError
+from edge.wire.commands import JournalCommand, Resend, Response
+from edge.wire.names import RANGES_MAX, Transaction
+from edge.wire.report import ReportError, decode_as
 
 RESEND_MAX = 10_000
 """Reports that one command makes pending again."""

@@ -19,8 +19,8 @@ from edge.delivery.connection import Message, packet_bytes
 from edge.delivery.courier import Courier
 from edge.delivery.letter import Letter, kind_of
 from edge.delivery.outbox import Outbox
-from edge.delivery.report import topic_of
 from edge.errors import WorkError
+from edge.wire.topics import topic_of
 
 TAKEN_BACK = 50
 """Letters set aside that are looked at each time: whoever counts waits for the outbox meanwhile."""

@@ -22,8 +22,8 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from edge.delivery.report import ROOT, topic_of
-from edge.delivery.status import Info
+from edge.wire.device_messages import Info
+from edge.wire.topics import ROOT, topic_of
 
 PREFIX = "homeassistant"
 NAME = "Crossing monitor"

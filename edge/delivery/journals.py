@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from edge.delivery.report import decode, encode
+from edge.wire.report import decode, encode
 
 SEGMENTS_MAX = 1_000
 """Of one outbox; beyond it the oldest that hold no letter are forgotten."""

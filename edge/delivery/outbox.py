@@ -22,14 +22,14 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge.delivery.correction import corrected
+from edge.delivery.clock_correction import corrected
 from edge.delivery.journals import at, locate
 from edge.delivery.letter import Letter
 from edge.delivery.outbox_journals import OutboxJournals
 from edge.delivery.outbox_room import count_letter, count_lost, make_room
 from edge.delivery.outbox_totals import KindState, OutboxState, kinds_of, state_of, totals_of
-from edge.delivery.report import Report, decode, encode
-from edge.delivery.status import Total
+from edge.wire.device_messages import Total
+from edge.wire.report import Report, decode, encode
 
 RUNS_MAX = 10_000
 """Runs of which it is known how far they were reported, or that they are corrected; beyond it the oldest go."""

@@ -14,7 +14,8 @@ from pathlib import Path
 from edge.delivery.journals import SEGMENTS_MAX, Segment, segments_of
 from edge.delivery.outbox_file import OutboxFile
 from edge.delivery.outbox_room import count_lost
-from edge.delivery.report import REPLAY, decode
+from edge.wire.names import REPLAY
+from edge.wire.report import decode
 
 FORMER = "former-names"
 """The note of names (`site/device`) that this device had, under which brokers may still keep something."""

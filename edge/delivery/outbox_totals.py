@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from edge.delivery.journals import Segment, opening
 from edge.delivery.letter import kind_of
-from edge.delivery.report import rfc3339
-from edge.delivery.status import Total
+from edge.wire.device_messages import Total
+from edge.wire.times import rfc3339
 
 ENDS_MAX = 20
 """Journals beside the present one whose ends are told, the newest: also of one of which nothing is held any more."""

@@ -11,8 +11,8 @@ import msgspec
 from edge.counting.crossing import Point
 from edge.counting.detection import CLASSES, UNCLASSIFIED
 from edge.errors import InputError, WorkError
+from edge.pages.frame_pictures import COLUMNS, TILE_ROWS, Reel
 from edge.pages.known_file import KnownFile
-from edge.pages.reel import COLUMNS, TILE_ROWS, Reel
 from edge.pages.server import Answer, Query, Route, answer_json, number_in
 from edge.pages.suggestions import Suggestions
 from edge.pages.truth_text import Annotations, read_annotations, written_truth

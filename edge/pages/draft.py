@@ -13,7 +13,9 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import YAMLError
 
-from edge.config import STILL, Config, Mqtt, parse_config, points_of, read_yaml
+from edge.config.loading import parse_config, read_yaml
+from edge.config.schema import STILL, Config, Mqtt
+from edge.config.shapes import points_of
 from edge.errors import InputError
 
 Node = TypeVar("Node", CommentedMap, CommentedSeq)

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import msgspec
 
 from edge.errors import InputError
-from edge.pages.album import Portrait
+from edge.pages.vehicle_pictures import Portrait
 
 NAMES = (
     ("c", "car"),

@@ -7,10 +7,10 @@ from typing import Any
 import msgspec
 
 from edge.errors import InputError, WorkError
-from edge.pages.album import Album
 from edge.pages.known_file import KnownFile
 from edge.pages.names_text import NAMES, Name, names_in, read_rows, written_names
 from edge.pages.server import Answer, Query, Route, answer_json, number_in
+from edge.pages.vehicle_pictures import Album
 
 
 class _Save(msgspec.Struct, frozen=True):

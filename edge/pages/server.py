@@ -20,7 +20,7 @@ from typing import Any, Self
 from urllib.parse import parse_qs, urlsplit
 
 from edge.errors import InputError, WorkError
-from edge.pages.gate import Gate, Refusal
+from edge.pages.access import Gate, Refusal
 
 log = logging.getLogger(__name__)
 

@@ -6,13 +6,14 @@ from typing import Any
 
 import msgspec
 
-from edge.config import Config, warnings_of
+from edge.build.stages import check_files
+from edge.config.advice import warnings_of
+from edge.config.schema import Config
 from edge.errors import InputError
 from edge.pages.draft import EMPTY, Draft, draft_of, parse_finished, parse_unfinished, read_draft, shown, written
 from edge.pages.known_file import KnownFile
 from edge.pages.server import Answer, Query, Route, answer_json, number_in
 from edge.pages.watching import Watching
-from edge.stages import check_files
 from edge.vision.drawing import CLASS_COLOURS
 
 SIGHT_WAIT_S = 2.0

@@ -8,12 +8,12 @@ import threading
 from bisect import bisect_left
 from typing import Any
 
-from edge.config import Config
+from edge.build.stages import build_detector
+from edge.config.schema import Config
 from edge.errors import CrossingError
-from edge.pages.reel import Reel
+from edge.offline.replay import VideoSource, replay
+from edge.pages.frame_pictures import Reel
 from edge.pages.worker import Worker
-from edge.replay import VideoSource, replay
-from edge.stages import build_detector
 from edge.vision.recording import Recording
 
 log = logging.getLogger(__name__)

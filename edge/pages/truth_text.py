@@ -12,7 +12,7 @@ import msgspec
 
 from edge.counting.crossing import Point
 from edge.errors import InputError
-from edge.evaluate import parse_truth
+from edge.offline.evaluate import parse_truth
 
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 

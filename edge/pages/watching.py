@@ -18,19 +18,20 @@ from typing import Any, Protocol, Self
 import cv2
 import msgspec
 
-from edge.config import Config, counting_lines
+from edge.build.stages import build_detector, build_pipeline, explain_cost, regions_of
+from edge.config.schema import Config
+from edge.config.shapes import counting_lines
 from edge.counting.crossing import DIRECTIONS
 from edge.counting.detection import DetectedFrame
 from edge.counting.pipeline import Pipeline, Step
 from edge.counting.stills import StillPipeline, StillTime
 from edge.errors import CrossingError
-from edge.looking import Looker
 from edge.pages.placement import advice_on
 from edge.pages.trails import Trails
-from edge.stages import build_detector, build_pipeline, explain_cost, regions_of
 from edge.vision.detector import OnnxDetector
 from edge.vision.drawing import Picture
 from edge.vision.frame import Frame
+from edge.vision.frame_selection import Looker
 from edge.vision.likeness import Likeness
 from edge.vision.region import zoom_of
 from edge.vision.scene import SceneWatcher

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from edge.clock import Clock, SystemClock
 from edge.errors import WorkError
-from edge.secrecy import masked
+from edge.redaction import masked
 from edge.vision.diagnosis import why_no_device, why_no_stream
 from edge.vision.recording import address_of
 

@@ -21,7 +21,7 @@ from typing import Any
 from urllib.parse import SplitResult, unquote, urljoin, urlsplit, urlunsplit
 
 from edge.errors import WorkError
-from edge.secrecy import masked
+from edge.redaction import masked
 from edge.vision.login import authorization, challenge_of
 
 BYTES_MAX = 20_000_000

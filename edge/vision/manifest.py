@@ -9,9 +9,9 @@ from typing import Annotated, Literal, TypeVar
 
 import msgspec
 
-from edge.checking import WrongError, convert, read_yaml
 from edge.counting.detection import CLASSES
 from edge.errors import InputError
+from edge.typed_yaml import WrongError, convert, read_yaml
 
 # The 80 classes of COCO 2017 in the order of every detector trained on it.
 COCO = (

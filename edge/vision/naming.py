@@ -77,7 +77,7 @@ class NamingManifest:
     mirrored: bool
     labels: tuple[str, ...]
     tail: Mapping[str, Mapping[str, Any]]
-    """By class: `judged` and `above`, see `edge.alerts.Tail`."""
+    """By class: `judged` and `above`, see `edge.counting.class_tail.Tail`."""
     macs_millions: float | None = None
     judged: dict[str, dict[str, int]] = field(default_factory=dict)
     """True class -> what it is called -> vehicles; empty where nobody judged this very model."""

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import cv2
 
-from edge.config import Counting
+from edge.config.schema import Counting
 from edge.counting.detection import CLASSES as OURS
 from edge.counting.detection import UNCLASSIFIED
 from edge.counting.naming import probabilities

@@ -22,12 +22,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from edge.config import Config, Model
+from edge.build.stages import build_pipeline
+from edge.config.schema import Config, Model
 from edge.counting.detection import Detection
-from edge.evaluate import _open as opened
-from edge.evaluate import evaluate, load_truth, tape_path
-from edge.evaluate_command import ANYWHERE
-from edge.stages import build_pipeline
+from edge.offline.evaluate import _open as opened
+from edge.offline.evaluate import evaluate, load_truth, tape_path
+from edge.offline.evaluate_command import ANYWHERE
 from edge.vision.detector import OnnxDetector
 from edge.vision.frame import Frame
 from edge.vision.manifest import load_manifest

@@ -25,7 +25,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from edge.counting.naming import probabilities, told
-from edge.scoring import wilson_interval
+from edge.offline.scoring import wilson_interval
 from models.training.crops import CLASSES, decoded
 from models.training.naming import around, fit
 

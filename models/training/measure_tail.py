@@ -4,8 +4,8 @@
 
 Over all sets of judges.py, named as the product names (`edge/counting/naming.py`: the detector's name for its vote, the
 second look from up to four pictures), it prints `tail` of the manifest: for each class how many vehicles of other
-classes were judged, and how many of them are called so with at least each probability. `edge/alerts.py` says what
-that promises.
+classes were judged, and how many of them are called so with at least each probability. `edge/device/alert_rules.py`
+says what that promises.
 """
 
 from __future__ import annotations

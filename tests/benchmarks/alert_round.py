@@ -14,7 +14,9 @@ from collector.alerts.evaluator import Watch
 from collector.alerts.settings import Alerts
 from collector.protocol.intake import Received, ingest
 from collector.store.sqlite.store import SqliteStore
-from edge.delivery.report import Report, encode, rfc3339, topic_of
+from edge.wire.report import Report, encode
+from edge.wire.times import rfc3339
+from edge.wire.topics import topic_of
 
 NOW_MS, HOUR_MS, MINUTE_MS = 1_795_608_000_000, 3_600_000, 60_000
 HOURS = 9 * 168

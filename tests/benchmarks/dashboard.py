@@ -28,7 +28,9 @@ from playwright.sync_api import Page
 
 from collector.mqtt.demo_broker import demo_broker
 from deploy.dashboard import Fleet
-from edge.delivery.report import encode, rfc3339, topic_of
+from edge.wire.report import encode
+from edge.wire.times import rfc3339
+from edge.wire.topics import topic_of
 from tests.benchmarks.views import DAY_MS, DEVICES, MINUTE_MS, SITES, a_report, sites_of
 from tests.dashboard.world import PAGES, World, configured, inside, serving, show, world
 from tests.pages.browser import chromium, opened

@@ -8,7 +8,9 @@ import struct
 import time
 from collections.abc import Iterable, Iterator
 
-from edge.delivery.report import Report, encode, rfc3339, topic_of
+from edge.wire.report import Report, encode
+from edge.wire.times import rfc3339
+from edge.wire.topics import topic_of
 
 FROM_MS = 1_795_608_000_000
 MINUTE_MS = 60_000

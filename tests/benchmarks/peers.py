@@ -5,7 +5,8 @@
 
 What was done so that the comparison is fair:
 
-* All start from one tape per clip, which `edge.evaluate` makes or finds: boxes of score 0.1 and above, in pixels.
+* All start from one tape per clip, which `edge.offline.evaluate` makes or finds: boxes of score 0.1 and above, in
+  pixels.
 * Who associates in two rounds (ours, ByteTrack) gets all boxes, for low scores are what the second round is for. Who
   has one round (SORT, Norfair) gets the boxes from `ONE_ROUND_SCORE_MIN`, the best for both of 0.1, 0.25 and 0.35.
 * Parameters are as published. Norfair publishes no default distance: intersection over union at 0.7 is what its own
@@ -42,13 +43,13 @@ from norfair.tracker import Detection as NorfairDetection
 from norfair.tracker import Tracker as NorfairTracker
 from tqdm import tqdm
 
-from edge import evaluate as evaluation
-from edge.config import Config, Line, Model
+from edge.build.stages import build_pipeline
+from edge.config.schema import Config, Line, Model
 from edge.counting.crossing import CountingLine
 from edge.counting.detection import CLASSES, DetectedFrame
 from edge.counting.motion import Box
-from edge.scoring import Event, Score, score, total
-from edge.stages import build_pipeline
+from edge.offline import evaluate as evaluation
+from edge.offline.scoring import Event, Score, score, total
 from edge.vision.recording import Recording
 from edge.vision.tape import read_tape
 

@@ -23,8 +23,8 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.bench import Work
-from edge.bench_compare import Clip, Compared, open_clips, settle
+from edge.offline.bench import Work
+from edge.offline.bench_compare import Clip, Compared, open_clips, settle
 from edge.vision.frame import Frame
 
 SAMPLE = 50

@@ -6,10 +6,10 @@ Detections are kept as tapes in the folder of `--tapes`, so that only the first 
 import argparse
 from pathlib import Path
 
-from edge.config import Config, Model
-from edge.evaluate import evaluate, load_truth
-from edge.evaluate_command import ANYWHERE
-from edge.scoring import total
+from edge.config.schema import Config, Model
+from edge.offline.evaluate import evaluate, load_truth
+from edge.offline.evaluate_command import ANYWHERE
+from edge.offline.scoring import total
 
 RATES = (5.0, 3.0, 2.0, 1.5, 1.0)
 

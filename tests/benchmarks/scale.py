@@ -36,7 +36,8 @@ from collector.queries.counts import counts, coverage
 from collector.queries.devices import devices
 from collector.store.interface import Store
 from collector.store.opening import open_store
-from edge.delivery.report import encode, topic_of
+from edge.wire.report import encode
+from edge.wire.topics import topic_of
 from tests.benchmarks import intake, load
 from tests.benchmarks.views import (
     CHANCE,

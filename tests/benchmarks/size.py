@@ -16,7 +16,8 @@ from pathlib import Path
 from collector.protocol.intake import ingest
 from collector.store.interface import Keeping, Store
 from collector.store.opening import open_store
-from edge.delivery.report import Health, Level, Report, Waits, ZoneReport, encode, rfc3339
+from edge.wire.report import Health, Level, Report, Waits, ZoneReport, encode
+from edge.wire.times import rfc3339
 
 CLASSES = ("bicycle", "bus", "car", "motorcycle", "truck", "unclassified", "van")
 MINUTE_MS = 60_000

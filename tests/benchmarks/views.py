@@ -40,7 +40,9 @@ from collector.queries.queue import queues
 from collector.store.interface import Reading, Store
 from collector.store.opening import open_store
 from collector.store.zone_rollups import STORED, sum_up_zones
-from edge.delivery.report import Level, Report, Waits, ZoneReport, encode, rfc3339, topic_of
+from edge.wire.report import Level, Report, Waits, ZoneReport, encode
+from edge.wire.times import rfc3339
+from edge.wire.topics import topic_of
 from tests.benchmarks.load import CLASSES
 from tests.collector import postgres
 

@@ -42,7 +42,8 @@ from collector.queries.zones import last_zones
 from collector.store.device_alerts import CALLS_MAX, PICTURES_MAX, calls
 from collector.store.interface import Store
 from collector.store.sqlite.store import SqliteStore
-from edge.delivery.report import decode, topic_of
+from edge.wire.report import decode
+from edge.wire.topics import topic_of
 
 NOW_MS = 1_795_608_000_000
 BATCH_MAX = 20

@@ -3,7 +3,9 @@
 from typing import Any
 
 from collector.protocol.intake import Received, ingest
-from edge.delivery.report import Report, encode, rfc3339, topic_of
+from edge.wire.report import Report, encode
+from edge.wire.times import rfc3339
+from edge.wire.topics import topic_of
 
 NOON_MS = 1_795_608_000_000
 MINUTE_MS = 60_000

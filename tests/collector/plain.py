@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from collector.queries.results import Axis, Cover, Flow, Queue
-from edge.delivery.report import Report, ZoneReport
+from edge.wire.report import Report, ZoneReport
 
 Key = tuple[str, str, str, int]
 

@@ -23,7 +23,8 @@ from collector.store.ahead import NO_REPORTS, Reports
 from collector.store.interface import Keeping, Store
 from collector.store.postgres.store import PostgresStore
 from collector.store.sqlite.store import SqliteStore
-from edge.delivery.report import Level, Report, ZoneReport, encode, rfc3339
+from edge.wire.report import Level, Report, ZoneReport, encode
+from edge.wire.times import rfc3339
 from tests.collector.messages import MINUTE_MS, a_report, held
 from tests.collector.older import make_postgres_older, make_sqlite_older
 

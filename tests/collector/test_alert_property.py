@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from collector.alerts.settings import Alerts, Blind, Cessation, Drop, History, Resumption, Silent, Surge
 from collector.store.sqlite.store import SqliteStore
-from edge.delivery.report import Report
+from edge.wire.report import Report
 from tests.collector.messages import NOON_MS, received
 from tests.collector.test_alert_watch import DAY_MS, HOUR_MS, hourly, listed, watch
 

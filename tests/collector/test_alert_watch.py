@@ -16,7 +16,9 @@ from collector.protocol.intake import Called, Said, ingest
 from collector.protocol.items import Item
 from collector.store.device_alerts import calls
 from collector.store.interface import Store
-from edge.delivery.report import Report, rfc3339, topic_of
+from edge.wire.report import Report
+from edge.wire.times import rfc3339
+from edge.wire.topics import topic_of
 from tests.collector.messages import MINUTE_MS, NOON_MS, received
 
 OpenStore = Callable[..., Store]

@@ -7,7 +7,8 @@ import pytest
 from collector.protocol.gaps import Missing
 from collector.protocol.items import Asked, Gap, Gone, Heeded
 from collector.protocol.resend_planner import ANSWER_WAIT_MS, COMPARE_WAIT_MS_FIRST, REPORTS_MAX, REQUESTS_MAX, Asking
-from edge.delivery.report import RANGES_MAX, Response, Verdict
+from edge.wire.commands import Response, Verdict
+from edge.wire.names import RANGES_MAX
 
 
 def gap(first: int, last: int, *, device: str = "mast-1", journal: str = "") -> Gap:

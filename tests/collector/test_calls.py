@@ -8,7 +8,7 @@ from collector.store.device_alerts import calls, keep
 from collector.store.interface import Store
 from collector.store.postgres.store import PostgresStore
 from collector.store.sqlite.store import SqliteStore
-from edge.delivery.report import rfc3339
+from edge.wire.times import rfc3339
 from tests.collector.messages import MINUTE_MS, NOON_MS, a_report, received
 from tests.collector.older import make_postgres_older, make_sqlite_older
 from tests.collector.test_alert_watch import listed, said, watch

@@ -12,7 +12,8 @@ from collector.protocol.intake import Refusal, Said, ingest
 from collector.protocol.items import Asked, Gone
 from collector.store.interface import Store
 from collector.store.sqlite.store import SqliteStore
-from edge.delivery.report import encode, topic_of
+from edge.wire.report import encode
+from edge.wire.topics import topic_of
 from tests.collector.messages import DAY_MS, MINUTE_MS, NOON_MS, a_report, blind, received
 
 

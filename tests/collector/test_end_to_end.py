@@ -12,8 +12,8 @@ import pytest
 from collector.cli import main
 from collector.mqtt.demo_broker import demo_broker
 from edge.delivery.connection import Broker
-from edge.delivery.mqtt import Publisher
 from edge.delivery.outbox import Outbox
+from edge.delivery.publisher import Publisher
 from tests.collector.messages import MINUTE_MS, NOON_MS, a_report
 from tests.system.product import collecting, wait_for
 

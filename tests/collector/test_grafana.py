@@ -12,7 +12,7 @@ import psycopg
 import pytest
 
 from collector.store.postgres.store import PostgresStore
-from edge.delivery.report import LengthLevel, Level, Report, Waits, ZoneReport
+from edge.wire.report import LengthLevel, Level, Report, Waits, ZoneReport
 from tests.collector.messages import MINUTE_MS, NOON_MS, a_report, blind, received
 
 DASHBOARD = json.loads((Path(__file__).parents[2] / "deploy" / "grafana" / "crossings.json").read_text("utf-8"))

@@ -18,8 +18,9 @@ from collector.store.interface import Keeping, Store
 from collector.store.journals import HERE_MS
 from edge.delivery.commands import compare, resend
 from edge.delivery.outbox import Outbox
-from edge.delivery.report import Report, encode, rfc3339
-from edge.delivery.status import Total, encode_self
+from edge.wire.device_messages import Total, encode_self
+from edge.wire.report import Report, encode
+from edge.wire.times import rfc3339
 from tests.collector.messages import MINUTE_MS, NOON_MS, a_report
 
 NOW_MS = 1_795_700_000_000

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from collector.protocol.device_messages import JPEG_BYTES_MAX
 from collector.protocol.intake import PAYLOAD_BYTES_MAX, Called, Received, Refusal, Said, ingest
-from edge.delivery.report import encode
+from edge.wire.report import encode
 from tests.collector.messages import a_report
 
 TOPIC = "crossing/v1/bridge/mast-1/report"

@@ -11,7 +11,8 @@ from collector.protocol.intake import Refusal, Said, ingest
 from collector.protocol.items import Compared, Tally
 from collector.store.interface import Store
 from collector.store.sqlite.store import SqliteStore
-from edge.delivery.report import Report, encode, topic_of
+from edge.wire.report import Report, encode
+from edge.wire.topics import topic_of
 from tests.collector.messages import DAY_MS, NOON_MS, a_report, received
 
 OpenStore = Callable[..., Store]

@@ -19,7 +19,7 @@ from collector.queries.merged_lines import merged
 from collector.queries.models import Named, changes, named_alike, take_factors
 from collector.store.interface import Store
 from collector.store.sqlite.store import SqliteStore
-from edge.delivery.report import rfc3339
+from edge.wire.times import rfc3339
 from tests.collector.messages import NOON_MS, received
 from tests.collector.test_alert_watch import DAY_MS, HOUR_MS, hourly, listed, said, watch
 

@@ -19,7 +19,8 @@ from collector.store.interface import Keeping, Store
 from collector.store.overlaps import TOLERANCE_MS
 from collector.store.postgres.store import PostgresStore
 from collector.store.sqlite.store import SqliteStore
-from edge.delivery.report import Report, rfc3339
+from edge.wire.report import Report
+from edge.wire.times import rfc3339
 from tests.collector.messages import MINUTE_MS, NOON_MS, a_report, blind, received
 
 NOW_MS = NOON_MS + 60 * MINUTE_MS

@@ -27,7 +27,8 @@ from collector.store.messages import Message, block_of, messages_in
 from collector.store.packing import BYTES_MAX, IDLE_MS, REPORTS_MAX, Packer
 from collector.store.postgres.store import PostgresStore
 from collector.store.sqlite.store import SqliteStore
-from edge.delivery.report import Level, Report, ZoneReport, encode, rfc3339
+from edge.wire.report import Level, Report, ZoneReport, encode
+from edge.wire.times import rfc3339
 from tests.collector.messages import MINUTE_MS, NOON_MS, a_report, received
 from tests.collector.older import make_postgres_older, make_sqlite_older
 

@@ -15,7 +15,7 @@ from collector.store.interface import StatementError, UnstorableError
 from collector.store.opening import open_store
 from collector.store.postgres.schema import VERSION, month_of, partition
 from collector.store.postgres.store import PostgresStore
-from edge.delivery.report import rfc3339
+from edge.wire.times import rfc3339
 from tests.collector.messages import NOON_MS, a_report, received
 from tests.collector.postgres import Server
 

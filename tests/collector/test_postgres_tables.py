@@ -13,7 +13,8 @@ from collector.queries.counts import counts
 from collector.store.interface import Reading
 from collector.store.postgres.schema import VERSION
 from collector.store.postgres.store import PostgresStore
-from edge.delivery.report import Level, ZoneReport, rfc3339
+from edge.wire.report import Level, ZoneReport
+from edge.wire.times import rfc3339
 from tests.collector.messages import NOON_MS, a_report, received
 from tests.collector.older import make_postgres_older
 from tests.golden import contracts

@@ -10,7 +10,7 @@ from collector.alerts.repository import picture
 from collector.protocol.items import Heeded, Item
 from collector.store.interface import Store
 from collector.store.verdicts import record, untold
-from edge.delivery.report import rfc3339
+from edge.wire.times import rfc3339
 from tests.collector.messages import MINUTE_MS, NOON_MS, a_report, received
 from tests.collector.test_alert_watch import DAY_MS, HOUR_MS, JPEG, hourly, listed, said, watch, weeks_of
 

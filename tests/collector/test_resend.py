@@ -10,9 +10,9 @@ from collector.mqtt.subscriber import Subscriber
 from collector.queries.devices import gaps
 from collector.store.sqlite.store import SqliteStore
 from edge.delivery.connection import Broker
-from edge.delivery.mqtt import Publisher
 from edge.delivery.outbox import Outbox
-from edge.delivery.report import Report
+from edge.delivery.publisher import Publisher
+from edge.wire.report import Report
 from tests.collector.messages import NOON_MS, a_report
 from tests.collector.mosquitto import binary, mosquitto
 

@@ -15,7 +15,7 @@ from collector.cli import main
 from collector.cli.arguments import parser
 from collector.cli.terminal_table import aligned
 from collector.store.sqlite.store import SqliteStore
-from edge.delivery.report import rfc3339
+from edge.wire.times import rfc3339
 from tests.collector.messages import MINUTE_MS, NOON_MS, a_report, blind, held, received
 from tests.collector.test_alert_ledger import finding, take
 

@@ -15,7 +15,8 @@ from collector.protocol.items import Asked, Gap, Gone, Item, Tally
 from collector.queries.totals import Selection, totals
 from collector.store.interface import StatementError, Store, UnstorableError
 from collector.store.names import JOURNALS_MAX
-from edge.delivery.report import milliseconds_of, rfc3339, topic_of
+from edge.wire.times import milliseconds_of, rfc3339
+from edge.wire.topics import topic_of
 from tests.collector.messages import MINUTE_MS, NOON_MS, a_report, blind, received
 
 OpenStore = Callable[..., Store]

@@ -17,7 +17,9 @@ from collector.protocol.items import Tally
 from collector.queries.devices import gaps
 from collector.store.interface import StatementError
 from collector.store.sqlite.store import SqliteStore
-from edge.delivery.report import RESEND, Resend, Response, decode_as, encode, topic_of
+from edge.wire.commands import Resend, Response
+from edge.wire.report import decode_as, encode
+from edge.wire.topics import RESEND, topic_of
 from tests.collector.messages import MINUTE_MS, NOON_MS, a_report
 
 MQTT = Mqtt(host="broker.example", tls=False)

@@ -11,7 +11,9 @@ from paho.mqtt import publish
 from collector.config import Mqtt
 from collector.mqtt.connection import Ended, Event, Subscribed, Subscription
 from collector.mqtt.packets import PACKET_BYTES_MAX, Arrival
-from edge.delivery.report import RESEND, Resend, encode, topic_of
+from edge.wire.commands import Resend
+from edge.wire.report import encode
+from edge.wire.topics import RESEND, topic_of
 from tests.collector.messages import a_report
 from tests.collector.mosquitto import Mosquitto, binary, mosquitto
 

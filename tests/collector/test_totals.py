@@ -3,7 +3,7 @@
 from collector.cli.show_totals import as_json, as_table
 from collector.queries.totals import Selection, Total, totals
 from collector.store.interface import Store
-from edge.delivery.report import Report
+from edge.wire.report import Report
 from tests.collector.messages import MINUTE_MS, NOON_MS, a_report, blind, received
 
 ALL = Selection()

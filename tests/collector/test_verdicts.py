@@ -21,8 +21,8 @@ from collector.queries.results import Evidence
 from collector.store.interface import Store
 from collector.store.sqlite.store import SqliteStore
 from collector.store.verdicts import Crossing, record, verdicts
-from edge.delivery.report import rfc3339
-from edge.delivery.status import Alert, encode_self
+from edge.wire.device_messages import Alert, encode_self
+from edge.wire.times import rfc3339
 from tests.collector.messages import MINUTE_MS, NOON_MS, a_report, received
 
 JPEG = b"\xff\xd8\xff\xe0 a picture"

@@ -22,7 +22,8 @@ from collector.queries.queue import queues
 from collector.queries.results import Axis, Flow, Flows
 from collector.queries.schemes import SCHEMES, mapped
 from collector.store.interface import Store
-from edge.delivery.report import Level, Report, Waits, ZoneReport, rfc3339
+from edge.wire.report import Level, Report, Waits, ZoneReport
+from edge.wire.times import rfc3339
 from tests.collector.messages import MINUTE_MS, NOON_MS, a_report, blind, received
 
 HOUR_MS, DAY_MS = 3_600_000, 86_400_000

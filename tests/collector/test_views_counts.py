@@ -17,7 +17,8 @@ from collector.queries.evidence import evidence, raw_reports
 from collector.queries.queue import queues
 from collector.queries.results import Axis
 from collector.store.interface import Store
-from edge.delivery.report import LengthLevel, Level, Report, Waits, ZoneReport, encode, rfc3339
+from edge.wire.report import LengthLevel, Level, Report, Waits, ZoneReport, encode
+from edge.wire.times import rfc3339
 from tests.collector import plain
 from tests.collector.messages import NOON_MS, a_report, received
 

@@ -10,7 +10,7 @@ from collector.cli import main
 from collector.queries.totals import Selection, totals
 from collector.queries.zones import ZoneState, last_zones
 from collector.store.sqlite.store import SqliteStore
-from edge.delivery.report import Expected, LengthLevel, Level, Likely, Report, Waits, ZoneReport
+from edge.wire.report import Expected, LengthLevel, Level, Likely, Report, Waits, ZoneReport
 from tests.collector.messages import MINUTE_MS, NOON_MS, a_report, blind, received
 
 

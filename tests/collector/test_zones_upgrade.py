@@ -11,7 +11,8 @@ from collector.queries.queue import queues
 from collector.store.interface import Keeping, Store
 from collector.store.postgres.store import PostgresStore
 from collector.store.sqlite.store import SqliteStore
-from edge.delivery.report import Level, Report, Waits, ZoneReport, rfc3339
+from edge.wire.report import Level, Report, Waits, ZoneReport
+from edge.wire.times import rfc3339
 from tests.collector import plain
 from tests.collector.messages import MINUTE_MS, NOON_MS, a_report, blind, received
 from tests.collector.older import make_postgres_older, make_sqlite_older

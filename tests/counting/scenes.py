@@ -13,7 +13,7 @@ from edge.counting.buckets import BucketCounter
 from edge.counting.convoys import ConvoyWatcher
 from edge.counting.crossing import CountingLine, Crossing, LineWatcher
 from edge.counting.detection import CLASSES, DetectedFrame, Detection
-from edge.counting.hiding import WholeBoxes
+from edge.counting.occlusion import WholeBoxes
 from edge.counting.occupancy import Zone, ZoneWatcher
 from edge.counting.pipeline import Pipeline
 from edge.counting.tracking import Tracker

@@ -11,8 +11,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from edge.counting.crossing import CountingLine, Crossing, LineWatcher, Point
-from edge.counting.hiding import WholeBoxes
 from edge.counting.motion import Box
+from edge.counting.occlusion import WholeBoxes
 from edge.counting.tracking import Track
 from tests.counting.scenes import DECK, NOON_MS
 

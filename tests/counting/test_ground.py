@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.counting.ground import LENGTHS_M, LINK_M, Point, Quadrangle, Queuer, plane_through, queue_length_m
+from edge.counting.ground_plane import LENGTHS_M, LINK_M, Point, Quadrangle, Queuer, plane_through, queue_length_m
 
 SQUARE: Quadrangle = ((0.0, 0.0), (8.0, 0.0), (8.0, 50.0), (0.0, 50.0))
 

@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from edge.counting.ground import Plane, Point, plane_through
+from edge.counting.ground_plane import Plane, Point, plane_through
 from edge.counting.hidden import HiddenLikely, HiddenVehicles, Known
 from edge.counting.motion import Box
 from edge.counting.occupancy import Zone

@@ -5,8 +5,8 @@ from random import Random
 import pytest
 
 from edge.counting.detection import CLASSES
-from edge.counting.hiding import CUT_MS, MISSING_SHARE, UNUSUAL, WholeBoxes
 from edge.counting.motion import Box
+from edge.counting.occlusion import CUT_MS, MISSING_SHARE, UNUSUAL, WholeBoxes
 from edge.counting.tracking import Track
 
 TRUCK = tuple(float(label == "truck") for label in CLASSES)

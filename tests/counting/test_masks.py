@@ -1,9 +1,9 @@
 """Nothing is a vehicle that stands inside a mask; whatever stands outside is left alone."""
 
-from edge.config import parse_config
+from edge.build.stages import build_pipeline
+from edge.config.loading import parse_config
 from edge.counting.detection import DetectedFrame, Detection
 from edge.counting.masks import Masks
-from edge.stages import build_pipeline
 from tests.counting.scenes import HEIGHT, WIDTH, Vehicle, film
 
 LOWER = ((0.0, 100.0), (200.0, 100.0), (200.0, 200.0), (0.0, 200.0))

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from edge.counting.detection import CLASSES, DetectedFrame, Detection
-from edge.counting.ground import plane_through
+from edge.counting.ground_plane import plane_through
 from edge.counting.occupancy import Occupancy, Zone, ZoneWatcher
 from edge.counting.tracking import Track
 from tests.counting.scenes import NOON_MS, Errors, Vehicle, film, mirrored, pipeline, scaled

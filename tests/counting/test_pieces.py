@@ -2,7 +2,7 @@
 
 from edge.counting.detection import Detection
 from edge.counting.motion import BoxMotion
-from edge.counting.pieces import join_pieces
+from edge.counting.split_detections import join_pieces
 
 EXPECTED = (100.0, 100.0, 300.0, 200.0)
 LEFT = Detection(100.0, 100.0, 190.0, 200.0, 0.6, "car")

@@ -6,7 +6,7 @@ from random import Random
 import pytest
 
 from edge.counting.motion import Box
-from edge.counting.staying import Stay
+from edge.counting.stationary import Stay
 
 SECOND_MS = 1_000
 REACH = 0.25

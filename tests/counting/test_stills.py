@@ -2,7 +2,7 @@
 
 from edge.counting.buckets import Bucket, BucketCounter
 from edge.counting.detection import DetectedFrame, Detection
-from edge.counting.ground import plane_through
+from edge.counting.ground_plane import plane_through
 from edge.counting.occupancy import Zone
 from edge.counting.pipeline import Step
 from edge.counting.stills import StillPipeline, StillTime

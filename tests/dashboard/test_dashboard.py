@@ -14,7 +14,8 @@ from paho.mqtt.publish import single
 from playwright.sync_api import Browser, Page, expect
 
 from deploy.dashboard import _look
-from edge.delivery.report import Expected, Level, Likely, ZoneReport, encode, topic_of
+from edge.wire.report import Expected, Level, Likely, ZoneReport, encode
+from edge.wire.topics import topic_of
 from tests.dashboard.world import PAGES, World, inside, show, world
 from tests.pages.browser import chromium, opened
 

@@ -16,8 +16,8 @@ from typing import Any
 from playwright.sync_api import Page, expect
 
 from collector.api.tokens import TokenBook
-from edge.delivery.report import Report, decode
 from edge.vision.tape import read_tape, write_tape
+from edge.wire.report import Report, decode
 from tests.dashboard.world import let_in, serving
 from tests.pages.browser import chromium
 from tests.system.broker import broker

@@ -10,7 +10,9 @@ from playwright.sync_api import Browser, Page, expect
 
 from collector.protocol.intake import Received
 from collector.store.sqlite.store import SqliteStore
-from edge.delivery.report import Report, encode, rfc3339, topic_of
+from edge.wire.report import Report, encode
+from edge.wire.times import rfc3339
+from edge.wire.topics import topic_of
 from tests.dashboard.world import World, inside, world
 from tests.pages.browser import chromium
 

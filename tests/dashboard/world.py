@@ -18,7 +18,8 @@ from collector.protocol.items import Item
 from collector.store.sqlite.store import SqliteStore
 from deploy.dashboard import SITES
 from deploy.weeks import POSTS, Traffic, fill
-from edge.delivery.report import rfc3339, topic_of
+from edge.wire.times import rfc3339
+from edge.wire.topics import topic_of
 from tests.dashboard.noted import note_alerts
 from tests.pages.browser import opened
 

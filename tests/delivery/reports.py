@@ -3,7 +3,8 @@
 import msgspec
 from hypothesis import strategies as st
 
-from edge.delivery.report import Health, LengthLevel, Level, Report, Waits, ZoneReport, rfc3339
+from edge.wire.report import Health, LengthLevel, Level, Report, Waits, ZoneReport
+from edge.wire.times import rfc3339
 
 NOON_MS = 1_795_608_000_000
 MINUTE_MS = 60_000

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from jinja2.sandbox import SandboxedEnvironment
 
 from edge.delivery.home_assistant import Announcement, announcement, farewell
-from edge.delivery.report import encode, topic_of
-from edge.delivery.status import Info, LineInfo, Status, Total, encode_self
+from edge.wire.device_messages import Info, LineInfo, Status, Total, encode_self
+from edge.wire.report import encode
+from edge.wire.topics import topic_of
 from tests.delivery.reports import a_report
 
 SITE, DEVICE = "friendship-bridge", "mast-1"

@@ -8,7 +8,7 @@ import msgspec
 
 from edge.delivery.outbox import Outbox, Resent
 from edge.delivery.outbox_journals import Begun
-from edge.delivery.report import Report, decode
+from edge.wire.report import Report, decode
 from tests.delivery.reports import NOON_MS, a_report
 
 OUTBOX_1 = """

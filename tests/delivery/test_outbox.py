@@ -18,8 +18,9 @@ from edge.delivery.outbox import Outbox, Progress, Resent
 from edge.delivery.outbox_file import SET_ASIDE_MAX
 from edge.delivery.outbox_schema import APPLICATION_ID, SCHEMA
 from edge.delivery.outbox_totals import KindState, OutboxState
-from edge.delivery.report import Report, decode, encode, rfc3339
 from edge.errors import WorkError
+from edge.wire.report import Report, decode, encode
+from edge.wire.times import rfc3339
 from tests.delivery.reports import MINUTE_MS, NOON_MS, a_report
 
 REPOSITORY = Path(__file__).parents[2]

@@ -12,12 +12,12 @@ from edge.delivery.connection import Broker, Message, packet_bytes
 from edge.delivery.courier import Courier
 from edge.delivery.dispatch import TAKEN_BACK, Dispatch
 from edge.delivery.letter import Letter
-from edge.delivery.mqtt import Publisher
 from edge.delivery.outbox import Outbox
 from edge.delivery.outbox_totals import KindState
-from edge.delivery.report import Level, Report, ZoneReport
-from edge.delivery.status import Alert, Info, LineInfo, encode_self
+from edge.delivery.publisher import Publisher
 from edge.errors import WorkError
+from edge.wire.device_messages import Alert, Info, LineInfo, encode_self
+from edge.wire.report import Level, Report, ZoneReport
 from tests.delivery.refusing_broker import NOT_AUTHORIZED, PAYLOAD_FORMAT_INVALID, Taken, limited_broker
 from tests.delivery.reports import NOON_MS, a_report
 

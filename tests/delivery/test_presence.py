@@ -1,7 +1,7 @@
 """What is retained of a device, and when it is said again."""
 
 from edge.delivery.connection import Message
-from edge.delivery.presence import Presence
+from edge.delivery.retained import Presence
 
 
 def say(presence: Presence, now_ms: int = 0, token: int = 1) -> list[Message]:

@@ -17,12 +17,12 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from collector.mqtt.demo_broker import demo_broker
 from edge.delivery.connection import Accepted, Acknowledged, Broker, Ended, Event, Message
 from edge.delivery.courier import Courier
-from edge.delivery.mqtt import Publisher
 from edge.delivery.outbox import Outbox
 from edge.delivery.outbox_journals import FORMER
-from edge.delivery.report import Report, decode
-from edge.delivery.status import Info, LineInfo
+from edge.delivery.publisher import Publisher
 from edge.errors import InputError, WorkError
+from edge.wire.device_messages import Info, LineInfo
+from edge.wire.report import Report, decode
 from tests.delivery.refusing_broker import NOT_AUTHORIZED, refusing_broker
 from tests.delivery.reports import NOON_MS, a_report
 

@@ -12,18 +12,10 @@ from edge.counting.buckets import Bucket
 from edge.counting.expected_wait import ExpectedWait
 from edge.counting.hidden import HiddenLikely
 from edge.counting.zone_counts import LengthLevel, Level, Waits, ZoneCount
-from edge.delivery.report import (
-    Address,
-    Report,
-    ReportError,
-    decode,
-    encode,
-    milliseconds_of,
-    parse_topic,
-    report_of,
-    rfc3339,
-    topic_of,
-)
+from edge.delivery.reports import report_of
+from edge.wire.report import Report, ReportError, decode, encode
+from edge.wire.times import milliseconds_of, rfc3339
+from edge.wire.topics import Address, parse_topic, topic_of
 from tests.delivery.reports import MINUTE_MS, NOON_MS, a_report, reports
 
 COUNTS = {"deck": {"a_to_b": {"car": 3, "truck": 0}, "b_to_a": {"car": 0, "truck": 1}}}

@@ -5,11 +5,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from edge.delivery.memory_buffer import SLICE, Shelf
 from edge.delivery.outbox import Outbox
-from edge.delivery.report import decode
-from edge.delivery.shelf import SLICE, Shelf
 from edge.delivery.waiting_record import Waiting, WaitingRecord
 from edge.errors import WorkError
+from edge.wire.report import decode
 from tests.delivery.reports import NOON_MS, a_report
 
 

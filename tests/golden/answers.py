@@ -22,7 +22,9 @@ from collector.store.sqlite.store import SqliteStore
 from deploy.channels import CHANNELS, payload_of
 from deploy.dashboard import SITES
 from deploy.weeks import POSTS, Traffic, fill
-from edge.delivery.report import encode, rfc3339, topic_of
+from edge.wire.report import encode
+from edge.wire.times import rfc3339
+from edge.wire.topics import topic_of
 from tests.collector.messages import a_report
 
 NOON_MS = 1_795_608_000_000

@@ -49,6 +49,6 @@ def clip_hash(name: str) -> str:
 def _replay(video: Path, config: Path, every: int, out: Path) -> Path:
     words = ["replay", str(video), "--config", str(config), "--every", str(every), "--out", str(out)]
     # no picture: it is most of the time
-    with patch("edge.results.draw_summary"), redirect_stdout(StringIO()), redirect_stderr(StringIO()):
+    with patch("edge.offline.results.draw_summary"), redirect_stdout(StringIO()), redirect_stderr(StringIO()):
         assert main(words) == 0, "the replay of a golden tape ends well"
     return out

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from edge.config import Config, Line
-from edge.delivery.report import encode, report_of
-from edge.replay import TapeSource, gather, replay
+from edge.config.schema import Config, Line
+from edge.delivery.reports import report_of
+from edge.offline.replay import TapeSource, gather, replay
+from edge.wire.report import encode
 
 FOLDER = Path(__file__).parent
 TAPES = ("free-flow", "convoy", "unseen")

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from edge.cli import main
-from edge.evaluate import load_truth
+from edge.offline.evaluate import load_truth
 from tests.bright_squares import HEIGHT, WIDTH, Square, write_clip, write_model
 from tests.pages.browser import chromium, opened, says, served
 

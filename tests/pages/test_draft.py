@@ -4,7 +4,8 @@ import msgspec
 import pytest
 import yaml
 
-from edge.config import Line, Mqtt, parse_config
+from edge.config.loading import parse_config
+from edge.config.schema import Line, Mqtt
 from edge.errors import InputError
 from edge.pages.draft import (
     EMPTY,

@@ -1,8 +1,8 @@
-"""Who may ask a page: every rule of edge.pages.gate, from the side of who may not."""
+"""Who may ask a page: every rule of edge.pages.access, from the side of who may not."""
 
 import pytest
 
-from edge.pages.gate import Gate
+from edge.pages.access import Gate
 
 TOKEN = "s3cret-token"
 HOST = "127.0.0.1:8080"

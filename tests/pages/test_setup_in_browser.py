@@ -14,7 +14,8 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from edge.cli import main
-from edge.config import Mqtt, load_config
+from edge.config.loading import load_config
+from edge.config.schema import Mqtt
 from tests.bright_squares import Square, write_clip, write_model
 from tests.pages.browser import chromium, opened, says, served
 

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from edge.errors import InputError
-from edge.evaluate import Truth
+from edge.offline.evaluate import Truth
 from edge.pages.truth_text import Annotation, Annotations, read_annotations, written_truth
 
 OLD = json.dumps(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from edge.config import Config, Line, Model
+from edge.config.schema import Config, Line, Model
 from edge.pages.watching import CameraState, Watching
 from edge.vision.frame import Frame
 from tests.bright_squares import HEIGHT, WIDTH, write_model

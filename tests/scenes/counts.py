@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from edge.config import Config, Line
+from edge.build.stages import build_pipeline
+from edge.config.schema import Config, Line
 from edge.counting.detection import DetectedFrame
 from edge.counting.tracking import Track
-from edge.evaluate import summary_of
-from edge.scoring import Event, Score, pair, score, total
-from edge.stages import build_pipeline
+from edge.offline.evaluate import summary_of
+from edge.offline.scoring import Event, Score, pair, score, total
 from tests.scenes.camera import Box
 from tests.scenes.description import Scene
 from tests.scenes.errors import Errors, Seen, SeenFrame

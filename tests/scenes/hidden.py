@@ -16,12 +16,12 @@ from pathlib import Path
 import msgspec
 from tqdm import tqdm
 
-from edge.config import Plane, Zone
+from edge.build.stages import build_pipeline
+from edge.config.schema import Plane, Zone
 from edge.counting.hidden import HiddenLikely
 from edge.counting.occupancy import HIDDEN_EVERY_MS
-from edge.evaluate import zone_summary_of
-from edge.scoring import ZoneScore, score_zone
-from edge.stages import build_pipeline
+from edge.offline.evaluate import zone_summary_of
+from edge.offline.scoring import ZoneScore, score_zone
 from tests.scenes.counts import config_of
 from tests.scenes.description import Scene, load_scene
 from tests.scenes.errors import Errors

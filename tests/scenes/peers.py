@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from edge.counting.crossing import CountingLine
 from edge.counting.detection import DetectedFrame
-from edge.scoring import Event
+from edge.offline.scoring import Event
 from tests.benchmarks.peers import GRID, Clip, Contender, Settings, contenders, events_of, run, tune, versions_of
 from tests.scenes import counts
 from tests.scenes.counts import FIGURES, Outcome

@@ -18,10 +18,10 @@ from typing import Any
 import msgspec
 from tqdm import tqdm
 
-from edge.config import Zone
-from edge.evaluate import zone_summary_of
-from edge.scoring import ZoneScore, score_zone
-from edge.stages import build_pipeline
+from edge.build.stages import build_pipeline
+from edge.config.schema import Zone
+from edge.offline.evaluate import zone_summary_of
+from edge.offline.scoring import ZoneScore, score_zone
 from tests.scenes.counts import config_of
 from tests.scenes.description import Scene, load_scene
 from tests.scenes.errors import Errors

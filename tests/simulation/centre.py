@@ -13,7 +13,7 @@ from collector.mqtt.connection import Arrival, Ended, Event, Subscribed
 from collector.mqtt.subscriber import Subscriber
 from collector.protocol.items import Tally
 from collector.store.sqlite.store import SqliteStore
-from edge.delivery.report import Report, decode
+from edge.wire.report import Report, decode
 from tests.simulation.broker import TAKEN_OVER, Client, Said, SimulatedBroker
 from tests.simulation.disk import Disk
 from tests.simulation.network import Wire

@@ -20,13 +20,14 @@ from edge.delivery.commands import compare
 from edge.delivery.connection import Accepted, Acknowledged, Broker, Ended, Event, Heard, Message, Refused
 from edge.delivery.courier import Courier
 from edge.delivery.failure import Cause
-from edge.delivery.mqtt import Publisher
+from edge.delivery.memory_buffer import Shelf
 from edge.delivery.outbox import Outbox
-from edge.delivery.report import Level, Report, ZoneReport, decode, encode, report_of
-from edge.delivery.shelf import Shelf
-from edge.delivery.status import Info, LineInfo
+from edge.delivery.publisher import Publisher
+from edge.delivery.reports import report_of
 from edge.delivery.waiting_record import WaitingRecord
 from edge.errors import WorkError
+from edge.wire.device_messages import Info, LineInfo
+from edge.wire.report import Level, Report, ZoneReport, decode, encode
 from tests.simulation.broker import TAKEN_OVER, TOO_LARGE, Client, Said, SimulatedBroker
 from tests.simulation.disk import Disk
 from tests.simulation.network import Wire

@@ -26,7 +26,7 @@ from dataclasses import dataclass, field
 from collector.store.overlaps import TOLERANCE_MS
 from edge.counting.crossing import Crossing
 from edge.delivery.outbox import Outbox
-from edge.delivery.report import Report, decode
+from edge.wire.report import Report, decode
 
 BUCKET_MS = 10_000
 GAP_MS = 2_000

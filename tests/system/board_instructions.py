@@ -26,7 +26,7 @@ def tell(what):
     global began
     print(f"=== {what}: {(time.process_time_ns() - began) / 1e6:.0f} million instructions", flush=True)
     began = time.process_time_ns()
-import edge.run_command
+import edge.device.run_command
 tell("the program is loaded")
 from edge.vision.detector import OnnxDetector
 from edge.vision.frame import Frame

@@ -36,7 +36,7 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from collector.store.messages import Key, messages_of
 from collector.store.opening import open_store
 from edge.cli import main as crossing_edge_here
-from edge.delivery.report import Report, decode, encode
+from edge.wire.report import Report, decode, encode
 from tests.scenes.description import load_scene
 from tests.scenes.errors import Errors
 from tests.scenes.tapes import SCENES, write

@@ -28,7 +28,9 @@ from typing import Any, NamedTuple
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
-from edge.delivery.report import Report, encode, rfc3339, topic_of
+from edge.wire.report import Report, encode
+from edge.wire.times import rfc3339
+from edge.wire.topics import topic_of
 from tests.collector import mosquitto
 
 WAIT_S_MAX = 2.0

@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from edge.clock import Clock, SystemClock
-from edge.delivery.report import Report, decode
+from edge.wire.report import Report, decode
 from tests.bright_squares import write_model
 from tests.system.broker import Mosquitto
 from tests.system.peer import peer

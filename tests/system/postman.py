@@ -7,10 +7,10 @@ import signal
 import sys
 from pathlib import Path
 
-from edge.config import load_config
-from edge.delivery.mqtt import Publisher
+from edge.build.publishing import broker_of, info_of
+from edge.config.loading import load_config
 from edge.delivery.outbox import Outbox
-from edge.reporter import broker_of, info_of
+from edge.delivery.publisher import Publisher
 
 
 def main(configuration: Path, path: Path) -> None:

@@ -21,8 +21,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
+from edge.device.run_command import run_service
 from edge.errors import CrossingError
-from edge.run_command import run_service
 from edge.vision.camera import Camera
 
 LOOK_S = 0.000_2

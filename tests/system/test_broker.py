@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.delivery.report import CHANNELS
+from edge.wire.topics import CHANNELS
 from tests.system.broker import SHIPPED, USERS, Mosquitto, broker
 from tests.system.peer import NO_SUBSCRIBER, NOT_AUTHORIZED, SUCCESS, Peer, peer
 

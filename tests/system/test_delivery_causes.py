@@ -11,9 +11,9 @@ import pytest
 
 from edge.delivery.connection import Broker
 from edge.delivery.failure import Cause, Failure
-from edge.delivery.mqtt import Publisher
 from edge.delivery.outbox import Outbox
-from edge.sender import Sender
+from edge.delivery.publisher import Publisher
+from edge.delivery.sender import Sender
 from tests.delivery.reports import NOON_MS, a_report
 from tests.ports import free_port
 from tests.system.broker import Mosquitto, broker

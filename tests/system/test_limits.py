@@ -12,13 +12,14 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from edge.delivery.mqtt import Publisher
+from edge.delivery.memory_buffer import Shelf
 from edge.delivery.outbox import Outbox
 from edge.delivery.outbox_totals import KindState
-from edge.delivery.report import Level, Report, ZoneReport, rfc3339
-from edge.delivery.shelf import Shelf
-from edge.delivery.status import Info, LineInfo
+from edge.delivery.publisher import Publisher
 from edge.delivery.waiting_record import WaitingRecord
+from edge.wire.device_messages import Info, LineInfo
+from edge.wire.report import Level, Report, ZoneReport
+from edge.wire.times import rfc3339
 from tests.system.broker import broker
 
 REPOSITORY = Path(__file__).parents[2]
@@ -79,7 +80,7 @@ CHILD = """
 import sys, time
 from pathlib import Path
 from edge.delivery.outbox import Outbox
-from edge.delivery.shelf import Shelf
+from edge.delivery.memory_buffer import Shelf
 from edge.delivery.waiting_record import WaitingRecord
 from tests.system.test_limits import report
 

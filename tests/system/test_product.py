@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from edge.cli import main
-from edge.delivery.report import decode
+from edge.wire.report import decode
 from tests.system.broker import broker
 from tests.system.peer import SUCCESS, peer
 from tests.system.product import (

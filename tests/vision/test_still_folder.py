@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from edge.delivery.report import rfc3339
 from edge.errors import InputError
 from edge.vision.still_folder import StillFolder, time_in_exif, time_in_name
+from edge.wire.times import rfc3339
 from tests.still_server import jpeg_of, png_of
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")

@@ -14,7 +14,8 @@ import pytest
 from lxml import etree
 
 from deploy.channels import CHANNELS, payload_of
-from edge.delivery.report import Report, encode, topic_of
+from edge.wire.report import Report, encode
+from edge.wire.topics import topic_of
 from tests.delivery.reports import a_report
 
 FOLDER = Path(__file__).parents[2] / "deploy"

@@ -21,9 +21,10 @@ from collector.queries.results import Evidence
 from deploy.channels import CHANNELS, Channel, payload_of
 from deploy.wire import FOLDER, asyncapi, documents, schema_of, verdict_schema
 from edge.cli import main
-from edge.delivery.mqtt import Publisher
 from edge.delivery.outbox import Outbox
-from edge.delivery.report import Verdict, encode
+from edge.delivery.publisher import Publisher
+from edge.wire.commands import Verdict
+from edge.wire.report import encode
 from tests.collector.listening import listening
 from tests.delivery.reports import reports
 from tests.system.broker import Mosquitto, broker

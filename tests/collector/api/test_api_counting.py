@@ -12,7 +12,8 @@ from collector.protocol.intake import ingest
 from collector.queries.export import FORMATS, columns_of
 from collector.queries.records import Record
 from collector.store.interface import Keeping
-from edge.delivery.report import Expected, Level, Likely, ZoneReport, rfc3339
+from edge.wire.report import Expected, Level, Likely, ZoneReport
+from edge.wire.times import rfc3339
 from tests.collector.api.api_world import STATUS, Api, said
 from tests.collector.messages import MINUTE_MS, NOON_MS, a_report, held, received
 from tests.collector.test_convoys import convoy

@@ -10,7 +10,8 @@ from paho.mqtt.enums import MQTTProtocolVersion
 from paho.mqtt.publish import single
 
 from collector.api.connections import LINES_PER_MINUTE, FewLines
-from edge.delivery.report import encode, topic_of
+from edge.wire.report import encode
+from edge.wire.topics import topic_of
 from tests.collector.api.test_api_server import broker, running  # noqa: F401  # a fixture
 from tests.collector.messages import a_report
 

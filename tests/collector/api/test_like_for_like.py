@@ -14,7 +14,8 @@ from collector.queries.axis import axis
 from collector.queries.compare import earlier, like_for_like, moments
 from collector.queries.results import Axis, Change, Flow
 from collector.store.sqlite.store import SqliteStore
-from edge.delivery.report import Report, rfc3339
+from edge.wire.report import Report
+from edge.wire.times import rfc3339
 from tests.collector.api.api_world import an_api
 from tests.collector.messages import MINUTE_MS, a_report, received
 

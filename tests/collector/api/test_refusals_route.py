@@ -5,7 +5,8 @@ from pathlib import Path
 from starlette.testclient import TestClient
 
 from collector.protocol.intake import Refusal, ingest
-from edge.delivery.report import encode, topic_of
+from edge.wire.report import encode
+from edge.wire.topics import topic_of
 from tests.collector.api.api_world import an_api
 from tests.collector.messages import NOON_MS, a_report
 

@@ -1,0 +1,269 @@
+"""The configuration of a device: frozen structs read from YAML, every field with its unit, default and bounds.
+
+Coordinates are fractions of the picture, so another resolution changes nothing. An unknown key is refused and the
+nearest known one is named; every error says the key, the value and what is allowed.
+"""
+
+import hashlib
+import re
+from typing import Annotated, Literal
+
+import msgspec
+
+from edge import typed_yaml
+from edge.counting.buckets import COUNTED_CLASSES
+from edge.counting.convoys import VEHICLES_MAX
+from edge.counting.crossing import DIRECTIONS
+from edge.counting.detection import CLASSES
+from edge.wire.names import NAME, UNSEEN
+from edge.wire.topics import ROOT
+
+Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
+Fraction = Annotated[float, msgspec.Meta(ge=0, le=1, description="a fraction of the picture, not a pixel")]
+Place = tuple[Fraction, Fraction]
+Metre = Annotated[float, msgspec.Meta(ge=-100_000, le=100_000)]
+Position = tuple[Metre, Metre]
+Name = Annotated[str, msgspec.Meta(pattern=f"^{NAME}$")]
+Word = Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=f"^[^{UNSEEN}]*$(?!\\n)")]
+Credential = Annotated[str, msgspec.Meta(pattern=f"^({NAME})?$")]
+"""Name of a systemd credential (LoadCredential=) that holds a password, instead of a file."""
+
+
+STILL_VOUCHES_S = 60.0  # at most, unless configured
+STILL = re.compile(r"https?://[^?#]*\.(jpe?g|png)(\?.*)?", re.IGNORECASE)
+"""An address that looks like that of a still picture."""
+
+
+class Camera(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where frames come from."""
+
+    url: Annotated[str, msgspec.Meta(min_length=1)]
+    """rtsp://, rtsps://, http:// (MJPEG), /dev/video0, csi:0, or the path of a video that is played as if live."""
+    frames_per_second: Annotated[float, msgspec.Meta(gt=0, le=60)] = 10.0
+    """So many are decoded and looked at, at most."""
+    username: str = ""
+    """Of a stream, instead of in its url; with it password_file or password_credential."""
+    password_file: str = ""
+    password_credential: Credential = ""
+    transport: Literal["tcp", "udp"] = "tcp"
+    """Of RTSP."""
+    width: Annotated[int, msgspec.Meta(ge=0, le=7_680)] = 0
+    height: Annotated[int, msgspec.Meta(ge=0, le=4_320)] = 0
+    """Asked of a USB or CSI camera, in pixels; 0: what it gives."""
+    open_timeout_s: Annotated[float, msgspec.Meta(ge=1, le=60)] = 5.0
+    """So long a stream may take to open."""
+    stall_s: Annotated[float, msgspec.Meta(ge=1, le=60)] = 5.0
+    """A camera that gives no frame for so long is opened anew."""
+    loop: bool = True
+    """Whether a video begins again at its end."""
+    every_s: Annotated[float, msgspec.Meta(ge=2, le=3_600)] | None = None
+    """With it the url is that of a still picture (JPEG or PNG over HTTP), which is fetched so often."""
+    vouches_s: Annotated[float, msgspec.Meta(ge=1, le=3_600)] | None = None
+    """How long a still vouches for the time after it; until the next one is due unless given, and a minute at most."""
+    ca_file: str = ""
+    """Certificates of the authorities that a still over https is checked with, instead of the system's."""
+
+    @property
+    def vouches_ms(self) -> int:
+        """How long a still vouches for the time after it."""
+        every_s = STILL_VOUCHES_S if self.every_s is None else self.every_s
+        return round(1000 * (self.vouches_s or min(every_s, STILL_VOUCHES_S)))
+
+
+class Model(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The detector: the name of a model that ships, or the path of a manifest."""
+
+    name: str = "vehicle-nano"
+    threads: Annotated[int, msgspec.Meta(ge=1, le=64)] = 2
+    score_min: Annotated[float, msgspec.Meta(gt=0, le=1)] = 0.2
+    """The least score of a detection; the tracker uses none below it."""
+    names: str = "auto"
+    """The second look, which names vehicles near a line: one that ships, or the path of a manifest; "" without one.
+
+    `auto`: the one that ships with the detector that ships, whose names it was joined with, and none with another one.
+    """
+    region: Literal["lines", "picture"] = "lines"
+    """What the detector looks at: the parts of the picture around the lines and zones, or all of it."""
+    look: Literal["as-needed", "every-frame"] = "as-needed"
+    """At which frames the detector looks: where something moves and as often as vehicles need it, or at every one."""
+    regions_max: Annotated[int, msgspec.Meta(ge=1, le=8)] = 2
+    """Parts of the picture at most, so that zones are seen large enough. Each costs a run of the model a frame."""
+
+    @property
+    def second_look(self) -> str:
+        """The name or path of the second look in force; empty for none."""
+        if self.names != "auto":
+            return self.names
+        return "vehicle-names" if self.name == "vehicle-nano" else ""
+
+
+class Line(
+    msgspec.Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename={"start": "from", "end": "to"},
+):
+    """A counting line: `from` and `to`, or `points` for a polyline; and the user's words for its directions."""
+
+    start: Place | None = None
+    end: Place | None = None
+    points: Annotated[tuple[Place, ...], msgspec.Meta(min_length=2, max_length=32)] | None = None
+    a_to_b: Word = DIRECTIONS[0]
+    b_to_a: Word = DIRECTIONS[1]
+
+
+class Plane(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Four points of the flat ground: where they are in the picture, and where in metres."""
+
+    points: tuple[Place, Place, Place, Place]
+    metres: tuple[Position, Position, Position, Position]
+    """From any point and along any two axes that are square to each other, in the same order."""
+
+
+class Zone(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A queue zone."""
+
+    polygon: Annotated[tuple[Place, ...], msgspec.Meta(min_length=3, max_length=32)]
+    standing_after_s: Annotated[float, msgspec.Meta(gt=0, le=3600)] = 10.0
+    """How long a vehicle stays at one place before it is said to stand."""
+    parked_after_s: Annotated[float, msgspec.Meta(gt=0, le=864_000)] = 600.0
+    """How long it must stand to be called parked ..."""
+    parked_after_passed: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 3
+    """... and how many that came after it must have left since."""
+    plane: Plane | None = None
+    """With it, the length of the queue is known in metres."""
+
+
+Polygon = Annotated[tuple[Place, ...], msgspec.Meta(min_length=3, max_length=64)]
+
+
+class Counting(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The counting rules; the defaults serve every camera that we know."""
+
+    reach_share: Annotated[float, msgspec.Meta(gt=0, le=2)] = 0.25
+    """How far from the line a vehicle must have been on either side to count, in box heights."""
+    class_share_min: Share = 0.4
+    """A crossing whose name is less sure than this is unclassified; without a second look, its share of the vote."""
+    gap_ms: Annotated[int, msgspec.Meta(ge=1, le=60_000)] = 2_000
+    """How long a frame vouches for the time after it."""
+    ground: Literal["bottom", "centre"] = "bottom"
+    """Where a vehicle stands: the bottom centre of its box, or the centre if the camera looks straight down."""
+
+
+class Reporting(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is reported, and how often."""
+
+    every_s: Annotated[int, msgspec.Meta(ge=5, le=86_400)] = 60
+    """Width of a bucket."""
+    crossings: bool = False
+    """Whether each crossing is published by itself as well."""
+    live_s: Annotated[float, msgspec.Meta(ge=1, le=3_600)] = 5.0
+    """How often the open bucket is told on `live`."""
+
+
+class Mqtt(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The broker. TLS is on and verified unless turned off."""
+
+    host: typed_yaml.Host
+    port: Annotated[int, msgspec.Meta(ge=1, le=65_535)] = 8883
+    username: str = ""
+    password_file: str = ""
+    password_credential: Credential = ""
+    tls: bool = True
+    ca_file: str = ""
+    certificate_file: str = ""
+    key_file: str = ""
+    root: Name = ROOT
+    home_assistant: Name | None = None
+    """Prefix under which the device announces itself to Home Assistant, usually `homeassistant`; else not at all."""
+
+
+class Alerts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the device itself calls out."""
+
+    classes: tuple[Literal[CLASSES], ...] = ("bus",)  # type: ignore[valid-type]  # a Literal of the detector's words
+    """A vehicle of one of these ..."""
+    quiet_days: Annotated[float, msgspec.Meta(ge=0, le=36_500)] = 30.0
+    """... is news when there was none for so long."""
+    blind_after_s: Annotated[float, msgspec.Meta(ge=1, le=86_400)] = 60.0
+    """Seeing nothing for so long is."""
+
+
+Headway = Annotated[float, msgspec.Meta(ge=1, le=600)]
+ConvoySize = Annotated[int, msgspec.Meta(ge=2, le=VEHICLES_MAX)]
+ConvoyClasses = Annotated[
+    tuple[Literal[COUNTED_CLASSES], ...],  # type: ignore[valid-type]  # a Literal of the words of the counts
+    msgspec.Meta(min_length=1),
+]
+
+
+class LineConvoys(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is a convoy on one line, where it differs from the others."""
+
+    enabled: bool | None = None
+    classes: ConvoyClasses | None = None
+    headway_s: Headway | None = None
+    vehicles_min: ConvoySize | None = None
+
+
+class Convoys(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is told as a convoy, of every line."""
+
+    enabled: bool = True
+    classes: ConvoyClasses = ("truck",)
+    """Vehicles of these; others neither join a convoy nor break it."""
+    headway_s: Headway = 20.0
+    """The longest time from one of them to the next."""
+    vehicles_min: ConvoySize = 5
+    """Fewer are no convoy."""
+    lines: dict[Name, LineConvoys] = {}
+    """Lines with rules of their own; what is not said there is as it is here."""
+
+
+class Keep(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How much the device keeps."""
+
+    reports_days: Annotated[int, msgspec.Meta(ge=1, le=3_650)] = 90
+    strips_days: Annotated[int, msgspec.Meta(ge=0, le=3_650)] = 14
+    disk_mb: Annotated[int, msgspec.Meta(ge=10, le=1_000_000)] = 500
+    """Half of it for reports, half for strips."""
+    pictures_leave: bool = False
+    """Whether strips and snapshots may be sent to who asks for them, and alerts bear a picture."""
+
+
+class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """All that a device is told. Only `lines` or `zones` must be given to replay a recording."""
+
+    site: Name = "replay"
+    device: Name = "recording"
+    time_zone: str = "UTC"
+    camera: Camera | None = None
+    model: Model = Model()
+    lines: Annotated[dict[Name, Line], msgspec.Meta(max_length=16)] = {}
+    zones: Annotated[dict[Name, Zone], msgspec.Meta(max_length=16)] = {}
+    masks: Annotated[dict[Name, Polygon], msgspec.Meta(max_length=16)] = {}
+    """Parts of the picture where nothing is a vehicle: what stands inside is ignored."""
+    reference: Annotated[int, msgspec.Meta(ge=0)] = 0
+    """With another number the picture from now on is the one that a moved camera is told by: a person saw that what is
+    drawn lies right in it."""
+    counting: Counting = Counting()
+    report: Reporting = Reporting()
+    mqtt: Mqtt | None = None
+    alerts: Alerts = Alerts()
+    convoys: Convoys = Convoys()
+    keep: Keep = Keep()
+    state: str = ""
+    """Folder of what outlives a restart; if empty, systemd's STATE_DIRECTORY, or `state` beside the configuration."""
+    metrics_port: Annotated[int, msgspec.Meta(ge=1, le=65_535)] | None = None
+    """On loopback, for Prometheus; without it, nowhere."""
+
+    @property
+    def sha256(self) -> str:
+        """Fingerprint of everything configured."""
+        return hashlib.sha256(msgspec.json.encode(self, order="sorted")).hexdigest()
+
+    @property
+    def direction_words(self) -> dict[str, dict[str, str]]:
+        """Per line, the user's words for the two directions."""
+        return {name: {"a_to_b": line.a_to_b, "b_to_a": line.b_to_a} for name, line in self.lines.items()}

@@ -1,0 +1,130 @@
+"""Former names of this device: what brokers still keep under them is taken back.
+
+The outbox notes a name that it had before. Its letters that wait still go out under it, for the counts are of that
+place; what is retained of it (status, info, total, and the announcement to Home Assistant) is cleared, once. A last
+will that comes late, or a broker that crashed and has old messages again, brings some of it back: so the device listens
+to the newest former names, and clears again what names one of its own runs or journals. Another device may have the
+name by then: what that says stays. A broker that does not let us speak under the old name says so, and then a person
+has to do it.
+"""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from edge.delivery.announcement import NOTE as HOME_ASSISTANT
+from edge.delivery.connection import Message
+from edge.delivery.home_assistant import farewell
+from edge.delivery.outbox import Outbox
+from edge.delivery.outbox_journals import FORMER, HAD
+from edge.wire.device_messages import Status, encode_self
+from edge.wire.topics import parse_topic, topic_of
+
+RETAINED = ("info", "total", "status")
+RUNS = "runs-told"
+"""The note of the newest runs that brokers were told of."""
+RUNS_MAX = 100
+
+
+class FormerNames:
+    """What has to be said under former names on a connection, and what came of it."""
+
+    def __init__(self, outbox: Outbox, *, name: str, run: str, root: str, prefix: str) -> None:
+        self.failure = ""
+        """What the broker did not let us clear."""
+        self._outbox = outbox
+        self._name = name
+        self._run = run
+        self._root = root
+        self._prefix = prefix
+        self._runs: set[str] = set()
+        self._generation: int | None = None  # of the outbox in which this run is noted
+        self._names: list[tuple[str, str]] = []
+        self._saying: dict[int, str] = {}  # token -> topic
+        self._waiting: set[str] = set()  # topics that are not cleared yet
+
+    def begin(self, since: str) -> list[Message]:
+        """On a new connection: what to publish, the last status, and then nothing that is kept. May raise WorkError."""
+        self._saying.clear()
+        self._waiting.clear()
+        self._runs = {*self._outbox.noted(RUNS).split()} - {self._run}
+        former = self._outbox.noted(FORMER).split()
+        names = [*former, *self._outbox.noted(HAD).split(), *self._outbox.owners()]
+        self._names = [_parted(name) for name in dict.fromkeys(names) if name != self._name]
+        messages = []
+        for name in former:
+            site, device = _parted(name)
+            status = Status(state="offline", run=self._run, since=since, reason=f"is called {self._name} now")
+            messages.append(Message(topic_of(site, device, "status", root=self._root), encode_self(status)))
+            messages += self._clearing(site, device)
+        return messages
+
+    def note_run(self) -> None:
+        """Remember which run brokers are told of, once. May raise WorkError: then it has to be called again."""
+        if self._generation != self._outbox.generation:
+            runs = [run for run in self._outbox.noted(RUNS).split() if run != self._run]
+            self._outbox.note(RUNS, " ".join([*runs, self._run][-RUNS_MAX:]))
+            self._generation = self._outbox.generation
+
+    def topics(self) -> list[list[str]]:
+        """What to listen to, by name: commands, since what is missing is asked for under it, and what brokers keep."""
+        return [
+            [topic_of(site, device, channel, root=self._root) for channel in ("command/+", *RETAINED)]
+            for site, device in self._names
+        ]
+
+    def heard(self, topic: str, payload: bytes) -> Sequence[Message]:
+        """What to publish because of this: nothing of ours is to be kept under a former name. May raise WorkError."""
+        address = parse_topic(topic, root=self._root)
+        if address is None or address.channel not in RETAINED or (address.site, address.device) not in self._names:
+            return ()
+        try:
+            said = msgspec.json.decode(payload, type=_Told)
+        except msgspec.DecodeError:
+            return ()
+        counted = not said.ended and self._outbox.owner_of(said.journal) == f"{address.site}/{address.device}"
+        return self._clearing(address.site, address.device) if said.run in self._runs or counted else ()
+
+    def said(self, token: int, message: Message) -> None:
+        """It is on its way as `token`."""
+        self._saying[token] = message.topic if message.retain else ""
+
+    def settled(self, token: int, *, refused: str = "") -> bool:
+        """The broker acknowledged or refused it; False where the token is not one of these. May raise WorkError."""
+        topic = self._saying.pop(token, None)
+        if topic is None:
+            return False
+        if topic:
+            sentence = f"what the broker keeps on {topic} of a former name cannot be cleared: "
+            if refused:
+                self.failure = sentence + refused
+            elif self.failure.startswith(sentence):
+                self.failure = ""
+        self._waiting.discard(topic)
+        if not self._waiting and not self._saying:
+            self._outbox.note(FORMER, "")  # what was refused is heard again, should it still be there
+        return True
+
+    @property
+    def in_flight(self) -> int:
+        """How many publications of these are unacknowledged."""
+        return len(self._saying)
+
+    def _clearing(self, site: str, device: str) -> list[Message]:
+        topics = [topic_of(site, device, channel, root=self._root) for channel in RETAINED]
+        prefix = (self._outbox.noted(HOME_ASSISTANT).split() or [self._prefix])[0]
+        if prefix:
+            topics.insert(0, farewell(site, device, prefix=prefix).topic)
+        self._waiting.update(topics)
+        return [Message(topic, b"", retain=True) for topic in topics]
+
+
+class _Told(msgspec.Struct):
+    run: str = ""
+    journal: str = ""
+    ended: bool = False
+
+
+def _parted(name: str) -> tuple[str, str]:
+    site, _, device = name.partition("/")
+    return site, device

@@ -1,0 +1,120 @@
+"""The thread that sends: it owns the publisher and all that is said to the broker, so that no link holds up a frame.
+
+The thread that counts hands over what is to be said (`say`, `trouble`, `renew`) by a queue and never waits; reports go
+by way of the outbox, whose calls are transactions under a lock of its own. `stop` lets the thread send what the last
+bucket became, say goodbye, and ends it.
+"""
+
+import logging
+import queue
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+
+from edge.delivery.failure import Failure
+from edge.delivery.publisher import Publisher
+from edge.errors import InputError
+
+log = logging.getLogger(__name__)
+
+STEP_S = 0.25
+WAITING_MAX = 1_000
+"""Things to say that wait; of more, the newest are not taken: `live` and `health` are looks, and soon told again."""
+LAST_S = 2.0
+"""At the end, so long are letters still sent, if a broker is there to take them; the rest goes after the next start."""
+FAREWELL_S = 4.0
+FAILURE_WAIT_S = 10.0
+
+
+class Sender:
+    """Steps a publisher until `stop`; `make_publisher` is called anew for every run. Without one nothing is sent."""
+
+    def __init__(self, make_publisher: Callable[[], Publisher] | None) -> None:
+        self.connected = False
+        self.failure: Failure | None = None
+        """What keeps letters from being delivered; None while all is well, or nothing was tried yet."""
+        self.reports_acknowledged = 0
+        self.refused = Counter[str]()
+        """How often the broker refused a letter since the start, by kind."""
+        self.unsaid = 0
+        """Looks that were not taken."""
+        self._make_publisher = make_publisher
+        self._tasks: queue.Queue[Callable[[Publisher], object]] = queue.Queue(WAITING_MAX)
+        self._renewed = threading.Event()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="sender", daemon=True)
+
+    def start(self) -> None:
+        """Begin to send."""
+        if self._make_publisher is not None:
+            self._thread.start()
+
+    def say(self, channel: str, payload: bytes) -> None:
+        """Say what may be missed."""
+        self._put(lambda publisher: publisher.say(channel, payload))
+
+    def trouble(self, what: str, sentence: str) -> None:
+        """Be degraded, or with an empty sentence no more."""
+        self._put(lambda publisher: publisher.trouble(what, sentence))
+
+    def renew(self) -> None:
+        """A new run began: what is retained, and the last will, must name it."""
+        self._renewed.set()
+
+    def stop(self) -> None:
+        """Say `offline` and end, within FAREWELL_S."""
+        self._stopping.set()
+        if self._thread.is_alive():
+            self._thread.join(FAREWELL_S)
+
+    def _put(self, task: Callable[[Publisher], object]) -> None:
+        if self._make_publisher is None:
+            return
+        try:
+            self._tasks.put_nowait(task)
+        except queue.Full:
+            self.unsaid += 1
+
+    def _run(self) -> None:
+        assert self._make_publisher is not None, "only a sender with a broker runs"
+        while not self._stopping.is_set():
+            self._renewed.clear()
+            try:
+                with self._make_publisher() as publisher:
+                    while not self._stopping.is_set() and not self._renewed.is_set():
+                        self._do_tasks(publisher)
+                        self._step(publisher)
+                    self._do_tasks(publisher)
+                    if self._stopping.is_set():
+                        _send_the_last(publisher)
+            except InputError as error:  # a file with credentials: once it is there, or right, sending begins
+                self._wait_after(Failure("credentials", str(error)))
+            except Exception as error:  # the thread's outermost loop: counting goes on, and people are told
+                log.exception("sending failed; trying again")
+                self._wait_after(Failure("error", f"sending failed: {error}"))
+        self.connected = False
+
+    def _step(self, publisher: Publisher) -> None:
+        before, refused = publisher.reports_acknowledged, Counter(publisher.refused_times)
+        publisher.step(wait_s=STEP_S)
+        self.refused += Counter(publisher.refused_times) - refused
+        self.reports_acknowledged += publisher.reports_acknowledged - before
+        self.connected = publisher.connected
+        if publisher.connected or publisher.hindrance is not None:  # else it still tries, and the old failure stands
+            self.failure = publisher.hindrance
+
+    def _wait_after(self, failure: Failure) -> None:
+        self.connected, self.failure = False, failure
+        self._stopping.wait(FAILURE_WAIT_S)
+
+    def _do_tasks(self, publisher: Publisher) -> None:
+        while not self._tasks.empty():
+            self._tasks.get_nowait()(publisher)
+
+
+def _send_the_last(publisher: Publisher) -> None:
+    """The open bucket, above all: it was closed just before the end, and a device that is switched off is not asked."""
+    until_s = time.monotonic() + LAST_S
+    while publisher.connected and publisher.waiting and time.monotonic() < until_s:
+        publisher.step(wait_s=STEP_S)

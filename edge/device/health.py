@@ -1,0 +1,141 @@
+"""How the device fares between two looks: rates, inference times, the board, the outbox, the clock."""
+
+from collections import deque
+from collections.abc import Mapping
+from pathlib import Path
+
+from edge.clock import Clock
+from edge.delivery.outbox import Outbox
+from edge.delivery.outbox_totals import KindState, OutboxState
+from edge.device.machine import look
+from edge.errors import WorkError
+from edge.wire.device_messages import DeviceHealth, LettersHealth
+from edge.wire.times import rfc3339
+
+TIMES_MAX = 2_000  # inferences of which the percentiles are
+
+
+class Vitals:
+    """Counts what the loop does; `take` makes a `health` message of it and begins anew."""
+
+    def __init__(self, clock: Clock, folder: Path) -> None:
+        self._clock = clock
+        self._folder = folder
+        self._began_ms = clock.monotonic_ms()
+        self._since_ms = self._began_ms
+        self._cpu_s = look(folder).cpu_s
+        self._handled_before = 0
+        self._inference_ms: deque[float] = deque(maxlen=TIMES_MAX)
+        self.handled = 0
+        self._inferred = 0
+
+    def handled_frame(self, inference_ms: float | None) -> None:
+        """One more frame was handled; the detector looked, which took so long, or None where nothing needed a look."""
+        self.handled += 1
+        if inference_ms is not None:
+            self._inferred += 1
+            self._inference_ms.append(inference_ms)
+
+    def take(
+        self,
+        *,
+        run: str,
+        captured: int,
+        dropped: int,
+        reopened: int,
+        abandoned: int,
+        camera: str,
+        blind: str,
+        outbox: Outbox,
+        shelf_waiting: Mapping[str, int],
+        shelf_lost: int,
+        lost_before: Mapping[str, int],
+        unjudged_lost: int,
+        convoys_late: int,
+        refused: Mapping[str, int],
+        unsaid: int,
+        clock_synced: bool,
+        clock_offset_ms: int,
+        strips: int,
+        failure: str,
+    ) -> DeviceHealth:
+        """A look at everything."""
+        now_ms = self._clock.monotonic_ms()
+        elapsed_s = max(now_ms - self._since_ms, 1) / 1000
+        board = look(self._folder)
+        times = sorted(self._inference_ms)
+        held = _state_of(outbox)
+        health = DeviceHealth(
+            run=run,
+            as_of=rfc3339(self._clock.real_ms()),
+            uptime_s=round((now_ms - self._began_ms) / 1000, 1),
+            frames_captured=captured,
+            frames_handled=self.handled,
+            frames_inferred=self._inferred,
+            frames_dropped=dropped,
+            frames_per_second=round((self.handled - self._handled_before) / elapsed_s, 2),
+            inference_ms_p50=_rank(times, 0.5),
+            inference_ms_p95=_rank(times, 0.95),
+            cpu_share=round((board.cpu_s - self._cpu_s) / elapsed_s, 3),
+            memory_mb=board.memory_mb,
+            threads=board.threads,
+            files=board.files,
+            temperature_c=board.temperature_c,
+            throttling=None if board.throttling is None else list(board.throttling),
+            disk_free_mb=board.disk_free_mb,
+            outbox_unsent=held.unsent if held else None,
+            outbox_held=held.held if held else None,
+            outbox_bytes=held.bytes_held if held else None,
+            outbox_dropped=held.dropped if held else None,
+            outbox_forgotten=held.forgotten if held else None,
+            letters=_letters_of(outbox, refused, shelf_waiting, lost_before),
+            shelf_waiting=shelf_waiting.get("report", 0),
+            shelf_lost=shelf_lost,
+            unjudged_lost=unjudged_lost,
+            convoys_late=convoys_late,
+            unsaid=unsaid,
+            clock_synced=clock_synced,
+            clock_offset_ms=clock_offset_ms,
+            camera=camera,
+            camera_reopened=reopened,
+            camera_abandoned=abandoned,
+            blind=blind,
+            strips=strips,
+            failure=failure,
+        )
+        self._since_ms, self._cpu_s, self._handled_before = now_ms, board.cpu_s, self.handled
+        self._inference_ms.clear()
+        return health
+
+
+def _rank(ordered: list[float], share: float) -> float | None:
+    """Nearest rank."""
+    return round(ordered[min(int(share * len(ordered)), len(ordered) - 1)], 2) if ordered else None
+
+
+def _state_of(outbox: Outbox) -> OutboxState | None:
+    try:
+        return outbox.state()
+    except WorkError:  # its trouble is told elsewhere
+        return None
+
+
+def _letters_of(
+    outbox: Outbox, refused: Mapping[str, int], waiting: Mapping[str, int], lost_before: Mapping[str, int]
+) -> dict[str, LettersHealth]:
+    try:
+        kinds = outbox.kinds()
+    except WorkError:  # its trouble is told elsewhere
+        kinds = {}
+    found = {}
+    for kind in sorted({*kinds, *refused, *waiting, *lost_before}):
+        held = kinds.get(kind, KindState())
+        found[kind] = LettersHealth(
+            unsent=held.unsent,
+            set_aside=held.set_aside,
+            lost=held.lost,
+            refused=refused.get(kind, 0),
+            waiting=waiting.get(kind, 0),
+            lost_before=lost_before.get(kind, 0),
+        )
+    return found

@@ -1,0 +1,173 @@
+"""What can be seen of a running service from outside: once a second it is looked at, and the log, the metrics and
+`crossing-edge status` tell what was seen.
+
+`look` belongs to the thread that counts, and waits for nothing; `status` may be asked by any thread.
+"""
+
+import os
+from collections import deque
+from dataclasses import dataclass
+from importlib.metadata import version
+
+import msgspec
+
+from edge.clock import Clock
+from edge.config.schema import Config
+from edge.delivery.failure import Failure
+from edge.delivery.failure_log import DeliveryLog
+from edge.delivery.outbox import Outbox
+from edge.delivery.sender import Sender
+from edge.device.metrics import Metrics
+from edge.device.status import (
+    BrokerStatus,
+    CameraStatus,
+    ClockStatus,
+    OutboxStatus,
+    ServiceStatus,
+    Today,
+    oldest_of,
+    today_of,
+)
+from edge.errors import WorkError
+from edge.vision.camera import CameraState
+from edge.wire.device_messages import Live
+from edge.wire.times import rfc3339
+
+RATE_LOOKS = 10
+"""Over so many looks the rate of frames is taken."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How the service is at a moment. `handled` counts frames since the start, `live` is the open interval.
+
+    `lost_before` and `unjudged_lost`: see OutboxStatus.
+    """
+
+    now_ms: int
+    config: Config
+    run: str
+    camera: CameraState
+    blind: str
+    handled: int
+    clock_synced: bool
+    clock_offset_ms: int
+    shelf_waiting: int
+    shelf_failure: str
+    lost_before: int
+    unjudged_lost: int
+    live: Live | None
+    troubles: dict[str, str]
+
+
+class ServiceView:
+    """Remembers the last look."""
+
+    def __init__(self, clock: Clock, outbox: Outbox, sender: Sender, metrics: Metrics | None = None) -> None:
+        self._clock = clock
+        self._outbox = outbox
+        self._sender = sender
+        self._metrics = metrics
+        self._log = DeliveryLog()
+        self._began_ms = clock.monotonic_ms()
+        self._look: Look | None = None
+        self._handled: deque[tuple[int, int]] = deque(maxlen=RATE_LOOKS)  # when, and how many frames by then
+        self._frame_ms: int | None = None
+        self._acknowledged = sender.reports_acknowledged
+        self._acknowledged_ms: int | None = None
+
+    def look(self, look: Look) -> None:
+        """This is how things are now."""
+        if self._look is not None and look.handled > self._look.handled:
+            self._frame_ms = look.now_ms
+        self._handled.append((look.now_ms, look.handled))
+        self._look = look
+        if self._sender.reports_acknowledged != self._acknowledged:
+            self._acknowledged, self._acknowledged_ms = self._sender.reports_acknowledged, look.now_ms
+        failure, connected = self._failure(look), self._sender.connected
+        self._log.update(look.now_ms, failure, connected=connected, unsent=self._unsent)
+        if self._metrics is not None:
+            since_ms = self._began_ms if self._acknowledged_ms is None else self._acknowledged_ms
+            cause = failure.cause if failure else None
+            self._metrics.show_delivery(cause, connected=connected, unacknowledged_ms=look.now_ms - since_ms)
+
+    def status(self) -> ServiceStatus | None:
+        """All of it, once it was looked. Reads the reports of today, which may take a while on a slow board."""
+        look = self._look
+        if look is None:
+            return None
+        now_ms, real_ms = self._clock.monotonic_ms(), self._clock.real_ms()
+        failure = self._failure(look)
+        uptime_ms, acknowledged_ms, frame_ms = now_ms - self._began_ms, self._acknowledged_ms, self._frame_ms
+        mqtt = look.config.mqtt
+        return ServiceStatus(
+            site=look.config.site,
+            device=look.config.device,
+            version=version("crossing-monitor"),
+            run=look.run,
+            process=os.getpid(),
+            since=rfc3339(real_ms - uptime_ms),
+            uptime_ms=uptime_ms,
+            as_of_age_ms=max(now_ms - look.now_ms, 0),
+            today=self._today(look, real_ms),
+            camera=CameraStatus(
+                open=look.camera.open,
+                reason=look.camera.reason,
+                blind=look.blind,
+                frames_per_second=self._rate(),
+                last_frame_age_ms=None if frame_ms is None else max(now_ms - frame_ms, 0),
+            ),
+            clock=ClockStatus(synced=look.clock_synced, offset_ms=look.clock_offset_ms),
+            outbox=self._outbox_status(look),
+            broker=BrokerStatus(
+                address=f"{mqtt.host}:{mqtt.port}" if mqtt is not None else "",
+                connected=self._sender.connected,
+                cause=failure.cause if failure else "",
+                reason=failure.sentence if failure else "",
+                report_acknowledged_age_ms=None if acknowledged_ms is None else max(now_ms - acknowledged_ms, 0),
+            ),
+            troubles={what: sentence for what, sentence in look.troubles.items() if sentence and what != "disk"},
+        )
+
+    def _failure(self, look: Look) -> Failure | None:
+        if look.shelf_failure:
+            return Failure("disk", look.shelf_failure)
+        return self._sender.failure
+
+    def _rate(self) -> float:
+        looks = list(self._handled)
+        (from_ms, before), (to_ms, handled) = looks[0], looks[-1]
+        return round(1000 * (handled - before) / (to_ms - from_ms), 2) if to_ms > from_ms else 0.0
+
+    def _today(self, look: Look, real_ms: int) -> Today:
+        live = look.live
+        try:
+            return today_of(self._outbox, look.config.time_zone, real_ms, live=live)
+        except WorkError:  # its trouble is told elsewhere
+            return today_of(None, look.config.time_zone, real_ms, live=live)
+
+    def _outbox_status(self, look: Look) -> OutboxStatus:
+        known = OutboxStatus(
+            waiting_in_memory=look.shelf_waiting,
+            lost_before=look.lost_before,
+            unjudged_lost=look.unjudged_lost,
+            failure=look.shelf_failure,
+        )
+        try:
+            state, oldest = self._outbox.state(), oldest_of(self._outbox)
+        except WorkError as error:
+            return msgspec.structs.replace(known, failure=str(error))
+        return msgspec.structs.replace(
+            known,
+            unsent=state.unsent,
+            oldest=oldest,
+            held=state.held,
+            forgotten=state.forgotten,
+            dropped=state.dropped,
+        )
+
+    def _unsent(self) -> int | None:
+        try:
+            return self._outbox.state().unsent
+        except WorkError:
+            return None

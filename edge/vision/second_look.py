@@ -1,0 +1,153 @@
+"""Which vehicles are looked at a second time, and when: those near a line, a few times each, never every frame.
+
+A look costs a fifth of a detection. So a vehicle is looked at only while it is near a line, LOOKS_MAX
+times at most and with time between; of several the nearest go first, and the others wait for the next frame.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from types import MappingProxyType
+from typing import Any, Protocol
+
+from edge.counting.class_tail import Tail
+from edge.counting.crossing import CountingLine
+from edge.counting.detection import DetectedFrame, Detection
+from edge.counting.motion import Box
+from edge.counting.naming import LOOKS_MAX
+from edge.counting.occupancy import Zone
+from edge.counting.stills import SCORE_MIN
+from edge.counting.tracking import Track
+from edge.errors import WorkError
+from edge.vision.fitting import Picture
+from edge.vision.frame import Frame
+
+NEAR_HEIGHTS = 1.5  # of the box, from the line
+BETWEEN_MS = 150  # two looks at one vehicle
+PER_FRAME = 3
+STILL_LOOKS_MAX = 60  # of one still
+SAME = 0.4  # intersection over union of a detection and where its track must be now
+
+
+class Namer(Protocol):
+    """Looks at vehicles; raises WorkError if it fails."""
+
+    def look(self, image: Picture, boxes: list[Detection]) -> list[tuple[float, ...]]: ...  # noqa: D102
+
+
+class SecondLook:
+    """Adds second looks to detections. `follow` tells it the tracks as they are believed to be at each frame.
+
+    `looked` counts pictures of vehicles that were looked at; `failure` says why the last look failed, else nothing:
+    a failing second look costs names, not counts. `macs_millions` is the work of one look, if that is known; `tails`:
+    what was measured of the names that it leads to; `model` is its name, version and the beginning of its sha256.
+    """
+
+    def __init__(
+        self,
+        namer: Namer,
+        lines: Sequence[CountingLine],
+        *,
+        macs_millions: float | None = None,
+        tails: Mapping[str, Tail] = MappingProxyType({}),
+        model: str = "",
+    ) -> None:
+        self.tails = tails
+        self.model = model
+        self.looked = 0
+        self.macs_millions = macs_millions
+        self.failure = ""
+        self._namer = namer
+        self._lines = tuple(lines)
+        self._tracks: Sequence[Track] = ()
+        self._believed_ms = 0
+        self._looked_ms: dict[int, int] = {}  # of the tracks there are: when each was looked at last
+
+    def follow(self, now_ms: int, tracks: Sequence[Track]) -> None:
+        """The tracks after the frame of that time."""
+        self._tracks, self._believed_ms = tracks, now_ms
+        living = {track.id for track in tracks}
+        self._looked_ms = {id_: at_ms for id_, at_ms in self._looked_ms.items() if id_ in living}
+
+    def look(self, frame: Frame, detected: DetectedFrame) -> DetectedFrame:
+        """The same detections, those with what was seen in them that it was time to look at."""
+        chosen: dict[int, Track] = {}
+        seconds = (frame.captured_ms - self._believed_ms) / 1000.0
+        for track in self._wanted(frame.captured_ms):
+            number = _match(_moved(track, seconds), detected.detections)
+            if number is not None and number not in chosen:
+                chosen[number] = track
+                if len(chosen) == PER_FRAME:
+                    break
+        if not chosen:
+            return detected
+        named = self._ask(frame, detected, list(chosen))
+        if named is None:
+            return detected
+        self._looked_ms |= {track.id: frame.captured_ms for track in chosen.values()}
+        return named
+
+    def _ask(self, frame: Frame, detected: DetectedFrame, numbers: Sequence[int]) -> DetectedFrame | None:
+        """The same detections, those of these numbers with what was seen in them; None where the look failed."""
+        try:
+            answers = self._namer.look(frame.image, [detected.detections[number] for number in numbers])
+            self.failure = ""
+        except WorkError as error:
+            self.failure = str(error)
+            return None
+        self.looked += len(numbers)
+        detections = list(detected.detections)
+        for number, answer in zip(numbers, answers, strict=True):
+            detections[number] = replace(detections[number], look=answer)
+        return replace(detected, detections=tuple(detections))
+
+    def _wanted(self, now_ms: int) -> list[Track]:
+        """The tracks to look at, the nearest to a line first."""
+        wanted: list[tuple[float, int, Track]] = []
+        for track in self._tracks if self._lines else ():
+            last_ms = self._looked_ms.get(track.id)
+            if track.part or track.looks >= LOOKS_MAX or (last_ms is not None and now_ms - last_ms < BETWEEN_MS):
+                continue
+            height = max(track.box[3] - track.box[1], 1.0)
+            heights = min(abs(line.distance(track.ground)) for line in self._lines) / height
+            if heights <= NEAR_HEIGHTS:
+                wanted.append((heights, track.id, track))
+        return [track for _, _, track in sorted(wanted, key=lambda one: one[:2])]
+
+
+class StillLook(SecondLook):
+    """The second look of stills: at every vehicle inside one of `zones`, for there is time, and no next frame."""
+
+    def __init__(self, namer: Namer, zones: Sequence[Zone], **known: Any) -> None:
+        super().__init__(namer, (), **known)
+        self._zones = tuple(zones)
+
+    def look(self, frame: Frame, detected: DetectedFrame) -> DetectedFrame:
+        """The same detections, with what was seen in the surest STILL_LOOKS_MAX of those inside."""
+        inside = [
+            number
+            for number, one in enumerate(detected.detections)
+            if one.score >= SCORE_MIN and any(zone.holds(((one.x1 + one.x2) / 2.0, one.y2)) for zone in self._zones)
+        ]
+        inside = sorted(inside, key=lambda number: -detected.detections[number].score)[:STILL_LOOKS_MAX]
+        return (self._ask(frame, detected, inside) if inside else None) or detected
+
+
+def _moved(track: Track, seconds: float) -> Box:
+    """Where its box must be so much later."""
+    dx, dy = track.speed[0] * seconds, track.speed[1] * seconds
+    x1, y1, x2, y2 = track.box
+    return x1 + dx, y1 + dy, x2 + dx, y2 + dy
+
+
+def _match(box: Box, detections: Sequence[Detection]) -> int | None:
+    """The detection that is most nearly that box, if one is."""
+    best, most = None, SAME
+    area = (box[2] - box[0]) * (box[3] - box[1])
+    for number, one in enumerate(detections):
+        across, down = min(box[2], one.x2) - max(box[0], one.x1), min(box[3], one.y2) - max(box[1], one.y1)
+        if across > 0.0 and down > 0.0:
+            shared = across * down
+            agreement = shared / (area + one.area - shared)
+            if agreement >= most:
+                best, most = number, agreement
+    return best
