@@ -104,7 +104,7 @@ def documents() -> dict[str, str]:
     found = {f"schemas/{channel.key}.json": _json(schema_of(channel)) for channel in CHANNELS}
     found["schemas/verdict.json"] = _json(verdict_schema())
     text = yaml.dump(asyncapi(), Dumper=_Plain, sort_keys=False, width=110, allow_unicode=True)
-    found["asyncapi.yaml"] = f"# Made by `make wire` from edge/delivery; do not edit.\n{text}"
+    found["asyncapi.yaml"] = f"# Made by `make wire` from edge/wire; do not edit.\n{text}"
     return found
 
 

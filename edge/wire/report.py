@@ -1,8 +1,8 @@
-"""The wire contract, schema 1: what a device says about a closed bucket, and on which topic it says so.
+"""The wire contract, schema 1: what a device says about a closed bucket.
 
-With edge/typed_yaml.py and edge/wire/spreadsheet.py the only module that the collector shares with the edge. What is
-said here is said to every version in the field: fields may be added (an older reader passes over them), nothing may
-change its meaning under the same schema, and a report of another schema is refused, never guessed at.
+With the other files of this folder and edge/typed_yaml.py all that the collector shares with the edge. What is said
+here is said to every version in the field: fields may be added (an older reader passes over them), nothing may change
+its meaning under the same schema, and a report of another schema is refused, never guessed at.
 """
 
 from typing import Annotated, Literal, TypeVar
