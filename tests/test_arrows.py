@@ -239,15 +239,13 @@ def test_every_package_with_arrows_has_files_to_hold() -> None:
     ] == []
 
 
-def test_every_folder_of_the_collector_has_a_row() -> None:
-    folders = {f"collector.{path.name}" for path in (ROOT / "collector").iterdir() if (path / "__init__.py").exists()}
-    assert folders == {name for name in MAY_IMPORT if name.startswith("collector.")} - {"collector.config"}
-
-
-def test_the_collector_has_at_most_twelve_entries_at_its_top() -> None:
-    folders = {path.parts[-2] for path in (ROOT / "collector").glob("*/[!_]*")}  # not those left with a cache alone
-    entries = (folders | {path.name for path in (ROOT / "collector").glob("*.*")}) - {"README.md", "py.typed"}
-    assert len({name for name in entries if not name.startswith("__")}) <= 12
+@pytest.mark.parametrize(("top", "entries_max"), [("edge", 14), ("collector", 12)])
+def test_every_folder_has_a_row_and_the_top_is_small(top: str, entries_max: int) -> None:
+    packages = {f"{top}.{path.name}" for path in (ROOT / top).iterdir() if (path / "__init__.py").exists()}
+    assert packages == {name for name in MAY_IMPORT if name.startswith(f"{top}.")} - {"collector.config", "edge.cli"}
+    folders = {path.parts[-2] for path in (ROOT / top).glob("*/[!_]*")}  # not those left with a cache alone
+    entries = (folders | {path.name for path in (ROOT / top).glob("*.*")}) - {"README.md", "py.typed"}
+    assert len({name for name in entries if not name.startswith("__")}) <= entries_max
 
 
 def test_no_files_import_each_other_in_a_circle() -> None:
