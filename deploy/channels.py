@@ -73,7 +73,7 @@ CHANNELS = (
             journal=_JOURNAL,
             version="0.1.0",
             model="vehicle-nano 0.2 7a161eac4c91",
-            naming="vehicle-names 0.3 6579383321ea",
+            naming="vehicle-names 0.4 497813dcb694",
             lines={"deck": LineInfo(a_to_b="outbound", b_to_a="return")},
             zones=["queue"],
             classes=["car", "truck"],

@@ -16,9 +16,9 @@ from edge.counting.detection import CLASSES
 LOOKS_MAX = 4  # of one vehicle: more pictures of it tell hardly more
 LOOK_LEAST = -8.0  # of a logarithm: how sure one picture may be that something is not
 
-LOOK_WEIGHT = 1.27
-VOTE_WEIGHT = 0.73
-PRIORS = (0.0, -0.53, -0.33, -0.32, -0.03, -0.11)
+LOOK_WEIGHT = 1.31
+VOTE_WEIGHT = 0.78
+PRIORS = (0.0, -0.51, -0.45, -0.41, 0.01, -0.09)
 SAID = (
     (0.983, 0.001, 0.011, 0.003, 0.001, 0.001),
     (0.844, 0.01, 0.115, 0.01, 0.01, 0.01),
@@ -29,12 +29,12 @@ SAID = (
 )
 """How often the detector that ships calls a vehicle of each class (down) what (across): it calls vans cars."""
 
-SIZE_WEIGHT = 0.76
+SIZE_WEIGHT = 0.81
 SIZES = ((0.01, 0.13), (0.18, 0.16), (0.38, 0.32), (0.38, 0.32), (-0.32, 0.23), (-0.32, 0.23))
 """Mean and deviation of the size of vehicles of each class."""
 SIZE_ODD = 0.05  # of all boxes, that say nothing about size: half a vehicle, or two
 
-BUS_LEAST = 0.57
+BUS_LEAST = 0.62
 """A bus is told from this probability on: buses are few, and news (edge/device/alert_rules.py), so a false one weighs
 more."""
 

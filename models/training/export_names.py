@@ -25,7 +25,7 @@ from models.training.naming import SIDE, VARIANT, build
 OPSET = 17  # read by ONNX Runtime 1.23 and OpenCV 4.10
 DIFFERENCE_MAX = 0.05  # of half precision weights, in logits
 LARGE = 256
-VERSION = "0.3"
+VERSION = "0.4"
 
 MANIFEST = """\
 name: {name}
@@ -38,7 +38,7 @@ fit: centred, pad: 114}}
 around: [0.05, 0.2]
 mirrored: true
 labels: [{labels}]
-macs_millions: 71             # multiply-accumulates of one picture
+macs_millions: {count}             # multiply-accumulates of one picture
 """
 
 
@@ -81,9 +81,31 @@ def main() -> None:
     if options.manifest:
         digest = hashlib.sha256(options.out.read_bytes()).hexdigest()
         labels = ", ".join(CLASSES)
-        text = MANIFEST.format(name=options.out.stem, version=VERSION, digest=digest, side=side, labels=labels)
+        text = MANIFEST.format(
+            name=options.out.stem,
+            version=VERSION,
+            digest=digest,
+            side=side,
+            labels=labels,
+            count=millions(network, example[:1]),
+        )
         options.out.with_suffix(".yaml").write_text(text)
     print(f"step {kept['step']}, {options.out.stat().st_size / 1e6:.1f} MB, differs by {difference:.1e}")
+
+
+def millions(network: torch.nn.Module, example: torch.Tensor) -> int:
+    """Multiply-accumulates of the convolutions over an example, in millions."""
+    counts = []
+
+    def count(layer: torch.nn.Conv2d, _: object, output: torch.Tensor) -> None:
+        counts.append(output.numel() * layer.weight[0].numel())
+
+    hooks = [m.register_forward_hook(count) for m in network.modules() if isinstance(m, torch.nn.Conv2d)]
+    with torch.no_grad():
+        network(example)
+    for hook in hooks:
+        hook.remove()
+    return round(sum(counts) / 1e6)
 
 
 def halve(path: Path) -> None:
