@@ -270,7 +270,7 @@ def test_bench_times_the_second_look_and_counts_its_work_beside_the_detectors(
     assert said["stages_ms"]["names"]["mean"] > 0
     assert names["looks_per_crossing"] == round(names["looks"] / said["crossings"], 2)
     work = names["macs_millions_per_minute"]
-    assert work["names"] == pytest.approx(10 * names["looks"] / said["crossings"] * 142, rel=0.01)
+    assert work["names"] == pytest.approx(10 * names["looks"] / said["crossings"] * 376, rel=0.01)
     assert (work["detection"], names["work_share"]) == (None, None), "the manifest of this detector is silent"
     assert main(arguments) == 0
     assert f"names: {names['looks']} looks at vehicles" in capsys.readouterr().out

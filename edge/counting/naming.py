@@ -13,7 +13,7 @@ from operator import mul
 
 from edge.counting.detection import CLASSES
 
-LOOKS_MAX = 4  # of one vehicle: more pictures of it tell hardly more
+LOOKS_MAX = 3  # of one vehicle: more pictures of it tell hardly more
 LOOK_LEAST = -8.0  # of a logarithm: how sure one picture may be that something is not
 
 LOOK_WEIGHT = 1.31

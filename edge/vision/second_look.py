@@ -1,6 +1,6 @@
 """Which vehicles are looked at a second time, and when: those near a line, a few times each, never every frame.
 
-A look costs a fifth of a detection. So a vehicle is looked at only while it is near a line, LOOKS_MAX
+A look costs half of a detection. So a vehicle is looked at only while it is near a line, LOOKS_MAX
 times at most and with time between; of several the nearest go first, and the others wait for the next frame.
 """
 
