@@ -85,4 +85,4 @@ def test_what_is_remembered_goes_with_its_track() -> None:
         detected = DetectedFrame(number * FRAME_MS, (box,) if number < 20 else ())
         second.follow(detected.captured_ms, tracker.update(second.look(Frame(detected.captured_ms, PICTURE), detected)))
     assert namer.seen
-    assert not second._looked_ms
+    assert not second._looks

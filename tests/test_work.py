@@ -94,14 +94,15 @@ def test_names_take_less_than_3_percent_of_detecting_on_every_frame() -> None:
     namer, blank = Counter(), np.zeros((header.height, header.width, 3), np.uint8)
     second = SecondLook(namer, counting_lines(config, header.width, header.height))
     pipeline = build_pipeline(config, header.width, header.height)
-    crossings = 0
+    crossings, vehicles = 0, set()
     for detected in frames:
         step = pipeline.update(second.look(Frame(detected.captured_ms, blank), detected))
         second.follow(step.captured_ms, step.tracks)
+        vehicles |= {track.id for track in step.tracks}
         crossings += len(step.crossings)
     crossings += len(pipeline.close().crossings)
     assert crossings == 24
-    assert crossings < namer.shown <= LOOKS_MAX * crossings
+    assert crossings < namer.shown <= LOOKS_MAX * len(vehicles) < LOOKS_MAX * 1.2 * crossings
 
     look, detection = load_naming("vehicle-names").look_macs_millions, load_manifest("vehicle-nano").macs_millions
     assert look is not None

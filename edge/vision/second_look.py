@@ -60,13 +60,13 @@ class SecondLook:
         self._lines = tuple(lines)
         self._tracks: Sequence[Track] = ()
         self._believed_ms = 0
-        self._looked_ms: dict[int, int] = {}  # of the tracks there are: when each was looked at last
+        self._looks: dict[int, tuple[int, int]] = {}  # of the tracks there are: how often each was looked at, when last
 
     def follow(self, now_ms: int, tracks: Sequence[Track]) -> None:
         """The tracks after the frame of that time."""
         self._tracks, self._believed_ms = tracks, now_ms
         living = {track.id for track in tracks}
-        self._looked_ms = {id_: at_ms for id_, at_ms in self._looked_ms.items() if id_ in living}
+        self._looks = {id_: looks for id_, looks in self._looks.items() if id_ in living}
 
     def look(self, frame: Frame, detected: DetectedFrame) -> DetectedFrame:
         """The same detections, those with what was seen in them that it was time to look at."""
@@ -83,7 +83,9 @@ class SecondLook:
         named = self._ask(frame, detected, list(chosen))
         if named is None:
             return detected
-        self._looked_ms |= {track.id: frame.captured_ms for track in chosen.values()}
+        for track in chosen.values():
+            times, _ = self._looks.get(track.id, (0, 0))
+            self._looks[track.id] = times + 1, frame.captured_ms
         return named
 
     def _ask(self, frame: Frame, detected: DetectedFrame, numbers: Sequence[int]) -> DetectedFrame | None:
@@ -104,8 +106,8 @@ class SecondLook:
         """The tracks to look at, the nearest to a line first."""
         wanted: list[tuple[float, int, Track]] = []
         for track in self._tracks if self._lines else ():
-            last_ms = self._looked_ms.get(track.id)
-            if track.part or track.looks >= LOOKS_MAX or (last_ms is not None and now_ms - last_ms < BETWEEN_MS):
+            times, last_ms = self._looks.get(track.id, (0, now_ms - BETWEEN_MS))
+            if track.part or max(track.looks, times) >= LOOKS_MAX or now_ms - last_ms < BETWEEN_MS:
                 continue
             height = max(track.box[3] - track.box[1], 1.0)
             heights = min(abs(line.distance(track.ground)) for line in self._lines) / height
