@@ -53,8 +53,8 @@ class Dispatch:
         self._barred: dict[str, int] = {}  # address of a former name -> when one of its letters is tried
         self._probing: set[str] = set()  # addresses of which one is
         self._blamed: dict[int, str] = {}  # letters at which the broker ends the connection, and their addresses
-        self._blamed_due_ms = 0  # when one of these is tried
-        self._tried: int | None = None  # which one is
+        self._blamed_due_ms = 0  # when the next of these is tried
+        self._tried: int | None = None  # whose turn it is
 
     @property
     def outdated(self) -> bool:
@@ -98,9 +98,11 @@ class Dispatch:
         self._trouble("blamed", f"the broker ends the connection without a word at {kinds} letters: set aside")
 
     def _try_blamed(self, now_ms: int) -> None:
-        """Once it is time, let the letter wait again that was blamed longest ago."""
-        if self._tried is None and self._blamed and now_ms >= self._blamed_due_ms:
+        """Once it is time, let the letter wait again whose turn it is; one that is gone since ends its turn by time."""
+        if self._blamed and now_ms >= self._blamed_due_ms:
+            self._blamed_due_ms = now_ms + BLAMED_PROBE_MS
             self._tried = next(iter(self._blamed))
+            self._blamed[self._tried] = self._blamed.pop(self._tried)  # the last in turn from now on
             self._aside.append(self._blamed[self._tried])
 
     @property

@@ -10,7 +10,7 @@ import pytest
 
 from edge.delivery.connection import Broker, Message, packet_bytes
 from edge.delivery.courier import Courier
-from edge.delivery.dispatch import TAKEN_BACK, Dispatch
+from edge.delivery.dispatch import BLAMED_PROBE_MS, TAKEN_BACK, Dispatch
 from edge.delivery.letter import Letter
 from edge.delivery.outbox import Outbox
 from edge.delivery.outbox_totals import KindState
@@ -192,6 +192,32 @@ def test_a_letter_that_ended_connections_is_tried_again_and_comes_once_it_is_tak
         assert connection(14 * 3_600_000, ends=False) == 2, "it is taken, and so is the other"
         assert (outbox.addresses(), outbox.kinds()) == ([], {})
         assert troubles["blamed"] == ""
+
+
+def test_a_blamed_letter_that_is_gone_keeps_no_other_from_being_tried(
+    tmp_path: Path,
+) -> None:
+    with Outbox(tmp_path / "o.sqlite", owner="bridge/mast-1") as outbox:
+        for _ in range(2):
+            post(outbox, "crossing")
+        courier = Courier()
+        dispatch = Dispatch(outbox, courier, name="bridge/mast-1", root="crossing/v1", trouble=lambda *_: None)
+        first, second = outbox.pending(2, address="bridge/mast-1/crossing")
+        for letter in (first, second):
+            dispatch.blame(letter, 0)
+        courier.connected(0)
+        dispatch.due(0, busy=0)
+        assert outbox.kinds()["crossing"].set_aside == 2
+        outbox.sent([first.number], generation=outbox.generation)
+
+        def sent(now_ms: int) -> list[Letter]:
+            due = dispatch.due(now_ms, busy=0)
+            while dispatch.taking_back:
+                due = dispatch.due(now_ms, busy=0)
+            return [letter for letter, _ in due]
+
+        assert sent(BLAMED_PROBE_MS) == []
+        assert sent(2 * BLAMED_PROBE_MS) == [second]
 
 
 def test_acknowledged_letters_that_cannot_be_noted_hold_nothing_up(tmp_path: Path) -> None:
