@@ -4,8 +4,8 @@ import math
 import re
 
 from edge.config.schema import STILL, Camera, Config, Reporting, Zone
-from edge.config.shapes import _area, _between, points_of
-from edge.counting.ground_plane import plane_through
+from edge.config.shapes import points_along, points_of
+from edge.counting.ground_plane import plane_through, polygon_area
 from edge.counting.occupancy import Zone as QueueZone
 from edge.counting.tracking import reach_of
 from edge.redaction import masked
@@ -25,13 +25,13 @@ def warnings_of(config: Config) -> list[str]:
     if config.mqtt is not None and not config.mqtt.tls and config.mqtt.host not in {"127.0.0.1", "localhost", "::1"}:
         found.append(f"mqtt.tls is off for {config.mqtt.host}: anybody on the way can read and change the counts")
     for name, line in config.lines.items():
-        edge = min(min(x, y, 1 - x, 1 - y) for x, y in _between(points_of(name, line)))
+        edge = min(min(x, y, 1 - x, 1 - y) for x, y in points_along(points_of(name, line)))
         if edge < 0.05:
             found.append(
                 f"lines.{name} runs within 5% of the edge of the picture: vehicles are cut off there and counts suffer"
             )
         for mask, polygon in config.masks.items():
-            if any(QueueZone(mask, polygon).holds(place) for place in _between(points_of(name, line))):
+            if any(QueueZone(mask, polygon).holds(place) for place in points_along(points_of(name, line))):
                 found.append(f"lines.{name} runs through masks.{mask}: what stands in a mask is not counted")
     for name, zone in config.zones.items():
         if min(min(x, y, 1 - x, 1 - y) for x, y in zone.polygon) < 0.02:
@@ -91,8 +91,8 @@ def explain_rate(frames_per_second: float) -> str:
 def explain_zone(name: str, zone: Zone, *, stills: bool = False) -> str:
     """What a zone will tell, in one sentence; of `stills` who is parked is not told."""
     said = (
-        f"zones.{name} ({len(zone.polygon)} corners, {abs(_area(zone.polygon)):.1%} of the picture): a vehicle stands "
-        f"once it stayed in one place for {zone.standing_after_s:g} s"
+        f"zones.{name} ({len(zone.polygon)} corners, {polygon_area(zone.polygon):.1%} of the picture): "
+        f"a vehicle stands once it stayed in one place for {zone.standing_after_s:g} s"
     )
     if not stills:
         said += (

@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 
 from edge import typed_yaml
 from edge.config.schema import Camera, Config, Mqtt, Place, Zone
-from edge.config.shapes import AREA_MIN, _area, _self_crossing, points_of
-from edge.counting.ground_plane import plane_through
+from edge.config.shapes import AREA_MIN, points_of, self_crossing
+from edge.counting.ground_plane import plane_through, polygon_area
 from edge.errors import InputError
 from edge.redaction import masked
 
@@ -144,7 +144,7 @@ def _check_zone(name: str, zone: Zone) -> None:
 
 def _check_polygon(where: str, corners: Sequence[Place]) -> None:
     """InputError if these are not the corners of a region."""
-    if abs(_area(corners)) < AREA_MIN:
+    if polygon_area(corners) < AREA_MIN:
         raise InputError(f"{where} has next to no area; the corners of a region, in order, are expected")
-    if crossed := _self_crossing((*corners, corners[0])):
+    if crossed := self_crossing((*corners, corners[0])):
         raise InputError(f"{where} crosses itself ({crossed}); the corners of a region, in order, are expected")

@@ -29,12 +29,12 @@ def line_fault(points: Sequence[Place]) -> str:
     length = sum(math.dist(p, q) for p, q in zip(points, points[1:], strict=False))
     if length < LENGTH_MIN:
         return f"its length is {length:.2g} of the picture; at least {LENGTH_MIN} is needed for a vehicle to cross it"
-    if crossed := _self_crossing(points):
+    if crossed := self_crossing(points):
         return f"it crosses itself ({crossed}), so a vehicle would cross it twice; draw two lines"
     return ""
 
 
-def _self_crossing(points: Sequence[Place]) -> str:
+def self_crossing(points: Sequence[Place]) -> str:
     """Which two segments of a path meet elsewhere than where one ends and the next begins; empty if none do."""
     segments = list(zip(points, points[1:], strict=False))
     for j, (c, d) in enumerate(segments):
@@ -66,11 +66,6 @@ def _meet(a: Place, b: Place, c: Place, d: Place) -> bool:
     return all(  # in line with one another, they may lie apart
         max(min(a[i], b[i]), min(c[i], d[i])) <= min(max(a[i], b[i]), max(c[i], d[i])) for i in (0, 1)
     )
-
-
-def _area(polygon: Sequence[Place]) -> float:
-    """Of the picture; signed."""
-    return sum(x1 * y2 - x2 * y1 for (x1, y1), (x2, y2) in zip(polygon, (*polygon[1:], polygon[0]), strict=True)) / 2
 
 
 def points_of(name: str, line: Line) -> tuple[Place, ...]:
@@ -167,6 +162,6 @@ def lines_of(arguments: Sequence[str], width: int, height: int) -> dict[str, Lin
     return lines
 
 
-def _between(points: Sequence[Place]) -> list[Place]:
+def points_along(points: Sequence[Place]) -> list[Place]:
     """The middles of a line's segments: its ends may well touch the edge."""
     return [((x1 + x2) / 2, (y1 + y2) / 2) for (x1, y1), (x2, y2) in zip(points, points[1:], strict=False)]

@@ -104,6 +104,12 @@ def _chains(queuers: Sequence[Queuer]) -> list[list[Queuer]]:
     return chains
 
 
+def polygon_area(polygon: Sequence[Point]) -> float:
+    """In the square of the unit of its corners, whichever way round they are given."""
+    corners = zip(polygon, (*polygon[1:], polygon[0]), strict=True)
+    return abs(sum(x1 * y2 - x2 * y1 for (x1, y1), (x2, y2) in corners)) / 2.0
+
+
 def _apart_m(one: Queuer, other: Queuer) -> float:
     return hypot(one.place[0] - other.place[0], one.place[1] - other.place[1])
 

@@ -22,6 +22,7 @@ from math import sqrt
 
 from edge.counting.crossing import Point
 from edge.counting.detection import Detection
+from edge.counting.ground_plane import polygon_area
 from edge.counting.motion import shared_area
 
 Region = tuple[int, int, int, int]
@@ -116,13 +117,9 @@ def _part_of(
         middle = sum(x for x, _ in points) / len(points), sum(y for _, y in points) / len(points)
         zoom = (CAR_SIDE_PX if zone else LINE_CAR_SIDE_PX) / car_side(middle)
     else:
-        zoom = ZONE_SIDE_PX / sqrt(_area(points)) if zone and _area(points) else 0.0
+        area = polygon_area(points)
+        zoom = ZONE_SIDE_PX / sqrt(area) if zone and area else 0.0
     return _Part(tuple(points), margin, zoom)
-
-
-def _area(polygon: Sequence[Point]) -> float:
-    corners = zip(polygon, (*polygon[1:], polygon[0]), strict=True)
-    return abs(sum(x1 * y2 - x2 * y1 for (x1, y1), (x2, y2) in corners)) / 2.0
 
 
 def _shown(group: Sequence[_Part], picture: tuple[int, int], seen: tuple[int, int]) -> float:
@@ -133,9 +130,9 @@ def _shown(group: Sequence[_Part], picture: tuple[int, int], seen: tuple[int, in
 
 def _divide(group: list[_Part], picture: tuple[int, int], seen: tuple[int, int]) -> list[list[_Part]]:
     """The most demanding part apart from the others, or its two halves; nothing where it would not be seen larger."""
-    smallest = max(group, key=lambda part: part.zoom)
-    others = [part for part in group if part is not smallest]
-    pieces = [[smallest], others] if others else [[half] for half in _halves(smallest)]
+    most_demanding = max(group, key=lambda part: part.zoom)
+    others = [part for part in group if part is not most_demanding]
+    pieces = [[most_demanding], others] if others else [[half] for half in _halves(most_demanding)]
     before = zoom_of(_region_of(group, picture, seen), seen)
     after = zoom_of(_region_of(pieces[0], picture, seen), seen)
     return pieces if after >= GAIN_MIN * before else []
