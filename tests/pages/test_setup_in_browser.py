@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, Route
 
 from edge.cli import main
 from edge.config.loading import load_config
@@ -335,6 +335,27 @@ def test_what_another_wrote_is_taken_up_if_it_is_a_configuration(browser: Browse
         page.click("#conflict-reload")
         says(page, "#verdict", "nothing to save")
         assert page.input_value("#lines-0-name") == "ramp"
+
+
+def test_a_judgement_that_comes_late_does_not_hide_why_a_file_was_not_taken_up(
+    browser: Browser, clip: Path, config: Path
+) -> None:
+    before = config.read_text()
+    config.write_text(before + "lines: {deck: {from: [0.0, 0.4], to: [1.0, 0.4]}}\n")
+    held: list[Route] = []
+    with served("setup", "--config", config, "--video", clip) as address, opened(browser, address) as page:
+        page.route("**/draft", lambda route: held.append(route))  # noqa: PLW0108 - playwright marks its handlers
+        with page.expect_request("**/draft"):
+            page.fill("#lines-0-a_to_b", "north")
+        config.write_text(before + "lines: {deck: {from: [0.0, 0.4], to: 3}}\n")
+        page.click("#save")
+        page.click("#conflict-reload")
+        says(page, "#verdict", "lines.deck.to is 3")
+        with page.expect_response("**/draft") as judged:
+            held[0].continue_()
+        judged.value.finished()
+        page.evaluate("() => new Promise((done) => setTimeout(done))")
+        says(page, "#verdict", "lines.deck.to is 3")
 
 
 def test_a_finger_drags_a_point(browser: Browser, clip: Path, config: Path) -> None:

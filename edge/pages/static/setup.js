@@ -19,6 +19,7 @@ const stage = new Stage(byId("frame"), byId("drawing"), history, { selected: () 
 const cards = new Cards(byId("cards"), history, stage);
 let verdict = { error: state.error, warnings: state.warnings, saved: "" };
 let judging = 0;
+let judgeTimer;
 
 byId("file").textContent = state.new ? `${state.file} (new)` : state.file;
 
@@ -76,6 +77,14 @@ function render() {
   showVerdict();
 }
 
+// An answer to saving or reloading stands: a judgement of the same draft that is under way must not replace it.
+function settle(draft, answer) {
+  verdict = answer;
+  if (history.value !== draft) return; // what was changed since is still to be judged
+  clearTimeout(judgeTimer);
+  judging += 1;
+}
+
 // Everything drawn is counted with at once, and judged as `check` would.
 async function judge() {
   const mine = ++judging;
@@ -90,7 +99,6 @@ async function judge() {
   showVerdict();
 }
 
-let judgeTimer;
 history.changed = () => {
   const { group, index } = stage.selection ?? {};
   if (group && !history.value[group][index]) stage.selection = null;
@@ -105,25 +113,26 @@ async function save(over = false, lies_right = false) {
     const answer = await postJson("/save", { draft, over, lies_right });
     state.new = state.unsaved = false;
     byId("file").textContent = state.file;
-    verdict = { error: "", warnings: verdict.warnings, saved: answer.saved };
+    settle(draft, { error: "", warnings: verdict.warnings, saved: answer.saved });
     // Names are now those of the file; what can be undone keeps the old ones, which the next save takes for new.
     if (history.value === draft) history.begin(answer.draft);
   } catch (error) {
     if (error instanceof Refused && error.status === 409) byId("conflict").showModal();
-    else verdict = { ...verdict, error: error.message };
+    else settle(draft, { ...verdict, error: error.message });
     render();
   }
 }
 
 async function reload() {
+  const draft = history.value;
   let now;
   try {
     now = await postJson("/reload", {});
   } catch (error) {
-    verdict = { ...verdict, error: error.message };
+    settle(draft, { ...verdict, error: error.message });
     return showVerdict();
   }
-  verdict = { error: now.error, warnings: now.warnings, saved: "" };
+  settle(draft, { error: now.error, warnings: now.warnings, saved: "" });
   history.begin(now.draft);
 }
 
