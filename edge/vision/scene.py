@@ -15,12 +15,14 @@ when it counts nobody watched since then: so each state says since when there is
    Fog takes both, noise adds fine detail; neither is defocus.
 6. *moved*: the edges of the background (the mean of some ten seconds) match those of the reference well, and better
    elsewhere than in their place. Where they match nowhere (night against day, fog, a camera that looks elsewhere
-   altogether) nothing is said.
+   altogether) nothing is said. The mean changes slowly, so this is judged at every MOVED_EVERY-th look.
 """
 
 import hashlib
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import cv2
 import numpy as np
@@ -28,7 +30,7 @@ from numpy.typing import NDArray
 
 from edge.vision.frame import Frame
 
-REVISION = 1
+REVISION = 2
 """Raised when the same pictures give other verdicts, so that no tape of before is taken for one of now."""
 
 SIZE = (320, 180)
@@ -43,6 +45,7 @@ REACH = 0.12  # of width and height: so far a move is looked for
 MATCH_MIN = 0.35  # correlation of the edges where they match best,
 MATCH_BETTER = 0.15  # and by how much better than in their place
 BACKGROUND = 20  # looks
+MOVED_EVERY = 4  # looks
 REPEATED = 12  # looks: any step of looks meets a group of twelve pictures, which is usual, in at most so many places
 AFTER_MS = {
     "dark": 5_000,
@@ -104,7 +107,9 @@ class SceneWatcher:
         self._unseen_ms: int | None = None  # the first frame since the last look
         self._shown: deque[tuple[bytes, _Look]] = deque(maxlen=REPEATED)  # digests of pictures
         self._symptoms: dict[str, _Symptom] = {}
-        self._background: deque[tuple[Grey, _Look]] = deque(maxlen=BACKGROUND)
+        self._background: deque[tuple[Grey, _Look]] = deque()
+        self._background_sum = np.zeros(SIZE[::-1], np.int32)
+        self._looks = 0
         self._edges: NDArray[np.float32] | None = None
         self._fineness = 0.0
         self._learn = learn
@@ -145,15 +150,15 @@ class SceneWatcher:
 
     def _state_of(self, frame: Frame, look: _Look) -> SceneState:
         grey = grey_of(frame.image)
-        dark, bright = np.percentile(grey, (1, 99)).tolist()
+        dark, tenth, bright = percentiles_of(grey, (0.01, 0.1, 0.99))
         fine_share = fineness_of(grey) / self._fineness if self._fineness > 0 else None
-        self._background.append((grey, look))
+        self._add_to_background(grey, look)
         moved_px = self._moved(frame.image.shape[1])
         moved = moved_px is not None and moved_px > MOVED_SHARE * frame.image.shape[1]
         defocused = fine_share is not None and fine_share < FINE_SHARE and bright - dark >= EVEN
         self._note("frozen", look, first=self._shown_before(frame, look))
         self._note("dark", look, first=look if bright < DARK else None)
-        self._note("over-exposed", look, first=look if float(np.percentile(grey, 10)) > WHITE else None)
+        self._note("over-exposed", look, first=look if tenth > WHITE else None)
         self._note("covered", look, first=look if bright - dark < EVEN else None)
         self._note("defocused", look, first=look if defocused else None)
         self._note("moved", look, first=look if moved else None, before_ms=self._background[0][1].from_ms)
@@ -163,8 +168,13 @@ class SceneWatcher:
 
     def _shown_before(self, frame: Frame, look: _Look) -> _Look | None:
         """The first of the last looks that showed this very picture. A new one ends a freeze and all before it."""
-        border = round(BORDER * frame.image.shape[0])
-        middle = frame.image[border : frame.image.shape[0] - border : 3, ::3]
+        height, width = frame.image.shape[:2]
+        border = round(BORDER * height)
+        middle = cv2.resize(
+            frame.image[border : height - border],
+            (max(1, width // 3), max(1, (height - 2 * border) // 3)),
+            interpolation=cv2.INTER_NEAREST,  # every third pixel, as it is
+        )
         digest = hashlib.blake2b(middle.tobytes(), digest_size=16).digest()
         shown = next((before for known, before in self._shown if known == digest), None)
         if shown is None and "frozen" in self._symptoms:
@@ -192,11 +202,20 @@ class SceneWatcher:
         symptom = self._symptoms.get(word)
         return -1 if symptom is None else symptom.last_ms - symptom.first_ms
 
+    def _add_to_background(self, grey: Grey, look: _Look) -> None:
+        self._looks += 1
+        self._background.append((grey, look))
+        self._background_sum += grey
+        if len(self._background) > BACKGROUND:
+            self._background_sum -= self._background.popleft()[0]
+
     def _moved(self, width: int) -> float | None:
         if self._edges is None or len(self._background) < BACKGROUND:
             return None
-        background = edges_of(np.mean([grey for grey, _ in self._background], axis=0).astype(np.uint8))
-        return shift_of(background, self._edges, width)
+        if self._looks % MOVED_EVERY:
+            return self.state.moved_px
+        background = (self._background_sum // BACKGROUND).astype(np.uint8)
+        return shift_of(edges_of(background), self._edges, width)
 
 
 def shift_of(edges: NDArray[np.float32], reference: NDArray[np.float32], width: int) -> float | None:
@@ -215,15 +234,26 @@ def shift_of(edges: NDArray[np.float32], reference: NDArray[np.float32], width: 
 
 def grey_of(image: NDArray[np.uint8]) -> Grey:
     """The picture as it is looked at: small and grey."""
-    small = cv2.resize(image, SIZE, interpolation=cv2.INTER_AREA)
+    small: NDArray[Any] = image
+    while small.shape[1] >= 2 * SIZE[0] and small.shape[0] >= 2 * SIZE[1]:  # halving is a quarter of the cost
+        small = cv2.resize(small, (small.shape[1] // 2, small.shape[0] // 2), interpolation=cv2.INTER_AREA)
+    small = cv2.resize(small, SIZE, interpolation=cv2.INTER_AREA)
     return np.asarray(cv2.cvtColor(small, cv2.COLOR_BGR2GRAY), np.uint8)
+
+
+def percentiles_of(grey: Grey, shares: Sequence[float]) -> list[float]:
+    """The grey levels below which these shares of the pixels lie: those of `numpy.percentile`, by counting."""
+    up_to = np.cumsum(np.bincount(grey.ravel(), minlength=256))
+    ranks = np.asarray(shares) * (grey.size - 1)
+    lower, upper = np.searchsorted(up_to, [np.floor(ranks), np.ceil(ranks)], side="right")
+    return list((lower + (upper - lower) * (ranks % 1.0)).tolist())
 
 
 def edges_of(grey: Grey) -> NDArray[np.float32]:
     """How strong the edges are, each bounded: a lamp must not outshine a bridge."""
     soft = cv2.GaussianBlur(grey, (0, 0), 1.5)
-    strength = np.hypot(cv2.Sobel(soft, cv2.CV_32F, 1, 0), cv2.Sobel(soft, cv2.CV_32F, 0, 1))
-    return np.asarray(np.minimum(strength, 4.0 * float(np.median(strength)) + 8.0), np.float32)
+    strength = cv2.magnitude(cv2.Sobel(soft, cv2.CV_32F, 1, 0), cv2.Sobel(soft, cv2.CV_32F, 0, 1))
+    return np.asarray(np.minimum(strength, 4.0 * float(np.median(strength[::2, ::2])) + 8.0), np.float32)
 
 
 def fineness_of(grey: Grey) -> float:
