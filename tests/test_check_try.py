@@ -81,3 +81,13 @@ def test_a_password_that_the_broker_refuses_is_told(tmp_path: Path, capfd: pytes
         code, found = tried(tmp_path / "edge.yaml", f"mqtt: {{{mqtt}}}", capfd)
     assert (code, found["broker"]["works"]) == (1, False)
     assert found["broker"]["cause"] in {"credentials", "rejected"}
+
+
+def test_for_a_large_picture_a_second_stream_is_recommended(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    video = cv2.VideoWriter(str(tmp_path / "4k.avi"), cv2.VideoWriter.fourcc(*"MJPG"), 25, (3840, 2160))
+    for grey in (40, 80, 120):
+        video.write(np.full((2160, 3840, 3), grey, np.uint8))
+    video.release()
+    _, found = tried(tmp_path / "edge.yaml", f"camera: {{url: {tmp_path / '4k.avi'}}}\n", capfd)
+    assert found["camera"]["said"].startswith("3840 x 2160 pixels, ")
+    assert "a second stream, some 640 to 1280 pixels wide" in found["camera"]["said"]

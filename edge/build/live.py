@@ -62,6 +62,7 @@ def open_camera(
         username=config.username,
         password=password,
         transport=config.transport,
+        decoder=config.decoder,
         width=config.width,
         height=config.height,
         frames_per_second=config.frames_per_second,

@@ -47,6 +47,8 @@ class Camera(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     password_credential: Credential = ""
     transport: Literal["tcp", "udp"] = "tcp"
     """Of RTSP."""
+    decoder: Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9_]*$", max_length=40)] = ""
+    """FFmpeg's decoder of a stream, by name, such as h264_v4l2m2m, the hardware of a Raspberry Pi 4; "": its choice."""
     width: Annotated[int, msgspec.Meta(ge=0, le=7_680)] = 0
     height: Annotated[int, msgspec.Meta(ge=0, le=4_320)] = 0
     """Asked of a USB or CSI camera, in pixels; 0: what it gives."""

@@ -30,6 +30,8 @@ FRAMES = 20
 """So many frames of the camera tell how fast they come."""
 CAMERA_S = 5.0
 """So long they may take after the first."""
+LARGE_PX = 1_920
+"""A wider picture costs a small board more to decode than to look at."""
 BROKER_S = 10.0
 
 
@@ -118,6 +120,8 @@ def try_camera(config: CameraConfig) -> Mapping[str, Any]:
     said = f"{state.width} x {state.height} pixels, the first after {first_s - began_s:.1f} s, {then}"
     if 0 < rate < config.frames_per_second / 2:
         said += f"; camera.frames_per_second asks for {config.frames_per_second:g}"
+    if state.width > LARGE_PX:
+        said += "; a second stream, some 640 to 1280 pixels wide, costs less to decode and counts as well"
     size = {"width": state.width, "height": state.height}
     return {"works": True, "said": said, **size, "frames_per_second": round(rate, 1)}
 

@@ -4,6 +4,7 @@ A source blocks; it belongs to the thread that opened it. After any failure it i
 of a failure never holds its address: that may hold a password.
 """
 
+import logging
 import os
 import re
 import time
@@ -21,6 +22,8 @@ from edge.errors import WorkError
 from edge.redaction import masked
 from edge.vision.diagnosis import why_no_device, why_no_stream
 from edge.vision.recording import address_of
+
+log = logging.getLogger(__name__)
 
 Picture = NDArray[np.uint8]
 
@@ -47,6 +50,7 @@ class Source:
     username: str = ""
     password: str = field(default="", repr=False)
     transport: str = "tcp"
+    decoder: str = ""  # FFmpeg's name of it; empty: as FFmpeg chooses
     width: int = 0  # asked of a USB or CSI camera; 0: whatever it gives
     height: int = 0
     frames_per_second: float = 10.0
@@ -218,6 +222,19 @@ class _Csi:
 
 
 def _open_stream(source: Source) -> cv2.VideoCapture:
+    """With the decoder that is asked for; one that cannot decode this stream here is done without."""
+    began_s = time.monotonic()
+    video = _open_ffmpeg(source, source.decoder)
+    if video.isOpened() or not source.decoder or time.monotonic() - began_s >= source.open_timeout_s:
+        return video
+    video.release()
+    video = _open_ffmpeg(source, "")
+    if video.isOpened():
+        log.warning("camera %s: decoder %s cannot be used; the processor decodes", source.name, source.decoder)
+    return video
+
+
+def _open_ffmpeg(source: Source, decoder: str) -> cv2.VideoCapture:
     timeouts = [
         cv2.CAP_PROP_OPEN_TIMEOUT_MSEC,
         round(1000 * source.open_timeout_s),
@@ -226,7 +243,8 @@ def _open_stream(source: Source) -> cv2.VideoCapture:
     ]
     address = _with_password(source)
     hardware = [cv2.CAP_PROP_HW_ACCELERATION, cv2.VIDEO_ACCELERATION_ANY]  # falls back to software by itself
-    os.environ[_OPTIONS] = f"rtsp_transport;{source.transport}|analyzeduration;{ANALYSIS_US}"
+    chosen = f"|video_codec;{decoder}" if decoder else ""
+    os.environ[_OPTIONS] = f"rtsp_transport;{source.transport}|analyzeduration;{ANALYSIS_US}{chosen}"
     try:
         return cv2.VideoCapture(address, cv2.CAP_FFMPEG, [*timeouts, *hardware])
     finally:

@@ -119,3 +119,12 @@ def test_with_a_packet_in_twenty_lost_pictures_go_on_coming_and_are_new(transpor
             assert camera.state.reopened == 0
     except PermissionError as error:
         pytest.skip(f"no lossy network here: {error}")
+
+
+@pytest.mark.parametrize(("decoder", "is_left"), [("h264", False), ("mpeg4", True), ("h264_no_such_hardware", True)])
+def test_a_decoder_that_cannot_be_used_is_done_without(
+    server: RtspServer, caplog: pytest.LogCaptureFixture, decoder: str, is_left: bool
+) -> None:
+    with camera_on(server, decoder=decoder) as camera:
+        assert next_frame(camera).image.any()
+    assert (f"decoder {decoder} cannot be used; the processor decodes" in caplog.text) == is_left
