@@ -82,8 +82,8 @@ def test_the_fingerprint_tells_configurations_apart() -> None:
         (
             config(camera={"url": "a", "xyz": 3}),
             "camera.xyz is not known; allowed are url, frames_per_second, username, password_file, "
-            "password_credential, transport, decoder, width, height, open_timeout_s, stall_s, loop, every_s, vouches_s, "
-            "ca_file",
+            "password_credential, transport, decoder, width, height, open_timeout_s, stall_s, loop, every_s, vouches_s,"
+            " ca_file",
         ),
         (
             {"lines": {"deck": {**DECK, "a_to_c": "out"}}},
