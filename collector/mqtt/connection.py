@@ -1,10 +1,11 @@
-"""One MQTT 5 connection that hears the devices, from its first byte to its end; the next one is a new object.
+"""One MQTT 5 connection of the collector, from CONNECT to its end; the next connection is a new object.
 
-All of it runs in the thread that calls it. Nothing is acknowledged by itself: `acknowledge` goes to this very
-connection, so it can never hit a message of another one that has the same number. What nobody takes with `events`
-stays in the socket, and the broker sends no more than it may have unacknowledged.
+paho does the protocol; the thread that calls `events` drives it, so no other thread and no lock is involved. A message
+is acknowledged only by `acknowledge`, on the connection that brought it. The broker sends no more messages than may be
+unacknowledged, and what `events` has not taken yet stays in the socket.
 """
 
+import logging
 import select
 import socket
 import ssl
@@ -12,45 +13,58 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
+
+from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
 
 from collector.config import Mqtt
 from collector.errors import CollectorError, InputError
-from collector.mqtt.packets import (
-    DISCONNECT,
-    PING,
-    TAKEN_OVER,
-    Accepted,
-    Arrival,
-    Decoder,
-    Goodbye,
-    Granted,
-    Packet,
-    ProtocolError,
-    Taken,
-    acknowledgements,
-    connect,
-    publish,
-    subscribe,
-    unsubscribe,
-)
 from collector.protocol.intake import LIVE
 
+PACKET_BYTES_MAX = 262_144
+"""The broker is told not to send larger packets; it drops such messages as delivered."""
 KEEP_ALIVE_S = 30
 CONNECT_WAIT_S = 10.0
-POLITE_WAIT_S = 2.0  # for the last acknowledgements to leave
-HANDFUL = 20
+CLOSE_WAIT_S = 2.0
+"""At most, for the last acknowledgements to reach the broker."""
+GATHER_MESSAGES = 20
 GATHER_S = 0.05
-"""Fewer messages than a handful wait this long for more: a commit costs the same for one as for many."""
-RECEIVE_BYTES = 262_144
-NUMBERS = 65_535
+"""Fewer messages wait this long for more, because a commit costs the same for one as for many."""
+PACKET_IDS = 65_535
+REASON_STRING_CHARACTERS_MAX = 200
+UNSUPPORTED_PROTOCOL, KEEP_ALIVE_TIMEOUT, PROTOCOL_ERROR, TAKEN_OVER = 0x84, 0x8D, 0x82, 0x8E
+"""Reason codes of MQTT 5 that get a sentence of their own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A message that arrived, and the packet identifier by which to acknowledge it."""
+
+    topic: str
+    payload: bytes
+    qos: int
+    packet_id: int
+    retained: bool = False
+    """It was published before we subscribed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Subscribed:
-    """The broker will send us everything; `resumed` says that it had kept our session."""
+    """The broker granted all subscriptions; `resumed`: it had kept our session."""
 
     resumed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledged:
+    """The broker has the message that we published with this packet identifier, or refuses it (`refusal` says why)."""
+
+    packet_id: int
+    refusal: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +73,10 @@ class Ended:
 
     reason: str
     taken_over: bool = False
-    """Another client came with our client id."""
+    """Another client connected with our client id."""
 
 
-Event = Arrival | Subscribed | Taken | Ended
+Event = Message | Subscribed | Acknowledged | Ended
 
 
 class Link(Protocol):
@@ -71,231 +85,239 @@ class Link(Protocol):
     def events(self, wait_s: float, at_most: int) -> Sequence[Event]:
         """What happened since the last call; waits up to `wait_s` for the first event."""
 
-    def acknowledge(self, arrivals: Sequence[Arrival]) -> None:
-        """Tell the broker that it need not keep these; on a connection that ended, nothing happens."""
+    def acknowledge(self, messages: Sequence[Message]) -> None:
+        """Tell the broker that these are stored; does nothing on a connection that has ended."""
 
     def publish(self, topic: str, payload: bytes) -> int:
-        """Send a message (QoS 1, not retained); the number under which the broker says that it has it, if it does."""
+        """Publish with QoS 1, not retained; returns the packet identifier that `Acknowledged` will name."""
 
     def close(self) -> None:
-        """End it; the broker keeps the session."""
+        """Disconnect; the broker keeps the session."""
 
 
 class Connect(Protocol):
-    """Makes a connection and subscribes. CollectorError where nobody answers."""
+    """Makes a connection and subscribes. CollectorError where the broker cannot be reached."""
 
     def __call__(self, mqtt: Mqtt, *, unacknowledged_max: int) -> Link: ...  # noqa: D102
 
 
-class Subscription:
-    """Connects at once and subscribes to what all devices say.
+class Connection:
+    """Connects at once and subscribes to the topics of all devices.
 
-    CollectorError where nobody answers, InputError where the credentials cannot be read. At most
-    `unacknowledged_max` messages wait for their acknowledgement; the broker keeps the others.
+    CollectorError where the broker cannot be reached, InputError where the credentials cannot be read. The broker is
+    told to send at most `unacknowledged_max` messages before it waits for acknowledgements.
     """
 
     def __init__(self, mqtt: Mqtt, *, unacknowledged_max: int) -> None:
         self._mqtt = mqtt
         self._found: list[Event] = []
-        self._decoder = Decoder()
-        self._out = bytearray()
-        self._accepted: Accepted | None = None
-        self._number = 0
-        self._keep_alive_s = KEEP_ALIVE_S
-        hello = connect(
-            mqtt.client_id,
-            keep_alive_s=KEEP_ALIVE_S,
-            session_s=mqtt.session_hours * 3_600,
-            receive_max=min(unacknowledged_max, 65_535),
-            username=mqtt.username,
-            password=_password_of(mqtt),
+        self._accepted = self._resumed = self._ended = False
+        client = Client(
+            CallbackAPIVersion.VERSION2,
+            client_id=mqtt.client_id,
+            protocol=MQTTProtocolVersion.MQTTv5,
+            reconnect_on_failure=False,
+            manual_ack=True,
         )
-        self._network: socket.socket | None = _network_of(mqtt)
-        self._heard_s = self._said_s = time.monotonic()
-        self._send(hello)
+        client.enable_logger(logging.getLogger(f"{__name__}.paho"))
+        client.connect_timeout = CONNECT_WAIT_S
+        client.max_inflight_messages = PACKET_IDS  # the subscriber bounds what it publishes; paho must not queue it
+        client.on_connect = self._on_connect
+        client.on_subscribe = self._on_subscribe
+        client.on_message = self._on_message
+        client.on_publish = self._on_publish
+        client.on_disconnect = self._on_disconnect
+        _identify(client, mqtt)
+        self._client = client
+        try:
+            client.connect(
+                *(mqtt.host, mqtt.port, KEEP_ALIVE_S),
+                clean_start=False,
+                properties=_session_of(mqtt, receive_max=min(unacknowledged_max, PACKET_IDS)),
+            )
+        except ssl.SSLError as error:
+            raise CollectorError(f"{mqtt} failed the TLS handshake: {error.reason or error}") from error
+        except OSError as error:
+            raise CollectorError(f"{mqtt} cannot be reached: {error.strerror or error}") from error
 
     def events(self, wait_s: float, at_most: int) -> list[Event]:
-        """What happened since the last call; waits up to `wait_s` for the first event, and a little for company."""
+        """What happened since the last call; waits up to `wait_s` for the first event, and shortly for more."""
         deadline_s = time.monotonic() + wait_s
         gathering = False
         while True:
-            if len(self._found) < at_most:
-                self._receive()
+            self._read(at_most)
             found = self._found
             if found and not gathering:
                 gathering = True
                 deadline_s = min(deadline_s, time.monotonic() + GATHER_S)
-            now_s = time.monotonic()
-            self._keep_alive(now_s)
-            over = self._network is None or not all(isinstance(event, Arrival) for event in found[:1])
-            if over or len(found) >= min(HANDFUL, at_most) or now_s >= deadline_s:
+            if not found:  # else the broker lives, and an answer to our ping may stand behind the messages
+                self._client.loop_misc()
+            left_s = deadline_s - time.monotonic()
+            is_other = bool(found) and not isinstance(found[0], Message)
+            if self._ended or is_other or len(found) >= min(GATHER_MESSAGES, at_most) or left_s <= 0:
                 break
-            self._wait(deadline_s - now_s)
+            self._wait(left_s)
+        found = self._found
         self._found = found[at_most:]
         return found[:at_most]
 
-    def acknowledge(self, arrivals: Sequence[Arrival]) -> None:
-        """Tell the broker that it need not keep these; on a connection that ended, nothing happens."""
-        self._send(acknowledgements([arrival.number for arrival in arrivals if arrival.qos > 0]))
+    def acknowledge(self, messages: Sequence[Message]) -> None:
+        """Tell the broker that these are stored; does nothing on a connection that has ended."""
+        for message in messages:
+            self._client.ack(message.packet_id, message.qos)
 
     def publish(self, topic: str, payload: bytes) -> int:
-        """Send a message (QoS 1, not retained); the number under which the broker says that it has it, if it does."""
-        number = self._next_number()
-        self._send(publish(number, topic, payload))
-        return number
+        """Publish with QoS 1, not retained; returns the packet identifier that `Acknowledged` will name."""
+        return self._client.publish(topic, payload, qos=1).mid
 
     def close(self) -> None:
-        """End it; the broker keeps the session."""
-        self._send(DISCONNECT)
-        deadline_s = time.monotonic() + POLITE_WAIT_S
-        with suppress(OSError, ValueError):
-            while self._out and self._network is not None and (wait_s := deadline_s - time.monotonic()) > 0:
-                select.select([], [self._network], [], wait_s)
-                self._send(b"")
-            if self._network is not None:  # what is still on its way to us would make the broker lose our last words
-                self._network.shutdown(socket.SHUT_WR)
-                while deadline_s > time.monotonic() and select.select([self._network], [], [], 0.2)[0]:
-                    if not self._network.recv(RECEIVE_BYTES):
-                        break
-        self._hang_up()
+        """Disconnect; the broker keeps the session."""
+        client = self._client
+        client.on_message = None
+        client.on_socket_close = _drain
+        client.disconnect()
+        deadline_s = time.monotonic() + CLOSE_WAIT_S
+        while client.want_write() and (network := _socket_of(client)) and (left_s := deadline_s - time.monotonic()) > 0:
+            select.select([], [network], [], left_s)
+            client.loop_write()
+        if network := _socket_of(client):  # the broker takes nothing
+            network.close()
+        client.on_connect = client.on_subscribe = client.on_publish = client.on_disconnect = None
 
-    def _receive(self) -> None:
-        """Take what the network has, once; without waiting."""
-        if self._network is None:
-            return
-        try:
-            received = self._network.recv(RECEIVE_BYTES)
-        except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
-            return
-        except OSError as error:
-            self._end(f"lost the connection: {error.strerror or error}")
-            return
-        if not received:
-            hint = f"as some brokers do when another client comes with the id {self._mqtt.client_id}"
-            self._end(f"closed the connection without a word, {hint}")
-            return
-        self._heard_s = time.monotonic()
-        try:
-            packets = self._decoder.feed(received)
-        except ProtocolError as error:
-            self._end(f"sent {error}")
-            return
-        for packet in packets:
-            if type(packet) is Arrival:
-                self._found.append(packet)
-            else:
-                self._take(packet)
-
-    def _take(self, packet: Packet) -> None:
-        match packet:
-            case Accepted(reason="") if self._accepted is None:
-                self._accepted = packet
-                if packet.keep_alive_s is not None:
-                    self._keep_alive_s = packet.keep_alive_s or 65_535
-                if self._mqtt.share is not None:  # a session from before it was shared would get everything twice
-                    self._send(unsubscribe(self._next_number(), self._mqtt.filter_of("report", shared=False)))
-                if not self._mqtt.live:  # as it may have been when the session began
-                    self._send(unsubscribe(self._next_number(), self._mqtt.filter_of(LIVE, shared=False)))
-                self._send(subscribe(self._next_number(), self._mqtt.filters))
-            case Accepted(reason=reason):
-                self._accepted = packet
-                self._end(f"refused the connection: {reason}")
-            case Taken():
-                self._found.append(packet)
-            case Granted(reasons):
-                refused = [one for one in zip(self._mqtt.filters, reasons, strict=False) if one[1]]
-                if refused:
-                    self._end("refused the subscription to {}: {}".format(*refused[0]))
-                else:
-                    self._found.append(Subscribed(self._accepted is not None and self._accepted.resumed))
-            case Goodbye(code) if code == TAKEN_OVER:
-                whose = f"another client with the id {self._mqtt.client_id}"
-                self._end(f"gave our session to {whose}; does a second collector run?", taken_over=True)
-            case Goodbye(reason=reason):
-                self._end(f"ended the connection: {reason}")
-
-    def _send(self, more: bytes) -> None:
-        """As far as the network takes it; the rest with the next call."""
-        if self._network is None:
-            return
-        self._out += more
-        try:
-            while self._out:
-                del self._out[: self._network.send(self._out)]
-                self._said_s = time.monotonic()
-        except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
-            return
-        except OSError as error:
-            self._end(f"lost the connection: {error.strerror or error}")
+    def _read(self, at_most: int) -> None:
+        """Take what the network has, until there are `at_most` events or nothing more."""
+        while len(self._found) < at_most and not self._ended:
+            before = len(self._found)
+            self._client.loop_read()
+            if len(self._found) == before:
+                break
 
     def _wait(self, wait_s: float) -> None:
-        """For something to read, or for room to write."""
-        network = self._network
+        """For something to read, or for room to write; then write."""
+        network = _socket_of(self._client)
         if network is None or (isinstance(network, ssl.SSLSocket) and network.pending()):
             return
-        _, writable, _ = select.select([network], [network] if self._out else [], [], min(wait_s, 1.0))
+        writing = [network] if self._client.want_write() else []
+        _, writable, _ = select.select([network], writing, [], min(wait_s, 1.0))
         if writable:
-            self._send(b"")
+            self._client.loop_write()
 
-    def _keep_alive(self, now_s: float) -> None:
-        if self._network is None or self._accepted is None or self._found:
+    def _on_connect(
+        self, client: Client, _data: Any, flags: ConnectFlags, code: ReasonCode, properties: Properties | None
+    ) -> None:
+        if code.is_failure:
+            self._end(f"refused the connection: {_reason(code, properties)}")
             return
-        if now_s - self._heard_s >= 1.5 * self._keep_alive_s:
-            self._end(f"lost the connection: nothing heard for {now_s - self._heard_s:.0f} s")
-        elif now_s - self._said_s >= self._keep_alive_s / 2:
-            self._send(PING)
+        self._accepted, self._resumed = True, flags.session_present
+        if self._mqtt.share is not None:  # a session from before it was shared would get every report twice
+            client.unsubscribe(self._mqtt.filter_of("report", shared=False))
+        if not self._mqtt.live:  # the session may have begun with it
+            client.unsubscribe(self._mqtt.filter_of(LIVE, shared=False))
+        client.subscribe([(topic_filter, 1) for topic_filter in self._mqtt.filters])
 
-    def _next_number(self) -> int:
-        self._number = self._number % NUMBERS + 1
-        return self._number
+    def _on_subscribe(
+        self, _client: Client, _data: Any, _packet_id: int, codes: list[ReasonCode], properties: Properties | None
+    ) -> None:
+        for topic_filter, code in zip(self._mqtt.filters, codes, strict=False):
+            if code.is_failure:
+                self._end(f"refused the subscription to {topic_filter}: {_reason(code, properties)}")
+                return
+        self._found.append(Subscribed(self._resumed))
+
+    def _on_message(self, _client: Client, _data: Any, message: MQTTMessage) -> None:
+        try:
+            topic = message.topic
+        except UnicodeDecodeError as error:  # refused and acknowledged like any topic that is not ours
+            topic = error.object.decode(errors="replace")
+        self._found.append(Message(topic, bytes(message.payload), message.qos, message.mid, message.retain))
+
+    def _on_publish(
+        self, _client: Client, _data: Any, packet_id: int, code: ReasonCode, properties: Properties
+    ) -> None:
+        self._found.append(Acknowledged(packet_id, _reason(code, properties) if code.is_failure else ""))
+
+    def _on_disconnect(
+        self, _client: Client, _data: Any, flags: DisconnectFlags, code: ReasonCode, properties: Properties | None
+    ) -> None:
+        client_id = self._mqtt.client_id
+        if not self._accepted:
+            self._end(
+                "closed the connection without an answer: does it speak MQTT 5 (3.1.1 is not enough),"
+                " and are the user name and the password right?"
+            )
+        elif flags.is_disconnect_packet_from_server and code.value == TAKEN_OVER:
+            whose = f"another client with the id {client_id}"
+            self._end(f"gave our session to {whose}; does a second collector run?", taken_over=True)
+        elif flags.is_disconnect_packet_from_server:
+            self._end(f"ended the connection: {_reason(code, properties)}")
+        elif code.value == KEEP_ALIVE_TIMEOUT:
+            self._end("lost the connection: it does not answer pings")
+        elif code.value == PROTOCOL_ERROR:
+            self._end("sent a packet that is not MQTT 5")
+        else:
+            hint = f"as some brokers do when another client comes with the id {client_id}"
+            self._end(f"closed or lost the connection without a reason, {hint}")
 
     def _end(self, how: str, *, taken_over: bool = False) -> None:
-        if self._network is not None:
-            if self._accepted is None:
-                how = (
-                    "closed the connection without an answer: does it speak MQTT 5 (3.1.1 is not enough),"
-                    " and are the user name and the password right?"
-                )
+        """The first reason counts: paho reports a refusal, and then the disconnection that follows."""
+        if not self._ended:
+            self._ended = True
             self._found.append(Ended(f"{self._mqtt} {how}", taken_over))
-            self._hang_up()
-
-    def _hang_up(self) -> None:
-        if self._network is not None:
-            self._network.close()
-            self._network = None
 
 
-def _network_of(mqtt: Mqtt) -> socket.socket:
-    context = _tls_of(mqtt) if mqtt.tls else None
-    try:
-        network = socket.create_connection((mqtt.host, mqtt.port), timeout=CONNECT_WAIT_S)
-        try:
-            network.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            if context is not None:
-                network = context.wrap_socket(network, server_hostname=mqtt.host)
-            network.settimeout(0.0)
-        except BaseException:
-            network.close()
-            raise
-    except ssl.SSLError as error:
-        raise CollectorError(f"{mqtt} failed the TLS handshake: {error.reason or error}") from error
-    except OSError as error:
-        raise CollectorError(f"{mqtt} cannot be reached: {error.strerror or error}") from error
+def _socket_of(client: Client) -> socket.socket | None:
+    """Of a connection that is open; paho types it for its websockets, too."""
+    network = client.socket()
+    assert network is None or isinstance(network, socket.socket), "the transport is TCP"
     return network
 
 
-def _tls_of(mqtt: Mqtt) -> ssl.SSLContext:
+def _session_of(mqtt: Mqtt, *, receive_max: int) -> Properties:
+    """The broker keeps the session while we are away, and sends no more than we can take."""
+    properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
+    properties.SessionExpiryInterval = mqtt.session_hours * 3_600
+    properties.ReceiveMaximum = receive_max
+    properties.MaximumPacketSize = PACKET_BYTES_MAX
+    return properties
+
+
+def _reason(code: ReasonCode, properties: Properties | None) -> str:
+    """In a few words, with the broker's own in brackets."""
+    words = str(code)
+    words = words[0].lower() + words[1:]
+    if code.value == UNSUPPORTED_PROTOCOL:
+        words = "it does not speak MQTT 5 (3.1.1 only?), which is needed"
+    said = str(getattr(properties, "ReasonString", ""))
+    return f"{words} ({said[:REASON_STRING_CHARACTERS_MAX]})" if said and said.isprintable() else words
+
+
+def _drain(_client: Client, _data: Any, network: Any) -> None:
+    """Read what is still on its way to us: a socket closed with unread bytes makes the broker lose our last packets."""
+    deadline_s = time.monotonic() + CLOSE_WAIT_S
+    with suppress(OSError, ValueError):
+        network.shutdown(socket.SHUT_WR)
+        while deadline_s > time.monotonic() and select.select([network], [], [], 0.2)[0]:
+            if not network.recv(PACKET_BYTES_MAX):
+                break
+
+
+def _identify(client: Client, mqtt: Mqtt) -> None:
+    """InputError where a file cannot be used."""
+    if mqtt.username:
+        client.username_pw_set(mqtt.username, _password_of(mqtt))
+    if not mqtt.tls:
+        return
     try:
         context = ssl.create_default_context(cafile=mqtt.ca_file)
         if mqtt.certificate_file:
             context.load_cert_chain(mqtt.certificate_file, mqtt.key_file)
     except OSError as error:
         raise InputError(f"mqtt: the TLS files cannot be used: {error}") from error
-    return context
+    client.tls_set_context(context)
 
 
 def _password_of(mqtt: Mqtt) -> str | None:
-    if mqtt.password_file is None or not mqtt.username:
+    if mqtt.password_file is None:
         return None
     try:
         return mqtt.password_file.read_text(encoding="utf-8").rstrip("\r\n")

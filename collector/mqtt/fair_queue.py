@@ -6,27 +6,27 @@ costs as much as many small ones.
 
 from collections import deque
 
-from collector.mqtt.packets import Arrival
+from collector.mqtt.connection import Message
 
 
 class Turns:
     """A queue per device, served one message at a time in rotation."""
 
     def __init__(self) -> None:
-        self._queues: dict[str, deque[Arrival]] = {}  # the device whose turn it is comes first
+        self._queues: dict[str, deque[Message]] = {}  # the device whose turn it is comes first
         self.messages = 0
         self.bytes = 0
 
-    def add(self, arrival: Arrival) -> None:
+    def add(self, arrival: Message) -> None:
         """At the end of its device's queue."""
         device, _, _channel = arrival.topic.rpartition("/")
         self._queues.setdefault(device, deque()).append(arrival)
         self.messages += 1
         self.bytes += len(arrival.payload)
 
-    def take(self, messages_max: int, bytes_max: int) -> list[Arrival]:
+    def take(self, messages_max: int, bytes_max: int) -> list[Message]:
         """The next batch: at least one message where any wait, and no further one beyond the bounds."""
-        taken: list[Arrival] = []
+        taken: list[Message] = []
         size = 0
         while self._queues and len(taken) < messages_max:
             device, waiting = next(iter(self._queues.items()))

@@ -30,9 +30,8 @@ from collector.clock import Clock, SystemClock
 from collector.config import Mqtt
 from collector.domain.faults import Faults, sentence_of
 from collector.errors import CollectorError
-from collector.mqtt.connection import Connect, Ended, Link, Subscribed, Subscription
+from collector.mqtt.connection import Acknowledged, Connect, Connection, Ended, Link, Message, Subscribed
 from collector.mqtt.fair_queue import Turns
-from collector.mqtt.packets import Arrival, Taken
 from collector.protocol.intake import (
     Answered,
     Called,
@@ -86,7 +85,7 @@ CLOCK_STEP_MS = 60_000
 """A real clock that moves by as much against the monotonic one was set: times noted before say nothing any more."""
 
 STORE = "the store"
-Read = tuple[Arrival, Item | None]
+Read = tuple[Message, Item | None]
 """A message, and what is to be stored of it."""
 
 
@@ -107,7 +106,7 @@ class Subscriber:
         between: Callable[[], None] = lambda: None,
         clock: Clock | None = None,
         chance: random.Random | None = None,
-        connect: Connect = Subscription,
+        connect: Connect = Connection,
         faults: Faults | None = None,
     ) -> None:
         self.tally = Tally()
@@ -208,11 +207,11 @@ class Subscriber:
             events = link.events(wait_s, self._batch_max)
             for event in events:
                 match event:
-                    case Arrival():
+                    case Message():
                         self._turns.add(event)
                     case Subscribed(resumed):
                         self._subscribed(resumed=resumed)
-                    case Taken(number, reason):
+                    case Acknowledged(number, reason):
                         _tell(self._said.pop(number, None), reason)
                     case Ended():
                         return event
@@ -282,7 +281,7 @@ class Subscriber:
         elif took_ms < COMMIT_MS // 2:
             self._batch_bytes = min(BATCH_BYTES_MAX, 2 * self._batch_bytes)
 
-    def _item(self, arrival: Arrival) -> Item | None:
+    def _item(self, arrival: Message) -> Item | None:
         item = ingest(arrival.topic, arrival.payload, root=self._mqtt.root, retained=arrival.retained)
         if isinstance(item, Glimpse):
             self._on_glimpse(item)

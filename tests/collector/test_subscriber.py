@@ -10,8 +10,7 @@ import pytest
 from collector.config import Mqtt
 from collector.domain.faults import Faults
 from collector.errors import CollectorError
-from collector.mqtt.connection import Ended, Event, Subscribed
-from collector.mqtt.packets import Arrival, Taken
+from collector.mqtt.connection import Acknowledged, Ended, Event, Message, Subscribed
 from collector.mqtt.subscriber import ANSWER_WAIT_S, AWAY, RETRY_WAIT_S_MAX, SAYINGS_MAX, Subscriber
 from collector.protocol.items import Tally
 from collector.queries.devices import gaps
@@ -83,19 +82,19 @@ class SimulatedLink:
         for number, (topic, payload) in self._broker.held.items():
             if number not in self._sent and len(found) < at_most:
                 self._sent.add(number)
-                found.append(Arrival(topic, payload, 1, number))
+                found.append(Message(topic, payload, 1, number))
         if not found:
             self._broker.clock.sleep(wait_s)
         return found
 
-    def acknowledge(self, arrivals: Sequence[Arrival]) -> None:
+    def acknowledge(self, arrivals: Sequence[Message]) -> None:
         for arrival in arrivals:
-            del self._broker.held[arrival.number]
+            del self._broker.held[arrival.packet_id]
 
     def publish(self, topic: str, payload: bytes) -> int:
         self._broker.published.append((topic, payload))
         if self._broker.takes:
-            self._broker.happens.append(Taken(len(self._broker.published), ""))
+            self._broker.happens.append(Acknowledged(len(self._broker.published)))
         return len(self._broker.published)
 
     def close(self) -> None:

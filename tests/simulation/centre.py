@@ -9,7 +9,7 @@ from typing import Any
 
 from collector.config import Mqtt
 from collector.errors import CollectorError
-from collector.mqtt.connection import Arrival, Ended, Event, Subscribed
+from collector.mqtt.connection import Ended, Event, Message, Subscribed
 from collector.mqtt.subscriber import Subscriber
 from collector.protocol.items import Tally
 from collector.store.sqlite.store import SqliteStore
@@ -43,10 +43,10 @@ class SimulatedSubscription(Client):
         assert wait_s == 0, "time goes on outside"
         return [self._events.popleft() for _ in range(min(at_most, len(self._events)))]
 
-    def acknowledge(self, arrivals: Sequence[Arrival]) -> None:
+    def acknowledge(self, arrivals: Sequence[Message]) -> None:
         for arrival in arrivals:
             if arrival.qos:
-                self._send("acknowledge", arrival.number)
+                self._send("acknowledge", arrival.packet_id)
 
     def publish(self, topic: str, payload: bytes) -> int:
         self._send("publish", Said(topic, payload, 1), 0)
@@ -69,7 +69,7 @@ class SimulatedSubscription(Client):
 
     def arrived(self, number: int, said: Said) -> None:
         if not self.over:
-            self._happen(Arrival(said.topic, said.payload, said.qos, number))
+            self._happen(Message(said.topic, said.payload, said.qos, number))
 
     def ended(self, reason: str) -> None:
         if not self.over:
