@@ -23,7 +23,7 @@ from collector.api.device_models import (
 from collector.api.parameters import After
 from collector.api.spans import Name, NameQuery
 from collector.errors import InputError
-from collector.mqtt.subscriber import SPOKE_S
+from collector.mqtt.subscriber import HEARD_WITHIN_S
 from collector.protocol.items import Gap, Hurried
 from collector.queries.devices import DeviceState, devices_in, gaps_in, identity_of
 from collector.queries.places import time_zone_of
@@ -148,7 +148,7 @@ def routes(context: Context) -> APIRouter:
         heard_ms = states[0].lateness.heard_ms if states else None
         return Wished(
             reports=sum(last - first + 1 for first, last in ranges),
-            heard=heard_ms is not None and heard_ms > now_ms - int(1_000 * SPOKE_S),
+            heard=heard_ms is not None and heard_ms > now_ms - int(1_000 * HEARD_WITHIN_S),
         )
 
     return router

@@ -113,7 +113,7 @@ def _alert_thread(configuration: Configuration, subscriber: Subscriber, faults: 
         return None
     channels: list[Channel] = []
     if settings.tell.mqtt:
-        channels.append(Mqtt(subscriber.say, root=configuration.mqtt.root))
+        channels.append(Mqtt(subscriber.publish, root=configuration.mqtt.root))
     if settings.tell.urls_file is not None:
         channels += apprise_channels(settings.tell.urls_file, pictures=settings.tell.pictures)
     return AlertThread(

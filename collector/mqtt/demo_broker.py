@@ -1,6 +1,6 @@
-"""A broker for demonstrations and tests: iotcore on a free port of the loopback, MQTT 5, gone when left.
+"""A broker for demonstrations and tests: iotcore on a loopback port, MQTT 5, stopped at the end of the `with` block.
 
-It keeps sessions and retained messages while it runs and nothing over a restart: never a broker to rely on.
+It keeps sessions and retained messages only while it runs, so it is not for production.
 """
 
 import socket

@@ -1,7 +1,7 @@
-"""Messages that wait to be stored, by device: each device has its turn, so a backlog of one holds up no other.
+"""Messages that wait to be stored, in one queue per device; devices take turns.
 
-Within a device the order stays. What a batch may hold is bounded in messages and in bytes, because a large message
-costs as much as many small ones.
+A backlog of one device delays no other. Messages of one device keep their order. A batch is limited in messages and in
+bytes, because a large message costs as much as many small ones.
 """
 
 from collections import deque
@@ -9,23 +9,23 @@ from collections import deque
 from collector.mqtt.connection import Message
 
 
-class Turns:
-    """A queue per device, served one message at a time in rotation."""
+class FairQueue:
+    """One queue per device; `take` removes one message of each device in rotation."""
 
     def __init__(self) -> None:
-        self._queues: dict[str, deque[Message]] = {}  # the device whose turn it is comes first
+        self._queues: dict[str, deque[Message]] = {}  # the device whose turn it is stands first
         self.messages = 0
         self.bytes = 0
 
-    def add(self, arrival: Message) -> None:
-        """At the end of its device's queue."""
-        device, _, _channel = arrival.topic.rpartition("/")
-        self._queues.setdefault(device, deque()).append(arrival)
+    def add(self, message: Message) -> None:
+        """Append to the queue of the message's device."""
+        device, _, _channel = message.topic.rpartition("/")
+        self._queues.setdefault(device, deque()).append(message)
         self.messages += 1
-        self.bytes += len(arrival.payload)
+        self.bytes += len(message.payload)
 
     def take(self, messages_max: int, bytes_max: int) -> list[Message]:
-        """The next batch: at least one message where any wait, and no further one beyond the bounds."""
+        """Remove the next batch: within both limits, but at least one message where any wait."""
         taken: list[Message] = []
         size = 0
         while self._queues and len(taken) < messages_max:
@@ -38,10 +38,10 @@ class Turns:
             if waiting:
                 self._queues[device] = waiting
         self.messages -= len(taken)
-        self.bytes -= sum(len(arrival.payload) for arrival in taken)
+        self.bytes -= sum(len(message.payload) for message in taken)
         return taken
 
     def clear(self) -> None:
-        """Forget all; the broker sends again what was not acknowledged."""
+        """Remove all; the broker sends again what was not acknowledged."""
         self._queues.clear()
         self.messages = self.bytes = 0

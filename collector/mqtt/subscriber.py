@@ -1,21 +1,21 @@
-"""From the broker into the store: nothing is acknowledged before it is on disk.
+"""Takes messages from the broker into the store, and acknowledges each only after its commit.
 
-The thread that calls `run` owns the store and every connection; it commits in batches, then acknowledges
-what it committed. The broker is asked to keep the session while we are away (a fixed client id, no clean
-start), so a restart, clean or not, loses nothing: what was not acknowledged comes again, and the store knows
-what it has. A store that fails is treated like that as well: the connection is given up, and what it brought comes
-again. Only what can never be stored (a message that is not valid, values that the store cannot hold) becomes a refusal.
-Where the store refuses a statement of ours, or our own code fails, the batch is taken apart: what can be stored is, and
-the rest is held unacknowledged and tried again.
+The thread that calls `run` owns the store and the connection. It commits messages in batches and then acknowledges
+them. The broker keeps the session while the collector is away (fixed client id, no clean start) and sends again what
+was not acknowledged; the store recognizes what it already has, so a restart or a crash loses nothing. When the store
+fails, the connection is closed and everything unacknowledged arrives again. Only a message that can never be stored
+(not valid, or with values that the store cannot hold) is recorded as a refusal. When the store rejects one of our
+statements, or our own code fails, the batch is split: what can be stored is stored, and the rest stays unacknowledged
+and is tried again.
 
-Devices take turns (see `fair_queue`): all that the broker hands over is read before the next batch is committed, so a
-message never waits behind the backlog of another device.
+Devices take turns (see `fair_queue`): everything that the broker has sent is read before the next batch is committed,
+so no message waits behind the backlog of another device.
 
-`stop` only sets a flag, so a signal handler may call it; `run` sees it within half a second. `say` may be called by any
-thread: the connection is one per user name, so who else has something to publish does it here.
+`stop` only sets a flag, so a signal handler may call it; `run` returns within half a second. `publish` and `wish` may
+be called by any thread. Some brokers allow one connection per user name, so other threads publish through this one.
 
-`run` is `step` again and again. Time, chance and the connection come from outside, so that a simulated world can
-stand in for the real one.
+`run` repeats `step`. The clock, the random numbers and the connection are passed in, so that a simulation can replace
+them.
 """
 
 import logging
@@ -31,7 +31,7 @@ from collector.config import Mqtt
 from collector.domain.faults import Faults, sentence_of
 from collector.errors import CollectorError
 from collector.mqtt.connection import Acknowledged, Connect, Connection, Ended, Link, Message, Subscribed
-from collector.mqtt.fair_queue import Turns
+from collector.mqtt.fair_queue import FairQueue
 from collector.protocol.intake import (
     Answered,
     Called,
@@ -52,47 +52,49 @@ from edge.wire.report import encode
 from edge.wire.topics import JOURNAL, RESEND, VERDICT, topic_of
 
 _LOG = logging.getLogger(__name__)
-ANSWER_WAIT_S = 15.0  # for the broker to accept the connection and the subscription
-LOOK_UP_S = 0.5  # how often the flag of `stop` is looked at
+ANSWER_WAIT_S = 15.0
+"""Time for the broker to accept the connection and the subscriptions."""
+STOP_CHECK_S = 0.5
+"""How often `run` looks at the flag that `stop` sets."""
 RETRY_WAIT_S_MAX = 30.0
-STEADY_S = 60.0
-"""After a connection that lasted as long the next attempt comes soon; else two collectors of one id, which some brokers
-do not tell from a lost connection, would take the session from each other all the time."""
+STABLE_S = 60.0
+"""A connection that lasted this long resets the wait between attempts. A shorter one does not: otherwise two collectors
+with one client id would take the session from each other again and again (some brokers just close the connection)."""
 ASK_EVERY_S = 5.0
-SPOKE_S = 900.0
-"""A device that was not heard for longer is not asked for anything."""
+HEARD_WITHIN_S = 900.0
+"""Commands go only to devices that were heard within this time."""
 WISHES_MAX = 100
-"""That wait to be noted; beyond it the oldest is forgotten."""
+"""Urgent requests that wait for the next round; beyond this the oldest is dropped."""
 DUE_MAX = 2_000
-"""Ranges looked at in one round of asking."""
+"""Missing ranges considered in one round of requests."""
 COMPARED_MAX = 20
-"""Devices asked in one round to compare their journals."""
-TOLD_MAX = 20
-"""Devices told in one round what a person says of a crossing."""
-SAYINGS_MAX = 100
-"""Messages of others that wait to be published."""
-AWAY = "there is no connection to the broker"
+"""Devices asked to compare their journals in one round."""
+VERDICTS_MAX = 20
+"""Verdicts sent to devices in one round."""
+PUBLICATIONS_MAX = 100
+"""Messages of other threads that wait to be published; further ones fail at once."""
+NOT_CONNECTED = "there is no connection to the broker"
 BATCH_BYTES_MAX = 1_000_000
 BATCH_BYTES_MIN = 64_000
 COMMIT_MS = 300
-"""Of the messages in one transaction: others wait for it, so it holds fewer bytes after one that took longer than
-that, down to the least, and twice as many after one that took less than half of it."""
+"""Target duration of a commit, because other messages wait for it: after a slower one the byte limit of a batch is
+halved (down to BATCH_BYTES_MIN), after one of less than half of this it is doubled (up to BATCH_BYTES_MAX)."""
 WAITING_BYTES_MAX = 16_000_000
-"""Of messages read and not yet stored; beyond it the broker keeps the others."""
+"""Bytes of messages that are read and not stored yet; beyond this the others stay with the broker."""
 FAILED_PARTS_MAX = 12
-"""Parts of a batch that fail before one is stored: then all of it fails, and the store is taken for broken."""
+"""If so many parts of a split batch fail before any is stored, the store is considered broken."""
 CLOCK_STEP_MS = 60_000
-"""A real clock that moves by as much against the monotonic one was set: times noted before say nothing any more."""
+"""A change of the real clock against the monotonic clock by this much means that somebody set it."""
 
 STORE = "the store"
-Read = tuple[Message, Item | None]
-"""A message, and what is to be stored of it."""
+Decoded = tuple[Message, Item | None]
+"""A message and the item to store of it, if any."""
 
 
 class Subscriber:
-    """Keeps `store` fed from the broker until told to stop; `tally` is what became of all messages.
+    """Stores what the broker sends until told to stop; `tally` counts what became of all messages.
 
-    `between`: something short to do with the store after a round that left nothing waiting.
+    `between` is short work on the store, called after each round that left no message waiting.
     """
 
     def __init__(
@@ -111,7 +113,7 @@ class Subscriber:
     ) -> None:
         self.tally = Tally()
         self.subscriptions = 0
-        """How often the broker has taken our subscription."""
+        """How often the broker has granted our subscriptions."""
         self._mqtt = mqtt
         self._store = store
         self._batch_max = batch_max
@@ -119,13 +121,13 @@ class Subscriber:
         self._on_glimpse = on_glimpse
         self._between = between
         self._clock: Clock = clock or SystemClock()
-        self._chance = chance or random.Random()  # noqa: S311  # spreads load, guards nothing
+        self._chance = chance or random.Random()  # noqa: S311  # spreads load, no secret
         self._connect = connect
         self._faults = faults or Faults()
-        self._asking = Asking(self._chance)
-        self._turns = Turns()
+        self._planner = Asking(self._chance)
+        self._waiting = FairQueue()
         self._batch_bytes = BATCH_BYTES_MIN
-        self._held: list[Read] = []
+        self._held: list[Decoded] = []
         self._held_at_ms = 0
         self._held_wait_s = 1.0
         self._clock_offset_ms = self._clock.real_ms() - self._clock.monotonic_ms()
@@ -139,80 +141,80 @@ class Subscriber:
         self._ask_at_ms = 0
         self._store_failed = False
         self._store_wait_s = 1.0
-        self._sayings: queue.Queue[tuple[str, bytes, Future[str]]] = queue.Queue(SAYINGS_MAX)
-        self._said: dict[int, Future[str]] = {}
+        self._publications: queue.Queue[tuple[str, bytes, Future[str]]] = queue.Queue(PUBLICATIONS_MAX)
+        self._published: dict[int, Future[str]] = {}
         self.listening_ms: int | None = None
-        """Since when we listen without a break (real time); None while we do not."""
+        """Real time since which we have been subscribed without a break; None while we are not."""
 
-    def say(self, topic: str, payload: bytes) -> "Future[str]":
-        """Publish something (QoS 1); the result is empty once the broker has it, else it says why not."""
-        said: Future[str] = Future()
+    def publish(self, topic: str, payload: bytes) -> "Future[str]":
+        """Publish with QoS 1, from any thread; the result is "" once the broker has it, else the reason why not."""
+        result: Future[str] = Future()
         try:
-            self._sayings.put_nowait((topic, payload, said))
+            self._publications.put_nowait((topic, payload, result))
         except queue.Full:
-            said.set_result("too many messages wait for the broker")
-        if self._stopping:  # nobody may be there to take it
-            self._give_up_sayings()
-        return said
+            result.set_result("too many messages wait for the broker")
+        if self._stopping:  # `run` may have returned, and nothing else would answer
+            self._fail_publications()
+        return result
 
     def stop(self) -> None:
-        """Make `run` commit what it has in hand and return."""
+        """Make `run` commit the batch in hand and return."""
         self._stopping = True
 
     def wish(self, hurried: Hurried) -> None:
-        """Ask for these in the next round, if the device has been heard lately; any thread may say so."""
+        """Request these ranges in the next round, if the device was heard lately; from any thread."""
         self._wishes.append(hurried)
 
     def run(self) -> None:
         """Subscribe and store until `stop`.
 
-        The first subscription must succeed, else CollectorError: a person is watching, or systemd tries
-        again. After that a broker or a store that goes away is waited for.
+        CollectorError if the first subscription fails: a person is watching, or systemd tries again. Later, a broker
+        or a store that fails is tried again until it works.
         """
         try:
             while not self._stopping:
-                self.step(LOOK_UP_S)
+                self.step(STOP_CHECK_S)
         finally:
             self.close()
 
     def step(self, wait_s: float) -> None:
-        """One round: connect if it is time, take what came within `wait_s`, ask for what is missing."""
+        """One round: connect if it is time, store what arrives within `wait_s`, request what is missing."""
         link = self._link or self._open(wait_s)
         if link is None:
-            self._give_up_sayings()
+            self._fail_publications()
             return
-        self._notice_clock()
+        self._check_clock()
         ended = self._read(link, wait_s)
         if ended is None and self._answer_by_ms is None:
-            self._publish(link)
+            self._publish_queued(link)
         try:
-            self._take(link)
-            self._try_held(link)
+            self._store_batch(link)
+            self._retry_held(link)
             if ended is None and self._answer_by_ms is None:
-                self._ask_if_it_is_time(link)
-                if not self._turns.messages:
-                    self._rest_of_round()
+                self._request_if_due(link)
+                if not self._waiting.messages:
+                    self._run_between()
         except CollectorError as error:
-            self._rest(str(error))
+            self._on_store_failure(str(error))
             return
         if ended is not None:
-            self._lost(ended)
+            self._on_connection_lost(ended)
         elif self._answer_by_ms is not None and self._clock.monotonic_ms() >= self._answer_by_ms:
-            self._lost(Ended(f"{self._mqtt} gave no answer within {ANSWER_WAIT_S:g} s"))
+            self._on_connection_lost(Ended(f"{self._mqtt} gave no answer within {ANSWER_WAIT_S:g} s"))
 
     def _read(self, link: Link, wait_s: float) -> Ended | None:
-        """All that the broker hands over now, as far as there is room; how the connection ended, if it did."""
-        wait_s = 0.0 if self._turns.messages else wait_s
-        while self._turns.messages < 2 * self._batch_max and self._turns.bytes < WAITING_BYTES_MAX:
+        """Queue all that the broker has sent, within the limits; returns how the connection ended, if it did."""
+        wait_s = 0.0 if self._waiting.messages else wait_s
+        while self._waiting.messages < 2 * self._batch_max and self._waiting.bytes < WAITING_BYTES_MAX:
             events = link.events(wait_s, self._batch_max)
             for event in events:
                 match event:
                     case Message():
-                        self._turns.add(event)
+                        self._waiting.add(event)
                     case Subscribed(resumed):
-                        self._subscribed(resumed=resumed)
-                    case Acknowledged(number, reason):
-                        _tell(self._said.pop(number, None), reason)
+                        self._on_subscribed(resumed=resumed)
+                    case Acknowledged(packet_id, refusal):
+                        _resolve(self._published.pop(packet_id, None), refusal)
                     case Ended():
                         return event
             if not events:
@@ -220,7 +222,7 @@ class Subscriber:
             wait_s = 0.0
         return None
 
-    def _subscribed(self, *, resumed: bool) -> None:
+    def _on_subscribed(self, *, resumed: bool) -> None:
         self.subscriptions += 1
         self._answer_by_ms = None
         self._subscribed_at_ms = self._clock.monotonic_ms()
@@ -228,8 +230,8 @@ class Subscriber:
         self.listening_ms = self._clock.real_ms()
         _LOG.info("subscribed at %s%s", self._mqtt, ", session resumed" if resumed else "")
 
-    def _notice_clock(self) -> None:
-        """Where our real clock was set, nobody was heard before by the new time: listening begins anew."""
+    def _check_clock(self) -> None:
+        """If the real clock was set, times of before mean nothing: `listening_ms` starts again."""
         offset_ms = self._clock.real_ms() - self._clock.monotonic_ms()
         if abs(offset_ms - self._clock_offset_ms) >= CLOCK_STEP_MS:
             _LOG.warning("the clock of this machine moved by %d s", (offset_ms - self._clock_offset_ms) // 1000)
@@ -240,60 +242,61 @@ class Subscriber:
     def close(self) -> None:
         """End the connection; the broker keeps the session. The store stays open."""
         self.listening_ms = None
-        for said in self._said.values():
-            _tell(said, "the connection to the broker was lost")
-        self._said.clear()
-        self._give_up_sayings()
-        self._turns.clear()
+        for result in self._published.values():
+            _resolve(result, "the connection to the broker was lost")
+        self._published.clear()
+        self._fail_publications()
+        self._waiting.clear()
         self._held.clear()
         if self._link is not None:
             link, self._link = self._link, None
             link.close()
 
     def _open(self, wait_s: float) -> Link | None:
-        """Connect if it is time for it; else wait."""
+        """Connect if the wait between attempts is over; else wait, at most `wait_s`."""
         left_ms = self._retry_at_ms - self._clock.monotonic_ms()
         if left_ms > 0:
             self._clock.sleep(min(wait_s, left_ms / 1000))
             return None
         try:
-            # twice a batch: the broker sends the next one while this one is committed
+            # two batches: the broker sends the next one while this one is committed
             self._link = self._connect(self._mqtt, unacknowledged_max=2 * self._batch_max)
         except CollectorError as error:
             if self.subscriptions == 0:
                 raise
-            self._lost(Ended(str(error)))
+            self._on_connection_lost(Ended(str(error)))
             return None
         self._answer_by_ms = self._clock.monotonic_ms() + int(ANSWER_WAIT_S * 1000)
         return self._link
 
-    def _take(self, link: Link) -> None:
-        """The next batch into the store. CollectorError where the store, or all of the batch, fails."""
-        batch = [(arrival, self._item(arrival)) for arrival in self._turns.take(self._batch_max, self._batch_bytes)]
+    def _store_batch(self, link: Link) -> None:
+        """Store the next batch. CollectorError if the store, or all of the batch, fails."""
+        messages = self._waiting.take(self._batch_max, self._batch_bytes)
+        batch = [(message, self._item_of(message)) for message in messages]
         if not batch:
             return
         began_ms = self._clock.monotonic_ms()
-        if (error := self._put(link, batch)) is not None:
-            self._sift(link, batch, error)
+        if (error := self._commit_batch(link, batch)) is not None:
+            self._split(link, batch, error)
         took_ms = self._clock.monotonic_ms() - began_ms
         if took_ms > COMMIT_MS:
             self._batch_bytes = max(BATCH_BYTES_MIN, self._batch_bytes // 2)
         elif took_ms < COMMIT_MS // 2:
             self._batch_bytes = min(BATCH_BYTES_MAX, 2 * self._batch_bytes)
 
-    def _item(self, arrival: Message) -> Item | None:
-        item = ingest(arrival.topic, arrival.payload, root=self._mqtt.root, retained=arrival.retained)
+    def _item_of(self, message: Message) -> Item | None:
+        item = ingest(message.topic, message.payload, root=self._mqtt.root, retained=message.retained)
         if isinstance(item, Glimpse):
             self._on_glimpse(item)
             return None
         if isinstance(item, Cleared):
             return None
         if isinstance(item, Answered):
-            return self._asking.answered(item.site, item.device, item.response)
+            return self._planner.answered(item.site, item.device, item.response)
         return item
 
-    def _put(self, link: Link, batch: Sequence[Read]) -> Exception | None:
-        """Commit, then acknowledge. A failure that is not the store's is returned, and nothing was changed."""
+    def _commit_batch(self, link: Link, batch: Sequence[Decoded]) -> Exception | None:
+        """Commit, then acknowledge. An error of a statement or of our own code is returned; then nothing was stored."""
         items = [item for _, item in batch if item is not None]
         try:
             tally = self._commit(items) if items else Tally()
@@ -301,77 +304,80 @@ class Subscriber:
             return error
         except CollectorError:
             raise
-        except Exception as error:  # of our own code; whoever gets it counts it
+        except Exception as error:  # in our own code; the caller counts and logs it
             return error
-        link.acknowledge([arrival for arrival, _ in batch])
+        link.acknowledge([message for message, _ in batch])
         self.tally += tally
         self._on_commit(tally)
         return None
 
-    def _sift(self, link: Link, batch: Sequence[Read], error: Exception) -> None:
-        """Store what can be stored of a batch that failed, and hold the rest."""
+    def _split(self, link: Link, batch: Sequence[Decoded], error: Exception) -> None:
+        """Store what can be stored of a batch that failed, by halves, and hold the rest.
+
+        CollectorError if nothing can be stored, or if too many messages would be held.
+        """
         parts = [batch]
-        failures: list[tuple[Read, Exception]] = []
+        failures: list[tuple[Decoded, Exception]] = []
         failed, stored = 0, False
         while parts:
             part = parts.pop()
             if part is not batch:
-                again = self._put(link, part)
+                again = self._commit_batch(link, part)
                 stored = stored or again is None
                 if again is None:
                     continue
                 error = again
             failed += 1
             if not stored and failed > FAILED_PARTS_MAX:
-                raise _whole(error)
+                raise _batch_error(error)
             if len(part) == 1:
                 failures.append((part[0], error))
             else:
                 middle = len(part) // 2
                 parts += [part[middle:], part[:middle]]
         if len(self._held) + len(failures) > self._held_max or (len(batch) > 1 and not stored):
-            raise _whole(error)
+            raise _batch_error(error)
         for one, error in failures:
             self._hold(one, error)
 
     @property
     def _held_max(self) -> int:
-        """So many leave most of what the broker may hand over for others."""
+        """Messages held at a time. The broker's window is two batches, so most of it stays free for others."""
         return max(1, self._batch_max // 2)
 
-    def _hold(self, one: Read, error: Exception) -> None:
+    def _hold(self, one: Decoded, error: Exception) -> None:
         if not self._held:
             self._held_wait_s = 1.0
             self._held_at_ms = self._clock.monotonic_ms() + 1_000
         self._held.append(one)
-        self._tell_fault(_who(one), error)
+        self._report_fault(_device_of(one), error)
 
-    def _tell_fault(self, who: str, error: Exception) -> None:
-        if self._faults.failed("intake", who, sentence_of(error), now_ms=self._clock.real_ms()):
+    def _report_fault(self, device: str, error: Exception) -> None:
+        if self._faults.failed("intake", device, sentence_of(error), now_ms=self._clock.real_ms()):
             _LOG.error(
-                "a message of %s cannot be stored, stays with the broker, and is tried again: %s",
-                *(who, sentence_of(error)),
+                "a message of %s cannot be stored, stays unacknowledged, and is tried again: %s",
+                *(device, sentence_of(error)),
                 exc_info=None if isinstance(error, CollectorError) else error,
             )
 
-    def _try_held(self, link: Link) -> None:
-        """Messages that failed before, each by itself, less and less often."""
+    def _retry_held(self, link: Link) -> None:
+        """Try the messages that failed, each in its own transaction; the wait doubles up to RETRY_WAIT_S_MAX."""
         if not self._held or self._clock.monotonic_ms() < self._held_at_ms:
             return
         held, self._held = self._held, []
         for one in held:
-            if (error := self._put(link, [one])) is not None:
+            if (error := self._commit_batch(link, [one])) is not None:
                 self._held.append(one)
-                self._tell_fault(_who(one), error)
-        failing = {_who(one) for one in self._held}
-        for who in {_who(one) for one in held} - failing:
-            if self._faults.works("intake", who):
-                _LOG.info("the messages of %s are stored again", who)
+                self._report_fault(_device_of(one), error)
+        failing = {_device_of(one) for one in self._held}
+        for device in {_device_of(one) for one in held} - failing:
+            if self._faults.works("intake", device):
+                _LOG.info("the messages of %s are stored again", device)
         self._held_wait_s = min(RETRY_WAIT_S_MAX, 2 * self._held_wait_s)
         self._held_at_ms = self._clock.monotonic_ms() + int(1000 * self._held_wait_s)
 
     def _commit(self, items: Sequence[Item]) -> Tally:
-        """Into the store, all of it; values that the store cannot hold become a refusal and hold up nothing else."""
+        """Commit all items. One with values that the store cannot hold is recorded as a refusal instead."""
         try:
             tally = self._store.commit(items, now_ms=self._clock.real_ms())
         except UnstorableError as error:
@@ -402,16 +408,16 @@ class Subscriber:
                 return refuse(topic_of(item.site, item.device, "convoy", root=self._mqtt.root), b"", reason)
         return refuse(topic_of(item.site, item.device, RESEND, root=self._mqtt.root), b"", reason)
 
-    def _ask_if_it_is_time(self, link: Link) -> None:
-        """At once where somebody wishes so; a store that fails loses the wish, and people see that none was asked."""
+    def _request_if_due(self, link: Link) -> None:
+        """Send requests every ASK_EVERY_S, and at once for a wish. If the store fails, the wish is lost."""
         wishes = [self._wishes.popleft() for _ in range(len(self._wishes))]
         if wishes:
             self._commit(wishes)
         if wishes or self._clock.monotonic_ms() >= self._ask_at_ms:
-            self._ask(link)
+            self._send_requests(link)
 
-    def _rest_of_round(self) -> None:
-        """What is beside the intake may fail at a statement or by a fault of ours, and the intake goes on."""
+    def _run_between(self) -> None:
+        """Run `between`. An error of one of its statements or of our own code does not stop the intake."""
         try:
             self._between()
         except Exception as error:
@@ -422,55 +428,58 @@ class Subscriber:
         else:
             self._faults.works("upkeep", STORE)
 
-    def _ask(self, link: Link) -> None:
-        """Ask for what is missing. Noted first: whoever dies in between asks later, not at once again."""
+    def _send_requests(self, link: Link) -> None:
+        """Send resend, journal and verdict commands to devices.
+
+        A resend is recorded in the store before it is published, so that a restart in between does not repeat it.
+        """
         self._ask_at_ms = self._clock.monotonic_ms() + int(ASK_EVERY_S * 1000)
         now_ms = self._clock.real_ms()
-        heard_after_ms = now_ms - int(SPOKE_S * 1000)
-        resting = self._asking.resting(now_ms=self._clock.monotonic_ms())
+        heard_after_ms = now_ms - int(HEARD_WITHIN_S * 1000)
+        resting = self._planner.resting(now_ms=self._clock.monotonic_ms())
         doubts = self._store.doubts(heard_after_ms=heard_after_ms, limit=COMPARED_MAX, resting=resting)
-        for doubt, command in self._asking.compare(doubts, now_ms=self._clock.monotonic_ms()):
-            link.publish(topic_of(doubt.site, doubt.device, JOURNAL, root=self._mqtt.root), encode(command))
+        for doubt, comparison in self._planner.compare(doubts, now_ms=self._clock.monotonic_ms()):
+            link.publish(topic_of(doubt.site, doubt.device, JOURNAL, root=self._mqtt.root), encode(comparison))
         with self._store.reading() as reading:
-            said = untold(reading, heard_after_ms=heard_after_ms, limit=TOLD_MAX)
-        for told in self._asking.tell(said, now_ms=self._clock.monotonic_ms()):
-            site, device = told.verdict.site, told.verdict.device
-            link.publish(topic_of(site, device, VERDICT, root=self._mqtt.root), encode(told))
+            verdicts = untold(reading, heard_after_ms=heard_after_ms, limit=VERDICTS_MAX)
+        for command in self._planner.tell(verdicts, now_ms=self._clock.monotonic_ms()):
+            site, device = command.verdict.site, command.verdict.device
+            link.publish(topic_of(site, device, VERDICT, root=self._mqtt.root), encode(command))
         due = self._store.due(now_ms=now_ms, heard_after_ms=heard_after_ms, limit=DUE_MAX)
-        for request in self._asking.update(due, now_ms=self._clock.monotonic_ms()) if due else ():
+        for request in self._planner.update(due, now_ms=self._clock.monotonic_ms()) if due else ():
             asked = request.asked
-            if self._commit([asked]).asked:  # else another collector was quicker
+            if self._commit([asked]).asked:  # else another collector has requested it
                 topic = topic_of(asked.site, asked.device, RESEND, root=self._mqtt.root)
                 link.publish(topic, encode(request.resend))
 
-    def _publish(self, link: Link) -> None:
-        """What others have to say."""
+    def _publish_queued(self, link: Link) -> None:
+        """Publish the messages of other threads."""
         with suppress(queue.Empty):
             while True:
-                topic, payload, said = self._sayings.get_nowait()
-                number = link.publish(topic, payload)
-                _tell(self._said.pop(number, None), "the broker never answered")
-                self._said[number] = said
+                topic, payload, result = self._publications.get_nowait()
+                packet_id = link.publish(topic, payload)
+                _resolve(self._published.pop(packet_id, None), "the broker never answered")
+                self._published[packet_id] = result
 
-    def _give_up_sayings(self) -> None:
+    def _fail_publications(self) -> None:
         with suppress(queue.Empty):
             while True:
-                _tell(self._sayings.get_nowait()[2], AWAY)
+                _resolve(self._publications.get_nowait()[2], NOT_CONNECTED)
 
-    def _lost(self, ended: Ended) -> None:
-        """Give up the connection and try again, later each time: two of one id would take over from each other."""
+    def _on_connection_lost(self, ended: Ended) -> None:
+        """Close the connection and schedule the next attempt. CollectorError if there was no subscription yet."""
         self.close()
         if self.subscriptions == 0:
             raise CollectorError(ended.reason)
         at_ms, self._subscribed_at_ms = self._subscribed_at_ms, None
-        if at_ms is not None and self._clock.monotonic_ms() - at_ms >= 1000 * STEADY_S:
+        if at_ms is not None and self._clock.monotonic_ms() - at_ms >= 1000 * STABLE_S:
             self._retry_wait_s = 1.0
         _LOG.warning("%s; trying again", ended.reason)
         self._retry_in(RETRY_WAIT_S_MAX if ended.taken_over else self._retry_wait_s)
         self._retry_wait_s = min(RETRY_WAIT_S_MAX, 2 * self._retry_wait_s)
 
-    def _rest(self, reason: str) -> None:
-        """The store failed: nothing was acknowledged, so what is in hand comes again on the next connection."""
+    def _on_store_failure(self, reason: str) -> None:
+        """Close the connection: nothing was acknowledged, so the broker sends it all again on the next one."""
         self.close()
         self._faults.failed("intake", STORE, reason, now_ms=self._clock.real_ms())
         if not self._store_failed:
@@ -484,19 +493,19 @@ class Subscriber:
         self._retry_at_ms = self._clock.monotonic_ms() + wait_ms
 
 
-def _who(one: Read) -> str:
-    """Site and device."""
+def _device_of(one: Decoded) -> str:
+    """site/device, for messages to people."""
     return "/".join(one[0].topic.split("/")[-3:-1])
 
 
-def _whole(error: Exception) -> CollectorError:
-    """Of a batch of which nothing can be stored."""
+def _batch_error(error: Exception) -> CollectorError:
+    """The error of a batch of which nothing can be stored."""
     if isinstance(error, CollectorError):
         return error
     _LOG.error("the intake failed", exc_info=error)
     return CollectorError(f"the intake failed: {sentence_of(error)}")
 
 
-def _tell(said: "Future[str] | None", result: str) -> None:
-    if said is not None and not said.done():
-        said.set_result(result)
+def _resolve(future: "Future[str] | None", result: str) -> None:
+    if future is not None and not future.done():
+        future.set_result(result)

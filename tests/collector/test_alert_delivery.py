@@ -21,7 +21,7 @@ from collector.alerts.site_alert import encode_site_alert, site_alert_topic
 from collector.alerts.worker import AlertThread
 from collector.config import Mqtt as MqttSettings
 from collector.errors import CollectorError, InputError
-from collector.mqtt.subscriber import AWAY
+from collector.mqtt.subscriber import NOT_CONNECTED
 from collector.store.sqlite.store import SqliteStore
 from tests.collector.listening import listening
 from tests.collector.mosquitto import binary, mosquitto
@@ -170,9 +170,9 @@ def test_the_broker_is_told_through_the_connection_of_the_subscriber(tmp_path: P
         Postman(store, [office]).deliver(NOW_MS)
         settings = MqttSettings(host="127.0.0.1", port=broker.port, tls=False)
         with listening(settings, tmp_path / "s") as subscriber:
-            channel = Mqtt(subscriber.say)
+            channel = Mqtt(subscriber.publish)
             deadline = threading.Event()
-            while (error := channel.send(office.heard[0])) == AWAY:
+            while (error := channel.send(office.heard[0])) == NOT_CONNECTED:
                 deadline.wait(0.1)
             assert error == ""
             assert come.wait(10)

@@ -11,7 +11,7 @@ from collector.config import Mqtt
 from collector.domain.faults import Faults
 from collector.errors import CollectorError
 from collector.mqtt.connection import Acknowledged, Ended, Event, Message, Subscribed
-from collector.mqtt.subscriber import ANSWER_WAIT_S, AWAY, RETRY_WAIT_S_MAX, SAYINGS_MAX, Subscriber
+from collector.mqtt.subscriber import ANSWER_WAIT_S, NOT_CONNECTED, PUBLICATIONS_MAX, RETRY_WAIT_S_MAX, Subscriber
 from collector.protocol.items import Tally
 from collector.queries.devices import gaps
 from collector.store.interface import StatementError
@@ -87,9 +87,9 @@ class SimulatedLink:
             self._broker.clock.sleep(wait_s)
         return found
 
-    def acknowledge(self, arrivals: Sequence[Message]) -> None:
-        for arrival in arrivals:
-            del self._broker.held[arrival.packet_id]
+    def acknowledge(self, messages: Sequence[Message]) -> None:
+        for message in messages:
+            del self._broker.held[message.packet_id]
 
     def publish(self, topic: str, payload: bytes) -> int:
         self._broker.published.append((topic, payload))
@@ -378,12 +378,12 @@ def test_after_stop_the_connection_is_closed_and_the_rest_stays_with_the_broker(
 
 def test_what_others_say_is_published_and_answered_when_the_broker_has_it(world: World) -> None:
     assert world.subscriber.listening_ms is None
-    early = world.subscriber.say("crossing/v1/bridge/alert", b"early")
+    early = world.subscriber.publish("crossing/v1/bridge/alert", b"early")
     world.run(1)
     assert world.subscriber.listening_ms == NOON_MS
     assert world.broker.published == [("crossing/v1/bridge/alert", b"early")]
     world.broker.takes = True
-    said = world.subscriber.say("crossing/v1/bridge/alert", b"news")
+    said = world.subscriber.publish("crossing/v1/bridge/alert", b"news")
     world.run(1)
     assert said.result(0) == ""
     assert not early.done()
@@ -395,11 +395,11 @@ def test_what_others_say_is_published_and_answered_when_the_broker_has_it(world:
 
 def test_what_others_say_when_we_end_is_answered_at_once(world: World) -> None:
     world.run(1)
-    waiting = world.subscriber.say("t", b"")
+    waiting = world.subscriber.publish("t", b"")
     world.subscriber.stop()
     world.subscriber.run()
-    assert waiting.result(0) == AWAY
-    assert world.subscriber.say("t", b"").result(0) == AWAY
+    assert waiting.result(0) == NOT_CONNECTED
+    assert world.subscriber.publish("t", b"").result(0) == NOT_CONNECTED
     assert world.broker.published == []
 
 
@@ -408,7 +408,7 @@ def test_what_others_say_is_given_up_while_there_is_no_broker_and_bounded(world:
     world.broker.refuses = "nobody is there"
     world.broker.happens.append(Ended("closed the connection without a word"))
     world.subscriber.step(0.5)
-    waiting = [world.subscriber.say("t", b"") for _ in range(SAYINGS_MAX + 1)]
+    waiting = [world.subscriber.publish("t", b"") for _ in range(PUBLICATIONS_MAX + 1)]
     assert waiting[-1].result(0) == "too many messages wait for the broker"
     world.subscriber.step(0.5)
-    assert {one.result(0) for one in waiting[:-1]} == {AWAY}
+    assert {one.result(0) for one in waiting[:-1]} == {NOT_CONNECTED}

@@ -43,10 +43,10 @@ class SimulatedSubscription(Client):
         assert wait_s == 0, "time goes on outside"
         return [self._events.popleft() for _ in range(min(at_most, len(self._events)))]
 
-    def acknowledge(self, arrivals: Sequence[Message]) -> None:
-        for arrival in arrivals:
-            if arrival.qos:
-                self._send("acknowledge", arrival.packet_id)
+    def acknowledge(self, messages: Sequence[Message]) -> None:
+        for message in messages:
+            if message.qos:
+                self._send("acknowledge", message.packet_id)
 
     def publish(self, topic: str, payload: bytes) -> int:
         self._send("publish", Said(topic, payload, 1), 0)

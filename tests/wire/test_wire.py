@@ -16,7 +16,7 @@ from collector.alerts.alert import KINDS, Alert, Kind, Subject
 from collector.alerts.channels import Message, Mqtt
 from collector.alerts.site_alert import Event, SiteAlert
 from collector.config import Mqtt as CollectorMqtt
-from collector.mqtt.subscriber import AWAY
+from collector.mqtt.subscriber import NOT_CONNECTED
 from collector.queries.results import Evidence
 from deploy.channels import CHANNELS, Channel, payload_of
 from deploy.wire import FOLDER, asyncapi, documents, schema_of, verdict_schema
@@ -172,8 +172,8 @@ def test_all_that_the_collector_says_of_a_site_is_described_and_valid(tmp_path: 
         reader.subscribe("crossing/v1/+/alert")
         settings = msgspec.convert(mosquitto.mqtt("collector"), CollectorMqtt, dec_hook=lambda kind, value: kind(value))
         with listening(settings, tmp_path / "store.sqlite") as subscriber:
-            channel = Mqtt(subscriber.say)
-            while channel.send(told[0]) == AWAY:
+            channel = Mqtt(subscriber.publish)
+            while channel.send(told[0]) == NOT_CONNECTED:
                 time.sleep(0.02)  # nothing announces that it is subscribed
             with ThreadPoolExecutor(len(told)) as pool:  # the subscriber takes what is to be said twice a second
                 assert set(pool.map(channel.send, told[1:])) == {""}
