@@ -27,7 +27,7 @@ from edge.vision.motion_gate import EVERY_MS, Blocks, Motion, MotionGate
 from edge.vision.region import Region
 from edge.vision.scene import SceneState
 
-REVISION = 1
+REVISION = 2
 """Raised when other frames of the same film are looked at, so that no tape of before is taken for one of now."""
 
 UNKNOWN_MS = 120.0

@@ -2,7 +2,7 @@
 
 import pytest
 
-from edge.counting.cadence import MOVING_MS, NEW_NEAR_MS, newcomer_wait_ms, wait_ms
+from edge.counting.cadence import MISSED_MS, MISSED_MS_MAX, MOVING_MS, NEW_NEAR_MS, newcomer_wait_ms, wait_ms
 from edge.counting.tracking import Track
 from tests.counting.scenes import DECK
 
@@ -47,6 +47,10 @@ def test_a_doubtful_vehicle_near_a_line_is_seen_at_once() -> None:
     hardly = (40.0, 0.0, 0.0, 0.0, 0.0, 0.0)
     assert wait(track(490, 60.0, votes=hardly)) == NEW_NEAR_MS
     assert newcomer_wait_ms((480, 260, 520, 300), [DECK]) == NEW_NEAR_MS
-    missed = wait(track(490, 20.0, seen_ms=950))
-    assert missed is not None
-    assert missed < MOVING_MS, "the last look missed it"
+
+
+def test_a_vehicle_near_a_line_that_looks_missed_lately_is_looked_for_sooner() -> None:
+    assert wait(track(490, 20.0, seen_ms=950)) == MISSED_MS
+    assert wait(track(490, 20.0, seen_ms=1_000 - MISSED_MS_MAX)) == MISSED_MS
+    assert wait(track(490, 20.0, seen_ms=999 - MISSED_MS_MAX)) == MOVING_MS, "it is lost"
+    assert wait(track(100, 20.0, seen_ms=950)) == MOVING_MS, "it is far from the line"
