@@ -12,7 +12,7 @@ from edge.config.advice import explain_rate, warnings_of
 from edge.config.loading import parse_config
 from edge.config.schema import Config, Line
 from edge.counting.detection import DetectedFrame, Detection
-from edge.counting.tracking import reach_of
+from edge.counting.tracking import sizes_per_interval
 from tests.bright_squares import HEIGHT, WIDTH, Square, write_clip, write_model
 
 SIZE = 40.0
@@ -33,7 +33,7 @@ def counted(frames_per_second: float, sizes_per_frame: float) -> int:
 
 @pytest.mark.parametrize("frames_per_second", [0.5, 1.0, 2.0, 3.0, 5.0, 10.0, 25.0])
 def test_a_vehicle_is_counted_up_to_the_stated_reach_and_not_beyond(frames_per_second: float) -> None:
-    reach = reach_of(1 / frames_per_second)
+    reach = sizes_per_interval(1 / frames_per_second)
     for share in (0.1, 0.5, 0.95):
         assert counted(frames_per_second, share * reach) == 1
     assert counted(frames_per_second, 1.05 * reach) == 0

@@ -6,7 +6,7 @@ import numpy as np
 
 from edge.counting.crossing import CountingLine
 from edge.counting.detection import DetectedFrame, Detection
-from edge.counting.naming import LOOKS_MAX
+from edge.counting.parameters import DEFAULT
 from edge.counting.tracking import Tracker
 from edge.errors import WorkError
 from edge.vision.fitting import Picture
@@ -48,7 +48,7 @@ def drive(namer: Notebook, lanes: int = 1, frames: int = 120, step: float = 4.0)
 def test_a_vehicle_is_looked_at_a_few_times_near_the_line_and_never_far_from_it() -> None:
     namer = Notebook()
     frames = drive(namer)
-    assert len(namer.seen) == LOOKS_MAX
+    assert len(namer.seen) == DEFAULT.naming.looks_max
     assert all(abs(box.y2 - 240) <= 1.5 * 40 + 4 for box in namer.seen)
     times = [frame.captured_ms for frame in frames if any(one.look for one in frame.detections)]
     assert min(b - a for a, b in zip(times, times[1:], strict=False)) >= BETWEEN_MS
@@ -59,7 +59,7 @@ def test_many_at_once_are_looked_at_one_after_the_other() -> None:
     frames = drive(namer, lanes=6)
     assert max(sum(bool(one.look) for one in frame.detections) for frame in frames) == PER_FRAME
     lanes = [round((box.x1 - 20) / 90) for box in namer.seen]
-    assert sorted(lanes) == sorted([*range(6)] * LOOKS_MAX)
+    assert sorted(lanes) == sorted([*range(6)] * DEFAULT.naming.looks_max)
 
 
 def test_a_second_look_that_fails_costs_no_detection() -> None:

@@ -16,7 +16,7 @@ from edge.config.loading import parse_config
 from edge.config.schema import Config, Line
 from edge.config.shapes import counting_lines
 from edge.counting.detection import Detection
-from edge.counting.naming import LOOKS_MAX
+from edge.counting.parameters import DEFAULT
 from edge.offline.bench import TRAFFIC_PER_MINUTE
 from edge.vision.fitting import Picture
 from edge.vision.frame import Frame
@@ -24,6 +24,8 @@ from edge.vision.manifest import load_manifest
 from edge.vision.naming import load_naming
 from edge.vision.second_look import SecondLook
 from edge.vision.tape import read_tape
+
+LOOKS_MAX = DEFAULT.naming.looks_max
 
 TAPE = Path(__file__).parent / "golden" / "free-flow.tape"
 FRAMES_PER_SECOND = 10

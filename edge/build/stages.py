@@ -80,10 +80,7 @@ def build_pipeline(
     return Pipeline(
         Tracker(),
         LineWatcher(
-            lines,
-            reach_share=counting.reach_share,
-            share_min=counting.class_share_min,
-            ground=counting.ground,
+            lines, reach_share=counting.reach_share, share_min=counting.class_share_min, ground=counting.ground
         ),
         BucketCounter(
             [line.name for line in lines],

@@ -6,8 +6,8 @@ import re
 from edge.config.schema import STILL, Camera, Config, Reporting, Zone
 from edge.config.shapes import points_along, points_of
 from edge.counting.ground_plane import plane_through, polygon_area
-from edge.counting.occupancy import Zone as QueueZone
-from edge.counting.tracking import reach_of
+from edge.counting.tracking import sizes_per_interval
+from edge.counting.zone import Zone as QueueZone
 from edge.redaction import masked
 
 LOW_RATE = 3.0
@@ -78,7 +78,7 @@ def explain_stills(camera: Camera, report: Reporting) -> str:
 
 def explain_rate(frames_per_second: float) -> str:
     """How fast vehicles may be at this rate, in one sentence."""
-    reach = reach_of(1.0 / frames_per_second)
+    reach = sizes_per_interval(1.0 / frames_per_second)
     if not reach:
         return f"at {frames_per_second:.3g} frames/s frames are too far apart to follow any vehicle that moves"
     return (

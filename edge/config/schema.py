@@ -12,9 +12,9 @@ import msgspec
 
 from edge import typed_yaml
 from edge.counting.buckets import COUNTED_CLASSES
-from edge.counting.convoys import VEHICLES_MAX
 from edge.counting.crossing import DIRECTIONS
 from edge.counting.detection import CLASSES
+from edge.counting.parameters import CONFIGURED, DEFAULT
 from edge.wire.names import NAME, UNSEEN
 from edge.wire.topics import ROOT
 
@@ -127,11 +127,11 @@ class Zone(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """A queue zone."""
 
     polygon: Annotated[tuple[Place, ...], msgspec.Meta(min_length=3, max_length=32)]
-    standing_after_s: Annotated[float, msgspec.Meta(gt=0, le=3600)] = 10.0
+    standing_after_s: Annotated[float, msgspec.Meta(gt=0, le=3600)] = CONFIGURED.standing_after_ms / 1000
     """How long a vehicle stays at one place before it is said to stand."""
-    parked_after_s: Annotated[float, msgspec.Meta(gt=0, le=864_000)] = 600.0
+    parked_after_s: Annotated[float, msgspec.Meta(gt=0, le=864_000)] = CONFIGURED.parked_after_ms / 1000
     """How long it must stand to be called parked ..."""
-    parked_after_passed: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 3
+    parked_after_passed: Annotated[int, msgspec.Meta(ge=1, le=1000)] = CONFIGURED.parked_after_passed
     """... and how many that came after it must have left since."""
     plane: Plane | None = None
     """With it, the length of the queue is known in metres."""
@@ -143,12 +143,12 @@ Polygon = Annotated[tuple[Place, ...], msgspec.Meta(min_length=3, max_length=64)
 class Counting(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The counting rules; the defaults serve every camera that we know."""
 
-    reach_share: Annotated[float, msgspec.Meta(gt=0, le=2)] = 0.25
+    reach_share: Annotated[float, msgspec.Meta(gt=0, le=2)] = CONFIGURED.reach_share
     """How far from the line a vehicle must have been on either side to count, in box heights."""
-    class_share_min: Share = 0.4
+    class_share_min: Share = CONFIGURED.class_share_min
     """A crossing whose name is less sure than this is unclassified; without a second look, its share of the vote."""
-    gap_ms: Annotated[int, msgspec.Meta(ge=1, le=60_000)] = 2_000
-    """How long a frame vouches for the time after it."""
+    gap_ms: Annotated[int, msgspec.Meta(ge=1, le=60_000)] = CONFIGURED.gap_ms
+    """Longest time that one frame accounts for as watched."""
     ground: Literal["bottom", "centre"] = "bottom"
     """Where a vehicle stands: the bottom centre of its box, or the centre if the camera looks straight down."""
 
@@ -193,7 +193,7 @@ class Alerts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 Headway = Annotated[float, msgspec.Meta(ge=1, le=600)]
-ConvoySize = Annotated[int, msgspec.Meta(ge=2, le=VEHICLES_MAX)]
+ConvoySize = Annotated[int, msgspec.Meta(ge=2, le=DEFAULT.convoys.vehicles_max)]
 ConvoyClasses = Annotated[
     tuple[Literal[COUNTED_CLASSES], ...],  # type: ignore[valid-type]  # a Literal of the words of the counts
     msgspec.Meta(min_length=1),

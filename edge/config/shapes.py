@@ -12,7 +12,7 @@ from edge.counting.convoys import ConvoyRule
 from edge.counting.crossing import CountingLine, Point
 from edge.counting.ground_plane import Plane as GroundPlane
 from edge.counting.ground_plane import plane_through
-from edge.counting.occupancy import Zone as QueueZone
+from edge.counting.zone import Zone as QueueZone
 from edge.errors import InputError
 from edge.wire.names import NAME, NAME_RULE
 

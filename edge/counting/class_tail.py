@@ -4,12 +4,11 @@ from math import exp, sqrt
 
 import msgspec
 
-CONFIDENCE = 0.95
-"""Of the upper bound on how many other vehicles are called so; where none was seen it is the rule of three."""
+from edge.counting.parameters import DEFAULT
 
 
 class Tail(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How a model calls vehicles of other classes by this one's name, as was measured.
+    """How often a model calls vehicles of other classes by this one's name, as measured.
 
     Of `judged` vehicles of other classes, `above` has how many were called so with at least each probability.
     """
@@ -28,13 +27,13 @@ class Tail(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             raise ValueError("above a higher probability there cannot be more of the vehicles that were judged")
 
     def rate(self, share: float) -> float:
-        """The share of other vehicles that is called so with at least this probability: an upper bound."""
+        """Upper bound on the share of other vehicles that is called so with at least this probability."""
         false = [number for least, number in self.above if least <= share]
         return min(upper_bound(false[-1]) / self.judged, 1.0) if false else 1.0
 
 
-def upper_bound(seen: int) -> float:
-    """How many are to be expected at most where so many were seen (Poisson, at CONFIDENCE); 3.0 where none was."""
+def upper_bound(seen: int, confidence: float = DEFAULT.naming.tail_confidence) -> float:
+    """Upper confidence bound on the mean of a Poisson variable of which `seen` was observed; 3.0 for none at 95%."""
     low, high = float(seen), seen + 10.0 + 10.0 * sqrt(seen)
     while high - low > 1e-9 * high:
         middle = (low + high) / 2
@@ -42,5 +41,5 @@ def upper_bound(seen: int) -> float:
         for i in range(1, seen + 1):
             term *= middle / i
             total += term
-        low, high = (middle, high) if total > 1.0 - CONFIDENCE else (low, middle)
+        low, high = (middle, high) if total > 1.0 - confidence else (low, middle)
     return high

@@ -1,4 +1,4 @@
-"""What the detector found in one frame: the seam between pixels and counting."""
+"""The detections of one frame: the interface between vision and counting."""
 
 from dataclasses import dataclass, replace
 from typing import Final, Literal, Self
@@ -11,15 +11,16 @@ UNCLASSIFIED = "unclassified"
 Skipped = Literal["", "still", "paced"]
 STILL: Final = "still"
 PACED: Final = "paced"
-"""Why the detector did not look at a frame: nothing moved, or no vehicle in view needed to be seen again yet."""
+"""Why the detector was not run on a frame: nothing moved, or no vehicle in view needed to be seen again yet."""
 
 
 @dataclass(frozen=True, slots=True)
 class Detection:
     """One box, in pixels of the picture (x right, y down), with its score in 0..1 and one of CLASSES.
 
-    `look` is what a second look at it said (naming.py), where there was one: a logarithm for each of CLASSES.
-    `likeness` is of stills: how alike the picture before was in this box, 1 for the same; None if none was compared.
+    `look` is the answer of a second look at it (naming.py), if any: the logarithm of a probability for each of CLASSES.
+    `likeness`, on stills, is the correlation with the picture before in this box, 1 for the same; None if none was
+    compared.
     """
 
     x1: float
@@ -43,26 +44,24 @@ class Detection:
 
     @property
     def vote(self) -> float:
-        """What its label weighs beside those of other sightings: large and sure ones tell more."""
+        """The weight of its label among the sightings of a track: score times the side of the box."""
         return float(self.score * self.area**0.5)
 
     @property
     def measures(self) -> tuple[float, float, float, float]:
-        """Centre across, bottom edge, width and height: what a track filters."""
+        """Centre across, bottom edge, width and height in pixels: the measurement of a track's filter."""
         return (self.x1 + self.x2) / 2.0, self.y2, self.x2 - self.x1, self.y2 - self.y1
 
 
 @dataclass(frozen=True, slots=True)
 class DetectedFrame:
-    """All detections of one frame; from here on everything is small, comparable and writable as JSON.
+    """All detections of one frame, comparable and writable as JSON.
 
-    `captured_ms` is UTC. `blind` is empty, or says why this frame cannot vouch for what crossed
-    (covered, frozen, detector failed): such a frame holds no detections and its time is not watched.
-    `since_ms` says when the symptom began that makes the frame blind; or, while `blind` is empty, one that may yet turn
-    out to be blindness. None if there is no symptom.
-    `skipped` is empty where the detector looked. Else the frame holds no detections, which says nothing of what is
-    there: of a STILL one it is known that nothing moved since the frame before, of a PACED one that no vehicle needed a
-    look.
+    `captured_ms` is UTC. `blind` is empty, or says why nothing can be seen (covered, frozen, detector failed): such a
+    frame holds no detections and its time is not watched. `since_ms` says when the symptom began that makes the frame
+    blind, or, while `blind` is empty, one that may yet turn out to be blindness; None if there is no symptom.
+    `skipped` is empty where the detector was run. Else the frame holds no detections, whatever is there: STILL means
+    that nothing moved since the frame before, PACED that no vehicle needed to be seen.
     """
 
     captured_ms: int

@@ -1,19 +1,20 @@
 """How long a vehicle that joins a queue now is to wait, from how vehicles left it before.
 
-The method, for a vehicle that joins behind `ahead` others and so leaves as the (ahead + 1)th from now on:
+The method, for a vehicle that joins behind `ahead` others and so leaves as the (ahead + 1)th from now on, with the
+numbers of `ExpectedWaitParameters`:
 
-1. Departures are noted on a clock that runs only while somebody is in the queue and somebody watches: service that
-   nobody needed says nothing of its rate. A time that nobody watched parts what was before it from what is after it.
+1. Departures are noted on a clock that runs only while the queue is watched and not empty: a time without demand says
+   nothing of the service rate. An unwatched time separates what was before it from what is after it.
 2. A past departure is like the present if, as long after it as the last departure is ago now, nobody had left yet. From
    each such moment it is known how long it took until the (ahead + 1)th vehicle had left. So releases in batches and
    pauses are in it as they come, without a model of them: just after a release the wait for the next one is long.
 3. The expected wait is the median of these times; the interval is from the 10th to the 90th percentile, each moved away
-   from the median by what a t distribution asks for: moments that lie within one such time of each other know of the
-   same departures, so only spans apart from each other count as observations.
+   from the median by what a t distribution asks for: moments that lie within one such time of each other share
+   departures, so only non-overlapping spans count as observations.
 4. Where too few vehicles left for that, the largest number of vehicles is taken for which there were enough, and the
-   times are stretched in proportion, up to `REACH` times.
+   times are stretched in proportion, up to `stretch_max` times.
 5. It is unknown (None) while the queue is empty, before anybody was seen to leave since watching began, with fewer than
-   `STARTS_MIN` such moments or fewer than `SPANS_MIN` spans, and in a pause longer than any before.
+   `moments_min` such moments or fewer than `spans_min` spans, and in a pause longer than any before.
 """
 
 from collections import deque
@@ -22,13 +23,8 @@ from dataclasses import dataclass
 from math import sqrt
 from typing import NamedTuple
 
-HISTORY_MS = 8 * 3_600_000
-"""Departures of so long ago still count: long enough for some pauses, short enough for the rate of this shift."""
-DEPARTURES_MAX = 2_000
-STARTS_MIN = 4
-SPANS_MIN = 3.0
-REACH = 4
-STEP_SHARE = 0.8
+from edge.counting.parameters import DEFAULT, CountingParameters
+
 NORMAL_90 = 1.2815515594
 """The 90th percentile of the standard normal distribution."""
 
@@ -43,55 +39,57 @@ class ExpectedWait:
 
 
 class _Departure(NamedTuple):
-    stretch: int
+    watch: int  # the number of the uninterrupted watch in which it was
     clock_ms: int
     at_ms: int
 
 
 class QueueService:
-    """How one queue is served. Frames come in order of time; only those that somebody watched."""
+    """The departures of one queue. Frames come in order of time; only watched ones."""
 
-    def __init__(self) -> None:
-        self._departures: deque[_Departure] = deque(maxlen=DEPARTURES_MAX)
-        self._stretch = 0  # of time watched without a break
+    def __init__(self, parameters: CountingParameters = DEFAULT) -> None:
+        self._parameters = parameters.expected_wait
+        self._departures: deque[_Departure] = deque(maxlen=self._parameters.departures_max)
+        self._watch = 0  # of uninterrupted watches so far
         self._clock_ms = 0
         self._seen: tuple[int, int] | None = None  # the last frame, and how many were in the queue
 
-    def begin_anew(self) -> None:
-        """Nobody watched until now."""
-        self._stretch += 1
+    def note_unwatched(self) -> None:
+        """The time until now was not watched."""
+        self._watch += 1
         self._seen = None
 
     def update(self, now_ms: int, ahead: int, left: int) -> None:
-        """So many are in the queue now, and so many left it since the frame before."""
+        """Take in a frame: `ahead` vehicles are in the queue, and `left` have left it since the frame before."""
         if self._seen is not None and self._seen[1] > 0:
             self._clock_ms += now_ms - self._seen[0]
         self._seen = now_ms, ahead
-        self._departures.extend([_Departure(self._stretch, self._clock_ms, now_ms)] * left)
-        while self._departures and self._departures[0].at_ms < now_ms - HISTORY_MS:
+        self._departures.extend([_Departure(self._watch, self._clock_ms, now_ms)] * left)
+        while self._departures and self._departures[0].at_ms < now_ms - self._parameters.history_ms:
             self._departures.popleft()
 
     def expected(self) -> ExpectedWait | None:
-        """What who joins the queue at the last frame is to wait; None where that cannot be known."""
+        """The wait of a vehicle that joins the queue at the last frame; None where that cannot be known."""
+        p = self._parameters
         ahead = self._seen[1] if self._seen is not None else 0
         departures = list(self._departures)
-        if ahead == 0 or not departures or departures[-1].stretch != self._stretch:
+        if ahead == 0 or not departures or departures[-1].watch != self._watch:
             return None
         elapsed_ms = self._clock_ms - departures[-1].clock_ms
         starts = [
             number
             for number, (one, after) in enumerate(zip(departures, departures[1:], strict=False))
-            if one.stretch == after.stretch and after.clock_ms - one.clock_ms > elapsed_ms
+            if one.watch == after.watch and after.clock_ms - one.clock_ms > elapsed_ms
         ]
         vehicles = ahead + 1
-        while vehicles * REACH > ahead and vehicles > 0:
+        while vehicles * p.stretch_max > ahead and vehicles > 0:
             begins = [
                 number
                 for number in starts
                 if number + vehicles < len(departures)
-                and departures[number + vehicles].stretch == departures[number].stretch
+                and departures[number + vehicles].watch == departures[number].watch
             ]
-            if len(begins) >= STARTS_MIN:
+            if len(begins) >= p.moments_min:
                 times_ms = [
                     departures[number + vehicles].clock_ms - departures[number].clock_ms - elapsed_ms
                     for number in begins
@@ -99,9 +97,9 @@ class QueueService:
                 spanned_ms = departures[begins[-1]].clock_ms - departures[begins[0]].clock_ms
                 mean_ms = max(1.0, sum(times_ms) / len(times_ms))
                 spans = min(1 + spanned_ms / mean_ms, len(times_ms))
-                if spans >= SPANS_MIN:
+                if spans >= p.spans_min:
                     return _interval(sorted(times_ms), spans, (ahead + 1) / vehicles)
-            vehicles = min(vehicles - 1, int(STEP_SHARE * vehicles))
+            vehicles = min(vehicles - 1, int(p.step_share * vehicles))
         return None
 
 

@@ -1,6 +1,6 @@
-"""Where on the ground, in metres: a plane through four known points, and how long a queue on it is.
+"""The ground in metres: a plane through four known points, and how long a queue on it is.
 
-The way from the picture to a flat road is a homography, and four points fix it (Hartley and Zisserman 2004, section
+The mapping from the picture to a flat road is a homography, and four points fix it (Hartley and Zisserman 2004, section
 2.3): both quadrangles are written as images of one projective frame, so that 3 x 3 matrices are all there is to solve.
 """
 
@@ -8,35 +8,32 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import hypot
 
+from edge.counting.parameters import DEFAULT
+
 Point = tuple[float, float]
 Row = tuple[float, float, float]
 Matrix = tuple[Row, Row, Row]
 Quadrangle = tuple[Point, Point, Point, Point]
 
-LINK_M = 25.0
-"""Two vehicles are of one queue if their ground points are no farther apart: the longest lorry and trailer that
-roads commonly admit (18.75 m, Directive 96/53/EC, annex I, 1.1) and the gap before it."""
-LENGTHS_M = {"car": 4.5, "van": 6.0, "truck": 12.0, "bus": 12.0, "motorcycle": 2.0, "bicycle": 2.0}
-"""Usual lengths of vehicles: of one at the end of a queue, only the ground point is known."""
-LENGTH_M = 6.0  # of a vehicle of no class
-FLAT = 1e-9  # relative to the square of the extent: three points that span less lie on one straight line
+FLAT = 1e-9
+"""Numerical tolerance, relative to the square of the extent: points that span less lie on one straight line."""
 
 
 @dataclass(frozen=True, slots=True)
 class Plane:
-    """The flat ground as the camera sees it: from pixels to metres."""
+    """The map from pixels to metres on flat ground, a homography."""
 
     matrix: Matrix
 
     def metres(self, point: Point) -> Point | None:
-        """Where on the ground that pixel is; None at the horizon and above it."""
+        """The place on the ground at that pixel, in metres; None at the horizon and above it."""
         (a, b, c), (d, e, f), (g, h, i) = self.matrix
         x, y = point
         depth = g * x + h * y + i
         return ((a * x + b * y + c) / depth, (d * x + e * y + f) / depth) if depth > 0.0 else None
 
     def pixel(self, place: Point) -> Point | None:
-        """Where in the picture that place on the ground is; None of one that the camera cannot see."""
+        """The pixel of that place on the ground; None for one that the camera cannot see."""
         (a, b, c), (d, e, f), (g, h, i) = _inverse(self.matrix)
         x, y = place
         depth = g * x + h * y + i
@@ -45,9 +42,9 @@ class Plane:
 
 
 def plane_through(points: Quadrangle, metres: Quadrangle) -> Plane | None:
-    """The plane on which these pixels are these places; None if no camera sees them so.
+    """The plane on which these four pixels are these four places in metres; None if no camera sees them so.
 
-    That is so where three of them lie on one straight line, or where the two go round in different ways.
+    That is so where three of them lie on one straight line, or where the two quadrangles have different orientation.
     """
     seen, known = _shares(points), _shares(metres)
     if seen is None or known is None or any(s * k <= 0.0 for s, k in zip(seen, known, strict=True)):
@@ -68,14 +65,14 @@ class Queuer:
     standing: bool
 
 
-def queue_length_m(queuers: Sequence[Queuer]) -> float:
+def queue_length_m(queuers: Sequence[Queuer], link_m: float = DEFAULT.ground.link_m) -> float:
     """From the first to the last standing vehicle of the longest queue, in a straight line; 0 where none stands.
 
-    A queue is a chain of vehicles with no more than LINK_M from one ground point to the next. A camera shows the near
+    A queue is a chain of vehicles with no more than `link_m` from one ground point to the next. A camera shows the near
     end of every vehicle, so the length of the farther one of the two is added.
     """
     longest_m = 0.0
-    for chain in _chains(queuers):
+    for chain in _chains(queuers, link_m):
         standing = [queuer for queuer in chain if queuer.standing]
         if not standing:
             continue
@@ -91,14 +88,14 @@ def queue_length_m(queuers: Sequence[Queuer]) -> float:
     return longest_m
 
 
-def _chains(queuers: Sequence[Queuer]) -> list[list[Queuer]]:
+def _chains(queuers: Sequence[Queuer], link_m: float) -> list[list[Queuer]]:
     chains = []
     left = list(queuers)
     while left:
         chain = [left.pop()]
         for member in chain:  # grows while it is walked
-            near = [other for other in left if _apart_m(member, other) <= LINK_M]
-            left = [other for other in left if _apart_m(member, other) > LINK_M]
+            near = [other for other in left if _apart_m(member, other) <= link_m]
+            left = [other for other in left if _apart_m(member, other) > link_m]
             chain += near
         chains.append(chain)
     return chains

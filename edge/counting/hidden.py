@@ -1,53 +1,39 @@
 """How many vehicles of a queue nearer ones hide: an estimate beside the count, with an interval.
 
-The method:
+The method, with the numbers of `HiddenParameters`:
 
 1. Where a vehicle could stand unseen: the ground of the zone is divided into lanes along its longest side. Ground is
    free where a light or a heavy vehicle has room between the known ones, which are as long as their class usually is.
-   It is hidden if nearer boxes cover more than `HIDDEN_SHARE` of a vehicle that would stand there: behind a truck that
+   It is hidden if nearer boxes cover more than `covered_min` of a vehicle that would stand there: behind a truck that
    is so for tens of metres, behind a car hardly anywhere.
-2. How many stand there: what is hidden is taken to be as full as what can be seen. Between the first and the last known
+2. How many stand there: hidden ground is taken to be as full as visible ground. Between the first and the last known
    vehicle of a lane the share of places that are taken is `known / (known + free)`, of a beta distribution; where only
    light vehicles have room, given their share of all vehicles seen so far. Beyond the known ones of a lane the queue
    ends at any of the hidden places with equal probability.
-3. Who came in less who went out and less who is known is hidden, too. That is exact at first and drifts with every
-   vehicle that is miscounted, so it is anchored anew whenever the ground is the surer of the two. Both are weighted by
-   their variances. On stills, where nobody is followed, the ground alone decides.
+3. Those that entered less those that left less those that are known are hidden, too. That balance is exact at first and
+   drifts with every vehicle that is miscounted, so it starts anew from the ground whenever the ground has the smaller
+   variance. Both are weighted by their variances. On stills no vehicle is followed, and the ground alone decides.
 
-The interval holds with 80% probability; `python -m tests.scenes.hidden` measures that. Unknown (None) without a ground.
+The interval holds with 80% probability; `python -m tests.scenes.hidden` measures that. Unknown (None) without a ground
+plane.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil, floor, hypot, sqrt
-from typing import Protocol
 
-from edge.counting.ground_plane import LENGTH_M, LENGTHS_M, Plane, Point
+from edge.counting.expected_wait import NORMAL_90
+from edge.counting.ground_plane import Plane, Point
 from edge.counting.motion import Box
+from edge.counting.parameters import DEFAULT, CountingParameters, HiddenParameters
+from edge.counting.zone import Zone
 
-LANE_M = 3.5
-STEP_M = 1.0
-STEPS_MAX = 200  # of a lane: what is farther away is so small that nobody counts there
-LANES_MAX = 8
-GAP_M = 2.5
-"""Between two vehicles of a queue."""
-KINDS = ((LENGTHS_M["car"], 2.2), (LENGTHS_M["truck"], 3.4))
-"""Of light and of heavy vehicles the length, and the square root of the area that one shows; metres."""
 HEAVY = frozenset({"truck", "bus"})
-MIX_MAX = 500  # vehicles remembered for the shares of both kinds, by halving
-HIDDEN_SHARE = 0.7
-SAMPLES = tuple((x, y) for y in (0.1, 0.3, 0.5, 0.7, 0.9) for x in (0.1, 0.5, 0.9))
-"""Points of a box, in shares of its width and height, by which the covered share of it is told."""
-PRIOR = 0.5
-"""Of the beta distribution, on both sides (Jeffreys)."""
-EVENT_VARIANCE = 0.05
-"""Of the balance, for each vehicle that came, went, or appeared or was lost inside."""
-NORMAL_90 = 1.2815515594
 
 
 @dataclass(frozen=True, slots=True)
 class HiddenLikely:
-    """Vehicles that are likely hidden: the mean, and between which numbers they lie with 80% probability."""
+    """Estimated number of hidden vehicles: the mean, and an interval that holds with 80% probability."""
 
     mean: float
     p10: int
@@ -63,15 +49,6 @@ class Known:
     label: str
 
 
-class Ground(Protocol):
-    """A zone, as far as it is needed here."""
-
-    @property
-    def polygon(self) -> tuple[Point, ...]: ...  # noqa: D102
-
-    def holds(self, q: Point) -> bool: ...  # noqa: D102
-
-
 @dataclass(frozen=True, slots=True)
 class _Guess:
     mean: float
@@ -82,18 +59,19 @@ class _Guess:
 class HiddenVehicles:
     """The estimate for one zone over time."""
 
-    def __init__(self, zone: Ground) -> None:
+    def __init__(self, zone: Zone, parameters: CountingParameters = DEFAULT) -> None:
         self._zone = zone
-        self._balance: _Guess | None = None  # None: nobody knows who was inside when watching began
+        self._parameters = parameters
+        self._balance: _Guess | None = None  # None: it is not known who was inside when watching began
         self._inside = 0
         self._mix = [1.0, 1.0]  # light and heavy ones seen
 
-    def begin_anew(self) -> None:
-        """Nobody watched until now: who came and went meanwhile is not known."""
+    def note_unwatched(self) -> None:
+        """The time until now was not watched: who entered and left meanwhile is not known."""
         self._balance = None
 
     def follow(self, inside: int, entered: int, left: int) -> None:
-        """So many are known inside now, and so many came and went since the frame before."""
+        """Take in a frame: how many are known inside, and how many entered and left since the frame before."""
         before, self._inside = self._inside, inside
         if self._balance is None:
             return
@@ -101,16 +79,19 @@ class HiddenVehicles:
         events = entered + left + abs(unseen)
         if events:
             one = self._balance
-            self._balance = _Guess(max(one.mean + unseen, 0.0), one.variance + EVENT_VARIANCE * events, one.most)
+            variance = one.variance + self._parameters.hidden.event_variance * events
+            self._balance = _Guess(max(one.mean + unseen, 0.0), variance, one.most)
 
     def estimate(self, plane: Plane | None, known: Sequence[Known], hiders: Sequence[Box]) -> HiddenLikely | None:
-        """What is likely hidden now. `known` are the vehicles inside; `hiders` all boxes, of the zone and beside it."""
+        """The estimate now. `known` are the vehicles inside; `hiders` all boxes, in the zone and beside it."""
         for one in known:
             self._mix[one.label in HEAVY] += 1.0
-        if sum(self._mix) > MIX_MAX:
+        if sum(self._mix) > self._parameters.hidden.mix_max:
             self._mix = [number / 2 for number in self._mix]
         shares = [number / sum(self._mix) for number in self._mix]
-        guess = None if plane is None else _by_ground(self._zone, plane, known, hiders, shares)
+        guess = (
+            None if plane is None else _by_ground(self._zone, plane, known, hiders, shares, parameters=self._parameters)
+        )
         if guess is None:
             return None
         balance = self._balance
@@ -127,30 +108,38 @@ class HiddenVehicles:
 
 
 def _by_ground(
-    zone: Ground, plane: Plane, known: Sequence[Known], hiders: Sequence[Box], shares: Sequence[float]
+    zone: Zone,
+    plane: Plane,
+    known: Sequence[Known],
+    hiders: Sequence[Box],
+    shares: Sequence[float],
+    *,
+    parameters: CountingParameters,
 ) -> _Guess | None:
-    """From the free places that nobody can see; None where the zone is not on that ground."""
-    lanes = _lanes_of(zone, plane)
+    """From the free places that are not visible; None where the zone is not on that ground plane."""
+    p, ground = parameters.hidden, parameters.ground
+    lanes = _lanes_of(zone, plane, p)
     if lanes is None:
         return None
-    lengths = [LENGTHS_M.get(one.label, LENGTH_M) for one in known]
-    slot_m = GAP_M + sum(share * length_m for share, (length_m, _) in zip(shares, KINDS, strict=True))
+    lengths = [ground.length_of(one.label) for one in known]
+    kinds = (ground.length_of("car"), p.light_side_m), (ground.length_of("truck"), p.heavy_side_m)
+    slot_m = p.gap_m + sum(share * length_m for share, (length_m, _) in zip(shares, kinds, strict=True))
     taken: list[list[tuple[float, float]]] = [[] for _ in range(lanes.number)]
     for one, its_m in zip(known, lengths, strict=True):
         place = plane.metres(one.point)
         if place is not None:
             lane, begin_m = lanes.find(place, its_m)
             taken[lane].append((begin_m, begin_m + its_m))
-    places, sight = _Places(slot_m), _Sight(zone, plane, lanes, hiders)
+    places, sight = _Places(slot_m, p.prior), _Sight(zone, plane, lanes, hiders, p)
     for lane, spans in enumerate(taken):
-        light, heavy = (sight.free_spans(lane, spans, kind) for kind in KINDS)
-        places.look(light, heavy, spans, shares)
+        light, heavy = (sight.free_spans(lane, spans, kind) for kind in kinds)
+        places.add_lane(light, heavy, spans, shares)
     return places.guess(len(known))
 
 
 @dataclass(frozen=True, slots=True)
 class _Span:
-    """Of a lane, in metres: free ground with room for a vehicle of some kind, hidden or in sight all along."""
+    """Free ground of a lane with room for a vehicle of some kind, in metres, either hidden or visible all along."""
 
     begin_m: float
     end_m: float
@@ -168,13 +157,14 @@ class _Place:
 class _Places:
     """Places for further vehicles in the lanes of a zone, each vehicle of the usual length and gap `slot_m`."""
 
-    def __init__(self, slot_m: float) -> None:
+    def __init__(self, slot_m: float, prior: float) -> None:
         self._slot_m = slot_m
+        self._prior = prior
         self._between: list[_Place] = []  # two known vehicles of a lane
         self._beyond: list[_Place] = []  # the first or the last one
-        self._seen = self._seen_beyond = 0.0  # vehicles for which there was room in sight
+        self._seen = self._seen_beyond = 0.0  # vehicles for which there is visible room
 
-    def look(
+    def add_lane(
         self,
         light: Sequence[_Span],
         heavy: Sequence[_Span],
@@ -200,15 +190,15 @@ class _Places:
                 self._seen_beyond += place.room * place.share
 
     def guess(self, known: int) -> _Guess:
-        """How many stand where nobody can see."""
-        among = known + 2 * PRIOR + self._seen
-        full = (known + PRIOR) / among
+        """How many stand on hidden ground."""
+        among = known + 2 * self._prior + self._seen
+        full = (known + self._prior) / among
         mean = variance = 0.0
         for place in self._between:
             taken = _given_that_it_fits(full, place.share)
             mean += taken * place.room
             variance += taken * (1.0 - taken) * place.room * (1.0 + place.room / (among + 1.0))
-        full = (known + PRIOR) / (among + self._seen_beyond)
+        full = (known + self._prior) / (among + self._seen_beyond)
         for place in self._beyond:
             taken = _given_that_it_fits(full, place.share)
             mean += taken * place.room / 2
@@ -231,24 +221,25 @@ class _Lanes:
     side_m: float  # of the first lane's middle
     number: int
     away: float  # how much along the axis the camera looks: 1 along it, 0 across
+    lane_m: float
 
     def find(self, place: Point, length_m: float) -> tuple[int, float]:
         """The lane of a vehicle whose ground point is there, and where it begins: the camera shows its near end."""
         along = self.axis[0] * place[0] + self.axis[1] * place[1]
         across = self.axis[0] * place[1] - self.axis[1] * place[0]
-        lane = min(max(round((across - self.side_m) / LANE_M), 0), self.number - 1)
+        lane = min(max(round((across - self.side_m) / self.lane_m), 0), self.number - 1)
         return lane, along - (1.0 - self.away) * length_m / 2
 
     def place(self, lane: int, along_m: float) -> Point:
         """The middle of a lane there."""
-        across = self.side_m + lane * LANE_M
+        across = self.side_m + lane * self.lane_m
         return (
             self.axis[0] * along_m - self.axis[1] * across,
             self.axis[1] * along_m + self.axis[0] * across,
         )
 
 
-def _lanes_of(zone: Ground, plane: Plane) -> _Lanes | None:
+def _lanes_of(zone: Zone, plane: Plane, p: HiddenParameters) -> _Lanes | None:
     corners = []
     for corner in zone.polygon:
         place = plane.metres(corner)
@@ -271,23 +262,25 @@ def _lanes_of(zone: Ground, plane: Plane) -> _Lanes | None:
     along = [axis[0] * u + axis[1] * v for u, v in corners]
     across = [axis[0] * v - axis[1] * u for u, v in corners]
     width = max(across) - min(across)
-    number = min(max(round(width / LANE_M), 1), LANES_MAX)
-    side_m = (min(across) + max(across) - (number - 1) * LANE_M) / 2
-    return _Lanes(axis, min(along), min(max(along), min(along) + STEPS_MAX * STEP_M), side_m, number, away)
+    number = min(max(round(width / p.lane_m), 1), p.lanes_max)
+    side_m = (min(across) + max(across) - (number - 1) * p.lane_m) / 2
+    end_m = min(max(along), min(along) + p.steps_max * p.step_m)
+    return _Lanes(axis, min(along), end_m, side_m, number, away, p.lane_m)
 
 
 @dataclass(frozen=True, slots=True)
 class _Sight:
     """What the camera sees of the lanes between the boxes."""
 
-    zone: Ground
+    zone: Zone
     plane: Plane
     lanes: _Lanes
     hiders: Sequence[Box]
+    parameters: HiddenParameters
 
     def free_spans(self, lane: int, taken: Sequence[tuple[float, float]], kind: tuple[float, float]) -> list[_Span]:
-        """Where in a lane another vehicle of that kind has room, each span hidden or in sight from end to end."""
-        length_m, side_m = kind
+        """Where in a lane another vehicle of that kind has room, each span hidden or visible from end to end."""
+        p, (length_m, side_m) = self.parameters, kind
         found: list[_Span] = []
         begin_m, was_hidden, at_m = None, False, self.lanes.start_m
         while True:
@@ -296,17 +289,17 @@ class _Sight:
                 at_m < self.lanes.end_m
                 and point is not None
                 and self.zone.holds(point)
-                and not any(at_m - GAP_M / 2 < end and begin < at_m + length_m + GAP_M / 2 for begin, end in taken)
+                and not any(at_m - p.gap_m / 2 < end and begin < at_m + length_m + p.gap_m / 2 for begin, end in taken)
             )
             is_hidden = is_free and point is not None and self._is_hidden(point, side_m)
             if begin_m is not None and (not is_free or is_hidden != was_hidden):
-                found.append(_Span(begin_m, at_m - STEP_M + length_m + GAP_M, was_hidden))
+                found.append(_Span(begin_m, at_m - p.step_m + length_m + p.gap_m, was_hidden))
                 begin_m = None
             if is_free and begin_m is None:
                 begin_m, was_hidden = at_m, is_hidden
             if at_m >= self.lanes.end_m:
                 return found
-            at_m += STEP_M
+            at_m += p.step_m
 
     def _is_hidden(self, point: Point, side_m: float) -> bool:
         """Whether nearer boxes cover a vehicle that stands there."""
@@ -319,6 +312,6 @@ class _Sight:
         nearer = [one for one in self.hiders if one[3] > y > one[1] and one[0] < x + side / 2 and one[2] > x1]
         covered = sum(
             any(u1 <= x1 + right * side <= u2 and v1 <= y1 + down * side <= v2 for u1, v1, u2, v2 in nearer)
-            for right, down in SAMPLES
+            for right, down in self.parameters.samples
         )
-        return covered > HIDDEN_SHARE * len(SAMPLES)
+        return covered > self.parameters.covered_min * len(self.parameters.samples)

@@ -8,22 +8,42 @@ frame rate changes nothing (Bar-Shalom, Li, Kirubarajan 2001, section 6.2.2).
 
 from math import hypot, log, sqrt
 
+from edge.counting.parameters import DEFAULT, MotionParameters
+
 Box = tuple[float, float, float, float]
 """x1, y1, x2, y2 in pixels."""
 
-NOISE_POSITION = 0.06  # standard deviation of a detected edge, in box sizes
-NOISE_SIZE = 0.12
-SPEED_AT_BIRTH = 4.0  # standard deviation of an unknown speed, in box sizes per second
-GROWTH_AT_BIRTH = 0.5
-JERK_POSITION = 1.5  # density of white acceleration noise, in box sizes squared per second cubed
-JERK_SIZE = 0.15
-GROWTH_MAX = 0.4  # of the distance to the camera, at once
+
+def area_of(box: Box) -> float:
+    """In square pixels."""
+    return (box[2] - box[0]) * (box[3] - box[1])
 
 
 def shared_area(one: Box, other: Box) -> float:
-    """What lies in both, in square pixels."""
+    """The area of the intersection of two boxes, in square pixels."""
     across, down = min(one[2], other[2]) - max(one[0], other[0]), min(one[3], other[3]) - max(one[1], other[1])
     return across * down if across > 0.0 and down > 0.0 else 0.0
+
+
+def intersection_over_union(one: Box, other: Box) -> float:
+    """Of two boxes, one of which has an area: 0 where they are apart, 1 where they are equal."""
+    shared = shared_area(one, other)
+    return shared / (area_of(one) + area_of(other) - shared)
+
+
+def moved(box: Box, speed: tuple[float, float], elapsed_s: float) -> Box:
+    """The box after `elapsed_s` at that speed in pixels per second."""
+    across, down = speed[0] * elapsed_s, speed[1] * elapsed_s
+    x1, y1, x2, y2 = box
+    return x1 + across, y1 + down, x2 + across, y2 + down
+
+
+def touches_edge(box: Box, picture: tuple[int, int], edge_sides: float) -> bool:
+    """Whether a box ends nearer to the edge of a picture of that width and height than `edge_sides` of its sides."""
+    x1, y1, x2, y2 = box
+    wide, high = picture
+    across, down = edge_sides * (x2 - x1), edge_sides * (y2 - y1)
+    return x1 < across or y1 < down or x2 > wide - across or y2 > high - down
 
 
 class Axis:
@@ -41,7 +61,7 @@ class Axis:
         self.weight = 0.0  # 1 / variance of the next innovation
 
     def predict(self, elapsed_s: float, density: float, noise: float, growth: float) -> float:
-        """Move on by `elapsed_s`, coming near by `growth`; returns the variance of the next innovation."""
+        """Predict `elapsed_s` ahead; speed scales with `growth`. Returns the variance of the next innovation."""
         self.value += self.speed * growth * elapsed_s
         self.speed *= growth * growth
         spread = density * elapsed_s
@@ -54,8 +74,8 @@ class Axis:
         return variance
 
     @property
-    def sure_speed(self) -> float:
-        """The speed, nearer to none the less is known of it."""
+    def shrunk_speed(self) -> float:
+        """The speed, shrunk towards 0 by its variance."""
         square = self.speed * self.speed
         return self.speed * square / (square + self.pvv) if square > 0.0 else 0.0
 
@@ -72,51 +92,63 @@ class Axis:
 
 
 class BoxMotion:
-    """The four axes of one vehicle's box."""
+    """The four axes of one vehicle's box.
 
-    __slots__ = ("across", "bottom", "height", "spread", "width")
+    `log_variance` is the logarithm of the variance of the predicted box, in parts of its sides.
+    """
 
-    def __init__(self, box: Box) -> None:
+    __slots__ = ("_parameters", "across", "bottom", "height", "log_variance", "width")
+
+    def __init__(self, box: Box, parameters: MotionParameters = DEFAULT.motion) -> None:
+        self._parameters = p = parameters
         x1, y1, x2, y2 = box
         width, height = x2 - x1, y2 - y1
         size = sqrt(width * height)
-        self.across = Axis((x1 + x2) / 2.0, NOISE_POSITION * width, SPEED_AT_BIRTH * size)
-        self.bottom = Axis(y2, NOISE_POSITION * height, SPEED_AT_BIRTH * size)
-        self.width = Axis(width, NOISE_SIZE * width, GROWTH_AT_BIRTH * width)
-        self.height = Axis(height, NOISE_SIZE * height, GROWTH_AT_BIRTH * height)
-        self.spread = 0.0
+        self.across = Axis((x1 + x2) / 2.0, p.position_noise * width, p.first_speed * size)
+        self.bottom = Axis(y2, p.position_noise * height, p.first_speed * size)
+        self.width = Axis(width, p.size_noise * width, p.first_growth * width)
+        self.height = Axis(height, p.size_noise * height, p.first_growth * height)
+        self.log_variance = 0.0
 
     def predict(self, elapsed_s: float) -> None:
-        """Move on; sizes stay positive."""
-        width = max(self.width.value, 2.0)
-        height = max(self.height.value, 2.0)
-        density = JERK_POSITION * width * height
+        """Predict the box `elapsed_s` ahead; sizes stay positive."""
+        p = self._parameters
+        side_min = p.side_px_min
+        width = max(self.width.value, side_min)
+        height = max(self.height.value, side_min)
+        density = p.position_density * width * height
         growth = self._growth(elapsed_s)
-        self.spread = log(
-            self.across.predict(elapsed_s, density, NOISE_POSITION * width, growth)
-            * self.bottom.predict(elapsed_s, density, NOISE_POSITION * height, growth)
-            * self.width.predict(elapsed_s, JERK_SIZE * width * width, NOISE_SIZE * width, growth)
-            * self.height.predict(elapsed_s, JERK_SIZE * height * height, NOISE_SIZE * height, growth)
+        self.log_variance = log(
+            self.across.predict(elapsed_s, density, p.position_noise * width, growth)
+            * self.bottom.predict(elapsed_s, density, p.position_noise * height, growth)
+            * self.width.predict(elapsed_s, p.size_density * width * width, p.size_noise * width, growth)
+            * self.height.predict(elapsed_s, p.size_density * height * height, p.size_noise * height, growth)
             / (width * height) ** 4
         )
-        if self.width.value < 2.0:
-            self.width.value, self.width.speed = 2.0, 0.0
-        if self.height.value < 2.0:
-            self.height.value, self.height.speed = 2.0, 0.0
+        if self.width.value < side_min:
+            self.width.value, self.width.speed = side_min, 0.0
+        if self.height.value < side_min:
+            self.height.value, self.height.speed = side_min, 0.0
 
     def _growth(self, elapsed_s: float) -> float:
-        """By how much it comes near meanwhile: at a steady speed on the road, sizes go with 1 / distance.
+        """The factor by which the vehicle grows meanwhile: at a steady speed on the road, size goes with 1 / distance.
 
         What moves towards the camera grows ever faster, and its speed in the picture with the square of its size.
         """
-        width, height = self.width, self.height
-        if width.speed * height.speed <= 0.0:  # it would grow one way and shrink the other: it turns, or trembles
+        width, height, side_min = self.width, self.height, self._parameters.side_px_min
+        if width.speed * height.speed <= 0.0:  # it grows one way and shrinks the other: it turns, or trembles
             return 1.0
-        rate = min(width.sure_speed / max(width.value, 2.0), height.sure_speed / max(height.value, 2.0), key=abs)
-        return 1.0 / (1.0 - max(-GROWTH_MAX, min(GROWTH_MAX, rate * elapsed_s)))
+        rate = min(
+            width.shrunk_speed / max(width.value, side_min), height.shrunk_speed / max(height.value, side_min), key=abs
+        )
+        most = self._parameters.growth_max
+        return 1.0 / (1.0 - max(-most, min(most, rate * elapsed_s)))
 
-    def surprise(self, across: float, bottom: float, width: float, height: float, enough: float) -> float:
-        """Squared Mahalanobis distance of a box from the prediction, 4 degrees of freedom; a part of it if `enough`."""
+    def distance(self, across: float, bottom: float, width: float, height: float, enough: float) -> float:
+        """Squared Mahalanobis distance of a box from the prediction, 4 degrees of freedom.
+
+        From `enough` on it may be only a part of it.
+        """
         axis = self.bottom
         distance = (bottom - axis.value) ** 2 * axis.weight
         if distance >= enough:  # most pairs end here
@@ -135,8 +167,8 @@ class BoxMotion:
         self.width.correct(width)
         self.height.correct(height)
 
-    def rest(self) -> None:
-        """Presume that it stands still from now on, where it is."""
+    def stop(self) -> None:
+        """Assume that the vehicle stands still from now on."""
         for axis in (self.across, self.bottom, self.width, self.height):
             axis.speed = axis.pxv = axis.pvv = 0.0
             axis.pxx = min(axis.pxx, axis.noise)
@@ -144,20 +176,21 @@ class BoxMotion:
     @property
     def speed(self) -> float:
         """Of the ground point, in box sizes per second."""
+        side_min = self._parameters.side_px_min
         return hypot(self.across.speed, self.bottom.speed) / sqrt(
-            max(self.width.value, 2.0) * max(self.height.value, 2.0)
+            max(self.width.value, side_min) * max(self.height.value, side_min)
         )
 
     @property
     def box(self) -> Box:
-        """The box as believed now."""
+        """The filtered or predicted box."""
         half = self.width.value / 2.0
         x, y2 = self.across.value, self.bottom.value
         return x - half, y2 - self.height.value, x + half, y2
 
 
-def spread_of_newborn(elapsed_s: float) -> float:
-    """The spread of a square box so long after its first and only sighting."""
-    motion = BoxMotion((0.0, 0.0, 100.0, 100.0))
+def first_log_variance(elapsed_s: float, parameters: MotionParameters = DEFAULT.motion) -> float:
+    """The log-variance of a square box so long after its first and only sighting."""
+    motion = BoxMotion((0.0, 0.0, 100.0, 100.0), parameters)
     motion.predict(elapsed_s)
-    return motion.spread
+    return motion.log_variance

@@ -19,10 +19,10 @@ from edge.counting.tracking import Track, Tracker
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What one frame brought: living tracks, crossings that became certain, buckets that it closed, zones as they are.
+    """The result of one frame: living tracks, crossings that became certain, buckets that closed, zones as they are.
 
     `late` crossings and tracks `released` at the bound are counted since the beginning of the run. `watched` has the
-    spans of time, in ms, that are found to be watched with this step; they lie a little before it.
+    spans of time, in ms, that this step found to be watched; they lie a little before it.
     """
 
     captured_ms: int
@@ -34,7 +34,7 @@ class Step:
     occupancies: tuple[Occupancy, ...] = ()
     watched: tuple[tuple[int, int], ...] = ()
     convoys: tuple[Convoy, ...] = ()
-    """Those that ended and were settled with this step."""
+    """Those that became final with this step."""
     convoys_late: int = 0
     """Crossings so far in the run that became certain after the convoy that they may belong to was told."""
 
@@ -42,9 +42,9 @@ class Step:
 class Pipeline:
     """Counts frame by frame; `close` at the end of a run.
 
-    `whole_boxes` completes what is hidden of vehicles, once, so that lines and zones see the same ones; None where
-    nothing is hidden (a camera that looks straight down). `sizes` tells how large vehicles are for where they stand;
-    None where only counting matters.
+    `whole_boxes` completes boxes that are partly hidden, once for lines and zones; None where nothing is hidden (a
+    camera that looks straight down). `sizes` gives tracks their size for where they stand; None where no class is asked
+    for.
     """
 
     def __init__(
@@ -77,7 +77,7 @@ class Pipeline:
             tracks = self._sizes.update(frame.captured_ms, tracks)
         wholes = None
         if self._whole_boxes is not None:
-            wholes = self._whole_boxes.update(frame.captured_ms, tracks, self._tracker.strangers)
+            wholes = self._whole_boxes.update(frame.captured_ms, tracks, self._tracker.unconfirmed)
         crossings = self._watcher.update(frame.captured_ms, tracks, wholes)
         watching = not frame.blind
         occupancies: list[Occupancy] = []

@@ -1,46 +1,45 @@
-"""When several boxes of one frame are the pieces of one vehicle.
+"""When several detections of one frame are fragments of one vehicle.
 
-A detector that is not sure of a whole truck gives two halves, or a cab and a load. Pieces lie where the whole should
-be, beside each other, and together they fill it: so they are told from two vehicles of which one hides the other, whose
-boxes overlap, and from a vehicle and a stranger, which together are no box that was expected.
+A detector that is not sure of a whole truck gives two halves, or a cab and a load. Fragments lie inside the predicted
+box, beside each other, and together fill it. That tells them from two vehicles of which one hides the other, whose
+boxes overlap, and from a vehicle and an unrelated box, whose common box does not fit the prediction.
 """
 
 from edge.counting.detection import Detection
-from edge.counting.motion import BoxMotion
-
-INSIDE = 0.6  # of a piece, in the box that is predicted
-FILLED = 0.15  # by which the areas of the pieces together may differ from that of the box around them
-SURPRISE_OF_PIECES_MIN = 3.0  # what one box surprises by: below it nothing is missing
-SURPRISE_SHARE = 0.5  # of that, which the whole may surprise by
+from edge.counting.motion import BoxMotion, shared_area
+from edge.counting.parameters import DEFAULT, SplitParameters
 
 
-def join_pieces(
-    motion: BoxMotion, own: Detection | None, strangers: list[Detection], surprise: float
+def join_fragments(
+    motion: BoxMotion,
+    own: Detection | None,
+    unassigned: list[Detection],
+    distance: float,
+    parameters: SplitParameters = DEFAULT.split,
 ) -> tuple[Detection | None, list[Detection]]:
-    """What the vehicle that moves so is seen by, and the strangers left over: some may be pieces of it.
+    """The detection of a track, joined from fragments where that fits better, and the detections left unassigned.
 
-    `own` is the one box assigned to it, if any, and `surprise` what that surprises by.
+    `own` is the detection assigned to the track, if any, and `distance` its squared Mahalanobis distance.
     """
-    x1, y1, x2, y2 = motion.box
-    pieces = [] if own is None else [own]
+    predicted = motion.box
+    fragments = [] if own is None else [own]
     left: list[Detection] = []
-    for one in strangers:
-        across, down = min(x2, one.x2) - max(x1, one.x1), min(y2, one.y2) - max(y1, one.y1)
-        inside = across > 0.0 and down > 0.0 and across * down > INSIDE * one.area
-        (pieces if inside else left).append(one)
-    if len(pieces) < 2:
-        return own, strangers
-    largest = max(pieces, key=lambda piece: piece.area)
+    for one in unassigned:
+        inside = shared_area(predicted, one.box) > parameters.inside_min * one.area
+        (fragments if inside else left).append(one)
+    if len(fragments) < 2:
+        return own, unassigned
+    largest = max(fragments, key=lambda one: one.area)
     whole = Detection(
-        min(piece.x1 for piece in pieces),
-        min(piece.y1 for piece in pieces),
-        max(piece.x2 for piece in pieces),
-        max(piece.y2 for piece in pieces),
+        min(one.x1 for one in fragments),
+        min(one.y1 for one in fragments),
+        max(one.x2 for one in fragments),
+        max(one.y2 for one in fragments),
         largest.score,
         largest.label,
         largest.look,
     )
-    filled = abs(sum(piece.area for piece in pieces) - whole.area) < FILLED * whole.area
-    if filled and motion.surprise(*whole.measures, surprise) < SURPRISE_SHARE * surprise:
+    filled = abs(sum(one.area for one in fragments) - whole.area) < parameters.area_error_max * whole.area
+    if filled and motion.distance(*whole.measures, distance) < parameters.distance_share_max * distance:
         return whole, left
-    return own, strangers
+    return own, unassigned

@@ -1,12 +1,13 @@
-"""Since when a vehicle is where it is: told from boxes that tremble.
+"""Since when a vehicle is at its place: told from boxes that tremble. The numbers are `StationaryParameters`.
 
-A vehicle comes to a place (the *mark*) where it is when it has moved away from the one before, and it has moved when it
-is farther from the mark than the reach. It may roll on within the reach before it rests; so where it *rests* is known
-apart, as the mean of where it was seen, and to have moved it must be clear of its rest, too, or its trembling would do.
-Where it is, for the border of a zone, is the mean over the last second: on one that rolls on, the rest lags behind.
-Every second counts as many times as it is reaches too far away, and STRAYED_S of them are a move; closer than that the
-sum goes down again. A vehicle that is back at its rest within RETURN_MS was never away: its box was another's.
-Its speed is the distance of two means, over a shorter and a longer time, by the difference of these times.
+A vehicle arrives at a place (the *mark*) where it is when it has moved away from the one before, and it has moved when
+it is farther from the mark than the reach. It may roll on within the reach before it rests, so the place where it
+*rests*, the mean of its sightings, is kept apart: to have moved it must be clear of its rest, too, or trembling would
+be enough. Where it is now, for the border of a zone, is the mean over the last second: on one that creeps, the rest
+lags. Time beyond the reach counts as many times as it is reaches too far away, and a sum of `strayed_s` is a move;
+within the reach the sum goes down again. A vehicle that is back at its rest within `return_ms` was never away: its box
+was another's. The speed is the difference of two means over a shorter and a longer time, divided by that of these
+times.
 """
 
 from math import hypot
@@ -14,35 +15,23 @@ from typing import NamedTuple
 
 from edge.counting.crossing import Point
 from edge.counting.motion import Box
-
-STRAYED_S = 0.15
-STRAYED_REACHES = 3.0  # counted at once, at most: one wild box is no journey
-UNSEEN_S = 0.5  # counted between two sightings, at most: of a longer time neither of them tells much
-CLEAR_SHARE = 0.5  # of the reach: trembling goes rarely as far
-CALM_S = 0.3  # a box trembles by a share of its width: one wider than high is smoothed for so much longer per height
-CALM_HEIGHTS = 3.0
-REACH_PX_MIN = 2.0
-MARK_S = 1.0  # the mark is the mean over so long
-REST_S = 30.0  # and the rest over so long, at most
-LATELY_S = 1.0  # and where it is now, over so long
-SETTLED_MS = 1_000  # after so long a stay, a mean tells better where it is than the point
-RETURN_MS = 2_000
-SPEED_S = (0.3, 1.0)  # the times of the two means
+from edge.counting.parameters import DEFAULT, StationaryParameters
 
 
 class Stay:
-    """Where one vehicle stays; what is remembered does not grow with time.
+    """The place of one vehicle; its state does not grow with time.
 
-    `began_ms` is when it came to its place; `from_birth` says that it was first seen there.
+    `began_ms` is when it arrived there; `from_birth` says that it was first seen there.
     """
 
     __slots__ = (
         "_age_s",
         "_former",
         "_height",
-        "_lately",
         "_mark",
         "_means",
+        "_parameters",
+        "_recent",
         "_rest",
         "_seen_ms",
         "_strayed_s",
@@ -51,11 +40,12 @@ class Stay:
         "point",
     )
 
-    def __init__(self, point: Point, born_ms: int) -> None:
+    def __init__(self, point: Point, born_ms: int, parameters: StationaryParameters = DEFAULT.stationary) -> None:
+        self._parameters = parameters
         self.point = point
         self.began_ms = born_ms
         self.from_birth = True
-        self._mark = self._rest = self._lately = point
+        self._mark = self._rest = self._recent = point
         self._seen_ms = born_ms
         self._means = (point, point)
         self._age_s = 0.0
@@ -65,69 +55,71 @@ class Stay:
 
     @property
     def settled(self) -> bool:
-        """Whether it is known to stay: then it does so while it is not seen."""
-        return self._seen_ms - self.began_ms >= SETTLED_MS
+        """Whether it has stayed for long enough to stay there while it is not seen."""
+        return self._seen_ms - self.began_ms >= self._parameters.settled_ms
 
     @property
     def where(self) -> Point:
-        """Where one that stays was lately, on average; else the point where it is."""
-        return self._lately if self.settled else self.point
+        """Ground point in pixels: the recent mean of one that has settled, else the last point."""
+        return self._recent if self.settled else self.point
 
     @property
     def speed(self) -> float:
         """Over about the last second before it was seen last, in box heights per second; 0 of one just born."""
-        soon_s, second_s = (min(self._age_s, mean_s) for mean_s in SPEED_S)
-        return _apart(*self._means) / (second_s - soon_s) / self._height if second_s > soon_s else 0.0
+        p = self._parameters
+        short_s, long_s = min(self._age_s, p.speed_short_s), min(self._age_s, p.speed_long_s)
+        return _apart(*self._means) / (long_s - short_s) / self._height if long_s > short_s else 0.0
 
-    def see(self, point: Point, box: Box, seen_ms: int, reach_share: float) -> None:
-        """Take in a sighting: its ground point now. `reach_share` is the reach in box heights."""
+    def see(self, point: Point, box: Box, seen_ms: int) -> None:
+        """Take in a sighting: its ground point and box in pixels, and when."""
+        p = self._parameters
         elapsed_s = (seen_ms - self._seen_ms) / 1000.0
         self._seen_ms = seen_ms
         if elapsed_s <= 0.0:
             return
         x1, y1, x2, y2 = box
         self._age_s, self._height = self._age_s + elapsed_s, y2 - y1
-        soon, second = (
-            _between(mean, point, elapsed_s / (min(self._age_s, mean_s) + elapsed_s))
-            for mean, mean_s in zip(self._means, SPEED_S, strict=True)
+        short, long = self._means
+        self._means = (
+            _between(short, point, elapsed_s / (min(self._age_s, p.speed_short_s) + elapsed_s)),
+            _between(long, point, elapsed_s / (min(self._age_s, p.speed_long_s) + elapsed_s)),
         )
-        self._means = soon, second
-        calm_s = CALM_S * min(max((x2 - x1) / (y2 - y1) - 1.0, 0.0), CALM_HEIGHTS)
-        self.point = _between(self.point, point, elapsed_s / (elapsed_s + calm_s))
-        self._lately = _between(self._lately, self.point, elapsed_s / (elapsed_s + LATELY_S))
-        reach = max(reach_share * (y2 - y1), REACH_PX_MIN)
-        clear = CLEAR_SHARE * reach
+        smoothing_s = p.smoothing_s * min(max((x2 - x1) / (y2 - y1) - 1.0, 0.0), p.smoothing_heights_max)
+        self.point = _between(self.point, point, elapsed_s / (elapsed_s + smoothing_s))
+        self._recent = _between(self._recent, self.point, elapsed_s / (elapsed_s + p.recent_s))
+        reach = max(p.reach_share * (y2 - y1), p.reach_px_min)
+        clear = p.clear_share * reach
         if self._former is not None and self._returns(seen_ms, clear):
             return
         away = min(_apart(self.point, self._mark) / reach, _apart(self.point, self._rest) / clear)
-        counted_s = min(elapsed_s, UNSEEN_S)
-        self._strayed_s = max(self._strayed_s + min(away - 1.0, STRAYED_REACHES) * counted_s, 0.0)
-        if self._strayed_s > STRAYED_S:
-            self._go(seen_ms)
+        counted_s = min(elapsed_s, p.unseen_s_max)
+        self._strayed_s = max(self._strayed_s + min(away - 1.0, p.strayed_reaches_max) * counted_s, 0.0)
+        if self._strayed_s > p.strayed_s:
+            self._begin(seen_ms)
         elif away <= 1.0:
             before_s = (seen_ms - self.began_ms) / 1000.0
-            if before_s <= MARK_S:
+            if before_s <= p.mark_s:
                 self._mark = _between(self._mark, self.point, elapsed_s / (before_s + elapsed_s))
-            self._rest = _between(self._rest, self.point, elapsed_s / (min(before_s, REST_S) + elapsed_s))
+            self._rest = _between(self._rest, self.point, elapsed_s / (min(before_s, p.rest_s) + elapsed_s))
 
-    def go_on(self, lost: "Stay") -> None:
-        """Be the continuation of another's stay, unless this one came here from elsewhere."""
+    def continue_from(self, lost: "Stay") -> None:
+        """Continue the stay of a lost track, unless this vehicle came here from elsewhere."""
         if self.from_birth and lost.began_ms < self.began_ms:
             self.began_ms, self.from_birth = lost.began_ms, lost.from_birth
 
-    def _go(self, now_ms: int) -> None:
-        """Begin a stay where it is now."""
+    def _begin(self, now_ms: int) -> None:
+        """Begin a new stay where the vehicle is now."""
         if self.settled:
             self._former = _Former(now_ms, self.began_ms, self.from_birth, self._mark, self._rest)
         self._strayed_s = 0.0
-        self._mark = self._rest = self._lately = self.point
+        self._mark = self._rest = self._recent = self.point
         self.began_ms, self.from_birth = now_ms, False
 
     def _returns(self, now_ms: int, clear: float) -> bool:
-        """Take up the stay before, if it is back there; forget that in time."""
+        """Continue the stay before if the vehicle is back there; forget that stay in time."""
         former = self._former
         assert former is not None, "it was elsewhere before"
-        if now_ms - former.left_ms > RETURN_MS:
+        if now_ms - former.left_ms > self._parameters.return_ms:
             self._former = None
         elif _apart(self.point, former.rest) < clear:
             self.began_ms, self.from_birth, self._mark, self._rest = former[1:]

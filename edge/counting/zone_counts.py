@@ -1,7 +1,7 @@
-"""What a bucket says of a zone: who was in it, how many stood, how long those that left had waited.
+"""Occupancies of a zone over a bucket: who was in it, how many stood, how long those that left had waited.
 
-Means are over the time watched: an occupancy holds from its frame to the next one, as long as the frame vouches for.
-What is summed are whole numbers, so that equal frames give equal bytes.
+Means are over watched time: an occupancy holds from its frame to the next one, as long as the frame covers time. Sums
+are whole numbers, so that equal frames give equal bytes.
 """
 
 from collections import Counter
@@ -12,9 +12,10 @@ from edge.counting.detection import CLASSES, UNCLASSIFIED
 from edge.counting.expected_wait import ExpectedWait
 from edge.counting.hidden import HiddenLikely
 from edge.counting.occupancy import Occupancy
+from edge.counting.parameters import DEFAULT
 
-WAITS_MAX = 10_000  # kept for the percentiles of one bucket; of more, they are those of the first ones
-TENTHS = 10  # of a metre, the whole numbers in which lengths are summed
+TENTHS = 10
+"""Lengths are summed as whole numbers of tenths of a metre."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +50,11 @@ class ZoneCount:
     """One zone over one bucket.
 
     `inside` are all vehicles, parked ones too; `standing` those that stand in the queue; `parked` and `by_class` (of
-    those inside) are as at the end. `waited` of those that `left` had waited a known time, and `wait_ms` tells of them;
+    those inside) are as at the end. `waited` of those that `left` had waited a known time, and `wait_ms` is of these;
     None if none had. `lost` ended inside without having been seen to leave. `queue_m` is None where no ground is known.
-    `expected` is what who joins the queue at the end is to wait, and `hidden` an estimate of who is inside at the end
-    and in none of the other numbers; None where that is not known.
-    On stills `parked`, `entered`, `left`, `lost` and `waited` are not known and None, and `standing` and `queue_m` are
-    over the time in which they are known.
+    `expected` is the wait of a vehicle that joins the queue at the end, and `hidden` an estimate of who is inside at
+    the end and in none of the other numbers; None where that is not known. On stills `parked`, `entered`, `left`,
+    `lost` and `waited` are not known and None, and `standing` and `queue_m` are over the time in which they are known.
     """
 
     inside: Level
@@ -84,20 +84,22 @@ class ZoneSum:
         "_queue",
         "_standing",
         "_waited",
+        "_waits_max",
         "_waits_ms",
     )
 
-    def __init__(self) -> None:
-        self._inside = _Sum()
-        self._standing = _Sum()
-        self._queue = _Sum()
+    def __init__(self, waits_max: int = DEFAULT.buckets.waits_max) -> None:
+        self._waits_max = waits_max
+        self._inside = _TimeWeighted()
+        self._standing = _TimeWeighted()
+        self._queue = _TimeWeighted()
         self._last: Occupancy | None = None
         self._entered = self._left = self._lost = 0
         self._waited = self._longest_ms = 0
         self._waits_ms: list[int] = []
 
-    def hold(self, occupancy: Occupancy, for_ms: int) -> None:
-        """It was so for that long."""
+    def add_level(self, occupancy: Occupancy, for_ms: int) -> None:
+        """The zone was so for that long."""
         self._last = occupancy
         self._inside.hold(occupancy.inside, for_ms)
         if occupancy.standing is not None:
@@ -105,28 +107,28 @@ class ZoneSum:
         if occupancy.queue_m is not None:
             self._queue.hold(round(TENTHS * occupancy.queue_m), for_ms)
 
-    def note(self, occupancy: Occupancy) -> None:
-        """Who came and went since the frame before."""
+    def add_events(self, occupancy: Occupancy) -> None:
+        """Count who entered, left, was lost or waited since the frame before."""
         self._entered += occupancy.entered
         self._left += occupancy.left
         self._lost += occupancy.lost
         self._waited += len(occupancy.waits_ms)
         self._longest_ms = max(self._longest_ms, *occupancy.waits_ms, 0)
-        self._waits_ms += occupancy.waits_ms[: WAITS_MAX - len(self._waits_ms)]
+        self._waits_ms += occupancy.waits_ms[: self._waits_max - len(self._waits_ms)]
 
-    def take(self, other: "ZoneSum") -> None:
-        """Tell who came and went there, too; the other one does not tell it any more."""
+    def take_over(self, other: "ZoneSum") -> None:
+        """Move the counts of who entered, left, was lost or waited from the other one to this one."""
         self._entered += other._entered
         self._left += other._left
         self._lost += other._lost
         self._waited += other._waited
         self._longest_ms = max(self._longest_ms, other._longest_ms)
-        self._waits_ms += other._waits_ms[: WAITS_MAX - len(self._waits_ms)]
+        self._waits_ms += other._waits_ms[: self._waits_max - len(self._waits_ms)]
         other._entered = other._left = other._lost = other._waited = other._longest_ms = 0
         other._waits_ms = []
 
     def close(self) -> ZoneCount | None:
-        """What there is to say; None if nobody watched."""
+        """The zone over the bucket; None without watched time."""
         last = self._last
         if last is None:
             return None
@@ -155,7 +157,7 @@ class ZoneSum:
 
 
 def waits_of(waits_ms: Sequence[int]) -> Waits | None:
-    """The percentiles of these waits: the least of them that so many are no longer than (nearest rank)."""
+    """The percentiles of these waits, by nearest rank; None of none."""
     if not waits_ms:
         return None
     ordered = sorted(waits_ms)
@@ -163,8 +165,8 @@ def waits_of(waits_ms: Sequence[int]) -> Waits | None:
     return Waits(p50, p90, ordered[-1])
 
 
-class _Sum:
-    """A whole number over time."""
+class _TimeWeighted:
+    """A whole number over watched time."""
 
     __slots__ = ("_area", "_for_ms", "highest", "last")
 
@@ -176,11 +178,11 @@ class _Sum:
 
     @property
     def known(self) -> bool:
-        """Whether it was ever told."""
+        """Whether it was known at any time."""
         return self._for_ms > 0
 
     def level(self) -> Level:
-        """All three numbers; it is known."""
+        """Mean, maximum and last value; it is known."""
         return Level(self.mean(), self.highest, self.last)
 
     def hold(self, number: int, for_ms: int) -> None:

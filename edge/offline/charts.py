@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from edge.counting.buckets import COUNTED_CLASSES, OK_SHARE, Bucket
+from edge.counting.buckets import COUNTED_CLASSES, Bucket
 from edge.counting.crossing import DIRECTIONS, Crossing
+from edge.counting.parameters import DEFAULT
 from edge.errors import InputError, WorkError
 from edge.offline.names_score import Reliability
 from edge.vision.drawing import CHART_COLOURS, DAY_MS, DirectionWords
@@ -152,7 +153,7 @@ def unwatched(buckets: Sequence[Bucket], span: Span) -> tuple[list[Span], list[S
             _join(blind, reached, start)
         if bucket.state == "blind":
             _join(blind, start, end)
-        elif bucket.watched_ms < OK_SHARE * (end - start):
+        elif bucket.watched_ms < DEFAULT.buckets.ok_share * (end - start):
             _join(partial, start, end)
         reached = max(reached, end)
     if reached < span[1]:

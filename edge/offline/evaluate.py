@@ -23,7 +23,7 @@ from edge.counting.detection import CLASSES
 from edge.counting.motion import Box
 from edge.counting.occupancy import Occupancy
 from edge.counting.stills import StillTime
-from edge.counting.tracking import Track, reach_of
+from edge.counting.tracking import Track, sizes_per_interval
 from edge.errors import InputError, WorkError
 from edge.offline.names_score import ClassScore, NamesScore, Reliability, names_score, reliability
 from edge.offline.replay import Outcome, TapeSource, VideoSource, gather, replay
@@ -360,7 +360,7 @@ def rate_summary_of(frames_per_second: float | None) -> dict[str, float | None]:
         return {"frames_per_second": None, "sizes_per_frame_max": None}
     return {
         "frames_per_second": round(frames_per_second, 2),
-        "sizes_per_frame_max": round(reach_of(1.0 / frames_per_second), 2),
+        "sizes_per_frame_max": round(sizes_per_interval(1.0 / frames_per_second), 2),
     }
 
 

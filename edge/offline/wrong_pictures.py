@@ -9,7 +9,7 @@ import numpy as np
 
 from edge.counting.crossing import Point
 from edge.counting.motion import Box
-from edge.counting.occupancy import Zone
+from edge.counting.zone import Zone
 from edge.vision.drawing import text_size, write_haloed
 from edge.vision.fitting import Picture
 from edge.vision.picture_file import decode_picture

@@ -127,10 +127,10 @@ def _beside(line: CountingLine, trails: Sequence[Trail]) -> list[str]:
     through = beside = 0
     for trail in trails:
         path = [_ground(box) for box in trail.boxes]
-        if any(line.meets(p, q) for p, q in pairwise(path) if p != q):
+        if any(line.intersections(p, q) for p, q in pairwise(path) if p != q):
             through += 1
         elif any(
-            _lengthened(line, BESIDE_HEIGHTS * _height(box)).meets(p, q)
+            _lengthened(line, BESIDE_HEIGHTS * _height(box)).intersections(p, q)
             for box, (p, q) in zip(trail.boxes, pairwise(path), strict=False)
             if p != q
         ):

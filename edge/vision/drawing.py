@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from edge.counting.buckets import COUNTED_CLASSES
 from edge.counting.crossing import DIRECTIONS, CountingLine, Crossing, Point
 from edge.counting.detection import Detection
-from edge.counting.occupancy import Occupancy, Zone
+from edge.counting.occupancy import Occupancy
 from edge.counting.tracking import Track
+from edge.counting.zone import Zone
 
 CLASS_COLOURS = {
     "truck": "#c9d4e0",

@@ -1,6 +1,6 @@
 """Which vehicles are looked at a second time, and when: those near a line, a few times each, never every frame.
 
-A look costs half of a detection. So a vehicle is looked at only while it is near a line, LOOKS_MAX
+A look costs half of a detection. So a vehicle is looked at only while it is near a line, `looks_max`
 times at most and with time between; of several the nearest go first, and the others wait for the next frame.
 """
 
@@ -13,10 +13,9 @@ from edge.counting.class_tail import Tail
 from edge.counting.crossing import CountingLine
 from edge.counting.detection import DetectedFrame, Detection
 from edge.counting.motion import Box
-from edge.counting.naming import LOOKS_MAX
-from edge.counting.occupancy import Zone
-from edge.counting.stills import SCORE_MIN
+from edge.counting.parameters import DEFAULT
 from edge.counting.tracking import Track
+from edge.counting.zone import Zone
 from edge.errors import WorkError
 from edge.vision.fitting import Picture
 from edge.vision.frame import Frame
@@ -107,7 +106,7 @@ class SecondLook:
         wanted: list[tuple[float, int, Track]] = []
         for track in self._tracks if self._lines else ():
             times, last_ms = self._looks.get(track.id, (0, now_ms - BETWEEN_MS))
-            if track.part or max(track.looks, times) >= LOOKS_MAX or now_ms - last_ms < BETWEEN_MS:
+            if track.part or max(track.looks, times) >= DEFAULT.naming.looks_max or now_ms - last_ms < BETWEEN_MS:
                 continue
             height = max(track.box[3] - track.box[1], 1.0)
             heights = min(abs(line.distance(track.ground)) for line in self._lines) / height
@@ -128,7 +127,8 @@ class StillLook(SecondLook):
         inside = [
             number
             for number, one in enumerate(detected.detections)
-            if one.score >= SCORE_MIN and any(zone.holds(((one.x1 + one.x2) / 2.0, one.y2)) for zone in self._zones)
+            if one.score >= DEFAULT.stills.score_min
+            and any(zone.holds(((one.x1 + one.x2) / 2.0, one.y2)) for zone in self._zones)
         ]
         inside = sorted(inside, key=lambda number: -detected.detections[number].score)[:STILL_LOOKS_MAX]
         return (self._ask(frame, detected, inside) if inside else None) or detected

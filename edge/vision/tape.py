@@ -29,8 +29,8 @@ from typing import IO, Annotated, Literal, Self
 import msgspec
 
 from edge.counting.detection import CLASSES, DetectedFrame, Detection, Skipped
+from edge.counting.parameters import DEFAULT
 from edge.counting.stills import StillTime
-from edge.counting.watched import DOUBT_MS_MAX
 from edge.errors import InputError, WorkError
 
 
@@ -225,10 +225,11 @@ def _frame(path: Path, number: int, text: bytes, decoder: _LineDecoder) -> Detec
                 f"{path}, line {number}: a box is {list(row[:5])}; allowed are x1 < x2, y1 < y2 and a score of 0 to 1"
             )
     since_ms = line.since if isinstance(line, _Line) else None
-    if since_ms is not None and not 0 <= line.ms - since_ms <= (line.ms if line.blind else DOUBT_MS_MAX):
+    pending_ms_max = DEFAULT.watched.pending_ms_max
+    if since_ms is not None and not 0 <= line.ms - since_ms <= (line.ms if line.blind else pending_ms_max):
         raise InputError(
             f"{path}, line {number}: since is {since_ms} at {line.ms}; allowed is a time before it, and at most "
-            f"{DOUBT_MS_MAX} ms before where the frame is not blind"
+            f"{pending_ms_max} ms before where the frame is not blind"
         )
     names = line.names if isinstance(line, _Line) else []
     for n, look in names:

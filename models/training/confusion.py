@@ -18,8 +18,7 @@ import cv2
 from edge.config.schema import Counting
 from edge.counting.detection import CLASSES as OURS
 from edge.counting.detection import UNCLASSIFIED
-from edge.counting.naming import probabilities
-from edge.counting.naming import told as told_of
+from edge.counting.naming import likeliest_class, probabilities
 from edge.vision.naming import load_naming
 from models.training.crops import CLASSES
 from models.training.measure_names import read, second_look
@@ -58,7 +57,7 @@ def main() -> None:
 
 def told(said: str, logs: list[float]) -> str:
     """What the product says of a vehicle that the detector calls `said`."""
-    label, share = told_of(probabilities([float(said == label) for label in CLASSES], 1, logs))
+    label, share = likeliest_class(probabilities([float(said == label) for label in CLASSES], 1, logs))
     return label if share >= Counting().class_share_min else UNCLASSIFIED
 
 

@@ -26,8 +26,8 @@ import yaml
 from numpy.typing import NDArray
 
 from edge.counting.detection import Detection
-from edge.counting.naming import LOOK_LEAST, Size, size_logs
-from edge.counting.naming import told as told_of_shares
+from edge.counting.naming import Size, likeliest_class, size_logs
+from edge.counting.parameters import DEFAULT
 from edge.counting.sizes import SiteSizes
 from edge.counting.tracking import Track
 from edge.vision.detector import OnnxDetector
@@ -80,7 +80,7 @@ def main() -> None:
         if options.kept is not None:
             options.kept.write_bytes(pickle.dumps(found))
     spans = sizes_of(found)
-    print("SIZES =", tuple((round(mean, 2), round(deviation, 2)) for mean, deviation in spans))
+    print("sizes =", tuple((round(mean, 2), round(deviation, 2)) for mean, deviation in spans))
     chosen = [one for one in found if one.held_out]
     namer = OnnxNamer(load_naming(options.naming))
     looks = np.array([namer.look(one.crop, [one.box])[0] for one in chosen])
@@ -94,15 +94,15 @@ def main() -> None:
         for fold in range(FOLDS):
             own = folds == fold
             table = said(votes[~own], true[~own])
-            evidence = np.stack([np.maximum(looks, LOOK_LEAST), np.log(votes @ table.T), known])
+            evidence = np.stack([np.maximum(looks, DEFAULT.naming.look_log_min), np.log(votes @ table.T), known])
             judged[own] = joined(evidence[:, own], fit(evidence[:, ~own], true[~own]))
-        print("BUS_LEAST =", bus_least(judged, true))
+        print("bus_share_min =", bus_least(judged, true))
         print(f"{name}: {len(true)} vehicles of {len(set(cameras))} cameras", *told(judged, true), sep="\n  ")
     table = said(votes, true)
-    weights = fit(np.stack([np.maximum(looks, LOOK_LEAST), np.log(votes @ table.T), sizes]), true)
-    print("LOOK_WEIGHT, VOTE_WEIGHT, SIZE_WEIGHT =", weights[:3].round(2).tolist())
-    print("PRIORS =", (0.0, *weights[3:].round(2).tolist()))
-    print("SAID =", *(tuple(row) for row in table.round(3).tolist()), sep="\n")
+    weights = fit(np.stack([np.maximum(looks, DEFAULT.naming.look_log_min), np.log(votes @ table.T), sizes]), true)
+    print("look_weight, vote_weight, size_weight =", weights[:3].round(2).tolist())
+    print("priors =", (0.0, *weights[3:].round(2).tolist()))
+    print("detector_confusion =", *(tuple(row) for row in table.round(3).tolist()), sep="\n")
 
 
 def vehicles_found(options: argparse.Namespace) -> Iterator[Found]:
@@ -174,7 +174,7 @@ def bus_least(judged: Floats, true: NDArray[np.intp]) -> float:
 
 def names_of(judged: Floats) -> tuple[NDArray[np.intp], Floats]:
     """The number of the class that the product tells of each vehicle, and its probability."""
-    names, shares = zip(*map(told_of_shares, judged.tolist()), strict=True)
+    names, shares = zip(*map(likeliest_class, judged.tolist()), strict=True)
     return np.array([CLASSES.index(name) for name in names]), np.array(shares)
 
 

@@ -24,7 +24,7 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from edge.counting.naming import probabilities, told
+from edge.counting.naming import likeliest_class, probabilities
 from edge.offline.scoring import wilson_interval
 from models.training.crops import CLASSES, decoded
 from models.training.naming import around, fit
@@ -56,7 +56,7 @@ def main() -> None:
             tellers[path.stem] = [CLASSES[number] for number in logs.argmax(1)]
             votes = [[float(one["said"] == label) for label in CLASSES] for one in vehicles]
             tellers[f"{path.stem} and detector"] = [
-                told(probabilities(vote, 1, row))[0] for vote, row in zip(votes, logs.tolist(), strict=True)
+                likeliest_class(probabilities(vote, 1, row))[0] for vote, row in zip(votes, logs.tolist(), strict=True)
             ]
             kept[f"{name} {path.stem}"] = [
                 {

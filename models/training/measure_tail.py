@@ -17,7 +17,8 @@ from pathlib import Path
 
 import cv2
 
-from edge.counting.naming import LOOKS_MAX, probabilities, told
+from edge.counting.naming import likeliest_class, probabilities
+from edge.counting.parameters import DEFAULT
 from models.training.crops import CLASSES
 from models.training.measure_names import AROUND, SETS, read, second_look
 
@@ -41,11 +42,11 @@ def main() -> None:
         vehicles = read(listing)
         logs = second_look(options.naming, vehicles, list(AROUND))
         for one, row in zip(vehicles, logs.tolist(), strict=True):
-            looks = min(len(one["pictures"]), LOOKS_MAX)
+            looks = min(len(one["pictures"]), DEFAULT.naming.looks_max)
             found = probabilities(
                 [float(one["said"] == label) for label in CLASSES], looks, [looks * value for value in row]
             )
-            called, share = told(found)
+            called, share = likeliest_class(found)
             for label in options.classes:
                 if one["word"] != label and one["word"] in CLASSES:
                     others[label].append(share if called == label else 0.0)

@@ -228,7 +228,7 @@ def start_norfair(clip: Clip) -> Step:
         for vehicle in tracker.update(detections):
             (x1, y1), (x2, y2) = vehicle.estimate.tolist()
             place = now[vehicle.id] = ((x1 + x2) / 2.0, y2)
-            for _, turn, _ in clip.line.meets(places.get(vehicle.id, place), place):
+            for _, turn, _ in clip.line.intersections(places.get(vehicle.id, place), place):
                 event = Event("a_to_b" if turn > 0 else "b_to_a", vehicle.last_detection.data, captured_ms)
                 found.append(Counted(event, (x1, y1, x2, y2)))
         places = now

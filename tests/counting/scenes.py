@@ -14,9 +14,10 @@ from edge.counting.convoys import ConvoyWatcher
 from edge.counting.crossing import CountingLine, Crossing, LineWatcher
 from edge.counting.detection import CLASSES, DetectedFrame, Detection
 from edge.counting.occlusion import WholeBoxes
-from edge.counting.occupancy import Zone, ZoneWatcher
+from edge.counting.occupancy import ZoneWatcher
 from edge.counting.pipeline import Pipeline
 from edge.counting.tracking import Tracker
+from edge.counting.zone import Zone
 
 NOON_MS = 1_795_608_000_000  # 22 November 2026, 12:00 UTC
 MINUTE_MS = 60_000

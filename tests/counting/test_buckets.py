@@ -2,6 +2,7 @@
 
 import tracemalloc
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -10,9 +11,15 @@ from hypothesis import strategies as st
 
 from edge.counting.buckets import COUNTED_CLASSES, Bucket, BucketCounter, Counts
 from edge.counting.crossing import DIRECTIONS, Crossing
+from edge.counting.parameters import DEFAULT, CountingParameters
 from tests.counting.scenes import MINUTE_MS, NOON_MS
 
 YEAR_MS = 365 * 24 * 60 * MINUTE_MS
+
+
+def settling(settle_ms: int) -> CountingParameters:
+    """Parameters by which a bucket stays open for so long."""
+    return replace(DEFAULT, buckets=replace(DEFAULT.buckets, settle_ms=settle_ms))
 
 
 def crossing(at_ms: int, *, line: str = "deck", direction: str = "a_to_b", label: str = "car") -> Crossing:
@@ -70,7 +77,7 @@ def test_zeros_are_explicit_for_every_line_direction_and_class() -> None:
 
 
 def test_a_bucket_closes_when_it_is_settled_and_not_before() -> None:
-    counter = BucketCounter(["deck"], settle_ms=2_000)
+    counter = BucketCounter(["deck"], parameters=settling(2_000))
     for second in range(62):
         assert list(counter.advance(NOON_MS + second * 1000, [])) == []
     assert list(counter.advance(NOON_MS + 62_000, [])) == [bucket(0, 60_000)]
@@ -184,7 +191,7 @@ def test_watched_time_is_split_at_the_edge_of_the_bucket() -> None:
 
 
 def test_a_gap_longer_than_several_buckets_watches_all_of_them() -> None:
-    counter = BucketCounter(["deck"], width_ms=5_000, gap_ms=60_000, settle_ms=0)
+    counter = BucketCounter(["deck"], width_ms=5_000, gap_ms=60_000, parameters=settling(0))
     assert [one.watched_ms for one in run([2_000, 18_000], counter=counter)] == [3_000, 5_000, 5_000, 3_000]
 
 

@@ -2,9 +2,13 @@
 
 import pytest
 
-from edge.counting.cadence import MISSED_MS, MISSED_MS_MAX, MOVING_MS, NEW_NEAR_MS, newcomer_wait_ms, wait_ms
+from edge.counting.cadence import newcomer_wait_ms, wait_ms
+from edge.counting.parameters import DEFAULT
 from edge.counting.tracking import Track
 from tests.counting.scenes import DECK
+
+MISSED_MS, MISSED_MS_MAX = DEFAULT.cadence.missed_ms, DEFAULT.cadence.missed_ms_max
+MOVING_MS, NEW_NEAR_MS = DEFAULT.cadence.moving_ms, DEFAULT.cadence.new_near_ms
 
 KNOWN = (40.0 * 10, 0.0, 0.0, 0.0, 0.0, 0.0)  # ten sure sightings of a box of 40 x 40
 

@@ -8,11 +8,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.counting.buckets import BucketCounter
-from edge.counting.convoys import SETTLE_MS, VEHICLES_MAX, Convoy, ConvoyRule, ConvoyWatcher, Gaps
+from edge.counting.convoys import Convoy, ConvoyRule, ConvoyWatcher, Gaps
 from edge.counting.crossing import DIRECTIONS, Crossing
 from edge.counting.detection import DetectedFrame
+from edge.counting.parameters import DEFAULT
 from edge.counting.pipeline import Pipeline
 from tests.counting.scenes import DECK, MINUTE_MS, NOON_MS, Vehicle, film, pipeline
+
+SETTLE_MS = DEFAULT.convoys.settle_ms
+VEHICLES_MAX = DEFAULT.convoys.vehicles_max
 
 HEADWAY_MS = 20_000
 TRUCKS = {"deck": ConvoyRule(frozenset(["truck"]), HEADWAY_MS, 3)}
@@ -159,7 +163,10 @@ def test_a_crossing_that_is_told_after_its_convoy_was_is_counted_as_late() -> No
 def test_a_convoy_without_end_is_told_in_parts() -> None:
     at_s = [100 + number for number in range(VEHICLES_MAX + 5)]
     found = run(at_once(*map(crossing, at_s)), until_s=1_300)
-    assert found == [convoy(*at_s[:VEHICLES_MAX], ended="limit"), convoy(*at_s[VEHICLES_MAX:], began="limit")]
+    assert found == [
+        convoy(*at_s[:VEHICLES_MAX], ended="limit"),
+        convoy(*at_s[VEHICLES_MAX:], began="limit"),
+    ]
 
 
 @settings(max_examples=40)
@@ -178,7 +185,12 @@ def test_convoys_are_those_of_a_plain_recomputation(seed: int) -> None:
         if at_ms < 600_000:
             label, way = chance.choice(["truck", "truck", "truck", "car"]), chance.choice(["a_to_b", *DIRECTIONS])
             one = crossing(at_ms / 1000, direction=way, label=label, track=track)
-            told.append((at_ms / 1000 + chance.choice([0.0, 3.0, (SETTLE_MS - 2_000) / 1000]) * chance.random(), one))
+            told.append(
+                (
+                    at_ms / 1000 + chance.choice([0.0, 3.0, (SETTLE_MS - 2_000) / 1000]) * chance.random(),
+                    one,
+                )
+            )
     found = run(told, blind_s=blind_s)
     assert sorted(found, key=lambda one: (one.direction, one.first_ms)) == plainly([one for _, one in told], blind_s)
 

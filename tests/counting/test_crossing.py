@@ -506,12 +506,12 @@ def test_a_vehicle_whose_lower_part_another_hides_has_not_moved() -> None:
     level = CountingLine("level", ((0.0, 300.0), (1000.0, 300.0)))
     boxes = [(100.0, 200.0), *[(250.0, 350.0)] * 5, *[(250.0, 280.0)] * 3, *[(250.0, 350.0)] * 3]
     bus = (400.0, 280.0, 600.0, 480.0)
-    for strangers, numbers in (([bus], ["a_to_b"]), ([], ["a_to_b", "b_to_a", "a_to_b"])):
+    for unconfirmed, numbers in (([bus], ["a_to_b"]), ([], ["a_to_b", "b_to_a", "a_to_b"])):
         watcher, whole_boxes = LineWatcher([level]), WholeBoxes()
         found = []
         for second, (top, bottom) in enumerate(boxes):
             track = Track(1, (460.0, top, 540.0, bottom), second * 1_000, CAR)
-            wholes = whole_boxes.update(second * 1_000, [track], strangers if bottom == 280.0 else [])
+            wholes = whole_boxes.update(second * 1_000, [track], unconfirmed if bottom == 280.0 else [])
             found += watcher.update(second * 1_000, [track], wholes)
         assert [one.direction for one in found] == numbers
 

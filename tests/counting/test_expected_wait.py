@@ -2,8 +2,12 @@
 
 import pytest
 
-from edge.counting.expected_wait import DEPARTURES_MAX, HISTORY_MS, ExpectedWait, QueueService
+from edge.counting.expected_wait import ExpectedWait, QueueService
+from edge.counting.parameters import DEFAULT
 from tests.counting.customs import KINDS, Customs, Kind, judged
+
+DEPARTURES_MAX = DEFAULT.expected_wait.departures_max
+HISTORY_MS = DEFAULT.expected_wait.history_ms
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -46,7 +50,7 @@ def test_after_a_time_that_nobody_watched_nothing_is_known_until_the_next_one_le
     service = QueueService()
     steady(service, 3_600, ahead=3)
     assert service.expected() is not None
-    service.begin_anew()
+    service.note_unwatched()
     service.update(3_700_000, 3, 0)
     assert service.expected() is None
     service.update(3_720_000, 3, 1)

@@ -4,7 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.counting.ground_plane import LENGTHS_M, LINK_M, Point, Quadrangle, Queuer, plane_through, queue_length_m
+from edge.counting.ground_plane import Point, Quadrangle, Queuer, plane_through, queue_length_m
+from edge.counting.parameters import DEFAULT
+
+LINK_M = DEFAULT.ground.link_m
 
 SQUARE: Quadrangle = ((0.0, 0.0), (8.0, 0.0), (8.0, 50.0), (0.0, 50.0))
 
@@ -86,7 +89,7 @@ def test_whatever_convex_quadrangles_are_given_the_known_points_come_out(
 
 def car(y_m: float, x_m: float = 0.0, *, standing: bool = True, label: str = "car") -> Queuer:
     """One `y_m` ahead of the camera: the farther, the higher in the picture."""
-    return Queuer((x_m, y_m), -y_m, LENGTHS_M[label], standing)
+    return Queuer((x_m, y_m), -y_m, DEFAULT.ground.length_of(label), standing)
 
 
 def test_nobody_standing_is_no_queue() -> None:

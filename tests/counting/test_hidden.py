@@ -6,9 +6,9 @@ import pytest
 from edge.counting.ground_plane import Plane, Point, plane_through
 from edge.counting.hidden import HiddenLikely, HiddenVehicles, Known
 from edge.counting.motion import Box
-from edge.counting.occupancy import Zone
 from edge.counting.sizes import SiteSizes
 from edge.counting.tracking import Track
+from edge.counting.zone import Zone
 from tests.scenes.hidden import far_scenes, score_hidden
 
 FOCAL_PX, HIGH_M, HORIZON_PX, MIDDLE_PX = 600.0, 9.0, 0.0, 500.0

@@ -6,8 +6,13 @@ import pytest
 
 from edge.counting.detection import CLASSES
 from edge.counting.motion import Box
-from edge.counting.occlusion import CUT_MS, MISSING_SHARE, UNUSUAL, WholeBoxes
+from edge.counting.occlusion import WholeBoxes
+from edge.counting.parameters import DEFAULT
 from edge.counting.tracking import Track
+
+CUT_MS = DEFAULT.occlusion.cut_ms
+MISSING_MIN = DEFAULT.occlusion.missing_min
+UNUSUAL = DEFAULT.occlusion.unusual
 
 TRUCK = tuple(float(label == "truck") for label in CLASSES)
 NEAR: Box = (300.0, 200.0, 400.0, 350.0)
@@ -38,7 +43,7 @@ def test_a_vehicle_that_was_seen_whole_keeps_its_height_when_another_cuts_it() -
         bottom = 120.0 + at_ms / 20.0  # comes nearer, until half of it is hidden
         [box, near] = whole.update(at_ms, [a_track(1, shown(bottom, 200.0), at_ms), a_track(2, NEAR, at_ms)])
         assert near == NEAR
-        missing = bottom - 200.0 > MISSING_SHARE * (300.0 - bottom)  # of what shows of 100 pixels
+        missing = bottom - 200.0 > MISSING_MIN * (300.0 - bottom)  # of what shows of 100 pixels
         assert box == pytest.approx(shown(bottom) if missing else shown(bottom, 200.0), abs=0.01)
 
 
@@ -104,5 +109,8 @@ def test_free_again_it_is_what_it_seems_soon_after() -> None:
     for at_ms in range(0, 1_000, 100):
         whole.update(at_ms, [a_track(1, shown(190.0), at_ms)])
     whole.update(1_000, [a_track(1, shown(250.0, 200.0), 1_000), a_track(2, NEAR, 1_000)])
-    [box] = whole.update(1_000 + CUT_MS + 100, [a_track(1, shown(250.0, 210.0), 1_000 + CUT_MS + 100)])
+    [box] = whole.update(
+        1_000 + CUT_MS + 100,
+        [a_track(1, shown(250.0, 210.0), 1_000 + CUT_MS + 100)],
+    )
     assert box == shown(250.0, 210.0)

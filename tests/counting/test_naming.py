@@ -5,7 +5,8 @@ from math import log
 import pytest
 
 from edge.counting.detection import CLASSES, UNCLASSIFIED, DetectedFrame, Detection
-from edge.counting.naming import BUS_LEAST, probabilities, told
+from edge.counting.naming import likeliest_class, probabilities
+from edge.counting.parameters import DEFAULT
 from edge.counting.tracking import Track, Tracker
 
 CAR, VAN, TRUCK, BUS = range(4)
@@ -51,10 +52,10 @@ def test_looks_that_contradict_each_other_are_less_sure_than_those_that_agree() 
 
 
 def test_a_bus_is_told_only_where_it_is_likely_enough() -> None:
-    for bus in (0.0, 0.4, BUS_LEAST - 0.01, BUS_LEAST, 1.0):
+    for bus in (0.0, 0.4, DEFAULT.naming.bus_share_min - 0.01, DEFAULT.naming.bus_share_min, 1.0):
         rest = 1.0 - bus
-        said = told((0.1 * rest, 0.1 * rest, 0.8 * rest, bus, 0.0, 0.0))
-        assert said == (("bus", bus) if bus >= BUS_LEAST else ("truck", 0.8 * rest))
+        said = likeliest_class((0.1 * rest, 0.1 * rest, 0.8 * rest, bus, 0.0, 0.0))
+        assert said == (("bus", bus) if bus >= DEFAULT.naming.bus_share_min else ("truck", 0.8 * rest))
 
 
 def test_what_may_be_a_bus_and_is_nothing_else_is_unclassified() -> None:
@@ -72,4 +73,4 @@ def test_a_track_keeps_the_looks_at_its_detections() -> None:
     assert track.looks == 2
     assert track.look == pytest.approx(tuple(2 * one for one in answers(BUS)))
     assert track.label(0.4)[0] == "bus"
-    assert track.form == "truck"  # counting goes by the vote: the same with and without second looks
+    assert track.voted_class == "truck"  # counting goes by the vote: the same with and without second looks

@@ -8,8 +8,10 @@ import pytest
 
 from edge.counting.detection import CLASSES, DetectedFrame, Detection
 from edge.counting.ground_plane import plane_through
-from edge.counting.occupancy import Occupancy, Zone, ZoneWatcher
+from edge.counting.occupancy import Occupancy, ZoneWatcher
+from edge.counting.parameters import DEFAULT
 from edge.counting.tracking import Track
+from edge.counting.zone import Zone
 from tests.counting.scenes import NOON_MS, Errors, Vehicle, film, mirrored, pipeline, scaled
 
 BOX = ((300.0, 300.0), (700.0, 300.0), (700.0, 500.0), (300.0, 500.0))
@@ -421,7 +423,10 @@ def test_who_was_lost_when_the_run_ends_is_told_as_lost_and_only_once() -> None:
 
 def test_who_is_not_found_within_a_minute_is_not_found_later_by_another_that_was_lost_before() -> None:
     """A standing vehicle is let go of long after it was last seen, a moving one soon: they end in another order."""
-    watcher, told = ZoneWatcher([ZONE], found_ms=30_000), []
+    watcher, told = (
+        ZoneWatcher([ZONE], parameters=replace(DEFAULT, occupancy=replace(DEFAULT.occupancy, found_ms=30_000))),
+        [],
+    )
     for at_ms in range(0, 90_000, 100):
         tracks = []
         if at_ms < 40_000:  # stands, unseen from 20 s on

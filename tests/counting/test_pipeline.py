@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from edge.counting.buckets import Bucket
 from edge.counting.crossing import CountingLine, in_order
 from edge.counting.detection import DetectedFrame, Detection
-from edge.counting.occupancy import Zone
 from edge.counting.pipeline import Pipeline, count
 from edge.counting.tracking import Track
+from edge.counting.zone import Zone
 from tests.counting.scenes import (
     DECK,
     MINUTE_MS,

@@ -6,7 +6,8 @@ import pytest
 
 from edge.counting.detection import CLASSES
 from edge.counting.naming import probabilities
-from edge.counting.sizes import CARS_KNOWN, CARS_MAX, SiteSizes
+from edge.counting.parameters import DEFAULT
+from edge.counting.sizes import SiteSizes
 from edge.counting.tracking import Track
 
 PICTURE = (640, 360)
@@ -34,13 +35,13 @@ def test_a_lorry_is_larger_than_cars_are_at_its_place_near_and_far() -> None:
 
 def test_of_few_cars_nothing_is_learned() -> None:
     sites = SiteSizes(PICTURE)
-    assert all(track.size is None for track in sites.update(0, cars(CARS_KNOWN - 1)))
-    assert all(track.size is not None for track in sites.update(0, cars(CARS_KNOWN)))
+    assert all(track.size is None for track in sites.update(0, cars(DEFAULT.sizes.cars_min - 1)))
+    assert all(track.size is not None for track in sites.update(0, cars(DEFAULT.sizes.cars_min)))
 
 
 def test_less_is_known_of_places_where_no_car_was_seen_and_through_few_cars() -> None:
     few, many = SiteSizes(PICTURE), SiteSizes(PICTURE)
-    few.update(0, cars(CARS_KNOWN))
+    few.update(0, cars(DEFAULT.sizes.cars_min))
     many.update(0, cars(60))
     (among,) = many.update(0, [vehicle(99, 300, 200)])
     (aside,) = many.update(0, [vehicle(98, 560, 320)])
@@ -77,7 +78,7 @@ def test_a_vehicle_that_stands_is_one_sighting_and_the_oldest_cars_are_forgotten
 
     changed = SiteSizes(PICTURE)  # the camera was moved: the same cars look twice as large
     changed.update(0, cars(40))
-    for first in range(100, 100 + 2 * CARS_MAX, 10):
+    for first in range(100, 100 + 2 * DEFAULT.sizes.cars_max, 10):
         changed.update(0, [vehicle(first + n, 100 + 40 * n, 100 + 20 * n, 2.0) for n in range(10)])
     (car,) = changed.update(0, [vehicle(1, 300, 200, 2.0)])
     assert car.size is not None

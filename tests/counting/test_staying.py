@@ -21,7 +21,7 @@ def follow(points: list[tuple[float, float]], *, step_ms: int = 100) -> Stay:
     """The stay after these sightings."""
     stay = Stay(points[0], 0)
     for number, point in enumerate(points):
-        stay.see(point, box_at(*point), number * step_ms, REACH)
+        stay.see(point, box_at(*point), number * step_ms)
     return stay
 
 
@@ -30,7 +30,7 @@ def begins(points: list[tuple[float, float]], *, step_ms: int = 100, width: floa
     stay = Stay(points[0], 0)
     found = [0]
     for number, point in enumerate(points):
-        stay.see(point, box_at(*point, width=width), number * step_ms, REACH)
+        stay.see(point, box_at(*point, width=width), number * step_ms)
         if stay.began_ms != found[-1]:
             found.append(stay.began_ms)
     return found
@@ -98,7 +98,7 @@ def test_first_seen_at_its_place_is_told_from_having_come_there() -> None:
 def test_going_on_with_a_lost_stay_keeps_when_it_began() -> None:
     lost, heir = Stay((500.0, 300.0), 1_000), Stay((504.0, 301.0), 60_000)
     lost.from_birth = False
-    heir.go_on(lost)
+    heir.continue_from(lost)
     assert (heir.began_ms, heir.from_birth) == (1_000, False)
 
 
@@ -106,5 +106,5 @@ def test_one_that_came_from_elsewhere_goes_on_with_no_others_stay() -> None:
     lost = Stay((500.0, 300.0), 1_000)
     heir = follow([(100.0, 300.0)] * 5 + [(500.0, 300.0)] * 100)
     began_ms = heir.began_ms
-    heir.go_on(lost)
+    heir.continue_from(lost)
     assert heir.began_ms == began_ms

@@ -3,9 +3,9 @@
 from edge.counting.buckets import Bucket, BucketCounter
 from edge.counting.detection import DetectedFrame, Detection
 from edge.counting.ground_plane import plane_through
-from edge.counting.occupancy import Zone
 from edge.counting.pipeline import Step
 from edge.counting.stills import StillPipeline, StillTime
+from edge.counting.zone import Zone
 
 MINUTE_MS = 60_000
 SQUARE = ((0.0, 0.0), (100.0, 0.0), (100.0, 200.0), (0.0, 200.0))

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.counting.detection import CLASSES, PACED, STILL, DetectedFrame, Detection, Skipped
+from edge.counting.parameters import DEFAULT
 from edge.counting.tracking import Track, Tracker
 from tests.counting.scenes import NOON_MS, USUAL_ERRORS, Errors, Vehicle, film
 
@@ -309,7 +310,7 @@ def test_a_whole_is_always_another_track_that_was_handed_out(seed: int, frames_p
 
 
 def test_never_more_tracks_than_the_bound_and_what_goes_is_counted() -> None:
-    tracker = Tracker(tracks_max=10)
+    tracker = Tracker(replace(DEFAULT, tracking=replace(DEFAULT.tracking, tracks_max=10)))
     crowd = [(80.0 * column, 60.0 * row) for column in range(6) for row in range(5)]
     steps = tracks([boxes(*crowd, at_ms=at_ms) for at_ms in range(0, 2_000, 100)], tracker)
     assert max(map(len, steps)) <= 10

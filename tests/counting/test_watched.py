@@ -11,10 +11,13 @@ from hypothesis import strategies as st
 from edge.counting.buckets import Bucket, BucketCounter
 from edge.counting.crossing import Crossing
 from edge.counting.occupancy import Occupancy
-from edge.counting.watched import DOUBT_MS_MAX, LOOK_BACK_MS, WatchedTime
+from edge.counting.parameters import DEFAULT
+from edge.counting.watched import WatchedTime
 from tests.counting.scenes import MINUTE_MS, NOON_MS
 
-SETTLE_MS = 3_000
+SETTLE_MS = DEFAULT.buckets.settle_ms
+PENDING_MS_MAX = DEFAULT.watched.pending_ms_max
+LOOK_BACK_MS = DEFAULT.watched.look_back_ms
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,7 @@ class Seen:
 
 
 def counter(width_ms: int = MINUTE_MS, gap_ms: int = 2_000) -> BucketCounter:
-    return BucketCounter(["deck"], zones=["queue"], width_ms=width_ms, gap_ms=gap_ms, settle_ms=SETTLE_MS)
+    return BucketCounter(["deck"], zones=["queue"], width_ms=width_ms, gap_ms=gap_ms)
 
 
 def told(counting: BucketCounter, one: Seen, crossings: Sequence[Crossing] = ()) -> list[Bucket]:
@@ -161,9 +164,9 @@ def test_the_open_bucket_does_not_claim_time_in_doubt() -> None:
 def test_nothing_waits_longer_than_the_bound() -> None:
     counting = counter()
     told(counting, Seen(0))
-    told(counting, Seen(DOUBT_MS_MAX, since_ms=0))
+    told(counting, Seen(PENDING_MS_MAX, since_ms=0))
     with pytest.raises(AssertionError, match="decided in time"):
-        told(counting, Seen(DOUBT_MS_MAX + 1, since_ms=0))
+        told(counting, Seen(PENDING_MS_MAX + 1, since_ms=0))
 
 
 def test_what_waits_is_little_however_many_frames_there_are() -> None:
@@ -187,7 +190,7 @@ def films(draw: st.DrawFn, *, step_ms_max: int = 3_000) -> list[Seen]:
         began_ms = at_ms - draw(st.integers(0, min(at_ms, 1_000)))
         for number in range(draw(st.integers(1, 12))):
             is_blind = kind == "blind" or (kind == "pending, then blind" and number >= 4)
-            old = at_ms - began_ms > DOUBT_MS_MAX and not is_blind
+            old = at_ms - began_ms > PENDING_MS_MAX and not is_blind
             since_ms = None if kind == "fine" or old else began_ms
             film.append(Seen(at_ms, is_blind, since_ms, draw(st.integers(0, 2))))
             at_ms += draw(st.integers(1, step_ms_max))
@@ -219,7 +222,7 @@ def test_a_bucket_closes_in_time(film: list[Seen], width_ms: int) -> None:
     for one in film:
         told(counting, one)
         open_from_ms = counting._open[0].start_ms - NOON_MS
-        assert one.at_ms - open_from_ms - width_ms < max(DOUBT_MS_MAX, SETTLE_MS)
+        assert one.at_ms - open_from_ms - width_ms < max(PENDING_MS_MAX, SETTLE_MS)
 
 
 steps = st.lists(st.integers(1, 3_000), min_size=12, max_size=30)
@@ -239,7 +242,7 @@ def test_a_symptom_that_clears_changes_no_report(gaps_ms: list[int], first: int,
     since_ms = max(0, times[first % len(times)] - before_ms)
     doubted = [
         Seen(one.at_ms, since_ms=since_ms, inside=one.inside)
-        if first <= number < first + frames and since_ms <= one.at_ms <= since_ms + DOUBT_MS_MAX
+        if first <= number < first + frames and since_ms <= one.at_ms <= since_ms + PENDING_MS_MAX
         else one
         for number, one in enumerate(plain)
     ]
@@ -257,7 +260,7 @@ def test_a_symptom_that_becomes_blindness_is_blindness_from_its_beginning(
     late, at_once = [], []
     for number, at_ms in enumerate(times):
         if first <= number < end:
-            told_late = number >= first + frames or at_ms - since_ms > DOUBT_MS_MAX
+            told_late = number >= first + frames or at_ms - since_ms > PENDING_MS_MAX
             late.append(Seen(at_ms, told_late, since_ms, inside=1))
             at_once.append(Seen(at_ms, blind=True))
         else:

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from edge.counting.buckets import Bucket, BucketCounter
 from edge.counting.occupancy import Occupancy
-from edge.counting.zone_counts import WAITS_MAX, LengthLevel, Level, Waits, ZoneCount, ZoneSum, waits_of
+from edge.counting.parameters import DEFAULT
+from edge.counting.zone_counts import LengthLevel, Level, Waits, ZoneCount, ZoneSum, waits_of
 from tests.counting.scenes import MINUTE_MS, NOON_MS
 
 NOBODY = {"car": 0, "van": 0, "truck": 0, "bus": 0, "motorcycle": 0, "bicycle": 0, "unclassified": 0}
@@ -112,12 +113,12 @@ def test_half_waited_no_longer_than_the_median_and_nine_in_ten_than_p90(waits_ms
 
 def test_beyond_the_bound_waits_are_counted_and_the_longest_is_known_still() -> None:
     total = ZoneSum()
-    total.note(occupancy(0, waits_ms=(1_000,) * WAITS_MAX))
-    total.note(occupancy(0, waits_ms=(9_000,) * 5))
-    total.hold(occupancy(0), 1_000)
+    total.add_events(occupancy(0, waits_ms=(1_000,) * DEFAULT.buckets.waits_max))
+    total.add_events(occupancy(0, waits_ms=(9_000,) * 5))
+    total.add_level(occupancy(0), 1_000)
     count = total.close()
     assert count is not None
-    assert (count.waited, count.wait_ms) == (WAITS_MAX + 5, Waits(1_000, 1_000, 9_000))
+    assert (count.waited, count.wait_ms) == (DEFAULT.buckets.waits_max + 5, Waits(1_000, 1_000, 9_000))
 
 
 frames_of = st.lists(st.tuples(st.integers(1, 3_000), st.integers(0, 9)), min_size=2, max_size=40)

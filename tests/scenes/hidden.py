@@ -19,7 +19,7 @@ from tqdm import tqdm
 from edge.build.stages import build_pipeline
 from edge.config.schema import Plane, Zone
 from edge.counting.hidden import HiddenLikely
-from edge.counting.occupancy import HIDDEN_EVERY_MS
+from edge.counting.parameters import DEFAULT
 from edge.offline.evaluate import zone_summary_of
 from edge.offline.scoring import ZoneScore, score_zone
 from tests.scenes.counts import config_of
@@ -69,7 +69,7 @@ def score_hidden(scene: Scene, *, learned: bool = False) -> ZoneScore:
         [occupancy] = pipeline.update(frame).occupancies
         if frame.captured_ms < next_ms:
             continue
-        next_ms = frame.captured_ms + HIDDEN_EVERY_MS
+        next_ms = frame.captured_ms + DEFAULT.occupancy.hidden_every_ms
         inside = sum(stay.is_inside(from_ms + frame.captured_ms) for stay in stays)
         frames.append(((inside, 0), (occupancy.inside, 0)))
         if occupancy.hidden is not None:

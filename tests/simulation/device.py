@@ -9,6 +9,7 @@ import sqlite3
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import msgspec
 
 from edge.counting.buckets import Bucket, BucketCounter
 from edge.counting.crossing import DIRECTIONS, Crossing
+from edge.counting.parameters import DEFAULT
 from edge.delivery.commands import compare
 from edge.delivery.connection import Accepted, Acknowledged, Broker, Ended, Event, Heard, Message, Refused
 from edge.delivery.courier import Courier
@@ -39,6 +41,7 @@ LABELS = ("car", "truck", "bus")
 BUCKET_MS = 10_000
 GAP_MS = 2_000
 SETTLE_MS = 1_000
+PARAMETERS = replace(DEFAULT, buckets=replace(DEFAULT.buckets, settle_ms=SETTLE_MS))
 EPOCH_MS = 1_795_600_000_000
 FAT_EVERY = 7
 FAT_ZONES = {
@@ -226,7 +229,7 @@ class Device:
 
     def _begin_run(self, run: str) -> None:
         self._run = run
-        self._counter = BucketCounter(LINES, width_ms=BUCKET_MS, gap_ms=GAP_MS, settle_ms=SETTLE_MS)
+        self._counter = BucketCounter(LINES, width_ms=BUCKET_MS, gap_ms=GAP_MS, parameters=PARAMETERS)
         self._anchor_ms = self.clock.real_ms() - self.clock.monotonic_ms()
         self._frame_ms = -1
         self.book.begin(self.site, self.name, run, synced=self._synced)

@@ -11,8 +11,9 @@ import pytest
 
 from edge.counting.crossing import DIRECTIONS, CountingLine, Crossing
 from edge.counting.detection import CLASSES, Detection
-from edge.counting.occupancy import Occupancy, Zone
+from edge.counting.occupancy import Occupancy
 from edge.counting.tracking import Track
+from edge.counting.zone import Zone
 from edge.errors import InputError, WorkError
 from edge.vision.annotated_video import AnnotatedVideo
 from edge.vision.drawing import (

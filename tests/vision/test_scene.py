@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from edge.counting.watched import DOUBT_MS_MAX
+from edge.counting.parameters import DEFAULT
 from edge.vision.frame import Frame
 from edge.vision.scene import AFTER_MS, BACKGROUND, CLEAR_MS, EVERY_MS, SIZE, SceneWatcher
 from tests.benchmarks.scene import ALTERED, pictures
+
+PENDING_MS_MAX = DEFAULT.watched.pending_ms_max
 
 CLIPS = sorted((Path(__file__).parents[1] / "clips").glob("*.mp4"))
 SETTLE_MS = BACKGROUND * EVERY_MS
@@ -184,5 +186,5 @@ def test_a_symptom_is_decided_in_time_at_every_frame_rate(every_ms: int, seed: i
         for _ in range(chance.integers(1, 12)):
             state = watcher.update(Frame(at_ms, image))
             assert state.since_ms is None or state.since_ms <= at_ms
-            assert state.blind or state.since_ms is None or at_ms - state.since_ms <= DOUBT_MS_MAX
+            assert state.blind or state.since_ms is None or at_ms - state.since_ms <= PENDING_MS_MAX
             at_ms += int(every_ms * chance.choice((1, 1, 1, 5)))

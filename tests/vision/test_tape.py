@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.counting.detection import CLASSES, DetectedFrame, Detection
-from edge.counting.watched import DOUBT_MS_MAX
+from edge.counting.parameters import DEFAULT
 from edge.errors import InputError, WorkError
 from edge.vision.tape import TapeHeader, read_tape, write_tape
 
@@ -28,7 +28,7 @@ some = st.lists(detections, max_size=4).map(tuple)
 @st.composite
 def frames_of_any_kind(draw: st.DrawFn) -> DetectedFrame:
     at_ms, blind = draw(st.integers(0, 253_402_300_799_999)), draw(st.text(max_size=5))
-    earliest_ms = 0 if blind else max(at_ms - DOUBT_MS_MAX, 0)
+    earliest_ms = 0 if blind else max(at_ms - DEFAULT.watched.pending_ms_max, 0)
     boxes = draw(some)
     skipped = draw(st.sampled_from(["", "still", "paced"])) if not (blind or boxes) else ""
     return DetectedFrame(at_ms, boxes, blind, draw(st.none() | st.integers(earliest_ms, at_ms)), skipped)
