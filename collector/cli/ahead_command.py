@@ -1,12 +1,13 @@
 """The command `crossing-collector ahead`: reports ahead of the centre's clock or too early, to be set aside."""
 
 import argparse
-import json
 import sys
+from functools import partial
 from typing import Any
 
 from tqdm import tqdm
 
+from collector.cli.answer import print_answer
 from collector.cli.show_devices import time_text
 from collector.cli.terminal_table import aligned
 from collector.clock import SystemClock
@@ -14,14 +15,15 @@ from collector.domain.plausible_time import EARLIEST_MS
 from collector.domain.scope import Scope
 from collector.errors import InputError
 from collector.queries.devices import DeviceState, devices
-from collector.queries.tallies import devices_of
+from collector.queries.places import Sites
+from collector.queries.tallies import device_ids
 from collector.store.ahead import Reports
 from collector.store.interface import Store
 from edge.wire.times import rfc3339
 
 
-def ahead(store: Store, given: argparse.Namespace) -> None:
-    """List them, or set aside and take back those of the devices named."""
+def show_ahead(store: Store, _sites: Sites, given: argparse.Namespace) -> None:
+    """List them, after setting aside or taking back those of the devices named."""
     now_ms = SystemClock().real_ms()
     if given.set_aside and given.take_back:
         raise InputError("--set-aside and --take-back exclude each other")
@@ -29,8 +31,8 @@ def ahead(store: Store, given: argparse.Namespace) -> None:
         raise InputError("--before goes with --set-aside, --site and --device: it is about one clock that was wrong")
     before_ms = EARLIEST_MS if given.before is None else max(EARLIEST_MS, given.before.in_zone("UTC"))
     if given.set_aside or given.take_back:
-        ids = _ids(store, given)
         changed = 0
+        ids = device_ids(store, Scope(site=given.site, device=given.device))
         for device_id in tqdm(ids, unit="device", file=sys.stderr, disable=None):
             if given.set_aside:
                 changed += store.set_aside(device_id, now_ms=now_ms, before_ms=before_ms)
@@ -42,12 +44,13 @@ def ahead(store: Store, given: argparse.Namespace) -> None:
         for one in devices(store, site=given.site, device=given.device, now_ms=now_ms)
         if one.ahead.number or one.early.number or one.set_aside.number
     ]
-    if given.json:
-        print(json.dumps(_as_json(found, now_ms), sort_keys=True))
-    elif found:
-        print(_as_table(found))
-    else:
-        print("no report is ahead of this computer's clock or before 2016, and none is set aside", file=sys.stderr)
+    print_answer(
+        given,
+        found,
+        partial(_as_json, now_ms=now_ms),
+        _as_table,
+        nothing="no report is ahead of this computer's clock or before 2016, and none is set aside",
+    )
 
 
 def warn_of_ahead(store: Store, given: argparse.Namespace) -> None:
@@ -69,15 +72,7 @@ def warn_of_ahead(store: Store, given: argparse.Namespace) -> None:
                 " others"
             )
         for what in found:
-            print(
-                f"{one.site}/{one.device}: {what}; see `crossing-collector ahead`",
-                file=sys.stderr,
-            )
-
-
-def _ids(store: Store, given: argparse.Namespace) -> list[int]:
-    with store.reading() as reading:
-        return [one.id for one in devices_of(reading, Scope(site=given.site, device=given.device))]
+            print(f"{one.site}/{one.device}: {what}; see `crossing-collector ahead`", file=sys.stderr)
 
 
 def _as_table(found: list[DeviceState]) -> str:
@@ -97,16 +92,16 @@ def _as_json(found: list[DeviceState], now_ms: int) -> dict[str, Any]:
             {
                 "site": one.site,
                 "device": one.device,
-                "ahead": _said(one.ahead),
-                "too_early": _said(one.early),
-                "set_aside": _said(one.set_aside),
+                "ahead": _reports_as_json(one.ahead),
+                "too_early": _reports_as_json(one.early),
+                "set_aside": _reports_as_json(one.set_aside),
             }
             for one in found
         ],
     }
 
 
-def _said(of: Reports) -> dict[str, Any] | None:
+def _reports_as_json(of: Reports) -> dict[str, Any] | None:
     if not of.number:
         return None
     return {"reports": of.number, "from": time_text(of.first_ms), "to": time_text(of.end_ms)}

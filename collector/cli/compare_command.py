@@ -1,13 +1,12 @@
 """`crossing-collector compare` and `usual`: devices against each other, and a day against past weeks."""
 
 import argparse
-import json
-import sys
 from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 
+from collector.cli.answer import print_answer
 from collector.cli.show_totals import BLIND
 from collector.cli.show_views import NOT_OVER
 from collector.cli.terminal_table import aligned
@@ -44,13 +43,13 @@ def show_compare(store: Store, sites: Sites, given: argparse.Namespace) -> None:
             if (span := span_of(reading, site, sites, given, now_ms=now_ms)) is not None:
                 whole = axis_of(reading, site, sites, given, span, interval=given.interval, now_ms=now_ms)
                 found += [(one, whole) for one in agreements(reading, site, sites, whole) if _of_device(one, given)]
-    if given.json:
-        said = [_agreement(one, whole) for one, whole in found]
-        print(json.dumps({"interval": given.interval, "agreements": said}, sort_keys=True))
-    elif found:
-        print(_agreements_as_table([one for one, _ in found]))
-    else:
-        print("no time that two devices of a line both watched", file=sys.stderr)
+    print_answer(
+        given,
+        found,
+        lambda found: {"interval": given.interval, "agreements": [_agreement(*one) for one in found]},
+        _agreements_as_table,
+        nothing="no time that two devices of a line both watched",
+    )
 
 
 def show_usual(store: Store, sites: Sites, given: argparse.Namespace) -> None:
@@ -60,14 +59,11 @@ def show_usual(store: Store, sites: Sites, given: argparse.Namespace) -> None:
         for site in sites_of(reading, Scope(site=given.site, device=given.device)):
             if (day := _day(reading, site, sites, given)) is not None:
                 scope = Scope(site=site, device=given.device, line=given.line)
-                known = [one for one in bands(reading, scope, day, weeks=given.weeks) if any(one.days)]
-                answers.append((counts(reading, scope, day), known))
-    if given.json:
-        print(json.dumps({"usual": [one for answer in answers for one in _usual(*answer)]}, sort_keys=True))
-    elif any(found for _, found in answers):
-        print(_usual_as_table(answers))
-    else:
-        print("nothing was watched at these hours in past weeks", file=sys.stderr)
+                if known := [one for one in bands(reading, scope, day, weeks=given.weeks) if any(one.days)]:
+                    answers.append((counts(reading, scope, day), known))
+    print_answer(
+        given, answers, _usual_as_json, _usual_as_table, nothing="nothing was watched at these hours in past weeks"
+    )
 
 
 def _of_device(one: Agreement, given: argparse.Namespace) -> bool:
@@ -87,10 +83,10 @@ def _day(reading: Reading, site: str, sites: Sites, given: argparse.Namespace) -
     return axis("hour", zone, floor("day", zone, at_ms), end_of("day", zone, at_ms), now_ms=now_ms)
 
 
-def _agreements_as_table(found: Sequence[Agreement]) -> str:
+def _agreements_as_table(found: Sequence[tuple[Agreement, Axis]]) -> str:
     rows = [["site", "line", "direction", "first", "second", "intervals", "equal", "1st total", "2nd total", "ratio",
              "differ by", "95% within"]]  # fmt: skip
-    for one in found:
+    for one, _ in found:
         names = [one.site, one.place, one.direction, one.first, one.second]
         numbers = [one.intervals, one.intervals_equal, one.first_total, one.second_total]
         ratio = "-" if one.ratio is None else f"{one.ratio:.3f}"
@@ -100,11 +96,8 @@ def _agreements_as_table(found: Sequence[Agreement]) -> str:
 
 
 def _agreement(one: Agreement, whole: Axis) -> dict[str, Any]:
-    said: dict[str, Any] = msgspec.to_builtins(one)
-    said["worst"] = [
-        {"start": rfc3339(whole.edges_ms[i]), "first": first, "second": second} for i, first, second in one.worst
-    ]
-    return said
+    worst = [{"start": rfc3339(whole.edges_ms[i]), "first": first, "second": second} for i, first, second in one.worst]
+    return {**msgspec.to_builtins(one), "worst": worst}
 
 
 def _usual_as_table(answers: Sequence[tuple[Flows, Sequence[Band]]]) -> str:
@@ -130,10 +123,14 @@ def _usual_as_table(answers: Sequence[tuple[Flows, Sequence[Band]]]) -> str:
     return aligned(rows, names=5, shared=4)
 
 
+def _usual_as_json(answers: Sequence[tuple[Flows, Sequence[Band]]]) -> dict[str, Any]:
+    return {"usual": [one for answer in answers for one in _usual(*answer)]}
+
+
 def _usual(flows: Flows, found: Sequence[Band]) -> list[dict[str, Any]]:
     day = flows.axis
     of = {(flow.device, flow.line, flow.direction): flow for flow in flows.flows}
-    said = []
+    rows = []
     for band in found:
         flow = of.get((band.device, band.line, band.direction))
         hours = [
@@ -149,8 +146,8 @@ def _usual(flows: Flows, found: Sequence[Band]) -> list[dict[str, Any]]:
             for i in range(len(day))
         ]
         names = {"site": band.site, "device": band.device, "line": band.line, "direction": band.direction}
-        said.append({**names, "time_zone": day.time_zone, "hours": hours})
-    return said
+        rows.append({**names, "time_zone": day.time_zone, "hours": hours})
+    return rows
 
 
 _PARTS = ("p25", "p50", "p75")

@@ -1,13 +1,13 @@
-"""`crossing-collector convoys`: list the convoys that devices told of; and `export --convoys`: write them as rows."""
+"""`crossing-collector convoys` and `export --convoys`: the convoys that devices reported."""
 
 import argparse
-import json
-import sys
+from functools import partial
 from typing import Any
 
 import msgspec
 
 from collector.alerts.wording import hours, many, span
+from collector.cli.answer import print_answer
 from collector.cli.terminal_table import aligned, printable
 from collector.domain.scope import Scope
 from collector.queries.places import Sites, sites_of, time_zone_of
@@ -19,20 +19,15 @@ _EDGES = {"headway": "", "unwatched": "not watched", "limit": "more of it"}
 
 
 def show_convoys(store: Store, sites: Sites, given: argparse.Namespace) -> None:
-    """On standard output."""
+    """The convoys in the selection."""
     with store.reading() as reading:
         found = convoys_of(reading, sites, given, limit=given.limit)
         zones = {one.site: time_zone_of(reading, one.site, sites) for one in found}
-    if given.json:
-        print(json.dumps({"convoys": [_as_json(one) for one in found]}, sort_keys=True))
-    elif found:
-        print(_table(found, zones))
-    else:
-        print("no convoys in this selection", file=sys.stderr)
+    print_answer(given, found, _as_json, partial(_as_table, zones=zones), nothing="no convoys in this selection")
 
 
 def convoys_of(reading: Reading, sites: Sites, given: argparse.Namespace, *, limit: int = CONVOYS_MAX) -> list[Convoy]:
-    """The last `limit` of each site in the selection; times without a zone are those of the site."""
+    """At most `limit` convoys of each site in the selection; times without a zone are those of the site."""
     found: list[Convoy] = []
     for site in sites_of(reading, Scope(site=given.site)):
         zone = time_zone_of(reading, site, sites)
@@ -48,13 +43,15 @@ def convoys_of(reading: Reading, sites: Sites, given: argparse.Namespace, *, lim
     return found
 
 
-def _as_json(one: Convoy) -> dict[str, Any]:
-    said: dict[str, Any] = msgspec.to_builtins(one)
-    del said["id"]
-    return said | {"since": rfc3339(one.since_ms), "until": rfc3339(one.until_ms)}
+def _as_json(found: list[Convoy]) -> dict[str, Any]:
+    rows: list[dict[str, Any]] = msgspec.to_builtins(found)
+    for row in rows:
+        del row["id"]
+        row |= {"since": rfc3339(row["since_ms"]), "until": rfc3339(row["until_ms"])}
+    return {"convoys": rows}
 
 
-def _table(found: list[Convoy], zones: dict[str, str]) -> str:
+def _as_table(found: list[Convoy], zones: dict[str, str]) -> str:
     heads = ["site", "device", "line", "direction", "when", "vehicles", "headways", "longest", "before", "after"]
     rows = [
         [

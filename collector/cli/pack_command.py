@@ -1,17 +1,21 @@
-"""The command `crossing-collector pack`: what `run` does between its rounds, all at once, while `run` goes on."""
+"""The command `crossing-collector pack`: packs all old messages at once; `run` packs a few between its rounds."""
 
-import json
+import argparse
 import sys
 import time
 
 from tqdm import tqdm
 
+from collector.cli.answer import print_answer
 from collector.clock import SystemClock
+from collector.config import load
+from collector.queries.places import Sites
 from collector.store.interface import Keeping, Reading, Store
 
 
-def pack(store: Store, keeping: Keeping, *, as_json: bool) -> None:
-    """Pack until nothing is left to do; then say how many messages are packed, and how many as they came."""
+def pack(store: Store, _sites: Sites, given: argparse.Namespace) -> None:
+    """Pack until nothing is left to do; then print how many messages are packed, unpacked and deleted."""
+    keeping = Keeping() if given.config is None else load(given.config).keeping
     with tqdm(unit="step", file=sys.stderr, disable=None) as steps:
         began_s = time.monotonic()
         while store.pack(keeping, now_ms=SystemClock().real_ms()):
@@ -19,16 +23,19 @@ def pack(store: Store, keeping: Keeping, *, as_json: bool) -> None:
             time.sleep(time.monotonic() - began_s)  # as long for whoever else writes
             began_s = time.monotonic()
     with store.reading() as reading:
-        said = _said(reading)
-    if as_json:
-        print(json.dumps(said, sort_keys=True))
-        return
-    each = said["packed_bytes"] / said["packed"] if said["packed"] else 0
-    print(f"{said['packed']} messages packed in {said['packed_bytes']} bytes, {each:.1f} each")
-    print(f"{said['unpacked']} messages as they came, {said['deleted']} deleted")
+        counts = _counts(reading)
+    print_answer(given, counts, dict, _as_text, nothing="")
 
 
-def _said(reading: Reading) -> dict[str, int]:
+def _as_text(counts: dict[str, int]) -> str:
+    each = counts["packed_bytes"] / counts["packed"] if counts["packed"] else 0
+    return (
+        f"{counts['packed']} messages packed in {counts['packed_bytes']} bytes, {each:.1f} each\n"
+        f"{counts['unpacked']} messages as they came, {counts['deleted']} deleted"
+    )
+
+
+def _counts(reading: Reading) -> dict[str, int]:
     def number(query: str) -> int:
         return int(reading.rows(query, {})[0][0] or 0)
 

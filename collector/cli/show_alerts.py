@@ -1,20 +1,56 @@
-"""Alerts as a person or a program wants them."""
+"""The command `crossing-collector alerts`: list them as a table or as JSON, or acknowledge one."""
 
+import argparse
 import textwrap
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import msgspec
 
 from collector.alerts.alert import Alert, Delivery
+from collector.alerts.repository import acknowledge, alerts, deliveries
 from collector.alerts.wording import span
+from collector.cli.answer import print_answer
 from collector.cli.terminal_table import aligned, printable, width
+from collector.clock import SystemClock
 from collector.domain.calendar import local
+from collector.domain.scope import Scope
+from collector.errors import InputError
+from collector.queries.places import Sites
+from collector.store.interface import Store
 from edge.wire.times import rfc3339
 
 REASON_WIDTH = 100
 NARROW = 110
 """A screen of fewer columns has two lines of heads per alert."""
+
+
+def check(given: argparse.Namespace) -> None:
+    """InputError for options that do not go together."""
+    if given.acknowledge is not None and not given.by:
+        raise InputError("--acknowledge needs --by NAME, who takes note")
+    if given.acknowledge is None and (given.by or given.note):
+        raise InputError("--by and --note go with --acknowledge ID")
+
+
+def show_alerts(store: Store, _sites: Sites, given: argparse.Namespace) -> None:
+    """The alerts in the selection, newest first, or the one that is acknowledged."""
+    now_ms = SystemClock().real_ms()
+    if given.acknowledge is not None:
+        found = [acknowledge(store, given.acknowledge, by=given.by, note=given.note or "", now_ms=now_ms)]
+    with store.reading() as reading:
+        if given.acknowledge is None:
+            scope = Scope(site=given.site, device=given.device)
+            found = alerts(reading, scope, open_only=given.open, limit=given.limit)
+        sent = {one.id: deliveries(reading, one.id) for one in found} if given.json else {}
+    print_answer(
+        given,
+        found,
+        partial(alerts_as_json, sent=sent, now_ms=now_ms),
+        partial(alerts_as_table, now_ms=now_ms),
+        nothing="no open alerts" if given.open else "no alerts yet",
+    )
 
 
 def alerts_as_table(found: Sequence[Alert], *, now_ms: int) -> str:
@@ -57,12 +93,12 @@ def alerts_as_table(found: Sequence[Alert], *, now_ms: int) -> str:
     return "\n".join(lines)
 
 
-def alerts_as_json(found: Sequence[Alert], said: Mapping[int, Sequence[Delivery]], *, now_ms: int) -> dict[str, Any]:
+def alerts_as_json(found: Sequence[Alert], sent: Mapping[int, Sequence[Delivery]], *, now_ms: int) -> dict[str, Any]:
     """One object; times are RFC 3339, null where there is none."""
-    return {"now": rfc3339(now_ms), "alerts": [_alert(one, said.get(one.id, ())) for one in found]}
+    return {"now": rfc3339(now_ms), "alerts": [_alert(one, sent.get(one.id, ())) for one in found]}
 
 
-def _alert(one: Alert, said: Sequence[Delivery]) -> dict[str, Any]:
+def _alert(one: Alert, sent: Sequence[Delivery]) -> dict[str, Any]:
     subject, noted = one.subject, one.acknowledged
     return {
         "id": one.id,
@@ -96,7 +132,7 @@ def _alert(one: Alert, said: Sequence[Delivery]) -> dict[str, Any]:
                 "done": _time(delivery.done_ms),
                 "error": delivery.error,
             }
-            for delivery in said
+            for delivery in sent
         ],
     }
 

@@ -1,12 +1,45 @@
-"""Devices and gaps as a person or a program wants them."""
+"""The commands `crossing-collector devices` and `gaps`: devices and missing reports as a table or as JSON."""
 
+import argparse
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
+from collector.cli.answer import print_answer
 from collector.cli.terminal_table import aligned
+from collector.clock import SystemClock
 from collector.protocol.items import Gap
-from collector.queries.devices import DeviceState, identity_of
+from collector.queries.devices import DeviceState, devices, gaps, identity_of
+from collector.queries.places import Sites
+from collector.store.interface import Store
 from edge.wire.times import rfc3339
+
+
+def show_devices(store: Store, _sites: Sites, given: argparse.Namespace) -> None:
+    """The status of every device, and when and how late it reports."""
+    now_ms = SystemClock().real_ms()
+    found = devices(store, site=given.site, device=given.device, now_ms=now_ms)
+    print_answer(
+        given,
+        found,
+        partial(devices_as_json, now_ms=now_ms),
+        partial(devices_as_table, now_ms=now_ms),
+        nothing="no device has said anything yet",
+    )
+
+
+def show_gaps(store: Store, _sites: Sites, given: argparse.Namespace) -> None:
+    """Which reports are missing or gone, and the devices of whose identity there is doubt."""
+    found = gaps(store, site=given.site, device=given.device)
+    states = devices(store, site=given.site, device=given.device)
+    identity = identity_lines(states, now_ms=SystemClock().real_ms())
+    print_answer(
+        given,
+        found or identity,
+        lambda _: {**gaps_as_json(found), "identity": identity},
+        lambda _: "\n".join([*([gaps_as_table(found)] if found else []), *identity]),
+        nothing="nothing is missing",
+    )
 
 
 def devices_as_table(states: Sequence[DeviceState], *, now_ms: int) -> str:

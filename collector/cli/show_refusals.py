@@ -1,10 +1,21 @@
-"""Refused messages as a table or as JSON."""
+"""The command `crossing-collector refusals`: refused messages as a table or as JSON."""
 
+import argparse
 from typing import Any
 
+from collector.cli.answer import print_answer
 from collector.cli.terminal_table import aligned
-from collector.queries.refusals import Refusals, Refused
+from collector.queries.places import Sites
+from collector.queries.refusals import Refusals, Refused, refusals_in
+from collector.store.interface import Store
 from edge.wire.times import rfc3339
+
+
+def show_refusals(store: Store, _sites: Sites, given: argparse.Namespace) -> None:
+    """The newest ones, and how many there were for each reason."""
+    with store.reading() as reading:
+        found = refusals_in(reading, site=given.site, device=given.device, limit=given.limit)
+    print_answer(given, found, refusals_as_json, refusals_as_table, nothing="nothing was refused")
 
 
 def refusals_as_table(found: Refusals) -> str:

@@ -1,5 +1,6 @@
-"""Totals as a person or a program wants them."""
+"""Totals and queue zones as a table or as JSON."""
 
+import argparse
 import textwrap
 from collections.abc import Sequence
 from itertools import zip_longest
@@ -7,10 +8,14 @@ from typing import Any
 
 import msgspec
 
+from collector.cli.answer import print_answer
 from collector.cli.terminal_table import aligned, width
+from collector.clock import SystemClock
+from collector.queries.places import Sites
 from collector.queries.results import NAMES_COVER, Likely
 from collector.queries.totals import Selection, Total
-from collector.queries.zones import ZoneState
+from collector.queries.zones import ZoneState, last_zones
+from collector.store.interface import Store
 from edge.wire.times import rfc3339
 
 BLIND = "blind"
@@ -30,6 +35,12 @@ def as_table(totals: Sequence[Total]) -> str:
             row.append(str(sum(total.counts.values())))
         rows.append([*row, f"{100 * total.watched_share:.1f}%"])
     return aligned(rows, shared=3)
+
+
+def show_zones(store: Store, _sites: Sites, given: argparse.Namespace) -> None:
+    """The command `crossing-collector zones`."""
+    found = last_zones(store, site=given.site, device=given.device, now_ms=SystemClock().real_ms())
+    print_answer(given, found, zones_as_json, zones_as_table, nothing="no zones in the last reports")
 
 
 def zones_as_table(states: Sequence[ZoneState]) -> str:

@@ -1,13 +1,13 @@
 """`crossing-collector verdicts`: list what people say of crossings, say something, and export it as truth."""
 
 import argparse
-import json
 import sys
 
 import msgspec
 
 from collector.alerts.judged_crossing import crossing_of
 from collector.alerts.repository import picture
+from collector.cli.answer import print_answer
 from collector.cli.terminal_table import aligned, printable
 from collector.clock import SystemClock
 from collector.domain.scope import Scope
@@ -39,8 +39,8 @@ def check(given: argparse.Namespace) -> None:
         raise InputError(f"--at {given.at.text} needs its zone, such as {given.at.text}Z")
 
 
-def verdicts_of(store: Store, sites: Sites, given: argparse.Namespace) -> None:
-    """What was asked for, on standard output or into the file."""
+def show_verdicts(store: Store, sites: Sites, given: argparse.Namespace) -> None:
+    """Record a verdict, or list or export those in the selection."""
     if given.say is not None:
         found = [_say(store, given)]
     else:
@@ -49,12 +49,13 @@ def verdicts_of(store: Store, sites: Sites, given: argparse.Namespace) -> None:
             if given.export is not None:
                 _export(reading, found, given)
                 return
-    if given.json:
-        print(json.dumps({"verdicts": msgspec.to_builtins(found)}, sort_keys=True))
-    elif found:
-        print(_table(found))
-    else:
-        print("no verdicts in this selection", file=sys.stderr)
+    print_answer(
+        given,
+        found,
+        lambda found: {"verdicts": msgspec.to_builtins(found)},
+        _as_table,
+        nothing="no verdicts in this selection",
+    )
 
 
 def _say(store: Store, given: argparse.Namespace) -> Verdict:
@@ -99,7 +100,7 @@ def _export(reading: Reading, found: list[Verdict], given: argparse.Namespace) -
     print(f"{len(found)} verdicts and {len(pictures)} pictures in {given.export}", file=sys.stderr)
 
 
-def _table(found: list[Verdict]) -> str:
+def _as_table(found: list[Verdict]) -> str:
     heads = ["site", "device", "line", "at", "counted as", "said", "by", "when", "alert", "run", "report"]
     rows = [
         [

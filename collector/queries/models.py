@@ -186,8 +186,12 @@ def take_factors(store: Store, device_ids: Sequence[int], path: Path) -> tuple[F
     return given, len(known)
 
 
-def factors_of(reading: Reading, scope: Scope) -> list[tuple[str, str, str, str, str, float, float, float]]:
-    """Site, device, from, to, class, factor and its interval: all that are kept."""
+FactorRow = tuple[str, str, str, str, str, float, float, float]
+"""Site, device, model from, model to, class, factor, and the ends of its 95% interval."""
+
+
+def factors_of(reading: Reading, scope: Scope) -> list[FactorRow]:
+    """All factors that are stored for the devices of the scope."""
     rows = reading.rows(
         "SELECT site, device, from_name, to_name, class, factor, low, high FROM model_factor"
         f" JOIN device ON device.id = device_id WHERE {CHOSEN} ORDER BY site, device, from_name, to_name, class",

@@ -30,6 +30,9 @@ class Refusals:
     counts: tuple[tuple[str, str, str, int], ...]
     looked_at: int
 
+    def __bool__(self) -> bool:
+        return bool(self.newest)
+
 
 def refusals_in(reading: Reading, *, site: str | None = None, device: str | None = None, limit: int = 50) -> Refusals:
     """Of a site or device, or of all."""

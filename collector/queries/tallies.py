@@ -12,7 +12,7 @@ from typing import Any
 from collector.domain.scope import Scope
 from collector.queries.results import Axis
 from collector.queries.rollup_levels import RAW, Part, parts
-from collector.store.interface import CHOSEN, Reading
+from collector.store.interface import CHOSEN, Reading, Store
 from collector.store.rollups import DAY, HOUR, Marks
 
 IDS_MAX = 10_000
@@ -68,6 +68,12 @@ def devices_of(reading: Reading, scope: Scope) -> list[Device]:
         {"site": scope.site, "device": scope.device},
     )
     return [Device(id_, site, device, Marks(*marks)) for id_, site, device, *marks in rows]
+
+
+def device_ids(store: Store, scope: Scope) -> list[int]:
+    """The ids of the devices in the scope, in the order of their names."""
+    with store.reading() as reading:
+        return [one.id for one in devices_of(reading, scope)]
 
 
 def series_of(reading: Reading, device_ids: Sequence[int]) -> dict[int, tuple[int, Names]]:

@@ -1,10 +1,27 @@
-"""The state of the roll-ups as a person or a program wants it."""
+"""The command `crossing-collector rollup`: how far hours and days are summed up, and summing them up anew."""
 
+import argparse
+import sys
 from collections.abc import Sequence
 from typing import Any
 
+from tqdm import tqdm
+
+from collector.cli.answer import print_answer
 from collector.cli.terminal_table import aligned
-from collector.store.interface import RollupState
+from collector.queries.places import Sites
+from collector.store.interface import RollupState, Store
+
+
+def show_rollups(store: Store, _sites: Sites, given: argparse.Namespace) -> None:
+    """The state of each device's roll-ups, after a rebuild if --rebuild asks for it."""
+    states = store.rollups()
+    if given.rebuild:
+        for state in tqdm(states, unit="device", file=sys.stderr, disable=None):
+            store.rebuild(state.device_id)
+        store.settle()
+        states = store.rollups()
+    print_answer(given, states, rollups_as_json, rollups_as_table, nothing="no device has said anything yet")
 
 
 def rollups_as_table(states: Sequence[RollupState]) -> str:
