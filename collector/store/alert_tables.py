@@ -4,7 +4,7 @@
 `alert_state` is what the rules remember, `device_alert` what the devices called out by themselves.
 """
 
-from collections.abc import Sequence
+from collector.store.common_tables import for_postgres, for_sqlite
 
 _TABLES = (
     """CREATE TABLE device_alert (
@@ -123,15 +123,5 @@ TABLES = ("delivery", "telling", "alert_picture", "alert_state", "alert", "devic
 """Their names, those that refer to others first."""
 
 
-def _sqlite(tables: Sequence[str]) -> tuple[str, ...]:
-    return tuple(table.format(key="INTEGER PRIMARY KEY", big="INTEGER", bytes="BLOB", real="REAL") for table in tables)
-
-
-def _postgres(tables: Sequence[str]) -> str:
-    key = "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY"
-    kinds = {"key": key, "big": "BIGINT", "bytes": "BYTEA", "real": "DOUBLE PRECISION"}
-    return "".join(table.format(**kinds) + ";\n" for table in tables)
-
-
-SQLITE, SQLITE_VERDICTS, SQLITE_CONVOYS = _sqlite(_TABLES), _sqlite(_VERDICTS), _sqlite(_CONVOYS)
-POSTGRES, POSTGRES_VERDICTS, POSTGRES_CONVOYS = _postgres(_TABLES), _postgres(_VERDICTS), _postgres(_CONVOYS)
+SQLITE, SQLITE_VERDICTS, SQLITE_CONVOYS = for_sqlite(_TABLES), for_sqlite(_VERDICTS), for_sqlite(_CONVOYS)
+POSTGRES, POSTGRES_VERDICTS, POSTGRES_CONVOYS = for_postgres(_TABLES), for_postgres(_VERDICTS), for_postgres(_CONVOYS)

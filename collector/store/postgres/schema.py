@@ -12,6 +12,8 @@ PostgreSQL would by itself: an index answers alone only for pages that are known
 from datetime import UTC, datetime
 
 from collector.store import alert_tables as alerts
+from collector.store import common_tables as common
+from collector.store.common_tables import for_postgres
 from collector.store.postgres.schema_3 import ADD_PACKING, ADD_ZONES, FREEZING, PACKING, ZONES, ZONES_DEFAULT
 
 VERSION = 5
@@ -22,39 +24,7 @@ TABLES = """
 CREATE SCHEMA IF NOT EXISTS crossing;
 SET search_path TO crossing;
 CREATE TABLE version (version INT NOT NULL);
-CREATE TABLE device (
-  id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-  site TEXT NOT NULL, device TEXT NOT NULL,
-  heard_ms BIGINT, newest_start_ms BIGINT, newest_width_ms BIGINT, late_ms BIGINT,
-  worst_ms BIGINT, worst_at_ms BIGINT, clock_synced INT,
-  time_zone TEXT, hours_ms BIGINT, days_ms BIGINT,
-  zones_filled INT NOT NULL DEFAULT 1,
-  unpacked_ms BIGINT,
-  UNIQUE (site, device)
-);
-CREATE TABLE run (
-  id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-  device_id BIGINT NOT NULL REFERENCES device, name TEXT NOT NULL,
-  UNIQUE (device_id, name)
-);
-CREATE TABLE series (
-  id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-  device_id BIGINT NOT NULL REFERENCES device,
-  line TEXT NOT NULL, direction TEXT NOT NULL, class TEXT NOT NULL,
-  UNIQUE (device_id, line, direction, class)
-);
-CREATE TABLE layout (
-  id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-  device_id BIGINT NOT NULL REFERENCES device,
-  digest TEXT NOT NULL,
-  UNIQUE (device_id, digest)
-);
-CREATE TABLE layout_series (
-  layout_id BIGINT NOT NULL REFERENCES layout,
-  series_id BIGINT NOT NULL REFERENCES series,
-  PRIMARY KEY (layout_id, series_id)
-);
-CREATE TABLE report_key (
+{core}CREATE TABLE report_key (
   run_id BIGINT NOT NULL, seq BIGINT NOT NULL, device_id BIGINT NOT NULL, start_ms BIGINT NOT NULL,
   PRIMARY KEY (run_id, seq)
 );
@@ -68,33 +38,6 @@ CREATE TABLE vehicles (
   series_id BIGINT NOT NULL, start_ms BIGINT NOT NULL, number INT NOT NULL
 ) PARTITION BY RANGE (start_ms);
 CREATE INDEX vehicles_time ON vehicles (series_id, start_ms) INCLUDE (number);
-CREATE TABLE journal (
-  id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-  device_id BIGINT NOT NULL REFERENCES device,
-  name TEXT NOT NULL,
-  high BIGINT NOT NULL DEFAULT 0,
-  UNIQUE (device_id, name)
-);
-CREATE TABLE missing (
-  journal_id BIGINT NOT NULL REFERENCES journal,
-  first BIGINT NOT NULL, last BIGINT NOT NULL,
-  since_ms BIGINT NOT NULL, due_ms BIGINT NOT NULL,
-  asked INT NOT NULL, asked_ms BIGINT,
-  gone INT NOT NULL,
-  PRIMARY KEY (journal_id, first)
-);
-CREATE INDEX missing_due ON missing (gone, due_ms);
-CREATE TABLE said (
-  device_id BIGINT NOT NULL REFERENCES device,
-  channel TEXT NOT NULL,
-  received_ms BIGINT NOT NULL,
-  payload BYTEA NOT NULL,
-  PRIMARY KEY (device_id, channel)
-);
-CREATE TABLE refusal (
-  id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-  received_ms BIGINT NOT NULL, topic TEXT NOT NULL, reason TEXT NOT NULL, payload BYTEA NOT NULL
-);
 {rollups}
 {zones}
 {packing}
@@ -130,27 +73,7 @@ DO $$ DECLARE name regclass; BEGIN
 END $$;
 """
 """For a store without them: indexes that answer alone, tables that are vacuumed in time. Minutes for a large store."""
-SET_ASIDE = f"""
-CREATE TABLE set_aside (
-  run_id BIGINT NOT NULL REFERENCES run, seq BIGINT NOT NULL,
-  device_id BIGINT NOT NULL REFERENCES device,
-  start_ms BIGINT NOT NULL, width_ms BIGINT NOT NULL, watched_ms BIGINT NOT NULL,
-  received_ms BIGINT NOT NULL,
-  aside_ms BIGINT NOT NULL,
-  counted_run_id BIGINT REFERENCES run,
-  payload BYTEA NOT NULL,
-  PRIMARY KEY (run_id, seq)
-);
-CREATE INDEX set_aside_device ON set_aside (device_id, counted_run_id, aside_ms);
-CREATE TABLE lineage (
-  journal_id BIGINT PRIMARY KEY REFERENCES journal,
-  first BIGINT NOT NULL DEFAULT 1,
-  begun_ms BIGINT, told_ms BIGINT,
-  others BIGINT NOT NULL DEFAULT 0, other_ms BIGINT,
-  doubt BIGINT
-);
-CREATE INDEX lineage_doubt ON lineage (journal_id) WHERE doubt IS NOT NULL;
-{alerts.POSTGRES_VERDICTS}"""
+SET_ASIDE = for_postgres(common.SET_ASIDE) + alerts.POSTGRES_VERDICTS
 """Reports that were set aside because they were ahead of the centre's clock (see collector.store.ahead) or because the
 run `counted_run_id` had watched their time (see collector.store.overlaps), and whose numbers a journal holds (see
 collector.protocol.identity)."""
@@ -182,7 +105,7 @@ CREATE TABLE report_default PARTITION OF report DEFAULT WITH ({FREEZING});
 CREATE TABLE vehicles_default PARTITION OF vehicles DEFAULT WITH ({FREEZING});
 """
 CREATION = (
-    TABLES.format(rollups=ROLLUPS, zones=ZONES, packing=PACKING, version=VERSION)
+    TABLES.format(core=for_postgres(common.CORE), rollups=ROLLUPS, zones=ZONES, packing=PACKING, version=VERSION)
     + alerts.POSTGRES
     + DEFAULTS
     + ZONES_DEFAULT

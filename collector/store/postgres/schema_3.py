@@ -1,15 +1,13 @@
 """What version 3 added to the tables in PostgreSQL: queue zones, and messages apart from their reports."""
 
+from collector.store import common_tables as common
+from collector.store.common_tables import for_postgres
+
 VACUUM_ROWS = 50_000
 FREEZING = f"autovacuum_vacuum_insert_threshold = {VACUUM_ROWS}, autovacuum_vacuum_insert_scale_factor = 0"
 """Of tables that only grow: what is new is vacuumed after so many rows, however large the table is."""
 ZONES = f"""
-CREATE TABLE zone (
-  id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-  device_id BIGINT NOT NULL REFERENCES device, name TEXT NOT NULL,
-  UNIQUE (device_id, name)
-);
-CREATE TABLE zone_report (
+{for_postgres(common.ZONE)}CREATE TABLE zone_report (
   zone_id BIGINT NOT NULL, start_ms BIGINT NOT NULL,
   watched_ms BIGINT NOT NULL, standing_ms BIGINT NOT NULL, standing_max INT NOT NULL,
   entered INT NOT NULL, departed INT NOT NULL, waited INT NOT NULL,
@@ -48,21 +46,14 @@ BEGIN
 END $$;
 """
 """To a store that has none; it gets the partitions that `report` has, because what is there is to be filled in."""
-PACKING = """
+PACKING = f"""
 CREATE TABLE message (
   day INT NOT NULL, device_id BIGINT NOT NULL, run_id BIGINT NOT NULL, seq BIGINT NOT NULL, start_ms BIGINT NOT NULL,
   payload BYTEA NOT NULL
 ) PARTITION BY LIST (day);
 CREATE TABLE message_default PARTITION OF message DEFAULT;
 CREATE INDEX message_time ON message (device_id, start_ms);
-CREATE TABLE packed (
-  device_id BIGINT NOT NULL REFERENCES device, day_ms BIGINT NOT NULL, number INT NOT NULL,
-  reports INT NOT NULL,
-  messages BYTEA,
-  PRIMARY KEY (device_id, day_ms, number)
-);
-ALTER TABLE packed ALTER COLUMN messages SET STORAGE EXTERNAL;
-CREATE INDEX packed_day ON packed (day_ms) WHERE messages IS NOT NULL;
+{for_postgres(common.PACKED)}ALTER TABLE packed ALTER COLUMN messages SET STORAGE EXTERNAL;
 CREATE INDEX report_unpacked ON report (device_id, start_ms) WHERE payload IS NOT NULL;
 CREATE VIEW unpacked AS
   SELECT device_id, run_id, seq, start_ms, payload FROM message

@@ -7,12 +7,12 @@ next call.
 
 import re
 import struct
-from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Self, TypeVar
+from typing import Any
 
 import psycopg
 from psycopg import sql
@@ -20,16 +20,15 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from collector.domain.calendar import DAY_MS
 from collector.domain.limits import DEFAULTS, Limits
-from collector.domain.plausible_time import EARLIEST_MS
 from collector.errors import CollectorError, InputError
-from collector.protocol.intake import Received, Refusal
-from collector.protocol.items import Doubt, Gap, Item, Tally
+from collector.protocol.intake import Received
+from collector.protocol.items import Item, Tally
 from collector.store.dialect import Known, ReportRow
-from collector.store.interface import TOO_LONG, Keeping, RollupState, StatementError, TooLongError, UnstorableError
-from collector.store.journals import DUE, due_parameters
-from collector.store.packing import pack_step, packed_before
+from collector.store.interface import TOO_LONG, Keeping, StatementError, TooLongError, UnstorableError
+from collector.store.packing import packed_before
 from collector.store.postgres.partitions import CREATING, Partitions
 from collector.store.postgres.schema import CREATION, UPGRADES, VERSION
+from collector.store.table_store import TableStore
 from collector.store.writer import Intake, start_ms_of
 from collector.store.zone_rollups import STORED, stored
 
@@ -53,10 +52,8 @@ _STATEMENT = (
     psycopg.errors.ProgramLimitExceeded,
 )
 
-_Answer = TypeVar("_Answer")
 
-
-class PostgresStore:
+class PostgresStore(TableStore):
     """The store in the database at `url`, its tables made where there are none."""
 
     def __init__(
@@ -76,14 +73,8 @@ class PostgresStore:
         self._time_zones = time_zones
         self._limits = limits
         self._database: psycopg.Connection[tuple[Any, ...]] | None = None
-        with self._explained():
-            self._open()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
+        with self._connected():
+            pass
 
     def close(self) -> None:
         """Let go of the connection."""
@@ -97,106 +88,43 @@ class PostgresStore:
         Where the connection breaks in the middle of the COMMIT nobody knows; then this raises, and the batch that
         comes again is known if it is there.
         """
-        with self._explained():
-            database = self._open()
+        with self._connected():
             starts_ms = {start_ms_of(item.report.start) for item in batch if isinstance(item, Received)}
             self._partitions.make(starts_ms, now_ms // DAY_MS)
-            try:
-                with database.transaction():
-                    return self._intake.put(batch, now_ms=now_ms)
-            except BaseException:
-                self._intake.forget()  # it may hold ids that are rolled back
-                raise
-
-    def rebuild(self, device_id: int) -> None:
-        """Sum up all reports of a device anew, in one transaction."""
-        self._of_device(lambda: self._intake.rebuild(device_id))
-
-    def set_aside(self, device_id: int, *, now_ms: int, before_ms: int = EARLIEST_MS) -> int:
-        """Set aside what a device reported that is ahead or begins before `before_ms`, in one transaction; how many."""
-        return self._of_device(lambda: self._intake.set_aside(device_id, now_ms=now_ms, before_ms=before_ms))
-
-    def take_back(self, device_id: int, *, overlapping: bool = False) -> int:
-        """Store again the reports of a device that were set aside, in one transaction; how many.
-
-        Those that were ahead of the centre's clock or too early, or those that another run overlapped.
-        """
-        return self._of_device(lambda: self._intake.take_back(device_id, overlapping=overlapping))
+        return super().commit(batch, now_ms=now_ms)
 
     def settle(self) -> None:
         """Vacuum the roll-ups after `rebuild`; until then, indexes have to look every row up in its table."""
-        with self._explained():
-            database = self._open()
+        with self._connected() as database:
             database.execute("SET statement_timeout = 0")
             database.execute("VACUUM (ANALYZE) rollup_watched, rollup_vehicles, rollup_zone")
             database.execute(f"SET statement_timeout = {STATEMENT_WAIT_MS}")
 
-    def rollups(self) -> list[RollupState]:
-        """How far the roll-ups of every device go, and in which zone, sorted by name."""
-        with self._explained():
-            self._open()
-            return self._intake.rollups()
-
     def pack(self, keeping: Keeping, *, now_ms: int) -> bool:
-        """Pack or delete some old messages, in one small transaction; False where none are left."""
-        with self.writing() as tables:
-            more = pack_step(tables, keeping, now_ms=now_ms)
+        """Pack or delete some old messages; where none are left, drop the partitions of messages that are empty."""
+        more = super().pack(keeping, now_ms=now_ms)
         if not more:
-            with self._explained():
-                self._open()
+            with self._connected():
                 self._partitions.drop_empty(packed_before(keeping, now_ms=now_ms) // DAY_MS)
         return more
-
-    def due(self, *, now_ms: int, heard_after_ms: int, limit: int) -> list[Gap]:
-        """The ranges to ask for, longest due first, of devices that were heard since `heard_after_ms`."""
-        parameters = due_parameters(now_ms=now_ms, heard_after_ms=heard_after_ms, limit=limit)
-        with self._explained():
-            rows = self._open().execute(_named(DUE), parameters).fetchall()
-            return [Gap.of(row) for row in rows]
-
-    def doubts(self, *, heard_after_ms: int, limit: int, resting: Container[tuple[str, str, str]] = ()) -> list[Doubt]:
-        """What devices that were heard since then are to compare: one journal of each, none that rests."""
-        with self._explained():
-            self._open()
-            return self._intake.doubts(heard_after_ms=heard_after_ms, limit=limit, resting=resting)
-
-    def refusals(self) -> list[Refusal]:
-        """The refusals kept, oldest first."""
-        with self._explained():
-            rows = self._open().execute("SELECT topic, payload, reason FROM refusal ORDER BY id").fetchall()
-            return [Refusal(topic, bytes(payload), reason) for topic, payload, reason in rows]
 
     @contextmanager
     def writing(self) -> Iterator["_Tables"]:
         """One transaction that may write: committed when it is left, rolled back where an error leaves it."""
-        with self._explained():
-            database = self._open()
-            with database.transaction():
-                yield _Tables(database)
+        with self._connected() as database, database.transaction():
+            yield _Tables(database)
 
     @contextmanager
     def reading(self, *, seconds_max: float | None = None) -> Iterator["_Reading"]:
         """One consistent view of the store, whatever is written meanwhile; no query in it takes longer than that."""
-        with self._explained():
-            database = self._open()
-            with database.transaction():
-                database.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
-                if seconds_max is not None:
-                    database.execute(f"SET LOCAL statement_timeout = {max(1, int(1_000 * seconds_max))}")
-                try:
-                    yield _Reading(database)
-                except psycopg.errors.QueryCanceled as error:
-                    raise TooLongError(TOO_LONG) from error
-
-    def _of_device(self, act: Callable[[], _Answer]) -> _Answer:
-        with self._explained():
-            database = self._open()
+        with self._connected() as database, database.transaction():
+            database.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            if seconds_max is not None:
+                database.execute(f"SET LOCAL statement_timeout = {max(1, int(1_000 * seconds_max))}")
             try:
-                with database.transaction():
-                    return act()
-            except BaseException:
-                self._intake.forget()
-                raise
+                yield _Reading(database)
+            except psycopg.errors.QueryCanceled as error:
+                raise TooLongError(TOO_LONG) from error
 
     def _open(self) -> psycopg.Connection[tuple[Any, ...]]:
         if self._database is not None and not self._database.closed:
@@ -247,9 +175,9 @@ class PostgresStore:
                 database.execute(sql.SQL(CREATION))
 
     @contextmanager
-    def _explained(self) -> Iterator[None]:
+    def _connected(self) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
         try:
-            yield
+            yield self._open()
         except _UNSTORABLE as error:
             said = " ".join(str(error).split())
             raise UnstorableError(f"store {self._name} cannot hold it: {said}") from error

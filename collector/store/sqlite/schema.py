@@ -1,6 +1,8 @@
 """The tables of the collector's store in SQLite, version 6, and how an older store becomes one."""
 
 from collector.store import alert_tables as alerts
+from collector.store import common_tables as common
+from collector.store.common_tables import for_sqlite
 
 APPLICATION_ID = 0x43524F53  # "CROS", in the header of the file
 VERSION = 6
@@ -18,11 +20,7 @@ _ROLLUPS = (  # level 1: hours, 2: days; layout_id 0: blind
     ) WITHOUT ROWID""",
 )
 _ZONES = (  # in the order of collector.store.zone_sums.ZoneSums
-    """CREATE TABLE zone (
-      id INTEGER PRIMARY KEY,
-      device_id INTEGER NOT NULL REFERENCES device, name TEXT NOT NULL,
-      UNIQUE (device_id, name)
-    )""",
+    *for_sqlite(common.ZONE),
     """CREATE TABLE zone_report (
       zone_id INTEGER NOT NULL REFERENCES zone, start_ms INTEGER NOT NULL,
       watched_ms INTEGER NOT NULL, standing_ms INTEGER NOT NULL, standing_max INTEGER NOT NULL,
@@ -44,35 +42,11 @@ _ZONES = (  # in the order of collector.store.zone_sums.ZoneSums
     ) WITHOUT ROWID""",
 )
 _PACKING = (
-    """CREATE TABLE packed (         -- see collector.store.packing
-      device_id INTEGER NOT NULL REFERENCES device, day_ms INTEGER NOT NULL, number INTEGER NOT NULL,
-      reports INTEGER NOT NULL,
-      messages BLOB,                -- null: kept no more
-      PRIMARY KEY (device_id, day_ms, number)
-    )""",
-    "CREATE INDEX packed_day ON packed (day_ms) WHERE messages IS NOT NULL",
+    *for_sqlite(common.PACKED),
     """CREATE VIEW unpacked AS SELECT device_id, run_id, seq, start_ms, payload FROM report WHERE payload <> x''""",
 )
 SET_ASIDE = (
-    """CREATE TABLE set_aside (        -- see collector.store.ahead and collector.store.overlaps
-      run_id INTEGER NOT NULL REFERENCES run, seq INTEGER NOT NULL,
-      device_id INTEGER NOT NULL REFERENCES device,
-      start_ms INTEGER NOT NULL, width_ms INTEGER NOT NULL, watched_ms INTEGER NOT NULL,
-      received_ms INTEGER NOT NULL,
-      aside_ms INTEGER NOT NULL,    -- when it was set aside
-      counted_run_id INTEGER REFERENCES run,  -- which had watched that time; null: it was ahead
-      payload BLOB NOT NULL,
-      PRIMARY KEY (run_id, seq)
-    )""",
-    "CREATE INDEX set_aside_device ON set_aside (device_id, counted_run_id, aside_ms)",
-    """CREATE TABLE lineage (          -- of a journal, see collector.protocol.identity
-      journal_id INTEGER PRIMARY KEY REFERENCES journal,
-      first INTEGER NOT NULL DEFAULT 1,       -- the number with which it begins
-      begun_ms INTEGER, told_ms INTEGER,      -- the first and the last total that a device said under it
-      others INTEGER NOT NULL DEFAULT 0, other_ms INTEGER,  -- reports under a number that another run had; the last
-      doubt INTEGER                           -- a number of which the device is to be asked whether it gave it
-    )""",
-    "CREATE INDEX lineage_doubt ON lineage (journal_id) WHERE doubt IS NOT NULL",
+    *for_sqlite(common.SET_ASIDE),
     *alerts.SQLITE_VERDICTS,
 )
 STILLS = (
@@ -110,39 +84,7 @@ UPGRADES = {
 STATEMENTS = (
     f"PRAGMA application_id = {APPLICATION_ID}",
     f"PRAGMA user_version = {VERSION}",
-    """CREATE TABLE device (
-      id INTEGER PRIMARY KEY,
-      site TEXT NOT NULL, device TEXT NOT NULL,
-      heard_ms INTEGER,             -- its last sign of life
-      newest_start_ms INTEGER, newest_width_ms INTEGER, late_ms INTEGER,
-      worst_ms INTEGER, worst_at_ms INTEGER, clock_synced INTEGER,
-      time_zone TEXT, hours_ms INTEGER, days_ms INTEGER,    -- of its roll-ups
-      zones_filled INTEGER NOT NULL DEFAULT 1,  -- 0: `zone_report` lacks what came before there was one
-      unpacked_ms INTEGER,          -- from when on there are messages to be packed
-      UNIQUE (site, device)
-    )""",
-    """CREATE TABLE run (
-      id INTEGER PRIMARY KEY,
-      device_id INTEGER NOT NULL REFERENCES device, name TEXT NOT NULL,
-      UNIQUE (device_id, name)
-    )""",
-    """CREATE TABLE series (
-      id INTEGER PRIMARY KEY,
-      device_id INTEGER NOT NULL REFERENCES device,
-      line TEXT NOT NULL, direction TEXT NOT NULL, class TEXT NOT NULL,
-      UNIQUE (device_id, line, direction, class)
-    )""",
-    """CREATE TABLE layout (
-      id INTEGER PRIMARY KEY,
-      device_id INTEGER NOT NULL REFERENCES device,
-      digest TEXT NOT NULL,         -- of the ids of its series, sorted
-      UNIQUE (device_id, digest)
-    )""",
-    """CREATE TABLE layout_series (
-      layout_id INTEGER NOT NULL REFERENCES layout,
-      series_id INTEGER NOT NULL REFERENCES series,
-      PRIMARY KEY (layout_id, series_id)
-    ) WITHOUT ROWID""",
+    *for_sqlite(common.CORE),
     """CREATE TABLE report (
       id INTEGER PRIMARY KEY,
       device_id INTEGER NOT NULL REFERENCES device,
@@ -161,33 +103,6 @@ STATEMENTS = (
       number INTEGER NOT NULL CHECK (number > 0),
       PRIMARY KEY (series_id, start_ms, report_id)
     ) WITHOUT ROWID""",
-    """CREATE TABLE journal (
-      id INTEGER PRIMARY KEY,
-      device_id INTEGER NOT NULL REFERENCES device,
-      name TEXT NOT NULL,                     -- empty: the device names none
-      high INTEGER NOT NULL DEFAULT 0,        -- the highest number known to have been sent
-      UNIQUE (device_id, name)
-    )""",
-    """CREATE TABLE missing (
-      journal_id INTEGER NOT NULL REFERENCES journal,
-      first INTEGER NOT NULL, last INTEGER NOT NULL,
-      since_ms INTEGER NOT NULL, due_ms INTEGER NOT NULL,
-      asked INTEGER NOT NULL, asked_ms INTEGER,
-      gone INTEGER NOT NULL,                  -- 1: the device holds them no more
-      PRIMARY KEY (journal_id, first)
-    ) WITHOUT ROWID""",
-    "CREATE INDEX missing_due ON missing (gone, due_ms)",
-    """CREATE TABLE said (
-      device_id INTEGER NOT NULL REFERENCES device,
-      channel TEXT NOT NULL,                  -- status, info, total, health: the last of each
-      received_ms INTEGER NOT NULL,
-      payload BLOB NOT NULL,
-      PRIMARY KEY (device_id, channel)
-    ) WITHOUT ROWID""",
-    """CREATE TABLE refusal (
-      id INTEGER PRIMARY KEY AUTOINCREMENT,
-      received_ms INTEGER NOT NULL, topic TEXT NOT NULL, reason TEXT NOT NULL, payload BLOB NOT NULL
-    )""",
     *_ROLLUPS,
     *_ZONES,
     *_PACKING,

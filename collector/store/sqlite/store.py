@@ -7,22 +7,18 @@ which `factory` makes: a simulation can end the world before any statement.
 import json
 import sqlite3
 import time
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Self
+from typing import Any
 
 from collector.domain.limits import DEFAULTS, Limits
-from collector.domain.plausible_time import EARLIEST_MS
 from collector.errors import CollectorError, InputError
-from collector.protocol.intake import Refusal
-from collector.protocol.items import Doubt, Gap, Item, Tally
 from collector.store.dialect import Known, ReportRow
-from collector.store.interface import TOO_LONG, Keeping, RollupState, StatementError, TooLongError, UnstorableError
-from collector.store.journals import DUE, due_parameters
-from collector.store.packing import pack_step
+from collector.store.interface import TOO_LONG, StatementError, TooLongError, UnstorableError
 from collector.store.sqlite.schema import APPLICATION_ID, STATEMENTS, UPGRADES, VERSION
+from collector.store.table_store import TableStore
 from collector.store.writer import Intake
 from collector.store.zone_rollups import stored
 
@@ -38,7 +34,7 @@ _STATEMENT_CODES = {sqlite3.SQLITE_ERROR, sqlite3.SQLITE_AUTH, sqlite3.SQLITE_RE
 """Of an OperationalError: a table or column that is missing, what must not be written."""
 
 
-class SqliteStore:
+class SqliteStore(TableStore):
     """The store in the file `path`, made where there is none. The last `refusals_max` refusals are kept."""
 
     def __init__(
@@ -54,7 +50,7 @@ class SqliteStore:
         self.path = path
         if not write and not path.is_file():
             raise InputError(f"store {path} does not exist")
-        with self._explained():
+        with self._connected():
             self._database = sqlite3.connect(
                 f"{path.absolute().as_uri()}?mode={'rwc' if write else 'ro'}",
                 uri=True,
@@ -71,86 +67,30 @@ class SqliteStore:
                 self._database.close()
                 raise
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
     def close(self) -> None:
         """Let go of the file."""
         self._database.close()
 
-    def commit(self, batch: Sequence[Item], *, now_ms: int) -> Tally:
-        """Store a batch in one transaction: all of it is on disk when this returns, none when it raises."""
-        with self._explained(), self._transaction():
-            return self._intake.put(batch, now_ms=now_ms)
-
-    def rebuild(self, device_id: int) -> None:
-        """Sum up all reports of a device anew, in one transaction."""
-        with self._explained(), self._transaction():
-            self._intake.rebuild(device_id)
-
-    def set_aside(self, device_id: int, *, now_ms: int, before_ms: int = EARLIEST_MS) -> int:
-        """Set aside what a device reported that is ahead or begins before `before_ms`, in one transaction; how many."""
-        with self._explained(), self._transaction():
-            return self._intake.set_aside(device_id, now_ms=now_ms, before_ms=before_ms)
-
-    def take_back(self, device_id: int, *, overlapping: bool = False) -> int:
-        """Store again the reports of a device that were set aside, in one transaction; how many.
-
-        Those that were ahead of the centre's clock or too early, or those that another run overlapped.
-        """
-        with self._explained(), self._transaction():
-            return self._intake.take_back(device_id, overlapping=overlapping)
-
     def settle(self) -> None:
         """Nothing: pages that became free are taken again."""
-
-    def rollups(self) -> list[RollupState]:
-        """How far the roll-ups of every device go, and in which zone, sorted by name."""
-        with self._explained():
-            return self._intake.rollups()
-
-    def pack(self, keeping: Keeping, *, now_ms: int) -> bool:
-        """Pack or delete some old messages, in one small transaction; False where none are left."""
-        with self.writing() as tables:
-            return pack_step(tables, keeping, now_ms=now_ms)
-
-    def due(self, *, now_ms: int, heard_after_ms: int, limit: int) -> list[Gap]:
-        """The ranges to ask for, longest due first, of devices that were heard since `heard_after_ms`."""
-        parameters = due_parameters(now_ms=now_ms, heard_after_ms=heard_after_ms, limit=limit)
-        with self._explained():
-            return [Gap.of(row) for row in self._database.execute(DUE, parameters)]
-
-    def doubts(self, *, heard_after_ms: int, limit: int, resting: Container[tuple[str, str, str]] = ()) -> list[Doubt]:
-        """What devices that were heard since then are to compare: one journal of each, none that rests."""
-        with self._explained():
-            return self._intake.doubts(heard_after_ms=heard_after_ms, limit=limit, resting=resting)
-
-    def refusals(self) -> list[Refusal]:
-        """The refusals kept, oldest first."""
-        with self._explained():
-            rows = self._database.execute("SELECT topic, payload, reason FROM refusal ORDER BY id")
-            return [Refusal(*row) for row in rows]
 
     @contextmanager
     def writing(self) -> Iterator["_Tables"]:
         """One transaction that may write: committed when it is left, rolled back where an error leaves it."""
-        with self._explained():
+        with self._connected():
             self._database.execute("BEGIN IMMEDIATE")
             try:
                 yield _Tables(self._database)
                 self._database.execute("COMMIT")
             except BaseException:
-                if self._database.in_transaction:
+                if self._database.in_transaction:  # a full disk makes SQLite roll back by itself
                     self._database.execute("ROLLBACK")
                 raise
 
     @contextmanager
     def reading(self, *, seconds_max: float | None = None) -> Iterator["_Reading"]:
         """One consistent view of the store, whatever is written meanwhile; at most for so long."""
-        with self._explained():
+        with self._connected():
             self._database.execute("BEGIN")
             if seconds_max is not None:
                 until_s = time.monotonic() + seconds_max
@@ -160,18 +100,6 @@ class SqliteStore:
             finally:
                 self._database.set_progress_handler(None, 0)
                 self._database.execute("ROLLBACK")
-
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        self._database.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-            self._database.execute("COMMIT")
-        except BaseException:
-            self._intake.forget()  # it may hold ids that are rolled back
-            if self._database.in_transaction:  # a full disk makes SQLite roll back by itself
-                self._database.execute("ROLLBACK")
-            raise
 
     def _prepare(self, *, write: bool) -> None:
         self._database.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
@@ -206,7 +134,7 @@ class SqliteStore:
             raise InputError(f"store {self.path} is empty")
 
     @contextmanager
-    def _explained(self) -> Iterator[None]:
+    def _connected(self) -> Iterator[None]:
         try:
             yield
         except _UNSTORABLE as error:
