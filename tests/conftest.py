@@ -3,9 +3,15 @@
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import pytest
 from hypothesis import settings
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 MEMORY = Path("/dev/shm")
 MEMORY_BYTES_MIN = 2_000_000_000
@@ -19,3 +25,12 @@ os.environ.pop("COLUMNS", None)  # of the terminal of whoever runs the tests: ta
 settings.register_profile("same", deadline=None, derandomize=True)
 settings.register_profile("new", deadline=None)
 settings.load_profile("same")
+
+
+@pytest.fixture(scope="session")
+def browser() -> "Iterator[Browser]":
+    """One Chromium for all tests of a process; each opens a context of its own in it."""
+    from tests.pages.browser import chromium  # noqa: PLC0415  # most processes need none
+
+    with chromium() as one:
+        yield one

@@ -6,10 +6,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Browser, expect
 
 from tests.dashboard.world import PAGES, let_in, world
-from tests.pages.browser import chromium
 from tests.ports import free_port
 
 NGINX = Path("/usr/sbin/nginx")
@@ -54,11 +53,10 @@ def proxied(address: str, folder: Path) -> Iterator[str]:
             process.wait(20)
 
 
-def test_every_page_stands_below_a_path_of_a_proxy(tmp_path: Path) -> None:
+def test_every_page_stands_below_a_path_of_a_proxy(browser: Browser, tmp_path: Path) -> None:
     with (
         world(tmp_path, days=2) as made,
         proxied(made.address, tmp_path) as address,
-        chromium() as browser,
         let_in(browser, f"{address}/", made.token) as tab,  # it fails where a page complains in the console
     ):
         expect(tab.locator(".card.site").first).to_be_visible()

@@ -17,7 +17,7 @@ from deploy.dashboard import _look
 from edge.wire.report import Expected, Level, Likely, ZoneReport, encode
 from edge.wire.topics import topic_of
 from tests.dashboard.world import PAGES, World, inside, show, world
-from tests.pages.browser import chromium, opened
+from tests.pages.browser import opened
 
 PHONE = {"viewport": {"width": 360, "height": 740}, "has_touch": True}
 WALL = {"viewport": {"width": 3840, "height": 2160}}
@@ -26,12 +26,6 @@ WALL = {"viewport": {"width": 3840, "height": 2160}}
 @pytest.fixture(scope="module")
 def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     with world(Path(tmp_path_factory.mktemp("dashboard")), days=5) as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as made:
         yield made
 
 
@@ -234,13 +228,11 @@ def test_history_tells_queue_and_waits_of_any_span(browser: Browser, here: World
 
 
 def test_a_stranger_sees_a_door_and_a_link_opens_it_once(browser: Browser, here: World) -> None:
-    page = browser.new_page()
-    page.goto(here.address)
-    expect(page.locator("#token")).to_be_visible()
-    page.fill("#token", "crossing-guess")
-    page.click("button.primary")
-    expect(page.locator("form [role=alert]")).to_contain_text("not known")
-    page.close()
+    with opened(browser, here.address) as page:
+        expect(page.locator("#token")).to_be_visible()
+        page.fill("#token", "crossing-guess")
+        page.click("button.primary")
+        expect(page.locator("form [role=alert]")).to_contain_text("not known")
 
 
 def test_light_and_dark_are_chosen_and_kept(browser: Browser, here: World) -> None:

@@ -2,13 +2,12 @@
 
 from pathlib import Path
 
-from playwright.sync_api import expect
+from playwright.sync_api import Browser, expect
 
 from collector.mqtt.demo_broker import demo_broker
 from collector.protocol.intake import Said, ingest
 from collector.store.sqlite.store import SqliteStore
 from tests.dashboard.world import configured, let_in, serving
-from tests.pages.browser import chromium
 
 SITES = 203
 STATUS = b'{"schema":1,"state":"online","run":"run-1","since":"2026-11-25T00:00:00Z"}'
@@ -20,14 +19,13 @@ def said_by(site: str) -> Said:
     return item
 
 
-def test_every_site_and_device_is_on_some_page(tmp_path: Path) -> None:
+def test_every_site_and_device_is_on_some_page(browser: Browser, tmp_path: Path) -> None:
     with SqliteStore(tmp_path / "counts.sqlite") as store:
         store.commit([said_by(f"site-{i:03}") for i in range(SITES)], now_ms=1_795_000_000_000)
     with demo_broker() as broker:
         configuration, token = configured(tmp_path, tmp_path / "counts.sqlite", broker, {})
         with (
             serving(configuration) as (address, _),
-            chromium() as browser,
             let_in(browser, address, token) as tab,
         ):
             cards, more = tab.locator(".card.site"), tab.get_by_role("navigation", name="More sites")

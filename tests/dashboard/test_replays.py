@@ -13,13 +13,12 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from collector.api.tokens import TokenBook
 from edge.vision.tape import read_tape, write_tape
 from edge.wire.report import Report, decode
 from tests.dashboard.world import let_in, serving
-from tests.pages.browser import chromium
 from tests.system.broker import broker
 from tests.system.peer import SUCCESS, Peer, peer
 from tests.system.product import REPOSITORY, TAPE, collector_configuration, crossing_edge, edge_configuration
@@ -32,10 +31,10 @@ Shown = dict[str, tuple[int, int]]
 """Out and back, by class."""
 
 
-def test_pages_show_what_replays_counted_over_a_restart_of_the_broker(tmp_path: Path) -> None:
+def test_pages_show_what_replays_counted_over_a_restart_of_the_broker(browser: Browser, tmp_path: Path) -> None:
     zone = noon_zone()
     begin_ms = int(time.time()) * 1_000 - 300_000
-    with broker(tmp_path) as mosquitto, chromium() as browser:
+    with broker(tmp_path) as mosquitto:
         told = {"http": {"port": 0, "requests_per_minute": 100_000}, "alerts": {"enabled": False}}
         centre = collector_configuration(tmp_path, mosquitto, **told)
         token = TokenBook(tmp_path / "tokens.json").add("analyst", ["read"], now_ms=0)

@@ -14,7 +14,6 @@ from edge.wire.report import Report, encode
 from edge.wire.times import rfc3339
 from edge.wire.topics import topic_of
 from tests.dashboard.world import World, inside, world
-from tests.pages.browser import chromium
 
 SITE = "mountain-pass"  # its power was cut for 20 hours, 5.1 days ago
 HATCHED = "Hatched: nobody watched, in proportion to the time."
@@ -51,12 +50,6 @@ async (path) => {
 @pytest.fixture(scope="module")
 def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     with world(Path(tmp_path_factory.mktemp("unwatched")), days=6) as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as made:
         yield made
 
 

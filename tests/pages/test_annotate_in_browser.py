@@ -1,7 +1,6 @@
 """A person clicks vehicles on the strip, names them by keys, and evaluate reads what is saved."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,17 +10,11 @@ from playwright.sync_api import Browser, Page
 from edge.cli import main
 from edge.offline.evaluate import load_truth
 from tests.bright_squares import HEIGHT, WIDTH, Square, write_clip, write_model
-from tests.pages.browser import chromium, opened, says, served
+from tests.pages.browser import opened, says, served
 
 SQUARES = [Square(2, 10, 4), Square(6, 60, -4), Square(20, 10, 3), Square(30, 110, -3), Square(34, 60, -5)]
 LINE = f"0,64,{WIDTH},64"
 FRAMES = 80
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as one:
-        yield one
 
 
 @pytest.fixture(scope="module")

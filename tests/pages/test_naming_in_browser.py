@@ -1,7 +1,6 @@
 """A person names the vehicles of a recording by one key each, and finds the odd ones in a second round."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,16 +9,10 @@ from playwright.sync_api import Browser, Page, expect
 
 from edge.cli import main
 from tests.bright_squares import Square, write_clip, write_model
-from tests.pages.browser import chromium, opened, says, served
+from tests.pages.browser import opened, says, served
 
 SQUARES = [Square(2, 10, 4), Square(6, 60, -4), Square(20, 10, 3), Square(30, 110, -3), Square(34, 60, -5)]
 FRAMES = 80
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as one:
-        yield one
 
 
 @pytest.fixture(scope="module")

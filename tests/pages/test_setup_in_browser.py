@@ -5,7 +5,6 @@ import json
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -17,7 +16,7 @@ from edge.cli import main
 from edge.config.loading import load_config
 from edge.config.schema import Mqtt
 from tests.bright_squares import Square, write_clip, write_model
-from tests.pages.browser import chromium, opened, says, served
+from tests.pages.browser import opened, says, served
 
 SQUARES = [Square(2, 10, 4), Square(6, 60, -4), Square(20, 10, 3), Square(30, 110, -3), Square(34, 60, -5)]
 
@@ -29,12 +28,6 @@ SLOW_STATE = """
     return ask(where, ...more);
   };
 """
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as one:
-        yield one
 
 
 @pytest.fixture(scope="module")

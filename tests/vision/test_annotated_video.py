@@ -5,11 +5,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from playwright.sync_api import Browser
 
 from edge.cli import main
 from edge.vision.annotated_video import AnnotatedVideo
 from edge.vision.recording import Recording
-from tests.pages.browser import WAIT_MS, chromium
+from tests.pages.browser import opened
 
 SIZE = (320, 240)
 PLAYED = """source => new Promise((done) => {
@@ -32,18 +33,15 @@ def write(path: Path) -> str:
     return video.codec
 
 
-def test_it_plays_in_a_browser(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_plays_in_a_browser(browser: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     written = {}
     if shutil.which("ffmpeg") is not None:
         written["h264.mp4"] = write(tmp_path / "h264.mp4")
     monkeypatch.setenv("PATH", str(tmp_path))  # as on a machine without ffmpeg
-    with chromium() as browser:
-        for name in ("vp9.mp4", "vp9.webm"):
-            written[name] = write(tmp_path / name)
-        page = browser.new_page()
-        page.set_default_timeout(WAIT_MS)
-        (tmp_path / "page.html").write_text("<!doctype html><title>video</title>")
-        page.goto((tmp_path / "page.html").as_uri())
+    for name in ("vp9.mp4", "vp9.webm"):
+        written[name] = write(tmp_path / name)
+    (tmp_path / "page.html").write_text("<!doctype html><title>video</title>")
+    with opened(browser, (tmp_path / "page.html").as_uri()) as page:
         played = {name: page.evaluate(PLAYED, name) for name in written}
     assert played == {name: [*SIZE, 0.5] for name in written}
     assert written.items() >= {"vp9.mp4": "vp09", "vp9.webm": "VP90"}.items()
