@@ -21,7 +21,7 @@ dashboard: $(READY) ## the collector's pages over four weeks of made-up traffic,
 	$(BIN)/python -m deploy.dashboard $(if $(PORT),--port "$(PORT)")
 
 test: $(READY)      ## the fast tests
-	$(BIN)/python -m pytest -n 3 --dist worksteal
+	$(BIN)/python -m pytest -n 5 --dist loadfile --no-loadscope-reorder
 
 test-all: $(READY)  ## all tests, the slow ones too
 	$(BIN)/python -m pytest -n 3 --dist worksteal -m 'slow or not slow' --hypothesis-profile new

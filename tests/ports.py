@@ -7,7 +7,10 @@ ports to clients. A port that was only probed could be taken by another test bef
 import fcntl
 import os
 import socket
+import subprocess
+import time
 from pathlib import Path
+from typing import Any
 
 FIRST, LAST = 15_000, 32_000
 _TAKEN = Path("/tmp") / f"crossing-test-ports-{os.getuid()}"
@@ -31,3 +34,17 @@ def free_port() -> int:
             file.write(str(port))
             return port
     raise OSError(f"every port from {FIRST} to {LAST} is taken")
+
+
+def wait_until_open(port: int, process: "subprocess.Popen[Any]", *, wait_s: float = 60.0) -> None:
+    """Return once something accepts connections at the port; AssertionError where the process ends or none does."""
+    deadline_s = time.monotonic() + wait_s
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=wait_s).close()
+        except OSError:
+            assert process.poll() is None, f"the server of port {port} ended at once"
+            assert time.monotonic() < deadline_s, f"the server of port {port} does not listen"
+            time.sleep(0.02)  # nothing announces that a port is open
+        else:
+            return

@@ -1,15 +1,13 @@
 """A real mosquitto of one's own on the loopback, for tests and benchmarks: no accounts, nothing on disk."""
 
 import shutil
-import socket
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.ports import free_port
+from tests.ports import free_port, wait_until_open
 
 _CONFIGURATION = """
 listener {port} 127.0.0.1
@@ -40,16 +38,7 @@ class Mosquitto:
         there = binary()
         assert there is not None, "ask `binary` first"
         self._process = subprocess.Popen([there, "-c", str(self._configuration)])
-        deadline = time.monotonic() + 10
-        while True:
-            try:
-                socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
-            except OSError:
-                assert self._process.poll() is None, "mosquitto ended at once"
-                assert time.monotonic() < deadline, "mosquitto does not listen"
-                time.sleep(0.02)
-            else:
-                return
+        wait_until_open(self.port, self._process)
 
     def kill(self) -> None:
         if self._process is not None:

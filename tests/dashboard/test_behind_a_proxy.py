@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.dashboard.world import PAGES, let_in, world
-from tests.ports import free_port
+from tests.ports import free_port, wait_until_open
 
 NGINX = Path("/usr/sbin/nginx")
 CONFIGURATION = """
@@ -47,6 +47,7 @@ def proxied(address: str, folder: Path) -> Iterator[str]:
     configuration.write_text(CONFIGURATION.format(folder=folder, port=port, address=address.rstrip("/")))
     with subprocess.Popen([NGINX, "-p", str(folder), "-c", str(configuration)], stderr=subprocess.PIPE) as process:
         try:
+            wait_until_open(port, process)
             yield f"http://127.0.0.1:{port}/crossing"
         finally:
             process.terminate()

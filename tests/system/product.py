@@ -5,10 +5,12 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
+from collector.cli import main
 from tests.system.broker import Mosquitto
 
 REPOSITORY = Path(__file__).parents[2]
@@ -60,9 +62,9 @@ def wait_for(child: "subprocess.Popen[str]", words: str) -> str:
 
 def collected(configuration: Path) -> dict[str, dict[str, int]]:
     """direction -> class -> vehicles, as `crossing-collector totals` answers."""
-    command = [sys.executable, "-c", COLLECTOR, "totals", "--config", str(configuration), "--json"]
-    answer = subprocess.run(command, capture_output=True, check=True, cwd=REPOSITORY)
-    return {total["direction"]: total["counts"] for total in json.loads(answer.stdout)["totals"]}
+    with redirect_stdout(StringIO()) as answer:
+        assert main(["totals", "--config", str(configuration), "--json"]) == 0
+    return {total["direction"]: total["counts"] for total in json.loads(answer.getvalue())["totals"]}
 
 
 def _written(path: Path, configuration: dict[str, Any]) -> Path:

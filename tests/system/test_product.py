@@ -61,8 +61,9 @@ def test_a_device_with_anothers_credentials_is_told_so_and_sends_nothing(tmp_pat
         assert "of bridge/mast-1: Not authorized" in said.stderr
 
 
-def wait_until_collected(centre: Path, crossings: int, *, deadline_s: float = 30.0) -> None:
+def wait_until_collected(centre: Path, crossings: int, *, deadline_s: float = 60.0) -> None:
     assert crossings > 0
     deadline = time.monotonic() + deadline_s
     while (have := sum(sum(classes.values()) for classes in collected(centre).values())) != crossings:
         assert time.monotonic() < deadline, f"the collector has {have} of {crossings} crossings"
+        time.sleep(0.05)  # nothing announces that it is stored
