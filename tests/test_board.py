@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.device.machine import PROC, THERMAL, THROTTLED, look
+from edge.device.machine import PROC, THERMAL, THROTTLED, measure
 from edge.device.systemd import notify
 
 WRONG = ["", "\n", "n/a", "-", "0x", "1 2e", "- -", "١٢", "\0"]
@@ -31,7 +31,7 @@ def write(path: Path, text: str) -> None:
 
 
 def test_a_board_that_tells_everything(board: Path) -> None:
-    now = look(board, root=board)
+    now = measure(board, root=board)
     assert now.memory_mb == round(34_667 * os.sysconf("SC_PAGE_SIZE") / 1e6, 1)
     assert (now.temperature_c, now.throttling, now.threads, now.files) == (
         48.3,
@@ -42,7 +42,7 @@ def test_a_board_that_tells_everything(board: Path) -> None:
 
 
 def test_the_machine_that_runs_the_tests(tmp_path: Path) -> None:
-    now = look(tmp_path)
+    now = measure(tmp_path)
     assert now.memory_mb is not None
     assert now.memory_mb > 1
     assert now.threads is not None
@@ -57,14 +57,14 @@ def test_the_machine_that_runs_the_tests(tmp_path: Path) -> None:
 )
 def test_a_file_that_holds_no_number_is_none_and_no_error(board: Path, name: Path, field: str, wrong: str) -> None:
     write(board / name, wrong)
-    assert getattr(look(board, root=board), field) is None
+    assert getattr(measure(board, root=board), field) is None
 
 
 @pytest.mark.parametrize("bytes_", [b"\xff\xfe", b"48\xc2"])
 def test_a_file_that_holds_no_text_is_none_and_no_error(board: Path, bytes_: bytes) -> None:
     for name in (THERMAL, THROTTLED, PROC / "statm"):
         (board / name).write_bytes(bytes_)
-    now = look(board, root=board)
+    now = measure(board, root=board)
     assert (now.temperature_c, now.throttling, now.memory_mb) == (None, None, None)
 
 
@@ -73,7 +73,7 @@ def test_what_is_missing_or_a_folder_where_a_file_should_be_is_none_and_never_ze
         (board / name).unlink()
         (board / name).mkdir()
     for root in (board, tmp_path / "nowhere"):
-        now = look(tmp_path / "nowhere", root=root)
+        now = measure(tmp_path / "nowhere", root=root)
         assert (now.temperature_c, now.throttling, now.memory_mb, now.disk_free_mb) == (None, None, None, None)
     assert (now.threads, now.files) == (None, None)
 

@@ -17,9 +17,9 @@ from edge.config.schema import Alerts, Config, Keep, Line
 from edge.counting.buckets import Bucket
 from edge.counting.class_tail import Tail, upper_bound
 from edge.counting.crossing import Crossing
-from edge.delivery.memory_buffer import Shelf
+from edge.delivery.memory_buffer import MemoryBuffer
 from edge.delivery.outbox import Outbox
-from edge.device.alert_publisher import Newsroom
+from edge.device.alert_publisher import AlertPublisher
 from edge.device.alert_rules import DAY_MS, KEPT, YEAR_MS, Memory, RareClasses, Traffic, false_per_year
 from edge.errors import InputError
 from edge.vision.frame import Frame
@@ -104,7 +104,7 @@ def test_a_certain_bus_that_a_person_denies_does_not_hide_the_true_one_a_day_lat
     before_ms = NOON_MS - 100 * DAY_MS
     rare = RareClasses(("bus",), QUIET_MS, {"bus": Memory(before_ms=before_ms)})
     assert told(rare, NOON_MS, 0.995) == [(True, before_ms)]
-    rare.judge("bus", run="run-1", line="deck", at_ms=NOON_MS, confirms=False)
+    rare.apply_verdict("bus", run="run-1", line="deck", at_ms=NOON_MS, confirms=False)
     assert rare.memory["bus"].seen_ms == before_ms
     assert told(rare, NOON_MS + DAY_MS, 0.995) == [(True, before_ms)]
 
@@ -113,12 +113,12 @@ def test_a_likely_bus_that_a_person_confirms_was_seen_until_it_is_denied() -> No
     rare = RareClasses(("bus",), QUIET_MS)
     assert told(rare, NOON_MS, 0.62) == [(False, None)]
     assert rare.memory["bus"].seen_ms is None
-    rare.judge("bus", run="run-1", line="deck", at_ms=NOON_MS, confirms=True)
-    rare.judge("bus", run="run-1", line="deck", at_ms=NOON_MS, confirms=True)
+    rare.apply_verdict("bus", run="run-1", line="deck", at_ms=NOON_MS, confirms=True)
+    rare.apply_verdict("bus", run="run-1", line="deck", at_ms=NOON_MS, confirms=True)
     assert (rare.memory["bus"].seen_ms, len(rare.memory["bus"].sightings)) == (NOON_MS, 1)
     assert told(rare, NOON_MS + DAY_MS, 0.995) == []
-    rare.judge("bus", run="run-1", line="deck", at_ms=NOON_MS, confirms=False)
-    rare.judge("bus", run="run-1", line="deck", at_ms=NOON_MS + DAY_MS, confirms=False)
+    rare.apply_verdict("bus", run="run-1", line="deck", at_ms=NOON_MS, confirms=False)
+    rare.apply_verdict("bus", run="run-1", line="deck", at_ms=NOON_MS + DAY_MS, confirms=False)
     assert rare.memory["bus"].seen_ms is None
 
 
@@ -138,7 +138,7 @@ def test_beyond_those_that_are_kept_a_sighting_is_no_more_than_a_time() -> None:
     memory = rare.memory["bus"]
     assert (len(memory.sightings), memory.before_ms) == (KEPT, NOON_MS + 2 * DAY_MS)
     for one in memory.sightings:
-        rare.judge("bus", run=one.run, line=one.line, at_ms=one.at_ms, confirms=False)
+        rare.apply_verdict("bus", run=one.run, line=one.line, at_ms=one.at_ms, confirms=False)
     assert rare.memory["bus"].seen_ms == NOON_MS + 2 * DAY_MS
 
 
@@ -161,12 +161,14 @@ class Device:
 
     def __init__(self, folder: Path) -> None:
         self.outbox = Outbox(folder / "outbox.sqlite")
-        self.shelf = Shelf(self.outbox)
-        self.newsroom = Newsroom("bridge/mast-1/alert", self.outbox, self.shelf, SystemClock())
+        self.buffer = MemoryBuffer(self.outbox)
+        self.alert_publisher = AlertPublisher("bridge/mast-1/alert", self.outbox, self.buffer, SystemClock())
 
     def cross(self, at_ms: int, share: float, tails: Mapping[str, Tail]) -> list[dict[str, Any]]:
         before = len(self.outbox.pending(100))
-        self.newsroom.crossed([bus(at_ms, share)], "run-1", CONFIG, tails=tails, boxes={1: (40.0, 30.0, 80.0, 60.0)})
+        self.alert_publisher.add_crossings(
+            [bus(at_ms, share)], "run-1", CONFIG, tails=tails, boxes={1: (40.0, 30.0, 80.0, 60.0)}
+        )
         return [json.loads(one.payload) for one in self.outbox.pending(100)[before:]]
 
 
@@ -174,20 +176,20 @@ def test_a_device_tells_news_or_likely_with_the_crop_and_says_what_it_cannot_pro
     device = Device(tmp_path)
     picture = np.zeros((120, 160, 3), np.uint8)
     picture[30:60, 40:80] = 255
-    device.newsroom.see(Frame(NOON_MS, picture))
+    device.alert_publisher.update_frame(Frame(NOON_MS, picture))
     (unmeasured,) = device.cross(NOON_MS, 0.6, {})
     assert (unmeasured["likely"], unmeasured["share"], unmeasured["false_per_year"]) == (True, 0.6, None)
     assert "was not measured how often" in unmeasured["reason"]
     (unwatched,) = device.cross(NOON_MS + 1_000, 0.7, {"bus": TAIL})
     assert "no day of deck was watched yet" in unwatched["reason"]
-    device.newsroom.counted(a_bucket(1_000, DAY_MS), CONFIG)
+    device.alert_publisher.add_bucket(a_bucket(1_000, DAY_MS), CONFIG)
     (busy,) = device.cross(NOON_MS + 2_000, 0.995, {"bus": TAIL})
     assert (busy["likely"], busy["false_per_year"]) == (True, pytest.approx(364.5, rel=1e-2))
     assert "may be named with as much, and 1 is allowed (3,000 were judged)" in busy["reason"]
     crop = cv2.imdecode(np.frombuffer(base64.b64decode(busy["jpeg"]), np.uint8), cv2.IMREAD_GRAYSCALE)
     assert crop is not None
     assert crop.shape == pytest.approx((54, 72), abs=2), "the vehicle with what stands around it, not all of 160 x 120"
-    device.newsroom.counted(a_bucket(0, 3_000 * DAY_MS), CONFIG)
+    device.alert_publisher.add_bucket(a_bucket(0, 3_000 * DAY_MS), CONFIG)
     (news,) = device.cross(NOON_MS + 3_000, 0.995, {"bus": TAIL})
     assert (news["likely"], news["false_per_year"]) == (False, pytest.approx(0.12, abs=0.01))
     assert news["reason"].startswith("the first bus as far as this device knows, with a probability of 0.995, which")
@@ -196,17 +198,17 @@ def test_a_device_tells_news_or_likely_with_the_crop_and_says_what_it_cannot_pro
 
 def test_what_a_person_says_outlives_a_restart_and_stands_in_the_total(tmp_path: Path) -> None:
     device = Device(tmp_path)
-    device.newsroom.counted(a_bucket(300, 365 * DAY_MS), CONFIG)
+    device.alert_publisher.add_bucket(a_bucket(300, 365 * DAY_MS), CONFIG)
     (first,) = device.cross(NOON_MS, 0.995, {"bus": TAIL})
     assert first["likely"] is False
     said = Verdict(
         site="bridge", device="mast-1", run="run-1", line="deck", at=rfc3339(NOON_MS), label="bus", said="truck",
         by="li", when=rfc3339(NOON_MS),
     )  # fmt: skip
-    device.newsroom.judged(said, CONFIG.alerts)
+    device.alert_publisher.apply_verdict(said, CONFIG.alerts)
     device.outbox.close()
     again = Device(tmp_path)
-    again.newsroom.counted(a_bucket(300, 365 * DAY_MS), CONFIG)
+    again.alert_publisher.add_bucket(a_bucket(300, 365 * DAY_MS), CONFIG)
     (true,) = again.cross(NOON_MS + DAY_MS, 0.995, {"bus": TAIL})
     assert (true["likely"], true["before"]) == (False, None)
     assert again.outbox.noted("seen-bus") == str(NOON_MS + DAY_MS), "a version before finds it as well"
@@ -216,7 +218,7 @@ def test_what_a_person_says_outlives_a_restart_and_stands_in_the_total(tmp_path:
 def test_when_a_class_was_last_seen_is_taken_over_from_a_version_before(tmp_path: Path) -> None:
     device = Device(tmp_path)
     device.outbox.note("seen-bus", str(NOON_MS - DAY_MS))
-    device.newsroom.counted(a_bucket(300, 365 * DAY_MS), CONFIG)
+    device.alert_publisher.add_bucket(a_bucket(300, 365 * DAY_MS), CONFIG)
     assert device.cross(NOON_MS, 0.995, {"bus": TAIL}) == []
     device.outbox.close()
 

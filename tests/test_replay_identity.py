@@ -84,8 +84,8 @@ class CentreLink:
         found, self._events = self._events, []
         return [Ended("killed")] if self._centre.dead else found
 
-    def close(self, *, politely: bool) -> None:
-        assert isinstance(politely, bool), "it is said how"
+    def close(self, *, graceful: bool) -> None:
+        assert isinstance(graceful, bool), "it is said how"
 
 
 @cache

@@ -20,12 +20,12 @@ def test_what_is_committed_just_before_the_end_is_sent_before_it(tmp_path: Path)
             return Publisher(broker, outbox, site="bridge", device="mast-1", run="run-1")
 
         sender = Sender(publisher)
-        outbox.append(a_report, now_ms=NOON_MS)
+        outbox.append_report(a_report, now_ms=NOON_MS)
         sender.start()
         until_s = time.monotonic() + 10
         while outbox.state().unsent and time.monotonic() < until_s:
             time.sleep(0.01)  # nothing announces that it is connected
-        outbox.append(a_report, now_ms=NOON_MS)
+        outbox.append_report(a_report, now_ms=NOON_MS)
         sender.stop()
         assert outbox.state().unsent == 0
 
@@ -38,7 +38,7 @@ def test_where_there_is_no_broker_the_end_waits_for_nothing(tmp_path: Path) -> N
             return Publisher(broker, outbox, site="bridge", device="mast-1", run="run-1")
 
         sender = Sender(publisher)
-        outbox.append(a_report, now_ms=NOON_MS)
+        outbox.append_report(a_report, now_ms=NOON_MS)
         sender.start()
         sender.stop()
         assert outbox.state().unsent == 1

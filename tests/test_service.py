@@ -17,11 +17,11 @@ import pytest
 from edge.build.stages import build_detector, build_second_look
 from edge.config.schema import Alerts, Config, Convoys, Line, Model, Zone
 from edge.counting.crossing import Crossing
-from edge.delivery.memory_buffer import Shelf
+from edge.delivery.memory_buffer import MemoryBuffer
 from edge.delivery.outbox import Outbox
 from edge.delivery.sender import Sender
-from edge.device.alert_publisher import Newsroom
-from edge.device.command_handlers import obey
+from edge.device.alert_publisher import AlertPublisher
+from edge.device.command_handlers import handlers_of
 from edge.device.metrics import Metrics
 from edge.device.service import Service
 from edge.device.status import ServiceStatus, text_of
@@ -320,7 +320,7 @@ def test_a_new_line_is_taken_and_another_camera_is_not(tmp_path: Path, manifest:
     lines = [name for report in ended.reports for name in (report.lines or {})]
     assert set(lines) == {"deck", "ramp"}
     assert {report.device for report in ended.reports} == {"mast-1"}
-    assert ended.service._said["configuration"] == "a restart is needed for device"
+    assert ended.service._troubles["configuration"] == "a restart is needed for device"
 
 
 def test_a_configuration_that_is_wrong_leaves_everything_as_it_was(tmp_path: Path, manifest: Path) -> None:
@@ -329,7 +329,7 @@ def test_a_configuration_that_is_wrong_leaves_everything_as_it_was(tmp_path: Pat
 
     ended = run(tmp_path, manifest, [*empty(10), ask_to_reload, *empty(20), *passing()], read=read)
     assert ended.counted() == 1
-    assert "stays as it was: edge.yaml: lines is missing" in ended.service._said["configuration"]
+    assert "stays as it was: edge.yaml: lines is missing" in ended.service._troubles["configuration"]
 
 
 def test_the_first_of_a_rare_class_is_news_once(tmp_path: Path, manifest: Path) -> None:
@@ -359,8 +359,12 @@ def test_a_rare_vehicle_that_a_person_denies_by_a_command_is_forgotten(tmp_path:
             names = {"site": "bridge", "device": "mast-1", "by": "li", "when": alert["at"], "label": alert["class"]}
             verdict = Verdict(run=alert["run"], line=alert["line"], at=alert["at"], said=said, **names)
             asked = VerdictCommand(id=f"v-{said}", verdict=verdict)
-            verbs = obey(
-                strips=tmp_path, snapshot=bytes, reload=lambda: None, judge=film.service.judge, pictures_leave=False
+            verbs = handlers_of(
+                strips=tmp_path,
+                snapshot=bytes,
+                reload=lambda: None,
+                apply_verdict=film.service.apply_verdict,
+                pictures_leave=False,
             )
             answers.append(pool.submit(verbs["verdict"], encode(asked)))
 
@@ -510,14 +514,14 @@ def test_crossings_beyond_those_that_may_wait_to_be_checked_for_rare_classes_are
         for number in range(5)
     ]
     with Outbox(folder / "outbox.sqlite", patient=True) as outbox:
-        newsroom = Newsroom("bridge/mast-1/alert", outbox, Shelf(outbox), film, unjudged_max=3)
-        newsroom.crossed(crossings, "r1", config)
-        assert newsroom.unjudged_lost == 2
-        assert newsroom.failure.endswith("; 2 crossings were never checked")
+        alert_publisher = AlertPublisher("bridge/mast-1/alert", outbox, MemoryBuffer(outbox), film, unchecked_max=3)
+        alert_publisher.add_crossings(crossings, "r1", config)
+        assert alert_publisher.unjudged_lost == 2
+        assert alert_publisher.failure.endswith("; 2 crossings were never checked")
         folder.mkdir()
-        newsroom.judge()
+        alert_publisher.check_waiting()
         [alert] = [json.loads(letter.payload) for letter in outbox.pending(10)]
-        assert (alert["at"], newsroom.failure) == (rfc3339(EPOCH_MS + 2), "")
+        assert (alert["at"], alert_publisher.failure) == (rfc3339(EPOCH_MS + 2), "")
 
 
 def test_the_status_and_the_metrics_tell_what_waited_when_the_last_process_ended(
@@ -563,7 +567,7 @@ def test_another_zone_is_looked_at_with_another_region(tmp_path: Path, manifest:
 
     def note(film: Film) -> None:
         assert film.service is not None
-        detectors.append(film.service._now.detector)
+        detectors.append(film.service._run.detector)
 
     run(tmp_path, manifest, [*empty(20), note, ask_to_reload, *empty(20), note], read=read)
     assert detectors[0] is not detectors[1]
@@ -575,7 +579,7 @@ def test_what_could_not_be_kept_is_told_until_the_disk_works(tmp_path: Path, man
 
     def note(film: Film) -> None:
         assert film.service is not None
-        said.append(film.service._said.get("letters", ""))
+        said.append(film.service._troubles.get("letters", ""))
 
     script = [*passing(), *empty(20), note, lambda _: folder.mkdir(), *passing(), *empty(20), note]
     run(
@@ -600,7 +604,7 @@ def test_a_model_that_cannot_be_read_is_told_and_not_read_for_every_frame(tmp_pa
 
     def note(film: Film) -> None:
         assert film.service is not None
-        said.append(film.service._said.get("detector", ""))
+        said.append(film.service._troubles.get("detector", ""))
 
     ended = run(tmp_path, manifest, [*empty(150), note, *empty(150), note], parts=Broken())
     assert len(tried) == 3

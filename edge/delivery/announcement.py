@@ -8,16 +8,16 @@ announcement of the device, each sensor is announced by itself, and the other fo
 from collections.abc import Callable
 
 from edge.delivery.connection import Message
-from edge.delivery.home_assistant import announcement, component_topic, components_of, farewell, topic_for
+from edge.delivery.home_assistant import announcement, component_topic, components_of, removal_of, topic_for
 from edge.delivery.outbox import Outbox
-from edge.delivery.retained import Presence
+from edge.delivery.retained import RetainedMessages
 from edge.wire.device_messages import Info
 
 NOTE = "home-assistant"  # the prefix, APART where each sensor is announced by itself, then the keys that were announced
 APART = "+"
 
 
-class Announcing:
+class HomeAssistantAnnouncer:
     """What to retain for Home Assistant under `prefix`; empty: nothing."""
 
     def __init__(self, outbox: Outbox, *, site: str, device: str, root: str, prefix: str) -> None:
@@ -30,18 +30,20 @@ class Announcing:
         self._keys: tuple[str, ...] = ()
         self._fits: Callable[[Message], bool] = lambda _: True
 
-    def begin(self, info: Info | None, presence: Presence, *, fits: Callable[[Message], bool] = lambda _: True) -> None:
+    def begin(
+        self, info: Info | None, retained: RetainedMessages, *, fits: Callable[[Message], bool] = lambda _: True
+    ) -> None:
         """On a new connection, before anything is said. Raises WorkError where the outbox fails."""
         self._fits = fits
         prefix, *before = self._outbox.noted(NOTE).split() or [""]
         were_apart = before[:1] == [APART]
         keys = before[1:] if were_apart else before
         if prefix not in ("", self._prefix):
-            self._take_back(presence, prefix, keys if were_apart else [])
+            self._take_back(retained, prefix, keys if were_apart else [])
             were_apart, keys = False, []
-        self._announce(info, presence, keys, were_apart=were_apart)
+        self._announce(info, retained, keys, were_apart=were_apart)
 
-    def acknowledged(self, topic: str, info: Info | None, presence: Presence) -> None:
+    def acknowledged(self, topic: str, info: Info | None, retained: RetainedMessages) -> None:
         """The broker retains it. Raises WorkError where the outbox fails."""
         noted = self._outbox.noted(NOTE)
         if topic in self._taken_back and noted.split(" ", 1)[0] == self._taken_back.pop(topic):
@@ -52,16 +54,16 @@ class Announcing:
                 return  # it was taken back, each sensor is announced by itself
             if note != noted:
                 self._outbox.note(NOTE, note)
-            self._announce(info, presence, [], were_apart=False)  # without what was removed by the one before
+            self._announce(info, retained, [], were_apart=False)  # without what was removed by the one before
 
-    def _take_back(self, presence: Presence, prefix: str, keys: list[str]) -> None:
-        gone = farewell(self._site, self._device, prefix=prefix)
-        presence.want(gone.topic, gone.payload)
+    def _take_back(self, retained: RetainedMessages, prefix: str, keys: list[str]) -> None:
+        gone = removal_of(self._site, self._device, prefix=prefix)
+        retained.set(gone.topic, gone.payload)
         self._taken_back[gone.topic] = prefix
         for key in keys:
-            presence.want(component_topic(self._site, self._device, key, prefix), b"")
+            retained.set(component_topic(self._site, self._device, key, prefix), b"")
 
-    def _announce(self, info: Info | None, presence: Presence, before: list[str], *, were_apart: bool) -> None:
+    def _announce(self, info: Info | None, retained: RetainedMessages, before: list[str], *, were_apart: bool) -> None:
         if not self._prefix or info is None:
             return
         known = [] if were_apart else before
@@ -70,15 +72,15 @@ class Announcing:
             if were_apart:
                 self._outbox.note(NOTE, " ".join((self._prefix, *said.keys)))
                 for key in before:
-                    presence.want(component_topic(self._site, self._device, key, self._prefix), b"")
-            presence.want(said.topic, said.payload)
+                    retained.set(component_topic(self._site, self._device, key, self._prefix), b"")
+            retained.set(said.topic, said.payload)
             self._keys = said.keys
             return
         if before and not were_apart:
-            presence.want(said.topic, b"")  # else each sensor would be there twice
+            retained.set(said.topic, b"")  # else each sensor would be there twice
         components = components_of(info, self._site, self._device, root=self._root)
         self._outbox.note(NOTE, " ".join((self._prefix, APART, *components)))
         self._keys = ()
         for key in dict.fromkeys((*before, *components)) if were_apart else components:
             payload = components.get(key, b"")
-            presence.want(component_topic(self._site, self._device, key, self._prefix), payload)
+            retained.set(component_topic(self._site, self._device, key, self._prefix), payload)

@@ -1,4 +1,4 @@
-"""A letter whose clock was wrong, with its time put right. Pure."""
+"""An entry whose clock was wrong, with its time put right. Pure."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ MOMENTS = ("at", "since", "until")
 
 
 def corrected(payload: bytes, offset_ms: int, *, report: bool) -> bytes:
-    """The letter moved by `offset_ms`; one that is no report and has no moment stays as it is."""
+    """The entry moved by `offset_ms`; one that is no report and has no moment stays as it is."""
     if report:
         found = decode(payload)
         start = rfc3339(max(found.start_ms + offset_ms, 0))

@@ -15,7 +15,7 @@ RESEND_MAX = 10_000
 UNREADABLE: Transaction = "-"
 """The id of a response to a command whose own id cannot be read."""
 
-Obey = Callable[[bytes], Response]
+CommandHandler = Callable[[bytes], Response]
 
 
 def resend(payload: bytes, outbox: Outbox) -> Response:

@@ -95,7 +95,7 @@ class Refused:
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class Received:
     """A message on a topic that we listen to."""
 
     topic: str
@@ -103,7 +103,7 @@ class Heard:
 
 
 @dataclass(frozen=True, slots=True)
-class Deaf:
+class SubscriptionRefused:
     """The broker does not let us listen to a topic."""
 
     reason: str
@@ -127,7 +127,7 @@ class UnreachableError(WorkError):
         self.failure = failure
 
 
-Event = Accepted | Acknowledged | Refused | Heard | Deaf | Ended
+Event = Accepted | Acknowledged | Refused | Received | SubscriptionRefused | Ended
 
 
 class Link(Protocol):
@@ -145,7 +145,7 @@ class Link(Protocol):
         """What happened since the last call; waits up to `wait_s` for the first event."""
         ...
 
-    def close(self, *, politely: bool) -> None:
+    def close(self, *, graceful: bool) -> None:
         """End it; unless politely, the broker publishes the last will."""
         ...
 
@@ -205,9 +205,9 @@ class Connection:
                 found.append(self._events.get_nowait())
         return found
 
-    def close(self, *, politely: bool) -> None:
+    def close(self, *, graceful: bool) -> None:
         """End it; unless politely, the broker publishes the last will."""
-        if politely and self._client.disconnect() is MQTTErrorCode.MQTT_ERR_SUCCESS:
+        if graceful and self._client.disconnect() is MQTTErrorCode.MQTT_ERR_SUCCESS:
             deadline = time.monotonic() + POLITE_WAIT_S
             while (wait_s := deadline - time.monotonic()) > 0:
                 if any(isinstance(event, Ended) for event in self.events(wait_s)):
@@ -261,14 +261,14 @@ class Connection:
         if len(message.payload) > HEARD_BYTES_MAX or self._events.qsize() > HEARD_MAX:
             self.dropped += 1
             return
-        self._events.put(Heard(message.topic, bytes(message.payload)))
+        self._events.put(Received(message.topic, bytes(message.payload)))
 
     def _on_subscribe(
         self, _: Client, _data: Any, number: int, codes: list[ReasonCode], _more: Properties | None
     ) -> None:
         refused = [code for code in codes if code.is_failure]
         if refused and self._needed in (number, None):
-            self._events.put(Deaf(f"{self.broker} does not let us hear commands: {refused[0]}"))
+            self._events.put(SubscriptionRefused(f"{self.broker} does not let us hear commands: {refused[0]}"))
 
     def _on_publish(self, _: Client, _data: Any, token: int, code: ReasonCode, _more: Properties | None) -> None:
         self._events.put(Refused(token, str(code), code.value) if code.is_failure else Acknowledged(token))

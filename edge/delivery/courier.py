@@ -1,42 +1,42 @@
-"""The courier: decides which letters go out next and when to try again. It does no I/O and is told the time.
+"""The courier: decides which entries go out next and when to try again. It does no I/O and is told the time.
 
-1. A letter is sent when the broker has acknowledged it, and at no other moment.
-2. At most `in_flight_max` letters are in flight, and never more than the broker said it can take (its Receive
+1. An entry is sent when the broker has acknowledged it, and at no other moment.
+2. At most `in_flight_max` entries are in flight, and never more than the broker said it can take (its Receive
    Maximum). Each address (a lane) has its own places: three quarters of the window are for reports, an eighth for each
    other lane, and one at least. In a lane the oldest go first. Lanes take turns, so that none waits for another.
-3. A connection that ends takes its letters in flight with it: on the next one they are offered again. Nobody
-   else resends, so a letter is in flight once.
-4. A letter that the broker refuses is not lost and not hurried: it waits, and those behind it go on. It waits
+3. A connection that ends takes its entries in flight with it: on the next one they are offered again. Nobody
+   else resends, so an entry is in flight once.
+4. An entry that the broker refuses is not lost and not hurried: it waits, and those behind it go on. It waits
    `refused_wait_ms`, twice as long each time up to ten times that; if its content was refused, ten times
-   that at once. After two refusals in a row, or with PASSED_MAX letters that wait so, the lane rests: one letter each
+   that at once. After two refusals in a row, or with PASSED_MAX entries that wait so, the lane rests: one entry each
    `refused_wait_ms`, or on the next connection, until one is acknowledged.
 5. Attempts to connect are apart by a wait that doubles up to a ceiling, jittered; a connection that lasted as
    long as the ceiling starts the doubling anew.
-6. After BREAKS connections that broke soon after letters went out, one letter at a time goes out, until a connection
+6. After BREAKS connections that broke soon after entries went out, one entry at a time goes out, until a connection
    lasts: one that was in flight alone at BREAKS such ends is what the broker cannot stand.
-7. A broker that acknowledges nothing for `stall_ms` while letters are in flight is not worth staying with.
+7. A broker that acknowledges nothing for `stall_ms` while entries are in flight is not worth staying with.
 """
 
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from edge.delivery.letter import Letter, kind_of
+from edge.delivery.entry import Entry, kind_of
 
 PASSED_MAX = 1_000
-"""Refused letters of a lane that the others pass; of more, the lane rests."""
+"""Refused entries of a lane that the others pass; of more, the lane rests."""
 WAITS_MAX = 10  # times refused_wait_ms
 BARRED_WAITS = 10  # times refused_wait_ms, of which a lane that is refused everything is barred
 BREAKS, BROKE_MS = 3, 10_000
 """So many connections, each broken within that after the last progress."""
 PAYLOAD_FORMAT_INVALID, PACKET_TOO_LARGE = 0x99, 0x95
 ABOUT_THE_LETTER = (PAYLOAD_FORMAT_INVALID, PACKET_TOO_LARGE)
-"""Reason codes of MQTT 5 that say nothing of the next letter."""
+"""Reason codes of MQTT 5 that say nothing of the next entry."""
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """What the broker refused of one kind of letters: how often since the start, how many of them wait, and why."""
+    """What the broker refused of one kind of entries: how often since the start, how many of them wait, and why."""
 
     kind: str
     reason: str
@@ -47,7 +47,7 @@ class Refusal:
 
 @dataclass(slots=True)
 class _Passed:
-    """A refused letter: the others pass it until `due_ms`."""
+    """A refused entry: the others pass it until `due_ms`."""
 
     address: str
     due_ms: int
@@ -68,7 +68,7 @@ class _Lane:
 class Courier:
     """The state of one device's delivery. Times are milliseconds of one clock that never steps.
 
-    A `token` is what the connection calls a letter in flight (the MQTT packet identifier).
+    A `token` is what the connection calls an entry in flight (the MQTT packet identifier).
     """
 
     def __init__(
@@ -89,7 +89,7 @@ class Courier:
         self._attempts = 0
         self._retry_at_ms: int | None = None  # None: at once
         self._progress_ms = 0
-        self._in_flight: dict[int, Letter] = {}  # by token
+        self._in_flight: dict[int, Entry] = {}  # by token
         self._passed: dict[int, _Passed] = {}  # by number
         self._lanes: dict[str, _Lane] = {}  # by address; those that were refused something
         self._times = Counter[str]()  # refusals by kind
@@ -101,12 +101,12 @@ class Courier:
 
     @property
     def in_flight(self) -> frozenset[int]:
-        """The `number` of every letter that the broker has and has not acknowledged."""
-        return frozenset(letter.number for letter in self._in_flight.values())
+        """The `number` of every entry that the broker has and has not acknowledged."""
+        return frozenset(entry.number for entry in self._in_flight.values())
 
     @property
     def refusals(self) -> list[Refusal]:
-        """What the broker refuses at present, by kind: letters of it are passed by the others, or all of them rest."""
+        """What the broker refuses at present, by kind: entries of it are passed by the others, or all of them rest."""
         waiting = Counter(kind_of(one.address) for one in self._passed.values())
         resting = {kind_of(address) for address, lane in self._lanes.items() if lane.resting}
         return [
@@ -117,7 +117,7 @@ class Courier:
 
     @property
     def refused_times(self) -> dict[str, int]:
-        """How often the broker refused a letter since the start, by kind."""
+        """How often the broker refused an entry since the start, by kind."""
         return dict(self._times)
 
     def is_barred(self, address: str) -> bool:
@@ -125,7 +125,7 @@ class Courier:
         return address in self._lanes and self._lanes[address].barred
 
     def passed(self, now_ms: int) -> Collection[int]:
-        """The numbers of refused letters that the others pass at this moment."""
+        """The numbers of refused entries that the others pass at this moment."""
         return {number for number, one in self._passed.items() if one.due_ms > now_ms}
 
     def retry_wait_ms(self, now_ms: int) -> int:
@@ -156,28 +156,28 @@ class Courier:
 
     @property
     def cautious(self) -> bool:
-        """Whether one letter at a time goes out, and nothing beside it that need not."""
+        """Whether one entry at a time goes out, and nothing beside it that need not."""
         return self._breaks >= BREAKS
 
-    def broke(self, now_ms: int, *, alone: bool, suspect: int | None = None) -> Letter | None:
-        """The connection is about to be `lost`, without a reason: the letter that is to blame, once that is known.
+    def broke(self, now_ms: int, *, alone: bool, suspect: int | None = None) -> Entry | None:
+        """The connection is about to be `lost`, without a reason: the entry that is to blame, once that is known.
 
-        `alone`: nothing but letters was in flight. One break is enough to blame `suspect`, which was blamed before.
+        `alone`: nothing but entries was in flight. One break is enough to blame `suspect`, which was blamed before.
         """
         if not self._in_flight or now_ms - self._progress_ms > BROKE_MS:
             return None
         self._breaks += 1
         if not alone or len(self._in_flight) > 1:
             return None
-        [letter] = self._in_flight.values()
-        self._strikes[letter.number] += 1
-        if self._strikes[letter.number] < BREAKS and letter.number != suspect:
+        [entry] = self._in_flight.values()
+        self._strikes[entry.number] += 1
+        if self._strikes[entry.number] < BREAKS and entry.number != suspect:
             return None
-        del self._strikes[letter.number]
-        return letter
+        del self._strikes[entry.number]
+        return entry
 
-    def offer(self, pending: Sequence[Letter], now_ms: int, *, busy: int = 0) -> list[Letter]:
-        """Which of `pending` (of each address the oldest `window` letters that are not `passed`) to publish now.
+    def offer(self, pending: Sequence[Entry], now_ms: int, *, busy: int = 0) -> list[Entry]:
+        """Which of `pending` (of each address the oldest `window` entries that are not `passed`) to publish now.
 
         `busy` counts what else is in flight on this connection (status, info).
         """
@@ -189,12 +189,12 @@ class Courier:
         long_ago_ms = now_ms - WAITS_MAX * self._refused_wait_ms  # pushed out, or its turn does not come
         self._passed = {number: one for number, one in self._passed.items() if one.due_ms > long_ago_ms}
         flying, passed = self.in_flight, self.passed(now_ms)
-        places = Counter(letter.address for letter in self._in_flight.values())
-        queues: dict[str, list[Letter]] = {}
-        for letter in pending:
-            if letter.number not in flying and letter.number not in passed:
-                queues.setdefault(letter.address, []).append(letter)
-        offered: list[Letter] = []
+        places = Counter(entry.address for entry in self._in_flight.values())
+        queues: dict[str, list[Entry]] = {}
+        for entry in pending:
+            if entry.number not in flying and entry.number not in passed:
+                queues.setdefault(entry.address, []).append(entry)
+        offered: list[Entry] = []
         room = (1 if self.cautious else self.window) - len(flying) - busy
         addresses = sorted(queues)
         for address in addresses:
@@ -208,55 +208,55 @@ class Courier:
         return offered
 
     def _places(self, address: str, now_ms: int) -> int:
-        """How many letters to an address may be in flight."""
+        """How many entries to an address may be in flight."""
         lane = self._lanes.get(address)
         if lane is not None and lane.resting:
             return 1 if now_ms >= lane.rests_until_ms else 0
         return max(1, self.window * (6 if kind_of(address) == "report" else 1) // 8)
 
-    def published(self, token: int, letter: Letter, now_ms: int) -> None:
+    def published(self, token: int, entry: Entry, now_ms: int) -> None:
         """It is on its way as `token`."""
         assert token not in self._in_flight, "a token in flight is not used again"
         assert len(self._in_flight) < self.window, "never more in flight than the window"
         if not self._in_flight:
             self._progress_ms = now_ms
-        self._in_flight[token] = letter
+        self._in_flight[token] = entry
 
-    def acknowledged(self, token: int, now_ms: int) -> Letter | None:
-        """The broker has it: the letter to mark as sent, or None where the token is not a letter in flight."""
+    def acknowledged(self, token: int, now_ms: int) -> Entry | None:
+        """The broker has it: the entry to mark as sent, or None where the token is not an entry in flight."""
         self._progress_ms = now_ms
-        letter = self._in_flight.pop(token, None)
-        if letter is not None:
-            self.forget(letter)
-            self._strikes.pop(letter.number, None)
-            self._lanes.pop(letter.address, None)
-        return letter
+        entry = self._in_flight.pop(token, None)
+        if entry is not None:
+            self.forget(entry)
+            self._strikes.pop(entry.number, None)
+            self._lanes.pop(entry.address, None)
+        return entry
 
-    def forget(self, letter: Letter) -> None:
+    def forget(self, entry: Entry) -> None:
         """It waits no more."""
-        self._passed.pop(letter.number, None)
+        self._passed.pop(entry.number, None)
 
-    def refused(self, token: int, now_ms: int, *, code: int = 0, reason: str = "") -> Letter | None:
-        """The broker will not have it (no permission, over a quota): the letter, which stays pending."""
-        letter = self._in_flight.pop(token, None)
-        if letter is None:
+    def refused(self, token: int, now_ms: int, *, code: int = 0, reason: str = "") -> Entry | None:
+        """The broker will not have it (no permission, over a quota): the entry, which stays pending."""
+        entry = self._in_flight.pop(token, None)
+        if entry is None:
             return None
         self._progress_ms = now_ms
-        kind, about_the_letter = kind_of(letter.address), code in ABOUT_THE_LETTER
+        kind, about_the_letter = kind_of(entry.address), code in ABOUT_THE_LETTER
         self._times[kind] += 1
         self._why[kind] = code, reason
-        before = self._passed.get(letter.number)
+        before = self._passed.get(entry.number)
         times = before.times + 1 if before else 1
         waits = WAITS_MAX if about_the_letter else min(WAITS_MAX, 1 << min(times - 1, 30))
-        self._passed[letter.number] = _Passed(letter.address, now_ms + waits * self._refused_wait_ms, times)
-        lane = self._lanes.setdefault(letter.address, _Lane(since_ms=now_ms))
+        self._passed[entry.number] = _Passed(entry.address, now_ms + waits * self._refused_wait_ms, times)
+        lane = self._lanes.setdefault(entry.address, _Lane(since_ms=now_ms))
         lane.in_a_row += not about_the_letter
         lane.barred = lane.in_a_row >= 2 and now_ms - lane.since_ms >= BARRED_WAITS * self._refused_wait_ms
-        crowded = sum(one.address == letter.address for one in self._passed.values()) >= PASSED_MAX
+        crowded = sum(one.address == entry.address for one in self._passed.values()) >= PASSED_MAX
         if lane.in_a_row >= 2 or crowded:
             lane.resting, lane.rests_until_ms = True, now_ms + self._refused_wait_ms
-        return letter
+        return entry
 
     def stalled(self, now_ms: int) -> bool:
-        """Whether to give this connection up: letters in flight, and no answer for `stall_ms`."""
+        """Whether to give this connection up: entries in flight, and no answer for `stall_ms`."""
         return bool(self._in_flight) and now_ms - self._progress_ms >= self._stall_ms

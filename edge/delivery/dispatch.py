@@ -1,10 +1,10 @@
-"""From the outbox to a connection: which letters go out now, and what became of them.
+"""From the outbox to a connection: which entries go out now, and what became of them.
 
-1. A letter that is larger than the broker takes (its Maximum Packet Size) is not published: it is set aside in the
+1. An entry that is larger than the broker takes (its Maximum Packet Size) is not published: it is set aside in the
    outbox and counted there. An alert loses its picture first. A broker that takes more gets it after all.
-2. Letters of a former name that the broker has refused for ten minutes are set aside, too. Every hour, and on the next
+2. Entries of a former name that the broker has refused for ten minutes are set aside, too. Every hour, and on the next
    connection, one of them is tried; where it is taken, the others wait again.
-3. A letter at which the broker ends every connection without a word is set aside, too. Every six hours one of these is
+3. An entry at which the broker ends every connection without a word is set aside, too. Every six hours one of these is
    tried again; where it is taken, all of them wait again: the cause was the broker's.
 4. What the outbox cannot note, because its disk fails, is remembered until it can, and passed by the others.
 
@@ -17,23 +17,23 @@ import msgspec
 
 from edge.delivery.connection import Message, packet_bytes
 from edge.delivery.courier import Courier
-from edge.delivery.letter import Letter, kind_of
+from edge.delivery.entry import Entry, kind_of
 from edge.delivery.outbox import Outbox
 from edge.errors import WorkError
 from edge.wire.topics import topic_of
 
 TAKEN_BACK = 50
-"""Letters set aside that are looked at each time: whoever counts waits for the outbox meanwhile."""
+"""Entries set aside that are looked at each time: whoever counts waits for the outbox meanwhile."""
 BLAMED_MAX = 1_000
 PROBE_MS = 3_600_000
-"""From one letter of a former name that is refused to the next that is tried."""
+"""From one entry of a former name that is refused to the next that is tried."""
 BLAMED_PROBE_MS = 6 * PROBE_MS
-"""The same of letters at which the broker ends the connection: each try costs one connection."""
+"""The same of entries at which the broker ends the connection: each try costs one connection."""
 NO_PICTURE = "the picture is larger than the broker takes"
 
 
 class Dispatch:
-    """The letters of one device on its connections; `trouble(what, sentence)` takes what people have to know."""
+    """The entries of one device on its connections; `trouble(what, sentence)` takes what people have to know."""
 
     def __init__(
         self, outbox: Outbox, courier: Courier, *, name: str, root: str, trouble: Callable[[str, str], None]
@@ -46,23 +46,23 @@ class Dispatch:
         self._root = root
         self._trouble = trouble
         self._generation = outbox.generation
-        self._unnoted: set[int] = set()  # acknowledged letters that the outbox does not know of yet
-        self._too_large: set[int] = set()  # the same of letters to be set aside
-        self._aside: list[str] = []  # addresses whose letters set aside are yet to be looked at
-        self._aside_after = 0  # the letter up to which those of the first address were
-        self._barred: dict[str, int] = {}  # address of a former name -> when one of its letters is tried
+        self._unnoted: set[int] = set()  # acknowledged entries that the outbox does not know of yet
+        self._too_large: set[int] = set()  # the same of entries to be set aside
+        self._aside: list[str] = []  # addresses whose entries set aside are yet to be looked at
+        self._aside_after = 0  # the entry up to which those of the first address were
+        self._barred: dict[str, int] = {}  # address of a former name -> when one of its entries is tried
         self._probing: set[str] = set()  # addresses of which one is
-        self._blamed: dict[int, str] = {}  # letters at which the broker ends the connection, and their addresses
+        self._blamed: dict[int, str] = {}  # entries at which the broker ends the connection, and their addresses
         self._blamed_due_ms = 0  # when the next of these is tried
         self._tried: int | None = None  # whose turn it is
 
     @property
     def outdated(self) -> bool:
-        """Whether another outbox lies in the place of the one whose letters are in flight."""
+        """Whether another outbox lies in the place of the one whose entries are in flight."""
         return self._outbox.generation != self._generation
 
     def begin_with_another_file(self) -> None:
-        """What is known of letters is of a file that is gone."""
+        """What is known of entries is of a file that is gone."""
         self._generation = self._outbox.generation
         self._unnoted.clear()
         self._too_large.clear()
@@ -73,7 +73,7 @@ class Dispatch:
         self._tried = None
 
     def begin(self) -> None:
-        """On a new connection, whose `packet_max` is known: letters that were too large for another broker may fit."""
+        """On a new connection, whose `packet_max` is known: entries that were too large for another broker may fit."""
         self._aside_after = 0
         self._barred = dict.fromkeys(self._barred, 0)
         try:
@@ -83,22 +83,22 @@ class Dispatch:
 
     @property
     def tried(self) -> int | None:
-        """The letter at which the broker ended connections, and which is tried again on this one."""
+        """The entry at which the broker ended connections, and which is tried again on this one."""
         return self._tried
 
-    def blame(self, letter: Letter, now_ms: int) -> None:
+    def blame(self, entry: Entry, now_ms: int) -> None:
         """The broker ends every connection at this one: it is set aside, and tried again later."""
-        self._blamed.pop(letter.number, None)
-        self._blamed[letter.number] = letter.address
+        self._blamed.pop(entry.number, None)
+        self._blamed[entry.number] = entry.address
         while len(self._blamed) > BLAMED_MAX:
             del self._blamed[next(iter(self._blamed))]
         self._blamed_due_ms = now_ms + BLAMED_PROBE_MS
         self._tried = None
-        kinds = kind_of(letter.address)
+        kinds = kind_of(entry.address)
         self._trouble("blamed", f"the broker ends the connection without a word at {kinds} letters: set aside")
 
     def _try_blamed(self, now_ms: int) -> None:
-        """Once it is time, let the letter wait again whose turn it is; one that is gone since ends its turn by time."""
+        """Once it is time, let the entry wait again whose turn it is; one that is gone since ends its turn by time."""
         if self._blamed and now_ms >= self._blamed_due_ms:
             self._blamed_due_ms = now_ms + BLAMED_PROBE_MS
             self._tried = next(iter(self._blamed))
@@ -107,22 +107,22 @@ class Dispatch:
 
     @property
     def barred(self) -> set[str]:
-        """Addresses of former names whose letters are set aside, because the broker refuses them."""
+        """Addresses of former names whose entries are set aside, because the broker refuses them."""
         return {*self._barred, *self._probing}
 
-    def refused(self, letter: Letter, now_ms: int) -> None:
+    def refused(self, entry: Entry, now_ms: int) -> None:
         """The broker refused it."""
-        if not letter.address.startswith(f"{self._name}/") and self._courier.is_barred(letter.address):
-            self._probing.discard(letter.address)
-            self._barred[letter.address] = now_ms + PROBE_MS
+        if not entry.address.startswith(f"{self._name}/") and self._courier.is_barred(entry.address):
+            self._probing.discard(entry.address)
+            self._barred[entry.address] = now_ms + PROBE_MS
 
-    def taken(self, letter: Letter) -> None:
+    def taken(self, entry: Entry) -> None:
         """The broker acknowledged it: those to the same address that were set aside wait again."""
-        if letter.address in self.barred:
-            self._probing.discard(letter.address)
-            self._barred.pop(letter.address, None)
-            self._aside.append(letter.address)
-        if letter.number == self._tried:
+        if entry.address in self.barred:
+            self._probing.discard(entry.address)
+            self._barred.pop(entry.address, None)
+            self._aside.append(entry.address)
+        if entry.number == self._tried:
             self._tried = None
             self._aside.extend(dict.fromkeys(self._blamed.values()))
             self._blamed.clear()
@@ -132,19 +132,19 @@ class Dispatch:
         for address, due_ms in list(self._barred.items()):
             try:
                 if due_ms <= now_ms:
-                    self._outbox.take_letters_back(lambda _: True, address=address, after=0, limit=1)
+                    self._outbox.retry_entries(lambda _: True, address=address, after=0, limit=1)
                     del self._barred[address]
                     self._probing.add(address)
                     continue
-                letters = self._outbox.pending(TAKEN_BACK, address=address, skip=self._courier.in_flight)
-                if letters:
-                    self._outbox.set_letters_aside([one.number for one in letters], generation=self._generation)
+                entries = self._outbox.pending(TAKEN_BACK, address=address, skip=self._courier.in_flight)
+                if entries:
+                    self._outbox.set_entries_aside([one.number for one in entries], generation=self._generation)
             except WorkError as error:
                 self._trouble("outbox", str(error))
 
     @property
     def taking_back(self) -> bool:
-        """Whether letters that were set aside are still to be looked at."""
+        """Whether entries that were set aside are still to be looked at."""
         return bool(self._aside)
 
     def _take_back(self) -> None:
@@ -152,8 +152,8 @@ class Dispatch:
         if not self._aside:
             return
         try:
-            last = self._outbox.take_letters_back(
-                lambda letter: self._fitting(letter) is not None,
+            last = self._outbox.retry_entries(
+                lambda entry: self._fitting(entry) is not None,
                 address=self._aside[0],
                 after=self._aside_after,
                 limit=TAKEN_BACK,
@@ -165,31 +165,31 @@ class Dispatch:
         if last is None:
             del self._aside[0]
 
-    def due(self, now_ms: int, *, busy: int) -> list[tuple[Letter, Message]]:
+    def due(self, now_ms: int, *, busy: int) -> list[tuple[Entry, Message]]:
         """What to publish now; `busy` counts what else is in flight."""
         self._try_blamed(now_ms)
         self._take_back()
         self._put_barred_aside(now_ms)
         waiting = []
-        for letter in self.waiting(now_ms):
-            if self._fitting(letter) is None:
-                self._too_large.add(letter.number)
+        for entry in self.waiting(now_ms):
+            if self._fitting(entry) is None:
+                self._too_large.add(entry.number)
             else:
-                waiting.append(letter)
+                waiting.append(entry)
         self.note()
         if self.outdated:
             return []
         offered = self._courier.offer(waiting, now_ms, busy=busy)
-        return [(letter, message) for letter in offered if (message := self._fitting(letter)) is not None]
+        return [(entry, message) for entry in offered if (message := self._fitting(entry)) is not None]
 
-    def waiting(self, now_ms: int) -> list[Letter]:
-        """Of each address the oldest letters that wait, in flight or not, and are not passed by the others."""
+    def waiting(self, now_ms: int) -> list[Entry]:
+        """Of each address the oldest entries that wait, in flight or not, and are not passed by the others."""
         skip = {*self._unnoted, *self._too_large, *self._courier.passed(now_ms)}
         try:
             return [
-                letter
+                entry
                 for address in self._outbox.addresses()
-                for letter in self._outbox.pending(self._courier.window, address=address, skip=skip)
+                for entry in self._outbox.pending(self._courier.window, address=address, skip=skip)
             ]
         except WorkError as error:
             self._trouble("outbox", str(error))
@@ -201,7 +201,7 @@ class Dispatch:
         self.note()
 
     def note(self) -> None:
-        """Tell the outbox what became of its letters."""
+        """Tell the outbox what became of its entries."""
         if not self._unnoted and not self._too_large:
             return
         try:
@@ -209,7 +209,7 @@ class Dispatch:
                 self._outbox.sent(sorted(self._unnoted), generation=self._generation)
                 self._unnoted.clear()
             if self._too_large:
-                self._outbox.set_letters_aside(sorted(self._too_large), generation=self._generation)
+                self._outbox.set_entries_aside(sorted(self._too_large), generation=self._generation)
                 self._too_large.clear()
         except WorkError as error:
             self._trouble("outbox", str(error))
@@ -220,17 +220,17 @@ class Dispatch:
         """Whether the broker takes a packet of this size."""
         return self.packet_max is None or packet_bytes(message) <= self.packet_max
 
-    def _fitting(self, letter: Letter) -> Message | None:
+    def _fitting(self, entry: Entry) -> Message | None:
         """As it is published; None where it is too large."""
-        if letter.number in self._blamed and letter.number != self._tried:
+        if entry.number in self._blamed and entry.number != self._tried:
             return None
-        topic = topic_of(*letter.address.split("/", 2), root=self._root)
-        message = Message(topic, letter.payload)
+        topic = topic_of(*entry.address.split("/", 2), root=self._root)
+        message = Message(topic, entry.payload)
         if self.fits(message):
             return message
-        if kind_of(letter.address) != "alert":
+        if kind_of(entry.address) != "alert":
             return None
-        message = Message(topic, _without_picture(letter.payload))
+        message = Message(topic, _without_picture(entry.payload))
         return message if self.fits(message) else None
 
 

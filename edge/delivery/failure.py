@@ -41,7 +41,7 @@ CLOSED = (
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """What keeps letters from being delivered."""
+    """What keeps entries from being delivered."""
 
     cause: Cause
     sentence: str

@@ -24,7 +24,7 @@ class DeliveryLog:
     def update(
         self, now_ms: int, failure: Failure | None, *, connected: bool, unsent: Callable[[], int | None]
     ) -> None:
-        """`failure` is what is wrong now; `unsent` tells how many letters wait (None: nobody knows)."""
+        """`failure` is what is wrong now; `unsent` tells how many entries wait (None: nobody knows)."""
         if failure is None:
             if connected and self._cause is not None and now_ms - self._failed_ms >= CALM_MS:
                 log.info("delivery works again, after %s", duration_of(self._failed_ms - self._since_ms))

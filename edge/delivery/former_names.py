@@ -1,6 +1,6 @@
 """Former names of this device: what brokers still keep under them is taken back.
 
-The outbox notes a name that it had before. Its letters that wait still go out under it, for the counts are of that
+The outbox notes a name that it had before. Its entries that wait still go out under it, for the counts are of that
 place; what is retained of it (status, info, total, and the announcement to Home Assistant) is cleared, once. A last
 will that comes late, or a broker that crashed and has old messages again, brings some of it back: so the device listens
 to the newest former names, and clears again what names one of its own runs or journals. Another device may have the
@@ -14,7 +14,7 @@ import msgspec
 
 from edge.delivery.announcement import NOTE as HOME_ASSISTANT
 from edge.delivery.connection import Message
-from edge.delivery.home_assistant import farewell
+from edge.delivery.home_assistant import removal_of
 from edge.delivery.outbox import Outbox
 from edge.delivery.outbox_journals import FORMER, HAD
 from edge.wire.device_messages import Status, encode_self
@@ -40,12 +40,12 @@ class FormerNames:
         self._runs: set[str] = set()
         self._generation: int | None = None  # of the outbox in which this run is noted
         self._names: list[tuple[str, str]] = []
-        self._saying: dict[int, str] = {}  # token -> topic
+        self._in_flight: dict[int, str] = {}  # token -> topic
         self._waiting: set[str] = set()  # topics that are not cleared yet
 
     def begin(self, since: str) -> list[Message]:
         """On a new connection: what to publish, the last status, and then nothing that is kept. May raise WorkError."""
-        self._saying.clear()
+        self._in_flight.clear()
         self._waiting.clear()
         self._runs = {*self._outbox.noted(RUNS).split()} - {self._run}
         former = self._outbox.noted(FORMER).split()
@@ -73,25 +73,25 @@ class FormerNames:
             for site, device in self._names
         ]
 
-    def heard(self, topic: str, payload: bytes) -> Sequence[Message]:
+    def received(self, topic: str, payload: bytes) -> Sequence[Message]:
         """What to publish because of this: nothing of ours is to be kept under a former name. May raise WorkError."""
         address = parse_topic(topic, root=self._root)
         if address is None or address.channel not in RETAINED or (address.site, address.device) not in self._names:
             return ()
         try:
-            said = msgspec.json.decode(payload, type=_Told)
+            said = msgspec.json.decode(payload, type=_Retained)
         except msgspec.DecodeError:
             return ()
         counted = not said.ended and self._outbox.owner_of(said.journal) == f"{address.site}/{address.device}"
         return self._clearing(address.site, address.device) if said.run in self._runs or counted else ()
 
-    def said(self, token: int, message: Message) -> None:
+    def published(self, token: int, message: Message) -> None:
         """It is on its way as `token`."""
-        self._saying[token] = message.topic if message.retain else ""
+        self._in_flight[token] = message.topic if message.retain else ""
 
-    def settled(self, token: int, *, refused: str = "") -> bool:
+    def acknowledged(self, token: int, *, refused: str = "") -> bool:
         """The broker acknowledged or refused it; False where the token is not one of these. May raise WorkError."""
-        topic = self._saying.pop(token, None)
+        topic = self._in_flight.pop(token, None)
         if topic is None:
             return False
         if topic:
@@ -101,25 +101,25 @@ class FormerNames:
             elif self.failure.startswith(sentence):
                 self.failure = ""
         self._waiting.discard(topic)
-        if not self._waiting and not self._saying:
+        if not self._waiting and not self._in_flight:
             self._outbox.note(FORMER, "")  # what was refused is heard again, should it still be there
         return True
 
     @property
     def in_flight(self) -> int:
         """How many publications of these are unacknowledged."""
-        return len(self._saying)
+        return len(self._in_flight)
 
     def _clearing(self, site: str, device: str) -> list[Message]:
         topics = [topic_of(site, device, channel, root=self._root) for channel in RETAINED]
         prefix = (self._outbox.noted(HOME_ASSISTANT).split() or [self._prefix])[0]
         if prefix:
-            topics.insert(0, farewell(site, device, prefix=prefix).topic)
+            topics.insert(0, removal_of(site, device, prefix=prefix).topic)
         self._waiting.update(topics)
         return [Message(topic, b"", retain=True) for topic in topics]
 
 
-class _Told(msgspec.Struct):
+class _Retained(msgspec.Struct):
     run: str = ""
     journal: str = ""
     ended: bool = False

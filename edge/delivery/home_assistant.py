@@ -102,7 +102,7 @@ def _own(site: str, device: str, root: str) -> str:
     return f"{root}_{site}_{device}"  # no name holds an underscore, so no two devices make the same
 
 
-def farewell(site: str, device: str, *, prefix: str = PREFIX) -> Announcement:
+def removal_of(site: str, device: str, *, prefix: str = PREFIX) -> Announcement:
     """The device and all its sensors are no more."""
     return Announcement(topic_for(site, device, prefix), b"", ())
 

@@ -13,14 +13,14 @@ import msgspec
 from edge.wire.report import decode, encode
 
 SEGMENTS_MAX = 1_000
-"""Of one outbox; beyond it the oldest that hold no letter are forgotten."""
+"""Of one outbox; beyond it the oldest that hold no entry are forgotten."""
 
 
 @dataclass(frozen=True, slots=True)
 class Segment:
     """The reports `first` to `last` (None: it is still growing) are the numbers `seq - shift` of `journal`.
 
-    `owner` is the `site/device` that counted them. The letters up to `restamped` were written under the name of
+    `owner` is the `site/device` that counted them. The entries up to `restamped` were written under the name of
     another journal.
     """
 

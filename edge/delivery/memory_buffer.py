@@ -1,4 +1,4 @@
-"""The shelf: letters on their way into the outbox; where its disk does not take them, they wait here in order.
+"""the memory buffer: entries on their way into the outbox; where its disk does not take them, they wait here in order.
 
 Counting goes on while a disk is full, read-only or broken. What waits is in memory: it outlives the disk's trouble and
 not the process. Beyond its bound the oldest of a kind go. A `record` on disk knows how many wait, so that what ended
@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from edge.delivery.letter import kind_of
+from edge.delivery.entry import kind_of
 from edge.delivery.outbox import Outbox
 from edge.delivery.waiting_record import Waiting, WaitingRecord
 from edge.errors import WorkError
@@ -24,13 +24,13 @@ WAITING_MAX = {"alert": 50}
 """Of a kind; an alert has a picture of some 60 kB."""
 OTHERS_MAX = 5_000
 SLICE = 25
-"""Letters that are committed at a time. Each is a write to a slow disk, and whoever hands them on counts meanwhile."""
-NOTE = "shelf"  # the life of the shelf, then how far each kind of letters that waited got here, or was declared
+"""Entries that are committed at a time. Each is a write to a slow disk, and whoever hands them on counts meanwhile."""
+NOTE = "shelf"  # the life of the memory buffer, then how far each kind of entries that waited got here, or was declared
 
 
 @dataclass(slots=True)
 class _Waiting:
-    """A letter of a kind ("": no letter), and what commits it with some notes; `ordinal`: once it had to wait."""
+    """An entry of a kind ("": no entry), and what commits it with some notes; `ordinal`: once it had to wait."""
 
     kind: str
     commit: Callable[[Mapping[str, str]], object]
@@ -38,8 +38,8 @@ class _Waiting:
     span_ms: tuple[int, int] | None = None
 
 
-class Shelf:
-    """Hands letters to `outbox`, oldest first. `failure` says what is wrong with its disk; empty while nothing is.
+class MemoryBuffer:
+    """Hands entries to `outbox`, oldest first. `failure` says what is wrong with its disk; empty while nothing is.
 
     `now_ms` is a time that never steps while the process lives.
     """
@@ -50,7 +50,7 @@ class Shelf:
         self.lost = 0
         """Reports that were lost beyond the bound."""
         self.lost_before = Counter[str]()
-        """Letters by kind that ended with an earlier process."""
+        """Entries by kind that ended with an earlier process."""
         self._outbox = outbox
         self._bounds = {**WAITING_MAX, "report": waiting_max}
         self._record = record
@@ -67,11 +67,11 @@ class Shelf:
     @property
     def waiting(self) -> int:
         """Reports that no disk holds."""
-        return self.letters_waiting["report"]
+        return self.entries_waiting["report"]
 
     @property
-    def letters_waiting(self) -> Counter[str]:
-        """Letters that no disk holds, by kind."""
+    def entries_waiting(self) -> Counter[str]:
+        """Entries that no disk holds, by kind."""
         return Counter(one.kind for one in self._queue if one.kind)
 
     @property
@@ -79,25 +79,25 @@ class Shelf:
         """Why what waits would end with the process without a word; empty: it would not."""
         return self._record.failure if self._record is not None else ""
 
-    def add(self, make_report: MakeReport, *, now_ms: int, span_ms: tuple[int, int] | None = None) -> None:
+    def append_report(self, make_report: MakeReport, *, now_ms: int, span_ms: tuple[int, int] | None = None) -> None:
         """Take a report in, of the time `span_ms`, and hand on what the disk takes."""
         self._take(
             _Waiting(
                 "report",
-                lambda notes: self._outbox.append(make_report, now_ms=now_ms, notes=notes),
+                lambda notes: self._outbox.append_report(make_report, now_ms=now_ms, notes=notes),
                 span_ms=span_ms,
             ),
             now_ms,
         )
 
-    def post(
+    def append_message(
         self, address: str, payload: bytes, *, run: str, now_ms: int, notes: Mapping[str, str] | None = None
     ) -> None:
-        """The same with another letter; `notes` are written with it, and not before."""
+        """The same with another entry; `notes` are written with it, and not before."""
         self._take(
             _Waiting(
                 kind_of(address),
-                lambda more: self._outbox.post(
+                lambda more: self._outbox.append_message(
                     address, payload, run=run, now_ms=now_ms, notes={**(notes or {}), **more}
                 ),
             ),

@@ -1,13 +1,13 @@
-"""The outbox: letters on disk, from the moment they are made until a broker has acknowledged them.
+"""The outbox: entries on disk, from the moment they are made until a broker has acknowledged them.
 
 1. A report is committed here (SQLite, write-ahead log, synchronous FULL) before anyone is told of it, with a sequence
    number taken in the same transaction: numbers have no holes, over restarts and kills alike. A report that is lost
    before it gets here takes a number, too, so that the hole shows.
 2. The totals since installation are kept in that transaction too: they never miss a report and never count one twice.
-3. Sent letters stay, so that they can be sent again, until their age or the bytes held push them out: the oldest sent
+3. Sent entries stay, so that they can be sent again, until their age or the bytes held push them out: the oldest sent
    first, then the oldest unsent. Age is time lived: milliseconds that a process with this outbox ran. A clock that
    jumps does not age anything.
-4. Every report that is lost is counted: `forgotten` (sent, then pushed out) or `dropped` (never sent). Other letters
+4. Every report that is lost is counted: `forgotten` (sent, then pushed out) or `dropped` (never sent). Other entries
    that were never sent are counted by their kind.
 5. `(journal, number)` names one report for ever, see `outbox_journals`.
 6. The reports of a run whose clock was wrong are corrected as they are read to be sent. What was sent before the
@@ -23,10 +23,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge.delivery.clock_correction import corrected
+from edge.delivery.entry import Entry
 from edge.delivery.journals import at, locate
-from edge.delivery.letter import Letter
 from edge.delivery.outbox_journals import OutboxJournals
-from edge.delivery.outbox_room import count_letter, count_lost, make_room
+from edge.delivery.outbox_room import count_entry, count_lost, make_room
 from edge.delivery.outbox_totals import KindState, OutboxState, kinds_of, state_of, totals_of
 from edge.wire.device_messages import Total
 from edge.wire.report import Report, decode, encode
@@ -40,7 +40,7 @@ _OFFSET = "(SELECT offset_ms FROM correction WHERE correction.run = letter.run)"
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Of one run: reports appended, and other letters posted."""
+    """Of one run: reports appended, and other entries posted."""
 
     reports: int
     posts: int
@@ -57,7 +57,7 @@ class Resent:
 
 
 class Outbox(OutboxJournals):
-    """Letters in the file `path`, within `keep_bytes`, and sent ones for `keep_ms` of time lived.
+    """Entries in the file `path`, within `keep_bytes`, and sent ones for `keep_ms` of time lived.
 
     `owner` is the `site/device` whose reports it takes; under another one a new journal begins. `name_journal` names a
     new journal: never twice the same. `now_ms` is a time in milliseconds that never steps while the process lives.
@@ -76,12 +76,12 @@ class Outbox(OutboxJournals):
     ) -> None:
         self._keep_ms = keep_ms
         self._keep_bytes = keep_bytes
-        self._now_ms: int | None = None  # of the last letter that was taken in
+        self._now_ms: int | None = None  # of the last entry that was taken in
         super().__init__(path, owner=owner, name_journal=name_journal, patient=patient, connection=connection)
 
-    # Letters in
+    # Entries in
 
-    def append(
+    def append_report(
         self, make_report: Callable[[int], Report], *, now_ms: int, notes: Mapping[str, str] | None = None
     ) -> Report:
         """Give the next number of the journal to `make_report` and commit what it makes and `notes`, all or nothing."""
@@ -113,10 +113,10 @@ class Outbox(OutboxJournals):
         self.revision += 1
         return report
 
-    def post(
+    def append_message(
         self, address: str, payload: bytes, *, run: str, now_ms: int, notes: Mapping[str, str] | None = None
     ) -> None:
-        """Commit a letter that is no report (an alert, a crossing), and `notes` with it."""
+        """Commit an entry that is no report (an alert, a crossing), and `notes` with it."""
         with self._transaction() as database:
             self._put(database, address, payload, run, now_ms, None)
             self._go_on(database, run, posts=1)
@@ -125,7 +125,7 @@ class Outbox(OutboxJournals):
         self._now_ms = now_ms
 
     def declare_lost(self, letters: Mapping[str, int], *, notes: Mapping[str, str] | None = None) -> None:
-        """Count letters that never got here, by kind. A report among them takes its number, which is gone at once."""
+        """Count entries that never got here, by kind. A report among them takes its number, which is gone at once."""
         with self._transaction() as database:
             for kind, number in letters.items():
                 if kind == "report":
@@ -137,10 +137,10 @@ class Outbox(OutboxJournals):
             self._write_notes(database, notes)
         self.revision += 1
 
-    # Letters out
+    # Entries out
 
     def addresses(self, *, set_aside: bool = False) -> list[str]:
-        """Where the letters go to that wait, or that are set aside."""
+        """Where the entries go to that wait, or that are set aside."""
         with self._reading() as database:
             found = list[str]()
             sent = 2 if set_aside else 0
@@ -151,8 +151,8 @@ class Outbox(OutboxJournals):
 
     def pending(
         self, limit: int, *, after: int = 0, address: str | None = None, skip: Collection[int] = ()
-    ) -> list[Letter]:
-        """The oldest `limit` letters that wait, by `number`: those to `address`, if one is given, and not in `skip`."""
+    ) -> list[Entry]:
+        """The oldest `limit` entries that wait, by `number`: those to `address`, if one is given, and not in `skip`."""
         with self._reading() as database:
             where = "sent = 0 AND number > ?" + ("" if address is None else " AND address = ?")
             given = (after,) if address is None else (after, address)
@@ -162,14 +162,14 @@ class Outbox(OutboxJournals):
                     break
                 if number not in skip:
                     numbers.append(number)
-            return [self._letter(database, number) for number in numbers]
+            return [self._entry(database, number) for number in numbers]
 
-    def reports_before(self, number: int | None, *, limit: int) -> list[Letter]:
-        """The newest `limit` reports held, sent or not, newest first; those before the letter `number`, if given."""
+    def reports_before(self, number: int | None, *, limit: int) -> list[Entry]:
+        """The newest `limit` reports held, sent or not, newest first; those before the entry `number`, if given."""
         with self._reading() as database:
             query = "SELECT number FROM letter WHERE seq IS NOT NULL AND number < ? ORDER BY number DESC LIMIT ?"
             rows = database.execute(query, (number or _NUMBER_MAX, limit)).fetchall()
-            return [self._letter(database, held) for (held,) in rows]
+            return [self._entry(database, held) for (held,) in rows]
 
     def sent(self, numbers: Iterable[int], *, generation: int | None = None) -> None:
         """A broker has acknowledged these. A number that is not held is passed over, as are those of another file."""
@@ -182,7 +182,7 @@ class Outbox(OutboxJournals):
             )
         self.revision += 1
 
-    def set_letters_aside(self, numbers: Iterable[int], *, generation: int | None = None) -> None:
+    def set_entries_aside(self, numbers: Iterable[int], *, generation: int | None = None) -> None:
         """No broker gets these, it does not take them: they wait no more, and are counted as lost."""
         with self._transaction() as database:
             if generation not in (None, self.generation):
@@ -192,23 +192,23 @@ class Outbox(OutboxJournals):
                     "UPDATE letter SET sent = 2 WHERE number = ? AND sent = 0 RETURNING seq, address", (number,)
                 ).fetchone()
                 if row is not None:
-                    count_letter(database, *row, by=1)
+                    count_entry(database, *row, by=1)
         self.revision += 1
 
-    def take_letters_back(self, fits: Callable[[Letter], bool], *, address: str, after: int, limit: int) -> int | None:
-        """Of `limit` letters to `address` that are set aside, after `after`, let those wait again that fit.
+    def retry_entries(self, fits: Callable[[Entry], bool], *, address: str, after: int, limit: int) -> int | None:
+        """Of `limit` entries to `address` that are set aside, after `after`, let those wait again that fit.
 
         Returns the `number` of the last one looked at; None where there was none.
         """
         with self._transaction() as database:
             query = "SELECT number FROM letter WHERE sent = 2 AND address = ? AND number > ? ORDER BY number LIMIT ?"
             numbers = [number for (number,) in database.execute(query, (address, after, limit)).fetchall()]
-            taken = [number for number in numbers if fits(self._letter(database, number))]
+            taken = [number for number in numbers if fits(self._entry(database, number))]
             for number in taken:
                 row = database.execute(
                     "UPDATE letter SET sent = 0 WHERE number = ? RETURNING seq, address", (number,)
                 ).fetchone()
-                count_letter(database, *row, by=-1)
+                count_entry(database, *row, by=-1)
         self.revision += bool(taken)
         return numbers[-1] if numbers else None
 
@@ -308,14 +308,14 @@ class Outbox(OutboxJournals):
             return state_of(database)
 
     def kinds(self) -> dict[str, KindState]:
-        """The same by kind of letters; a kind that never waited and never was lost is left out."""
+        """The same by kind of entries; a kind that never waited and never was lost is left out."""
         with self._reading() as database:
             return kinds_of(database)
 
     # Inside a transaction
 
-    def _letter(self, database: sqlite3.Connection, number: int) -> Letter:
-        """The letter as it is said: corrected, unless it was sent before its run was."""
+    def _entry(self, database: sqlite3.Connection, number: int) -> Entry:
+        """The entry as it is said: corrected, unless it was sent before its run was."""
         seq, address, payload, before, offset_ms = database.execute(
             f"SELECT seq, address, payload, corrected, {_OFFSET} FROM letter WHERE number = ?",  # noqa: S608  # ours
             (number,),
@@ -324,14 +324,14 @@ class Outbox(OutboxJournals):
             payload = at(self._segments, seq).stamped(seq, payload)
         if offset_ms is not None and before != 0:
             payload = corrected(payload, offset_ms, report=seq is not None)
-        return Letter(number, address, payload)
+        return Entry(number, address, payload)
 
     @staticmethod
     def _offset_ms(database: sqlite3.Connection, run: str) -> int | None:
         row = database.execute("SELECT offset_ms FROM correction WHERE run = ?", (run,)).fetchone()
         return row[0] if row else None
 
-    def _put(  # noqa: PLR0917  # the columns of a letter
+    def _put(  # noqa: PLR0917  # the columns of an entry
         self, database: sqlite3.Connection, address: str, payload: bytes, run: str, now_ms: int, seq: int | None
     ) -> None:
         lived_ms = max(0, now_ms - self._now_ms) if self._now_ms is not None else 0

@@ -18,7 +18,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Self
 
-from edge.delivery.letter import kind_of
+from edge.delivery.entry import kind_of
 from edge.delivery.outbox_schema import APPLICATION_ID, SCHEMA, UPGRADES, VERSION
 from edge.errors import WorkError
 
@@ -51,12 +51,12 @@ class OutboxFile:
         self._lock_file: IO[str] | None = None
         self._database: sqlite3.Connection | None = None
         self.generation = 0
-        """Changes where another file is open under the path: letters have other numbers then."""
+        """Changes where another file is open under the path: entries have other numbers then."""
         self._log = Path(f"{path}-wal")
         self._inode: tuple[int, int] | None = None
         self._log_inode: tuple[int, int] | None = None
         self._lost_file = False  # the open file was taken away; the next one may get its inode
-        self._lost_with_file = Counter[str]()  # letters by kind that waited in a file that was taken away
+        self._lost_with_file = Counter[str]()  # entries by kind that waited in a file that was taken away
         if not patient:
             try:
                 with self._mutex, self._explained():
@@ -128,8 +128,8 @@ class OutboxFile:
         assert self._database is not None, "a file that is open"
         with suppress(sqlite3.Error):
             query = "SELECT address, count(*) FROM letter WHERE sent = 0 GROUP BY address"
-            for address, letters in self._database.execute(query).fetchall():
-                self._lost_with_file[kind_of(address)] += letters
+            for address, entries in self._database.execute(query).fetchall():
+                self._lost_with_file[kind_of(address)] += entries
         self._lost_file = True
         self._disconnect()
         if self._log_inode is not None and _inode_of(self._log) == self._log_inode:

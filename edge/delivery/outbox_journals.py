@@ -132,7 +132,7 @@ class OutboxJournals(OutboxFile):
 
     @staticmethod
     def _is_ours(database: sqlite3.Connection, seq: int, run: str) -> bool:
-        """Whether that number was given to that run here; where its letter is held no more, whether the run is ours."""
+        """Whether that number was given to that run here; where its entry is held no more, whether the run is ours."""
         row = database.execute("SELECT payload FROM letter WHERE seq = ?", (seq,)).fetchone()
         if row is not None:
             return decode(row[0]).run == run
@@ -193,11 +193,11 @@ class OutboxJournals(OutboxFile):
         elif self._owner:
             database.execute("UPDATE segment SET owner = ? WHERE owner = ''", (self._owner,))
             self._read_segments(database)
-        for kind, letters in lost.items():
+        for kind, entries in lost.items():
             if kind == "report":
-                database.execute("UPDATE ledger SET dropped = dropped + ?", (letters,))
+                database.execute("UPDATE ledger SET dropped = dropped + ?", (entries,))
             else:
-                count_lost(database, kind, by=letters)
+                count_lost(database, kind, by=entries)
         database.execute("COMMIT")
         self._lost_with_file.clear()
         if renamed:

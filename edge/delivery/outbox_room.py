@@ -2,13 +2,13 @@
 
 import sqlite3
 
-from edge.delivery.letter import kind_of
+from edge.delivery.entry import kind_of
 
 _WAITS, _SENT = 0, 1  # and 2 is set aside, and counted since
 
 
 def make_room(database: sqlite3.Connection, *, keep_ms: int, keep_bytes: int) -> None:
-    """Push out what is beyond the bounds; never the newest letter, however small the bound."""
+    """Push out what is beyond the bounds; never the newest entry, however small the bound."""
     newest, bytes_held, lived_ms = database.execute(
         "SELECT number_next - 1, bytes_held, lived_ms FROM ledger"
     ).fetchone()
@@ -35,13 +35,13 @@ def _delete(database: sqlite3.Connection, number: int, size: int) -> None:
     ).fetchone()
     database.execute("UPDATE ledger SET bytes_held = bytes_held - ?", (size,))
     if sent == _WAITS:
-        count_letter(database, seq, address, by=1)
+        count_entry(database, seq, address, by=1)
     elif sent == _SENT and seq is not None:
         database.execute("UPDATE ledger SET forgotten = forgotten + 1")
 
 
-def count_letter(database: sqlite3.Connection, seq: int | None, address: str, *, by: int) -> None:
-    """One more letter, or one less, that no broker gets."""
+def count_entry(database: sqlite3.Connection, seq: int | None, address: str, *, by: int) -> None:
+    """One more entry, or one less, that no broker gets."""
     if seq is not None:
         database.execute("UPDATE ledger SET dropped = dropped + ?", (by,))
     else:
@@ -49,7 +49,7 @@ def count_letter(database: sqlite3.Connection, seq: int | None, address: str, *,
 
 
 def count_lost(database: sqlite3.Connection, kind: str, *, by: int) -> None:
-    """So many more letters of a kind, none of them a report, were lost."""
+    """So many more entries of a kind, none of them a report, were lost."""
     database.execute(
         "INSERT INTO lost VALUES (?, ?) ON CONFLICT DO UPDATE SET letters = letters + excluded.letters", (kind, by)
     )

@@ -5,8 +5,8 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from edge.delivery.entry import kind_of
 from edge.delivery.journals import Segment, opening
-from edge.delivery.letter import kind_of
 from edge.wire.device_messages import Total
 from edge.wire.times import rfc3339
 
@@ -28,7 +28,7 @@ class OutboxState:
 
 @dataclass(frozen=True, slots=True)
 class KindState:
-    """Of one kind of letters: how many wait, are set aside (larger than the broker takes), and were lost unsent."""
+    """Of one kind of entries: how many wait, are set aside (larger than the broker takes), and were lost unsent."""
 
     unsent: int = 0
     set_aside: int = 0
@@ -95,7 +95,7 @@ def state_of(database: sqlite3.Connection) -> OutboxState:
 
 
 def kinds_of(database: sqlite3.Connection) -> dict[str, KindState]:
-    """The same by kind of letters; a kind that never waited and never was lost is left out."""
+    """The same by kind of entries; a kind that never waited and never was lost is left out."""
     unsent, aside, lost = Counter[str](), Counter[str](), Counter[str]()
     for address, number in database.execute("SELECT address, count(*) FROM letter WHERE sent = 0 GROUP BY 1"):
         unsent[kind_of(address)] += number

@@ -1,4 +1,4 @@
-"""The publisher: from the outbox to a broker, over MQTT 5, until every letter is acknowledged.
+"""The publisher: from the outbox to a broker, over MQTT 5, until every entry is acknowledged.
 
 All of it runs in the thread that calls it; that thread owns the connection and the courier. Paho's own thread
 only notes events (see `connection`). A replay calls `deliver`; a live service calls `step` for ever.
@@ -13,8 +13,8 @@ from typing import Literal, Self
 import msgspec
 
 from edge.clock import Clock, SystemClock
-from edge.delivery.announcement import Announcing
-from edge.delivery.commands import Obey, resend, unknown
+from edge.delivery.announcement import HomeAssistantAnnouncer
+from edge.delivery.commands import CommandHandler, resend, unknown
 from edge.delivery.connection import (
     RETAIN_NOT_SUPPORTED,
     TWIN_HINT,
@@ -22,23 +22,23 @@ from edge.delivery.connection import (
     Acknowledged,
     Broker,
     Connection,
-    Deaf,
     Ended,
     Event,
-    Heard,
     Link,
     Message,
+    Received,
     Refused,
+    SubscriptionRefused,
     UnreachableError,
     packet_bytes,
 )
 from edge.delivery.courier import Courier
 from edge.delivery.dispatch import Dispatch
+from edge.delivery.entry import kind_of
 from edge.delivery.failure import Cause, Failure
 from edge.delivery.former_names import FormerNames
-from edge.delivery.letter import kind_of
 from edge.delivery.outbox import Outbox
-from edge.delivery.retained import Presence
+from edge.delivery.retained import RetainedMessages
 from edge.errors import WorkError
 from edge.wire.device_messages import Info, Status, encode_self
 from edge.wire.report import encode
@@ -46,12 +46,12 @@ from edge.wire.times import rfc3339
 from edge.wire.topics import ROOT, parse_topic, topic_of
 
 ACCEPT_WAIT_MS = 30_000  # a broker that took our connection and says nothing is left
-TAKING_BACK_WAIT_S = 0.02  # between two looks at letters that were set aside
-FAREWELL_WAIT_S = 2.0  # for the broker to take `offline` before the polite end
+RETRY_ENTRIES_WAIT_S = 0.02  # between two looks at entries that were set aside
+OFFLINE_WAIT_S = 2.0  # for the broker to take `offline` before the polite end
 TOTAL_EVERY_MS = 10_000  # it changes with every report; a broker that takes one message at a time has others to take
 TWIN_MS = 900_000  # so long it is told that another client took over our name
 BROKEN_MS, BROKEN_MAX = 300_000, 3  # so many connections in a row, each shorter than that, hint at a twin
-ANSWERS_MAX = 20  # commands whose response waits; of more, the asker hears nothing and asks again
+RESPONSES_MAX = 20  # commands whose response waits; of more, the asker hears nothing and asks again
 
 Connect = Callable[..., Link]
 """`connect(broker, client_id, will=..., timeout_s=...)`: opens a connection, or raises WorkError."""
@@ -63,8 +63,8 @@ class Publisher:
     On every connection it says `info`, `total` and `status` (retained); `status` offline is its last will, and is
     contradicted where it comes late. It obeys `command/resend`, and the verbs in `obey`. With a prefix in
     `home_assistant` it announces itself there.
-    `failure` says why the last connection ended or the last letter was refused; empty while all is well.
-    `hindrance` is the same with its cause. `acknowledged` counts letters since the start, `reports_acknowledged` the
+    `failure` says why the last connection ended or the last entry was refused; empty while all is well.
+    `hindrance` is the same with its cause. `acknowledged` counts entries since the start, `reports_acknowledged` the
     reports among them.
     `beside` is of a client that publishes beside the device itself, a replay: neither ends the connection of the other,
     and what brokers keep of the device is the device's own. So nothing that it says is retained, it contradicts no
@@ -84,7 +84,7 @@ class Publisher:
         info: Info | None = None,
         home_assistant: str = "",
         courier: Courier | None = None,
-        obey: Mapping[str, Obey] | None = None,
+        handlers: Mapping[str, CommandHandler] | None = None,
         clock: Clock | None = None,
         chance: random.Random | None = None,
         connect: Connect = Connection,
@@ -106,29 +106,29 @@ class Publisher:
         self._client_id = ".".join(names)  # no name holds a dot; some brokers refuse a slash
         self._info = info
         self._courier = courier or Courier()
-        self._obey: dict[str, Obey] = {
+        self._handlers: dict[str, CommandHandler] = {
             "resend": lambda payload: resend(payload, outbox),
-            **(obey or {}),
+            **(handlers or {}),
         }
         self._clock = clock or SystemClock()
         self._chance = chance or random.Random()  # noqa: S311  # spreads the devices over time, guards nothing
         self._connect = connect
         self._since = rfc3339(self._clock.real_ms())
-        self._presence = Presence()
-        self._announcing = Announcing(outbox, site=site, device=device, root=root, prefix=home_assistant)
-        self._knows_names = False  # the former ones, since the connection began
+        self._retained = RetainedMessages()
+        self._announcer = HomeAssistantAnnouncer(outbox, site=site, device=device, root=root, prefix=home_assistant)
+        self._names_read = False  # the former ones, since the connection began
         self._former = FormerNames(outbox, name=f"{site}/{device}", run=run, root=root, prefix=home_assistant)
-        self._farewells: deque[Message] = deque()
-        self._ends_told: dict[str, int] = {}  # by journal: up to which number it was said to be sent
+        self._clearing: deque[Message] = deque()
+        self._ends_published: dict[str, int] = {}  # by journal: up to which number it was said to be sent
         self._journal = ""  # as info tells it
         self._twin_at_ms: int | None = None
         self._troubles: dict[str, str] = {}
-        self._answers: deque[Message] = deque()
-        self._answering: set[int] = set()  # tokens
-        self._dispatch = Dispatch(outbox, self._courier, name=f"{site}/{device}", root=root, trouble=self.trouble)
+        self._responses: deque[Message] = deque()
+        self._responses_in_flight: set[int] = set()  # tokens
+        self._dispatch = Dispatch(outbox, self._courier, name=f"{site}/{device}", root=root, trouble=self.set_trouble)
         self._retains = not beside  # whether the broker keeps, and may keep, messages
         self._sizes: dict[int, int] = {}  # of the packets in flight, by token
-        self._largest_looked = 0  # bytes, of the largest packet of this connection that is not acknowledged (QoS 0)
+        self._largest_transient = 0  # bytes, of the largest packet of this connection that is not acknowledged (QoS 0)
         self._packet_max_found: int | None = None  # of a broker that does not say it, and ends the connection
         self._too_large: dict[str, int] = {}  # what is retained of us and is larger than the broker takes, by topic
         self._stuck = False  # nothing is in flight, and nothing may be
@@ -149,7 +149,7 @@ class Publisher:
         """Be let in and heard (`online` is acknowledged), or raise WorkError with the reason."""
         self.failure = ""
         deadline_ms = self._clock.monotonic_ms() + timeout_s * 1000
-        while not self._accepted or not self._presence.quiet:
+        while not self._accepted or not self._retained.quiet:
             wait_s = (deadline_ms - self._clock.monotonic_ms()) / 1000
             if wait_s <= 0:
                 self._lost(f"{self._broker} gave no answer within {timeout_s:g} s", cause="silent")
@@ -159,7 +159,7 @@ class Publisher:
                 raise WorkError(self.failure)
 
     def deliver(self, *, timeout_s: float = 30.0) -> int:
-        """Publish all that is pending; returns how many letters, once the broker has acknowledged every one.
+        """Publish all that is pending; returns how many entries, once the broker has acknowledged every one.
 
         Raises WorkError where the broker does not let us in, refuses all that is left or finds some too large, or
         acknowledges nothing for `timeout_s`; a connection that breaks later is made again. What is unacknowledged stays
@@ -184,7 +184,7 @@ class Publisher:
         return self.acknowledged - before
 
     def step(self, *, wait_s: float) -> int:
-        """Do what is due, then wait up to `wait_s` for the broker; returns how many letters it acknowledged.
+        """Do what is due, then wait up to `wait_s` for the broker; returns how many entries it acknowledged.
 
         A broker or a disk that fails raises nothing here: `failure` says what happened, the courier when to try again.
         """
@@ -210,19 +210,19 @@ class Publisher:
             return 0
         if self._twin_at_ms is not None and now_ms - self._twin_at_ms >= TWIN_MS:
             self._twin_at_ms = None
-            self.trouble("twin", "")
+            self.set_trouble("twin", "")
         if self._accepted:
-            self._say_all(self._connection, now_ms)
+            self._publish_due(self._connection, now_ms)
         if self._connection is None:  # another outbox lies there now
             return 0
         if self._dispatch.taking_back:
-            wait_s = min(wait_s, TAKING_BACK_WAIT_S)
+            wait_s = min(wait_s, RETRY_ENTRIES_WAIT_S)
         acknowledged = [number for event in self._connection.events(wait_s) if (number := self._handle(event))]
         self._dispatch.acknowledged(acknowledged)
         self.acknowledged += len(acknowledged)
         return len(acknowledged)
 
-    def say(self, channel: str, payload: bytes, *, retain: bool = False) -> bool:
+    def publish_transient(self, channel: str, payload: bytes, *, retain: bool = False) -> bool:
         """Say what may be missed (`live`, `health`), at QoS 0 and past any backlog; False where nobody is connected."""
         if self._connection is None or not self._accepted:
             return False
@@ -232,7 +232,7 @@ class Publisher:
         self._publish(self._connection, message)
         return True
 
-    def trouble(self, what: str, sentence: str) -> None:
+    def set_trouble(self, what: str, sentence: str) -> None:
         """Be degraded, and say why, until the same is told with an empty sentence."""
         if sentence:
             self._troubles[what] = sentence
@@ -246,12 +246,12 @@ class Publisher:
 
     @property
     def refused_times(self) -> dict[str, int]:
-        """How often the broker refused a letter, by kind."""
+        """How often the broker refused an entry, by kind."""
         return self._courier.refused_times
 
     @property
-    def hindrance(self) -> Failure | None:
-        """What keeps letters from being delivered, or some of them; None while all is well."""
+    def delivery_failure(self) -> Failure | None:
+        """What keeps entries from being delivered, or some of them; None while all is well."""
         if "outbox" in self._troubles:
             return Failure("disk", self._troubles["outbox"])
         if self._accepted:
@@ -262,7 +262,7 @@ class Publisher:
 
     @property
     def waiting(self) -> bool:
-        """Whether letters wait to be sent, or to be acknowledged."""
+        """Whether entries wait to be sent, or to be acknowledged."""
         return bool(self._dispatch.waiting(self._clock.monotonic_ms()))
 
     def real_ms(self) -> int:
@@ -274,22 +274,22 @@ class Publisher:
         return self._clock.monotonic_ms()
 
     def close(self) -> None:
-        """Say `offline` and end the connection. Letters still in flight stay pending in the outbox."""
+        """Say `offline` and end the connection. Entries still in flight stay pending in the outbox."""
         if self._connection is not None and self._accepted:
-            self._presence.want(self._topic("status"), self._status("offline", "stopped"))
+            self._retained.set(self._topic("status"), self._status("offline", "stopped"))
             self._total_at_ms = 0
-            self._take_total(self._clock.monotonic_ms())
-            deadline_ms = self._clock.monotonic_ms() + FAREWELL_WAIT_S * 1000
-            while self._accepted and not self._presence.quiet:
+            self._update_total(self._clock.monotonic_ms())
+            deadline_ms = self._clock.monotonic_ms() + OFFLINE_WAIT_S * 1000
+            while self._accepted and not self._retained.quiet:
                 wait_s = (deadline_ms - self._clock.monotonic_ms()) / 1000
                 if wait_s <= 0:
                     break
-                self._say_presence(self._connection, self._clock.monotonic_ms())
+                self._publish_retained(self._connection, self._clock.monotonic_ms())
                 acknowledged = [n for event in self._connection.events(wait_s) if (n := self._handle(event))]
                 self._dispatch.acknowledged(acknowledged)
                 self.acknowledged += len(acknowledged)
             self._dispatch.note()
-        self._end(politely=True)
+        self._end(graceful=True)
 
     def _open(self, wait_s: float) -> Link:
         self._note_run()
@@ -301,49 +301,49 @@ class Publisher:
         try:
             self._former.note_run()
         except WorkError as error:
-            self.trouble("outbox", str(error))
+            self.set_trouble("outbox", str(error))
 
-    def _say_all(self, link: Link, now_ms: int) -> None:
+    def _publish_due(self, link: Link, now_ms: int) -> None:
         self._note_run()
-        if not self._knows_names:
+        if not self._names_read:
             self._read_names(link)
         self._dispatch.note()
-        self._take_total(now_ms)
-        self._take_journal()
-        self._tell_refusals()
-        self._want_status()
-        self._say_presence(link, now_ms)
-        while self._answers:
-            message = self._answers.popleft()
+        self._update_total(now_ms)
+        self._update_info()
+        self._update_refusals()
+        self._update_status()
+        self._publish_retained(link, now_ms)
+        while self._responses:
+            message = self._responses.popleft()
             if self._dispatch.fits(message):
-                self._answering.add(self._publish(link, message))
-        while self._farewells:
-            message = self._farewells.popleft()
-            self._former.said(self._publish(link, message), message)
-        busy = self._presence.in_flight + len(self._answering) + self._former.in_flight
+                self._responses_in_flight.add(self._publish(link, message))
+        while self._clearing:
+            message = self._clearing.popleft()
+            self._former.published(self._publish(link, message), message)
+        busy = self._retained.in_flight + len(self._responses_in_flight) + self._former.in_flight
         due = self._dispatch.due(now_ms, busy=busy)
         if self._dispatch.outdated:
             self._begin_with_another_file()
             return
         self._stuck = not due and not self._courier.in_flight and not self._dispatch.taking_back
-        for letter, message in due:
-            self._courier.published(self._publish(link, message), letter, now_ms)
+        for entry, message in due:
+            self._courier.published(self._publish(link, message), entry, now_ms)
 
-    def _say_presence(self, link: Link, now_ms: int) -> None:
-        for message in self._presence.due(now_ms):
+    def _publish_retained(self, link: Link, now_ms: int) -> None:
+        for message in self._retained.due(now_ms):
             if self._dispatch.fits(message):
-                self._presence.said(self._publish(link, message), message)
+                self._retained.published(self._publish(link, message), message)
             else:
-                self._presence.leave_out(message.topic)
+                self._retained.skip(message.topic)
                 self._too_large[message.topic] = packet_bytes(message)
 
-    def _want_status(self) -> None:
+    def _update_status(self) -> None:
         """Say how we are; where the reasons are more than the broker takes, without them."""
         state: Literal["online", "degraded"] = "degraded" if self._troubles else "online"
         topic, said = self._topic("status"), self._status(state, "; ".join(self._troubles.values()))
         if not self._dispatch.fits(Message(topic, said)):
             said = self._status(state, "")
-        self._presence.want(topic, said)
+        self._retained.set(topic, said)
 
     def _publish(self, link: Link, message: Message) -> int:
         if message.retain and not self._retains:
@@ -352,17 +352,17 @@ class Publisher:
         if message.qos:
             self._sizes[token] = size
         else:
-            self._largest_looked = max(self._largest_looked, size)
+            self._largest_transient = max(self._largest_transient, size)
         return token
 
-    def _tell_refusals(self) -> None:
+    def _update_refusals(self) -> None:
         """What the broker does not take, in words: the sentences change only with the kinds and the reasons."""
         refused = [f"{one.kind} letters: {one.reason}" for one in self._courier.refusals]
-        self.trouble("refused", f"{self._broker} refuses {'; '.join(refused)}" if refused else "")
+        self.set_trouble("refused", f"{self._broker} refuses {'; '.join(refused)}" if refused else "")
         barred = ", ".join(sorted(self._dispatch.barred))
-        self.trouble("barred", f"{self._broker} refuses {barred} of a former name: set aside" if barred else "")
+        self.set_trouble("barred", f"{self._broker} refuses {barred} of a former name: set aside" if barred else "")
         try:
-            self.trouble("too-large", self._too_large_for_it())
+            self.set_trouble("too-large", self._too_large_for_it())
         except WorkError:  # told as the trouble of the outbox
             return
 
@@ -376,7 +376,7 @@ class Publisher:
         sentence = f"{self._broker} takes packets of {self._dispatch.packet_max} bytes; too large for it:"
         return f"{sentence} {', '.join(sorted(named))}" if named else ""
 
-    def _take_total(self, now_ms: int) -> None:
+    def _update_total(self, now_ms: int) -> None:
         if self._outbox.revision == self._revision or now_ms < self._total_at_ms:
             return
         self._total_at_ms = now_ms + TOTAL_EVERY_MS
@@ -384,35 +384,35 @@ class Publisher:
         try:
             totals = self._outbox.totals()
         except WorkError as error:
-            self.trouble("outbox", str(error))
+            self.set_trouble("outbox", str(error))
             return
         self._revision = revision
-        self.trouble("outbox", "")
+        self.set_trouble("outbox", "")
         for total in totals:
             if not total.ended:
-                self._presence.want(self._topic("total"), encode_self(total))
+                self._retained.set(self._topic("total"), encode_self(total))
                 continue
-            told = self._ends_told.get(total.journal) == total.sent_through
-            if not told and len(self._answers) < ANSWERS_MAX:
-                self._ends_told[total.journal] = total.sent_through
+            told = self._ends_published.get(total.journal) == total.sent_through
+            if not told and len(self._responses) < RESPONSES_MAX:
+                self._ends_published[total.journal] = total.sent_through
                 owner = self._outbox.owner_of(total.journal) or f"{self._site}/{self._device}"
                 site, _, device = owner.partition("/")
-                self._answers.append(Message(topic_of(site, device, "total", root=self._root), encode_self(total)))
+                self._responses.append(Message(topic_of(site, device, "total", root=self._root), encode_self(total)))
 
-    def _take_journal(self) -> None:
+    def _update_info(self) -> None:
         """Say in `info` in which journal we number, whenever that changes."""
         if self._info is not None and self._journal != self._outbox.journal:
             self._journal = self._outbox.journal
-            info = msgspec.structs.replace(self._info, journal=self._journal, commands=sorted(self._obey))
-            self._presence.want(self._topic("info"), encode_self(info))
+            info = msgspec.structs.replace(self._info, journal=self._journal, commands=sorted(self._handlers))
+            self._retained.set(self._topic("info"), encode_self(info))
 
     def _begin_with_another_file(self) -> None:
-        """The letters in flight are of a file that is gone: an acknowledgement of theirs means nothing in this one."""
+        """The entries in flight are of a file that is gone: an acknowledgement of theirs means nothing in this one."""
         self._dispatch.begin_with_another_file()
         self._lost("the outbox was deleted or replaced", cause="disk")
 
     def _handle(self, event: Event) -> int | None:
-        """Take one event in; the `number` of the letter that it acknowledges, if it does."""
+        """Take one event in; the `number` of the entry that it acknowledges, if it does."""
         now_ms = self._clock.monotonic_ms()
         match event:
             case Accepted(qos_max=0):
@@ -422,27 +422,27 @@ class Publisher:
                 self._begin(event, now_ms)
             case Acknowledged(token):
                 self._sizes.pop(token, None)
-                letter = self._courier.acknowledged(token, now_ms)
-                if letter is not None:
-                    self.reports_acknowledged += letter.address.endswith("/report")
-                    self._dispatch.taken(letter)
-                    self._taken(letter.address)
-                    return letter.number
-                self._answering.discard(token)
-                if not self._cleared(token) and (topic := self._presence.settled(token)) is not None:
+                entry = self._courier.acknowledged(token, now_ms)
+                if entry is not None:
+                    self.reports_acknowledged += entry.address.endswith("/report")
+                    self._dispatch.taken(entry)
+                    self._taken(entry.address)
+                    return entry.number
+                self._responses_in_flight.discard(token)
+                if not self._cleared(token) and (topic := self._retained.acknowledged(token)) is not None:
                     self._taken(topic)
                     self._announced(topic)
             case Refused(token, reason, code):
                 self._sizes.pop(token, None)
                 self._refused(token, reason, code, now_ms)
-            case Heard(topic, payload):
-                self._hear(topic, payload, now_ms)
-            case Deaf(reason):
-                self.trouble("commands", reason)
+            case Received(topic, payload):
+                self._receive(topic, payload, now_ms)
+            case SubscriptionRefused(reason):
+                self.set_trouble("commands", reason)
             case Ended(reason, taken_over, cause, code) if self._connection is not None:
                 self._retains = self._retains and code != RETAIN_NOT_SUPPORTED
                 if cause == "too-large":
-                    largest = max([self._largest_looked, *self._sizes.values()])
+                    largest = max([self._largest_transient, *self._sizes.values()])
                     self._packet_max_found = largest - 1 if largest else None
                 self._lost(reason, taken_over=taken_over, cause=cause)
         return None
@@ -452,7 +452,7 @@ class Publisher:
         self._accepted = self._was_accepted = True
         self.failure = ""
         self._refusals.clear()
-        self.trouble("commands", "")
+        self.set_trouble("commands", "")
         self._courier.connected(now_ms, receive_max=accepted.receive_max)
         self._retains = accepted.retains and not self._beside
         limits = [limit for limit in (accepted.packet_max, self._packet_max_found) if limit is not None]
@@ -460,60 +460,60 @@ class Publisher:
         self._dispatch.begin()
         self._too_large.clear()
         self._revision, self._total_at_ms = None, 0
-        self._ends_told.clear()
-        self._take_journal()
-        self._knows_names = False
-        self._presence.connected()
+        self._ends_published.clear()
+        self._update_info()
+        self._names_read = False
+        self._retained.connected()
         connection = self._connection
-        self._say_all(connection, now_ms)  # before listening: the retained `offline` is replaced by then
+        self._publish_due(connection, now_ms)  # before listening: the retained `offline` is replaced by then
         if self._connection is connection:
             connection.listen([self._topic("command/+"), *([] if self._beside else [self._topic("status")])])
 
     def _read_names(self, link: Link) -> None:
         """Read from the outbox under which names to listen and what to clear; where it fails, the next turn does."""
         try:
-            self._farewells = deque(self._former.begin(self._since))
+            self._clearing = deque(self._former.begin(self._since))
             if not self._beside:
-                self._announcing.begin(self._info, self._presence, fits=self._dispatch.fits)
+                self._announcer.begin(self._info, self._retained, fits=self._dispatch.fits)
         except WorkError as error:
-            self.trouble("outbox", str(error))
+            self.set_trouble("outbox", str(error))
             return
-        self._knows_names = True
+        self._names_read = True
         for topics in self._former.topics():
             link.listen(topics, needed=False)
 
     def _cleared(self, token: int, *, refused: str = "") -> bool:
         """Whether it was said under a former name."""
         try:
-            known = self._former.settled(token, refused=refused)
+            known = self._former.acknowledged(token, refused=refused)
         except WorkError as error:
-            self.trouble("outbox", str(error))
+            self.set_trouble("outbox", str(error))
             return True
-        self.trouble("former name", self._former.failure)
+        self.set_trouble("former name", self._former.failure)
         return known
 
     def _announced(self, topic: str) -> None:
         try:
-            self._announcing.acknowledged(topic, self._info, self._presence)
+            self._announcer.acknowledged(topic, self._info, self._retained)
         except WorkError as error:
-            self.trouble("outbox", str(error))
+            self.set_trouble("outbox", str(error))
 
     def _refused(self, token: int, reason: str, code: int, now_ms: int) -> None:
         if self._cleared(token, refused=reason):
             return
-        topic = self._presence.settled(token)
-        letter = self._courier.refused(token, now_ms, code=code, reason=reason)
+        topic = self._retained.acknowledged(token)
+        entry = self._courier.refused(token, now_ms, code=code, reason=reason)
         if topic is not None:
             ours = parse_topic(topic, root=self._root)
             what = f"the {ours.channel}" if ours else topic
-        elif letter is not None:
-            what = f"{letter.address.rsplit('/', 1)[-1]} {letter.number}"
-            self._dispatch.refused(letter, now_ms)
+        elif entry is not None:
+            what = f"{entry.address.rsplit('/', 1)[-1]} {entry.number}"
+            self._dispatch.refused(entry, now_ms)
         else:
             what = "a response"
-            self._answering.discard(token)
+            self._responses_in_flight.discard(token)
         self.failure = f"{self._broker} refused {what} of {self._site}/{self._device}: {reason}"
-        address = topic or (letter.address if letter is not None else "response")
+        address = topic or (entry.address if entry is not None else "response")
         self._refusals[kind_of(address)] = self.failure
 
     def _taken(self, address: str) -> None:
@@ -521,30 +521,30 @@ class Publisher:
         if self._refusals.pop(kind_of(address), None) is not None and not self._refusals:
             self.failure = ""
 
-    def _hear(self, topic: str, payload: bytes, now_ms: int) -> None:
-        self._presence.heard(topic, payload, now_ms)
+    def _receive(self, topic: str, payload: bytes, now_ms: int) -> None:
+        self._retained.received(topic, payload, now_ms)
         try:
-            self._farewells += self._former.heard(topic, payload)
+            self._clearing += self._former.received(topic, payload)
         except WorkError as error:
-            self.trouble("outbox", str(error))
+            self.set_trouble("outbox", str(error))
         address = parse_topic(topic, root=self._root)
         if address is None or not address.channel.startswith("command/"):
             return
         verb = address.channel.removeprefix("command/")
-        obey = self._obey.get(verb)
-        response = obey(payload) if obey else unknown(verb, list(self._obey))
-        if len(self._answers) < ANSWERS_MAX:
+        handler = self._handlers.get(verb)
+        response = handler(payload) if handler else unknown(verb, list(self._handlers))
+        if len(self._responses) < RESPONSES_MAX:
             topic = topic_of(address.site, address.device, "response", root=self._root)
-            self._answers.append(Message(topic, encode(response)))
+            self._responses.append(Message(topic, encode(response)))
 
     def _lost(self, reason: str, *, cause: Cause, taken_over: bool = False) -> None:
         if taken_over:
             cause = "taken-over"
         elif cause == "lost" and self._accepted:
-            alone = not (self._presence.in_flight or self._answering or self._former.in_flight)
+            alone = not (self._retained.in_flight or self._responses_in_flight or self._former.in_flight)
             now_ms = self._clock.monotonic_ms()
-            if (letter := self._courier.broke(now_ms, alone=alone, suspect=self._dispatch.tried)) is not None:
-                self._dispatch.blame(letter, now_ms)
+            if (entry := self._courier.broke(now_ms, alone=alone, suspect=self._dispatch.tried)) is not None:
+                self._dispatch.blame(entry, now_ms)
             lasted_ms = self._clock.monotonic_ms() - self._opened_ms
             self._broken = self._broken + 1 if lasted_ms < BROKEN_MS else 1
             if self._broken >= BROKEN_MAX:  # not every broker says that it let another client take our name over
@@ -555,21 +555,21 @@ class Publisher:
         self.failure, self._cause = reason, cause
         if cause == "taken-over":
             self._twin_at_ms = self._clock.monotonic_ms()
-            self.trouble("twin", reason)
-        self._end(politely=False, taken_over=taken_over)
+            self.set_trouble("twin", reason)
+        self._end(graceful=False, taken_over=taken_over)
 
-    def _end(self, *, politely: bool, taken_over: bool = False) -> None:
+    def _end(self, *, graceful: bool, taken_over: bool = False) -> None:
         self._accepted = False
-        self._presence.lost()
-        self._answers.clear()
-        self._answering.clear()
-        self._farewells.clear()
+        self._retained.lost()
+        self._responses.clear()
+        self._responses_in_flight.clear()
+        self._clearing.clear()
         self._sizes.clear()
-        self._largest_looked = 0
+        self._largest_transient = 0
         self._courier.lost(self._clock.monotonic_ms(), jitter=self._chance.random(), taken_over=taken_over)
         if self._connection is not None:
             connection, self._connection = self._connection, None
-            connection.close(politely=politely)
+            connection.close(graceful=graceful)
 
     def _status(self, state: Literal["online", "degraded", "offline"], reason: str) -> bytes:
         return encode_self(Status(state=state, run=self._run, since=self._since, reason=reason))

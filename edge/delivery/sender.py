@@ -19,11 +19,11 @@ from edge.errors import InputError
 log = logging.getLogger(__name__)
 
 STEP_S = 0.25
-WAITING_MAX = 1_000
+TASKS_MAX = 1_000
 """Things to say that wait; of more, the newest are not taken: `live` and `health` are looks, and soon told again."""
-LAST_S = 2.0
-"""At the end, so long are letters still sent, if a broker is there to take them; the rest goes after the next start."""
-FAREWELL_S = 4.0
+FLUSH_S = 2.0
+"""At the end, so long are entries still sent, if a broker is there to take them; the rest goes after the next start."""
+STOP_WAIT_S = 4.0
 FAILURE_WAIT_S = 10.0
 
 
@@ -33,14 +33,14 @@ class Sender:
     def __init__(self, make_publisher: Callable[[], Publisher] | None) -> None:
         self.connected = False
         self.failure: Failure | None = None
-        """What keeps letters from being delivered; None while all is well, or nothing was tried yet."""
+        """What keeps entries from being delivered; None while all is well, or nothing was tried yet."""
         self.reports_acknowledged = 0
         self.refused = Counter[str]()
-        """How often the broker refused a letter since the start, by kind."""
-        self.unsaid = 0
+        """How often the broker refused an entry since the start, by kind."""
+        self.transient_dropped = 0
         """Looks that were not taken."""
         self._make_publisher = make_publisher
-        self._tasks: queue.Queue[Callable[[Publisher], object]] = queue.Queue(WAITING_MAX)
+        self._tasks: queue.Queue[Callable[[Publisher], object]] = queue.Queue(TASKS_MAX)
         self._renewed = threading.Event()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="sender", daemon=True)
@@ -50,23 +50,23 @@ class Sender:
         if self._make_publisher is not None:
             self._thread.start()
 
-    def say(self, channel: str, payload: bytes) -> None:
+    def publish_transient(self, channel: str, payload: bytes) -> None:
         """Say what may be missed."""
-        self._put(lambda publisher: publisher.say(channel, payload))
+        self._put(lambda publisher: publisher.publish_transient(channel, payload))
 
-    def trouble(self, what: str, sentence: str) -> None:
+    def set_trouble(self, what: str, sentence: str) -> None:
         """Be degraded, or with an empty sentence no more."""
-        self._put(lambda publisher: publisher.trouble(what, sentence))
+        self._put(lambda publisher: publisher.set_trouble(what, sentence))
 
     def renew(self) -> None:
         """A new run began: what is retained, and the last will, must name it."""
         self._renewed.set()
 
     def stop(self) -> None:
-        """Say `offline` and end, within FAREWELL_S."""
+        """Say `offline` and end, within STOP_WAIT_S."""
         self._stopping.set()
         if self._thread.is_alive():
-            self._thread.join(FAREWELL_S)
+            self._thread.join(STOP_WAIT_S)
 
     def _put(self, task: Callable[[Publisher], object]) -> None:
         if self._make_publisher is None:
@@ -74,7 +74,7 @@ class Sender:
         try:
             self._tasks.put_nowait(task)
         except queue.Full:
-            self.unsaid += 1
+            self.transient_dropped += 1
 
     def _run(self) -> None:
         assert self._make_publisher is not None, "only a sender with a broker runs"
@@ -87,7 +87,7 @@ class Sender:
                         self._step(publisher)
                     self._do_tasks(publisher)
                     if self._stopping.is_set():
-                        _send_the_last(publisher)
+                        _send_last_entries(publisher)
             except InputError as error:  # a file with credentials: once it is there, or right, sending begins
                 self._wait_after(Failure("credentials", str(error)))
             except Exception as error:  # the thread's outermost loop: counting goes on, and people are told
@@ -101,8 +101,8 @@ class Sender:
         self.refused += Counter(publisher.refused_times) - refused
         self.reports_acknowledged += publisher.reports_acknowledged - before
         self.connected = publisher.connected
-        if publisher.connected or publisher.hindrance is not None:  # else it still tries, and the old failure stands
-            self.failure = publisher.hindrance
+        if publisher.connected or publisher.delivery_failure is not None:  # else it is still connecting
+            self.failure = publisher.delivery_failure
 
     def _wait_after(self, failure: Failure) -> None:
         self.connected, self.failure = False, failure
@@ -113,8 +113,8 @@ class Sender:
             self._tasks.get_nowait()(publisher)
 
 
-def _send_the_last(publisher: Publisher) -> None:
+def _send_last_entries(publisher: Publisher) -> None:
     """The open bucket, above all: it was closed just before the end, and a device that is switched off is not asked."""
-    until_s = time.monotonic() + LAST_S
+    until_s = time.monotonic() + FLUSH_S
     while publisher.connected and publisher.waiting and time.monotonic() < until_s:
         publisher.step(wait_s=STEP_S)

@@ -1,6 +1,6 @@
-"""How many letters wait in memory because no disk takes them: a file of fixed size, allocated once, written in place.
+"""How many entries wait in memory because no disk takes them: a file of fixed size, allocated once, written in place.
 
-A full disk takes a write into blocks that a file already has, so this outlives the process where the letters do not.
+A full disk takes a write into blocks that a file already has, so this outlives the process where the entries do not.
 Two slots are written in turn, each with a checksum: a power failure in the middle of one leaves the other. (A file
 system that copies on write, as btrfs does, may refuse even this when it is full; then `failure` says so.)
 """
@@ -17,7 +17,8 @@ _HEAD = 20  # magic, generation, length, checksum
 
 
 class Waiting(msgspec.Struct, frozen=True):
-    """Of one life of a shelf: ordinals by kind, of the last letter that had to wait and the last that needs it no more.
+    """Of one life of a memory buffer: ordinals by kind, of the last entry that had to wait and the last that needs it
+    no more.
 
     The second is noted in the outbox, too, and may be further there. The times are those of the reports that wait.
     """

@@ -20,9 +20,9 @@ from edge.counting.buckets import Bucket
 from edge.counting.class_tail import Tail
 from edge.counting.crossing import Crossing
 from edge.counting.motion import Box
-from edge.delivery.memory_buffer import Shelf
+from edge.delivery.memory_buffer import MemoryBuffer
 from edge.delivery.outbox import Outbox
-from edge.device.alert_rules import DAY_MS, FALSE_PER_YEAR, Memory, RareClasses, Told, Traffic, false_per_year
+from edge.device.alert_rules import DAY_MS, FALSE_PER_YEAR, Memory, RareAlert, RareClasses, Traffic, false_per_year
 from edge.device.command_handlers import JPEG_BYTES_MAX
 from edge.errors import WorkError
 from edge.vision.fitting import Picture
@@ -42,7 +42,7 @@ AROUND = 0.4
 """Of the sides of a vehicle's box, shown of what stands around it."""
 NO_TAILS: Mapping[str, Tail] = MappingProxyType({})
 NO_BOXES: Mapping[int, Box] = MappingProxyType({})
-UNJUDGED_MAX = 1_000
+UNCHECKED_MAX = 1_000
 
 
 class _Crossed(NamedTuple):
@@ -56,36 +56,36 @@ class _Crossed(NamedTuple):
     """The vehicle, where its class is a rare one."""
 
 
-class Newsroom:
-    """Posts alerts of one device; where the disk does not take them, they wait on the shelf with their picture.
+class AlertPublisher:
+    """Posts alerts of one device; where the disk does not take them, they wait on the memory buffer with their picture.
 
     When a class was last seen is noted in the transaction that keeps the alert. Until the outbox can be asked what was
-    seen before (at first and after a reload) crossings wait here, at most `unjudged_max`: of more, the oldest are never
-    checked for rare classes, and `unjudged_lost` counts them. `failure` says why they wait; empty: none does.
+    seen before (at first and after a reload) crossings wait here, at most `unchecked_max`: of more, the oldest are
+    never checked for rare classes, and `unjudged_lost` counts them. `failure` says why they wait; empty: none does.
 
     `tails` of the model that names say how certain a name must be to be news, see `edge.device.alert_rules`; a class
     without one is likely at most.
     """
 
     def __init__(
-        self, address: str, outbox: Outbox, shelf: Shelf, clock: Clock, *, unjudged_max: int = UNJUDGED_MAX
+        self, address: str, outbox: Outbox, buffer: MemoryBuffer, clock: Clock, *, unchecked_max: int = UNCHECKED_MAX
     ) -> None:
         self.failure = ""
         self.unjudged_lost = 0
-        self._unjudged: deque[_Crossed] = deque()
-        self._unjudged_max = unjudged_max
+        self._unchecked: deque[_Crossed] = deque()
+        self._unchecked_max = unchecked_max
         self._address = address
         self._outbox = outbox
-        self._shelf = shelf
+        self._buffer = buffer
         self._clock = clock
         self._rules = Alerts()
         self._rare: RareClasses | None = None  # until the outbox tells what was seen before
         self._traffic = Traffic()
-        self._traffic_known = False  # what the outbox notes of it is in it
+        self._traffic_loaded = False  # what the outbox notes of it is in it
         self._traffic_at_ms = clock.monotonic_ms()  # when it was noted
         self._frame: Frame | None = None
 
-    def see(self, frame: Frame) -> None:
+    def update_frame(self, frame: Frame) -> None:
         """The newest picture."""
         self._frame = frame
 
@@ -94,7 +94,7 @@ class Newsroom:
         frame = self._frame
         return b"" if frame is None else _jpeg(frame.image)
 
-    def crossed(
+    def add_crossings(
         self,
         crossings: Sequence[Crossing],
         run: str,
@@ -108,10 +108,10 @@ class Newsroom:
         `boxes` are where the tracks are in the newest picture.
         """
         if config.alerts.classes:
-            self._unjudged += [
+            self._unchecked += [
                 _Crossed(crossing, run, config, tails, self._crop(crossing, config, boxes)) for crossing in crossings
             ]
-        self.judge()
+        self.check_waiting()
 
     def _crop(self, crossing: Crossing, config: Config, boxes: Mapping[int, Box]) -> Picture | None:
         """The vehicle with what stands around it; where it is not seen any more, the whole picture."""
@@ -124,7 +124,7 @@ class Newsroom:
         x1, y1, x2, y2 = around(box, AROUND, image.shape[1], image.shape[0])
         return image[y1:y2, x1:x2].copy()
 
-    def counted(self, bucket: Bucket, config: Config) -> None:
+    def add_bucket(self, bucket: Bucket, config: Config) -> None:
         """A closed bucket tells how many vehicles cross the lines."""
         if not config.alerts.classes or bucket.counts is None:
             return
@@ -133,43 +133,43 @@ class Newsroom:
         }
         self._traffic.count(vehicles, bucket.watched_ms)
         now_ms = self._clock.monotonic_ms()
-        if self._traffic_known and now_ms - self._traffic_at_ms >= TRAFFIC_MS:
+        if self._traffic_loaded and now_ms - self._traffic_at_ms >= TRAFFIC_MS:
             self._traffic_at_ms = now_ms
-            self._shelf.note(TRAFFIC, _text(self._traffic.counted), now_ms=now_ms)
+            self._buffer.note(TRAFFIC, _text(self._traffic.counted), now_ms=now_ms)
 
-    def judged(self, verdict: Verdict, rules: Alerts) -> None:
+    def apply_verdict(self, verdict: Verdict, rules: Alerts) -> None:
         """Take note of what a person says. WorkError where the outbox cannot tell what was seen before."""
-        rare = self._rare_by(rules)
+        rare = self._rare_classes(rules)
         at_ms, where = milliseconds_of(verdict.at), {"run": verdict.run, "line": verdict.line}
         if verdict.label:
-            rare.judge(verdict.label, **where, at_ms=at_ms, confirms=verdict.confirms)
+            rare.apply_verdict(verdict.label, **where, at_ms=at_ms, confirms=verdict.confirms)
         if verdict.truth and verdict.truth != verdict.label:
-            rare.judge(verdict.truth, **where, at_ms=at_ms, confirms=True)
+            rare.apply_verdict(verdict.truth, **where, at_ms=at_ms, confirms=True)
         for label in {verdict.label, verdict.truth} & set(rules.classes):
             for name, text in self._notes(rare, str(label)).items():
-                self._shelf.note(name, text, now_ms=self._clock.monotonic_ms())
+                self._buffer.note(name, text, now_ms=self._clock.monotonic_ms())
 
-    def judge(self) -> None:
+    def check_waiting(self) -> None:
         """Check the crossings that wait."""
         try:
-            while self._unjudged:
-                of_run = list(next(group for _, group in groupby(list(self._unjudged), key=lambda one: one.run)))
-                self._judge(of_run)
+            while self._unchecked:
+                of_run = list(next(group for _, group in groupby(list(self._unchecked), key=lambda one: one.run)))
+                self._check(of_run)
                 for _ in of_run:
-                    self._unjudged.popleft()
+                    self._unchecked.popleft()
         except WorkError as error:
-            while len(self._unjudged) > self._unjudged_max:
-                self._unjudged.popleft()
+            while len(self._unchecked) > self._unchecked_max:
+                self._unchecked.popleft()
                 self.unjudged_lost += 1
             lost = f"; {self.unjudged_lost} crossings were never checked" if self.unjudged_lost else ""
             self.failure = f"whether a crossing is of a rare class cannot be told yet: {error}{lost}"
         else:
             self.failure = ""
 
-    def _judge(self, crossed: Sequence[_Crossed]) -> None:
+    def _check(self, crossed: Sequence[_Crossed]) -> None:
         """Call out what is rare among crossings of one run. WorkError, and nothing marked, where the outbox fails."""
         run, config = crossed[0].run, crossed[0].config
-        rare = self._rare_by(config.alerts)
+        rare = self._rare_classes(config.alerts)
         crops = {id(one.crossing): one.crop for one in crossed}
         tails = {id(one.crossing): one.tails for one in crossed}
 
@@ -177,48 +177,48 @@ class Newsroom:
             tail = tails[id(crossing)].get(crossing.label)
             return false_per_year(tail, crossing.share, self._traffic.per_year(crossing.line))
 
-        for told in rare.update([one.crossing for one in crossed], run, expected):
-            crossing, crop = told.crossing, crops[id(told.crossing)]
+        for found in rare.update([one.crossing for one in crossed], run, expected):
+            crossing, crop = found.crossing, crops[id(found.crossing)]
             alert = Alert(
                 run=run,
                 at=rfc3339(crossing.crossed_ms),
                 kind="rare-class",
-                reason=self._reason(told, tails[id(crossing)]),
+                reason=self._reason(found, tails[id(crossing)]),
                 line=crossing.line,
                 direction=config.direction_words[crossing.line][crossing.direction],
                 label=crossing.label,
-                before=None if told.before_ms is None else rfc3339(told.before_ms),
-                likely=not told.sure,
+                before=None if found.before_ms is None else rfc3339(found.before_ms),
+                likely=not found.sure,
                 share=round(crossing.share, 3),
-                false_per_year=None if told.false_per_year is None else round(told.false_per_year, 3),
+                false_per_year=None if found.false_per_year is None else round(found.false_per_year, 3),
                 jpeg="" if crop is None else base64.b64encode(_jpeg(crop)).decode("ascii"),
             )
-            self._post(alert, notes=self._notes(rare, crossing.label))
+            self._publish(alert, notes=self._notes(rare, crossing.label))
         for label in {one.crossing.label for one in crossed} & rare.memory.keys():
             for name, text in self._notes(rare, label).items():
-                self._shelf.note(name, text, now_ms=self._clock.monotonic_ms())
+                self._buffer.note(name, text, now_ms=self._clock.monotonic_ms())
 
-    def _reason(self, told: Told, tails: Mapping[str, Tail]) -> str:
-        crossing, label = told.crossing, told.crossing.label
-        since = "as far as this device knows" if told.before_ms is None else f"since {rfc3339(told.before_ms)}"
+    def _reason(self, found: RareAlert, tails: Mapping[str, Tail]) -> str:
+        crossing, label = found.crossing, found.crossing.label
+        since = "as far as this device knows" if found.before_ms is None else f"since {rfc3339(found.before_ms)}"
         vehicles = self._traffic.per_year(crossing.line)
         traffic = "" if vehicles is None else f" of the {vehicles:,.0f} other vehicles a year on {crossing.line}"
-        if told.sure:
+        if found.sure:
             return (
                 f"the first {label} {since}, with a probability of {crossing.share:.3f}, which at most"
-                f" {told.false_per_year:.2g}{traffic} are named with"
+                f" {found.false_per_year:.2g}{traffic} are named with"
             )
         likely = f"likely the first {label} {since}, with a probability of {crossing.share:.3f}; not certain, because "
         if label not in tails:
             return f"{likely}it was not measured how often this model takes other vehicles for one"
-        if told.false_per_year is None:
+        if found.false_per_year is None:
             return f"{likely}no day of {crossing.line} was watched yet, so nobody knows how many vehicles cross it"
         return (
-            f"{likely}up to {told.false_per_year:.2g}{traffic} may be named with as much, and {FALSE_PER_YEAR:.2g} is"
+            f"{likely}up to {found.false_per_year:.2g}{traffic} may be named with as much, and {FALSE_PER_YEAR:.2g} is"
             f" allowed ({tails[label].judged:,} were judged)"
         )
 
-    def corrected(self, run: str, off_ms: int) -> dict[str, str]:
+    def correction_notes(self, run: str, off_ms: int) -> dict[str, str]:
         """What crossed in that run did so `off_ms` later than was thought: what to note of it with the correction."""
         notes: dict[str, str] = {}
         if self._rare is not None:
@@ -232,14 +232,16 @@ class Newsroom:
         seen = "" if memory.seen_ms is None else str(memory.seen_ms)
         return {NOTE + label: seen, SIGHTINGS + label: _text(memory)}
 
-    def blind(self, kind: str, reason: str, run: str) -> None:
+    def publish_blindness(self, kind: str, reason: str, run: str) -> None:
         """Call out that nothing is seen any more, or something again; `kind` is empty where neither is news."""
         if kind == "blind":
-            self._post(Alert(run=run, at=rfc3339(self._clock.real_ms()), kind="blind", reason=reason))
+            self._publish(Alert(run=run, at=rfc3339(self._clock.real_ms()), kind="blind", reason=reason))
         elif kind == "seeing":
-            self._post(Alert(run=run, at=rfc3339(self._clock.real_ms()), kind="seeing", reason="the camera sees again"))
+            self._publish(
+                Alert(run=run, at=rfc3339(self._clock.real_ms()), kind="seeing", reason="the camera sees again")
+            )
 
-    def _rare_by(self, rules: Alerts) -> RareClasses:
+    def _rare_classes(self, rules: Alerts) -> RareClasses:
         if self._rare is None or rules != self._rules:
             memory = dict(self._rare.memory) if self._rare else {}
             for label in rules.classes:
@@ -247,14 +249,14 @@ class Newsroom:
                     memory[label] = msgspec.json.decode(text, type=Memory)
                 elif label not in memory and (text := self._outbox.noted(NOTE + label)):  # of a version before
                     memory[label] = Memory(before_ms=int(text))
-            self._know_traffic()
+            self._load_traffic()
             self._rare = RareClasses(rules.classes, round(rules.quiet_days * DAY_MS), memory)
             self._rules = rules
         return self._rare
 
-    def _know_traffic(self) -> None:
+    def _load_traffic(self) -> None:
         """Add what was noted of it; where nothing was, all that this outbox ever counted."""
-        if self._traffic_known:
+        if self._traffic_loaded:
             return
         if text := self._outbox.noted(TRAFFIC):
             for line, (vehicles, ms) in msgspec.json.decode(text, type=dict[str, tuple[float, float]]).items():
@@ -263,11 +265,11 @@ class Newsroom:
             counted = {line: sum(n for of in ways.values() for n in of.values()) for line, ways in total.lines.items()}
             self._traffic = Traffic()  # it is in there
             self._traffic.count(counted, total.watched_ms)
-        self._traffic_known = True
+        self._traffic_loaded = True
 
-    def _post(self, alert: Alert, *, notes: Mapping[str, str] | None = None) -> None:
+    def _publish(self, alert: Alert, *, notes: Mapping[str, str] | None = None) -> None:
         now_ms = self._clock.monotonic_ms()
-        self._shelf.post(self._address, encode_self(alert), run=alert.run, now_ms=now_ms, notes=notes)
+        self._buffer.append_message(self._address, encode_self(alert), run=alert.run, now_ms=now_ms, notes=notes)
 
 
 def _jpeg(image: Picture) -> bytes:

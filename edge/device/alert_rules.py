@@ -98,7 +98,7 @@ def replace_sightings(memory: Memory, sightings: tuple[Sighting, ...]) -> Memory
     return msgspec.structs.replace(memory, sightings=sightings)
 
 
-class Told(NamedTuple):
+class RareAlert(NamedTuple):
     """A crossing that is to be told."""
 
     crossing: Crossing
@@ -122,9 +122,9 @@ class RareClasses:
 
     def update(
         self, crossings: Sequence[Crossing], run: str, expected: Callable[[Crossing], float | None]
-    ) -> list[Told]:
+    ) -> list[RareAlert]:
         """Those to tell. `expected` are the false alarms a year as certain as a crossing, None where unknown."""
-        told: list[Told] = []
+        told: list[RareAlert] = []
         for crossing in crossings:
             if crossing.label not in self.classes:
                 continue
@@ -144,10 +144,10 @@ class RareClasses:
                 sighting = Sighting(at_ms, crossing.share, run, crossing.line, state)
                 self.memory[crossing.label] = memory.with_one(sighting)
             if tell:
-                told.append(Told(crossing, before_ms, sure, false))
+                told.append(RareAlert(crossing, before_ms, sure, false))
         return told
 
-    def judge(self, label: str, *, run: str, line: str, at_ms: int, confirms: bool) -> None:
+    def apply_verdict(self, label: str, *, run: str, line: str, at_ms: int, confirms: bool) -> None:
         """A person says whether the crossing counted as `label` at that time was one."""
         if label in self.classes:
             memory = self.memory.get(label, Memory())

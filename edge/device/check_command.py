@@ -20,7 +20,7 @@ from edge.config.advice import explain_rate, explain_stills, explain_zone, warni
 from edge.config.loading import load_config
 from edge.config.schema import Camera as CameraConfig
 from edge.config.schema import Config, Mqtt
-from edge.delivery.connection import Accepted, Connection, Deaf, Ended, UnreachableError
+from edge.delivery.connection import Accepted, Connection, Ended, SubscriptionRefused, UnreachableError
 from edge.errors import CrossingError, InputError
 from edge.redaction import masked
 from edge.vision.capture import Source
@@ -145,12 +145,12 @@ def try_broker(config: Config, mqtt: Mqtt) -> Mapping[str, Any]:
                     return _heard(connection, str(broker))
         return {"works": False, "said": f"{broker} does not answer within {BROKER_S:g} s", "cause": "silent"}
     finally:
-        connection.close(politely=True)
+        connection.close(graceful=True)
 
 
 def _heard(connection: Connection, broker: str) -> Mapping[str, Any]:
     """After it let us in: whether the device may hear its commands, which is refused within a moment if it is."""
     for event in connection.events(1.0):
-        if isinstance(event, Deaf | Ended):
+        if isinstance(event, SubscriptionRefused | Ended):
             return {"works": False, "said": event.reason, "cause": "refused"}
     return {"works": True, "said": f"{broker} lets the device in"}

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TypeVar
 
-from edge.delivery.commands import UNREADABLE, Obey
+from edge.delivery.commands import UNREADABLE, CommandHandler
 from edge.device.strip_store import path_of
 from edge.wire.commands import PlainCommand, Response, StripCommand, Verdict, VerdictCommand
 from edge.wire.report import ReportError, decode_as
@@ -21,18 +21,18 @@ _Command = TypeVar("_Command", PlainCommand, StripCommand, VerdictCommand)
 NOT_ALLOWED = "pictures stay on the device: keep.pictures_leave is false"
 
 
-def obey(
+def handlers_of(
     *,
     strips: Path,
     snapshot: Callable[[], bytes],
     reload: Callable[[], None],
-    judge: Callable[[Verdict], str],
+    apply_verdict: Callable[[Verdict], str],
     pictures_leave: bool,
-) -> Mapping[str, Obey]:
+) -> Mapping[str, CommandHandler]:
     """A function for each verb.
 
-    `snapshot` gives the newest picture as JPEG, empty where there is none yet; `judge` takes note of what a person
-    says, or tells why it cannot.
+    `snapshot` gives the newest picture as JPEG, empty where there is none yet; `apply_verdict` takes note of what a
+    person says, or tells why it cannot.
     """
 
     def strip(payload: bytes) -> Response:
@@ -48,14 +48,14 @@ def obey(
         missing = f"there is no strip of {command.line} from {command.start[:32]}"
         return _pictured("strip", command.id, picture, missing, allowed=pictures_leave)
 
-    def snap(payload: bytes) -> Response:
+    def take_snapshot(payload: bytes) -> Response:
         command = _read(payload, PlainCommand)
         if isinstance(command, str):
             return Response(id=UNREADABLE, verb="snapshot", ok=False, reason=command)
         missing = "the camera has given no picture yet"
         return _pictured("snapshot", command.id, snapshot(), missing, allowed=pictures_leave)
 
-    def again(payload: bytes) -> Response:
+    def reload_configuration(payload: bytes) -> Response:
         command = _read(payload, PlainCommand)
         if isinstance(command, str):
             return Response(id=UNREADABLE, verb="reload", ok=False, reason=command)
@@ -68,10 +68,10 @@ def obey(
         command = _read(payload, VerdictCommand)
         if isinstance(command, str):
             return Response(id=UNREADABLE, verb="verdict", ok=False, reason=command)
-        reason = judge(command.verdict)
+        reason = apply_verdict(command.verdict)
         return Response(id=command.id, verb="verdict", ok=not reason, reason=reason[:200])
 
-    return {"verdict": verdict, "strip": strip, "snapshot": snap, "reload": again}
+    return {"verdict": verdict, "strip": strip, "snapshot": take_snapshot, "reload": reload_configuration}
 
 
 def _pictured(verb: str, id_: str, picture: bytes, missing: str, *, allowed: bool) -> Response:

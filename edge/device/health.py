@@ -7,7 +7,7 @@ from pathlib import Path
 from edge.clock import Clock
 from edge.delivery.outbox import Outbox
 from edge.delivery.outbox_totals import KindState, OutboxState
-from edge.device.machine import look
+from edge.device.machine import measure
 from edge.errors import WorkError
 from edge.wire.device_messages import DeviceHealth, LettersHealth
 from edge.wire.times import rfc3339
@@ -15,7 +15,7 @@ from edge.wire.times import rfc3339
 TIMES_MAX = 2_000  # inferences of which the percentiles are
 
 
-class Vitals:
+class HealthMonitor:
     """Counts what the loop does; `take` makes a `health` message of it and begins anew."""
 
     def __init__(self, clock: Clock, folder: Path) -> None:
@@ -23,7 +23,7 @@ class Vitals:
         self._folder = folder
         self._began_ms = clock.monotonic_ms()
         self._since_ms = self._began_ms
-        self._cpu_s = look(folder).cpu_s
+        self._cpu_s = measure(folder).cpu_s
         self._handled_before = 0
         self._inference_ms: deque[float] = deque(maxlen=TIMES_MAX)
         self.handled = 0
@@ -62,7 +62,7 @@ class Vitals:
         """A look at everything."""
         now_ms = self._clock.monotonic_ms()
         elapsed_s = max(now_ms - self._since_ms, 1) / 1000
-        board = look(self._folder)
+        board = measure(self._folder)
         times = sorted(self._inference_ms)
         held = _state_of(outbox)
         health = DeviceHealth(

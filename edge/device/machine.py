@@ -30,7 +30,7 @@ class Board:
 _Value = TypeVar("_Value")
 
 
-def look(folder: Path, *, root: Path = Path("/")) -> Board:
+def measure(folder: Path, *, root: Path = Path("/")) -> Board:
     """`folder` says which disk is meant; `root` is where the kernel's own files lie, below `proc` and `sys`."""
     times = os.times()
     return Board(

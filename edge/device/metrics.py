@@ -61,7 +61,7 @@ class Metrics:
         self._health = text_of(health)
 
     def show_delivery(self, cause: Cause | None, *, connected: bool, unacknowledged_ms: int) -> None:
-        """What keeps letters from being delivered, and since when no report was acknowledged."""
+        """What keeps entries from being delivered, and since when no report was acknowledged."""
         self._delivery = delivery_text_of(cause, connected=connected, unacknowledged_ms=unacknowledged_ms)
 
     def close(self) -> None:

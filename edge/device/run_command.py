@@ -16,7 +16,7 @@ from edge.config.schema import Config
 from edge.delivery.commands import compare
 from edge.delivery.publisher import Publisher
 from edge.delivery.sender import Sender
-from edge.device.command_handlers import obey
+from edge.device.command_handlers import handlers_of
 from edge.device.metrics import Metrics
 from edge.device.service import Service
 from edge.device.status_socket import StatusSocket
@@ -60,13 +60,13 @@ def run_service(path: Path, *, clock: Clock | None = None, synced: Callable[[], 
                 root=config.mqtt.root,
                 info=info_of(service.config, service.run, model),
                 home_assistant=config.mqtt.home_assistant or "",
-                obey={
+                handlers={
                     "journal": lambda payload: compare(payload, outbox),
-                    **obey(
+                    **handlers_of(
                         strips=state / "strips",
                         snapshot=service.snapshot,
                         reload=service.reload,
-                        judge=service.judge,
+                        apply_verdict=service.apply_verdict,
                         pictures_leave=keep.pictures_leave,
                     ),
                 },

@@ -35,19 +35,19 @@ from edge.counting.crossing import Crossing
 from edge.counting.detection import DetectedFrame
 from edge.counting.pipeline import Pipeline, Step
 from edge.counting.stills import StillPipeline
-from edge.delivery.memory_buffer import Shelf
+from edge.delivery.memory_buffer import MemoryBuffer
 from edge.delivery.outbox import Outbox
 from edge.delivery.reports import report_of
 from edge.delivery.sender import Sender
 from edge.delivery.waiting_record import WaitingRecord
-from edge.device.alert_publisher import NO_TAILS, Newsroom
+from edge.device.alert_publisher import NO_TAILS, AlertPublisher
 from edge.device.alert_rules import Blindness
-from edge.device.health import Vitals
+from edge.device.health import HealthMonitor
 from edge.device.metrics import Metrics
 from edge.device.reload import reloaded
 from edge.device.strip_store import StripKeeper
 from edge.device.systemd import notify
-from edge.device.view import Look, ServiceView
+from edge.device.view import ServiceState, ServiceView
 from edge.errors import CrossingError, WorkError
 from edge.vision.camera import CameraState
 from edge.vision.frame import Frame
@@ -61,14 +61,14 @@ from edge.wire.times import rfc3339
 
 log = logging.getLogger(__name__)
 
-TAKE_S = 0.25
-MIND_MS = 1_000
-PASS_MS = 5_000  # of stills: so often time goes on where no picture vouches
+FRAME_WAIT_S = 0.25
+MAINTAIN_MS = 1_000
+STILL_STEP_MS = 5_000  # of stills: so often time goes on where no picture vouches
 HEALTH_MS = 60_000
-LAST_MS = 3_000  # at the end, for what a disk that works again has not taken yet
+FLUSH_MS = 3_000  # at the end, for what a disk that works again has not taken yet
 PARTS_EVERY_MS = 10_000  # a model that cannot be read is not read for every frame
 VERDICTS_MAX = 100  # that wait to be taken; a further one is said again by who asked
-JUDGE_S = 3.0  # for the thread that counts to take one
+VERDICT_WAIT_S = 3.0  # for the thread that counts to take one
 STEPPED_MS = 1_000
 """So far the system's clock may be from that of the frames before a new run follows it."""
 LOOKS = ("model", "lines", "zones", "reference")
@@ -112,7 +112,7 @@ class _Run:
         self.pipeline: Pipeline | StillPipeline = build_pipeline(config, *size, self.stills)
         self.likeness = Likeness()
         self.began_ms = 0  # by the run's time
-        self.vouched_ms = 0  # until then the last still vouches
+        self.covered_until_ms = 0  # until then the last still vouches
         self.strips = StripKeeper(
             strips,
             counting_lines(config, *size),
@@ -160,22 +160,22 @@ class Service:
         self._sender = sender
         self._state = state
         self._metrics = metrics
-        self._shelf = Shelf(outbox, record=WaitingRecord(state / "waiting.record"))
-        self._vitals = Vitals(clock, state)
+        self._buffer = MemoryBuffer(outbox, record=WaitingRecord(state / "waiting.record"))
+        self._health_monitor = HealthMonitor(clock, state)
         self._blindness = Blindness()
-        self._newsroom = Newsroom(f"{config.site}/{config.device}/alert", outbox, self._shelf, clock)
+        self._alert_publisher = AlertPublisher(f"{config.site}/{config.device}/alert", outbox, self._buffer, clock)
         self._verdicts: queue.Queue[tuple[Verdict, Future[str]]] = queue.Queue(VERDICTS_MAX)
         self._synced = frame_clock.synced()
         self._blind = "no frame yet"
         self._detector_failure = ""
-        self._said: dict[str, str] = {}
+        self._troubles: dict[str, str] = {}
         self._view = ServiceView(clock, outbox, sender, metrics)
         self._live: Live | None = None
-        self._mind_at_ms = self._live_at_ms = 0
+        self._maintain_at_ms = self._live_at_ms = 0
         self._health_at_ms = clock.monotonic_ms() + HEALTH_MS
         self._progress_ms = clock.monotonic_ms()
         self._stopping = self._reloading = False
-        self._now = self._begin(NOMINAL_SIZE)
+        self._run = self._begin(NOMINAL_SIZE)
 
     def stop(self) -> None:
         """End soon; only sets a flag, so a signal handler may call it."""
@@ -185,27 +185,27 @@ class Service:
         """Read the configuration again soon; only sets a flag."""
         self._reloading = True
 
-    def judge(self, verdict: Verdict) -> str:
+    def apply_verdict(self, verdict: Verdict) -> str:
         """Take note of what a person says; empty, or why it cannot be done now. Any other thread may call it."""
         said: Future[str] = Future()
         try:
             self._verdicts.put_nowait((verdict, said))
-            return said.result(JUDGE_S)
+            return said.result(VERDICT_WAIT_S)
         except (queue.Full, TimeoutError):
             return "the device is busy; say it again"
 
-    def _take_verdicts(self) -> None:
+    def _apply_verdicts(self) -> None:
         while not self._verdicts.empty():
             verdict, said = self._verdicts.get_nowait()
             try:
-                self._newsroom.judged(verdict, self.config.alerts)
-                said.set_result(self._shelf.failure)
+                self._alert_publisher.apply_verdict(verdict, self.config.alerts)
+                said.set_result(self._buffer.failure)
             except WorkError as error:
                 said.set_result(str(error))
 
     def snapshot(self) -> bytes:
         """The newest picture as a small JPEG; empty before there is one. Any thread may ask."""
-        return self._newsroom.snapshot()
+        return self._alert_publisher.snapshot()
 
     def status(self) -> bytes:
         """How it is, as JSON; empty while it starts. Any thread may ask."""
@@ -218,34 +218,34 @@ class Service:
         notify(f"READY=1\nSTATUS=counting for {self.config.site}/{self.config.device}")
         try:
             while not self._stopping:
-                frame = self._camera.take(TAKE_S)
+                frame = self._camera.take(FRAME_WAIT_S)
                 if frame is not None:
                     self._handle(frame)
                 now_ms = self._clock.monotonic_ms()
-                if now_ms >= self._mind_at_ms:
-                    self._mind_at_ms = now_ms + MIND_MS
-                    self._mind(now_ms)
+                if now_ms >= self._maintain_at_ms:
+                    self._maintain_at_ms = now_ms + MAINTAIN_MS
+                    self._maintain(now_ms)
         finally:
             notify("STOPPING=1")
             self._end()
-            self._clear_shelf()
+            self._flush_buffer()
             self._sender.stop()
 
-    def _clear_shelf(self) -> None:
+    def _flush_buffer(self) -> None:
         """Commit what waits, as far as the time before a service manager kills us goes; the rest is declared later."""
-        until_ms = self._clock.monotonic_ms() + LAST_MS
-        while (now_ms := self._clock.monotonic_ms()) < until_ms and self._shelf.letters_waiting:
-            self._shelf.hand_on(now_ms=now_ms)
-            if self._shelf.failure:
+        until_ms = self._clock.monotonic_ms() + FLUSH_MS
+        while (now_ms := self._clock.monotonic_ms()) < until_ms and self._buffer.entries_waiting:
+            self._buffer.hand_on(now_ms=now_ms)
+            if self._buffer.failure:
                 return
 
     # A frame
 
     def _handle(self, frame: Frame) -> None:
         height, width = frame.image.shape[:2]
-        if (width, height) != self._now.size:
-            self._renew((width, height))
-        run = self._now
+        if (width, height) != self._run.size:
+            self._begin_next_run((width, height))
+        run = self._run
         captured_ms = frame.captured_ms + run.shift_ms
         if run.last_ms is not None and captured_ms <= run.last_ms:
             return  # taken before the blind frame that stands for the gap it ends
@@ -255,9 +255,9 @@ class Service:
         detected = self._look(run, frame).shifted(run.shift_ms)
         frame = replace(frame, captured_ms=captured_ms)
         if not detected.blind:
-            self._vitals.handled_frame(None if detected.skipped else 1000 * (time.perf_counter() - began))
+            self._health_monitor.handled_frame(None if detected.skipped else 1000 * (time.perf_counter() - began))
         run.strips.see(frame)
-        self._newsroom.see(frame)
+        self._alert_publisher.update_frame(frame)
         self._progress_ms = self._clock.monotonic_ms()
         self._count(run, detected)
 
@@ -286,7 +286,7 @@ class Service:
     def _count(self, run: _Run, detected: DetectedFrame) -> None:
         run.last_ms = detected.captured_ms
         if run.stills is not None and not detected.blind:
-            run.vouched_ms = detected.captured_ms + run.stills.vouches_ms
+            run.covered_until_ms = detected.captured_ms + run.stills.vouches_ms
         run.frames += 1
         run.frames_blind += bool(detected.blind)
         run.step = run.pipeline.update(detected)
@@ -294,12 +294,12 @@ class Service:
             run.looker.follow(detected.captured_ms - run.shift_ms, run.step.tracks)  # by the camera's time
         if run.second_look is not None:
             run.second_look.follow(detected.captured_ms - run.shift_ms, run.step.tracks)  # by the camera's time
-        self._book(run, run.step)
+        self._store(run, run.step)
 
-    def _book(self, run: _Run, step: Step) -> None:
+    def _store(self, run: _Run, step: Step) -> None:
         """Everything that a step brought goes to where it outlives us."""
-        self._tell_crossings(run, step.crossings)
-        self._tell_convoys(run, step.convoys)
+        self._store_crossings(run, step.crossings)
+        self._store_convoys(run, step.convoys)
         for bucket in step.buckets:
             health = Health(
                 frames=run.frames - run.reported[0],
@@ -308,11 +308,11 @@ class Service:
                 tracks_released=step.released,
             )
             run.reported = (run.frames, run.frames_blind)
-            self._shelve(run, bucket, health)
-            self._newsroom.counted(bucket, run.config)
+            self._append_report(run, bucket, health)
+            self._alert_publisher.add_bucket(bucket, run.config)
             run.strips.close_bucket(bucket, run.config.direction_words, now_ms=self._clock.real_ms())
 
-    def _shelve(self, run: _Run, bucket: Bucket, health: Health) -> None:
+    def _append_report(self, run: _Run, bucket: Bucket, health: Health) -> None:
         config, synced = run.config, self._synced
 
         def made(seq: int) -> Report:
@@ -328,13 +328,13 @@ class Service:
                 clock_synced=synced,
             )
 
-        self._shelf.add(
+        self._buffer.append_report(
             made,
             now_ms=self._clock.monotonic_ms(),
             span_ms=(bucket.start_ms, bucket.start_ms + bucket.width_ms),
         )
 
-    def _tell_crossings(self, run: _Run, crossings: Sequence[Crossing]) -> None:
+    def _store_crossings(self, run: _Run, crossings: Sequence[Crossing]) -> None:
         if not crossings:
             return
         now_ms = self._clock.monotonic_ms()
@@ -342,142 +342,144 @@ class Service:
             address = f"{run.config.site}/{run.config.device}/crossing"
             for crossing in crossings:
                 passage = encode_self(passage_of(crossing, run.name, run.config))
-                self._shelf.post(address, passage, run=run.name, now_ms=now_ms)
+                self._buffer.append_message(address, passage, run=run.name, now_ms=now_ms)
         tails = run.second_look.tails if run.second_look is not None else NO_TAILS
         boxes = {track.id: track.box for track in run.step.tracks} if run.step is not None else {}
-        self._newsroom.crossed(crossings, run.name, run.config, tails=tails, boxes=boxes)
+        self._alert_publisher.add_crossings(crossings, run.name, run.config, tails=tails, boxes=boxes)
 
-    def _tell_convoys(self, run: _Run, convoys: Sequence[Convoy]) -> None:
+    def _store_convoys(self, run: _Run, convoys: Sequence[Convoy]) -> None:
         address = f"{run.config.site}/{run.config.device}/convoy"
         for said in run.convoys.messages(convoys):
-            self._shelf.post(address, said, run=run.name, now_ms=self._clock.monotonic_ms())
+            self._buffer.append_message(address, said, run=run.name, now_ms=self._clock.monotonic_ms())
 
     # Once a second
 
-    def _mind(self, now_ms: int) -> None:
-        self._see_nothing()
-        self._shelf.hand_on(now_ms=now_ms)
-        self._mind_clock()
+    def _maintain(self, now_ms: int) -> None:
+        self._handle_missing_frames()
+        self._buffer.hand_on(now_ms=now_ms)
+        self._check_clock()
         if self._reloading:
             self._reloading = False
             self._reload()
         camera = self._camera.state
         blind = self._blind if camera.open else camera.reason or "the camera gives no frames"
-        if self._now.stills is not None and not blind:
-            blind = camera.reason or self._overdue(now_ms)
-        self._tell_blindness(now_ms, blind)
-        self._said["disk"] = self._shelf.failure  # the view logs it as what keeps reports from being delivered
-        self._sender.trouble("disk", self._shelf.failure)
-        self._tell("blind", blind)
-        self._tell("detector", self._detector_failure)
-        self._tell("names", self._now.second_look.failure if self._now.second_look else "")
-        self._newsroom.judge()
-        self._take_verdicts()
-        self._tell("letters", self._newsroom.failure)
-        self._tell("waiting", self._shelf.unprotected)
-        self._tell("strips", self._now.strips.failure)
+        if self._run.stills is not None and not blind:
+            blind = camera.reason or self._overdue_picture(now_ms)
+        self._update_blindness(now_ms, blind)
+        self._troubles["disk"] = self._buffer.failure  # the view logs it as what keeps reports from being delivered
+        self._sender.set_trouble("disk", self._buffer.failure)
+        self._set_trouble("blind", blind)
+        self._set_trouble("detector", self._detector_failure)
+        self._set_trouble("names", self._run.second_look.failure if self._run.second_look else "")
+        self._alert_publisher.check_waiting()
+        self._apply_verdicts()
+        self._set_trouble("letters", self._alert_publisher.failure)
+        self._set_trouble("waiting", self._buffer.unprotected)
+        self._set_trouble("strips", self._run.strips.failure)
         aside = self._outbox.set_aside
-        self._tell("outbox-corrupt", f"a corrupt outbox was set aside: {aside}" if aside else "")
-        self._tell("journal", self._outbox.begun_anew)
-        self._look_around(now_ms, blind)
+        self._set_trouble("outbox-corrupt", f"a corrupt outbox was set aside: {aside}" if aside else "")
+        self._set_trouble("journal", self._outbox.begun_anew)
+        self._update_view(now_ms, blind)
         if now_ms >= self._live_at_ms:
             self._live_at_ms = now_ms + round(self.config.report.live_s * 1000)
-            self._say_live(blind)
+            self._publish_live(blind)
         if now_ms >= self._health_at_ms:
             self._health_at_ms = now_ms + HEALTH_MS
-            self._say_health(blind)
-        if not camera.open or self._now.stills is not None or now_ms - self._progress_ms < 10 * MIND_MS:
+            self._publish_health(blind)
+        if not camera.open or self._run.stills is not None or now_ms - self._progress_ms < 10 * MAINTAIN_MS:
             notify("WATCHDOG=1")  # frames are handled, or there are none to handle
 
-    def _look_around(self, now_ms: int, blind: str) -> None:
-        look = Look(
+    def _update_view(self, now_ms: int, blind: str) -> None:
+        state = ServiceState(
             now_ms=now_ms,
             config=self.config,
-            run=self._now.name,
+            run=self._run.name,
             camera=self._camera.state,
             blind=blind,
-            handled=self._vitals.handled,
+            handled=self._health_monitor.handled,
             clock_synced=self._synced,
-            clock_offset_ms=self._frame_clock.offset_ms() - self._now.shift_ms,
-            shelf_waiting=self._shelf.waiting,
-            shelf_failure=self._shelf.failure,
-            lost_before=self._shelf.lost_before["report"],
-            unjudged_lost=self._newsroom.unjudged_lost,
+            clock_offset_ms=self._frame_clock.offset_ms() - self._run.shift_ms,
+            shelf_waiting=self._buffer.waiting,
+            shelf_failure=self._buffer.failure,
+            lost_before=self._buffer.lost_before["report"],
+            unjudged_lost=self._alert_publisher.unjudged_lost,
             live=self._live,
-            troubles=dict(self._said),
+            troubles=dict(self._troubles),
         )
-        self._view.look(look)
+        self._view.update(state)
 
-    def _tell_blindness(self, now_ms: int, blind: str) -> None:
+    def _update_blindness(self, now_ms: int, blind: str) -> None:
         after_ms = round(self.config.alerts.blind_after_s * 1000)
-        if self._now.stills is not None:
-            after_ms = max(after_ms, self._now.stills.compare_ms)  # one picture that shows nothing is no news
+        if self._run.stills is not None:
+            after_ms = max(after_ms, self._run.stills.compare_ms)  # one picture that shows nothing is no news
         kind = self._blindness.update(now_ms, blind, after_ms=after_ms)
         if kind:
-            self._newsroom.blind(kind, blind, self._now.name)
+            self._alert_publisher.publish_blindness(kind, blind, self._run.name)
 
-    def _see_nothing(self) -> None:
+    def _handle_missing_frames(self) -> None:
         """Where no frame came for longer than one vouches, nobody looks."""
-        run = self._now
+        run = self._run
         now_ms = self._frame_clock.captured_ms() + run.shift_ms
         if run.stills is not None:
-            self._let_pass(run, now_ms - run.stills.late_ms)
+            self._advance_stills(run, now_ms - run.stills.late_ms)
         elif run.last_ms is None or now_ms - run.last_ms > run.config.counting.gap_ms:
             if not self._blind:
                 self._blind = "no frames"
             self._count(run, DetectedFrame(now_ms, (), blind=self._blind))
 
-    def _let_pass(self, run: _Run, until_ms: int) -> None:
+    def _advance_stills(self, run: _Run, until_ms: int) -> None:
         """Until then no picture will come any more; where none vouches, time goes on."""
-        if until_ms >= max(run.vouched_ms, run.last_ms + PASS_MS if run.last_ms is not None else run.began_ms):
+        if until_ms >= max(
+            run.covered_until_ms, run.last_ms + STILL_STEP_MS if run.last_ms is not None else run.began_ms
+        ):
             run.last_ms = until_ms
-            self._book(run, run.pipeline.update(DetectedFrame(until_ms, (), blind="no picture")))
+            self._store(run, run.pipeline.update(DetectedFrame(until_ms, (), blind="no picture")))
 
-    def _overdue(self, now_ms: int) -> str:
+    def _overdue_picture(self, now_ms: int) -> str:
         """That no picture came for longer than one that is late would take; else empty."""
-        stills = self._now.stills
+        stills = self._run.stills
         if stills is None or now_ms - self._progress_ms <= stills.compare_ms + stills.late_ms:
             return ""
         return f"no picture for {(now_ms - self._progress_ms) / 60_000:.0f} min"
 
-    def _mind_clock(self) -> None:
+    def _check_clock(self) -> None:
         """A clock that steps, or becomes right, begins a new run; what it explains of the old one is corrected."""
-        off_ms = self._frame_clock.offset_ms() - self._now.shift_ms
+        off_ms = self._frame_clock.offset_ms() - self._run.shift_ms
         synced = self._frame_clock.synced()
         if synced and not self._synced:
-            old = self._now.name
+            old = self._run.name
             log.info("the clock is synchronised now, it was off by %d ms", off_ms)
-            self._renew(self._now.size)
+            self._begin_next_run(self._run.size)
             self._synced = True
             now_ms = self._clock.monotonic_ms()
-            self._shelf.correct(old, off_ms, now_ms=now_ms, notes=self._newsroom.corrected(old, off_ms))
+            self._buffer.correct(old, off_ms, now_ms=now_ms, notes=self._alert_publisher.correction_notes(old, off_ms))
             log.info("what run %s has not sent yet is corrected by %d ms", old, off_ms)
         elif abs(off_ms) >= STEPPED_MS:
             log.info("the clock was stepped by %d ms: a new run begins", off_ms)
-            self._renew(self._now.size)
+            self._begin_next_run(self._run.size)
 
     def _reload(self) -> None:
         try:
             config, refused = reloaded(self.config, self._read_config())
         except CrossingError as error:
             log.error("the configuration stays as it was: %s", error)
-            self._tell("configuration", f"the configuration stays as it was: {error}")
+            self._set_trouble("configuration", f"the configuration stays as it was: {error}")
             return
         sentence = f"a restart is needed for {', '.join(refused)}" if refused else ""
-        self._tell("configuration", sentence)
+        self._set_trouble("configuration", sentence)
         if config != self.config:
             self.config = config
-            self._renew(self._now.size)
+            self._begin_next_run(self._run.size)
         log.info("the configuration was read again%s", f"; {sentence}" if sentence else "")
 
-    def _tell(self, what: str, sentence: str) -> None:
-        if sentence and self._said.get(what) != sentence:
+    def _set_trouble(self, what: str, sentence: str) -> None:
+        if sentence and self._troubles.get(what) != sentence:
             log.warning("%s: %s", what, sentence)
-        self._said[what] = sentence
-        self._sender.trouble(what, sentence)
+        self._troubles[what] = sentence
+        self._sender.set_trouble(what, sentence)
 
-    def _say_live(self, blind: str) -> None:
-        run = self._now
+    def _publish_live(self, blind: str) -> None:
+        run = self._run
         bucket = run.pipeline.peek()
         if bucket is None:
             return
@@ -498,12 +500,12 @@ class Service:
             blind=blind,
         )
         self._live = live
-        self._sender.say("live", encode_self(live))
+        self._sender.publish_transient("live", encode_self(live))
 
-    def _say_health(self, blind: str) -> None:
+    def _publish_health(self, blind: str) -> None:
         camera = self._camera.state
-        health = self._vitals.take(
-            run=self._now.name,
+        health = self._health_monitor.take(
+            run=self._run.name,
             captured=camera.captured,
             dropped=camera.dropped,
             reopened=camera.reopened,
@@ -511,19 +513,19 @@ class Service:
             camera="" if camera.open else camera.reason,
             blind=blind,
             outbox=self._outbox,
-            shelf_waiting=self._shelf.letters_waiting,
-            shelf_lost=self._shelf.lost,
-            lost_before=self._shelf.lost_before,
-            unjudged_lost=self._newsroom.unjudged_lost,
-            convoys_late=self._now.step.convoys_late if self._now.step else 0,
+            shelf_waiting=self._buffer.entries_waiting,
+            shelf_lost=self._buffer.lost,
+            lost_before=self._buffer.lost_before,
+            unjudged_lost=self._alert_publisher.unjudged_lost,
+            convoys_late=self._run.step.convoys_late if self._run.step else 0,
             refused=self._sender.refused,
-            unsaid=self._sender.unsaid,
+            unsaid=self._sender.transient_dropped,
             clock_synced=self._synced,
-            clock_offset_ms=self._frame_clock.offset_ms() - self._now.shift_ms,
-            strips=self._now.strips.written,
+            clock_offset_ms=self._frame_clock.offset_ms() - self._run.shift_ms,
+            strips=self._run.strips.written,
             failure=failure.sentence if (failure := self._sender.failure) else "",
         )
-        self._sender.say("health", encode_self(health))
+        self._sender.publish_transient("health", encode_self(health))
         if self._metrics is not None:
             self._metrics.show(health)
 
@@ -536,23 +538,23 @@ class Service:
         log.info("run %s begins, picture %d x %d, %d zones", run.name, *size, len(queue_zones(self.config, *size)))
         return run
 
-    def _renew(self, size: tuple[int, int]) -> None:
+    def _begin_next_run(self, size: tuple[int, int]) -> None:
         """End the run and begin the next; one that has counted nothing yet leaves nothing behind."""
-        before = self._now
+        before = self._run
         self._end()
-        self._now = self._begin(size)
+        self._run = self._begin(size)
         known_ms = before.began_ms if before.last_ms is None else before.last_ms + 1
-        self._now.began_ms = known_ms - before.shift_ms + self._now.shift_ms  # from there on nobody has counted
+        self._run.began_ms = known_ms - before.shift_ms + self._run.shift_ms  # from there on nobody has counted
         if before.size == size and all(getattr(before.config, key) == getattr(self.config, key) for key in LOOKS):
-            self._now.detector, self._now.scene = before.detector, before.scene
+            self._run.detector, self._run.scene = before.detector, before.scene
             if before.detector is not None:
                 before.detector.begin_anew()
-            self._now.second_look = before.second_look
+            self._run.second_look = before.second_look
             if before.second_look is not None:
                 before.second_look.follow(0, ())  # the tracks of that run are not those of this one
         self._sender.renew()
 
     def _end(self) -> None:
-        run = self._now
+        run = self._run
         if run.last_ms is not None:
-            self._book(run, run.pipeline.close())
+            self._store(run, run.pipeline.close())

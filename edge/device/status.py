@@ -37,7 +37,7 @@ class ClockStatus(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class OutboxStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """`unsent` letters wait, the oldest is of the time `oldest`; numbers are null where the outbox cannot be read."""
+    """`unsent` entries wait, the oldest is of the time `oldest`; numbers are null where the outbox cannot be read."""
 
     unsent: int | None = None
     oldest: str | None = None
@@ -131,7 +131,7 @@ def _reports_since(outbox: Outbox, from_ms: int) -> list[Report]:
     found: list[Report] = []
     before: int | None = None
     while page := outbox.reports_before(before, limit=PAGE):
-        reports = [decode(letter.payload) for letter in page]
+        reports = [decode(entry.payload) for entry in page]
         found += [report for report in reports if report.start_ms >= from_ms]
         before = page[-1].number
         if len(page) < PAGE or all(report.start_ms < from_ms for report in reports):
@@ -148,9 +148,9 @@ def _add(lines: Lines, more: Lines | None) -> None:
 
 
 def oldest_of(outbox: Outbox) -> str | None:
-    """The time that the oldest letter that waits is about."""
-    for letter in outbox.pending(1):
-        dated = msgspec.json.decode(letter.payload, type=_Dated)
+    """The time that the oldest entry that waits is about."""
+    for entry in outbox.pending(1):
+        dated = msgspec.json.decode(entry.payload, type=_Dated)
         return dated.start or dated.at or None
     return None
 

@@ -33,12 +33,12 @@ from edge.vision.camera import CameraState
 from edge.wire.device_messages import Live
 from edge.wire.times import rfc3339
 
-RATE_LOOKS = 10
+RATE_UPDATES = 10
 """Over so many looks the rate of frames is taken."""
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class ServiceState:
     """How the service is at a moment. `handled` counts frames since the start, `live` is the open interval.
 
     `lost_before` and `unjudged_lost`: see OutboxStatus.
@@ -70,55 +70,55 @@ class ServiceView:
         self._metrics = metrics
         self._log = DeliveryLog()
         self._began_ms = clock.monotonic_ms()
-        self._look: Look | None = None
-        self._handled: deque[tuple[int, int]] = deque(maxlen=RATE_LOOKS)  # when, and how many frames by then
+        self._state: ServiceState | None = None
+        self._handled: deque[tuple[int, int]] = deque(maxlen=RATE_UPDATES)  # when, and how many frames by then
         self._frame_ms: int | None = None
         self._acknowledged = sender.reports_acknowledged
         self._acknowledged_ms: int | None = None
 
-    def look(self, look: Look) -> None:
+    def update(self, state: ServiceState) -> None:
         """This is how things are now."""
-        if self._look is not None and look.handled > self._look.handled:
-            self._frame_ms = look.now_ms
-        self._handled.append((look.now_ms, look.handled))
-        self._look = look
+        if self._state is not None and state.handled > self._state.handled:
+            self._frame_ms = state.now_ms
+        self._handled.append((state.now_ms, state.handled))
+        self._state = state
         if self._sender.reports_acknowledged != self._acknowledged:
-            self._acknowledged, self._acknowledged_ms = self._sender.reports_acknowledged, look.now_ms
-        failure, connected = self._failure(look), self._sender.connected
-        self._log.update(look.now_ms, failure, connected=connected, unsent=self._unsent)
+            self._acknowledged, self._acknowledged_ms = self._sender.reports_acknowledged, state.now_ms
+        failure, connected = self._failure(state), self._sender.connected
+        self._log.update(state.now_ms, failure, connected=connected, unsent=self._unsent)
         if self._metrics is not None:
             since_ms = self._began_ms if self._acknowledged_ms is None else self._acknowledged_ms
             cause = failure.cause if failure else None
-            self._metrics.show_delivery(cause, connected=connected, unacknowledged_ms=look.now_ms - since_ms)
+            self._metrics.show_delivery(cause, connected=connected, unacknowledged_ms=state.now_ms - since_ms)
 
     def status(self) -> ServiceStatus | None:
         """All of it, once it was looked. Reads the reports of today, which may take a while on a slow board."""
-        look = self._look
-        if look is None:
+        state = self._state
+        if state is None:
             return None
         now_ms, real_ms = self._clock.monotonic_ms(), self._clock.real_ms()
-        failure = self._failure(look)
+        failure = self._failure(state)
         uptime_ms, acknowledged_ms, frame_ms = now_ms - self._began_ms, self._acknowledged_ms, self._frame_ms
-        mqtt = look.config.mqtt
+        mqtt = state.config.mqtt
         return ServiceStatus(
-            site=look.config.site,
-            device=look.config.device,
+            site=state.config.site,
+            device=state.config.device,
             version=version("crossing-monitor"),
-            run=look.run,
+            run=state.run,
             process=os.getpid(),
             since=rfc3339(real_ms - uptime_ms),
             uptime_ms=uptime_ms,
-            as_of_age_ms=max(now_ms - look.now_ms, 0),
-            today=self._today(look, real_ms),
+            as_of_age_ms=max(now_ms - state.now_ms, 0),
+            today=self._today(state, real_ms),
             camera=CameraStatus(
-                open=look.camera.open,
-                reason=look.camera.reason,
-                blind=look.blind,
+                open=state.camera.open,
+                reason=state.camera.reason,
+                blind=state.blind,
                 frames_per_second=self._rate(),
                 last_frame_age_ms=None if frame_ms is None else max(now_ms - frame_ms, 0),
             ),
-            clock=ClockStatus(synced=look.clock_synced, offset_ms=look.clock_offset_ms),
-            outbox=self._outbox_status(look),
+            clock=ClockStatus(synced=state.clock_synced, offset_ms=state.clock_offset_ms),
+            outbox=self._outbox_status(state),
             broker=BrokerStatus(
                 address=f"{mqtt.host}:{mqtt.port}" if mqtt is not None else "",
                 connected=self._sender.connected,
@@ -126,44 +126,44 @@ class ServiceView:
                 reason=failure.sentence if failure else "",
                 report_acknowledged_age_ms=None if acknowledged_ms is None else max(now_ms - acknowledged_ms, 0),
             ),
-            troubles={what: sentence for what, sentence in look.troubles.items() if sentence and what != "disk"},
+            troubles={what: sentence for what, sentence in state.troubles.items() if sentence and what != "disk"},
         )
 
-    def _failure(self, look: Look) -> Failure | None:
-        if look.shelf_failure:
-            return Failure("disk", look.shelf_failure)
+    def _failure(self, state: ServiceState) -> Failure | None:
+        if state.shelf_failure:
+            return Failure("disk", state.shelf_failure)
         return self._sender.failure
 
     def _rate(self) -> float:
-        looks = list(self._handled)
-        (from_ms, before), (to_ms, handled) = looks[0], looks[-1]
+        points = list(self._handled)
+        (from_ms, before), (to_ms, handled) = points[0], points[-1]
         return round(1000 * (handled - before) / (to_ms - from_ms), 2) if to_ms > from_ms else 0.0
 
-    def _today(self, look: Look, real_ms: int) -> Today:
-        live = look.live
+    def _today(self, state: ServiceState, real_ms: int) -> Today:
+        live = state.live
         try:
-            return today_of(self._outbox, look.config.time_zone, real_ms, live=live)
+            return today_of(self._outbox, state.config.time_zone, real_ms, live=live)
         except WorkError:  # its trouble is told elsewhere
-            return today_of(None, look.config.time_zone, real_ms, live=live)
+            return today_of(None, state.config.time_zone, real_ms, live=live)
 
-    def _outbox_status(self, look: Look) -> OutboxStatus:
+    def _outbox_status(self, state: ServiceState) -> OutboxStatus:
         known = OutboxStatus(
-            waiting_in_memory=look.shelf_waiting,
-            lost_before=look.lost_before,
-            unjudged_lost=look.unjudged_lost,
-            failure=look.shelf_failure,
+            waiting_in_memory=state.shelf_waiting,
+            lost_before=state.lost_before,
+            unjudged_lost=state.unjudged_lost,
+            failure=state.shelf_failure,
         )
         try:
-            state, oldest = self._outbox.state(), oldest_of(self._outbox)
+            held, oldest = self._outbox.state(), oldest_of(self._outbox)
         except WorkError as error:
             return msgspec.structs.replace(known, failure=str(error))
         return msgspec.structs.replace(
             known,
-            unsent=state.unsent,
+            unsent=held.unsent,
             oldest=oldest,
-            held=state.held,
-            forgotten=state.forgotten,
-            dropped=state.dropped,
+            held=held.held,
+            forgotten=held.forgotten,
+            dropped=held.dropped,
         )
 
     def _unsent(self) -> int | None:

@@ -18,7 +18,7 @@ from edge.counting.crossing import Crossing
 from edge.counting.detection import PACED, STILL, DetectedFrame
 from edge.counting.tracking import Track
 from edge.delivery.reports import report_of
-from edge.device.machine import look
+from edge.device.machine import measure
 from edge.vision.detector import OnnxDetector
 from edge.vision.frame import Frame
 from edge.vision.frame_selection import Looker
@@ -184,7 +184,7 @@ def bench(recording: Recording, config: Config) -> dict[str, Any]:
         "regions": regions,
         "threads": config.model.threads,
         "board": platform.machine(),
-        "throttling": None if (throttling := look(Path()).throttling) is None else list(throttling),
+        "throttling": None if (throttling := measure(Path()).throttling) is None else list(throttling),
         "frames": count,
         "frames_blind": work.frames_blind,
         "frames_skipped": work.skipped,

@@ -29,7 +29,7 @@ STEP_EVERY_MS = 500  # with nothing to send, to hear commands
 
 
 class Reporter:
-    """Turns buckets into reports, numbered from 1; when publishing, also into letters of an outbox.
+    """Turns buckets into reports, numbered from 1; when publishing, also into entries of an outbox.
 
     `outbox` is where they wait for the broker; without it, in a temporary file that lives as long as the replay.
     WorkError where its disk does not take them: the same command again goes on from there.
@@ -82,7 +82,7 @@ class Reporter:
                     )
                 )
                 if self._outbox.set_aside is not None:
-                    self._publisher.trouble(
+                    self._publisher.set_trouble(
                         "outbox-corrupt", f"a corrupt outbox was set aside: {self._outbox.set_aside}"
                     )
                 if self._path is None:
@@ -98,7 +98,7 @@ class Reporter:
         self._reports += 1
         report = self._made(bucket, health, self._reports)
         if self._outbox is not None and self._publisher is not None and self._reports > self._before.reports:
-            self._outbox.append(lambda seq: self._numbered(report, seq), now_ms=self._publisher.monotonic_ms())
+            self._outbox.append_report(lambda seq: self._numbered(report, seq), now_ms=self._publisher.monotonic_ms())
         return msgspec.structs.replace(report, journal=msgspec.UNSET)
 
     def crossed(self, crossings: Sequence[Crossing]) -> None:
@@ -120,7 +120,7 @@ class Reporter:
         self._posts += 1
         if self._posts > self._before.posts:
             address = f"{self._config.site}/{self._config.device}/{channel}"
-            self._outbox.post(address, payload, run=self._run, now_ms=self._publisher.monotonic_ms())
+            self._outbox.append_message(address, payload, run=self._run, now_ms=self._publisher.monotonic_ms())
 
     def pump(self) -> None:
         """Give the publisher a chance to send what waits."""

@@ -33,7 +33,7 @@ def test_totals_are_exact_through_kill_and_restart(tmp_path: Path, capsys: pytes
 
         def deliver(reports: int) -> None:
             for _ in range(reports):
-                outbox.append(a_report, now_ms=NOON_MS)
+                outbox.append_report(a_report, now_ms=NOON_MS)
             with Publisher(broker, outbox, site="bridge", device="mast-1", run="run-1") as publisher:
                 assert publisher.deliver(timeout_s=10) == reports
 

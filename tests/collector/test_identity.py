@@ -94,7 +94,7 @@ def count(outbox: Outbox, reports: int, run: str) -> None:
         def made(seq: int, start: str = start) -> Report:
             return a_report(seq, run=run, journal=outbox.journal, start=start)
 
-        outbox.append(made, now_ms=NOW_MS)
+        outbox.append_report(made, now_ms=NOW_MS)
 
 
 def named(prefix: str) -> Callable[[], str]:

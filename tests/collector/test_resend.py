@@ -49,7 +49,7 @@ def test_what_a_broker_acknowledged_and_lost_is_asked_for_and_what_the_device_ho
         there = Broker("127.0.0.1", broker.port, tls=False)
         with Publisher(there, outbox, site="bridge", device="mast-1", run="run-1") as device:
             for _ in range(60):
-                outbox.append(make, now_ms=NOON_MS)
+                outbox.append_report(make, now_ms=NOON_MS)
                 device.deliver(timeout_s=10)  # nobody has ever subscribed: the broker forgets them
             held_from = outbox.state().seq_next - outbox.state().held
             assert 1 < held_from < 50, "some have been pushed out, and some not"
@@ -60,7 +60,7 @@ def test_what_a_broker_acknowledged_and_lost_is_asked_for_and_what_the_device_ho
                 collector.step(0.05)
                 device.step(wait_s=0.05)
                 if collector.subscriptions == 1 and outbox.state().seq_next == 61:
-                    outbox.append(make, now_ms=NOON_MS)
+                    outbox.append_report(make, now_ms=NOON_MS)
             collector.close()
         held = outbox.state().held
         (lost,) = gaps(store)

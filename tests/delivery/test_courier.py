@@ -4,13 +4,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.delivery.courier import PASSED_MAX, PAYLOAD_FORMAT_INVALID, Courier, Refusal
-from edge.delivery.letter import Letter
+from edge.delivery.entry import Entry
 
 NOT_AUTHORIZED = 0x87
 
 
-def letters(*seqs: int, kind: str = "report") -> list[Letter]:
-    return [Letter(seq, f"s/d/{kind}", b"") for seq in seqs]
+def letters(*seqs: int, kind: str = "report") -> list[Entry]:
+    return [Entry(seq, f"s/d/{kind}", b"") for seq in seqs]
 
 
 def connected(**bounds: int) -> Courier:
@@ -19,7 +19,7 @@ def connected(**bounds: int) -> Courier:
     return courier
 
 
-def send(courier: Courier, pending: list[Letter], now_ms: int = 0) -> list[int]:
+def send(courier: Courier, pending: list[Entry], now_ms: int = 0) -> list[int]:
     """Publish what is offered; the token of a letter is 1000 + seq."""
     offered = courier.offer(pending, now_ms)
     for letter in offered:
@@ -40,7 +40,7 @@ def test_the_oldest_go_first_and_no_more_than_the_places_of_the_lane() -> None:
 def test_an_acknowledgement_makes_room_for_the_next() -> None:
     courier = connected(in_flight_max=3)
     send(courier, letters(1, 2, 3))
-    assert courier.acknowledged(1_001, 5) == Letter(1, "s/d/report", b"")
+    assert courier.acknowledged(1_001, 5) == Entry(1, "s/d/report", b"")
     assert send(courier, letters(2, 3)) == [3]
 
 

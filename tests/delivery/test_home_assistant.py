@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jinja2.sandbox import SandboxedEnvironment
 
-from edge.delivery.home_assistant import Announcement, announcement, farewell
+from edge.delivery.home_assistant import Announcement, announcement, removal_of
 from edge.wire.device_messages import Info, LineInfo, Status, Total, encode_self
 from edge.wire.report import encode
 from edge.wire.topics import topic_of
@@ -155,7 +155,7 @@ def test_another_word_for_a_direction_keeps_the_history_of_its_sensor() -> None:
 
 
 def test_a_removed_device_is_an_empty_message_on_its_topic() -> None:
-    assert farewell(SITE, DEVICE) == (announced()[0].topic, b"", ())
+    assert removal_of(SITE, DEVICE) == (announced()[0].topic, b"", ())
 
 
 @given(st.text(st.characters(codec="utf-8", exclude_categories=("Cc",)), min_size=1, max_size=20))

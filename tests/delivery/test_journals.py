@@ -56,7 +56,7 @@ def count(outbox: Outbox, reports: int, run: str) -> list[Report]:
     def made(seq: int) -> Report:
         return msgspec.structs.replace(a_report(seq, run=run), journal=outbox.journal)
 
-    return [outbox.append(made, now_ms=NOON_MS) for _ in range(reports)]
+    return [outbox.append_report(made, now_ms=NOON_MS) for _ in range(reports)]
 
 
 def sent_all(outbox: Outbox) -> list[tuple[str, int, str]]:

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from edge.delivery.letter import Letter
+from edge.delivery.entry import Entry
 from edge.delivery.outbox import Outbox, Progress, Resent
 from edge.delivery.outbox_file import SET_ASIDE_MAX
 from edge.delivery.outbox_schema import APPLICATION_ID, SCHEMA
@@ -29,12 +29,12 @@ SIZE = len(encode(a_report(1)))
 
 def fill(outbox: Outbox, reports: int, *, now_ms: int = NOON_MS) -> None:
     for _ in range(reports):
-        outbox.append(a_report, now_ms=now_ms)
+        outbox.append_report(a_report, now_ms=now_ms)
 
 
 def fill_with(outbox: Outbox, make_report: Callable[[int], Report], reports: int) -> None:
     for _ in range(reports):
-        outbox.append(make_report, now_ms=NOON_MS)
+        outbox.append_report(make_report, now_ms=NOON_MS)
 
 
 def unsent(outbox: Outbox) -> list[int]:
@@ -43,9 +43,9 @@ def unsent(outbox: Outbox) -> list[int]:
 
 def test_what_is_appended_is_pending_until_it_is_sent(tmp_path: Path) -> None:
     with Outbox(tmp_path / "outbox.sqlite") as outbox:
-        report = outbox.append(a_report, now_ms=NOON_MS)
+        report = outbox.append_report(a_report, now_ms=NOON_MS)
         assert report == a_report(1)
-        assert outbox.pending(10) == [Letter(1, "bridge/mast-1/report", encode(report))]
+        assert outbox.pending(10) == [Entry(1, "bridge/mast-1/report", encode(report))]
         outbox.sent([1])
         assert outbox.pending(10) == []
 
@@ -66,8 +66,8 @@ def test_a_report_that_could_not_be_made_takes_no_number(tmp_path: Path) -> None
 
     with Outbox(tmp_path / "outbox.sqlite") as outbox:
         with pytest.raises(ArithmeticError):
-            outbox.append(fail, now_ms=NOON_MS)
-        assert outbox.append(a_report, now_ms=NOON_MS).seq == 1
+            outbox.append_report(fail, now_ms=NOON_MS)
+        assert outbox.append_report(a_report, now_ms=NOON_MS).seq == 1
 
 
 def test_pending_is_oldest_first_and_bounded(tmp_path: Path) -> None:
@@ -115,7 +115,7 @@ def test_a_resend_beyond_the_limit_says_nothing_of_what_it_left(tmp_path: Path) 
 def test_letters_that_are_no_reports_take_no_sequence_number(tmp_path: Path) -> None:
     with Outbox(tmp_path / "outbox.sqlite") as outbox:
         fill(outbox, 1)
-        outbox.post("bridge/mast-1/alert", b"{}", run="run-1", now_ms=NOON_MS)
+        outbox.append_message("bridge/mast-1/alert", b"{}", run="run-1", now_ms=NOON_MS)
         fill(outbox, 1)
         assert [letter.address for letter in outbox.pending(9)] == [
             "bridge/mast-1/report",
@@ -150,7 +150,7 @@ def test_totals_are_of_all_reports_whether_held_or_not_and_survive(tmp_path: Pat
 def test_it_is_known_how_far_a_run_was_reported(tmp_path: Path) -> None:
     with Outbox(tmp_path / "outbox.sqlite") as outbox:
         fill(outbox, 3)
-        outbox.post("bridge/mast-1/crossing", b"{}", run="run-1", now_ms=NOON_MS)
+        outbox.append_message("bridge/mast-1/crossing", b"{}", run="run-1", now_ms=NOON_MS)
         assert (outbox.progress("run-1"), outbox.progress("run-2")) == (Progress(3, 1), Progress(0, 0))
 
 
@@ -209,7 +209,7 @@ def test_age_is_time_lived_and_goes_on_where_the_process_before_ended(tmp_path: 
 
 def test_what_is_lost_is_counted_by_kind_and_a_report_leaves_a_hole(tmp_path: Path) -> None:
     with Outbox(tmp_path / "outbox.sqlite", keep_bytes=2 * SIZE) as outbox:
-        outbox.post("bridge/mast-1/crossing", b"x" * SIZE, run="run-1", now_ms=NOON_MS)
+        outbox.append_message("bridge/mast-1/crossing", b"x" * SIZE, run="run-1", now_ms=NOON_MS)
         fill(outbox, 3)
         outbox.declare_lost({"report": 2, "alert": 1}, notes={"told": "yes"})
         fill(outbox, 1)
@@ -227,30 +227,30 @@ def test_what_is_lost_is_counted_by_kind_and_a_report_leaves_a_hole(tmp_path: Pa
 def test_a_letter_that_is_set_aside_waits_no_more_and_is_gone_until_it_is_taken_back(tmp_path: Path) -> None:
     with Outbox(tmp_path / "outbox.sqlite") as outbox:
         fill(outbox, 3)
-        outbox.set_letters_aside([2])
+        outbox.set_entries_aside([2])
         assert (unsent(outbox), outbox.state().dropped) == ([1, 3], 1)
         assert outbox.kinds() == {"report": KindState(unsent=2, set_aside=1, lost=1)}
         outbox.sent([1])
         assert outbox.total().sent_through == 2
         assert outbox.resend([(1, 3)]) == Resent(2, ((2, 2),))
         lane = "bridge/mast-1/report"
-        assert outbox.take_letters_back(lambda _: True, address=lane, after=2, limit=9) is None
-        assert outbox.take_letters_back(lambda letter: len(letter.payload) < SIZE, address=lane, after=0, limit=9) == 2
+        assert outbox.retry_entries(lambda _: True, address=lane, after=2, limit=9) is None
+        assert outbox.retry_entries(lambda letter: len(letter.payload) < SIZE, address=lane, after=0, limit=9) == 2
         assert (unsent(outbox), outbox.state().dropped) == ([1, 3], 1)
-        assert outbox.take_letters_back(lambda letter: len(letter.payload) == SIZE, address=lane, after=1, limit=9) == 2
+        assert outbox.retry_entries(lambda letter: len(letter.payload) == SIZE, address=lane, after=1, limit=9) == 2
         assert (unsent(outbox), outbox.state().dropped) == ([1, 2, 3], 0)
 
 
 def test_letters_are_read_by_address_and_past_those_that_are_to_be_skipped(tmp_path: Path) -> None:
     with Outbox(tmp_path / "outbox.sqlite") as outbox:
         for channel in ("crossing", "alert", "crossing"):
-            outbox.post(f"bridge/mast-1/{channel}", b"{}", run="run-1", now_ms=NOON_MS)
+            outbox.append_message(f"bridge/mast-1/{channel}", b"{}", run="run-1", now_ms=NOON_MS)
         fill(outbox, 3)
         assert outbox.addresses() == [f"bridge/mast-1/{channel}" for channel in ("alert", "crossing", "report")]
         reports = outbox.pending(2, address="bridge/mast-1/report", skip={4})
         assert [letter.number for letter in reports] == [5, 6]
         assert outbox.pending(2, address="bridge/mast-1/crossing", after=1) == [
-            Letter(3, "bridge/mast-1/crossing", b"{}")
+            Entry(3, "bridge/mast-1/crossing", b"{}")
         ]
 
 
@@ -267,7 +267,7 @@ def test_an_outbox_of_version_1_is_upgraded_with_what_it_holds(tmp_path: Path) -
             old.execute("INSERT INTO letter VALUES (?, ?, ?, ?, ?, ?)", letter)
         old.commit()
     with Outbox(path, keep_ms=1_000) as outbox:
-        assert outbox.pending(9) == [Letter(seq, "bridge/mast-1/report", encode(a_report(seq))) for seq in (2, 3)]
+        assert outbox.pending(9) == [Entry(seq, "bridge/mast-1/report", encode(a_report(seq))) for seq in (2, 3)]
         fill(outbox, 1, now_ms=77)
         assert (outbox.journal, unsent(outbox), outbox.state().held) == ("j-1", [2, 3, 4], 4)
 
@@ -388,7 +388,7 @@ from edge.delivery.outbox import Outbox
 
 outbox = Outbox(Path(sys.argv[1]))
 while True:
-    seq = outbox.append(a_report, now_ms=NOON_MS).seq
+    seq = outbox.append_report(a_report, now_ms=NOON_MS).seq
     print("appended", seq, flush=True)
     if seq % 3 == 0:
         outbox.sent([seq])
@@ -435,7 +435,7 @@ def test_the_file_is_synchronous_and_has_a_write_ahead_log(tmp_path: Path) -> No
 def test_reports_of_a_run_whose_clock_was_wrong_are_moved_while_they_wait(tmp_path: Path) -> None:
     with Outbox(tmp_path / "outbox.sqlite") as outbox:
         for _ in range(3):
-            outbox.append(in_1970, now_ms=NOON_MS)
+            outbox.append_report(in_1970, now_ms=NOON_MS)
         outbox.sent([1])
         fill(outbox, 1)
         outbox.correct("run-0", NOON_MS)
@@ -491,8 +491,8 @@ def test_a_crossing_of_a_run_whose_clock_was_wrong_is_moved_with_it_and_what_has
     with Outbox(tmp_path / "outbox.sqlite") as outbox:
         for run in ("run-0", "run-1"):
             said = f'{{"at":"{rfc3339(MINUTE_MS)}","label":"truck","run":"{run}"}}'.encode()
-            outbox.post("bridge/mast-1/crossing", said, run=run, now_ms=NOON_MS)
-        outbox.post("bridge/mast-1/alert", b"no time", run="run-0", now_ms=NOON_MS)
+            outbox.append_message("bridge/mast-1/crossing", said, run=run, now_ms=NOON_MS)
+        outbox.append_message("bridge/mast-1/alert", b"no time", run="run-0", now_ms=NOON_MS)
         outbox.correct("run-0", NOON_MS)
         first, second, third = (letter.payload for letter in outbox.pending(10))
         assert first == f'{{"at":"{rfc3339(NOON_MS + MINUTE_MS)}","label":"truck","run":"run-0"}}'.encode()

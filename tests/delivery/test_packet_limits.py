@@ -11,7 +11,7 @@ import pytest
 from edge.delivery.connection import Broker, Message, packet_bytes
 from edge.delivery.courier import Courier
 from edge.delivery.dispatch import BLAMED_PROBE_MS, TAKEN_BACK, Dispatch
-from edge.delivery.letter import Letter
+from edge.delivery.entry import Entry
 from edge.delivery.outbox import Outbox
 from edge.delivery.outbox_totals import KindState
 from edge.delivery.publisher import Publisher
@@ -50,7 +50,7 @@ def a_large_report(seq: int) -> Report:
 
 
 def post(outbox: Outbox, channel: str, payload: bytes = b"{}") -> None:
-    outbox.post(f"bridge/mast-1/{channel}", payload, run="run-1", now_ms=NOON_MS)
+    outbox.append_message(f"bridge/mast-1/{channel}", payload, run="run-1", now_ms=NOON_MS)
 
 
 def test_refused_crossings_before_the_reports_hold_nothing_up(tmp_path: Path) -> None:
@@ -61,7 +61,7 @@ def test_refused_crossings_before_the_reports_hold_nothing_up(tmp_path: Path) ->
         for _ in range(100):
             post(outbox, "crossing")
         for _ in range(100):
-            outbox.append(a_report, now_ms=NOON_MS)
+            outbox.append_report(a_report, now_ms=NOON_MS)
         post(outbox, "alert")
         with publisher(port, outbox) as ours:
             step_until(ours, lambda: len(channels(taken, "report")) == 100 and channels(taken, "alert"))
@@ -76,11 +76,11 @@ def test_reports_whose_content_is_refused_let_the_others_pass(tmp_path: Path) ->
     rules: dict[str, int] = {"report": PAYLOAD_FORMAT_INVALID}
     with limited_broker(publish=rules) as (port, taken), Outbox(tmp_path / "o.sqlite") as outbox:
         for _ in range(70):
-            outbox.append(a_report, now_ms=NOON_MS)
+            outbox.append_report(a_report, now_ms=NOON_MS)
         with publisher(port, outbox) as ours:
             step_until(ours, lambda: ours.refused_times == {"report": 70})
             rules.clear()
-            outbox.append(a_report, now_ms=NOON_MS)
+            outbox.append_report(a_report, now_ms=NOON_MS)
             step_until(ours, lambda: channels(taken, "report"))
             assert outbox.kinds() == {"report": KindState(unsent=70)}
 
@@ -89,7 +89,7 @@ def test_letters_of_a_former_name_that_are_refused_are_declared_and_come_once_th
     former = {f"crossing/v1/bridge/mast-1/{kind}": NOT_AUTHORIZED for kind in ("report", "crossing")}
     with Outbox(tmp_path / "o.sqlite", owner="bridge/mast-1") as outbox:
         for _ in range(100):
-            outbox.append(a_report, now_ms=NOON_MS)
+            outbox.append_report(a_report, now_ms=NOON_MS)
         post(outbox, "crossing")
         before = outbox.journal
     with (
@@ -104,17 +104,17 @@ def test_letters_of_a_former_name_that_are_refused_are_declared_and_come_once_th
         broker = Broker("127.0.0.1", port, tls=False)
         names = {"site": "bridge", "device": "mast-9", "run": "run-9"}
         with Publisher(broker, outbox, **names, courier=courier) as ours:
-            outbox.append(renamed, now_ms=NOON_MS)
+            outbox.append_report(renamed, now_ms=NOON_MS)
             lost = {"crossing": KindState(set_aside=1, lost=1), "report": KindState(set_aside=100, lost=100)}
             step_until(ours, lambda: outbox.kinds() == lost)
             assert outbox.resend([(1, 100)], journal=before).gone == ((1, 100),)
             sentence = "refuses bridge/mast-1/crossing, bridge/mast-1/report of a former name: set aside"
-            step_until(ours, lambda: ours.hindrance is not None)
+            step_until(ours, lambda: ours.delivery_failure is not None)
             step_until(ours, lambda: any(sentence in said.decode() for _, said in taken.messages))
-            outbox.append(renamed, now_ms=NOON_MS)
+            outbox.append_report(renamed, now_ms=NOON_MS)
             step_until(ours, lambda: outbox.state().unsent == 0)  # its own go on
             former.clear()
-            outbox.append(renamed, now_ms=NOON_MS)
+            outbox.append_report(renamed, now_ms=NOON_MS)
         again = Publisher(broker, outbox, **names, courier=courier)
         with again:
             step_until(again, lambda: len(channels(taken, "report")) == 100 and channels(taken, "crossing"))
@@ -125,7 +125,7 @@ def test_a_former_name_that_is_refused_is_tried_with_one_letter_on_a_connection(
     address = "bridge/mast-1/report"
     with Outbox(tmp_path / "o.sqlite", owner="bridge/mast-1") as outbox:
         for _ in range(3):
-            outbox.append(a_report, now_ms=NOON_MS)
+            outbox.append_report(a_report, now_ms=NOON_MS)
     with Outbox(tmp_path / "o.sqlite", owner="bridge/mast-9") as outbox:
         courier = Courier(refused_wait_ms=1_000)
         dispatch = Dispatch(outbox, courier, name="bridge/mast-9", root="crossing/v1", trouble=lambda *_: None)
@@ -210,7 +210,7 @@ def test_a_blamed_letter_that_is_gone_keeps_no_other_from_being_tried(
         assert outbox.kinds()["crossing"].set_aside == 2
         outbox.sent([first.number], generation=outbox.generation)
 
-        def sent(now_ms: int) -> list[Letter]:
+        def sent(now_ms: int) -> list[Entry]:
             due = dispatch.due(now_ms, busy=0)
             while dispatch.taking_back:
                 due = dispatch.due(now_ms, busy=0)
@@ -229,7 +229,7 @@ def test_acknowledged_letters_that_cannot_be_noted_hold_nothing_up(tmp_path: Pat
 
     with limited_broker() as (port, taken), Stuck(tmp_path / "o.sqlite") as outbox:
         for _ in range(200):
-            outbox.append(a_report, now_ms=NOON_MS)
+            outbox.append_report(a_report, now_ms=NOON_MS)
         with publisher(port, outbox) as ours:
             step_until(ours, lambda: len(channels(taken, "report")) == 200)
         assert outbox.state().unsent == 200
@@ -256,7 +256,7 @@ def test_a_report_above_the_broker_s_packet_size_is_set_aside_and_declared(tmp_p
         Outbox(tmp_path / "o.sqlite") as outbox,
     ):
         for make in (a_report, a_large_report, a_report):
-            outbox.append(make, now_ms=NOON_MS)
+            outbox.append_report(make, now_ms=NOON_MS)
         with publisher(port, outbox) as ours:
             step_until(ours, lambda: len(channels(taken, "report")) == 2 and not outbox.addresses())
             assert outbox.kinds() == {"report": KindState(set_aside=1, lost=1)}
@@ -276,7 +276,7 @@ def test_a_letter_at_which_the_broker_ends_every_connection_without_a_word_is_se
         Outbox(tmp_path / "o.sqlite") as outbox,
     ):
         for make in (a_report, a_large_report, a_report, a_report):
-            outbox.append(make, now_ms=NOON_MS)
+            outbox.append_report(make, now_ms=NOON_MS)
         with publisher(port, outbox) as ours:
             step_until(ours, lambda: len(channels(taken, "report")) >= 3 and not outbox.addresses())
             assert outbox.kinds() == {"report": KindState(set_aside=1, lost=1)}
@@ -291,24 +291,24 @@ def test_a_month_of_letters_set_aside_is_looked_at_in_slices_and_comes_where_it_
     longest = 0
 
     class Watched(Outbox):
-        def take_letters_back(self, fits: Callable[[Letter], bool], **given: Any) -> int | None:
+        def retry_entries(self, fits: Callable[[Entry], bool], **given: Any) -> int | None:
             nonlocal longest
             looked = 0
 
-            def counted(letter: Letter) -> bool:
+            def counted(letter: Entry) -> bool:
                 nonlocal looked
                 looked += 1
                 return fits(letter)
 
-            last = super().take_letters_back(counted, **given)
+            last = super().retry_entries(counted, **given)
             longest = max(longest, looked)
             return last
 
     with Watched(tmp_path / "o.sqlite") as outbox:
         for _ in range(3 * TAKEN_BACK):
-            outbox.append(a_report, now_ms=NOON_MS)
+            outbox.append_report(a_report, now_ms=NOON_MS)
         post(outbox, "crossing", b"x" * 400)
-        outbox.set_letters_aside(range(1, 3 * TAKEN_BACK + 2))
+        outbox.set_entries_aside(range(1, 3 * TAKEN_BACK + 2))
         for packet_max, comes in ((100, 0), (None, 3 * TAKEN_BACK)):
             with limited_broker(packet_max=packet_max) as (port, taken), publisher(port, outbox) as ours:
                 if not comes:
@@ -343,12 +343,12 @@ def test_an_announcement_that_is_refused_is_named_by_its_topic(tmp_path: Path) -
 def test_what_is_retained_of_us_and_too_large_is_not_said_and_nothing_ends(tmp_path: Path) -> None:
     info = msgspec.structs.replace(INFO, lines={f"line-{n}": LineInfo() for n in range(40)})
     with limited_broker(packet_max=1_000) as (port, taken), Outbox(tmp_path / "o.sqlite") as outbox:
-        outbox.append(a_report, now_ms=NOON_MS)
+        outbox.append_report(a_report, now_ms=NOON_MS)
         with publisher(port, outbox, info=info, home_assistant="homeassistant") as ours:
             step_until(ours, lambda: not outbox.addresses())
-            ours.trouble("long", "x" * 2_000)
+            ours.set_trouble("long", "x" * 2_000)
             step_until(ours, lambda: channels(taken, "status")[-1]["state"] == "degraded")
-            assert not ours.say("live", b"x" * 2_000)
+            assert not ours.publish_transient("live", b"x" * 2_000)
         assert (taken.connections, channels(taken, "info")) == (1, [])
 
 
@@ -377,7 +377,7 @@ def test_sensors_are_announced_one_by_one_where_the_device_is_too_large_and_toge
 
 def test_a_broker_that_retains_nothing_is_spoken_to_without_retaining(tmp_path: Path) -> None:
     with limited_broker(retains=False) as (port, taken), Outbox(tmp_path / "o.sqlite") as outbox:
-        outbox.append(a_report, now_ms=NOON_MS)
+        outbox.append_report(a_report, now_ms=NOON_MS)
         with publisher(port, outbox, info=INFO) as ours:
             step_until(ours, lambda: not outbox.addresses())
         assert (taken.connections, len(channels(taken, "report"))) == (2, 1)

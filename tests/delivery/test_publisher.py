@@ -34,7 +34,7 @@ INFO = Info(run="run-1", version="0.1.0", model="m", lines={"deck": LineInfo()},
 def outbox(tmp_path: Path) -> Iterator[Outbox]:
     with Outbox(tmp_path / "outbox.sqlite") as outbox:
         for _ in range(REPORTS):
-            outbox.append(a_report, now_ms=NOON_MS)
+            outbox.append_report(a_report, now_ms=NOON_MS)
         yield outbox
 
 
@@ -103,7 +103,7 @@ def test_a_replay_under_the_name_of_a_live_device_leaves_what_the_broker_keeps_o
         Outbox(tmp_path / "replay") as other,
         publisher(port, kept, info=INFO) as live,
     ):
-        kept.append(a_report, now_ms=NOON_MS)
+        kept.append_report(a_report, now_ms=NOON_MS)
         assert live.deliver(timeout_s=10) == 1
         before = retained(port)
         assert json.loads(before["status"])["state"] == "online"
@@ -111,7 +111,7 @@ def test_a_replay_under_the_name_of_a_live_device_leaves_what_the_broker_keeps_o
         who = {"site": "bridge", "device": "mast-1", "run": "replay-1", "beside": "replay-1"}
         broker = Broker("127.0.0.1", port, tls=False)
         with Publisher(broker, other, info=replayed, home_assistant="ha", **who) as replay:
-            other.append(a_report, now_ms=NOON_MS)
+            other.append_report(a_report, now_ms=NOON_MS)
             assert replay.deliver(timeout_s=10) == 1
             assert retained(port) == before
         assert retained(port) == before, "the replay ended"
@@ -134,7 +134,7 @@ def test_a_connection_that_breaks_leaves_the_last_will(outbox: Outbox) -> None:
         ours.connect(timeout_s=5)
         while json.loads(heard.get(timeout=5)[1]).get("state") != "online":
             pass
-        ours._end(politely=False)
+        ours._end(graceful=False)
         while (status := json.loads(heard.get(timeout=5)[1])).get("state") != "offline":
             pass
         assert (status["run"], status["reason"]) == ("run-1", "connection lost")
@@ -145,7 +145,7 @@ def test_a_broker_that_restarts_is_found_again(outbox: Outbox) -> None:
         ours = publisher(port, outbox)
         assert ours.deliver(timeout_s=5) == REPORTS
     with demo_broker(port=port), ours:
-        outbox.append(a_report, now_ms=NOON_MS)
+        outbox.append_report(a_report, now_ms=NOON_MS)
         assert ours.deliver(timeout_s=10) == 1
 
 
@@ -153,7 +153,7 @@ def test_a_broker_that_does_not_come_back_is_given_up_after_the_timeout(outbox: 
     with demo_broker() as port:
         ours = publisher(port, outbox)
         ours.deliver(timeout_s=5)
-    outbox.append(a_report, now_ms=NOON_MS)
+    outbox.append_report(a_report, now_ms=NOON_MS)
     with ours, pytest.raises(WorkError, match=r"^gave up after 0\.5 s with 1 reports unsent: broker 127"):
         ours.deliver(timeout_s=0.5)
     assert outbox.state().unsent == 1
@@ -161,9 +161,9 @@ def test_a_broker_that_does_not_come_back_is_given_up_after_the_timeout(outbox: 
 
 def test_live_words_are_said_only_where_somebody_is_connected(outbox: Outbox) -> None:
     with demo_broker() as port, listener(port) as heard, publisher(port, outbox) as ours:
-        assert not ours.say("live", b"{}")
+        assert not ours.publish_transient("live", b"{}")
         ours.deliver(timeout_s=5)
-        assert ours.say("live", b"{}")
+        assert ours.publish_transient("live", b"{}")
         while heard.get(timeout=5) != ("crossing/v1/bridge/mast-1/live", b"{}"):
             pass
 
@@ -256,7 +256,7 @@ def step_until(ours: Publisher, heard: "queue.SimpleQueue[tuple[str, bytes]]", c
 def test_a_collector_that_misses_reports_gets_them_again_and_hears_what_is_gone(tmp_path: Path) -> None:
     with demo_broker() as port, Outbox(tmp_path / "o.sqlite", keep_bytes=3_000) as outbox:
         for _ in range(REPORTS):
-            outbox.append(a_report, now_ms=NOON_MS)
+            outbox.append_report(a_report, now_ms=NOON_MS)
         held = outbox.state().held
         with publisher(port, outbox) as ours, listener(port) as heard, speaker(port) as collector:
             assert ours.deliver(timeout_s=10) == held
@@ -310,16 +310,16 @@ def test_a_late_last_will_is_contradicted(outbox: Outbox) -> None:
 def test_trouble_is_told_as_degraded_until_it_is_over(outbox: Outbox) -> None:
     with demo_broker() as port, publisher(port, outbox) as ours, listener(port) as heard:
         ours.connect(timeout_s=5)
-        ours.trouble("disk", "the disk is full")
+        ours.set_trouble("disk", "the disk is full")
         assert step_until(ours, heard, "status", said="degraded")["reason"] == "the disk is full"
-        ours.trouble("disk", "")
+        ours.set_trouble("disk", "")
         assert step_until(ours, heard, "status", said="online")["reason"] == ""
 
 
 def test_what_is_live_is_not_held_up_by_a_backlog(outbox: Outbox) -> None:
     with demo_broker() as port, publisher(port, outbox) as ours, listener(port) as heard:
         ours.connect(timeout_s=5)
-        assert ours.say("live", b'{"now": 1}')
+        assert ours.publish_transient("live", b'{"now": 1}')
         before = []
         for _ in range(200):
             ours.step(wait_s=0.05)
@@ -388,7 +388,7 @@ def test_a_broker_that_takes_the_connection_and_says_nothing_is_left(tmp_path: P
         def events(self, wait_s: float) -> list[Any]:
             return []
 
-        def close(self, *, politely: bool) -> None:
+        def close(self, *, graceful: bool) -> None:
             self.closed = True
 
     class Hurried:
@@ -425,17 +425,17 @@ def test_a_renamed_device_clears_its_old_name_and_its_letters_still_go_out_under
     path = tmp_path / "o.sqlite"
     with demo_broker() as port:
         with Outbox(path, owner="bridge/mast-1") as outbox:
-            outbox.append(a_report, now_ms=NOON_MS)
+            outbox.append_report(a_report, now_ms=NOON_MS)
             with publisher(port, outbox) as ours:
                 ours.deliver(timeout_s=10)
-            outbox.append(a_report, now_ms=NOON_MS)
+            outbox.append_report(a_report, now_ms=NOON_MS)
             before = outbox.journal
 
         def renamed(seq: int) -> Report:
             return msgspec.structs.replace(a_report(seq), device="mast-9", journal=outbox.journal)
 
         with Outbox(path, owner="bridge/mast-9") as outbox:
-            outbox.append(renamed, now_ms=NOON_MS)
+            outbox.append_report(renamed, now_ms=NOON_MS)
             with listener(port) as heard, publisher(port, outbox, device="mast-9") as ours:
                 ours.deliver(timeout_s=10)
                 ended = step_until(ours, heard, "total", said='"sent_through":2')
@@ -510,8 +510,8 @@ class Hearing:
         found, self._events = self._events, []
         return found
 
-    def close(self, *, politely: bool) -> None:
-        assert politely in (True, False)
+    def close(self, *, graceful: bool) -> None:
+        assert graceful in (True, False)
 
 
 def test_a_device_listens_under_its_former_name_though_the_disk_failed_when_it_connected(tmp_path: Path) -> None:
@@ -563,8 +563,8 @@ class TakenOver:
         found, self._events = self._events, []
         return found
 
-    def close(self, *, politely: bool) -> None:
-        assert not politely, "it is over"
+    def close(self, *, graceful: bool) -> None:
+        assert not graceful, "it is over"
 
     def take_over(self) -> None:
         self._events.append(Ended("another client took our name over", taken_over=True))

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from edge.delivery.memory_buffer import SLICE, Shelf
+from edge.delivery.memory_buffer import SLICE, MemoryBuffer
 from edge.delivery.outbox import Outbox
 from edge.delivery.waiting_record import Waiting, WaitingRecord
 from edge.errors import WorkError
@@ -19,38 +19,38 @@ def held(outbox: Outbox) -> list[int]:
 
 def test_while_the_disk_works_nothing_waits(tmp_path: Path) -> None:
     with Outbox(tmp_path / "outbox.sqlite") as outbox:
-        shelf = Shelf(outbox)
+        buffer = MemoryBuffer(outbox)
         for _ in range(3):
-            shelf.add(a_report, now_ms=NOON_MS)
-        assert (shelf.waiting, shelf.failure, held(outbox)) == (0, "", [1, 2, 3])
+            buffer.append_report(a_report, now_ms=NOON_MS)
+        assert (buffer.waiting, buffer.failure, held(outbox)) == (0, "", [1, 2, 3])
 
 
 def test_what_the_disk_does_not_take_waits_in_order_and_is_numbered_when_it_does(tmp_path: Path) -> None:
     folder = tmp_path / "disk"
     made: list[tuple[int, int]] = []
     with Outbox(folder / "outbox.sqlite", patient=True) as outbox:
-        shelf = Shelf(outbox)
+        buffer = MemoryBuffer(outbox)
         for which in range(3):
-            shelf.add(lambda seq, which=which: made.append((which, seq)) or a_report(seq), now_ms=NOON_MS)
-        assert shelf.waiting == 3
-        assert "the folder must exist and be writable" in shelf.failure
+            buffer.append_report(lambda seq, which=which: made.append((which, seq)) or a_report(seq), now_ms=NOON_MS)
+        assert buffer.waiting == 3
+        assert "the folder must exist and be writable" in buffer.failure
         folder.mkdir()
-        shelf.hand_on(now_ms=NOON_MS)
-        assert (shelf.waiting, shelf.failure, held(outbox)) == (0, "", [1, 2, 3])
+        buffer.hand_on(now_ms=NOON_MS)
+        assert (buffer.waiting, buffer.failure, held(outbox)) == (0, "", [1, 2, 3])
         assert made == [(0, 1), (1, 2), (2, 3)]
 
 
 def test_beyond_its_bound_the_oldest_go_and_are_declared_once_the_disk_works(tmp_path: Path) -> None:
     folder = tmp_path / "disk"
     with Outbox(folder / "outbox.sqlite", patient=True) as outbox:
-        shelf = Shelf(outbox, waiting_max=2)
+        buffer = MemoryBuffer(outbox, waiting_max=2)
         for _ in range(5):
-            shelf.add(a_report, now_ms=NOON_MS)
-        assert (shelf.waiting, shelf.lost) == (2, 3)
+            buffer.append_report(a_report, now_ms=NOON_MS)
+        assert (buffer.waiting, buffer.lost) == (2, 3)
         folder.mkdir()
-        shelf.hand_on(now_ms=NOON_MS)
-        shelf.hand_on(now_ms=NOON_MS)
-        assert (held(outbox), outbox.state().dropped, shelf.lost) == ([1, 2], 3, 3)
+        buffer.hand_on(now_ms=NOON_MS)
+        buffer.hand_on(now_ms=NOON_MS)
+        assert (held(outbox), outbox.state().dropped, buffer.lost) == ([1, 2], 3, 3)
         assert [decode(letter.payload).seq for letter in outbox.pending(9)] == [4, 5], "the lost ones leave a hole"
 
 
@@ -70,56 +70,58 @@ class Full(Outbox):
 def test_what_ends_with_a_process_on_a_full_disk_is_declared_by_the_next_one_and_once(tmp_path: Path) -> None:
     record = tmp_path / "waiting.record"
     with Full(tmp_path / "outbox.sqlite") as outbox:
-        shelf = Shelf(outbox, record=WaitingRecord(record))
-        shelf.add(a_report, now_ms=1)
+        buffer = MemoryBuffer(outbox, record=WaitingRecord(record))
+        buffer.append_report(a_report, now_ms=1)
         outbox.full = True
         for minute in range(3):
-            shelf.add(a_report, now_ms=2, span_ms=(minute * 60_000, (minute + 1) * 60_000))
-        shelf.post("bridge/mast-1/alert", b"{}", run="run-1", now_ms=2)
+            buffer.append_report(a_report, now_ms=2, span_ms=(minute * 60_000, (minute + 1) * 60_000))
+        buffer.append_message("bridge/mast-1/alert", b"{}", run="run-1", now_ms=2)
         found = WaitingRecord(record).read()
         assert (found.last, found.from_ms, found.until_ms) == ({"report": 3, "alert": 1}, 0, 180_000)
         # The process ends here, by whatever signal; the next one finds the disk still full, and ends as well.
-        second = Shelf(outbox, record=WaitingRecord(record))
-        second.add(a_report, now_ms=3)
-        third = Shelf(outbox, record=WaitingRecord(record))
+        second = MemoryBuffer(outbox, record=WaitingRecord(record))
+        second.append_report(a_report, now_ms=3)
+        third = MemoryBuffer(outbox, record=WaitingRecord(record))
         outbox.full = False
-        third.add(a_report, now_ms=4)
+        third.append_report(a_report, now_ms=4)
         assert (outbox.state().dropped, outbox.kinds()["alert"].lost, outbox.state().seq_next) == (4, 1, 7)
         assert third.lost_before == {"report": 4, "alert": 1}
         assert outbox.resend([(1, 6)]).gone == ((2, 5),)
-        fourth = Shelf(outbox, record=WaitingRecord(record))
-        fourth.add(a_report, now_ms=5)
+        fourth = MemoryBuffer(outbox, record=WaitingRecord(record))
+        fourth.append_report(a_report, now_ms=5)
         assert (outbox.state().dropped, outbox.state().seq_next) == (4, 8)
 
 
 def test_what_got_to_the_disk_before_the_end_is_not_declared_as_lost(tmp_path: Path) -> None:
     record = tmp_path / "waiting.record"
     with Full(tmp_path / "outbox.sqlite") as outbox:
-        shelf = Shelf(outbox, record=WaitingRecord(record))
+        buffer = MemoryBuffer(outbox, record=WaitingRecord(record))
         outbox.full = True
         for _ in range(3):
-            shelf.add(a_report, now_ms=2)
+            buffer.append_report(a_report, now_ms=2)
         outbox.full = False
-        queue = shelf._queue[2:]
-        del shelf._queue[2:]
-        shelf.hand_on(now_ms=3)  # two of the three, then the end
+        queue = buffer._queue[2:]
+        del buffer._queue[2:]
+        buffer.hand_on(now_ms=3)  # two of the three, then the end
         assert queue
-        WaitingRecord(record).write(Waiting(shelf._life, {"report": 3}))  # as it was before them
-        Shelf(outbox, record=WaitingRecord(record)).hand_on(now_ms=4)
+        WaitingRecord(record).write(Waiting(buffer._life, {"report": 3}))  # as it was before them
+        MemoryBuffer(outbox, record=WaitingRecord(record)).hand_on(now_ms=4)
         assert (outbox.state().dropped, outbox.state().seq_next) == (1, 4)
 
 
 def test_an_alert_waits_with_its_notes_and_other_letters_are_bounded_and_counted(tmp_path: Path) -> None:
     with Full(tmp_path / "outbox.sqlite") as outbox:
-        shelf = Shelf(outbox)
+        buffer = MemoryBuffer(outbox)
         outbox.full = True
         for number in range(60):
-            shelf.post("bridge/mast-1/alert", b"%d" % number, run="run-1", now_ms=1, notes={"seen-bus": str(number)})
-        shelf.correct("run-1", 5, now_ms=1)
-        assert (shelf.letters_waiting["alert"], outbox.noted("seen-bus")) == (50, "")
+            buffer.append_message(
+                "bridge/mast-1/alert", b"%d" % number, run="run-1", now_ms=1, notes={"seen-bus": str(number)}
+            )
+        buffer.correct("run-1", 5, now_ms=1)
+        assert (buffer.entries_waiting["alert"], outbox.noted("seen-bus")) == (50, "")
         outbox.full = False
-        while shelf.letters_waiting:
-            shelf.hand_on(now_ms=2)
+        while buffer.entries_waiting:
+            buffer.hand_on(now_ms=2)
         assert outbox.noted("seen-bus") == "59"
         assert [letter.payload for letter in outbox.pending(99)] == [b"%d" % number for number in range(10, 60)]
         assert (outbox.kinds()["alert"].lost, outbox.state().dropped) == (10, 0)
@@ -127,19 +129,19 @@ def test_an_alert_waits_with_its_notes_and_other_letters_are_bounded_and_counted
 
 def test_a_disk_that_works_again_after_a_day_takes_what_waits_in_slices_and_in_order(tmp_path: Path) -> None:
     with Full(tmp_path / "outbox.sqlite") as outbox:
-        shelf = Shelf(outbox, record=WaitingRecord(tmp_path / "waiting.record"))
+        buffer = MemoryBuffer(outbox, record=WaitingRecord(tmp_path / "waiting.record"))
         outbox.full = True
         for number in range(60):
-            shelf.post("bridge/mast-1/crossing", b"%d" % number, run="run-1", now_ms=1)
-        shelf.note("seen-bus", "1", now_ms=1)
+            buffer.append_message("bridge/mast-1/crossing", b"%d" % number, run="run-1", now_ms=1)
+        buffer.note("seen-bus", "1", now_ms=1)
         outbox.full = False
-        shelf.hand_on(now_ms=2)
-        assert (len(held(outbox)), shelf.letters_waiting["crossing"], outbox.noted("seen-bus")) == (SLICE, 35, "")
-        shelf.post("bridge/mast-1/crossing", b"60", run="run-1", now_ms=2)
+        buffer.hand_on(now_ms=2)
+        assert (len(held(outbox)), buffer.entries_waiting["crossing"], outbox.noted("seen-bus")) == (SLICE, 35, "")
+        buffer.append_message("bridge/mast-1/crossing", b"60", run="run-1", now_ms=2)
         assert len(held(outbox)) == 2 * SLICE
-        shelf.hand_on(now_ms=2)
+        buffer.hand_on(now_ms=2)
         assert [letter.payload for letter in outbox.pending(99)] == [b"%d" % number for number in range(61)]
-        assert (shelf.letters_waiting.total(), outbox.noted("seen-bus")) == (0, "1")
+        assert (buffer.entries_waiting.total(), outbox.noted("seen-bus")) == (0, "1")
         found = WaitingRecord(tmp_path / "waiting.record").read()
         assert found.last == found.settled == {"crossing": 61}
 

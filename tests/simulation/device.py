@@ -19,10 +19,10 @@ from edge.counting.buckets import Bucket, BucketCounter
 from edge.counting.crossing import DIRECTIONS, Crossing
 from edge.counting.parameters import DEFAULT
 from edge.delivery.commands import compare
-from edge.delivery.connection import Accepted, Acknowledged, Broker, Ended, Event, Heard, Message, Refused
+from edge.delivery.connection import Accepted, Acknowledged, Broker, Ended, Event, Message, Received, Refused
 from edge.delivery.courier import Courier
 from edge.delivery.failure import Cause
-from edge.delivery.memory_buffer import Shelf
+from edge.delivery.memory_buffer import MemoryBuffer
 from edge.delivery.outbox import Outbox
 from edge.delivery.publisher import Publisher
 from edge.delivery.reports import report_of
@@ -93,9 +93,9 @@ class SimulatedLink(Client):
         self._events.clear()
         return found
 
-    def close(self, *, politely: bool) -> None:
+    def close(self, *, graceful: bool) -> None:
         self._over = True
-        if politely:
+        if graceful:
             self._send("disconnect")
             self.wire.client = None
         else:
@@ -114,7 +114,7 @@ class SimulatedLink(Client):
 
     def arrived(self, number: int, said: Said) -> None:
         self._send("acknowledge", number)
-        self._happen(Heard(said.topic, said.payload))
+        self._happen(Received(said.topic, said.payload))
 
     def ended(self, reason: str) -> None:
         if not self._over:
@@ -164,7 +164,7 @@ class Device:
         self._link: SimulatedLink | None = None
         self._outbox: Outbox | None = None
         self._publisher: Publisher | None = None
-        self._shelf: Shelf | None = None
+        self._buffer: MemoryBuffer | None = None
         self._record: WaitingRecord | None = None
         self._counter: BucketCounter | None = None
         self._run = ""
@@ -204,7 +204,7 @@ class Device:
         outbox = self._outbox
         self._record = WaitingRecord(self.path.with_suffix(".waiting"))
         waiting_max = chance.choice((3, 1_000)) if not self.world.calm else 1_000
-        self._shelf = Shelf(self._outbox, waiting_max=waiting_max, record=self._record)
+        self._buffer = MemoryBuffer(self._outbox, waiting_max=waiting_max, record=self._record)
         self._publisher = Publisher(
             Broker("simulated"),
             self._outbox,
@@ -223,7 +223,7 @@ class Device:
             clock=self.clock,
             chance=random.Random(chance.random()),
             connect=self._connect,
-            obey={"journal": lambda payload: compare(payload, outbox)},
+            handlers={"journal": lambda payload: compare(payload, outbox)},
         )
         self._begin_run(self._said_run)
 
@@ -239,7 +239,7 @@ class Device:
         if self._synced or not self._clock_set:
             return
         assert self._counter is not None, "it has booted"
-        assert self._shelf is not None, "it has booted"
+        assert self._buffer is not None, "it has booted"
         assert self._outbox is not None, "it has booted"
         self._close_run()
         old, moved_ms = self._run, self.clock.real_ms() - self.clock.monotonic_ms() - self._anchor_ms
@@ -247,7 +247,7 @@ class Device:
         self._begin_run(f"{old}-set")
         self.world.tell(f"{self.name} corrects {old} by {moved_ms} ms")
         self.book.correct(self.site, self.name, old, moved_ms, set())
-        self._shelf.correct(old, moved_ms, now_ms=self.clock.monotonic_ms())
+        self._buffer.correct(old, moved_ms, now_ms=self.clock.monotonic_ms())
         with suppress(WorkError), self._outbox._reading() as database:
             if self._outbox._offset_ms(database, old) is not None:
                 rows = database.execute("SELECT payload FROM letter WHERE seq IS NOT NULL AND run = ?", (old,))
@@ -258,7 +258,7 @@ class Device:
     def _close_run(self) -> None:
         assert self._counter is not None, "it has booted"
         for bucket in self._counter.close():
-            self._shelve(bucket)
+            self._append_report(bucket)
 
     def _name_journal(self) -> str:
         self._journals += 1
@@ -293,14 +293,14 @@ class Device:
 
     def _turn(self) -> None:
         assert self._publisher is not None, "it has booted"
-        assert self._shelf is not None, "it has booted"
+        assert self._buffer is not None, "it has booted"
         if self.disk.failing:
             self.unnoted.add(self._said_run)
         self._mind_clock()
         if self.camera:
             self._see_frame()
-        self._shelf.hand_on(now_ms=self.clock.monotonic_ms())
-        self._publisher.trouble("disk", self._shelf.failure)
+        self._buffer.hand_on(now_ms=self.clock.monotonic_ms())
+        self._publisher.set_trouble("disk", self._buffer.failure)
         self._note_loss()
         self._publisher.step(wait_s=0.0)
 
@@ -325,21 +325,21 @@ class Device:
         self._tell_crossings(crossings)
         self.book.frame(self.site, self.name, self._run, captured_ms, crossings, watching=watching)
         for bucket in self._counter.advance(captured_ms, crossings, watching=watching):
-            self._shelve(bucket)
+            self._append_report(bucket)
 
     def _tell_crossings(self, crossings: Sequence[Crossing]) -> None:
-        assert self._shelf is not None, "it has booted"
+        assert self._buffer is not None, "it has booted"
         for crossing in crossings:
             if crossing.label != "bus":  # a letter for every crossing would be most of the work
                 continue
             self._crossings += 1
             payload = f"{self.card} {self._run} {self._crossings} {crossing.line}".encode()
             address = f"{self.site}/{self.name}/crossing"
-            self._shelf.post(address, payload, run=self._run, now_ms=self.clock.monotonic_ms())
+            self._buffer.append_message(address, payload, run=self._run, now_ms=self.clock.monotonic_ms())
             self.book.posted(self.card, payload)
 
-    def _shelve(self, bucket: Bucket) -> None:
-        assert self._shelf is not None, "it has booted"
+    def _append_report(self, bucket: Bucket) -> None:
+        assert self._buffer is not None, "it has booted"
         outbox, run, synced = self._outbox, self._run, self._synced
         assert outbox is not None, "it has booted"
 
@@ -354,15 +354,15 @@ class Device:
             )
             return msgspec.structs.replace(report, zones=FAT_ZONES) if fat else report
 
-        self._shelf.add(made, now_ms=self.clock.monotonic_ms())
+        self._buffer.append_report(made, now_ms=self.clock.monotonic_ms())
         self._note_loss()
         self.book.took(self.card)
-        if not self._shelf.waiting:
+        if not self._buffer.waiting:
             self.book.told(self.site, self.name, run, bucket.start_ms)
 
     def _note_loss(self) -> None:
-        assert self._shelf is not None, "it has booted"
-        self.book.declare_lost(self.site, self.name, self._run, self._shelf.lost)
+        assert self._buffer is not None, "it has booted"
+        self.book.declare_lost(self.site, self.name, self._run, self._buffer.lost)
 
     def stop(self) -> None:
         """End politely: the open bucket goes out as it is."""
@@ -454,7 +454,7 @@ class Device:
         self.alive = False
         if self._record is not None:
             self._record.close()
-        self._link = self._outbox = self._publisher = self._shelf = self._counter = None
+        self._link = self._outbox = self._publisher = self._buffer = self._counter = None
 
     def _guard(self, action: Any) -> None:
         try:
@@ -468,9 +468,9 @@ class Device:
 
     def settled(self) -> bool:
         """Nothing waits to be sent; or, while the camera goes on, no more than the newest."""
-        if not self.alive or self._outbox is None or self._shelf is None:
+        if not self.alive or self._outbox is None or self._buffer is None:
             return False
-        return not self._shelf.waiting and len(self._outbox.pending(9)) <= (8 if self.camera else 0)
+        return not self._buffer.waiting and len(self._outbox.pending(9)) <= (8 if self.camera else 0)
 
     @property
     def run(self) -> str:

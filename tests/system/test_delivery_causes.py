@@ -33,7 +33,7 @@ def mosquitto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mosquitto]:
 def sending(tmp_path: Path, access: Broker) -> Iterator[Sender]:
     """A device with a report to send."""
     with Outbox(tmp_path / "outbox.sqlite") as outbox:
-        outbox.append(a_report, now_ms=NOON_MS)
+        outbox.append_report(a_report, now_ms=NOON_MS)
         sender = Sender(lambda: Publisher(access, outbox, site="bridge", device="mast-1", run="run-1"))
         sender.start()
         try:
@@ -137,6 +137,6 @@ def test_a_report_that_is_larger_than_the_broker_takes_is_named(tmp_path: Path) 
     ) as mosquitto:
         lines = {f"line-{i}": {"out": {"car": i}, "back": {"car": 0}} for i in range(50)}
         with Outbox(tmp_path / "outbox.sqlite") as outbox:
-            outbox.append(lambda seq: msgspec.structs.replace(a_report(seq), lines=lines), now_ms=NOON_MS)
+            outbox.append_report(lambda seq: msgspec.structs.replace(a_report(seq), lines=lines), now_ms=NOON_MS)
         failure = failure_with(tmp_path, mosquitto.access("bridge/mast-1"))
         assert failure.cause == "too-large", failure

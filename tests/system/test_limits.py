@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from edge.delivery.memory_buffer import Shelf
+from edge.delivery.memory_buffer import MemoryBuffer
 from edge.delivery.outbox import Outbox
 from edge.delivery.outbox_totals import KindState
 from edge.delivery.publisher import Publisher
@@ -48,7 +48,7 @@ def test_mosquitto_with_a_packet_size_gets_all_that_fits_on_one_connection(tmp_p
     settings = {"max_packet_size 524288": "max_packet_size 2000"}
     with broker(tmp_path, settings=settings) as mosquitto, Outbox(tmp_path / "outbox.sqlite") as outbox:
         for zones in (0, 30, 0):
-            outbox.append(lambda seq, zones=zones: report(seq, zones=zones), now_ms=1)
+            outbox.append_report(lambda seq, zones=zones: report(seq, zones=zones), now_ms=1)
         access = mosquitto.access("bridge/mast-1")
         with Publisher(
             access, outbox, site="bridge", device="mast-1", run="run-1", info=INFO, home_assistant="homeassistant"
@@ -115,9 +115,9 @@ def test_what_waits_when_a_process_ends_on_a_full_disk_is_declared_by_the_next(
     (small_disk / "filler").unlink()
     with Outbox(small_disk / "outbox.sqlite") as outbox:
         record = WaitingRecord(small_disk / "waiting.record")
-        shelf = Shelf(outbox, record=record)
+        buffer = MemoryBuffer(outbox, record=record)
         record.close()
-        shelf.hand_on(now_ms=1)
+        buffer.hand_on(now_ms=1)
         state = outbox.state()
-        assert (state.dropped, state.seq_next - 1, shelf.lost_before["report"]) == (5, added, 5)
+        assert (state.dropped, state.seq_next - 1, buffer.lost_before["report"]) == (5, added, 5)
         assert outbox.resend([(1, added)]).gone == ((added - 4, added),)

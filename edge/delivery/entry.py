@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
+class Entry:
     """A payload, its place in the outbox, and where it goes: `site/device/channel`, the topic without its root."""
 
     number: int
@@ -13,5 +13,5 @@ class Letter:
 
 
 def kind_of(address: str) -> str:
-    """The channel that a letter or a message goes to: `report`, `alert`, `crossing`; the last part of the topic."""
+    """The channel that an entry or a message goes to: `report`, `alert`, `crossing`; the last part of the topic."""
     return address.rsplit("/", 1)[-1]
