@@ -5,13 +5,13 @@ from typing import Annotated, Any, TypeVar
 
 import msgspec
 
-from collector.alerts.settings import Alerts, Rules
+from collector.alerts.settings import AlertSettings, Rules
 from collector.domain.limits import Limits
 from collector.domain.sites import Site, fault_of
-from collector.errors import InputError
-from collector.protocol.intake import HEARD, LIVE
-from collector.store.interface import Keeping
+from collector.protocol.intake import LIVE, SUBSCRIBED_CHANNELS
+from collector.store.interface import Retention
 from collector.store.opening import POSTGRES
+from edge.errors import InputError
 from edge.typed_yaml import Host, WrongError, convert, read_yaml
 from edge.wire.names import SCHEMA, Name
 from edge.wire.topics import ROOT
@@ -48,7 +48,7 @@ class Mqtt(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     @property
     def filters(self) -> list[str]:
         """What to subscribe to. Only reports are shared: every collector hears the answers to what it asked."""
-        heard = (*HEARD, LIVE) if self.live else HEARD
+        heard = (*SUBSCRIBED_CHANNELS, LIVE) if self.live else SUBSCRIBED_CHANNELS
         return [self.filter_of(channel, shared=self.share is not None and channel == "report") for channel in heard]
 
     def filter_of(self, channel: str, *, shared: bool) -> str:
@@ -111,13 +111,13 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """None: nothing is served."""
     sites: dict[Name, Site] = {}
     """What the views need to know of a site and no device tells."""
-    alerts: Alerts = Alerts()
+    alerts: AlertSettings = AlertSettings()
     """What is told, and to whom."""
 
     @property
-    def keeping(self) -> Keeping:
+    def retention(self) -> Retention:
         """How long messages are kept."""
-        return Keeping(self.pack_after_days, self.messages_days)
+        return Retention(self.pack_after_days, self.messages_days)
 
     @property
     def time_zones(self) -> dict[str, str]:

@@ -14,7 +14,7 @@ import msgspec
 import numpy as np
 
 from collector.protocol.delays import LATELY_MS
-from collector.protocol.intake import Received, Said, ingest
+from collector.protocol.intake import DeviceMessage, ReceivedReport, decode_message
 from collector.protocol.items import Item
 from collector.store.interface import Store
 from edge.wire.report import Expected, Level, Report, Waits, ZoneReport, encode
@@ -217,6 +217,6 @@ def fill(store: Store, traffics: Sequence[Traffic], *, days: float, batch: int =
 
 
 def _taken(post: Post, channel: str, payload: bytes) -> Item:
-    item = ingest(topic_of(post.site, post.device, channel), payload)
-    assert isinstance(item, Received | Said), item
+    item = decode_message(topic_of(post.site, post.device, channel), payload)
+    assert isinstance(item, ReceivedReport | DeviceMessage), item
     return item

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from collector.alerts.rules.first_vehicle import may_be_news
-from collector.alerts.settings import First, Rules
+from collector.alerts.settings import FirstRule, Rules
 from collector.queries.schemes import SCHEMES
 from edge.build.publishing import info_of
 from edge.cli import main
@@ -106,6 +106,6 @@ def test_home_assistant_has_a_sensor_for_it() -> None:
 
 def test_the_first_vehicle_without_a_name_is_no_news() -> None:
     """Rare classes are news; that a name was too unsure is not, however long ago the last such one was."""
-    rules = Rules(first=First(days=28))
+    rules = Rules(first=FirstRule(days=28))
     assert may_be_news("bus", 0, 100 * DAY_MS, rules)
     assert not may_be_news("unclassified", 0, 100 * DAY_MS, rules)

@@ -17,7 +17,7 @@ import msgspec
 
 from collector.alerts.alert import Alert
 from collector.alerts.site_alert import Event, ReportSpan, SiteAlert, encode_site_alert, site_alert_topic
-from collector.errors import InputError
+from edge.errors import InputError
 from edge.wire.names import NAME, NAME_RULE
 from edge.wire.times import rfc3339
 from edge.wire.topics import ROOT
@@ -30,7 +30,7 @@ URLS_BYTES_MAX = 65_536
 _LINE = re.compile(rf"({NAME})\s*=\s*(\S+)")
 
 
-class Message(msgspec.Struct, frozen=True, kw_only=True):
+class Notification(msgspec.Struct, frozen=True, kw_only=True):
     """Something to say about a site. `alert` is None for a digest; `id` is the same if it should come twice."""
 
     id: str
@@ -69,11 +69,11 @@ class Channel(Protocol):
 
     name: str
 
-    def send(self, message: Message) -> str:
+    def send(self, message: Notification) -> str:
         """Say it; empty if it was taken, else why not, in words without a secret."""
 
 
-class Mqtt:
+class MqttChannel:
     """On `<root>/v1/<site>/alert`, QoS 1, not retained."""
 
     name = MQTT
@@ -82,7 +82,7 @@ class Mqtt:
         self._say = say
         self._root = root
 
-    def send(self, message: Message) -> str:
+    def send(self, message: Notification) -> str:
         """Through the collector's own connection: the broker knows one per user."""
         said = self._say(site_alert_topic(message.site, root=self._root), encode_site_alert(site_alert_of(message)))
         try:
@@ -92,7 +92,7 @@ class Mqtt:
             return f"the broker gave no answer within {BROKER_WAIT_S:g} s"
 
 
-class Apprise:
+class AppriseChannel:
     """One URL of the file."""
 
     def __init__(self, name: str, service: Any, *, pictures: bool) -> None:
@@ -100,7 +100,7 @@ class Apprise:
         self._service = service
         self._pictures = pictures
 
-    def send(self, message: Message) -> str:
+    def send(self, message: Notification) -> str:
         """Title, text, and the picture where it may go along."""
         kind = "success" if message.event == "closed" else "info" if message.alert is None else "warning"
         words = {"body": message.body, "title": message.title, "notify_type": kind}
@@ -117,7 +117,7 @@ class Apprise:
         return "" if taken else "it was not taken"
 
 
-def site_alert_of(message: Message) -> SiteAlert:
+def site_alert_of(message: Notification) -> SiteAlert:
     """What a program needs, and the sentence for people. No picture."""
     said = SiteAlert(
         id=message.id, event=message.event, at=rfc3339(message.at_ms), site=message.site, text=message.text
@@ -190,5 +190,5 @@ def apprise_channels(path: Path, *, pictures: bool) -> list[Channel]:
         service = apprise.Apprise()
         if not service.add(url):
             raise InputError(f"alerts.tell.urls_file {path}: the URL of {name} is none that Apprise knows")
-        found.append(Apprise(name, service, pictures=pictures))
+        found.append(AppriseChannel(name, service, pictures=pictures))
     return found

@@ -23,7 +23,7 @@ _NOTED = (
 _SENT = (("telling", "created_ms"), ("delivery", "due_ms"), ("delivery", "done_ms"))
 
 
-def put_back(tables: Tables, now_ms: int) -> None:
+def reset_future_times(tables: Tables, now_ms: int) -> None:
     """Move all that lies ahead of `now_ms`, of every site, in the transaction of the caller."""
     hour_ms = now_ms // HOUR_MS * HOUR_MS
     for site, name, text in tables.rows("SELECT site, name, state FROM alert_state WHERE site <> ''"):

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
-from collector.alerts.channels import Channel, Message
+from collector.alerts.channels import Channel, Notification
 from collector.alerts.repository import COLUMNS, alert_of
 from collector.alerts.settings import MESSAGES_PER_HOUR
 from collector.alerts.wording import HOUR_MS
@@ -28,7 +28,7 @@ ROUND_MAX = 20
 ERROR_CHARACTERS_MAX = 200
 
 
-class Postman:
+class MessageDelivery:
     """Delivers what `store` holds; owned by the thread that owns the store."""
 
     def __init__(
@@ -57,7 +57,7 @@ class Postman:
         return len(rows)
 
     def deliver(self, now_ms: int) -> int:
-        """One round of what is due; how many were taken. CollectorError where the store fails."""
+        """One round of what is due; how many were taken. WorkError where the store fails."""
         with self._store.writing() as tables:
             due = self._due(tables, now_ms)
         sent = tried = 0
@@ -125,7 +125,7 @@ class Postman:
         return error
 
 
-def _message(tables: Tables, telling_id: int) -> Message | None:
+def _message(tables: Tables, telling_id: int) -> Notification | None:
     rows = tables.rows("SELECT site, alert_id, event, created_ms, text FROM telling WHERE id = ?", (telling_id,))
     if not rows:
         return None
@@ -135,7 +135,7 @@ def _message(tables: Tables, telling_id: int) -> Message | None:
         alert = alert_of(tables.rows(f"SELECT {COLUMNS} FROM alert WHERE id = ?", (alert_id,))[0])
         pictures = tables.rows("SELECT jpeg FROM alert_picture WHERE alert_id = ?", (alert_id,))
         jpeg = bytes(pictures[0][0]) if pictures else None
-    return Message(id=f"{telling_id}", site=site, event=event, text=text, at_ms=created_ms, alert=alert, jpeg=jpeg)
+    return Notification(id=f"{telling_id}", site=site, event=event, text=text, at_ms=created_ms, alert=alert, jpeg=jpeg)
 
 
 def _note(tables: Tables, key: tuple[int, str], attempts: int, error: str, now_ms: int) -> None:

@@ -14,9 +14,9 @@ import msgspec
 
 from collector.alerts import observations
 from collector.alerts.alert import KINDS, Kind, Subject
-from collector.alerts.clock_step import put_back
-from collector.alerts.first_vehicles import BACK_MS, Firsts, SiteState
-from collector.alerts.lifecycle import Found, Ledger
+from collector.alerts.clock_step import reset_future_times
+from collector.alerts.first_vehicles import BACK_MS, FirstVehicles, SiteState
+from collector.alerts.lifecycle import AlertLifecycle, ProvenFinding
 from collector.alerts.observations import DeviceRow, Sites
 from collector.alerts.rules import convoy, queue, station
 from collector.alerts.rules import device as device_rules
@@ -24,14 +24,13 @@ from collector.alerts.rules import site as site_rule
 from collector.alerts.rules.device import DeviceMemory
 from collector.alerts.rules.finding import About, Finding
 from collector.alerts.rules.queue import QueueState
-from collector.alerts.rules.site import Fares, SiteMemory
-from collector.alerts.rules.station import PostState
-from collector.alerts.settings import Alerts, Rules
+from collector.alerts.rules.site import DeviceCondition, SiteMemory
+from collector.alerts.rules.station import StationState
+from collector.alerts.settings import AlertSettings, Rules
 from collector.alerts.wording import ALL, DAY_MS, HOUR_MS
 from collector.domain.faults import Faults, sentence_of
 from collector.domain.scope import Scope
-from collector.domain.sites import NOWHERE
-from collector.errors import CollectorError
+from collector.domain.sites import UNCONFIGURED
 from collector.queries.evidence import evidence
 from collector.queries.models import unmeasured_ms
 from collector.queries.places import directions_of, of_place, sites_of, time_zone_of
@@ -40,6 +39,7 @@ from collector.store import convoys
 from collector.store.device_alerts import note_looked
 from collector.store.dialect import Tables
 from collector.store.interface import Reading, StatementError, Store, TooLongError, UnstorableError
+from edge.errors import CrossingError
 
 _LOG = logging.getLogger(__name__)
 LEASE_MS = 180_000
@@ -69,13 +69,13 @@ class Lease(msgspec.Struct, frozen=True):
     until_ms: int
 
 
-class Watch:
+class Evaluator:
     """Looks at the store. `listening` tells since when the collector listens (real time), or None while it does not."""
 
     def __init__(
         self,
         store: Store,
-        settings: Alerts,
+        settings: AlertSettings,
         sites: Sites,
         *,
         holder: str,
@@ -92,14 +92,14 @@ class Watch:
         self._channels = channels
 
     def look(self, now_ms: int) -> bool:
-        """One round; false where it is another collector's turn. CollectorError where the store fails."""
+        """One round; false where it is another collector's turn. WorkError where the store fails."""
         with self._store.writing() as tables:
             ahead_ms = _lease_of(tables, self._holder, now_ms).until_ms - LEASE_MS - now_ms
             if not take_lease(tables, self._holder, now_ms, listens=self._listening() is not None):
                 return False
             if ahead_ms > AHEAD_MS_MAX:
                 _LOG.warning("the clock of this machine was ahead by %d s; alerts go on from now", ahead_ms // 1000)
-                put_back(tables, now_ms)
+                reset_future_times(tables, now_ms)
         with self._store.reading() as reading:
             sites = sites_of(reading, Scope())
         for site in sites:
@@ -107,7 +107,7 @@ class Watch:
                 if not self._look_at(site, now_ms):
                     return False
             except Exception as error:  # whatever a rule of one site does, the others are looked at
-                if isinstance(error, CollectorError) and not isinstance(error, _OF_A_SITE):
+                if isinstance(error, CrossingError) and not isinstance(error, _OF_A_SITE):
                     raise
                 if self._faults.failed("alerts", site, sentence_of(error), now_ms=now_ms):
                     _LOG.exception("the alerts of %s failed; those of other sites go on, and it is tried again", site)
@@ -119,7 +119,7 @@ class Watch:
     def _look_at(self, site: str, now_ms: int) -> bool:
         """False where the turn was lost."""
         with self._store.reading() as reading:
-            seen = _Look(
+            seen = _SiteEvaluation(
                 reading,
                 site,
                 rules=self._settings.rules_of(site),
@@ -133,7 +133,7 @@ class Watch:
                 return False
             seen.keep(tables)
             rules, tell = self._settings.rules_of(site), self._settings.tell
-            ledger = Ledger(tables, site, rules, now_ms=now_ms, channels=self._channels, endings=tell.endings)
+            ledger = AlertLifecycle(tables, site, rules, now_ms=now_ms, channels=self._channels, endings=tell.endings)
             ledger.take(found)
             ledger.digest()
             if seen.prune_now:
@@ -141,7 +141,7 @@ class Watch:
         return True
 
 
-class _Look:
+class _SiteEvaluation:
     """At one site, in one reading."""
 
     def __init__(
@@ -162,9 +162,9 @@ class _Look:
         self._looked_convoys: list[int] = []
         self.prune_now = False
 
-    def all(self) -> list[Found]:
+    def all(self) -> list[ProvenFinding]:
         """Whatever is so now, and what is so no more."""
-        firsts = Firsts(
+        firsts = FirstVehicles(
             self._reading,
             self._site,
             self._state("site", SiteState),
@@ -175,7 +175,7 @@ class _Look:
         found = firsts.all()
         self._looked = firsts.looked
         by_name = {row.device: row for row in self._devices}
-        for names in observations.posts_of(list(by_name), self._sites.get(self._site, NOWHERE)):
+        for names in observations.stations_of(list(by_name), self._sites.get(self._site, UNCONFIGURED)):
             found += self._post([by_name[name] for name in names])
         found += self._fares()
         for row in self._devices:
@@ -218,9 +218,9 @@ class _Look:
         assert isinstance(found, kind), "a name belongs to one kind of state"
         return found
 
-    def _post(self, rows: Sequence[DeviceRow]) -> list[Found]:
+    def _post(self, rows: Sequence[DeviceRow]) -> list[ProvenFinding]:
         names = [row.device for row in rows]
-        state = self._state(f"post/{names[0]}", PostState)
+        state = self._state(f"post/{names[0]}", StationState)
         if state.judged_to_ms is None:
             state.judged_to_ms = (self._now_ms - BACK_MS) // HOUR_MS * HOUR_MS
         if self._now_ms - state.judged_to_ms < HOUR_MS:
@@ -232,9 +232,9 @@ class _Look:
         hours, flows = observations.hours_of(
             self._reading, self._site, names, edges, sites=self._sites, history=history, zone=self._zone
         )
-        station.name_anew(state, unmeasured_ms(self._reading, self._site, names, ALL))
+        station.reset_for_new_model(state, unmeasured_ms(self._reading, self._site, names, ALL))
         directions = directions_of(self._reading, self._site, self._sites)
-        told = self._sites.get(self._site, NOWHERE)
+        told = self._sites.get(self._site, UNCONFIGURED)
         ways = {
             (flow.device, flow.line): (words.out, words.back)
             for flow in flows
@@ -242,15 +242,15 @@ class _Look:
         }
         found: list[Finding] = []
         for hour in hours:
-            found += station.judge(state, hour, ways, self._rules, self._zone)
-        return [Found(one) for one in found]
+            found += station.evaluate(state, hour, ways, self._rules, self._zone)
+        return [ProvenFinding(one) for one in found]
 
-    def _fares(self) -> list[Found]:
+    def _fares(self) -> list[ProvenFinding]:
         """How the devices fare, and the site as a whole. Nothing is known of it while we do not listen."""
         if self._listening_ms is None:
             return []
         of_devices: dict[str, list[Finding]] = {}
-        fares: dict[Kind, list[Fares | None]] = {"silent": [], "blind": []}
+        fares: dict[Kind, list[DeviceCondition | None]] = {"silent": [], "blind": []}
         for row in self._devices:
             now = observations.device_now(
                 self._reading,
@@ -263,12 +263,12 @@ class _Look:
                 minutes=self._rules.blind.minutes,
             )
             memory = self._state(f"device/{row.device}", DeviceMemory)
-            of_devices[row.device] = device_rules.judge(memory, now, self._rules, self._zone)
+            of_devices[row.device] = device_rules.evaluate(memory, now, self._rules, self._zone)
             fares["silent"].append(site_rule.silence_of(memory, now, self._rules))
             fares["blind"].append(site_rule.blindness_of(memory, now, self._rules))
         found = [one for ones in of_devices.values() for one in ones if one.kind not in fares]
         for kind, judged in fares.items():
-            found += site_rule.judge(
+            found += site_rule.evaluate(
                 self._state(f"all/{kind}", SiteMemory),
                 kind,
                 self._site,
@@ -277,9 +277,9 @@ class _Look:
                 now_ms=self._now_ms,
                 time_zone=self._zone,
             )
-        return [Found(one) for one in found]
+        return [ProvenFinding(one) for one in found]
 
-    def _zones(self, row: DeviceRow) -> list[Found]:
+    def _zones(self, row: DeviceRow) -> list[ProvenFinding]:
         states = self._state(f"zones/{row.device}", ZoneStates)
         if states.judged_to_ms is None:
             states.judged_to_ms = (self._now_ms - HOUR_MS) // observations.SLOT_MS * observations.SLOT_MS
@@ -289,22 +289,22 @@ class _Look:
         if not edges:
             return []
         states.judged_to_ms = edges[-1]
-        found: list[Found] = []
+        found: list[ProvenFinding] = []
         for zone, slots in observations.slots_of(self._reading, self._site, row.device, edges).items():
             about = About(Subject(site=self._site, device=row.device, zone=zone), self._rules, self._zone)
             state = states.zones.setdefault(zone, QueueState())
             for slot in slots:
-                found += [Found(one) for one in queue.judge(state, slot, about)]
+                found += [ProvenFinding(one) for one in queue.evaluate(state, slot, about)]
         return found
 
-    def _convoys(self) -> list[Found]:
+    def _convoys(self) -> list[ProvenFinding]:
         """Those that devices have told of since the last round."""
         found = []
         for one in convoys.convoys(self._reading, site=self._site, new_only=True, limit=CONVOYS_MAX):
             self._looked_convoys.append(one.id)
-            finding = convoy.judge(one, self._rules, self._zone, now_ms=self._now_ms)
+            finding = convoy.evaluate(one, self._rules, self._zone, now_ms=self._now_ms)
             if finding is not None:
-                found.append(Found(finding))
+                found.append(ProvenFinding(finding))
         return found
 
     def _known(self) -> set[tuple[str, str]]:
@@ -313,7 +313,7 @@ class _Look:
         )
         return {(kind, subject) for kind, subject in rows}
 
-    def _proven(self, found: Found, known: set[tuple[str, str]]) -> Found:
+    def _proven(self, found: ProvenFinding, known: set[tuple[str, str]]) -> ProvenFinding:
         """With the zone of its times, and the reports behind it unless they are in the alert already."""
         finding = found.finding
         figures = finding.figures | {"time_zone": self._zone}

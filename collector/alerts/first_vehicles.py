@@ -6,14 +6,14 @@ import msgspec
 
 from collector.alerts import observations
 from collector.alerts.alert import Subject
-from collector.alerts.lifecycle import Found
+from collector.alerts.lifecycle import ProvenFinding
 from collector.alerts.rules import first_vehicle
 from collector.alerts.rules.finding import Finding
 from collector.alerts.settings import Rules
 from collector.alerts.wording import DAY_MS, HOUR_MS, moment, way
 from collector.domain.plausible_time import EARLIEST_MS
 from collector.queries.models import unmeasured_ms
-from collector.store.device_alerts import Call, calls, picture_of_call
+from collector.store.device_alerts import StoredDeviceAlert, device_alerts, picture_of_device_alert
 from collector.store.interface import Reading
 from collector.store.verdicts import confirmed_by
 
@@ -25,7 +25,7 @@ STEPS_MAX = 200
 CALLS_MAX = 100
 
 
-class First(msgspec.Struct, frozen=True, array_like=True):
+class AnnouncedFirst(msgspec.Struct, frozen=True, array_like=True):
     """One that was told."""
 
     label: str
@@ -38,12 +38,12 @@ class SiteState(msgspec.Struct, kw_only=True):
 
     seen_ms: dict[str, int] = {}
     """By class: the last bucket with one."""
-    firsts: list[First] = []
+    firsts: list[AnnouncedFirst] = []
     begun_ms: int | None = None
     pruned_ms: int = 0
 
 
-class Firsts:
+class FirstVehicles:
     """At one site, in one reading. `looked` are the ids of the calls that were looked at."""
 
     def __init__(self, reading: Reading, site: str, state: SiteState, *, rules: Rules, zone: str, now_ms: int) -> None:
@@ -55,11 +55,11 @@ class Firsts:
         self._zone = zone
         self._now_ms = now_ms
 
-    def all(self) -> list[Found]:
+    def all(self) -> list[ProvenFinding]:
         """Of reports first: a call about the same vehicle brings the picture."""
         return self._of_reports() + self._of_devices()
 
-    def _of_reports(self) -> list[Found]:
+    def _of_reports(self) -> list[ProvenFinding]:
         state = self._state
         if not self._rules.first.enabled:
             return []
@@ -71,7 +71,7 @@ class Firsts:
             )
         if state.begun_ms is None:
             return []
-        found: list[Found] = []
+        found: list[ProvenFinding] = []
         rare = observations.rare_at(self._reading, self._site)
         for label, all_series in observations.series_at(self._reading, self._site).items():
             # a device that calls out a class by itself holds that to what was measured of its names, and reports do not
@@ -83,7 +83,9 @@ class Firsts:
         state.firsts = [one for one in state.firsts if one.at_ms >= self._now_ms - LOOK_BACK_MS]
         return found
 
-    def _first_of(self, state: SiteState, label: str, series: Mapping[int, tuple[str, str, str]]) -> list[Found]:
+    def _first_of(
+        self, state: SiteState, label: str, series: Mapping[int, tuple[str, str, str]]
+    ) -> list[ProvenFinding]:
         assert state.begun_ms is not None, "something was reported"
         anew_ms = unmeasured_ms(self._reading, self._site, {device for device, _, _ in series.values()}, label)
         upto_ms = self._now_ms + HOUR_MS  # what lies further ahead, a wrong clock has made
@@ -106,13 +108,15 @@ class Firsts:
             if first_vehicle.may_be_news(label, since_ms, first_ms, self._rules):
                 one = self._judged(begun_ms, label, series, first_ms, before_ms)
                 if one is not None:
-                    state.firsts.append(First(label, before_ms, first_ms))
-                    found.append(Found(one))
+                    state.firsts.append(AnnouncedFirst(label, before_ms, first_ms))
+                    found.append(ProvenFinding(one))
             far = last_ms - first_ms >= self._rules.first.days * DAY_MS
             state.seen_ms[label] = first_ms if far else last_ms
         return found
 
-    def _again(self, state: SiteState, told: First, series: Mapping[int, tuple[str, str, str]]) -> list[Found]:
+    def _again(
+        self, state: SiteState, told: AnnouncedFirst, series: Mapping[int, tuple[str, str, str]]
+    ) -> list[ProvenFinding]:
         """Whether reports that came since show an earlier one: then that was the first, or there was none."""
         assert state.begun_ms is not None, "something was reported"
         after_ms = state.begun_ms - 1 if told.before_ms is None else told.before_ms
@@ -122,12 +126,12 @@ class Firsts:
         state.firsts = [one for one in state.firsts if one != told]
         one = self._judged(state.begun_ms, told.label, series, first_ms, told.before_ms)
         if one is not None:
-            state.firsts.append(First(told.label, told.before_ms, first_ms))
-            return [Found(one)]
+            state.firsts.append(AnnouncedFirst(told.label, told.before_ms, first_ms))
+            return [ProvenFinding(one)]
         reason = f"Reports that came later show one at {moment(last_ms, self._zone)}."
         subject = first_vehicle.subject_of(self._site, told.label)
         over = Finding(kind="first", subject=subject, at_ms=told.at_ms, reason=reason, over=True, withdrawn=True)
-        return [Found(over)]
+        return [ProvenFinding(over)]
 
     def _judged(
         self,
@@ -147,18 +151,18 @@ class Firsts:
             begun_ms=begun_ms,
             zone=self._zone,
         )
-        return first_vehicle.judge(seen, self._rules, self._zone)
+        return first_vehicle.evaluate(seen, self._rules, self._zone)
 
-    def _of_devices(self) -> list[Found]:
+    def _of_devices(self) -> list[ProvenFinding]:
         """What devices called out by themselves: a first vehicle by their own rules, with a picture."""
-        found: list[Found] = []
-        for call in calls(self._reading, site=self._site, new_only=True, limit=CALLS_MAX):
+        found: list[ProvenFinding] = []
+        for call in device_alerts(self._reading, site=self._site, new_only=True, limit=CALLS_MAX):
             self.looked.append(call.id)
             if call.kind == "rare-class" and call.label and self._rules.first.enabled:
                 found += self._call(self._state, call)
         return found
 
-    def _call(self, state: SiteState, call: Call) -> list[Found]:
+    def _call(self, state: SiteState, call: StoredDeviceAlert) -> list[ProvenFinding]:
         seen_ms = max(
             (
                 at_ms
@@ -194,9 +198,9 @@ class Firsts:
             device=call.device,
         )
         judged = call.share is not None  # else the reports say it better
-        return [Found(finding, jpeg=picture_of_call(self._reading, call.id), weak=not judged)]
+        return [ProvenFinding(finding, jpeg=picture_of_device_alert(self._reading, call.id), weak=not judged)]
 
-    def _words(self, call: Call) -> str:
+    def _words(self, call: StoredDeviceAlert) -> str:
         """Why it is told: in the words of the device, and who has confirmed it."""
         by = confirmed_by(self._reading, call) if not call.likely else ""
         return f"{call.reason}; {by} confirms it" if by else call.reason

@@ -3,9 +3,9 @@
 from collector.alerts.alert import Alert
 from collector.alerts.repository import alert
 from collector.alerts.wording import HOUR_MS
-from collector.errors import InputError
 from collector.store.interface import Reading
 from collector.store.verdicts import Crossing
+from edge.errors import InputError
 
 
 def crossing_of(reading: Reading, alert_id: int) -> Crossing:

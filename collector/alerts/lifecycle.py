@@ -34,7 +34,7 @@ SILENCE_HOURS = 7 * 24
 _ENCODE = msgspec.json.Encoder(order="sorted").encode
 
 
-class Found(msgspec.Struct, frozen=True):
+class ProvenFinding(msgspec.Struct, frozen=True):
     """A finding with what proves it. A `weak` one says nothing new of an alert that is there, but for its picture."""
 
     finding: Finding
@@ -43,7 +43,7 @@ class Found(msgspec.Struct, frozen=True):
     weak: bool = False
 
 
-class Ledger:
+class AlertLifecycle:
     """The alerts of one site in the tables, for as long as a transaction lasts."""
 
     def __init__(
@@ -63,7 +63,7 @@ class Ledger:
         self._channels = channels
         self._endings = endings
 
-    def take(self, found: Iterable[Found]) -> None:
+    def take(self, found: Iterable[ProvenFinding]) -> None:
         """All that was found, in the order in which it was."""
         for one in found:
             if one.finding.over:
@@ -117,7 +117,7 @@ class Ledger:
         ):
             self._tables.many(query, [parameters_])
 
-    def _open(self, found: Found) -> None:
+    def _open(self, found: ProvenFinding) -> None:
         finding = found.finding
         known = self._last(finding.kind, finding.subject)
         if known is not None and (known.open or self._same_again(known, finding)) and not self._denied(known, finding):
@@ -139,7 +139,7 @@ class Ledger:
         device, line = str(known.figures["device"]), str(known.figures["line"])
         return denied(self._tables, Crossing(self._site, device, str(run), line, int(at_ms or 0)))
 
-    def _update(self, known: Alert, found: Found) -> None:
+    def _update(self, known: Alert, found: ProvenFinding) -> None:
         finding = found.finding
         news = known.kind in NEWS
         if found.jpeg and not known.has_picture:
@@ -166,7 +166,7 @@ class Ledger:
                 [(at_ms, self._now_ms, finding.reason, _text(finding.figures), _text(evidence), known.id)],
             )
 
-    def _insert(self, found: Found) -> None:
+    def _insert(self, found: ProvenFinding) -> None:
         finding, subject, now_ms = found.finding, found.finding.subject, self._now_ms
         news = finding.kind in NEWS
         late = finding.at_ms < now_ms - self._rules.news_hours * HOUR_MS and not self._still_so(finding)

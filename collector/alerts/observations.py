@@ -13,14 +13,14 @@ from collector.alerts.rules.device import SEES_MS, DeviceNow
 from collector.alerts.rules.first_vehicle import Sighting
 from collector.alerts.rules.flow import Hour, PastHour
 from collector.alerts.rules.queue import Slot
-from collector.alerts.rules.station import PostHour
+from collector.alerts.rules.station import StationHour
 from collector.alerts.settings import History
 from collector.alerts.wording import ALL, DAY_MS, HOUR_MS
 from collector.domain.calendar import floor, local, zone_of
 from collector.domain.scope import Scope
 from collector.domain.sites import Site
 from collector.protocol.delays import Lateness
-from collector.protocol.device_messages import DeviceHealth, Info, Status, Total, decode_said
+from collector.protocol.device_messages import DeviceHealth, Info, Status, Total, decode_device_message
 from collector.protocol.identity import findings, newest_sign_ms
 from collector.queries.axis import axis
 from collector.queries.counts import counts, coverage, places
@@ -79,7 +79,7 @@ def devices_at(reading: Reading, site: str, *, now_ms: int) -> list[DeviceRow]:
     return found
 
 
-def posts_of(devices: Sequence[str], site: Site) -> list[tuple[str, ...]]:
+def stations_of(devices: Sequence[str], site: Site) -> list[tuple[str, ...]]:
     """The devices of a site, those together that watch the same lines."""
     post_of = {device: {device} for device in devices}
     for lines in site.same_lines.values():
@@ -131,7 +131,7 @@ def hours_of(
     sites: Sites,
     history: History,
     zone: str,
-) -> tuple[list[PostHour], list[Flow]]:
+) -> tuple[list[StationHour], list[Flow]]:
     """The hours of a post with their past, and the flows that they are made of."""
     now = Axis(interval=None, time_zone=zone, edges_ms=tuple(edges_ms))
     flows = _flows(reading, site, post, now, sites)
@@ -166,7 +166,7 @@ def hours_of(
                     holiday = local_date(start_ms, zone) in holidays
                     hour = Hour(start_ms, end_ms, number, flow.share(i, now) if number is not None else 0.0, before)
                     of_hour.append((subject, msgspec.structs.replace(hour, holiday=True) if holiday else hour))
-        hours.append(PostHour(start_ms, end_ms, floor("day", zone, start_ms), of_hour))
+        hours.append(StationHour(start_ms, end_ms, floor("day", zone, start_ms), of_hour))
     return hours, flows
 
 
@@ -289,7 +289,7 @@ def _decoded(word: tuple[int, bytes] | None, kind: Any) -> tuple[int | None, Any
     if word is None:
         return None, None
     try:
-        return word[0], decode_said(word[1], kind)
+        return word[0], decode_device_message(word[1], kind)
     except ReportError:
         return None, None
 
@@ -354,7 +354,7 @@ def rare_at(reading: Reading, site: str) -> dict[str, frozenset[str]]:
     found = {}
     for device, payload in _said_at(reading, site, "info"):
         with suppress(ReportError):
-            found[device] = frozenset(decode_said(payload, Info).rare)
+            found[device] = frozenset(decode_device_message(payload, Info).rare)
     return found
 
 
@@ -364,7 +364,7 @@ def last_seen(reading: Reading, site: str, label: str, *, but: str, until_ms: in
     for device, payload in _said_at(reading, site, "total"):
         if device != but:
             with suppress(ReportError):
-                at = decode_said(payload, Total).last_seen.get(label)
+                at = decode_device_message(payload, Total).last_seen.get(label)
                 times += [] if at is None else [milliseconds_of(at)]
     return max((at_ms for at_ms in times if at_ms < until_ms), default=None)
 

@@ -7,11 +7,11 @@ import msgspec
 
 from collector.alerts.alert import KINDS, Acknowledgement, Alert, Delivery, Subject
 from collector.domain.scope import Scope
-from collector.errors import InputError
 from collector.queries.results import Evidence
 from collector.store.dialect import Tables
 from collector.store.interface import CHOSEN, Reading, Store
 from collector.store.verdicts import BY_MAX
+from edge.errors import InputError
 
 LIMIT_MAX = 1_000
 """Alerts in one answer."""

@@ -34,7 +34,7 @@ class History(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """Dates of the site that are not as usual: neither judged by what is, nor part of it."""
 
 
-class First(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class FirstRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The first vehicle of a class after so many days without one."""
 
     enabled: bool = True
@@ -45,7 +45,7 @@ class First(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """The classes; none named: all."""
 
 
-class Surge(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class SurgeRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """More than usual, over some hours."""
 
     enabled: bool = True
@@ -57,7 +57,7 @@ class Surge(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """How many more than usual at least."""
 
 
-class Drop(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class DropRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Fewer than usual, over some hours."""
 
     enabled: bool = True
@@ -69,7 +69,7 @@ class Drop(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """How many fewer than usual at least."""
 
 
-class Cessation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class CessationRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Nothing in a direction, while so many vehicles were to be expected."""
 
     enabled: bool = True
@@ -77,7 +77,7 @@ class Cessation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     hours_min: Hours = 6
 
 
-class Resumption(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class ResumptionRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Vehicles in a direction that had ceased, or in which none came for so many days."""
 
     enabled: bool = True
@@ -86,7 +86,7 @@ class Resumption(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     days: Days = 14
 
 
-class Queue(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class QueueRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """So many vehicles standing in a zone for so long."""
 
     enabled: bool = True
@@ -96,14 +96,14 @@ class Queue(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """It is over below this share of `vehicles`."""
 
 
-class Convoy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class ConvoyRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A convoy that a device tells of, of so many vehicles."""
 
     enabled: bool = True
     vehicles_min: Vehicles = 10
 
 
-class Balance(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class BalanceRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Out minus back over some days, against what is usual for the place."""
 
     enabled: bool = True
@@ -114,21 +114,21 @@ class Balance(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     vehicles_min: Vehicles = 50
 
 
-class Blind(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class BlindRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A device that reports and sees nothing, at an hour at which it usually does."""
 
     enabled: bool = True
     minutes: Minutes = 30
 
 
-class Silent(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class SilentRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A device of which nothing is heard, while the collector listens."""
 
     enabled: bool = True
     minutes: Minutes = 60
 
 
-class ClockWrong(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class ClockRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A device whose clock differs from the collector's by so much, for so long; or was not set for as long."""
 
     enabled: bool = True
@@ -136,7 +136,7 @@ class ClockWrong(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     minutes: Minutes = 30
 
 
-class Outbox(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class OutboxRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A device that is heard, and has ever more reports to send."""
 
     enabled: bool = True
@@ -146,7 +146,7 @@ class Outbox(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """And they became more in each of so many hours."""
 
 
-class Identity(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class IdentityRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Another device, or another outbox, under the name of a device: a copy, a card put back, a new one."""
 
     enabled: bool = True
@@ -158,19 +158,19 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """What is an alert at one site."""
 
     history: History = History()
-    first: First = First()
-    surge: Surge = Surge()
-    drop: Drop = Drop()
-    cessation: Cessation = Cessation()
-    resumption: Resumption = Resumption()
-    queue: Queue = Queue()
-    convoy: Convoy = Convoy()
-    balance: Balance = Balance()
-    blind: Blind = Blind()
-    silent: Silent = Silent()
-    clock: ClockWrong = ClockWrong()
-    outbox: Outbox = Outbox()
-    identity: Identity = Identity()
+    first: FirstRule = FirstRule()
+    surge: SurgeRule = SurgeRule()
+    drop: DropRule = DropRule()
+    cessation: CessationRule = CessationRule()
+    resumption: ResumptionRule = ResumptionRule()
+    queue: QueueRule = QueueRule()
+    convoy: ConvoyRule = ConvoyRule()
+    balance: BalanceRule = BalanceRule()
+    blind: BlindRule = BlindRule()
+    silent: SilentRule = SilentRule()
+    clock: ClockRule = ClockRule()
+    outbox: OutboxRule = OutboxRule()
+    identity: IdentityRule = IdentityRule()
     news_hours: Hours = 24
     """What was so longer ago, when its reports came, is noted and not told."""
     again_hours: Hours = 24
@@ -179,7 +179,7 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """About one site, in any hour; what goes beyond is counted in one of them."""
 
 
-class Tell(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class NotifySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Who is told."""
 
     mqtt: bool = True
@@ -195,11 +195,11 @@ class Tell(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """Whether it is told, too, that something is over."""
 
 
-class Alerts(Rules, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class AlertSettings(Rules, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """All of it."""
 
     enabled: bool = True
-    tell: Tell = Tell()
+    tell: NotifySettings = NotifySettings()
     sites: dict[Name, Rules] = {}
     """Sites with rules of their own; what is not said there is as it is here."""
 

@@ -10,14 +10,14 @@ import threading
 from collections.abc import Callable, Sequence
 
 from collector.alerts.channels import Channel
-from collector.alerts.delivery import Postman
-from collector.alerts.evaluator import Watch
+from collector.alerts.delivery import MessageDelivery
+from collector.alerts.evaluator import Evaluator
 from collector.alerts.observations import Sites
-from collector.alerts.settings import Alerts
-from collector.clock import Clock, SystemClock
+from collector.alerts.settings import AlertSettings
 from collector.domain.faults import Faults, sentence_of
-from collector.errors import CollectorError
 from collector.store.interface import Store
+from edge.clock import Clock, SystemClock
+from edge.errors import CrossingError
 
 _LOG = logging.getLogger(__name__)
 LOOK_EVERY_S = 60.0
@@ -31,7 +31,7 @@ class AlertThread:
     def __init__(
         self,
         open_store: Callable[[], Store],
-        settings: Alerts,
+        settings: AlertSettings,
         sites: Sites,
         *,
         channels: Sequence[Channel],
@@ -73,11 +73,11 @@ class AlertThread:
                     self._rounds(store)
             except Exception as error:  # the thread's outermost loop: alerts must not end in silence
                 self._failed(sentence_of(error))
-                _LOG.debug("alerts", exc_info=not isinstance(error, CollectorError))
+                _LOG.debug("alerts", exc_info=not isinstance(error, CrossingError))
             self._stopping.wait(self._look_every_s)
 
     def _rounds(self, store: Store) -> None:
-        watch = Watch(
+        watch = Evaluator(
             store,
             self._settings,
             self._sites,
@@ -86,7 +86,7 @@ class AlertThread:
             channels=[channel.name for channel in self._channels],
             faults=self._faults,
         )
-        postman = Postman(
+        postman = MessageDelivery(
             store,
             self._channels,
             per_hour=lambda site: self._settings.rules_of(site).messages_per_hour,

@@ -18,7 +18,7 @@ from fastapi.routing import APIRoute
 from fastapi.security import APIKeyCookie, HTTPAuthorizationCredentials, HTTPBearer
 
 from collector.api.context import Context
-from collector.api.tokens import Scope, Token
+from collector.api.tokens import Token, TokenScope
 
 CHANGING = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 _BEARER = HTTPBearer(auto_error=False, description="a token of `crossing-collector token add`")
@@ -30,7 +30,7 @@ class Visitor:
     """Who asks: the name of the token, empty for the public."""
 
     name: str
-    scopes: frozenset[Scope]
+    scopes: frozenset[TokenScope]
     token: Token | None = None
 
 
@@ -58,7 +58,7 @@ def is_from_here(request: Request) -> bool:
 class Needs:
     """A dependency of a route: the scope without which it is refused; `public`: unless the public mode is on."""
 
-    def __init__(self, context: Context, scope: Scope, *, public: bool = False) -> None:
+    def __init__(self, context: Context, scope: TokenScope, *, public: bool = False) -> None:
         self.scope = scope
         self.public = public
         self._context = context

@@ -13,7 +13,7 @@ from collector.api.access import Needs, Visitor
 from collector.api.alert_models import Acknowledged, AlertInfo, Alerts, Note
 from collector.api.context import Context
 from collector.api.models import ReportRange
-from collector.api.spans import From, NameQuery, To, when
+from collector.api.spans import From, NameQuery, To, parse_time
 from collector.api.verdict_routes import info
 from collector.domain.scope import Scope
 from collector.queries.places import time_zone_of
@@ -68,8 +68,8 @@ def routes(context: Context) -> APIRouter:
                 open_only=open_,
                 pending_only=pending,
                 kinds=KINDS if kind is None else [kind],
-                from_ms=None if from_ is None else when(from_, zone, "from"),
-                to_ms=None if to is None else when(to, zone, "to"),
+                from_ms=None if from_ is None else parse_time(from_, zone, "from"),
+                to_ms=None if to is None else parse_time(to, zone, "to"),
                 before_id=before,
                 limit=limit + 1,
             )
@@ -81,17 +81,17 @@ def routes(context: Context) -> APIRouter:
                 next=found[limit - 1].id if len(found) > limit else None,
             )
 
-        return await context.desk.ask(question)
+        return await context.pool.read(question)
 
     @router.post("/alerts/{number}/acknowledge")
     async def take_note(
         visitor: Annotated[Visitor, Depends(Needs(context, "acknowledge"))], number: AlertId, note: Note
     ) -> AlertInfo:
         """Somebody has taken note: in the name of the token, with a note of theirs."""
-        if await context.desk.ask(lambda reading: alert(reading, number)) is None:
+        if await context.pool.read(lambda reading: alert(reading, number)) is None:
             raise HTTPException(404, "there is no such alert")
         now_ms = context.clock.real_ms()
-        one = await context.desk.tell(
+        one = await context.pool.write(
             lambda store: acknowledge(store, number, by=visitor.name, note=note.note, now_ms=now_ms)
         )
 
@@ -99,7 +99,7 @@ def routes(context: Context) -> APIRouter:
             zone = time_zone_of(reading, one.subject.site, context.sites)
             return said(one, visitor, zone, verdicts(reading, alert_ids=[number], limit=LIMIT_MAX))
 
-        return await context.desk.ask(answer)
+        return await context.pool.read(answer)
 
     @router.get(
         "/alerts/{number}/picture",
@@ -109,7 +109,7 @@ def routes(context: Context) -> APIRouter:
     )
     async def evidence_picture(number: AlertId) -> Response:
         """The small picture that the device sent with it."""
-        found = await context.desk.ask(lambda reading: picture(reading, number))
+        found = await context.pool.read(lambda reading: picture(reading, number))
         if found is None:
             raise HTTPException(404, "there is no picture of it")
         return Response(found, media_type="image/jpeg")

@@ -8,15 +8,15 @@ import msgspec
 from collector.api.models import Changed, Comparison, Counts, Likely, Role, Series, State
 from collector.domain.calendar import day_of, start_of_day, zone_of
 from collector.domain.scope import Scope
-from collector.domain.sites import NOWHERE, Site
-from collector.errors import InputError
+from collector.domain.sites import UNCONFIGURED, Site
 from collector.queries.axis import axis, index_of
 from collector.queries.compare import like_for_like, percentile
 from collector.queries.counts import counts, places, site_total, with_estimates, with_tonnes
 from collector.queries.likely import likely, naming_of
 from collector.queries.places import Directions, directions_of, of_place, sites_of, time_zone_of
-from collector.queries.results import Axis, Change, Flow, Flows
+from collector.queries.results import Axis, CountChange, Flow, Flows
 from collector.store.interface import Reading
+from edge.errors import InputError
 
 OUT: Role = "out"
 BACK: Role = "back"
@@ -43,7 +43,7 @@ def roles_of(
     directions = directions_of(reading, site, sites)
     found: dict[tuple[str, str, str], Role] = {}
     for flow in flows:
-        words: Directions | None = of_place(directions, flow, sites.get(site, NOWHERE))
+        words: Directions | None = of_place(directions, flow, sites.get(site, UNCONFIGURED))
         if words is not None and flow.direction in words:
             found[flow.device, flow.line, flow.direction] = OUT if flow.direction == words.out else BACK
     return found
@@ -107,7 +107,9 @@ def answer(
         edges_ms=list(axis_.edges_ms),
         unfinished=axis_.unfinished_i,
         next_from_ms=axis_.edges_ms[-1] if axis_.edges_ms[-1] < to_ms else None,
-        series=[series(flow, axis_, role, sites.get(flow.site, NOWHERE), estimate=estimate) for flow, role in flows],
+        series=[
+            series(flow, axis_, role, sites.get(flow.site, UNCONFIGURED), estimate=estimate) for flow, role in flows
+        ],
     )
 
 
@@ -122,7 +124,7 @@ def compared(
 ) -> list[Comparison]:
     """Each flow against the one of the same names; of another site, or of a site as a whole, that of the same role."""
 
-    def change(of: Change) -> Changed:
+    def change(of: CountChange) -> Changed:
         numbers = [None if x is None else round(x, 2) for x in (of.now, of.then)]
         return Changed(now=numbers[0], then=numbers[1], change=None if of.change is None else round(of.change, 4))
 

@@ -33,9 +33,9 @@ from collector.api.guard import Guard
 from collector.api.metrics import Metrics
 from collector.api.models import Problem
 from collector.api.query_pool import BusyError
-from collector.clock import Clock
-from collector.errors import CollectorError, InputError
 from collector.store.interface import TooLongError
+from edge.clock import Clock
+from edge.errors import CrossingError, InputError
 
 Asgi = Callable[
     [
@@ -106,7 +106,7 @@ def build(context: Context) -> FastAPI:
         app.include_router(router, prefix=prefix)
     app.add_exception_handler(HTTPException, _http_problem)
     app.add_exception_handler(RequestValidationError, _validation_problem)
-    app.add_exception_handler(CollectorError, _OurProblems(context.clock))
+    app.add_exception_handler(CrossingError, _OurProblems(context.clock))
     return app
 
 

@@ -61,7 +61,7 @@ def routes(context: Context) -> APIRouter:
                 ],
             )
 
-        return await context.desk.ask(question)
+        return await context.pool.read(question)
 
     return router
 

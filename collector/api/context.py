@@ -5,27 +5,27 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from collector.api.live_board import LiveBoard
-from collector.api.query_pool import Desk
-from collector.api.tokens import TokenBook
-from collector.clock import Clock
+from collector.api.query_pool import QueryPool
+from collector.api.tokens import TokenFile
 from collector.config import Http
 from collector.domain.faults import Faults
 from collector.domain.sites import Site
-from collector.protocol.items import Hurried
+from collector.protocol.items import ResendUrged
+from edge.clock import Clock
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """`wish` hands a range to the subscriber; `stopping` is set when streams must end."""
+    """`urge_resend` hands a range to the subscriber; `stopping` is set when streams must end."""
 
     http: Http
     port: int
-    desk: Desk
+    pool: QueryPool
     board: LiveBoard
-    book: TokenBook
+    book: TokenFile
     sites: Mapping[str, Site]
     clock: Clock
-    wish: Callable[[Hurried], None]
+    urge_resend: Callable[[ResendUrged], None]
     faults: Faults = field(default_factory=Faults)
     stopping: threading.Event = field(default_factory=threading.Event)
 

@@ -47,6 +47,6 @@ def routes(context: Context) -> APIRouter:
                 more=len(found) > limit,
             )
 
-        return await context.desk.ask(question)
+        return await context.pool.read(question)
 
     return router

@@ -17,9 +17,9 @@ from collector.api.models import (
 from collector.api.parameters import Limit, Merged, Scheme, WithLikely
 from collector.api.spans import Every, From, Name, NameQuery, To, before, page, span, today
 from collector.domain.scope import Scope
-from collector.domain.sites import NOWHERE
+from collector.domain.sites import UNCONFIGURED
 from collector.queries.axis import axis
-from collector.queries.compare import Earlier, earlier, moments
+from collector.queries.compare import Earlier, comparable_axes, days_before
 from collector.queries.daylight import day_split
 from collector.queries.merged_lines import merged
 from collector.queries.models import NAMED_OTHERWISE, names_changed
@@ -87,10 +87,10 @@ def routes(context: Context) -> APIRouter:
                 return now
             if against is not None:
                 zone_in(reading, against, sites)
-            days = 0 if compare is None else earlier(zone, from_ms, to_ms, compare)
+            days = 0 if compare is None else days_before(zone, from_ms, to_ms, compare)
             other = site if against is None else against
             now.earlier = one(other, *(before(zone, from_ms, to_ms, days) if days else (from_ms, to_ms)))
-            if (hours := moments(zone, from_ms, to_ms, now_ms=now_ms, days=days)) is not None:
+            if (hours := comparable_axes(zone, from_ms, to_ms, now_ms=now_ms, days=days)) is not None:
                 then = chosen(other, hours[1], hours[0] if other == site else None)
                 now.comparison = compared(chosen(site, hours[0]), then, *hours)
                 if other == site and names_changed(reading, scope, hours[1], hours[0]):
@@ -98,7 +98,7 @@ def routes(context: Context) -> APIRouter:
                         one_of.reason = one_of.reason and NAMED_OTHERWISE
             return now
 
-        return await context.desk.ask(question)
+        return await context.pool.read(question)
 
     @router.get("/sites/{site}/usual", dependencies=[counted])
     async def site_usual(
@@ -134,7 +134,7 @@ def routes(context: Context) -> APIRouter:
                 ],
             )
 
-        return await context.desk.ask(question)
+        return await context.pool.read(question)
 
     @router.get("/sites/{site}/daylight", dependencies=[counted])
     async def site_daylight(
@@ -147,7 +147,7 @@ def routes(context: Context) -> APIRouter:
             zone = zone_in(reading, site, sites)
             from_ms, to_ms = span(reading, Scope(site=site), zone, from_, to, now_ms=now_ms)
             axis_ = page(interval, zone, from_ms, to_ms, limit=min(limit, 1_000), now_ms=now_ms)
-            told = sites.get(site, NOWHERE)
+            told = sites.get(site, UNCONFIGURED)
             split = day_split(reading, Scope(site=site), axis_, told, scheme=scheme, sites=sites)
 
             def part(flows: Flows) -> Counts:
@@ -156,6 +156,6 @@ def routes(context: Context) -> APIRouter:
 
             return DayNight(day=part(split.day), night=part(split.night))
 
-        return await context.desk.ask(question)
+        return await context.pool.read(question)
 
     return router

@@ -22,13 +22,13 @@ from collector.api.device_models import (
 )
 from collector.api.parameters import After
 from collector.api.spans import Name, NameQuery
-from collector.errors import InputError
 from collector.mqtt.subscriber import HEARD_WITHIN_S
-from collector.protocol.items import Gap, Hurried
+from collector.protocol.items import Gap, ResendUrged
 from collector.queries.devices import DeviceState, devices_in, gaps_in, identity_of
 from collector.queries.places import time_zone_of
 from collector.queries.refusals import refusals_in
 from collector.store.interface import CHOSEN, Reading
+from edge.errors import InputError
 
 PAGE = 1_000
 _UTC_MS_MAX = 253_402_300_799_000  # what a calendar has
@@ -67,7 +67,7 @@ def routes(context: Context) -> APIRouter:
                 next=f"{found[limit - 1].site}/{found[limit - 1].device}" if len(found) > limit else None,
             )
 
-        return await context.desk.ask(question)
+        return await context.pool.read(question)
 
     @router.get("/gaps", dependencies=[read])
     async def all_gaps(
@@ -85,14 +85,14 @@ def routes(context: Context) -> APIRouter:
                 next=after + limit if len(found) > after + limit else None,
             )
 
-        return await context.desk.ask(question)
+        return await context.pool.read(question)
 
     @router.get("/refusals", dependencies=[read])
     async def all_refusals(
         site: NameQuery = None, device: NameQuery = None, limit: Annotated[int, Query(ge=1, le=PAGE)] = 50
     ) -> RefusalInfos:
         """Which messages were refused, from whom, and why."""
-        found = await context.desk.ask(lambda reading: refusals_in(reading, site=site, device=device, limit=limit))
+        found = await context.pool.read(lambda reading: refusals_in(reading, site=site, device=device, limit=limit))
         return RefusalInfos(
             refusals=[
                 RefusalInfo(
@@ -133,7 +133,7 @@ def routes(context: Context) -> APIRouter:
                 reading, site=site, device=device, now_ms=now_ms
             )
 
-        gaps, states = await context.desk.ask(question)
+        gaps, states = await context.pool.read(question)
         ranges = [
             (max(gap.missing.first, wish.first), min(gap.missing.last, wish.last))
             for gap in gaps
@@ -144,7 +144,7 @@ def routes(context: Context) -> APIRouter:
         ]
         if not ranges:
             raise HTTPException(404, "none of these reports is missing, or the device holds them no more")
-        context.wish(Hurried(site, device, wish.journal, tuple(ranges)))
+        context.urge_resend(ResendUrged(site, device, wish.journal, tuple(ranges)))
         heard_ms = states[0].lateness.heard_ms if states else None
         return Wished(
             reports=sum(last - first + 1 for first, last in ranges),

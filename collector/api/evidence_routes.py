@@ -12,10 +12,10 @@ from collector.api.models import EvidenceOf, Raw, ReportLine, ReportRange
 from collector.api.spans import From, Name, NameQuery, To, span
 from collector.domain.calendar import DAY_MS
 from collector.domain.scope import Scope
-from collector.errors import InputError
 from collector.queries.evidence import evidence, raw_report, raw_reports
 from collector.queries.results import RawReport
 from collector.store.interface import Reading
+from edge.errors import InputError
 from edge.wire.report import ReportError, decode
 
 PAGE_MAX = 500
@@ -65,12 +65,12 @@ def routes(context: Context) -> APIRouter:
                 next=after + limit if reports > after + limit else None,
             )
 
-        return await context.desk.ask(question)
+        return await context.pool.read(question)
 
     @router.get("/reports/{site}/{device}/{run}/{seq}", dependencies=[read])
     async def report(site: Name, device: Name, run: Name, seq: Annotated[int, Path(ge=1, lt=2**53)]) -> Raw:
         """One report, as it came."""
-        found = await context.desk.ask(lambda reading: raw_report(reading, site, device, run, seq))
+        found = await context.pool.read(lambda reading: raw_report(reading, site, device, run, seq))
         if found is None:
             raise HTTPException(404, "there is no such report")
         return Raw(

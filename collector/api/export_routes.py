@@ -15,17 +15,17 @@ from collector.api.context import Context
 from collector.api.parameters import Merged, Scheme
 from collector.api.spans import Every, From, Name, NameQuery, To, page, span
 from collector.domain.scope import Scope
-from collector.errors import InputError
 from collector.queries.balance import balance
 from collector.queries.export import Format, writer
 from collector.queries.merged_lines import merged
-from collector.queries.models import Named
+from collector.queries.models import ModelTimeline
 from collector.queries.records import Record, rows_of
 from collector.queries.results import Axis, Flow
 from collector.queries.schemes import OWN
 from collector.queries.sums import BalanceRecord, TotalRecord, balance_rows, total_rows
 from collector.store.convoys import CONVOYS_MAX, ConvoyRecord, convoys, record_of
 from collector.store.interface import Reading
+from edge.errors import InputError
 
 KINDS: dict[Format, str] = {
     "csv": "text/csv; charset=utf-8",
@@ -99,7 +99,7 @@ def routes(context: Context) -> APIRouter:
             return [flow for flow in flows.flows if line in (None, flow.line)]
 
         def piece(reading: Reading, axis_: Axis) -> list[Record]:
-            named = Named(reading, scope)
+            named = ModelTimeline(reading, scope)
             return [
                 row
                 for flow in chosen(reading, axis_)
@@ -128,7 +128,7 @@ def routes(context: Context) -> APIRouter:
                     for row in balance_rows(reading, one, scheme=scheme)
                     if label in (None, row.label)
                 ]
-            whole, named = page(None, zone, from_ms, to_ms, limit=1, now_ms=now_ms), Named(reading, scope)
+            whole, named = page(None, zone, from_ms, to_ms, limit=1, now_ms=now_ms), ModelTimeline(reading, scope)
             return [
                 row
                 for flow in chosen(reading, whole)
@@ -138,13 +138,13 @@ def routes(context: Context) -> APIRouter:
 
         out = writer(kind, ROWS[rows], mark=mark)
         if rows != "intervals":
-            found = await context.desk.ask(sums)
+            found = await context.pool.read(sums)
             return Response(
                 await run_in_threadpool(lambda: out.piece(found) + out.end()),
                 media_type=KINDS[kind],
                 headers={"Content-Disposition": f'attachment; filename="{site}-{rows}.{kind}"'},
             )
-        zone, from_ms, to_ms = await context.desk.ask(first)
+        zone, from_ms, to_ms = await context.pool.read(first)
 
         async def stream() -> AsyncIterator[bytes]:
             at_ms = from_ms
@@ -152,7 +152,7 @@ def routes(context: Context) -> APIRouter:
                 if context.stopping.is_set():  # breaks off, or a part would pass for the whole
                     raise ConnectionAbortedError(f"the collector ends: an export of {site} is not finished")
                 axis_ = page(interval, zone, at_ms, to_ms, limit=PIECE, now_ms=now_ms)
-                rows = await context.desk.ask(partial(piece, axis_=axis_))
+                rows = await context.pool.read(partial(piece, axis_=axis_))
                 if said := await run_in_threadpool(out.piece, rows):  # a workbook takes its time
                     yield said
                 at_ms = axis_.edges_ms[-1]

@@ -65,8 +65,8 @@ class Guard:
             self._headers.append((b"strict-transport-security", b"max-age=31536000"))
         self._told = told
         self._monotonic_s = monotonic_s
-        self._pace = _Pace(per_minute)
-        self._login_pace = _Pace(LOGINS_PER_MINUTE)
+        self._pace = _RateLimit(per_minute)
+        self._login_pace = _RateLimit(LOGINS_PER_MINUTE)
 
     async def __call__(self, scope: _Scope, receive: _Receive, send: _Send) -> None:
         """Answer or refuse one request."""
@@ -145,7 +145,7 @@ class Guard:
         return True
 
 
-class _Pace:
+class _RateLimit:
     """So many a minute for each, and as many at once; who has not come for long is forgotten."""
 
     def __init__(self, per_minute: int) -> None:

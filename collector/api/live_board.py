@@ -9,8 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from collector.protocol.device_messages import Live
-from collector.protocol.intake import Glimpse
-from collector.protocol.items import Tally
+from collector.protocol.intake import LiveBucket
+from collector.protocol.items import CommitCounts
 
 DEVICES_MAX = 100_000
 """Beyond it the device that was not heard for longest is forgotten."""
@@ -19,7 +19,7 @@ STALE_MS = 60_000
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class LiveEntry:
     """The open bucket of a device, when it came, and the number of that change."""
 
     site: str
@@ -30,11 +30,11 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True)
-class News:
+class LiveUpdate:
     """All that is newer than what the asker had: `change` is the newest number, to ask with the next time."""
 
     change: int
-    seen: tuple[Seen, ...]
+    seen: tuple[LiveEntry, ...]
     stored: int
     """Reports stored since the collector began: another number means that there is more to read."""
 
@@ -45,33 +45,33 @@ class LiveBoard:
     def __init__(self, now_ms: Callable[[], int]) -> None:
         self._now_ms = now_ms
         self._lock = threading.Lock()
-        self._seen: dict[tuple[str, str], Seen] = {}
+        self._seen: dict[tuple[str, str], LiveEntry] = {}
         self._change = 0
-        self._tally = Tally()
+        self._counts = CommitCounts()
 
     @property
-    def tally(self) -> Tally:
+    def counts(self) -> CommitCounts:
         """What became of all messages."""
-        return self._tally
+        return self._counts
 
-    def take(self, glimpse: Glimpse) -> None:
+    def take(self, glimpse: LiveBucket) -> None:
         """A device said what is in its open bucket."""
         key = (glimpse.site, glimpse.device)
         with self._lock:
             self._change += 1
             self._seen.pop(key, None)  # so that the order is that of the last word
-            self._seen[key] = Seen(*key, glimpse.live, self._now_ms(), self._change)
+            self._seen[key] = LiveEntry(*key, glimpse.live, self._now_ms(), self._change)
             if len(self._seen) > DEVICES_MAX:
                 del self._seen[next(iter(self._seen))]
 
-    def committed(self, tally: Tally) -> None:
+    def committed(self, counts: CommitCounts) -> None:
         """A batch is in the store."""
         with self._lock:
-            self._tally += tally
-            if tally.stored or tally.said:
+            self._counts += counts
+            if counts.stored or counts.said:
                 self._change += 1
 
-    def news(self, since: int = 0, *, site: str | None = None) -> News:
+    def news(self, since: int = 0, *, site: str | None = None) -> LiveUpdate:
         """What came after the change `since` and is not stale."""
         with self._lock:
             oldest_ms = self._now_ms() - STALE_MS
@@ -81,4 +81,4 @@ class LiveBoard:
                     break
                 if site in (None, seen.site):
                     found.append(seen)
-            return News(self._change, tuple(found), self._tally.stored)
+            return LiveUpdate(self._change, tuple(found), self._counts.stored)

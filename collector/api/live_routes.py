@@ -9,7 +9,7 @@ from fastapi.responses import StreamingResponse
 
 from collector.api.access import Needs, visitor_of
 from collector.api.context import Context
-from collector.api.live_board import News, Seen
+from collector.api.live_board import LiveEntry, LiveUpdate
 from collector.api.models import LiveAll, LiveNow
 from collector.api.spans import NameQuery
 
@@ -70,7 +70,7 @@ def routes(context: Context) -> APIRouter:
     return router
 
 
-def live_now(seen: Seen) -> LiveNow:
+def live_now(seen: LiveEntry) -> LiveNow:
     """As the API says it."""
     live = seen.live
     return LiveNow(
@@ -88,7 +88,7 @@ def live_now(seen: Seen) -> LiveNow:
     )
 
 
-def _events(news: News, stored: int) -> str:
+def _events(news: LiveUpdate, stored: int) -> str:
     events = [f"event: live\ndata: {live_now(one).model_dump_json()}\n\n" for one in news.seen]
     if news.stored != stored:
         events.append(f"event: stored\ndata: {json.dumps({'stored': news.stored})}\n\n")

@@ -57,15 +57,15 @@ class _Intake(Collector):
         self._metrics = metrics
 
     def collect(self) -> Iterator[Metric]:
-        tally = self._board.tally
+        counts = self._board.counts
         messages = CounterMetricFamily("crossing_messages", "What became of messages", labels=["became"])
         for became, number in (
-            ("stored", tally.stored),
-            ("duplicate", tally.duplicates),
-            ("refused", tally.refused),
-            ("said", tally.said),
-            ("asked", tally.asked),
-            ("overlapping", tally.overlapping),
+            ("stored", counts.stored),
+            ("duplicate", counts.duplicates),
+            ("refused", counts.refused),
+            ("said", counts.said),
+            ("asked", counts.asked),
+            ("overlapping", counts.overlapping),
         ):
             messages.add_metric([became], number)
         yield messages

@@ -1,7 +1,7 @@
 """Questions to the store, answered by a few threads of which each has opened it for itself: a store is of one thread.
 
-`ask` may be awaited by as many as like; beyond WAITING_MAX that wait, a question is refused at once. A question that
-takes longer than `seconds_max` is given up. `tell` writes, in a thread of its own that has opened the store for it.
+`read` may be awaited by as many as like; beyond WAITING_MAX that wait, a question is refused at once. A question that
+takes longer than `seconds_max` is given up. `write` writes, in a thread of its own that has opened the store for it.
 `close` waits for what is in hand.
 """
 
@@ -12,19 +12,19 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import TypeVar
 
-from collector.errors import CollectorError, InputError
 from collector.store.interface import Reading, Store
+from edge.errors import CrossingError, InputError, WorkError
 
 WAITING_MAX = 200
 CLOSE_WAIT_S = 10.0
 _Answer = TypeVar("_Answer")
 
 
-class BusyError(CollectorError):
+class BusyError(WorkError):
     """Too many ask at once."""
 
 
-class Desk:
+class QueryPool:
     """`open_store` opens the store, to write or not; each of the `workers` threads calls it once it is asked."""
 
     def __init__(self, open_store: Callable[[bool], Store], *, workers: int, seconds_max: float) -> None:
@@ -37,11 +37,11 @@ class Desk:
         self._lock = threading.Lock()
         self._waiting = 0
 
-    async def ask(self, question: Callable[[Reading], _Answer]) -> _Answer:
+    async def read(self, question: Callable[[Reading], _Answer]) -> _Answer:
         """The answer of `question` over one consistent view of the store."""
         return await self._in(self._pool, self._answer, question)
 
-    async def tell(self, note: Callable[[Store], _Answer]) -> _Answer:
+    async def write(self, note: Callable[[Store], _Answer]) -> _Answer:
         """What `note` answers, which may write into the store."""
         return await self._in(self._writer, self._note, note)
 
@@ -79,7 +79,7 @@ class Desk:
                 return question(reading)
         except InputError:
             raise
-        except CollectorError:
+        except CrossingError:
             self._close_mine()  # a database that restarts is opened anew
             raise
 
@@ -88,7 +88,7 @@ class Desk:
             return note(self._opened(write=True))
         except InputError:
             raise
-        except CollectorError:
+        except CrossingError:
             self._close_mine()
             raise
 
@@ -98,7 +98,7 @@ class Desk:
             try:
                 store = self._mine.store = self._open_store(write)
             except InputError as error:  # of our configuration, and not of whoever asks
-                raise CollectorError(str(error)) from error
+                raise WorkError(str(error)) from error
         return store
 
     def _close_mine(self) -> None:

@@ -1,8 +1,8 @@
-"""Serves the API and the dashboard beside the subscriber, and never in its way.
+"""Serves the API and the dashboard beside the subscriber, without delaying it.
 
-Threads: uvicorn's loop runs in one of its own, questions to the store in those of the `Desk`. `start` binds the port in
-the thread that calls it, so an address that is taken is told at once. `stop` ends streams, waits a few seconds for
-answers in hand, and closes the stores. Whatever fails in here is logged, and the intake goes on.
+Threads: uvicorn's loop runs in one of its own, queries of the store run in those of the `QueryPool`. `start` binds the
+port in the thread that calls it, so an address in use is reported at once. `stop` ends streams, waits a few seconds for
+answers in progress, and closes the stores. Whatever fails here is logged, and the subscriber goes on.
 """
 
 import asyncio
@@ -20,22 +20,22 @@ from collector.api.app import build, guarded
 from collector.api.connections import BURST, IDLE_S, Connections, FewLines, Listener, room_for
 from collector.api.context import Context
 from collector.api.live_board import LiveBoard
-from collector.api.query_pool import Desk
-from collector.api.tokens import TokenBook
-from collector.clock import Clock
+from collector.api.query_pool import QueryPool
+from collector.api.tokens import TokenFile
 from collector.config import Http
 from collector.domain.faults import Faults
 from collector.domain.sites import Site
-from collector.errors import CollectorError, InputError
-from collector.protocol.items import Hurried
+from collector.protocol.items import ResendUrged
 from collector.store.interface import Store
+from edge.clock import Clock
+from edge.errors import CrossingError, InputError
 
 _LOG = logging.getLogger(__name__)
 STOP_WAIT_S = 5
 
 
 class Api:
-    """`open_store` opens the store, to write or not; the board is told by the subscriber, and `wish` tells it."""
+    """`open_store(write)` opens the store. The subscriber updates `board`; `urge_resend` hands it requested ranges."""
 
     def __init__(
         self,
@@ -45,15 +45,15 @@ class Api:
         board: LiveBoard,
         sites: Mapping[str, Site],
         clock: Clock,
-        wish: Callable[[Hurried], None],
+        urge_resend: Callable[[ResendUrged], None],
         faults: Faults | None = None,
     ) -> None:
         self._http = http
-        self._desk = Desk(open_store, workers=http.workers, seconds_max=http.question_s_max)
+        self._pool = QueryPool(open_store, workers=http.workers, seconds_max=http.question_s_max)
         self._board = board
         self._sites = sites
         self._clock = clock
-        self._wish = wish
+        self._urge_resend = urge_resend
         self._faults = faults or Faults()
         self._few_lines = FewLines()
         self._context: Context | None = None
@@ -72,7 +72,7 @@ class Api:
         """Listen, and serve in a thread. What stands in the way is logged, and the intake goes on without us."""
         try:
             self._listen()
-        except CollectorError as error:
+        except CrossingError as error:
             _LOG.error("%s; reports are taken in without the dashboard and the API", error)
 
     def _listen(self) -> None:
@@ -86,18 +86,18 @@ class Api:
         context = Context(
             http,
             self.port,
-            self._desk,
+            self._pool,
             self._board,
-            TokenBook(http.tokens_file),
+            TokenFile(http.tokens_file),
             self._sites,
             self._clock,
-            self._wish,
+            self._urge_resend,
             self._faults,
         )
         self._context = context
         try:
             known = context.book.tokens()
-        except CollectorError:
+        except CrossingError:
             listener.close()
             raise
         app = build(context)
@@ -144,7 +144,7 @@ class Api:
             self._server.should_exit = True
         if self._thread is not None:
             self._thread.join(STOP_WAIT_S + 5)
-        self._desk.close()
+        self._pool.close()
         for name in ("uvicorn.error", "asyncio"):
             logging.getLogger(name).removeFilter(self._few_lines)
 

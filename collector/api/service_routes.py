@@ -27,7 +27,7 @@ def routes(context: Context, metrics: Metrics) -> APIRouter:
     )
     async def prometheus() -> Response:
         """For Prometheus: of the intake, the devices and the API."""
-        states = await context.desk.ask(lambda reading: devices_in(reading, now_ms=context.clock.real_ms()))
+        states = await context.pool.read(lambda reading: devices_in(reading, now_ms=context.clock.real_ms()))
         return Response(metrics.page(states), media_type=KIND)
 
     return router

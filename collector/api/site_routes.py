@@ -19,7 +19,7 @@ from collector.api.models import (
 from collector.api.parameters import After
 from collector.api.spans import NameQuery, today
 from collector.domain.scope import Scope
-from collector.domain.sites import NOWHERE, Site
+from collector.domain.sites import UNCONFIGURED, Site
 from collector.queries.axis import axis
 from collector.queries.counts import counts, places
 from collector.queries.devices import DeviceState, devices_in
@@ -56,7 +56,7 @@ def routes(context: Context) -> APIRouter:
                 next=names[limit - 1] if len(names) > limit else None,
             )
 
-        return await context.desk.ask(question)
+        return await context.pool.read(question)
 
     @router.get("/overview")
     async def overview(
@@ -80,13 +80,13 @@ def routes(context: Context) -> APIRouter:
                 next=names[limit - 1] if len(names) > limit else None,
             )
 
-        return await context.desk.ask(question)
+        return await context.pool.read(question)
 
     return router
 
 
 def _site_info(reading: Reading, site: str, sites: Mapping[str, Site], now_ms: int) -> SiteInfo:
-    told = sites.get(site, NOWHERE)
+    told = sites.get(site, UNCONFIGURED)
     known = extent(reading, Scope(site=site), now_ms=now_ms)
     reports = widest(reading, Scope(site=site))
     return SiteInfo(
@@ -125,7 +125,7 @@ def _site_today(
         from_ms=axis_.edges_ms[0],
         to_ms=axis_.edges_ms[-1],
         edges_ms=list(axis_.edges_ms),
-        series=[series(flow, axis_, role, sites.get(site, NOWHERE)) for flow, role in found],
+        series=[series(flow, axis_, role, sites.get(site, UNCONFIGURED)) for flow, role in found],
         zones=[_zone_now(one, now_ms) for one in queues(reading, Scope(site=site), lately).queues],
         devices=None if words is None else len(words),
         online=None if words is None else words.count("online"),

@@ -7,11 +7,11 @@ from fastapi import Path, Query
 
 from collector.domain.calendar import DAY_MS, FROM_MS, TO_MS, Interval, day_of, start_of_day, starts, zone_of
 from collector.domain.scope import Scope
-from collector.errors import InputError
 from collector.queries.axis import axis, until
 from collector.queries.extent import open_span
 from collector.queries.results import Axis
 from collector.store.interface import Reading
+from edge.errors import InputError
 from edge.wire.names import NAME
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -30,7 +30,7 @@ To = Annotated[
 Every = Annotated[Interval, Query(description="How long an interval is, in the site's calendar.")]
 
 
-def when(text: str, time_zone: str, name: str) -> int:
+def parse_time(text: str, time_zone: str, name: str) -> int:
     """Milliseconds UTC; InputError with what is allowed."""
     problem = InputError(f"{name} is {text!r}; it must be a date, a time such as 2026-11-22T06:00:00Z, or milliseconds")
     try:
@@ -54,8 +54,8 @@ def span(
     reading: Reading, scope: Scope, time_zone: str, from_text: str | None, to_text: str | None, *, now_ms: int
 ) -> tuple[int, int]:
     """From and to; what was left open is as `open_span` says."""
-    from_ms = None if from_text is None else when(from_text, time_zone, "from")
-    to_ms = None if to_text is None else when(to_text, time_zone, "to")
+    from_ms = None if from_text is None else parse_time(from_text, time_zone, "from")
+    to_ms = None if to_text is None else parse_time(to_text, time_zone, "to")
     known = open_span(reading, scope, from_ms, to_ms, now_ms=now_ms)
     if from_ms is None:
         limit_ms = to_ms if to_ms is not None else known[1] if known else now_ms

@@ -19,11 +19,11 @@ from typing import Literal, get_args
 
 import msgspec
 
-from collector.errors import CollectorError, InputError
+from edge.errors import InputError, WorkError
 from edge.wire.names import Name
 
-Scope = Literal["read", "pictures", "acknowledge", "operate"]
-SCOPES: tuple[Scope, ...] = get_args(Scope)
+TokenScope = Literal["read", "pictures", "acknowledge", "operate"]
+SCOPES: tuple[TokenScope, ...] = get_args(TokenScope)
 """Read counts, devices, reports and alerts; see pictures; acknowledge alerts and say what a vehicle was; have devices
 send again."""
 LINK_MINUTES = 10
@@ -38,7 +38,7 @@ class Token(msgspec.Struct, frozen=True, kw_only=True):
 
     name: Name
     sha256: str
-    scopes: tuple[Scope, ...]
+    scopes: tuple[TokenScope, ...]
     created_ms: int
 
 
@@ -56,7 +56,7 @@ class _File(msgspec.Struct, frozen=True, kw_only=True):
     links: tuple[Link, ...] = ()
 
 
-class TokenBook:
+class TokenFile:
     """The file at `path`, read again whenever it has changed. Any thread may ask."""
 
     def __init__(self, path: Path) -> None:
@@ -77,7 +77,7 @@ class TokenBook:
                 found = token
         return found
 
-    def add(self, name: str, scopes: Sequence[Scope], *, now_ms: int) -> str:
+    def add(self, name: str, scopes: Sequence[TokenScope], *, now_ms: int) -> str:
         """A new token; its text is told this once. InputError where the name is taken."""
         text = "crossing-" + secrets.token_urlsafe(32)
         with self._changing() as file:
@@ -154,7 +154,7 @@ class TokenBook:
                 self._stamp, self._file = None, _File()
                 return self._file
             except OSError as error:
-                raise CollectorError(f"http.tokens_file {self.path} cannot be read: {error.strerror}") from error
+                raise WorkError(f"http.tokens_file {self.path} cannot be read: {error.strerror}") from error
             stamp = (stat.st_ino, stat.st_mtime_ns, stat.st_size)
             if stamp != self._stamp:
                 if stat.st_mode & 0o077:
@@ -162,7 +162,7 @@ class TokenBook:
                 try:
                     self._file = msgspec.json.decode(self.path.read_bytes(), type=_File)
                 except OSError as error:
-                    raise CollectorError(f"http.tokens_file {self.path} cannot be read: {error.strerror}") from error
+                    raise WorkError(f"http.tokens_file {self.path} cannot be read: {error.strerror}") from error
                 except msgspec.MsgspecError as error:
                     raise InputError(f"http.tokens_file {self.path} is no file of tokens: {error}") from error
                 self._stamp = stamp

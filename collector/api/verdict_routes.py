@@ -9,7 +9,7 @@ from collector.alerts.judged_crossing import crossing_of
 from collector.alerts.repository import alert
 from collector.api.access import Needs, Visitor
 from collector.api.context import Context
-from collector.api.spans import From, NameQuery, To, when
+from collector.api.spans import From, NameQuery, To, parse_time
 from collector.api.verdict_models import Said, VerdictInfo, Verdicts
 from collector.domain.scope import Scope
 from collector.queries.places import time_zone_of
@@ -47,14 +47,14 @@ def routes(context: Context) -> APIRouter:
             found = verdicts(
                 reading,
                 Scope(site=site, device=device, line=line),
-                from_ms=None if from_ is None else when(from_, zone, "from"),
-                to_ms=None if to is None else when(to, zone, "to"),
+                from_ms=None if from_ is None else parse_time(from_, zone, "from"),
+                to_ms=None if to is None else parse_time(to, zone, "to"),
                 history=history,
                 limit=limit,
             )
             return Verdicts(now_ms=context.clock.real_ms(), verdicts=[info(one) for one in found])
 
-        return await context.desk.ask(question)
+        return await context.pool.read(question)
 
     @router.post("/verdicts")
     async def say(visitor: Annotated[Visitor, Depends(Needs(context, "acknowledge"))], said: Said) -> VerdictInfo:
@@ -62,7 +62,7 @@ def routes(context: Context) -> APIRouter:
         now_ms = context.clock.real_ms()
         if said.alert is not None:
             number = said.alert
-            if await context.desk.ask(lambda reading: alert(reading, number)) is None:
+            if await context.pool.read(lambda reading: alert(reading, number)) is None:
                 raise HTTPException(404, "there is no such alert")
 
         def write(store: Store) -> Verdict:
@@ -77,6 +77,6 @@ def routes(context: Context) -> APIRouter:
                 )
             return record(store, crossing, said=said.said, by=visitor.name, now_ms=now_ms)
 
-        return info(await context.desk.tell(write))
+        return info(await context.pool.write(write))
 
     return router

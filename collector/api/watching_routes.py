@@ -75,7 +75,7 @@ def routes(context: Context) -> APIRouter:
                 ],
             )
 
-        return await context.desk.ask(question)
+        return await context.pool.read(question)
 
     @router.get("/sites/{site}/head-to-head", dependencies=[Depends(Needs(context, "read"))])
     async def head_to_head(
@@ -107,7 +107,7 @@ def routes(context: Context) -> APIRouter:
                 ],
             )
 
-        return await context.desk.ask(question)
+        return await context.pool.read(question)
 
     @router.get("/sites/{site}/models", dependencies=[Depends(Needs(context, "read", public=True))])
     async def site_models(site: Name, device: NameQuery = None) -> ModelChanges:
@@ -121,6 +121,6 @@ def routes(context: Context) -> APIRouter:
                 del one["site"]
             return ModelChanges(changes=[ModelChange(**one) for one in values])
 
-        return await context.desk.ask(question)
+        return await context.pool.read(question)
 
     return router

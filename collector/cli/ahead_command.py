@@ -10,15 +10,15 @@ from tqdm import tqdm
 from collector.cli.answer import print_answer
 from collector.cli.show_devices import time_text
 from collector.cli.terminal_table import aligned
-from collector.clock import SystemClock
 from collector.domain.plausible_time import EARLIEST_MS
 from collector.domain.scope import Scope
-from collector.errors import InputError
 from collector.queries.devices import DeviceState, devices
 from collector.queries.places import Sites
 from collector.queries.tallies import device_ids
 from collector.store.ahead import Reports
 from collector.store.interface import Store
+from edge.clock import SystemClock
+from edge.errors import InputError
 from edge.wire.times import rfc3339
 
 

@@ -16,9 +16,9 @@ from typing import Never
 
 from tqdm import tqdm
 
-from collector.errors import CollectorError, InputError
 from collector.store.opening import POSTGRES
 from collector.store.sqlite.schema import APPLICATION_ID, UPGRADES, VERSION
+from edge.errors import InputError, WorkError
 
 CHUNK_BYTES = 8 << 20
 BESIDE = ("-wal", "-shm", "-journal")
@@ -60,7 +60,7 @@ def backup(store: str | Path, to: Path) -> None:
         part.rename(to)
         _sync(to.absolute().parent)
     except (sqlite3.Error, OSError) as error:
-        raise CollectorError(f"{source} could not be backed up to {to}: {error}") from error
+        raise WorkError(f"{source} could not be backed up to {to}: {error}") from error
     finally:
         part.unlink(missing_ok=True)
     print(f"{to}: {to.stat().st_size} bytes, checked")
@@ -88,7 +88,7 @@ def restore(store: str | Path, backup_file: Path, *, replace: bool) -> None:
         part.rename(target)
         _sync(target.absolute().parent)
     except (sqlite3.Error, OSError) as error:
-        raise CollectorError(f"{backup_file} could not be restored to {target}: {error}") from error
+        raise WorkError(f"{backup_file} could not be restored to {target}: {error}") from error
     finally:
         part.unlink(missing_ok=True)
     print(f"{target} is what {backup_file} holds; start `run`, and the devices are asked for what came later")
@@ -124,20 +124,20 @@ def _check(path: Path) -> None:
 
 
 def _nobody_uses(path: Path) -> None:
-    """CollectorError where another process has it open; else what its log holds is in the file, or it is damaged."""
+    """CrossingError where another process has it open; else what its log holds is in the file, or it is damaged."""
     in_use = f"store {path} is in use: stop `run` first"
     try:
         with closing(sqlite3.connect(path, timeout=1.0, isolation_level=None)) as database:
             database.execute("PRAGMA locking_mode = EXCLUSIVE")
             database.execute("PRAGMA journal_mode = DELETE")
     except sqlite3.OperationalError as error:
-        raise CollectorError(f"{in_use} ({error})") from error
+        raise WorkError(f"{in_use} ({error})") from error
     except sqlite3.DatabaseError as error:  # damaged: a reason to restore, and SQLite cannot say who has it open
         with suppress(FileNotFoundError), _beside(path, "-shm").open("r+b") as shared:
             try:
                 fcntl.lockf(shared, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, SHM_OPEN_BYTE)
             except BlockingIOError:
-                raise CollectorError(f"{in_use} ({error})") from error
+                raise WorkError(f"{in_use} ({error})") from error
 
 
 def _put_aside(path: Path) -> Path | None:

@@ -11,11 +11,9 @@ from collector.cli.show_totals import BLIND
 from collector.cli.show_views import NOT_OVER
 from collector.cli.terminal_table import aligned
 from collector.cli.views_command import axis_of, check, span_of
-from collector.clock import SystemClock
 from collector.domain.calendar import end_of, floor
 from collector.domain.scope import Scope
-from collector.domain.sites import NOWHERE
-from collector.errors import InputError
+from collector.domain.sites import UNCONFIGURED
 from collector.queries.axis import axis
 from collector.queries.compare import agreements, bands
 from collector.queries.counts import counts
@@ -24,6 +22,8 @@ from collector.queries.places import Sites, sites_of, time_zone_of
 from collector.queries.records import name_of
 from collector.queries.results import Agreement, Axis, Band, Flows
 from collector.store.interface import Reading, Store
+from edge.clock import SystemClock
+from edge.errors import InputError
 from edge.wire.times import rfc3339
 
 
@@ -34,7 +34,7 @@ def show_compare(store: Store, sites: Sites, given: argparse.Namespace) -> None:
     now_ms = SystemClock().real_ms()
     with store.reading() as reading:
         asked = sites_of(reading, Scope(site=given.site, device=given.device))
-        if asked and not any(sites.get(site, NOWHERE).same_lines for site in asked):
+        if asked and not any(sites.get(site, UNCONFIGURED).same_lines for site in asked):
             raise InputError(
                 f"no lines of {', '.join(asked)} are told to be the same: name them in the configuration,"
                 " sites.<site>.same_lines"

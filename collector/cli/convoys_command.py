@@ -11,7 +11,7 @@ from collector.cli.answer import print_answer
 from collector.cli.terminal_table import aligned, printable
 from collector.domain.scope import Scope
 from collector.queries.places import Sites, sites_of, time_zone_of
-from collector.store.convoys import CONVOYS_MAX, Convoy, convoys
+from collector.store.convoys import CONVOYS_MAX, StoredConvoy, convoys
 from collector.store.interface import Reading, Store
 from edge.wire.times import rfc3339
 
@@ -26,9 +26,11 @@ def show_convoys(store: Store, sites: Sites, given: argparse.Namespace) -> None:
     print_answer(given, found, _as_json, partial(_as_table, zones=zones), nothing="no convoys in this selection")
 
 
-def convoys_of(reading: Reading, sites: Sites, given: argparse.Namespace, *, limit: int = CONVOYS_MAX) -> list[Convoy]:
+def convoys_of(
+    reading: Reading, sites: Sites, given: argparse.Namespace, *, limit: int = CONVOYS_MAX
+) -> list[StoredConvoy]:
     """At most `limit` convoys of each site in the selection; times without a zone are those of the site."""
-    found: list[Convoy] = []
+    found: list[StoredConvoy] = []
     for site in sites_of(reading, Scope(site=given.site)):
         zone = time_zone_of(reading, site, sites)
         found += convoys(
@@ -43,7 +45,7 @@ def convoys_of(reading: Reading, sites: Sites, given: argparse.Namespace, *, lim
     return found
 
 
-def _as_json(found: list[Convoy]) -> dict[str, Any]:
+def _as_json(found: list[StoredConvoy]) -> dict[str, Any]:
     rows: list[dict[str, Any]] = msgspec.to_builtins(found)
     for row in rows:
         del row["id"]
@@ -51,7 +53,7 @@ def _as_json(found: list[Convoy]) -> dict[str, Any]:
     return {"convoys": rows}
 
 
-def _as_table(found: list[Convoy], zones: dict[str, str]) -> str:
+def _as_table(found: list[StoredConvoy], zones: dict[str, str]) -> str:
     heads = ["site", "device", "line", "direction", "when", "vehicles", "headways", "longest", "before", "after"]
     rows = [
         [

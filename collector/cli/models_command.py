@@ -7,11 +7,11 @@ from functools import partial
 from collector.cli.answer import print_answer
 from collector.cli.terminal_table import aligned
 from collector.domain.scope import Scope
-from collector.errors import InputError
-from collector.queries.models import Change, FactorRow, as_json, changes, factors_of, take_factors
+from collector.queries.models import FactorRow, ModelChange, as_json, changes, factors_of, take_factors
 from collector.queries.places import Sites
 from collector.queries.tallies import device_ids
 from collector.store.interface import Store
+from edge.errors import InputError
 from edge.wire.times import rfc3339
 
 _FACTOR_KEYS = ("site", "device", "from", "to", "class", "factor", "low", "high")
@@ -41,14 +41,14 @@ def show_models(store: Store, _sites: Sites, given: argparse.Namespace) -> None:
     )
 
 
-def _as_json(found: list[Change], factors: list[FactorRow]) -> dict[str, object]:
+def _as_json(found: list[ModelChange], factors: list[FactorRow]) -> dict[str, object]:
     return {
         "changes": as_json(found),
         "factors": [dict(zip(_FACTOR_KEYS, row, strict=True)) for row in factors],
     }
 
 
-def _as_table(found: list[Change], factors: list[FactorRow]) -> str:
+def _as_table(found: list[ModelChange], factors: list[FactorRow]) -> str:
     rows = [["site", "device", "since", "models", "version", "configuration", "run", "names anew"]]
     for one in found:
         since = rfc3339(one.at_ms // 1_000 * 1_000)

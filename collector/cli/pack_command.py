@@ -7,18 +7,18 @@ import time
 from tqdm import tqdm
 
 from collector.cli.answer import print_answer
-from collector.clock import SystemClock
 from collector.config import load
 from collector.queries.places import Sites
-from collector.store.interface import Keeping, Reading, Store
+from collector.store.interface import Reading, Retention, Store
+from edge.clock import SystemClock
 
 
 def pack(store: Store, _sites: Sites, given: argparse.Namespace) -> None:
     """Pack until nothing is left to do; then print how many messages are packed, unpacked and deleted."""
-    keeping = Keeping() if given.config is None else load(given.config).keeping
+    retention = Retention() if given.config is None else load(given.config).retention
     with tqdm(unit="step", file=sys.stderr, disable=None) as steps:
         began_s = time.monotonic()
-        while store.pack(keeping, now_ms=SystemClock().real_ms()):
+        while store.pack(retention, now_ms=SystemClock().real_ms()):
             steps.update()
             time.sleep(time.monotonic() - began_s)  # as long for whoever else writes
             began_s = time.monotonic()

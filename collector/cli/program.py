@@ -33,10 +33,10 @@ from collector.cli.arguments import parser
 from collector.cli.terminal_table import printable
 from collector.config import load
 from collector.domain.scope import Scope
-from collector.errors import CollectorError, InputError
 from collector.queries.places import Sites, check_scope
 from collector.store.interface import Store
 from collector.store.opening import POSTGRES, open_store
+from edge.errors import CrossingError, InputError
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ def main(argv: list[str] | None = None) -> int:
             _answer(_QUERIES[given.command], given)
         else:
             _COMMANDS[given.command](given)
-    except CollectorError as error:
+    except CrossingError as error:
         print(f"crossing-collector: {printable(str(error), lines=True)}", file=sys.stderr)
         return error.exit_code
     except BrokenPipeError:  # the reader of our output, such as head, has seen enough

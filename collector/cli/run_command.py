@@ -5,17 +5,17 @@ import logging
 import signal
 import sys
 
-from collector.alerts.channels import Channel, Mqtt, apprise_channels
+from collector.alerts.channels import Channel, MqttChannel, apprise_channels
 from collector.alerts.worker import AlertThread
 from collector.api.live_board import LiveBoard
 from collector.cli.serving import serving
-from collector.clock import SystemClock
 from collector.config import Configuration, load
 from collector.domain.faults import Faults
 from collector.mqtt.subscriber import Subscriber
 from collector.store.interface import Store
 from collector.store.opening import open_store
 from collector.store.packing import Packer
+from edge.clock import SystemClock
 
 _LOG = logging.getLogger("collector.cli.program")
 
@@ -39,7 +39,7 @@ def run(given: argparse.Namespace) -> None:
             batch_max=configuration.batch_max,
             on_commit=board.committed,
             on_glimpse=board.take,
-            between=Packer(store, configuration.keeping, SystemClock()).step,
+            between=Packer(store, configuration.retention, SystemClock()).step,
             faults=faults,
         )
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -53,10 +53,10 @@ def run(given: argparse.Namespace) -> None:
         finally:
             if alerts is not None:
                 alerts.stop()
-        tally = subscriber.tally
+        counts = subscriber.counts
         _LOG.info(
             "stopped: %d reports stored, %d came twice, %d messages refused",
-            *(tally.stored, tally.duplicates, tally.refused),
+            *(counts.stored, counts.duplicates, counts.refused),
         )
 
 
@@ -67,7 +67,7 @@ def _alert_thread(configuration: Configuration, subscriber: Subscriber, faults: 
         return None
     channels: list[Channel] = []
     if settings.tell.mqtt:
-        channels.append(Mqtt(subscriber.publish, root=configuration.mqtt.root))
+        channels.append(MqttChannel(subscriber.publish, root=configuration.mqtt.root))
     if settings.tell.urls_file is not None:
         channels += apprise_channels(settings.tell.urls_file, pictures=settings.tell.pictures)
     return AlertThread(

@@ -4,12 +4,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from collector.api.live_board import LiveBoard
-from collector.clock import SystemClock
 from collector.config import Configuration
 from collector.domain.faults import Faults
-from collector.errors import InputError
 from collector.mqtt.subscriber import Subscriber
 from collector.store.opening import open_store
+from edge.clock import SystemClock
+from edge.errors import InputError
 
 
 @contextmanager
@@ -30,7 +30,7 @@ def serving(configuration: Configuration, board: LiveBoard, subscriber: Subscrib
         board=board,
         sites=configuration.sites,
         clock=SystemClock(),
-        wish=subscriber.wish,
+        urge_resend=subscriber.urge_resend,
         faults=faults,
     ):
         yield

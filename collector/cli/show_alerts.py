@@ -13,12 +13,12 @@ from collector.alerts.repository import acknowledge, alerts, deliveries
 from collector.alerts.wording import span
 from collector.cli.answer import print_answer
 from collector.cli.terminal_table import aligned, printable, width
-from collector.clock import SystemClock
 from collector.domain.calendar import local
 from collector.domain.scope import Scope
-from collector.errors import InputError
 from collector.queries.places import Sites
 from collector.store.interface import Store
+from edge.clock import SystemClock
+from edge.errors import InputError
 from edge.wire.times import rfc3339
 
 REASON_WIDTH = 100

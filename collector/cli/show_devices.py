@@ -7,11 +7,11 @@ from typing import Any
 
 from collector.cli.answer import print_answer
 from collector.cli.terminal_table import aligned
-from collector.clock import SystemClock
 from collector.protocol.items import Gap
 from collector.queries.devices import DeviceState, devices, gaps, identity_of
 from collector.queries.places import Sites
 from collector.store.interface import Store
+from edge.clock import SystemClock
 from edge.wire.times import rfc3339
 
 

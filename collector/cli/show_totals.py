@@ -10,19 +10,19 @@ import msgspec
 
 from collector.cli.answer import print_answer
 from collector.cli.terminal_table import aligned, width
-from collector.clock import SystemClock
 from collector.queries.places import Sites
 from collector.queries.results import NAMES_COVER, Likely
-from collector.queries.totals import Selection, Total
+from collector.queries.totals import LineTotal, Selection
 from collector.queries.zones import ZoneState, last_zones
 from collector.store.interface import Store
+from edge.clock import SystemClock
 from edge.wire.times import rfc3339
 
 BLIND = "blind"
 NAMES_ONLY = "95%, names only"
 
 
-def as_table(totals: Sequence[Total]) -> str:
+def as_table(totals: Sequence[LineTotal]) -> str:
     """A line of text per direction over a line; where nobody watched it says so and shows no number."""
     labels = sorted({label for total in totals for label in total.counts or {}})
     rows = [["site", "device", "line", "direction", *labels, "all", "watched"]]
@@ -135,7 +135,7 @@ def likely_as_table(found: Sequence[tuple[Sequence[str], Likely]]) -> str:
     return "\n".join(["", *table, *(f"no interval for names: {reason}" for reason in reasons)])
 
 
-def as_json(totals: Sequence[Total], selection: Selection, names: Sequence[Likely] | None = None) -> dict[str, Any]:
+def as_json(totals: Sequence[LineTotal], selection: Selection, names: Sequence[Likely] | None = None) -> dict[str, Any]:
     """One object: the span asked for and the totals; `counts` is null where nobody watched.
 
     With `names`, `likely` has the interval of each class by how names err (NAMES_COVER), or `reason` why there is none.

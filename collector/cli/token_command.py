@@ -7,11 +7,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from collector.api.tokens import LINK_MINUTES, SCOPES, Token, TokenBook
+from collector.api.tokens import LINK_MINUTES, SCOPES, Token, TokenFile
 from collector.cli.terminal_table import aligned
-from collector.clock import SystemClock
 from collector.config import load
-from collector.errors import InputError
+from edge.clock import SystemClock
+from edge.errors import InputError
 from edge.wire.names import NAME, NAME_RULE
 from edge.wire.times import rfc3339
 
@@ -45,7 +45,7 @@ def token(arguments: argparse.Namespace) -> None:
     if configuration.http is None:
         raise InputError(f"configuration {arguments.config}: tokens are for `http`, and there is none")
     http = configuration.http
-    book = TokenBook(http.tokens_file)
+    book = TokenFile(http.tokens_file)
     now_ms = SystemClock().real_ms()
     if arguments.action == "list":
         if arguments.json:

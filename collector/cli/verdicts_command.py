@@ -9,12 +9,12 @@ from collector.alerts.judged_crossing import crossing_of
 from collector.alerts.repository import picture
 from collector.cli.answer import print_answer
 from collector.cli.terminal_table import aligned, printable
-from collector.clock import SystemClock
 from collector.domain.scope import Scope
-from collector.errors import CollectorError, InputError
 from collector.queries.places import Sites, time_zone_of
 from collector.store.interface import Reading, Store
 from collector.store.verdicts import Crossing, record, truth_lines, verdicts
+from edge.clock import SystemClock
+from edge.errors import InputError, WorkError
 from edge.wire.commands import Verdict
 
 
@@ -96,7 +96,7 @@ def _export(reading: Reading, found: list[Verdict], given: argparse.Namespace) -
         part.write_bytes(text)
         part.replace(given.export)
     except OSError as error:
-        raise CollectorError(f"the verdicts could not be written: {error}") from error
+        raise WorkError(f"the verdicts could not be written: {error}") from error
     print(f"{len(found)} verdicts and {len(pictures)} pictures in {given.export}", file=sys.stderr)
 
 

@@ -24,26 +24,26 @@ from collector.cli.show_views import (
     split_as_table,
 )
 from collector.cli.time_arguments import Moment
-from collector.clock import SystemClock
 from collector.domain.calendar import STEPS_MS, Interval
 from collector.domain.scope import Scope
-from collector.domain.sites import NOWHERE
-from collector.errors import CollectorError, InputError
+from collector.domain.sites import UNCONFIGURED
 from collector.queries import export
 from collector.queries.axis import axis
 from collector.queries.balance import balance
-from collector.queries.compare import earlier, like_for_like, moments
+from collector.queries.compare import comparable_axes, days_before, like_for_like
 from collector.queries.counts import with_tonnes
 from collector.queries.extent import first_report, open_span
 from collector.queries.merged_lines import merged
-from collector.queries.models import NAMED_OTHERWISE, Named, names_changed
+from collector.queries.models import NAMED_OTHERWISE, ModelTimeline, names_changed
 from collector.queries.places import Sites, sites_of, time_zone_of, widest
 from collector.queries.records import Record, records
 from collector.queries.results import Axis, Balance, Flows, LikeForLike, Likely
 from collector.queries.sums import BalanceRecord, TotalRecord, balance_rows, total_rows
-from collector.queries.totals import Selection, Total, totals
+from collector.queries.totals import LineTotal, Selection, totals
 from collector.store.convoys import ConvoyRecord, record_of
 from collector.store.interface import Reading, Store
+from edge.clock import SystemClock
+from edge.errors import InputError, WorkError
 from edge.wire.times import rfc3339
 
 
@@ -61,7 +61,7 @@ def show_totals(store: Store, sites: Sites, given: argparse.Namespace) -> None:
     if _asks_for_views(given):
         _show_flows(store, sites, given)
         return
-    found: list[Total] = []
+    found: list[LineTotal] = []
     spans = set()
     now_ms = SystemClock().real_ms()
     with store.reading() as reading:
@@ -170,7 +170,7 @@ def _totals(reading: Reading, sites: Sites, given: argparse.Namespace) -> Iterat
     """One interval over the span, of every flow."""
     for site, whole in _axes(reading, sites, given, None):
         scope = Scope(site=site, device=given.device, line=given.line)
-        told, named = sites.get(site, NOWHERE), Named(reading, scope)
+        told, named = sites.get(site, UNCONFIGURED), ModelTimeline(reading, scope)
         together = sites if given.places else {}
         found = merged(reading, scope, whole, together, scheme=given.scheme, estimate=given.estimate)
         for flow in found.flows:
@@ -191,8 +191,8 @@ def _show_against(store: Store, sites: Sites, given: argparse.Namespace) -> None
     with store.reading() as reading:
         for site in sites_of(reading, _scope(given)):
             zone, span = time_zone_of(reading, site, sites), span_of(reading, site, sites, given, now_ms=now_ms)
-            days = 0 if span is None else earlier(zone, *span, given.against)
-            hours = None if span is None else moments(zone, *span, now_ms=now_ms, days=days)
+            days = 0 if span is None else days_before(zone, *span, given.against)
+            hours = None if span is None else comparable_axes(zone, *span, now_ms=now_ms, days=days)
             if hours is not None:
                 scope = Scope(site=site, device=given.device, line=given.line)
                 told = sites if given.places else {}
@@ -227,7 +227,7 @@ def _show_flows(store: Store, sites: Sites, given: argparse.Namespace) -> None:
                 except ModuleNotFoundError as error:
                     needs = "--daylight needs astral: pip install 'crossing-monitor[collector]'"
                     raise InputError(f"{needs} ({error})") from error
-                told = sites.get(site, NOWHERE)
+                told = sites.get(site, UNCONFIGURED)
                 split = day_split(
                     reading, scope, whole, told, scheme=given.scheme, estimate=given.estimate, sites=together
                 )
@@ -252,7 +252,7 @@ def _show_flows(store: Store, sites: Sites, given: argparse.Namespace) -> None:
 def _dressed(found: Flows, site: str | None, sites: Sites, given: argparse.Namespace) -> Flows:
     """With loads where they are asked for."""
     if given.load:
-        flows = tuple(with_tonnes(flow, sites.get(site or flow.site, NOWHERE)) for flow in found.flows)
+        flows = tuple(with_tonnes(flow, sites.get(site or flow.site, UNCONFIGURED)) for flow in found.flows)
         found = msgspec.structs.replace(found, flows=flows)
     return found
 
@@ -375,4 +375,4 @@ def _whole(path: Path) -> Iterator[IO[bytes]]:
                 Path(out.name).unlink(missing_ok=True)
                 raise
     except OSError as error:
-        raise CollectorError(f"{path} cannot be written: {error.strerror}") from error
+        raise WorkError(f"{path} cannot be written: {error.strerror}") from error

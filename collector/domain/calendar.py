@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Literal, get_args
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from collector.errors import InputError
+from edge.errors import InputError
 
 Interval = Literal["minute", "5min", "15min", "hour", "day", "week", "month", "year"]
 INTERVALS: tuple[Interval, ...] = get_args(Interval)

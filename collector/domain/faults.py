@@ -7,7 +7,7 @@ For the log, the metrics and the pages. Any thread may tell or look. A fault bel
 import threading
 from dataclasses import dataclass, replace
 
-from collector.errors import CollectorError
+from edge.errors import CrossingError
 
 FAULTS_MAX = 1_000
 """Faults remembered at a time; beyond it the oldest is forgotten, and its count stays."""
@@ -67,4 +67,4 @@ class Faults:
 
 def sentence_of(error: Exception) -> str:
     """An error for a person; of one that is not ours the kind as well, because its text alone may say little."""
-    return str(error) if isinstance(error, CollectorError) else f"{type(error).__name__}: {error}"
+    return str(error) if isinstance(error, CrossingError) else f"{type(error).__name__}: {error}"

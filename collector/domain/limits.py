@@ -37,7 +37,7 @@ RECOUNTED_AFTER = 1_000
 """Rows of our own after which those of a device are counted anew: other collectors add some as well."""
 
 
-class Room:
+class RowLimit:
     """How many more rows of one kind each device may bring. `count` looks up how many rows a device has.
 
     A count is remembered. It is looked up once a batch at most for a device that is at its bound (rows may have been

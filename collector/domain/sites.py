@@ -5,7 +5,7 @@ from typing import Annotated
 import msgspec
 
 from collector.domain.calendar import zone_of
-from collector.errors import InputError
+from edge.errors import InputError
 from edge.wire.names import NAME, Name, Word
 
 LineOfDevice = Annotated[str, msgspec.Meta(pattern=rf"^{NAME}/{NAME}$(?!\n)")]
@@ -47,5 +47,5 @@ def fault_of(site: Site) -> str:
     return ""
 
 
-NOWHERE = Site()
+UNCONFIGURED = Site()
 """A site of which nothing was told."""

@@ -22,8 +22,8 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from collector.config import Mqtt
-from collector.errors import CollectorError, InputError
 from collector.protocol.intake import LIVE
+from edge.errors import InputError, WorkError
 
 PACKET_BYTES_MAX = 262_144
 """The broker is told not to send larger packets; it drops such messages as delivered."""
@@ -96,7 +96,7 @@ class Link(Protocol):
 
 
 class Connect(Protocol):
-    """Makes a connection and subscribes. CollectorError where the broker cannot be reached."""
+    """Makes a connection and subscribes. CrossingError where the broker cannot be reached."""
 
     def __call__(self, mqtt: Mqtt, *, unacknowledged_max: int) -> Link: ...  # noqa: D102
 
@@ -104,7 +104,7 @@ class Connect(Protocol):
 class Connection:
     """Connects at once and subscribes to the topics of all devices.
 
-    CollectorError where the broker cannot be reached, InputError where the credentials cannot be read. The broker is
+    CrossingError where the broker cannot be reached, InputError where the credentials cannot be read. The broker is
     told to send at most `unacknowledged_max` messages before it waits for acknowledgements.
     """
 
@@ -136,9 +136,9 @@ class Connection:
                 properties=_session_of(mqtt, receive_max=min(unacknowledged_max, PACKET_IDS)),
             )
         except ssl.SSLError as error:
-            raise CollectorError(f"{mqtt} failed the TLS handshake: {error.reason or error}") from error
+            raise WorkError(f"{mqtt} failed the TLS handshake: {error.reason or error}") from error
         except OSError as error:
-            raise CollectorError(f"{mqtt} cannot be reached: {error.strerror or error}") from error
+            raise WorkError(f"{mqtt} cannot be reached: {error.strerror or error}") from error
 
     def events(self, wait_s: float, at_most: int) -> list[Event]:
         """What happened since the last call; waits up to `wait_s` for the first event, and shortly for more."""

@@ -11,8 +11,9 @@ and is tried again.
 Devices take turns (see `fair_queue`): everything that the broker has sent is read before the next batch is committed,
 so no message waits behind the backlog of another device.
 
-`stop` only sets a flag, so a signal handler may call it; `run` returns within half a second. `publish` and `wish` may
-be called by any thread. Some brokers allow one connection per user name, so other threads publish through this one.
+`stop` only sets a flag, so a signal handler may call it; `run` returns within half a second. `publish` and
+`urge_resend` may be called by any thread. Some brokers allow one connection per user name, so other threads publish
+through this one.
 
 `run` repeats `step`. The clock, the random numbers and the connection are passed in, so that a simulation can replace
 them.
@@ -26,28 +27,28 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 
-from collector.clock import Clock, SystemClock
 from collector.config import Mqtt
 from collector.domain.faults import Faults, sentence_of
-from collector.errors import CollectorError
 from collector.mqtt.connection import Acknowledged, Connect, Connection, Ended, Link, Message, Subscribed
 from collector.mqtt.fair_queue import FairQueue
 from collector.protocol.intake import (
-    Answered,
-    Called,
-    Cleared,
-    Followed,
-    Glimpse,
-    Received,
+    DeviceMessage,
+    LiveBucket,
+    ReceivedAlert,
+    ReceivedConvoy,
+    ReceivedReport,
+    ReceivedResponse,
     Refusal,
-    Said,
-    ingest,
+    RetainedCleared,
+    decode_message,
     refuse,
 )
-from collector.protocol.items import Hurried, Item, Tally
-from collector.protocol.resend_planner import Asking
+from collector.protocol.items import CommitCounts, Item, ResendUrged
+from collector.protocol.resend_planner import ResendPlanner
 from collector.store.interface import StatementError, Store, UnstorableError
-from collector.store.verdicts import untold
+from collector.store.verdicts import unsent_verdicts
+from edge.clock import Clock, SystemClock
+from edge.errors import CrossingError, WorkError
 from edge.wire.report import encode
 from edge.wire.topics import JOURNAL, RESEND, VERDICT, topic_of
 
@@ -92,7 +93,7 @@ Decoded = tuple[Message, Item | None]
 
 
 class Subscriber:
-    """Stores what the broker sends until told to stop; `tally` counts what became of all messages.
+    """Stores what the broker sends until told to stop; `counts` counts what became of all messages.
 
     `between` is short work on the store, called after each round that left no message waiting.
     """
@@ -103,15 +104,15 @@ class Subscriber:
         store: Store,
         *,
         batch_max: int = 500,
-        on_commit: Callable[[Tally], None] = lambda _: None,
-        on_glimpse: Callable[[Glimpse], None] = lambda _: None,
+        on_commit: Callable[[CommitCounts], None] = lambda _: None,
+        on_glimpse: Callable[[LiveBucket], None] = lambda _: None,
         between: Callable[[], None] = lambda: None,
         clock: Clock | None = None,
         chance: random.Random | None = None,
         connect: Connect = Connection,
         faults: Faults | None = None,
     ) -> None:
-        self.tally = Tally()
+        self.counts = CommitCounts()
         self.subscriptions = 0
         """How often the broker has granted our subscriptions."""
         self._mqtt = mqtt
@@ -124,14 +125,14 @@ class Subscriber:
         self._chance = chance or random.Random()  # noqa: S311  # spreads load, no secret
         self._connect = connect
         self._faults = faults or Faults()
-        self._planner = Asking(self._chance)
+        self._planner = ResendPlanner(self._chance)
         self._waiting = FairQueue()
         self._batch_bytes = BATCH_BYTES_MIN
         self._held: list[Decoded] = []
         self._held_at_ms = 0
         self._held_wait_s = 1.0
         self._clock_offset_ms = self._clock.real_ms() - self._clock.monotonic_ms()
-        self._wishes: deque[Hurried] = deque(maxlen=WISHES_MAX)
+        self._wishes: deque[ResendUrged] = deque(maxlen=WISHES_MAX)
         self._stopping = False
         self._link: Link | None = None
         self._answer_by_ms: int | None = None
@@ -161,14 +162,14 @@ class Subscriber:
         """Make `run` commit the batch in hand and return."""
         self._stopping = True
 
-    def wish(self, hurried: Hurried) -> None:
+    def urge_resend(self, hurried: ResendUrged) -> None:
         """Request these ranges in the next round, if the device was heard lately; from any thread."""
         self._wishes.append(hurried)
 
     def run(self) -> None:
         """Subscribe and store until `stop`.
 
-        CollectorError if the first subscription fails: a person is watching, or systemd tries again. Later, a broker
+        CrossingError if the first subscription fails: a person is watching, or systemd tries again. Later, a broker
         or a store that fails is tried again until it works.
         """
         try:
@@ -194,7 +195,7 @@ class Subscriber:
                 self._request_if_due(link)
                 if not self._waiting.messages:
                     self._run_between()
-        except CollectorError as error:
+        except CrossingError as error:
             self._on_store_failure(str(error))
             return
         if ended is not None:
@@ -261,7 +262,7 @@ class Subscriber:
         try:
             # two batches: the broker sends the next one while this one is committed
             self._link = self._connect(self._mqtt, unacknowledged_max=2 * self._batch_max)
-        except CollectorError as error:
+        except CrossingError as error:
             if self.subscriptions == 0:
                 raise
             self._on_connection_lost(Ended(str(error)))
@@ -270,7 +271,7 @@ class Subscriber:
         return self._link
 
     def _store_batch(self, link: Link) -> None:
-        """Store the next batch. CollectorError if the store, or all of the batch, fails."""
+        """Store the next batch. CrossingError if the store, or all of the batch, fails."""
         messages = self._waiting.take(self._batch_max, self._batch_bytes)
         batch = [(message, self._item_of(message)) for message in messages]
         if not batch:
@@ -285,13 +286,13 @@ class Subscriber:
             self._batch_bytes = min(BATCH_BYTES_MAX, 2 * self._batch_bytes)
 
     def _item_of(self, message: Message) -> Item | None:
-        item = ingest(message.topic, message.payload, root=self._mqtt.root, retained=message.retained)
-        if isinstance(item, Glimpse):
+        item = decode_message(message.topic, message.payload, root=self._mqtt.root, retained=message.retained)
+        if isinstance(item, LiveBucket):
             self._on_glimpse(item)
             return None
-        if isinstance(item, Cleared):
+        if isinstance(item, RetainedCleared):
             return None
-        if isinstance(item, Answered):
+        if isinstance(item, ReceivedResponse):
             return self._planner.answered(item.site, item.device, item.response)
         return item
 
@@ -299,22 +300,22 @@ class Subscriber:
         """Commit, then acknowledge. An error of a statement or of our own code is returned; then nothing was stored."""
         items = [item for _, item in batch if item is not None]
         try:
-            tally = self._commit(items) if items else Tally()
+            counts = self._commit(items) if items else CommitCounts()
         except StatementError as error:
             return error
-        except CollectorError:
+        except CrossingError:
             raise
         except Exception as error:  # in our own code; the caller counts and logs it
             return error
         link.acknowledge([message for message, _ in batch])
-        self.tally += tally
-        self._on_commit(tally)
+        self.counts += counts
+        self._on_commit(counts)
         return None
 
     def _split(self, link: Link, batch: Sequence[Decoded], error: Exception) -> None:
         """Store what can be stored of a batch that failed, by halves, and hold the rest.
 
-        CollectorError if nothing can be stored, or if too many messages would be held.
+        CrossingError if nothing can be stored, or if too many messages would be held.
         """
         parts = [batch]
         failures: list[tuple[Decoded, Exception]] = []
@@ -357,7 +358,7 @@ class Subscriber:
             _LOG.error(
                 "a message of %s cannot be stored, stays unacknowledged, and is tried again: %s",
                 *(device, sentence_of(error)),
-                exc_info=None if isinstance(error, CollectorError) else error,
+                exc_info=None if isinstance(error, CrossingError) else error,
             )
 
     def _retry_held(self, link: Link) -> None:
@@ -376,35 +377,35 @@ class Subscriber:
         self._held_wait_s = min(RETRY_WAIT_S_MAX, 2 * self._held_wait_s)
         self._held_at_ms = self._clock.monotonic_ms() + int(1000 * self._held_wait_s)
 
-    def _commit(self, items: Sequence[Item]) -> Tally:
+    def _commit(self, items: Sequence[Item]) -> CommitCounts:
         """Commit all items. One with values that the store cannot hold is recorded as a refusal instead."""
         try:
-            tally = self._store.commit(items, now_ms=self._clock.real_ms())
+            counts = self._store.commit(items, now_ms=self._clock.real_ms())
         except UnstorableError as error:
-            tally = Tally()
+            counts = CommitCounts()
             if len(items) > 1:
                 for item in items:
-                    tally += self._commit([item])
+                    counts += self._commit([item])
             else:
                 refusal = self._refusal_of(items[0], error)
-                tally = self._store.commit([refusal], now_ms=self._clock.real_ms())
+                counts = self._store.commit([refusal], now_ms=self._clock.real_ms())
         if self._store_failed:
             self._store_failed = False
             self._store_wait_s = 1.0
             self._faults.works("intake", STORE)
             _LOG.info("the store works again")
-        return tally
+        return counts
 
     def _refusal_of(self, item: Item, error: UnstorableError) -> Refusal:
         reason = f"the store cannot hold it: {error}"
         match item:
-            case Received() | Refusal():
+            case ReceivedReport() | Refusal():
                 return refuse(item.topic, item.payload, reason)
-            case Said():
+            case DeviceMessage():
                 return refuse(topic_of(item.site, item.device, item.channel, root=self._mqtt.root), b"", reason)
-            case Called():
+            case ReceivedAlert():
                 return refuse(topic_of(item.site, item.device, "alert", root=self._mqtt.root), b"", reason)
-            case Followed():
+            case ReceivedConvoy():
                 return refuse(topic_of(item.site, item.device, "convoy", root=self._mqtt.root), b"", reason)
         return refuse(topic_of(item.site, item.device, RESEND, root=self._mqtt.root), b"", reason)
 
@@ -421,7 +422,7 @@ class Subscriber:
         try:
             self._between()
         except Exception as error:
-            if isinstance(error, CollectorError) and not isinstance(error, StatementError):
+            if isinstance(error, CrossingError) and not isinstance(error, StatementError):
                 raise
             if self._faults.failed("upkeep", STORE, sentence_of(error), now_ms=self._clock.real_ms()):
                 _LOG.exception("the upkeep of the store failed; reports are taken in all the same")
@@ -441,7 +442,7 @@ class Subscriber:
         for doubt, comparison in self._planner.compare(doubts, now_ms=self._clock.monotonic_ms()):
             link.publish(topic_of(doubt.site, doubt.device, JOURNAL, root=self._mqtt.root), encode(comparison))
         with self._store.reading() as reading:
-            verdicts = untold(reading, heard_after_ms=heard_after_ms, limit=VERDICTS_MAX)
+            verdicts = unsent_verdicts(reading, heard_after_ms=heard_after_ms, limit=VERDICTS_MAX)
         for command in self._planner.tell(verdicts, now_ms=self._clock.monotonic_ms()):
             site, device = command.verdict.site, command.verdict.device
             link.publish(topic_of(site, device, VERDICT, root=self._mqtt.root), encode(command))
@@ -467,10 +468,10 @@ class Subscriber:
                 _resolve(self._publications.get_nowait()[2], NOT_CONNECTED)
 
     def _on_connection_lost(self, ended: Ended) -> None:
-        """Close the connection and schedule the next attempt. CollectorError if there was no subscription yet."""
+        """Close the connection and schedule the next attempt. CrossingError if there was no subscription yet."""
         self.close()
         if self.subscriptions == 0:
-            raise CollectorError(ended.reason)
+            raise WorkError(ended.reason)
         at_ms, self._subscribed_at_ms = self._subscribed_at_ms, None
         if at_ms is not None and self._clock.monotonic_ms() - at_ms >= 1000 * STABLE_S:
             self._retry_wait_s = 1.0
@@ -498,12 +499,12 @@ def _device_of(one: Decoded) -> str:
     return "/".join(one[0].topic.split("/")[-3:-1])
 
 
-def _batch_error(error: Exception) -> CollectorError:
+def _batch_error(error: Exception) -> CrossingError:
     """The error of a batch of which nothing can be stored."""
-    if isinstance(error, CollectorError):
+    if isinstance(error, CrossingError):
         return error
     _LOG.error("the intake failed", exc_info=error)
-    return CollectorError(f"the intake failed: {sentence_of(error)}")
+    return CrossingError(f"the intake failed: {sentence_of(error)}")
 
 
 def _resolve(future: "Future[str] | None", result: str) -> None:

@@ -1,6 +1,8 @@
-"""What a device says about itself, as far as the collector reads it.
+"""What a device says about itself, as the collector accepts it from any version of the device.
 
-Fields of a newer device are passed over. The texts are for people: bounded, and without control characters.
+Unlike the structs of `edge.wire.device_messages`, which state what this version sends, these have only the fields that
+the collector reads, bounds, and defaults for what older devices do not send. Unknown fields are ignored. Texts are for
+people: bounded, and without control characters.
 """
 
 import base64
@@ -9,11 +11,11 @@ from typing import Annotated, Literal, TypeVar
 
 import msgspec
 
+from edge.wire.device_messages import ConvoyGaps
 from edge.wire.names import SCHEMA, UNSEEN, Amount, Count, Milliseconds, Name, SequenceNumber, Word
 from edge.wire.report import Lines, ReportError
 from edge.wire.times import milliseconds_of
 
-SAID_BYTES_MAX = 65_536
 JPEG_BYTES_MAX = 48_000
 """Of the picture in an alert: as much as fits into a message."""
 
@@ -22,12 +24,12 @@ _Line = Annotated[str, msgspec.Meta(max_length=500, pattern=_SEEN)]
 _Short = Annotated[str, msgspec.Meta(max_length=64, pattern=_SEEN)]
 
 
-Edge = Literal["headway", "unwatched", "limit"]
-"""What lies before or after a convoy."""
+ConvoyEdge = Literal["headway", "unwatched", "limit"]
+"""What lies before or after a convoy: a longer headway, unwatched time, or the limit of vehicles in one message."""
 
 
 class Status(msgspec.Struct, frozen=True, kw_only=True):
-    """`status`, and the last will: a broker that loses the device says `offline` in its place."""
+    """`status`, and the last will: a broker that loses the device publishes `offline` in its place."""
 
     schema: Literal[1]
     state: Literal["online", "degraded", "offline"]
@@ -43,8 +45,8 @@ class LineWords(msgspec.Struct, frozen=True, kw_only=True):
     b_to_a: _Line = "b_to_a"
 
 
-class Names(msgspec.Struct, frozen=True, kw_only=True):
-    """How the device names vehicles: true class -> name -> how many of the vehicles that judged its model."""
+class NamingQuality(msgspec.Struct, frozen=True, kw_only=True):
+    """How well the device's classifier names vehicles: true class -> name -> vehicles of the test set."""
 
     model: _Line
     judged: Annotated[
@@ -54,7 +56,7 @@ class Names(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Info(msgspec.Struct, frozen=True, kw_only=True):
-    """`info`: with what the device counts."""
+    """`info`: the versions, models and words with which the device counts."""
 
     schema: Literal[1]
     run: _Line
@@ -66,8 +68,8 @@ class Info(msgspec.Struct, frozen=True, kw_only=True):
     lines: dict[str, LineWords] = {}
     commands: list[_Line] = []
     rare: list[_Line] = []
-    """The classes that it calls out by itself: of these its reports tell no first one."""
-    names: Names | None = None
+    """Classes for which the device itself sends alerts; the collector raises none for them from reports."""
+    names: NamingQuality | None = None
 
 
 class Total(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,22 +82,22 @@ class Total(msgspec.Struct, frozen=True, kw_only=True):
     last: Amount | msgspec.UnsetType = msgspec.UNSET
     ended: bool = False
     dropped: Amount = 0
-    """Reports that the device had no room to keep until they could be sent."""
+    """Reports that the device deleted unsent, for lack of room."""
     forgotten: Amount | None = None
-    """Reports that were sent, and are held no more; None: an older device does not say."""
+    """Reports that were sent and are no longer stored; None: an older device does not say."""
     letters_lost: dict[Name, Amount] = {}
-    """Other letters that will not come, by channel."""
+    """Messages of other channels that will not come, by channel."""
     last_seen: dict[str, str] = {}
     """By rare class: when one was last seen for certain, or a person confirmed one."""
 
     def __post_init__(self) -> None:
-        """Hold the rule that no single field can say."""
+        """ValueError for what the types do not exclude."""
         for at in self.last_seen.values():
             milliseconds_of(at)
 
 
 class Live(msgspec.Struct, frozen=True, kw_only=True):
-    """`live`: the open bucket, a few seconds old: a look, no count. Where nothing is seen `lines` is null."""
+    """`live`: the open bucket, a few seconds old; a preview, no count. `lines` is null while the camera is blind."""
 
     schema: Literal[1]
     start: str
@@ -108,13 +110,13 @@ class Live(msgspec.Struct, frozen=True, kw_only=True):
     blind: _Line = ""
 
     def __post_init__(self) -> None:
-        """Hold what no single field can say."""
+        """ValueError for what the types do not exclude."""
         milliseconds_of(self.start)
         milliseconds_of(self.as_of)
 
 
 class DeviceHealth(msgspec.Struct, frozen=True, kw_only=True):
-    """`health`, once a minute: what tells a backlog, a wrong clock and a blind camera."""
+    """`health`, once a minute: backlog, clock and camera of the device."""
 
     schema: Literal[1]
     run: Name
@@ -129,16 +131,16 @@ class DeviceHealth(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def as_of_ms(self) -> int:
-        """When the device said it, by its own clock. ValueError where that is no time."""
+        """When the device sent it, by its own clock, in milliseconds UTC."""
         return milliseconds_of(self.as_of)
 
     def __post_init__(self) -> None:
-        """Hold the rule that no single field can say."""
+        """ValueError for what the types do not exclude."""
         milliseconds_of(self.as_of)
 
 
 class DeviceAlert(msgspec.Struct, frozen=True, kw_only=True):
-    """`alert`: news that a device calls out by itself. What a kind has nothing to say of is empty or null."""
+    """`alert`: raised by the device itself. Fields that do not apply to its kind are empty or null."""
 
     schema: Literal[1]
     run: Name
@@ -151,11 +153,11 @@ class DeviceAlert(msgspec.Struct, frozen=True, kw_only=True):
     before: _Line | None = None
     likely: bool = False
     share: Annotated[float, msgspec.Meta(ge=0, le=1)] | None = None
-    """Null: the device does not hold its news to what was measured of its model."""
+    """The probability that the class is right; null: the device does not know how often its model errs."""
     jpeg: str = ""
 
     def __post_init__(self) -> None:
-        """Hold the rules that no single field can say."""
+        """ValueError for what the types do not exclude."""
         milliseconds_of(self.at)
         if self.before is not None:
             milliseconds_of(self.before)
@@ -163,16 +165,16 @@ class DeviceAlert(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def at_ms(self) -> int:
-        """When it happened."""
+        """When it happened, in milliseconds UTC."""
         return milliseconds_of(self.at)
 
     @property
     def before_ms(self) -> int | None:
-        """When a vehicle of this class crossed before, as far as the device knows."""
+        """When a vehicle of this class crossed before, in milliseconds UTC; None: never, as far as the device knows."""
         return None if self.before is None else milliseconds_of(self.before)
 
     def picture(self) -> bytes:
-        """The JPEG; empty where the device sent none. ValueError where it is none, or too large."""
+        """The JPEG, empty if the device sent none. ValueError for anything else, and for one that is too large."""
         try:
             picture = base64.b64decode(self.jpeg, validate=True)
         except (binascii.Error, ValueError):
@@ -184,16 +186,8 @@ class DeviceAlert(msgspec.Struct, frozen=True, kw_only=True):
         return picture
 
 
-class ConvoyGaps(msgspec.Struct, frozen=True, kw_only=True):
-    """Times between successive vehicles: the shortest, the median, the longest."""
-
-    min: Milliseconds
-    p50: Milliseconds
-    max: Milliseconds
-
-
 class Convoy(msgspec.Struct, frozen=True, kw_only=True):
-    """`convoy`: vehicles over one line in one direction, one soon after the other. `(run, number)` names it."""
+    """`convoy`: vehicles over one line in one direction, close behind each other. Its key is `(run, number)`."""
 
     schema: Literal[1]
     run: Name
@@ -206,11 +200,11 @@ class Convoy(msgspec.Struct, frozen=True, kw_only=True):
     by_class: Annotated[dict[Word, Count], msgspec.Meta(max_length=32)]
     gaps_ms: ConvoyGaps
     headway_ms: Milliseconds
-    began: Edge = "headway"
-    ended: Edge = "headway"
+    began: ConvoyEdge = "headway"
+    ended: ConvoyEdge = "headway"
 
     def __post_init__(self) -> None:
-        """Hold the rules that no single field can say."""
+        """ValueError for what the types do not exclude."""
         if self.until_ms < self.since_ms:
             raise ValueError("until is before since")
         if sum(self.by_class.values()) != self.vehicles:
@@ -227,12 +221,12 @@ class Convoy(msgspec.Struct, frozen=True, kw_only=True):
         return milliseconds_of(self.until)
 
 
-_Said = TypeVar("_Said", Status, Info, Total, Live, DeviceHealth, DeviceAlert, Convoy)
+_Message = TypeVar("_Message", Status, Info, Total, Live, DeviceHealth, DeviceAlert, Convoy)
 _NAMES = {DeviceHealth: "health", DeviceAlert: "alert"}
 
 
-def decode_said(payload: bytes, kind: type[_Said]) -> _Said:
-    """What a device says of itself in `payload`, of the kind that its topic names, or ReportError."""
+def decode_device_message(payload: bytes, kind: type[_Message]) -> _Message:
+    """Decode a payload as the kind of message that its topic names; ReportError if it is not valid."""
     assert SCHEMA == 1, "the schema that these structs name is the one of the wire"
     try:
         return msgspec.json.decode(payload, type=kind)

@@ -1,40 +1,39 @@
-"""What the subscriber hands to the store, and what the store says is missing: frozen values."""
+"""What the subscriber hands to the store, and what the store says is missing: frozen values.
+
+Times are milliseconds UTC, numbers are `seq` of reports within their journal.
+"""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
+from operator import add
 from typing import Any
 
 from collector.protocol.gaps import Missing
-from collector.protocol.intake import Called, Followed, Received, Refusal, Said
+from collector.protocol.intake import DeviceMessage, ReceivedAlert, ReceivedConvoy, ReceivedReport, Refusal
 from edge.wire.names import RANGES_MAX
 
 SEQ_MAX = 2**53 - 1
 """The highest number that a report may have."""
+JournalName = tuple[str, str, str]
+"""Site, device, and the name of the journal."""
 
 
 @dataclass(frozen=True, slots=True)
-class Tally:
+class CommitCounts:
     """What became of the messages of one or more commits."""
 
     stored: int = 0
     duplicates: int = 0
     refused: int = 0
     said: int = 0
-    """Statuses, births, totals, healths, alerts and convoys taken."""
+    """Device messages (status, info, total, health), alerts and convoys taken."""
     asked: int = 0
     """Requests noted, to be sent now."""
     overlapping: int = 0
     """Reports set aside because another device of the same name had watched the same time."""
 
-    def __add__(self, other: "Tally") -> "Tally":
-        return Tally(
-            self.stored + other.stored,
-            self.duplicates + other.duplicates,
-            self.refused + other.refused,
-            self.said + other.said,
-            self.asked + other.asked,
-            self.overlapping + other.overlapping,
-        )
+    def __add__(self, other: "CommitCounts") -> "CommitCounts":
+        return CommitCounts(*map(add, astuple(self), astuple(other)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,30 +53,38 @@ class Gap:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """A device is asked for these ranges. Noted before it is sent; all of them must still be due."""
+class _JournalRanges:
+    """Ranges of numbers in a journal of a device, first and last included."""
 
     site: str
     device: str
     journal: str
     ranges: tuple[tuple[int, int], ...]
+
+
+class ResendRequested(_JournalRanges):
+    """A device is asked for these ranges. Stored before it is sent; all of them must still be due."""
+
+    __slots__ = ()
+
+
+class ResendUrged(_JournalRanges):
+    """A person wants these requested now, whenever they would be due; ranges that are not missing are ignored."""
+
+    __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Gone:
-    """A device has answered that it holds these no more."""
+class ReportsGone(_JournalRanges):
+    """A device has answered that it no longer has these."""
 
-    site: str
-    device: str
-    journal: str
-    ranges: tuple[tuple[int, int], ...]
     stranger: bool = False
-    """It never numbered anything in that journal: another device of this name may hold them."""
+    """It never numbered anything in that journal: another device of this name may have them."""
 
 
 @dataclass(frozen=True, slots=True)
-class Doubt:
-    """Somebody else may have numbered in a journal of a device: what is to be compared with what the device knows."""
+class JournalDoubt:
+    """Another device may have numbered in a journal: what the device is asked to compare with what it knows."""
 
     site: str
     device: str
@@ -91,14 +98,14 @@ class Doubt:
 
     @property
     def known(self) -> list[tuple[int, str]]:
-        """As it is asked: numbers, each with a run that has it."""
+        """The numbers to compare, each with a run that has it; at most RANGES_MAX."""
         doubtful = [(self.number, run) for run in self.runs[:RANGES_MAX]]
         return [*doubtful, *self.ends[max(0, len(self.ends) - RANGES_MAX + len(doubtful)) :]]
 
 
 @dataclass(frozen=True, slots=True)
-class Compared:
-    """A device has compared a journal with its own; it numbers in `begun` from `first` on, if it had to begin one.
+class JournalCompared:
+    """A device has compared a journal with its own; if it had to begin a new one, that is `begun`, from `first` on.
 
     `present`: it numbers in the journal that was asked about, and what it was asked `about` is its own.
     """
@@ -110,7 +117,7 @@ class Compared:
     first: int = 1
     runs: tuple[tuple[int, str], ...] = ()
     """The runs in the new journal, each with its first number."""
-    about: Doubt | None = None
+    about: JournalDoubt | None = None
     present: bool = False
 
     @property
@@ -121,22 +128,14 @@ class Compared:
 
 
 @dataclass(frozen=True, slots=True)
-class Heeded:
-    """A device has taken note of a verdict, by its id."""
+class VerdictAcknowledged:
+    """A device has acknowledged a verdict, by its id."""
 
     site: str
     device: str
     verdict: int
 
 
-@dataclass(frozen=True, slots=True)
-class Hurried:
-    """Somebody wants these asked for at once, whenever they would be due; ranges that are not missing mean nothing."""
-
-    site: str
-    device: str
-    journal: str
-    ranges: tuple[tuple[int, int], ...]
-
-
-Item = Received | Said | Called | Followed | Asked | Gone | Compared | Heeded | Hurried | Refusal
+JournalEvent = DeviceMessage | ResendRequested | ReportsGone | JournalCompared | ResendUrged
+"""What changes the state of a journal: a total that tells what was sent, a request, an answer, a person's request."""
+Item = ReceivedReport | ReceivedAlert | ReceivedConvoy | VerdictAcknowledged | Refusal | JournalEvent

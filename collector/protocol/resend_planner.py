@@ -10,7 +10,14 @@ from dataclasses import dataclass
 
 import msgspec
 
-from collector.protocol.items import Asked, Compared, Doubt, Gap, Gone, Heeded
+from collector.protocol.items import (
+    Gap,
+    JournalCompared,
+    JournalDoubt,
+    ReportsGone,
+    ResendRequested,
+    VerdictAcknowledged,
+)
 from edge.wire.commands import JournalCommand, Resend, Response, Verdict, VerdictCommand
 from edge.wire.names import RANGES_MAX
 
@@ -31,17 +38,17 @@ COMPARE_WAIT_MS_MAX = 6 * 3_600_000
 class Request:
     """What to note in the store, and then to publish."""
 
-    asked: Asked
+    asked: ResendRequested
     resend: Resend
 
 
-class Asking:
+class ResendPlanner:
     """Remembers who has been asked and has not answered yet."""
 
     def __init__(self, chance: random.Random) -> None:
         self._chance = chance
         self._waiting: dict[tuple[str, str], tuple[Request, int]] = {}
-        self._comparing: dict[tuple[str, str, str], tuple[str, int, int, Doubt]] = {}
+        self._comparing: dict[tuple[str, str, str], tuple[str, int, int, JournalDoubt]] = {}
         """By site, device and journal: the id of the command, the next time, the wait after that, what was asked."""
         self._telling: dict[int, tuple[str, tuple[str, str], int, int]] = {}
         """By the id of a verdict: the id of its command, site and device, when to tell it again, the next wait."""
@@ -64,7 +71,7 @@ class Asking:
         """Site, device and journal of those that were asked to compare and may not be asked again yet."""
         return {who for who, (_, due_ms, *_) in self._comparing.items() if due_ms > now_ms}
 
-    def compare(self, doubts: Sequence[Doubt], *, now_ms: int) -> list[tuple[Doubt, JournalCommand]]:
+    def compare(self, doubts: Sequence[JournalDoubt], *, now_ms: int) -> list[tuple[JournalDoubt, JournalCommand]]:
         """The requests to send now to compare journals. `now_ms` is monotonic."""
         self._comparing = {
             who: one
@@ -96,24 +103,26 @@ class Asking:
                 found.append(VerdictCommand(id=number, verdict=verdict))
         return found
 
-    def _heeded(self, site: str, device: str, response: Response) -> Heeded | None:
+    def _heeded(self, site: str, device: str, response: Response) -> VerdictAcknowledged | None:
         for id_, (number, who, _, _) in self._telling.items():
             if response.ok and (number, who) == (response.id, (site, device)):
-                return Heeded(site, device, id_)
+                return VerdictAcknowledged(site, device, id_)
         return None
 
-    def _compared(self, site: str, device: str, response: Response) -> Compared | None:
+    def _compared(self, site: str, device: str, response: Response) -> JournalCompared | None:
         for who, (number, due_ms, _, about) in self._comparing.items():
             if response.ok and who[:2] == (site, device) and number == response.id:
                 if isinstance(response.first, int) and isinstance(response.runs, list) and response.journal:
-                    return Compared(*who, str(response.journal), response.first, tuple(response.runs))
+                    return JournalCompared(*who, str(response.journal), response.first, tuple(response.runs))
                 present = response.journal == who[2]
                 if present:  # the next doubt is another one; where it is not, another device may answer, too
                     self._comparing[who] = (number, due_ms, COMPARE_WAIT_MS_FIRST, about)
-                return Compared(*who, about=about, present=present)
+                return JournalCompared(*who, about=about, present=present)
         return None
 
-    def answered(self, site: str, device: str, response: Response) -> Gone | Compared | Heeded | None:
+    def answered(
+        self, site: str, device: str, response: Response
+    ) -> ReportsGone | JournalCompared | VerdictAcknowledged | None:
         """What the device holds no more, of what it was asked for; an answer to anything else means nothing."""
         if response.verb == "journal":
             return self._compared(site, device, response)
@@ -133,7 +142,7 @@ class Asking:
             if max(first, gone_first) <= min(last, gone_last)
         )
         stranger = response.stranger is not msgspec.UNSET and bool(response.stranger)
-        return Gone(site, device, asked.journal, gone, stranger) if gone else None
+        return ReportsGone(site, device, asked.journal, gone, stranger) if gone else None
 
     def _request(self, gaps: Sequence[Gap]) -> Request:
         """The first of the gaps, and what fits beside it."""
@@ -147,4 +156,4 @@ class Asking:
                 room -= last - gap.missing.first + 1
         number = f"{self._chance.getrandbits(64):016x}"
         resend = Resend(id=number, ranges=ranges, journal=journal) if journal else Resend(id=number, ranges=ranges)
-        return Request(Asked(site, device, journal, tuple(ranges)), resend)
+        return Request(ResendRequested(site, device, journal, tuple(ranges)), resend)

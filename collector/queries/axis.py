@@ -4,8 +4,8 @@ from bisect import bisect_right
 
 from collector.domain.calendar import Interval, end_of, starts
 from collector.domain.plausible_time import SKEW_MS
-from collector.errors import InputError
 from collector.queries.results import INTERVALS_MAX, Axis
+from edge.errors import InputError
 
 
 def axis(interval: Interval | None, time_zone: str, from_ms: int, to_ms: int, *, now_ms: int | None = None) -> Axis:

@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 
 from collector.domain.calendar import local
 from collector.domain.scope import Scope
-from collector.domain.sites import NOWHERE
+from collector.domain.sites import UNCONFIGURED
 from collector.queries.axis import axis
 from collector.queries.counts import counts, places
 from collector.queries.merged_lines import step_of
@@ -53,7 +53,7 @@ def balance(
         pairs.setdefault((flow.device, flow.line), {})[flow.direction] = flow
     found = []
     for (device, line), of_line in sorted(pairs.items()):
-        words = of_place(directions, next(iter(of_line.values())), sites.get(site, NOWHERE))
+        words = of_place(directions, next(iter(of_line.values())), sites.get(site, UNCONFIGURED))
         if words is not None and words.out in of_line and words.back in of_line:
             out, back = of_line[words.out], of_line[words.back]
             classes = _classes(out, back, steps, slots)

@@ -5,11 +5,11 @@ from typing import Literal
 
 from collector.domain.calendar import DAY_MS, Interval, day_of, local, zone_of
 from collector.domain.scope import Scope
-from collector.domain.sites import NOWHERE
+from collector.domain.sites import UNCONFIGURED
 from collector.queries.axis import axis
 from collector.queries.counts import counts
 from collector.queries.places import Sites
-from collector.queries.results import INTERVALS_MAX, Agreement, Axis, Band, Change, Flow, LikeForLike
+from collector.queries.results import INTERVALS_MAX, Agreement, Axis, Band, CountChange, Flow, LikeForLike
 from collector.queries.schemes import OWN
 from collector.store.interface import Reading
 
@@ -37,7 +37,7 @@ def agreements(
     for flow in flows:
         by_line.setdefault(f"{flow.device}/{flow.line}", {})[flow.direction] = flow
     found = []
-    for place, lines in sites.get(site, NOWHERE).same_lines.items():
+    for place, lines in sites.get(site, UNCONFIGURED).same_lines.items():
         for i, first in enumerate(lines):
             for second in lines[i + 1 :]:
                 one, other = by_line.get(first, {}), by_line.get(second, {})
@@ -91,13 +91,13 @@ def bands(
     ]
 
 
-def earlier(time_zone: str, from_ms: int, to_ms: int, kind: Earlier) -> int:
+def days_before(time_zone: str, from_ms: int, to_ms: int, kind: Earlier) -> int:
     """How many days before a span the one to compare with lies: `before` is as many days as the span touches."""
     zone = zone_of(time_zone)
     return EARLIER_DAYS.get(kind) or max(1, day_of(to_ms - 1, zone) - day_of(from_ms, zone) + 1)
 
 
-def moments(time_zone: str, from_ms: int, to_ms: int, *, now_ms: int, days: int) -> tuple[Axis, Axis] | None:
+def comparable_axes(time_zone: str, from_ms: int, to_ms: int, *, now_ms: int, days: int) -> tuple[Axis, Axis] | None:
     """The hours of a span that have come, and the same local hours `days` before; None where none has come."""
     to_ms = min(to_ms, now_ms)
     if from_ms >= to_ms:
@@ -124,7 +124,7 @@ def like_for_like(now: Flow, now_axis: Axis, then: Flow, then_axis: Axis) -> Lik
     reason = _reason(shares[0], shares[1], sum(both))
     nothing: tuple[int | None, ...] = (None,) * n
 
-    def change(of_now: Sequence[int | None], of_then: Sequence[int | None]) -> Change:
+    def change(of_now: Sequence[int | None], of_then: Sequence[int | None]) -> CountChange:
         sums = [0.0, 0.0]
         known = False
         for i in range(n):
@@ -134,9 +134,9 @@ def like_for_like(now: Flow, now_axis: Axis, then: Flow, then_axis: Axis) -> Lik
                 sums[0] += a * both[i] / now.watched_ms[i]
                 sums[1] += b * both[i] / then.watched_ms[i]
         if not known:
-            return Change(now=None, then=None, change=None)
+            return CountChange(now=None, then=None, change=None)
         is_told = reason is None and sums[1] > 0
-        return Change(now=sums[0], then=sums[1], change=sums[0] / sums[1] - 1 if is_told else None)
+        return CountChange(now=sums[0], then=sums[1], change=sums[0] / sums[1] - 1 if is_told else None)
 
     return LikeForLike(
         site=now.site,

@@ -6,11 +6,11 @@ from typing import Any
 import msgspec
 
 from collector.domain.scope import Scope
-from collector.domain.sites import NOWHERE, Site
-from collector.queries.models import named_alike
+from collector.domain.sites import UNCONFIGURED, Site
+from collector.queries.models import adjusted_for_models
 from collector.queries.results import Axis, Cover, Coverage, Flow, Flows, Numbers
 from collector.queries.schemes import OWN, mapped
-from collector.queries.tallies import Device, devices_of, layouts_of, series_of, tallies
+from collector.queries.tallies import Device, devices_of, interval_sums, layouts_of, series_of
 from collector.store.interface import Reading
 
 Sites = Mapping[str, Site]
@@ -37,7 +37,7 @@ def counts(
     devices = devices_of(reading, scope)
     flows = _flows(reading, devices, axis, scope.line)
     if named_as is not None:
-        flows = named_alike(reading, scope, flows, axis, named_as)
+        flows = adjusted_for_models(reading, scope, flows, axis, named_as)
     flows = [mapped(flow, scheme) for flow in flows]
     if estimate:
         flows = [with_estimates(flow, axis) for flow in flows]
@@ -104,7 +104,7 @@ def site_total(flows: Flows, site: str) -> list[Flow]:
 def coverage(reading: Reading, scope: Scope, axis: Axis) -> Coverage:
     """How every device in the scope watched, and how many reports are missing and gone."""
     devices = devices_of(reading, scope)
-    found = tallies(reading, devices, axis, {})
+    found = interval_sums(reading, devices, axis, {})
     lacks = _lacks(reading)
     covers = []
     for device in devices:
@@ -133,7 +133,7 @@ def with_estimates(flow: Flow, axis: Axis) -> Flow:
     )
 
 
-def with_tonnes(flow: Flow, site: Site = NOWHERE) -> Flow:
+def with_tonnes(flow: Flow, site: Site = UNCONFIGURED) -> Flow:
     """What the vehicles counted carried, about: vehicles times `Site.tonnes`; None where nobody watched.
 
     Classes without a figure carry nothing. `tonnes` is left None where the operator gave no figure for any class.
@@ -151,7 +151,7 @@ def with_tonnes(flow: Flow, site: Site = NOWHERE) -> Flow:
 def _flows(reading: Reading, devices: Sequence[Device], axis: Axis, line: str | None) -> list[Flow]:
     series = series_of(reading, [device.id for device in devices])
     of_line = {series_id: of for series_id, of in series.items() if line in (None, of[1][0])}
-    found = tallies(reading, devices, axis, of_line)
+    found = interval_sums(reading, devices, axis, of_line)
     ids = {layout_id for tally in found.values() for layout_id in tally.watched if layout_id is not None}
     layouts = layouts_of(reading, sorted(ids))
     n = len(axis)

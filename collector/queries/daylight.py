@@ -9,13 +9,13 @@ from astral.sun import elevation, sunrise, sunset
 
 from collector.domain.scope import Scope
 from collector.domain.sites import Site
-from collector.errors import InputError
 from collector.queries.axis import index_of
 from collector.queries.counts import Sites, with_estimates
 from collector.queries.merged_lines import joined, merged
 from collector.queries.results import Axis, Daylight, DaySplit, Flows
 from collector.queries.schemes import OWN
 from collector.store.interface import Reading
+from edge.errors import InputError
 
 HORIZON_DEGREES = -0.833
 """The centre of the sun when its upper edge is at the horizon, refraction included: what sunrise means."""

@@ -4,7 +4,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 
 from collector.protocol.delays import Lateness
-from collector.protocol.device_messages import Info, Status, Total, decode_said
+from collector.protocol.device_messages import Info, Status, Total, decode_device_message
 from collector.protocol.identity import JournalState, findings
 from collector.protocol.items import Gap
 from collector.store.ahead import NO_REPORTS, Reports, early_of, set_aside_of, with_ahead
@@ -80,9 +80,9 @@ def devices_in(
         state = DeviceState(
             row[1],
             row[2],
-            decode_said(words[row[0], "status"], Status) if (row[0], "status") in words else None,
-            decode_said(words[row[0], "info"], Info) if (row[0], "info") in words else None,
-            decode_said(words[row[0], "total"], Total) if (row[0], "total") in words else None,
+            decode_device_message(words[row[0], "status"], Status) if (row[0], "status") in words else None,
+            decode_device_message(words[row[0], "info"], Info) if (row[0], "info") in words else None,
+            decode_device_message(words[row[0], "total"], Total) if (row[0], "total") in words else None,
             lateness,
             missing.get((row[0], 0), 0),
             missing.get((row[0], 1), 0),

@@ -12,9 +12,9 @@ from typing import IO, Any, Literal, Protocol, get_args
 
 import msgspec
 
-from collector.errors import InputError
 from collector.queries.export_xlsx import Xlsx
 from collector.queries.records import Record
+from edge.errors import InputError
 from edge.wire.spreadsheet import MARK, cell
 
 Format = Literal["csv", "xlsx", "jsonl", "parquet", "arrow"]

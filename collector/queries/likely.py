@@ -21,7 +21,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from collector.protocol.device_messages import Info, decode_said
+from collector.protocol.device_messages import Info, decode_device_message
 from collector.queries.results import Balance, Likely, LikelyBalance
 from collector.queries.schemes import OWN, UNCLASSIFIED
 from collector.store.interface import CHOSEN, Reading
@@ -63,7 +63,7 @@ def naming_of(reading: Reading, site: str, device: str = "", *, scheme: str = OW
 
 def _naming(device: str, payload: bytes | None) -> Naming:
     try:
-        info = None if payload is None else decode_said(payload, Info)
+        info = None if payload is None else decode_device_message(payload, Info)
     except ReportError:
         info = None
     if info is None:

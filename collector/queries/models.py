@@ -17,16 +17,16 @@ from typing import Annotated, Any
 import msgspec
 
 from collector.domain.scope import Scope
-from collector.errors import InputError
 from collector.queries.results import Axis, Flow, Numbers
 from collector.store.interface import CHOSEN, Reading, Store
 from collector.store.model_history import _KNOWN
+from edge.errors import InputError
 
 FACTORS_BYTES_MAX = 1_000_000
 NAMED_OTHERWISE = "another model named the vehicles then, and no factor between the two was measured"
 
 
-class Change(msgspec.Struct, frozen=True, kw_only=True):
+class ModelChange(msgspec.Struct, frozen=True, kw_only=True):
     """A device counts with something else from `at_ms` on: the first report of `run`, or when it said so until then."""
 
     site: str
@@ -71,7 +71,7 @@ def name_of(model: str, naming: str) -> str:
     return f"{model} + {naming}" if naming else model
 
 
-def changes(reading: Reading, scope: Scope) -> list[Change]:
+def changes(reading: Reading, scope: Scope) -> list[ModelChange]:
     """Of every device in the scope, in the order in which they came; the first of each is what it began with."""
     rows = reading.rows(
         f"SELECT site, device, model_change.run, since_ms, {_KNOWN}, (SELECT start_ms FROM run"
@@ -81,11 +81,11 @@ def changes(reading: Reading, scope: Scope) -> list[Change]:
         " ORDER BY site, device, model_change.id",
         {"site": scope.site, "device": scope.device},
     )
-    found: list[Change] = []
+    found: list[ModelChange] = []
     for site, device, run, since_ms, version, model, naming, configuration, first_ms in rows:
         last = found[-1] if found and (found[-1].site, found[-1].device) == (site, device) else None
         found.append(
-            Change(
+            ModelChange(
                 site=site,
                 device=device,
                 at_ms=since_ms if first_ms is None else first_ms,
@@ -106,11 +106,11 @@ def names_changed(reading: Reading, scope: Scope, then: Axis, now: Axis) -> bool
     return any(one.names_anew and then.edges_ms[0] < one.at_ms < now.edges_ms[-1] for one in changes(reading, scope))
 
 
-class Named:
+class ModelTimeline:
     """Which models named when, of the devices in a scope."""
 
     def __init__(self, reading: Reading, scope: Scope) -> None:
-        self._changes: dict[tuple[str, str], list[Change]] = {}
+        self._changes: dict[tuple[str, str], list[ModelChange]] = {}
         for one in changes(reading, Scope(site=scope.site, device=scope.device)):
             self._changes.setdefault((one.site, one.device), []).append(one)
 
@@ -126,13 +126,15 @@ class Named:
         return " | ".join(found)
 
 
-def named_alike(reading: Reading, scope: Scope, flows: Sequence[Flow], axis: Axis, named_as: Axis | int) -> list[Flow]:
+def adjusted_for_models(
+    reading: Reading, scope: Scope, flows: Sequence[Flow], axis: Axis, named_as: Axis | int
+) -> list[Flow]:
     """The flows as the models name that name at a later time, or in the same interval of another axis."""
     anew = [one for one in changes(reading, scope) if one.names_anew]
     if not anew:
         return list(flows)
     factors = _factors(reading, scope)
-    by_device: dict[tuple[str, str], list[Change]] = {}
+    by_device: dict[tuple[str, str], list[ModelChange]] = {}
     for one in anew:
         by_device.setdefault((one.site, one.device), []).append(one)
     found = []
@@ -210,7 +212,7 @@ def _factors(reading: Reading, scope: Scope) -> dict[tuple[str, str], dict[tuple
     return found
 
 
-def _alike(flow: Flow, anew: Sequence[Change], factors: _OfDevice, axis: Axis, named_as: Axis | int) -> Flow:
+def _alike(flow: Flow, anew: Sequence[ModelChange], factors: _OfDevice, axis: Axis, named_as: Axis | int) -> Flow:
     if not anew:
         return flow
     columns: dict[str, list[int | None]] = {label: list(numbers) for label, numbers in flow.counts.items()}
@@ -238,6 +240,6 @@ def _scaled(number: int | None, label: str, measured: Sequence[Mapping[str, floa
     return None if number is None else round(number * factor)
 
 
-def as_json(found: Sequence[Change]) -> list[dict[str, Any]]:
+def as_json(found: Sequence[ModelChange]) -> list[dict[str, Any]]:
     """For programs."""
     return [msgspec.to_builtins(one) | {"name": one.name} for one in found]

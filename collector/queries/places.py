@@ -8,11 +8,11 @@ import msgspec
 
 from collector.domain.calendar import DAY_MS, zone_of
 from collector.domain.scope import Scope
-from collector.domain.sites import NOWHERE, Site
-from collector.errors import InputError
-from collector.protocol.device_messages import Info, decode_said
+from collector.domain.sites import UNCONFIGURED, Site
+from collector.protocol.device_messages import Info, decode_device_message
 from collector.queries.results import Flow
 from collector.store.interface import CHOSEN, Reading
+from edge.errors import InputError
 from edge.wire.report import ReportError
 
 Sites = Mapping[str, Site]
@@ -78,7 +78,7 @@ def _check(what: str, name: str | None, there: Sequence[str], where: str) -> Non
 
 def time_zone_of(reading: Reading, site: str, sites: Sites) -> str:
     """The site's IANA zone: as configured, or as its devices tell (of several, the first one's by name), or UTC."""
-    configured = sites.get(site, NOWHERE).time_zone
+    configured = sites.get(site, UNCONFIGURED).time_zone
     if configured is not None:
         return configured
     for info in _infos(reading, Scope(site=site)).values():
@@ -95,7 +95,7 @@ def directions_of(reading: Reading, site: str, sites: Sites) -> Mapping[tuple[st
 
     As configured; else `a_to_b` is out, as the device names it; else the first of the two words in the alphabet.
     """
-    told = sites.get(site, NOWHERE)
+    told = sites.get(site, UNCONFIGURED)
     words: dict[tuple[str, str], list[str]] = {}
     rows = reading.rows(
         "SELECT DISTINCT device, line, direction FROM series JOIN device ON device.id = device_id"
@@ -137,7 +137,7 @@ def _infos(reading: Reading, scope: Scope) -> dict[tuple[str, str], Info]:
     found = {}
     for site, device, payload in rows:
         try:
-            found[site, device] = decode_said(bytes(payload), Info)
+            found[site, device] = decode_device_message(bytes(payload), Info)
         except (ReportError, msgspec.MsgspecError):
             continue  # of a version that no intake of ours would take; there is the default
     return found

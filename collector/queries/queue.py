@@ -10,12 +10,12 @@ from collector.queries.results import Axis, Queue, Queues
 from collector.queries.rollup_levels import RAW, Part, parts
 from collector.queries.tallies import IDS_MAX, SPANS_MAX, devices_of
 from collector.store.interface import Reading
-from collector.store.rollups import Marks
+from collector.store.rollups import RollupMarks
 from collector.store.zone_rollups import COLUMNS, OF_REPORT
 from collector.store.zone_sums import ZoneSums
 
 _One = TypeVar("_One")
-Names = tuple[str, str, str]
+ZoneNames = tuple[str, str, str]
 """Site, device, zone."""
 
 
@@ -25,7 +25,7 @@ def queues(reading: Reading, scope: Scope, axis: Axis) -> Queues:
     A zone is None in an interval where its device was blind, silent, or did not watch that zone.
     """
     devices = {device.id: device for device in devices_of(reading, scope)}
-    names: dict[int, Names] = {}
+    names: dict[int, ZoneNames] = {}
     alike: dict[tuple[str | None, int | None, int | None], list[int]] = defaultdict(list)
     for ids in _some(sorted(devices), IDS_MAX):
         query = f"SELECT id, device_id, name FROM zone WHERE device_id IN ({', '.join(map(str, ids))})"
@@ -33,9 +33,9 @@ def queues(reading: Reading, scope: Scope, axis: Axis) -> Queues:
             device = devices[device_id]
             names[zone_id] = (device.site, device.device, zone)
             alike[device.marks.time_zone, device.marks.hours_ms, device.marks.days_ms].append(zone_id)
-    found: dict[Names, list[ZoneSums | None]] = {}
+    found: dict[ZoneNames, list[ZoneSums | None]] = {}
     for marks, zone_ids in alike.items():
-        for part in parts(axis, Marks(*marks)):
+        for part in parts(axis, RollupMarks(*marks)):
             for zone_id, start_ms, *sums in _rows(reading, part, zone_ids):
                 bins = found.setdefault(names[zone_id], [None] * len(axis))
                 i, more = index_of(axis.edges_ms, start_ms), ZoneSums(*sums)
@@ -61,7 +61,7 @@ def _some(ones: Sequence[_One], most: int) -> Iterator[Sequence[_One]]:
         yield ones[at : at + most]
 
 
-def _queue(name: Names, bins: Sequence[ZoneSums | None]) -> Queue:
+def _queue(name: ZoneNames, bins: Sequence[ZoneSums | None]) -> Queue:
     site, device, zone = name
 
     def numbers(of: str) -> tuple[int | None, ...]:

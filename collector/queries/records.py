@@ -7,10 +7,10 @@ import msgspec
 
 from collector.domain.calendar import local
 from collector.domain.scope import Scope
-from collector.domain.sites import NOWHERE
+from collector.domain.sites import UNCONFIGURED
 from collector.queries.counts import with_tonnes
 from collector.queries.merged_lines import merged
-from collector.queries.models import Named
+from collector.queries.models import ModelTimeline
 from collector.queries.places import Sites
 from collector.queries.results import Axis, Flow, State
 from collector.queries.schemes import OWN
@@ -64,7 +64,7 @@ def records(
     piece has a row per interval with an empty class, so that blind time is there.
     `merge` takes lines that several devices watch as one, see `merged.merged`.
     """
-    site, named = sites.get(scope.site or "", NOWHERE), Named(reading, scope)
+    site, named = sites.get(scope.site or "", UNCONFIGURED), ModelTimeline(reading, scope)
     for piece in pieces(whole):
         found = merged(reading, scope, piece, sites if merge else {}, scheme=scheme, estimate=estimate)
         for flow in found.flows:
@@ -77,7 +77,7 @@ def pieces(whole: Axis) -> Iterator[Axis]:
         yield msgspec.structs.replace(whole, edges_ms=whole.edges_ms[at : at + PIECE + 1])
 
 
-def rows_of(flow: Flow, piece: Axis, tonnes: Mapping[str, float], named: Named) -> Iterator[Record]:
+def rows_of(flow: Flow, piece: Axis, tonnes: Mapping[str, float], named: ModelTimeline) -> Iterator[Record]:
     """The rows of one flow by class and time; with the tonnes of a vehicle by class, and none of what is to come."""
     n = len(piece)
     models = [named.by(flow.site, flow.device, piece.edges_ms[i], piece.edges_ms[i + 1]) for i in range(n)]

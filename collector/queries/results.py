@@ -177,7 +177,7 @@ NAMES_COVER = (
     " vehicles that were missed, and time that nobody watched, are not in it"
 )
 """What the 95% of `Likely` and `LikelyBalance` are about."""
-Interval = tuple[int, int]
+CountRange = tuple[int, int]
 
 
 class Likely(msgspec.Struct, frozen=True, kw_only=True):
@@ -185,7 +185,7 @@ class Likely(msgspec.Struct, frozen=True, kw_only=True):
 
     model: str
     reason: str
-    classes: dict[str, Interval]
+    classes: dict[str, CountRange]
 
 
 class LikelyBalance(msgspec.Struct, frozen=True, kw_only=True):
@@ -193,9 +193,9 @@ class LikelyBalance(msgspec.Struct, frozen=True, kw_only=True):
 
     model: str
     reason: str
-    out: dict[str, Interval]
-    back: dict[str, Interval]
-    balance: dict[str, Interval]
+    out: dict[str, CountRange]
+    back: dict[str, CountRange]
+    balance: dict[str, CountRange]
 
 
 class Queue(msgspec.Struct, frozen=True, kw_only=True):
@@ -292,7 +292,7 @@ class Band(msgspec.Struct, frozen=True, kw_only=True):
     p75: tuple[float | None, ...]
 
 
-class Change(msgspec.Struct, frozen=True, kw_only=True):
+class CountChange(msgspec.Struct, frozen=True, kw_only=True):
     """Vehicles in the time that two spans both watched; None where there is no such time. `change`: 0.1 is 10% more.
 
     `change` is None where it may not be told (see `LikeForLike.reason`), or where there were none then.
@@ -317,8 +317,8 @@ class LikeForLike(msgspec.Struct, frozen=True, kw_only=True):
     share_then: float
     reason: str | None
     """Why no percentage is told."""
-    all: Change
-    classes: dict[str, Change]
+    all: CountChange
+    classes: dict[str, CountChange]
 
 
 class Evidence(msgspec.Struct, frozen=True, kw_only=True):

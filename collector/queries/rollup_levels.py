@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from collector.domain.calendar import starts
 from collector.queries.results import Axis
-from collector.store.rollups import DAY, HOUR, Marks
+from collector.store.rollups import DAY, HOUR, RollupMarks
 
 RAW = 0
 """The level of the reports themselves; HOUR and DAY are those of the roll-ups."""
@@ -25,7 +25,7 @@ class Part(NamedTuple):
     spans: list[Span]
 
 
-def parts(axis: Axis, marks: Marks) -> list[Part]:
+def parts(axis: Axis, marks: RollupMarks) -> list[Part]:
     """Parts that hold every report of the axis that begins before its `until_ms` once."""
     edges = axis.edges_ms
     to_ms = edges[-1] if axis.until_ms is None else min(edges[-1], axis.until_ms)

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 
 import msgspec
 
-from collector.errors import InputError
 from collector.queries.results import Flow
+from edge.errors import InputError
 
 OWN = "own"
 """The classes as the devices count them."""

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 
 import msgspec
 
-from collector.queries.models import Named
+from collector.queries.models import ModelTimeline
 from collector.queries.records import Record, rows_of
 from collector.queries.results import Axis, Balance, Flow
 from collector.queries.schemes import OWN
@@ -53,7 +53,7 @@ class BalanceRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def total_rows(
-    reading: Reading, flow: Flow, whole: Axis, tonnes: Mapping[str, float], named: Named, *, scheme: str = OWN
+    reading: Reading, flow: Flow, whole: Axis, tonnes: Mapping[str, float], named: ModelTimeline, *, scheme: str = OWN
 ) -> Iterator[TotalRecord]:
     """The rows of a flow over an axis of one interval, by class."""
     from collector.queries.likely import likely, naming_of  # noqa: PLC0415  # needs numpy, slow to load

@@ -13,7 +13,7 @@ from collector.domain.scope import Scope
 from collector.queries.results import Axis
 from collector.queries.rollup_levels import RAW, Part, parts
 from collector.store.interface import CHOSEN, Reading, Store
-from collector.store.rollups import DAY, HOUR, Marks
+from collector.store.rollups import DAY, HOUR, RollupMarks
 
 IDS_MAX = 10_000
 """Of one query."""
@@ -21,7 +21,7 @@ SPANS_MAX = 100
 """Of one query, each in a part of its own."""
 SPANS_FEW = 4
 """Up to so many intervals are looked up one by one."""
-Names = tuple[str, str, str]
+SeriesNames = tuple[str, str, str]
 """Line, direction, class."""
 
 
@@ -32,11 +32,11 @@ class Device:
     id: int
     site: str
     device: str
-    marks: Marks
+    marks: RollupMarks
 
 
 @dataclass(slots=True)
-class Watched:
+class LayoutSums:
     """Per interval, of one layout of one device."""
 
     watched_ms: list[int]
@@ -45,17 +45,17 @@ class Watched:
 
 
 @dataclass(slots=True)
-class Tally:
+class DeviceSums:
     """Of one device. `watched` is by layout (None: blind); `numbers` by series and interval, where vehicles came."""
 
-    watched: dict[int | None, Watched] = field(default_factory=dict)
+    watched: dict[int | None, LayoutSums] = field(default_factory=dict)
     numbers: dict[int, dict[int, int]] = field(default_factory=lambda: defaultdict(lambda: defaultdict(int)))
 
     def add(self, layout_id: int | None, i: int, sums: Sequence[int], n: int) -> None:
         """Time watched, time reported and reports of interval i of n."""
         of = self.watched.get(layout_id)
         if of is None:
-            of = self.watched[layout_id] = Watched([0] * n, [0] * n, [0] * n)
+            of = self.watched[layout_id] = LayoutSums([0] * n, [0] * n, [0] * n)
         of.watched_ms[i] += sums[0]
         of.reported_ms[i] += sums[1]
         of.reports[i] += sums[2]
@@ -67,7 +67,7 @@ def devices_of(reading: Reading, scope: Scope) -> list[Device]:
         f"SELECT id, site, device, time_zone, hours_ms, days_ms FROM device WHERE {CHOSEN} ORDER BY site, device",
         {"site": scope.site, "device": scope.device},
     )
-    return [Device(id_, site, device, Marks(*marks)) for id_, site, device, *marks in rows]
+    return [Device(id_, site, device, RollupMarks(*marks)) for id_, site, device, *marks in rows]
 
 
 def device_ids(store: Store, scope: Scope) -> list[int]:
@@ -76,7 +76,7 @@ def device_ids(store: Store, scope: Scope) -> list[int]:
         return [one.id for one in devices_of(reading, scope)]
 
 
-def series_of(reading: Reading, device_ids: Sequence[int]) -> dict[int, tuple[int, Names]]:
+def series_of(reading: Reading, device_ids: Sequence[int]) -> dict[int, tuple[int, SeriesNames]]:
     """All that these devices ever watched: series id -> device id, and the names."""
     query = "SELECT id, device_id, line, direction, class FROM series WHERE device_id IN ({ids})"
     return {row[0]: (row[1], (row[2], row[3], row[4])) for row in _rows(reading, query, device_ids)}
@@ -91,11 +91,11 @@ def layouts_of(reading: Reading, layout_ids: Sequence[int]) -> dict[int, set[int
     return found
 
 
-def tallies(
-    reading: Reading, devices: Sequence[Device], axis: Axis, series: Mapping[int, tuple[int, Names]]
-) -> Mapping[int, Tally]:
+def interval_sums(
+    reading: Reading, devices: Sequence[Device], axis: Axis, series: Mapping[int, tuple[int, SeriesNames]]
+) -> Mapping[int, DeviceSums]:
     """By device id, of each device: the time it watched, and the vehicles of these series."""
-    found: dict[int, Tally] = {device.id: Tally() for device in devices}
+    found: dict[int, DeviceSums] = {device.id: DeviceSums() for device in devices}
     alike: dict[tuple[str | None, int | None, int | None], list[Device]] = defaultdict(list)
     for device in devices:
         alike[device.marks.time_zone, device.marks.hours_ms, device.marks.days_ms].append(device)

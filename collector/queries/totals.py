@@ -21,7 +21,7 @@ class Selection:
 
 
 @dataclass(frozen=True, slots=True)
-class Total:
+class LineTotal:
     """One direction over one line. `counts` (class -> vehicles) is None where nobody watched: blind is not 0.
 
     `span_ms` is the span asked for, an open end as `views.extent.open_span` says, as far as it has come; several runs
@@ -42,7 +42,7 @@ class Total:
         return self.watched_ms / self.span_ms if self.span_ms else 0.0
 
 
-def totals(store: Store, selection: Selection, *, now_ms: int | None = None) -> list[Total]:
+def totals(store: Store, selection: Selection, *, now_ms: int | None = None) -> list[LineTotal]:
     """The totals of every line that was watched or blind in the selection, sorted by name.
 
     Without a clock (`now_ms` None) an open end is as far as the device's reports go.
@@ -62,7 +62,7 @@ def totals(store: Store, selection: Selection, *, now_ms: int | None = None) -> 
             for flow in counts(reading, scope, whole).flows:
                 numbers = {label: number for label, (number,) in flow.counts.items() if number is not None}
                 found.append(
-                    Total(
+                    LineTotal(
                         site, device, flow.line, flow.direction, numbers or None, flow.watched_ms[0], whole.span_ms(0)
                     )
                 )

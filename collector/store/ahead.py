@@ -14,7 +14,7 @@ from collector.domain.plausible_time import EARLIEST_MS, SKEW_MS
 from collector.protocol.delays import Lateness
 from collector.store.dialect import Tables
 from collector.store.interface import CHOSEN, Reading
-from collector.store.messages import Key, Message, block_of, day_of, messages_in
+from collector.store.messages import Key, StoredMessage, block_of, day_of, messages_in
 
 
 class Reports(NamedTuple):
@@ -97,7 +97,7 @@ def unpack(tables: Tables, keys: Iterable[Key]) -> None:
                 _write(tables, (*day, number), left)
 
 
-def _write(tables: Tables, block: tuple[int, int, int], messages: Sequence[Message]) -> None:
+def _write(tables: Tables, block: tuple[int, int, int], messages: Sequence[StoredMessage]) -> None:
     where = "WHERE device_id = ? AND day_ms = ? AND number = ?"
     if messages:
         query = f"UPDATE packed SET reports = ?, messages = ? {where}"

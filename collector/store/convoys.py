@@ -10,8 +10,8 @@ from typing import Any
 
 import msgspec
 
-from collector.protocol.device_messages import Edge
-from collector.protocol.intake import Followed
+from collector.protocol.device_messages import ConvoyEdge
+from collector.protocol.intake import ReceivedConvoy
 from collector.store.dialect import Tables
 from collector.store.interface import CHOSEN, Reading
 from edge.wire.times import rfc3339
@@ -25,7 +25,7 @@ _COLUMNS = (
 _MARKS = ", ".join("?" * (len(_COLUMNS.split(",")) + 3))
 
 
-class Convoy(msgspec.Struct, frozen=True, kw_only=True):
+class StoredConvoy(msgspec.Struct, frozen=True, kw_only=True):
     """Vehicles over one line in one direction, one at most `headway_ms` after the other."""
 
     id: int
@@ -45,9 +45,9 @@ class Convoy(msgspec.Struct, frozen=True, kw_only=True):
     gap_p50_ms: int
     gap_max_ms: int
     headway_ms: int
-    began: Edge
+    began: ConvoyEdge
     """What lies before it: watched time without a vehicle, time not watched, or more of the same convoy."""
-    ended: Edge
+    ended: ConvoyEdge
 
 
 class ConvoyRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,8 +71,8 @@ class ConvoyRecord(msgspec.Struct, frozen=True, kw_only=True):
     ended: str
 
 
-def keep_convoys(
-    tables: Tables, devices: Mapping[tuple[str, str], int], followed: Sequence[Followed], *, now_ms: int
+def store_convoys(
+    tables: Tables, devices: Mapping[tuple[str, str], int], followed: Sequence[ReceivedConvoy], *, now_ms: int
 ) -> None:
     """Put them into the tables, in the transaction of a batch."""
     rows = sorted((_row(devices[one.site, one.device], one, now_ms) for one in followed), key=lambda row: row[0])
@@ -87,7 +87,7 @@ def keep_convoys(
         )
 
 
-def _row(device_id: int, one: Followed, now_ms: int) -> tuple[Any, ...]:
+def _row(device_id: int, one: ReceivedConvoy, now_ms: int) -> tuple[Any, ...]:
     said = one.convoy
     classes = msgspec.json.encode(said.by_class, order="sorted").decode("utf-8")
     gaps = (said.gaps_ms.min, said.gaps_ms.p50, said.gaps_ms.max)
@@ -105,7 +105,7 @@ def convoys(
     to_ms: int | None = None,
     new_only: bool = False,
     limit: int = 1_000,
-) -> list[Convoy]:
+) -> list[StoredConvoy]:
     """The first `limit` convoys that began in `[from_ms, to_ms)`, by when they began.
 
     `new_only`: those that the rules of the alerts have not looked at.
@@ -127,9 +127,9 @@ def convoys(
     return [_convoy(row) for row in rows]
 
 
-def _convoy(row: Sequence[Any]) -> Convoy:
-    values = dict(zip(Convoy.__struct_fields__, row, strict=True))
-    return Convoy(**values | {"by_class": msgspec.json.decode(values["by_class"], type=dict[str, int])})
+def _convoy(row: Sequence[Any]) -> StoredConvoy:
+    values = dict(zip(StoredConvoy.__struct_fields__, row, strict=True))
+    return StoredConvoy(**values | {"by_class": msgspec.json.decode(values["by_class"], type=dict[str, int])})
 
 
 def note_looked(tables: Tables, ids: Sequence[int]) -> None:
@@ -137,7 +137,7 @@ def note_looked(tables: Tables, ids: Sequence[int]) -> None:
     tables.many("UPDATE convoy SET looked = 1 WHERE id = ?", [(id_,) for id_ in ids])
 
 
-def record_of(convoy: Convoy) -> ConvoyRecord:
+def record_of(convoy: StoredConvoy) -> ConvoyRecord:
     """It as a row."""
     same = {name: getattr(convoy, name) for name in ConvoyRecord.__struct_fields__ if hasattr(convoy, name)}
     classes = msgspec.json.encode(convoy.by_class, order="sorted").decode("utf-8")

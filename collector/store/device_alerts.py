@@ -10,17 +10,17 @@ from itertools import groupby
 
 import msgspec
 
-from collector.protocol.intake import Called
+from collector.protocol.intake import ReceivedAlert
 from collector.store.dialect import Tables
 from collector.store.interface import CHOSEN, Reading
 
-CALLS_MAX = 1_000
+DEVICE_ALERTS_MAX = 1_000
 """Kept of one device; beyond it the oldest are let go."""
 PICTURES_MAX = 100
 """Kept of one device. The picture of an alert of the collector is kept with that alert."""
 
 
-class Call(msgspec.Struct, frozen=True, kw_only=True):
+class StoredDeviceAlert(msgspec.Struct, frozen=True, kw_only=True):
     """One of them. `before_ms`: when its class was seen before, as far as the device knows."""
 
     id: int
@@ -43,7 +43,9 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     """Not certain enough to be news, and no person has confirmed it."""
 
 
-def keep(tables: Tables, devices: Mapping[tuple[str, str], int], called: Sequence[Called], *, now_ms: int) -> None:
+def store_device_alerts(
+    tables: Tables, devices: Mapping[tuple[str, str], int], called: Sequence[ReceivedAlert], *, now_ms: int
+) -> None:
     """Put them into the tables, in the transaction of a batch."""
     rows = []
     for one in called:
@@ -62,7 +64,7 @@ def keep(tables: Tables, devices: Mapping[tuple[str, str], int], called: Sequenc
         newest = "SELECT id FROM device_alert WHERE device_id = ? {} ORDER BY id DESC LIMIT 1 OFFSET ?"
         tables.many(
             f"DELETE FROM device_alert WHERE device_id = ? AND id <= ({newest.format('')})",
-            [(device_id, device_id, CALLS_MAX)],
+            [(device_id, device_id, DEVICE_ALERTS_MAX)],
         )
         tables.many(
             "UPDATE device_alert SET jpeg = NULL WHERE device_id = ? AND jpeg IS NOT NULL"
@@ -71,7 +73,7 @@ def keep(tables: Tables, devices: Mapping[tuple[str, str], int], called: Sequenc
         )
 
 
-def calls(
+def device_alerts(
     reading: Reading,
     *,
     site: str | None = None,
@@ -80,7 +82,7 @@ def calls(
     to_ms: int = 2**63 - 1,
     new_only: bool = False,
     limit: int = 100,
-) -> list[Call]:
+) -> list[StoredDeviceAlert]:
     """The first `limit` of those that happened in the span, by id; `new_only`: that the rules have not looked at."""
     chosen = f"{CHOSEN} AND looked = 0" if new_only else CHOSEN
     rows = reading.rows(
@@ -91,7 +93,7 @@ def calls(
         {"site": site, "device": device, "from": from_ms, "to": to_ms, "limit": limit},
     )
     return [
-        Call(
+        StoredDeviceAlert(
             id=row[0],
             site=row[1],
             device=row[2],
@@ -126,7 +128,7 @@ def note_looked(tables: Tables, ids: Sequence[int]) -> None:
     tables.many("UPDATE device_alert SET looked = 1 WHERE id = ?", [(id_,) for id_ in ids])
 
 
-def picture_of_call(reading: Reading, call_id: int) -> bytes | None:
+def picture_of_device_alert(reading: Reading, call_id: int) -> bytes | None:
     """The JPEG that came with it, if it did and is still kept. Who may see it is for the caller to know."""
     rows = reading.rows("SELECT jpeg FROM device_alert WHERE id = :id", {"id": call_id})
     return bytes(rows[0][0]) if rows and rows[0][0] is not None else None

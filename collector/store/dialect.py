@@ -22,7 +22,7 @@ class ReportRow(NamedTuple):
     zones: list[tuple[int, ZoneSums]]
 
 
-class Known(NamedTuple):
+class StoredReport(NamedTuple):
     """A report that is stored; `payload` is empty where the message is packed or deleted."""
 
     device_id: int
@@ -51,7 +51,7 @@ class Tables(Protocol):
     def fill(self, statement: str, numbers: Sequence[int]) -> None:
         """A statement with one `{numbers}`, that answers nothing."""
 
-    def known(self, wanted: dict[int, list[int]]) -> list[Known]:
+    def known(self, wanted: dict[int, list[int]]) -> list[StoredReport]:
         """What is stored of these runs and numbers."""
 
     def numbers(self, run_id: int, first: int, last: int) -> list[int]:

@@ -10,26 +10,26 @@ from dataclasses import dataclass
 from typing import Any, Protocol, Self
 
 from collector.domain.plausible_time import EARLIEST_MS
-from collector.errors import CollectorError
 from collector.protocol.intake import Refusal
-from collector.protocol.items import Doubt, Gap, Item, Tally
+from collector.protocol.items import CommitCounts, Gap, Item, JournalDoubt, JournalName
 from collector.store.dialect import Tables
+from edge.errors import WorkError
 
 TOO_LONG = "the question takes too long; ask for a shorter span or for longer intervals"
 
 
-class UnstorableError(CollectorError):
+class UnstorableError(WorkError):
     """The store works, and cannot hold these values: to try the same again is of no use."""
 
 
-class StatementError(CollectorError):
+class StatementError(WorkError):
     """The store works, and refuses a statement of ours: a permission, a missing table, a rule of the tables.
 
     The fault is in the collector or in the database, never in the message: that has to be kept and tried again.
     """
 
 
-class TooLongError(CollectorError):
+class TooLongError(WorkError):
     """A question was given up because its time was over; the store is well."""
 
 
@@ -47,7 +47,7 @@ class RollupState:
 
 
 @dataclass(frozen=True, slots=True)
-class Keeping:
+class Retention:
     """How long messages stay as they came, and how long they stay at all; whole UTC days, None: for ever."""
 
     pack_after_days: int = 3
@@ -70,9 +70,9 @@ class Reading(Protocol):
 
 
 class Store(Protocol):
-    """Owned by one thread. All raise CollectorError where the store fails; then nothing was changed."""
+    """Owned by one thread. All raise WorkError where the store fails; then nothing was changed."""
 
-    def commit(self, batch: Sequence[Item], *, now_ms: int) -> Tally:
+    def commit(self, batch: Sequence[Item], *, now_ms: int) -> CommitCounts:
         """Store a batch in one transaction: all of it is on disk when this returns, none when it raises.
 
         UnstorableError where the values cannot be stored, StatementError where the store refuses our statements.
@@ -81,7 +81,7 @@ class Store(Protocol):
     def due(self, *, now_ms: int, heard_after_ms: int, limit: int) -> list[Gap]:
         """The ranges to ask for, longest due first, of devices that were heard since `heard_after_ms`."""
 
-    def doubts(self, *, heard_after_ms: int, limit: int, resting: Container[tuple[str, str, str]] = ()) -> list[Doubt]:
+    def doubts(self, *, heard_after_ms: int, limit: int, resting: Container[JournalName] = ()) -> list[JournalDoubt]:
         """What devices that were heard since then are to compare: one journal of each, none that rests."""
 
     def refusals(self) -> list[Refusal]:
@@ -117,7 +117,7 @@ class Store(Protocol):
     def settle(self) -> None:
         """After the last of several `rebuild`: clear away what they left behind, for as long as it takes."""
 
-    def pack(self, keeping: Keeping, *, now_ms: int) -> bool:
+    def pack(self, retention: Retention, *, now_ms: int) -> bool:
         """Pack or delete some old messages, in one small transaction; False where none are left."""
 
     def close(self) -> None:

@@ -5,12 +5,20 @@ from collections.abc import Container, Mapping, Sequence
 from typing import Any
 
 from collector.protocol.gaps import WAIT_MS_MAX, Journal, Missing
-from collector.protocol.intake import Said
-from collector.protocol.items import Asked, Compared, Doubt, Gone, Hurried
+from collector.protocol.intake import DeviceMessage
+from collector.protocol.items import (
+    JournalCompared,
+    JournalDoubt,
+    JournalEvent,
+    JournalName,
+    ReportsGone,
+    ResendRequested,
+    ResendUrged,
+)
 from collector.store.dialect import Tables
 from collector.store.lineage import Lineage
 from collector.store.messages import Key, messages_of
-from collector.store.names import Names
+from collector.store.names import NameIds
 from edge.wire.names import RANGES_MAX, REPLAY
 from edge.wire.report import decode
 
@@ -18,35 +26,34 @@ Devices = Mapping[tuple[str, str], int]
 """The ids of devices by site and name."""
 JournalKey = tuple[int, str]
 """A device's id, and what it calls the journal."""
-Word = Said | Asked | Gone | Compared | Hurried
-"""What was said of a journal: a total that tells what was sent, a request, an answer, a person's wish."""
-HERE_MS = 900_000
+PRESENT_WITHIN_MS = 900_000
 """A device that said its total so lately is there: another of its name says nothing about its journal."""
 RUNS_LOOKED_AT = 1_000
 """The newest of a device, among which those are that have a doubtful number."""
 _MISSING = "first, last, since_ms, due_ms, asked, asked_ms, gone"
 
 
-class Accounts:
+class Journals:
     """Reads the journals that a batch is about, and writes what changed."""
 
-    def __init__(self, tables: Tables, names: Names) -> None:
+    def __init__(self, tables: Tables, names: NameIds) -> None:
         self._tables = tables
         self._names = names
-        self._lineage = Lineage(tables, here_ms=HERE_MS)
+        self._lineage = Lineage(tables, here_ms=PRESENT_WITHIN_MS)
 
-    def move(
+    def update(
         self,
         devices: Devices,
         arrived: dict[JournalKey, list[int]],
-        words: Sequence[Word],
+        events: Sequence[JournalEvent],
         *,
         fresh: Mapping[JournalKey, Sequence[int]],
         now_ms: int,
     ) -> int:
         """Bring what is missing up to date; how many requests are noted. `fresh` are those of reports that are new."""
-        keys = [(devices[word.site, word.device], word.journal) for word in words]
-        begun = [(devices[one.site, one.device], one.begun) for one in words if isinstance(one, Compared) and one.begun]
+        keys = [(devices[event.site, event.device], event.journal) for event in events]
+        compared = [event for event in events if isinstance(event, JournalCompared)]
+        begun = [(devices[event.site, event.device], event.begun) for event in compared if event.begun]
         ids = {key: self._names.journal_id(*key) for key in sorted({*arrived, *keys, *begun})}
         journals = self._journals(sorted(journal_id for journal_id in ids.values() if journal_id is not None))
         before = {journal_id: (journal.high, journal.missing) for journal_id, journal in journals.items()}
@@ -59,16 +66,18 @@ class Accounts:
                     self._lineage.doubt(ids[key], taken[-1], others=len(taken), now_ms=now_ms)
                 journal.arrived(numbers, now_ms=now_ms)
         noted = 0
-        for key, word in zip(keys, words, strict=True):
+        for key, event in zip(keys, events, strict=True):
             if (journal := journals.get(ids[key])) is not None:
-                if isinstance(word, Said):
-                    self._take_total(key[0], ids[key], journal, word, now_ms)
-                elif isinstance(word, Compared):
-                    self._take_compared(key, ids[key], word)
-                    if word.begun and (new := journals.get(ids[key[0], word.begun])) is not None:
-                        self._begin(key[0], ids[key[0], word.begun], new, word, now_ms)
-                elif not (isinstance(word, Gone) and word.stranger and self._lineage.is_here(ids[key], now_ms)):
-                    noted += _take_word(journal, word, now_ms)
+                if isinstance(event, DeviceMessage):
+                    self._take_total(key[0], ids[key], journal, event, now_ms)
+                elif isinstance(event, JournalCompared):
+                    self._take_compared(key, ids[key], event)
+                    if event.begun and (new := journals.get(ids[key[0], event.begun])) is not None:
+                        self._begin(key[0], ids[key[0], event.begun], new, event, now_ms)
+                elif not (
+                    isinstance(event, ReportsGone) and event.stranger and self._lineage.is_here(ids[key], now_ms)
+                ):
+                    noted += _apply(journal, event, now_ms)
         self._write_journals(journals, before)
         return noted
 
@@ -80,7 +89,7 @@ class Accounts:
         rows = self._tables.rows("SELECT others FROM lineage WHERE journal_id = ?", (journal_id,))
         return bool(rows and rows[0][0]) or bool(self._journals([journal_id])[journal_id].taken(fresh))
 
-    def doubts(self, *, heard_after_ms: int, limit: int, resting: Container[tuple[str, str, str]] = ()) -> list[Doubt]:
+    def doubts(self, *, heard_after_ms: int, limit: int, resting: Container[JournalName] = ()) -> list[JournalDoubt]:
         """The journals whose devices are to compare, of devices that were heard since then: one of each device.
 
         `resting`: site, device and journal that are left out, because they were asked lately.
@@ -92,7 +101,7 @@ class Accounts:
             " ORDER BY journal_id",
             (heard_after_ms,),
         )
-        found: dict[int, Doubt] = {}
+        found: dict[int, JournalDoubt] = {}
         for site, device, journal, high, number, device_id in rows:
             if device_id in found or (site, device, journal) in resting:
                 continue
@@ -100,7 +109,7 @@ class Accounts:
                 break
             runs = tuple(self._runs_with(device_id, journal, number))
             ends = tuple(self._ends(device_id, journal))
-            found[device_id] = Doubt(site, device, journal, high, number, runs, ends)
+            found[device_id] = JournalDoubt(site, device, journal, high, number, runs, ends)
         return list(found.values())
 
     def _runs_with(self, device_id: int, journal: str, number: int) -> list[str]:
@@ -159,28 +168,30 @@ class Accounts:
                 found.append((seq, name))
         return found
 
-    def _take_total(self, device_id: int, journal_id: int | None, journal: Journal, said: Said, now_ms: int) -> None:
+    def _take_total(
+        self, device_id: int, journal_id: int | None, journal: Journal, total: DeviceMessage, now_ms: int
+    ) -> None:
         """How far a device has sent its journal; and whether it is the device that numbered in it before."""
         assert journal_id is not None, "a journal that is accounted for"
-        if said.first > journal.first:
-            journal.begins(said.first)
-            self._lineage.begins(journal_id, said.first)
-        if said.live and not said.ended:
+        if total.first > journal.first:
+            journal.begins(total.first)
+            self._lineage.begins(journal_id, total.first)
+        if total.live and not total.ended:
             if any(one.gone for one in journal.missing) and self._lineage.was_another_told(device_id, journal_id):
                 journal.revive(now_ms=now_ms)
-            if said.last is not None and said.last < journal.high and not said.journal.startswith(REPLAY):
-                doubt = self._doubt_about((device_id, said.journal), journal_id)
+            if total.last is not None and total.last < journal.high and not total.journal.startswith(REPLAY):
+                doubt = self._doubt_about((device_id, total.journal), journal_id)
                 if doubt is None or len(doubt[1]) < 2:  # nothing weaker takes the place of a proof
-                    self._lineage.doubt(journal_id, said.last + 1, others=0, now_ms=now_ms)
+                    self._lineage.doubt(journal_id, total.last + 1, others=0, now_ms=now_ms)
             self._lineage.told(journal_id, now_ms=now_ms)
-        journal.sent(said.sent_through, now_ms=now_ms)
+        journal.sent(total.sent_through, now_ms=now_ms)
 
     def _doubt_about(self, key: JournalKey, journal_id: int) -> tuple[int, list[str]] | None:
         """The number that is to be compared, and the runs that have it: two of them prove two devices."""
         number = self._lineage.doubtful(journal_id)
         return None if number is None else (number, self._runs_with(*key, number))
 
-    def _take_compared(self, key: JournalKey, journal_id: int | None, compared: Compared) -> None:
+    def _take_compared(self, key: JournalKey, journal_id: int | None, compared: JournalCompared) -> None:
         """A device that leaves a journal says nothing about the one that stays, whose reports its own may hide."""
         if compared.present:
             asked = compared.about
@@ -193,7 +204,7 @@ class Accounts:
         else:
             self._lineage.left(journal_id, number=self._newest_of(key, compared))
 
-    def _newest_of(self, key: JournalKey, compared: Compared) -> int | None:
+    def _newest_of(self, key: JournalKey, compared: JournalCompared) -> int | None:
         """The highest number that is here of those that a device which begins a journal gave in the one before."""
         device_id, journal = key
         for run, first, last in reversed(compared.spans):
@@ -210,7 +221,9 @@ class Accounts:
         aside = f"SELECT seq FROM set_aside WHERE run_id = ? AND seq BETWEEN {first} AND {last}"
         return [*self._tables.numbers(run_id, first, last), *(seq for (seq,) in self._tables.rows(aside, (run_id,)))]
 
-    def _begin(self, device_id: int, journal_id: int | None, journal: Journal, compared: Compared, now_ms: int) -> None:
+    def _begin(
+        self, device_id: int, journal_id: int | None, journal: Journal, compared: JournalCompared, now_ms: int
+    ) -> None:
         """A new journal, of which some reports came under the one before: they are known by their runs."""
         assert journal_id is not None, "a journal that is accounted for"
         journal.begins(compared.first)
@@ -267,16 +280,16 @@ class Accounts:
             self._tables.many(query, rows)
 
 
-def _take_word(journal: Journal, word: Word, now_ms: int) -> int:
-    """What was said of a journal; 1 if it is a request that may be sent now."""
-    match word:
-        case Gone(ranges=ranges):
+def _apply(journal: Journal, event: JournalEvent, now_ms: int) -> int:
+    """Change a journal by an event; 1 if that is a request which may be sent now, else 0."""
+    match event:
+        case ReportsGone(ranges=ranges):
             for first, last in ranges:
                 journal.gone(first, last)
-        case Hurried(ranges=ranges):
+        case ResendUrged(ranges=ranges):
             for first, last in ranges:
                 journal.hurry(first, last, now_ms=now_ms)
-        case Asked(ranges=ranges) if journal.are_due(ranges, now_ms=now_ms):
+        case ResendRequested(ranges=ranges) if journal.are_due(ranges, now_ms=now_ms):
             for first, last in ranges:
                 journal.asked(first, last, now_ms=now_ms)
             return 1

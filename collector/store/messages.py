@@ -29,7 +29,7 @@ class Key(NamedTuple):
     start_ms: int
 
 
-class Message(NamedTuple):
+class StoredMessage(NamedTuple):
     """As it came, with its key within the device."""
 
     run_id: int
@@ -42,14 +42,14 @@ def day_of(time_ms: int) -> int:
     return time_ms // DAY_MS * DAY_MS
 
 
-def block_of(messages: Sequence[Message]) -> bytes:
+def block_of(messages: Sequence[StoredMessage]) -> bytes:
     """These together."""
     return zlib.compress(msgspec.msgpack.encode(messages), LEVEL)
 
 
-def messages_in(block: bytes) -> list[Message]:
+def messages_in(block: bytes) -> list[StoredMessage]:
     """The inverse of `block_of`."""
-    return msgspec.msgpack.decode(zlib.decompress(block), type=list[Message])
+    return msgspec.msgpack.decode(zlib.decompress(block), type=list[StoredMessage])
 
 
 def messages_of(rows: Rows, keys: Iterable[Key]) -> dict[tuple[int, int], bytes]:

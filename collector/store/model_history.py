@@ -1,6 +1,6 @@
 """What each device last said of its models and its configuration: a row for each change."""
 
-from collector.protocol.device_messages import Info, decode_said
+from collector.protocol.device_messages import Info, decode_device_message
 from collector.store.dialect import Tables
 from edge.wire.names import REPLAY
 from edge.wire.report import ReportError
@@ -14,7 +14,7 @@ _KNOWN = "version, model, naming, configuration"
 def note_change(tables: Tables, device_id: int, payload: bytes, *, now_ms: int) -> None:
     """Keep what an `info` says, if that is new."""
     try:
-        info = decode_said(payload, Info)
+        info = decode_device_message(payload, Info)
     except ReportError:
         return
     if info.run.startswith(REPLAY):

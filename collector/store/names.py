@@ -8,7 +8,7 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from collector.domain.limits import DEFAULTS, Limits, Room
+from collector.domain.limits import DEFAULTS, Limits, RowLimit
 from collector.store.dialect import Tables
 from edge.wire.names import REPLAY
 from edge.wire.report import Lines, Report
@@ -42,7 +42,7 @@ class _Vocabulary:
         return len(self.series) + len(self.layouts) + len(self.zones)
 
 
-class Names:
+class NameIds:
     """Ids by name. A report's lines, directions and classes are its layout; its shape is their order in the report."""
 
     def __init__(self, tables: Tables, limits: Limits = DEFAULTS) -> None:
@@ -51,7 +51,7 @@ class Names:
         self._ids: dict[tuple[Any, ...], int] = {}
         self._shapes: dict[int, dict[tuple[Any, ...], Layout]] = {}
         self._vocabularies: dict[int, _Vocabulary] = {}
-        self._runs = Room(self._count_runs, limits.runs)
+        self._runs = RowLimit(self._count_runs, limits.runs)
         self._remembered = 0
 
     def forget(self) -> None:

@@ -6,8 +6,8 @@ from pathlib import Path
 from types import MappingProxyType
 
 from collector.domain.limits import DEFAULTS, Limits
-from collector.errors import InputError
 from collector.store.interface import Store
+from edge.errors import InputError
 
 POSTGRES = re.compile(r"postgres(ql)?://")
 

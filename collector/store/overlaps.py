@@ -25,7 +25,7 @@ WINDOWS_MAX = 16
 """Of the starts, and of the ends, of the windows that are looked at for a report: those that are nearest to it."""
 
 
-class Watched(NamedTuple):
+class WatchedSpan(NamedTuple):
     """What a live run watched."""
 
     start_ms: int
@@ -38,16 +38,16 @@ class Watched(NamedTuple):
 class Timeline:
     """The reports of one device that count, by start."""
 
-    def __init__(self, known: Iterable[Watched] = ()) -> None:
+    def __init__(self, known: Iterable[WatchedSpan] = ()) -> None:
         self._known = sorted(known)
         self._widest_ms = max((one.end_ms - one.start_ms for one in self._known), default=0)
 
-    def add(self, one: Watched) -> None:
+    def add(self, one: WatchedSpan) -> None:
         """It counts from now on."""
         insort(self._known, one)
         self._widest_ms = max(self._widest_ms, one.end_ms - one.start_ms)
 
-    def conflicts(self, new: Watched) -> list[Watched]:
+    def conflicts(self, new: WatchedSpan) -> list[WatchedSpan]:
         """Reports of other runs over the same time, where all of it cannot have been watched by one device.
 
         One device watches no more than the width of any window, so each window that reaches from the start of one of
@@ -61,7 +61,7 @@ class Timeline:
         last_ms = max(new.end_ms, *(one.end_ms for one in others))
         starts = {new.start_ms, *(one.start_ms for one in others if one.start_ms < new.start_ms)}
         ends = {new.end_ms, *(one.end_ms for one in others if one.end_ms > new.end_ms)}
-        found: set[Watched] = set()
+        found: set[WatchedSpan] = set()
         for first_ms in sorted(starts, reverse=True)[:WINDOWS_MAX]:
             within = sorted(self._between(first_ms, last_ms), key=attrgetter("end_ms"))
             watched_ms, counted = new.watched_ms, 0
@@ -73,9 +73,9 @@ class Timeline:
                     found.update(within[:counted])
         return [one for one in others if one in found]
 
-    def _between(self, first_ms: int, last_ms: int) -> list[Watched]:
+    def _between(self, first_ms: int, last_ms: int) -> list[WatchedSpan]:
         """Those that start in there."""
-        start_of: Callable[[Watched], int] = attrgetter("start_ms")
+        start_of: Callable[[WatchedSpan], int] = attrgetter("start_ms")
         return self._known[
             bisect_left(self._known, first_ms, key=start_of) : bisect_left(self._known, last_ms, key=start_of)
         ]

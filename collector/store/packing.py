@@ -8,12 +8,12 @@ sets it back for what comes late. A day is packed when its blocks hold as many m
 
 import logging
 
-from collector.clock import Clock
 from collector.domain.calendar import DAY_MS
-from collector.errors import CollectorError
 from collector.store.dialect import Tables
-from collector.store.interface import Keeping, Store
-from collector.store.messages import Message, block_of, day_of, messages_in
+from collector.store.interface import Retention, Store
+from collector.store.messages import StoredMessage, block_of, day_of, messages_in
+from edge.clock import Clock
+from edge.errors import CrossingError
 
 _LOG = logging.getLogger(__name__)
 REPORTS_MAX = 1_500
@@ -33,9 +33,9 @@ IDLE_MS = 600_000
 class Packer:
     """Packs the messages of a store, now and then, by the thread that owns it."""
 
-    def __init__(self, store: Store, keeping: Keeping, clock: Clock) -> None:
+    def __init__(self, store: Store, retention: Retention, clock: Clock) -> None:
         self._store = store
-        self._keeping = keeping
+        self._retention = retention
         self._clock = clock
         self._next_ms = clock.monotonic_ms()
 
@@ -45,26 +45,28 @@ class Packer:
         if began_ms < self._next_ms:
             return
         try:
-            more = self._store.pack(self._keeping, now_ms=self._clock.real_ms())
-        except CollectorError as error:
+            more = self._store.pack(self._retention, now_ms=self._clock.real_ms())
+        except CrossingError as error:
             _LOG.warning("messages are not packed now: %s", error)
             more = False
         ended_ms = self._clock.monotonic_ms()
         self._next_ms = ended_ms + (REST_FACTOR * (ended_ms - began_ms) if more else IDLE_MS)
 
 
-def pack_step(tables: Tables, keeping: Keeping, *, now_ms: int) -> bool:
+def pack_step(tables: Tables, retention: Retention, *, now_ms: int) -> bool:
     """Do a little, inside a transaction that the store opened; False where nothing is left to do."""
     query = "SELECT id FROM device WHERE unpacked_ms < ? ORDER BY unpacked_ms LIMIT 1"
-    if found := tables.rows(query, (packed_before(keeping, now_ms=now_ms),)):
-        _pack_some(tables, found[0][0], packed_before(keeping, now_ms=now_ms), day_of(now_ms) + 2 * DAY_MS)
+    if found := tables.rows(query, (packed_before(retention, now_ms=now_ms),)):
+        _pack_some(tables, found[0][0], packed_before(retention, now_ms=now_ms), day_of(now_ms) + 2 * DAY_MS)
         return True
-    return keeping.messages_days is not None and _forget_some(tables, day_of(now_ms) - keeping.messages_days * DAY_MS)
+    return retention.messages_days is not None and _forget_some(
+        tables, day_of(now_ms) - retention.messages_days * DAY_MS
+    )
 
 
-def packed_before(keeping: Keeping, *, now_ms: int) -> int:
+def packed_before(retention: Retention, *, now_ms: int) -> int:
     """Days that begin before it are to be packed."""
-    return day_of(now_ms) - keeping.pack_after_days * DAY_MS
+    return day_of(now_ms) - retention.pack_after_days * DAY_MS
 
 
 def _pack_some(tables: Tables, device_id: int, before_ms: int, ahead_ms: int) -> None:
@@ -133,7 +135,7 @@ def _pack_day(tables: Tables, device_id: int, day_ms: int) -> bool:
         size += length
         until_ms = last_ms
     messages = [
-        Message(run_id, seq, bytes(payload))
+        StoredMessage(run_id, seq, bytes(payload))
         for run_id, seq, payload in tables.rows(
             "SELECT run_id, seq, payload FROM unpacked WHERE device_id = ? AND start_ms >= ? AND start_ms <= ?"
             " ORDER BY start_ms, seq, run_id",
@@ -153,8 +155,8 @@ def _pack_day(tables: Tables, device_id: int, day_ms: int) -> bool:
 
 
 def _last_block(
-    tables: Tables, device_id: int, day_ms: int, blocks: list[tuple[int, ...]], more: list[Message]
-) -> tuple[int, list[Message]]:
+    tables: Tables, device_id: int, day_ms: int, blocks: list[tuple[int, ...]], more: list[StoredMessage]
+) -> tuple[int, list[StoredMessage]]:
     """The number of the block to write, and what is in it already: what comes late joins the others."""
     if not blocks:
         return 1, []

@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from collector.domain.calendar import end_of, floor, zone_of
-from collector.errors import InputError
-from collector.protocol.device_messages import Info, decode_said
+from collector.protocol.device_messages import Info, decode_device_message
 from collector.store.dialect import ReportRow, Tables
 from collector.store.zone_rollups import Place, add_late_zones, forget_zones, sum_up_zones
 from collector.store.zone_sums import ZoneSums
+from edge.errors import InputError
 from edge.wire.report import ReportError
 
 HOUR, DAY = 1, 2
@@ -33,7 +33,7 @@ Closing = dict[Span, list[int]]
 
 
 @dataclass(slots=True)
-class Marks:
+class RollupMarks:
     """How far the roll-ups of a device go; None: nowhere yet."""
 
     time_zone: str | None = None
@@ -48,7 +48,7 @@ class Rollups:
         self._tables = tables
         self._time_zones = time_zones
 
-    def advance(self, reports: Sequence[ReportRow], marks: Mapping[int, Marks], sites: Mapping[int, str]) -> None:
+    def advance(self, reports: Sequence[ReportRow], marks: Mapping[int, RollupMarks], sites: Mapping[int, str]) -> None:
         """Reports of these devices have been added; their rows are held."""
         by_device: dict[int, list[ReportRow]] = defaultdict(list)
         for report in reports:
@@ -94,13 +94,13 @@ class Rollups:
         time_zone = self._time_zones.get(site)
         if time_zone is None and info is not None:
             try:
-                time_zone = decode_said(bytes(info), Info).time_zone
+                time_zone = decode_device_message(bytes(info), Info).time_zone
                 zone_of(time_zone)
             except (ReportError, InputError):  # it is the device's fault, and no reason to refuse what it counts
                 time_zone = None
         return time_zone or "UTC"
 
-    def take_zone(self, device_id: int, time_zone: str, marks: Marks) -> None:
+    def take_zone(self, device_id: int, time_zone: str, marks: RollupMarks) -> None:
         """A device has told its zone. Where a day was summed up in another, that one is kept until all is rebuilt."""
         if time_zone == marks.time_zone:
             return
@@ -110,7 +110,7 @@ class Rollups:
         marks.time_zone = time_zone
         self.rebuild(device_id, marks)
 
-    def rebuild(self, device_id: int, marks: Marks) -> None:
+    def rebuild(self, device_id: int, marks: RollupMarks) -> None:
         """Forget the roll-ups of a device, which is held, and sum up all its reports anew."""
         self.forget(device_id)
         marks.hours_ms = marks.days_ms = None
@@ -130,7 +130,7 @@ class Rollups:
             self._tables.many(query, [(device_id,)])
         forget_zones(self._tables, device_id)
 
-    def _fill(self, fresh: Mapping[int, int], marks: Mapping[int, Marks]) -> None:
+    def _fill(self, fresh: Mapping[int, int], marks: Mapping[int, RollupMarks]) -> None:
         """Sum up all that these devices reported before such an hour, day by day: only days that have reports."""
         if not fresh:
             return
@@ -224,7 +224,7 @@ class Rollups:
             )
         add_late_zones(self._tables, zones)
 
-    def _note(self, device_ids: Sequence[int], marks: Mapping[int, Marks]) -> None:
+    def _note(self, device_ids: Sequence[int], marks: Mapping[int, RollupMarks]) -> None:
         rows = [
             (marks[device_id].time_zone, marks[device_id].hours_ms, marks[device_id].days_ms, device_id)
             for device_id in device_ids

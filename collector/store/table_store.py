@@ -7,18 +7,18 @@ from typing import Self
 
 from collector.domain.plausible_time import EARLIEST_MS
 from collector.protocol.intake import Refusal
-from collector.protocol.items import Doubt, Gap, Item, Tally
+from collector.protocol.items import CommitCounts, Gap, Item, JournalDoubt, JournalName
 from collector.store.dialect import Tables
-from collector.store.interface import Keeping, Reading, RollupState
+from collector.store.interface import Reading, Retention, RollupState
 from collector.store.journals import DUE, due_parameters
 from collector.store.packing import pack_step
-from collector.store.writer import Intake
+from collector.store.writer import BatchWriter
 
 
 class TableStore(ABC):
     """A subclass makes `_intake`, opens the connection, and begins and ends transactions."""
 
-    _intake: Intake
+    _intake: BatchWriter
 
     @abstractmethod
     def close(self) -> None:
@@ -34,7 +34,7 @@ class TableStore(ABC):
 
     @abstractmethod
     def _connected(self) -> AbstractContextManager[object]:
-        """The open connection; errors of the database leave it as CollectorError."""
+        """The open connection; errors of the database leave it as CrossingError."""
 
     def __enter__(self) -> Self:
         return self
@@ -42,7 +42,7 @@ class TableStore(ABC):
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def commit(self, batch: Sequence[Item], *, now_ms: int) -> Tally:
+    def commit(self, batch: Sequence[Item], *, now_ms: int) -> CommitCounts:
         """Store a batch in one transaction: all of it is on disk when this returns, none when it raises."""
         with self._changing() as intake:
             return intake.put(batch, now_ms=now_ms)
@@ -65,10 +65,10 @@ class TableStore(ABC):
         with self._changing() as intake:
             return intake.take_back(device_id, overlapping=overlapping)
 
-    def pack(self, keeping: Keeping, *, now_ms: int) -> bool:
+    def pack(self, retention: Retention, *, now_ms: int) -> bool:
         """Pack or delete some old messages, in one small transaction; False where none are left."""
         with self.writing() as tables:
-            return pack_step(tables, keeping, now_ms=now_ms)
+            return pack_step(tables, retention, now_ms=now_ms)
 
     def rollups(self) -> list[RollupState]:
         """How far the roll-ups of every device go, and in which zone, sorted by name."""
@@ -81,7 +81,7 @@ class TableStore(ABC):
         with self.reading() as reading:
             return [Gap.of(row) for row in reading.rows(DUE, parameters)]
 
-    def doubts(self, *, heard_after_ms: int, limit: int, resting: Container[tuple[str, str, str]] = ()) -> list[Doubt]:
+    def doubts(self, *, heard_after_ms: int, limit: int, resting: Container[JournalName] = ()) -> list[JournalDoubt]:
         """What devices that were heard since then are to compare: one journal of each, none of those `resting`."""
         with self._connected():
             return self._intake.doubts(heard_after_ms=heard_after_ms, limit=limit, resting=resting)
@@ -93,7 +93,7 @@ class TableStore(ABC):
             return [Refusal(topic, bytes(payload), reason) for topic, payload, reason in rows]
 
     @contextmanager
-    def _changing(self) -> Iterator[Intake]:
+    def _changing(self) -> Iterator[BatchWriter]:
         """One transaction for the intake, which remembers no ids of rows that are rolled back."""
         try:
             with self.writing():

@@ -16,11 +16,11 @@ from typing import Any
 import msgspec
 
 from collector.domain.scope import Scope
-from collector.errors import InputError
-from collector.protocol.device_messages import Info, decode_said
-from collector.store.device_alerts import Call, confirm
+from collector.protocol.device_messages import Info, decode_device_message
+from collector.store.device_alerts import StoredDeviceAlert, confirm
 from collector.store.dialect import Tables
 from collector.store.interface import CHOSEN, Reading, Store
+from edge.errors import InputError
 from edge.wire.commands import NO, NOTHING_THERE, YES, Verdict
 from edge.wire.report import ReportError
 from edge.wire.times import rfc3339
@@ -84,7 +84,7 @@ def record(store: Store, crossing: Crossing, *, said: str, by: str, now_ms: int)
             tables.many(
                 "INSERT INTO verdict (device_id, run, line, at_ms, said_by, seq, direction, class, alert_id, said,"
                 " said_ms, heard) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                [(*key, *about, said, said_ms, int(not _obeys(tables, device_id)))],
+                [(*key, *about, said, said_ms, int(not _knows_verdicts(tables, device_id)))],
             )
         seq, direction, label, alert_id = about
         named = (crossing.site, crossing.device, crossing.run, seq, crossing.line, direction, label, crossing.at_ms)
@@ -140,7 +140,7 @@ def denied(tables: Tables, crossing: Crossing) -> bool:
     return bool(rows) and rows[0][0] not in (YES, rows[0][1])
 
 
-def confirmed_by(reading: Reading, call: Call) -> str:
+def confirmed_by(reading: Reading, call: StoredDeviceAlert) -> str:
     """Who confirms the vehicle that a device called out, by the last verdict on it; empty: nobody."""
     rows = reading.rows(
         "SELECT said, class, said_by FROM verdict JOIN device ON device.id = device_id WHERE site = :site"
@@ -151,7 +151,7 @@ def confirmed_by(reading: Reading, call: Call) -> str:
     return str(rows[0][2]) if rows and rows[0][0] in (YES, rows[0][1]) else ""
 
 
-def untold(reading: Reading, *, heard_after_ms: int, limit: int) -> list[tuple[int, Verdict]]:
+def unsent_verdicts(reading: Reading, *, heard_after_ms: int, limit: int) -> list[tuple[int, Verdict]]:
     """What devices that were heard since then are still to be told: of each the oldest, with its id."""
     rows = reading.rows(
         f"SELECT verdict.id, {_COLUMNS} FROM verdict JOIN device ON device.id = device_id WHERE heard = 0"
@@ -162,7 +162,7 @@ def untold(reading: Reading, *, heard_after_ms: int, limit: int) -> list[tuple[i
     return [(id_, _verdict(row)) for id_, *row in rows]
 
 
-def note_heeded(tables: Tables, device_id: int, verdict_id: int) -> None:
+def note_acknowledged(tables: Tables, device_id: int, verdict_id: int) -> None:
     """Its device has taken note."""
     tables.many("UPDATE verdict SET heard = 1 WHERE id = ? AND device_id = ?", [(verdict_id, device_id)])
 
@@ -194,11 +194,11 @@ def _device(tables: Tables, crossing: Crossing) -> int:
     return device_id
 
 
-def _obeys(tables: Tables, device_id: int) -> bool:
+def _knows_verdicts(tables: Tables, device_id: int) -> bool:
     """Whether the device knows `command/verdict`."""
     rows = tables.rows("SELECT payload FROM said WHERE device_id = ? AND channel = 'info'", (device_id,))
     try:
-        return bool(rows) and "verdict" in decode_said(bytes(rows[0][0]), Info).commands
+        return bool(rows) and "verdict" in decode_device_message(bytes(rows[0][0]), Info).commands
     except ReportError:
         return False
 

@@ -21,22 +21,40 @@ from typing import Any
 import msgspec
 
 from collector.domain.calendar import DAY_MS
-from collector.domain.limits import DEFAULTS, Limits, Room
+from collector.domain.limits import DEFAULTS, Limits, RowLimit
 from collector.protocol.delays import Lateness
-from collector.protocol.intake import Called, Followed, Received, Refusal, Said, of_replay, refuse
-from collector.protocol.items import Asked, Compared, Doubt, Gone, Heeded, Hurried, Item, Tally
+from collector.protocol.intake import (
+    DeviceMessage,
+    ReceivedAlert,
+    ReceivedConvoy,
+    ReceivedReport,
+    Refusal,
+    is_of_replay,
+    refuse,
+)
+from collector.protocol.items import (
+    CommitCounts,
+    Item,
+    JournalCompared,
+    JournalDoubt,
+    JournalName,
+    ReportsGone,
+    ResendRequested,
+    ResendUrged,
+    VerdictAcknowledged,
+)
 from collector.store.ahead import implausible, unpack
-from collector.store.convoys import keep_convoys
-from collector.store.device_alerts import keep
-from collector.store.dialect import Known, ReportRow, Tables
+from collector.store.convoys import store_convoys
+from collector.store.device_alerts import store_device_alerts
+from collector.store.dialect import ReportRow, StoredReport, Tables
 from collector.store.interface import RollupState
-from collector.store.journals import Accounts, Devices
+from collector.store.journals import Devices, Journals
 from collector.store.messages import Key, day_of, messages_of
 from collector.store.model_history import note_change
-from collector.store.names import Layout, Names
-from collector.store.overlaps import Timeline, Watched
-from collector.store.rollups import Marks, Rollups
-from collector.store.verdicts import note_heeded
+from collector.store.names import Layout, NameIds
+from collector.store.overlaps import Timeline, WatchedSpan
+from collector.store.rollups import RollupMarks, Rollups
+from collector.store.verdicts import note_acknowledged
 from collector.store.zone_rollups import fill_zones, zones_of
 from edge.wire.names import REPLAY
 from edge.wire.report import Report, ReportError, decode
@@ -56,7 +74,7 @@ _BESIDE_MS = 3_600_000
 _LATENESS = "heard_ms, newest_start_ms, newest_width_ms, late_ms, worst_ms, worst_at_ms, clock_synced"
 
 
-class Intake:
+class BatchWriter:
     """Puts batches into `tables`; `forget` what is remembered when a transaction was rolled back."""
 
     def __init__(
@@ -65,52 +83,45 @@ class Intake:
         self._tables = tables
         self._refusals_max = refusals_max
         self._limits = limits
-        self._names = Names(tables, limits)
-        self._accounts = Accounts(tables, self._names)
+        self._names = NameIds(tables, limits)
+        self._journals = Journals(tables, self._names)
         self._rollups = Rollups(tables, time_zones)
-        self._overlapping = Room(self._count_overlapping, limits.overlapping)
+        self._overlapping = RowLimit(self._count_overlapping, limits.overlapping)
 
     def forget(self) -> None:
         """Look every name up anew."""
         self._names.forget()
         self._overlapping.forget()
 
-    def put(self, batch: Sequence[Item], *, now_ms: int) -> Tally:
+    def put(self, batch: Sequence[Item], *, now_ms: int) -> CommitCounts:
         """Do all of the work for a batch."""
         self._names.begin_batch()
         self._overlapping.begin_batch()
-        reports: list[Received] = []
-        said: list[Said] = []
-        called: list[Called | Followed] = []
-        asked: list[Asked | Hurried] = []
-        gone: list[Gone | Compared] = []
-        heeded: list[Heeded] = []
+        reports: list[ReceivedReport] = []
+        said: list[DeviceMessage] = []
+        called: list[ReceivedAlert | ReceivedConvoy] = []
+        requested: list[ResendRequested | ResendUrged] = []
+        gone: list[ReportsGone | JournalCompared] = []
+        acknowledged: list[VerdictAcknowledged] = []
         refusals: list[Refusal] = []
         for item in batch:
             match item:
-                case Received():
+                case ReceivedReport():
                     reports.append(item)
-                case Said():
+                case DeviceMessage():
                     said.append(item)
-                case Called() | Followed():
+                case ReceivedAlert() | ReceivedConvoy():
                     called.append(item)
-                case Asked() | Hurried():
-                    asked.append(item)
-                case Gone() | Compared():
+                case ResendRequested() | ResendUrged():
+                    requested.append(item)
+                case ReportsGone() | JournalCompared():
                     gone.append(item)
-                case Heeded():
-                    heeded.append(item)
+                case VerdictAcknowledged():
+                    acknowledged.append(item)
                 case Refusal():
                     refusals.append(item)
-        names = {(one.report.site, one.report.device) for one in reports}
-        others: list[Said | Called | Followed | Asked | Gone | Compared | Heeded | Hurried] = [
-            *said,
-            *called,
-            *asked,
-            *gone,
-            *heeded,
-        ]
-        names.update((one.site, one.device) for one in others)
+        others = [*said, *called, *requested, *gone, *acknowledged]
+        names = {(one.report.site, one.report.device) for one in reports} | {(one.site, one.device) for one in others}
         devices = {name: self._names.id_of("device", ("site", "device"), name) for name in sorted(names)}
         latenesses, marks, unpacked = self._hold(sorted(devices.values()))
         leaps = self._leaps(devices, reports, said)
@@ -123,19 +134,21 @@ class Intake:
             self._rollups.advance(added, marks, {device_id: site for (site, _), device_id in devices.items()})
             self._note_unpacked(added, unpacked)
         totals = [one for one in said if one.channel == "total" and id(one) not in leaps]
-        noted = self._accounts.move(
-            devices, sifted.arrived(), [*totals, *gone, *asked], fresh=sifted.fresh(), now_ms=now_ms
+        noted = self._journals.update(
+            devices, sifted.arrived(), [*totals, *gone, *requested], fresh=sifted.fresh(), now_ms=now_ms
         )
         alive = {devices[one.site, one.device] for one in said if one.live}
         self._note_lateness(latenesses, sifted, alive, now_ms)
         self._say(devices, own, now_ms)
-        keep(self._tables, devices, [one for one in called if isinstance(one, Called)], now_ms=now_ms)
-        keep_convoys(self._tables, devices, [one for one in called if isinstance(one, Followed)], now_ms=now_ms)
-        for one in heeded:
-            note_heeded(self._tables, devices[one.site, one.device], one.verdict)
+        store_device_alerts(
+            self._tables, devices, [one for one in called if isinstance(one, ReceivedAlert)], now_ms=now_ms
+        )
+        store_convoys(self._tables, devices, [one for one in called if isinstance(one, ReceivedConvoy)], now_ms=now_ms)
+        for one in acknowledged:
+            note_acknowledged(self._tables, devices[one.site, one.device], one.verdict)
         refusals += [*sifted.refusals, *leaps.values()]
         self._refuse(refusals, now_ms)
-        return Tally(
+        return CommitCounts(
             len(sifted.new),
             sifted.duplicates,
             len(refusals),
@@ -152,7 +165,7 @@ class Intake:
         if not zones_filled:
             fill_zones(self._tables, self._names, device_id)
             self._tables.many("UPDATE device SET zones_filled = 1 WHERE id = ?", [(device_id,)])
-        self._rollups.rebuild(device_id, Marks(time_zone=self._rollups.wanted(site, payload)))
+        self._rollups.rebuild(device_id, RollupMarks(time_zone=self._rollups.wanted(site, payload)))
 
     def set_aside(self, device_id: int, *, now_ms: int, before_ms: int) -> int:
         """Set aside the reports of a device that are ahead or begin before then, in an open transaction; how many."""
@@ -198,9 +211,9 @@ class Intake:
         columns = "newest_start_ms = ?, newest_width_ms = ?, late_ms = ?"
         self._many(f"UPDATE device SET {columns} WHERE id = ?", [(*(rows[0] if rows else (None,) * 3), device_id)])
 
-    def doubts(self, *, heard_after_ms: int, limit: int, resting: Container[tuple[str, str, str]] = ()) -> list[Doubt]:
+    def doubts(self, *, heard_after_ms: int, limit: int, resting: Container[JournalName] = ()) -> list[JournalDoubt]:
         """What devices that were heard since then are to compare: one journal of each, none that rests."""
-        return self._accounts.doubts(heard_after_ms=heard_after_ms, limit=limit, resting=resting)
+        return self._journals.doubts(heard_after_ms=heard_after_ms, limit=limit, resting=resting)
 
     def rollups(self) -> list[RollupState]:
         """How far the roll-ups of every device go."""
@@ -213,19 +226,21 @@ class Intake:
             for id_, site, device, time_zone, info, complete in rows
         ]
 
-    def _hold(self, device_ids: Sequence[int]) -> tuple[dict[int, Lateness], dict[int, Marks], dict[int, int | None]]:
+    def _hold(
+        self, device_ids: Sequence[int]
+    ) -> tuple[dict[int, Lateness], dict[int, RollupMarks], dict[int, int | None]]:
         query = f"SELECT id, {_MARKS}, unpacked_ms, {_LATENESS} FROM device WHERE id IN {{numbers}} ORDER BY id"
         rows = self._tables.rows_of(f"{query} {self._tables.holding}", device_ids)
         return (
             {row[0]: Lateness.of(row[5:]) for row in rows},
-            {row[0]: Marks(*row[1:4]) for row in rows},
+            {row[0]: RollupMarks(*row[1:4]) for row in rows},
             {row[0]: row[4] for row in rows},
         )
 
-    def _sift(self, reports: Sequence[Received], devices: Devices) -> "_Sifted":
-        sifted = _Sifted()
-        first: dict[tuple[int, int], Received] = {}
-        again: list[tuple[tuple[int, int], Received]] = []
+    def _sift(self, reports: Sequence[ReceivedReport], devices: Devices) -> "_SortedReports":
+        sifted = _SortedReports()
+        first: dict[tuple[int, int], ReceivedReport] = {}
+        again: list[tuple[tuple[int, int], ReceivedReport]] = []
         wanted: dict[int, list[int]] = defaultdict(list)
         for received in reports:
             report = received.report
@@ -257,10 +272,12 @@ class Intake:
                 sifted.refusals.append(_other(received))
         return sifted
 
-    def _leaps(self, devices: Devices, reports: Sequence[Received], said: Sequence[Said]) -> dict[int, Refusal]:
+    def _leaps(
+        self, devices: Devices, reports: Sequence[ReceivedReport], said: Sequence[DeviceMessage]
+    ) -> dict[int, Refusal]:
         """Of those whose number is too far ahead of its journal the refusal, by the id of the object."""
         leap = self._limits.leap
-        numbered: list[tuple[Received | Said, int, str, int, str]] = []
+        numbered: list[tuple[ReceivedReport | DeviceMessage, int, str, int, str]] = []
         first = {(devices[one.site, one.device], one.journal): one.first for one in said if one.first > 1}
         for one in reports:
             report = one.report
@@ -280,7 +297,7 @@ class Intake:
                 found[id(message)] = refuse(topic, message.payload, reason)
         return found
 
-    def _keep_bounds(self, sifted: "_Sifted") -> None:
+    def _keep_bounds(self, sifted: "_SortedReports") -> None:
         """Refuse new reports that take their device beyond a bound; their numbers stay missing."""
         for key, (device_id, received) in list(sifted.new.items()):
             if reason := self._names.too_many(device_id, received.report):
@@ -288,7 +305,7 @@ class Intake:
             elif received.report.lines is not None:  # known to those that follow
                 sifted.layouts[key] = self._shape(device_id, received.report)
 
-    def _known(self, wanted: dict[int, list[int]]) -> dict[tuple[int, int], Known]:
+    def _known(self, wanted: dict[int, list[int]]) -> dict[tuple[int, int], StoredReport]:
         """What is stored, with the message unless it is kept no more."""
         known = {(one.run_id, one.seq): one for one in [*self._tables.known(wanted), *self._set_aside(wanted)]}
         away = [Key(one.device_id, one.run_id, one.seq, one.start_ms) for one in known.values() if not one.payload]
@@ -296,19 +313,19 @@ class Intake:
             known[key] = known[key]._replace(payload=payload)
         return known
 
-    def _set_aside(self, wanted: dict[int, list[int]]) -> list[Known]:
+    def _set_aside(self, wanted: dict[int, list[int]]) -> list[StoredReport]:
         """Of these, what was set aside: the same report again does not come back by itself."""
         first, last = min(map(min, wanted.values())), max(map(max, wanted.values()))
         query = f"SELECT {_ASIDE} FROM set_aside WHERE run_id IN {{numbers}} AND seq >= {first} AND seq <= {last}"
         rows = self._tables.rows_of(query, list(wanted))
-        return [Known(*row)._replace(payload=bytes(row[6])) for row in rows if row[2] in wanted[row[1]]]
+        return [StoredReport(*row)._replace(payload=bytes(row[6])) for row in rows if row[2] in wanted[row[1]]]
 
-    def _set_overlapping_aside(self, sifted: "_Sifted", latenesses: Mapping[int, Lateness], now_ms: int) -> None:
+    def _set_overlapping_aside(self, sifted: "_SortedReports", latenesses: Mapping[int, Lateness], now_ms: int) -> None:
         """Take new reports whose time another device of the same name has watched out of those to be added.
 
         Beyond the bound they are refused.
         """
-        by_device: dict[int, dict[tuple[int, int], Received]] = defaultdict(dict)
+        by_device: dict[int, dict[tuple[int, int], ReceivedReport]] = defaultdict(dict)
         for key, (device_id, received) in sifted.new.items():
             if not received.report.run.startswith(REPLAY):
                 by_device[device_id][key] = received
@@ -327,7 +344,7 @@ class Intake:
                 if conflicts:
                     journal = (device_id, report.journal or "")
                     if journal not in shared:
-                        shared[journal] = self._accounts.is_shared(journal, fresh.get(journal, ()))
+                        shared[journal] = self._journals.is_shared(journal, fresh.get(journal, ()))
                     if not shared[journal]:
                         conflicts = self._of_other_journals(journal, conflicts, sifted)
                 if conflicts and not self._overlapping.take(device_id):
@@ -351,7 +368,7 @@ class Intake:
             f" {number}, at most {at_most} are; crossing-collector overlaps lists them"
         )
 
-    def _counted(self, device_id: int, late: Sequence[Watched]) -> list[Watched]:
+    def _counted(self, device_id: int, late: Sequence[WatchedSpan]) -> list[WatchedSpan]:
         """The stored reports of live runs around these."""
         windows: list[list[int]] = []
         for one in sorted(late):
@@ -360,7 +377,7 @@ class Intake:
                 windows[-1][1] = max(windows[-1][1], last_ms)
             else:
                 windows.append([first_ms, last_ms])
-        found: dict[tuple[int, int], Watched] = {}
+        found: dict[tuple[int, int], WatchedSpan] = {}
         for first_ms, last_ms in windows:
             for *span, name in self._tables.rows(
                 "SELECT start_ms, start_ms + width_ms, watched_ms, run_id, seq, name FROM report JOIN run"
@@ -369,10 +386,12 @@ class Intake:
                 (device_id, first_ms - _WIDEST_MS, last_ms, first_ms),
             ):
                 if not name.startswith(REPLAY):
-                    found[span[3], span[4]] = Watched(*span)
+                    found[span[3], span[4]] = WatchedSpan(*span)
         return list(found.values())
 
-    def _of_other_journals(self, of: tuple[int, str], conflicts: Sequence[Watched], sifted: "_Sifted") -> list[Watched]:
+    def _of_other_journals(
+        self, of: tuple[int, str], conflicts: Sequence[WatchedSpan], sifted: "_SortedReports"
+    ) -> list[WatchedSpan]:
         """Those that came under another journal than `of`."""
         device_id, journal = of
         stored = [Key(device_id, one.run_id, one.seq, one.start_ms) for one in conflicts]
@@ -385,7 +404,7 @@ class Intake:
                 found.append(one)
         return found
 
-    def _add(self, sifted: "_Sifted", now_ms: int) -> list[ReportRow]:
+    def _add(self, sifted: "_SortedReports", now_ms: int) -> list[ReportRow]:
         rows = [
             self._row(device_id, key[0], received.report, received.payload, now_ms, layout=sifted.layouts.get(key))
             for key, (device_id, received) in sifted.new.items()
@@ -446,13 +465,15 @@ class Intake:
                 rows.append((day_of(start_ms), device_id))
         self._many("UPDATE device SET unpacked_ms = ? WHERE id = ?", rows)
 
-    def _take_zones(self, said: Sequence[Said], devices: Devices, marks: dict[int, Marks]) -> None:
+    def _take_zones(self, said: Sequence[DeviceMessage], devices: Devices, marks: dict[int, RollupMarks]) -> None:
         for one in said:
             if one.channel == "info":
                 device_id = devices[one.site, one.device]
                 self._rollups.take_zone(device_id, self._rollups.wanted(one.site, one.payload), marks[device_id])
 
-    def _note_lateness(self, latenesses: dict[int, Lateness], sifted: "_Sifted", alive: set[int], now_ms: int) -> None:
+    def _note_lateness(
+        self, latenesses: dict[int, Lateness], sifted: "_SortedReports", alive: set[int], now_ms: int
+    ) -> None:
         by_device: dict[int, list[Report]] = defaultdict(list)
         for device_id, received in sifted.new.values():
             by_device[device_id].append(received.report)
@@ -465,7 +486,7 @@ class Intake:
         columns = " = ?, ".join(_LATENESS.split(", "))
         self._many(f"UPDATE device SET {columns} = ? WHERE id = ?", rows)
 
-    def _say(self, devices: Devices, said: Sequence[Said], now_ms: int) -> None:
+    def _say(self, devices: Devices, said: Sequence[DeviceMessage], now_ms: int) -> None:
         last = {(devices[one.site, one.device], one.channel): one.payload for one in said if not one.ended}
         self._many(
             "INSERT INTO said (device_id, channel, received_ms, payload) VALUES (?, ?, ?, ?) ON CONFLICT"
@@ -476,7 +497,7 @@ class Intake:
             if channel == "info":
                 note_change(self._tables, device_id, payload, now_ms=now_ms)
 
-    def _own_words(self, said: Sequence[Said], devices: Devices) -> list[Said]:
+    def _own_words(self, said: Sequence[DeviceMessage], devices: Devices) -> list[DeviceMessage]:
         """Without what a replay says of a device that speaks for itself; what the device says comes last."""
         by_replay = [
             one for one in said if one.replay and not self._has_said(devices[one.site, one.device], one.channel)
@@ -487,7 +508,7 @@ class Intake:
         """Whether the device said such a word by itself."""
         query = "SELECT payload FROM said WHERE device_id = ? AND channel = ?"
         rows = self._tables.rows(query, (device_id, channel))
-        return bool(rows) and not of_replay(bytes(rows[0][0]))
+        return bool(rows) and not is_of_replay(bytes(rows[0][0]))
 
     def _refuse(self, refusals: Sequence[Refusal], now_ms: int) -> None:
         if refusals:
@@ -503,13 +524,13 @@ class Intake:
             self._tables.many(query, rows)
 
 
-class _Sifted:
+class _SortedReports:
     """The reports of a batch by what they are: new by (run id, seq), known ones counted, and refusals."""
 
     def __init__(self) -> None:
-        self.new: dict[tuple[int, int], tuple[int, Received]] = {}
+        self.new: dict[tuple[int, int], tuple[int, ReceivedReport]] = {}
         self.layouts: dict[tuple[int, int], Layout] = {}
-        self.overlapping: dict[tuple[int, int], tuple[int, Received]] = {}
+        self.overlapping: dict[tuple[int, int], tuple[int, ReceivedReport]] = {}
         """Those that were new and are set aside."""
         self.duplicates = 0
         self.refusals: list[Refusal] = []
@@ -541,12 +562,12 @@ class _Sifted:
         return found
 
 
-def _watched(key: tuple[int, int], report: Report) -> Watched:
+def _watched(key: tuple[int, int], report: Report) -> WatchedSpan:
     start_ms = start_ms_of(report.start)
-    return Watched(start_ms, start_ms + report.width_ms, report.watched_ms, *key)
+    return WatchedSpan(start_ms, start_ms + report.width_ms, report.watched_ms, *key)
 
 
-def _same(received: Received, known: Known) -> bool:
+def _same(received: ReceivedReport, known: StoredReport) -> bool:
     """Whether it is the report that is stored; of one whose message is kept no more, by what is known of it."""
     if known.payload:
         return _equal(received, known.payload)
@@ -555,7 +576,7 @@ def _same(received: Received, known: Known) -> bool:
     return said == (known.start_ms, known.width_ms, known.watched_ms)
 
 
-def _equal(received: Received, payload: bytes) -> bool:
+def _equal(received: ReceivedReport, payload: bytes) -> bool:
     if received.payload == payload:
         return True
     report = _decoded(payload)  # a journal may go over into another: the key names the report
@@ -570,7 +591,7 @@ def _decoded(payload: bytes) -> Report | None:
         return None
 
 
-def _other(received: Received) -> Refusal:
+def _other(received: ReceivedReport) -> Refusal:
     report = received.report
     reason = f"another report of run {report.run} has the number {report.seq}; the first one stays"
     return refuse(received.topic, received.payload, reason)

@@ -8,7 +8,7 @@ import msgspec
 from collector.domain.calendar import DAY_MS
 from collector.store.dialect import Tables
 from collector.store.messages import Key, day_of, messages_of
-from collector.store.names import Names
+from collector.store.names import NameIds
 from collector.store.zone_sums import ZoneSums, sums_of
 from edge.wire.report import ZoneReport
 
@@ -32,7 +32,7 @@ class Zones(msgspec.Struct):
 
 
 def zones_of(
-    names: Names,
+    names: NameIds,
     zones: Mapping[str, ZoneReport] | msgspec.UnsetType | None,
     *,
     device_id: int,
@@ -52,7 +52,7 @@ def stored(zone_id: int, sums: ZoneSums) -> tuple[Any, ...]:
     return (zone_id, sums.end_ms, *sums[1:11], *sums[12:])
 
 
-def fill_zones(tables: Tables, names: Names, device_id: int) -> None:
+def fill_zones(tables: Tables, names: NameIds, device_id: int) -> None:
     """Rows of `zone_report` for the reports of a device that were stored when there was no such table."""
     marks = ", ".join("?" * len(STORED))
     query = f"INSERT INTO zone_report ({', '.join(STORED)}) VALUES ({marks}) ON CONFLICT DO NOTHING"

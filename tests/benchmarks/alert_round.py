@@ -10,9 +10,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from collector.alerts.evaluator import Watch
-from collector.alerts.settings import Alerts
-from collector.protocol.intake import Received, ingest
+from collector.alerts.evaluator import Evaluator
+from collector.alerts.settings import AlertSettings
+from collector.protocol.intake import ReceivedReport, decode_message
 from collector.store.sqlite.store import SqliteStore
 from edge.wire.report import Report, encode
 from edge.wire.times import rfc3339
@@ -23,7 +23,7 @@ HOURS = 9 * 168
 OF_SITE = 5
 
 
-def report(device: int, hour: int) -> Received:
+def report(device: int, hour: int) -> ReceivedReport:
     counts = {"bus": 0, "car": 40, "truck": 10}
     said = Report(
         site=f"site-{device // OF_SITE}",
@@ -36,8 +36,8 @@ def report(device: int, hour: int) -> Received:
         state="ok",
         lines={"deck": {"outbound": counts, "return": counts}},
     )
-    message = ingest(topic_of(said.site, said.device, "report"), encode(said))
-    assert isinstance(message, Received), message
+    message = decode_message(topic_of(said.site, said.device, "report"), encode(said))
+    assert isinstance(message, ReceivedReport), message
     return message
 
 
@@ -48,7 +48,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder, SqliteStore(Path(folder) / "store.sqlite") as store:
         for device in range(devices):
             store.commit([report(device, hour) for hour in range(1 - HOURS, 1)], now_ms=NOW_MS)
-        watch = Watch(store, Alerts(), {}, holder="one", listening=lambda: NOW_MS)
+        watch = Evaluator(store, AlertSettings(), {}, holder="one", listening=lambda: NOW_MS)
         _time("the first round, two days", watch, NOW_MS)
         for minute in range(1, 4):
             _time("a round within the hour", watch, NOW_MS + minute * MINUTE_MS)
@@ -58,7 +58,7 @@ def main() -> int:
     return 0
 
 
-def _time(what: str, watch: Watch, now_ms: int) -> None:
+def _time(what: str, watch: Evaluator, now_ms: int) -> None:
     started, cpu = time.monotonic(), time.process_time()
     watch.look(now_ms)
     print(f"{what:<28} {time.monotonic() - started:6.2f} s, of which {time.process_time() - cpu:.2f} s of a processor")

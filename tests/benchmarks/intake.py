@@ -31,7 +31,7 @@ from paho.mqtt.properties import Properties
 
 from collector.config import Mqtt
 from collector.mqtt.subscriber import Subscriber
-from collector.protocol.items import Tally
+from collector.protocol.items import CommitCounts
 from collector.store.opening import open_store
 from tests.benchmarks.load import publish
 from tests.collector import mosquitto, postgres
@@ -187,14 +187,14 @@ def _publish(say: Send, port: int, reports: int, senders: int) -> None:
 
 def collect(say: Send, port: int, name: str, where: str, reports: int, *, every: int = 0, wait_s: float = 0.0) -> None:
     """The collector, until it has stored so many, timed from before it connects; with 0 it subscribes and goes."""
-    tally = Tally()
+    counts = CommitCounts()
     mqtt = Mqtt(host="127.0.0.1", port=port, tls=False, client_id=name)
 
-    def on_commit(more: Tally) -> None:
-        nonlocal tally
-        before, tally = tally.stored, tally + more
-        if every and before // every != tally.stored // every:
-            say([tally.stored, _resident_kib()])
+    def on_commit(more: CommitCounts) -> None:
+        nonlocal counts
+        before, counts = counts.stored, counts + more
+        if every and before // every != counts.stored // every:
+            say([counts.stored, _resident_kib()])
 
     with open_store(where) as store:
         subscriber = Subscriber(mqtt, store, on_commit=on_commit)
@@ -202,11 +202,11 @@ def collect(say: Send, port: int, name: str, where: str, reports: int, *, every:
         while subscriber.subscriptions == 0:
             subscriber.step(0.5)
         say("subscribed")
-        while tally.stored < reports:
+        while counts.stored < reports:
             subscriber.step(0.5)
-            assert not wait_s or time.monotonic() - from_s < wait_s, tally
+            assert not wait_s or time.monotonic() - from_s < wait_s, counts
         cpu_s, seconds = time.process_time() - cpu_from, time.monotonic() - from_s
-        assert tally == Tally(stored=reports), tally
+        assert counts == CommitCounts(stored=reports), counts
         subscriber.close()
     say((seconds, cpu_s))
 

@@ -30,12 +30,12 @@ from typing import Any, NamedTuple
 from collector.api.site_routes import _site_today
 from collector.domain.calendar import floor
 from collector.domain.scope import Scope
-from collector.errors import CollectorError
 from collector.queries.axis import axis
 from collector.queries.counts import counts, coverage
 from collector.queries.devices import devices
 from collector.store.interface import Store
 from collector.store.opening import open_store
+from edge.errors import CrossingError
 from edge.wire.report import encode
 from edge.wire.topics import topic_of
 from tests.benchmarks import intake, load
@@ -135,7 +135,7 @@ def _is_built(where: str) -> bool:
     try:
         with open_store(where, write=False) as store:
             return bool(devices(store))
-    except CollectorError:
+    except CrossingError:
         return False
 
 

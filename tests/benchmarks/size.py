@@ -13,8 +13,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from collector.protocol.intake import ingest
-from collector.store.interface import Keeping, Store
+from collector.protocol.intake import decode_message
+from collector.store.interface import Retention, Store
 from collector.store.opening import open_store
 from edge.wire.report import Health, Level, Report, Waits, ZoneReport, encode
 from edge.wire.times import rfc3339
@@ -44,7 +44,9 @@ def main() -> None:
                     for minute in range(DAY)
                     for device in range(given.devices)
                 ]
-                items = [ingest(f"crossing/v1/bridge/{report.device}/report", encode(report)) for report in reports]
+                items = [
+                    decode_message(f"crossing/v1/bridge/{report.device}/report", encode(report)) for report in reports
+                ]
                 now_ms = BEGIN_MS + (day + 1) * DAY * MINUTE_MS
                 for at in range(0, len(items), BATCH):
                     store.commit(items[at : at + BATCH], now_ms=now_ms)
@@ -73,7 +75,7 @@ def _pack(store: Store, now_ms: int) -> list[float]:
     more = True
     while more:
         began_s = time.monotonic()
-        more = store.pack(Keeping(), now_ms=now_ms)
+        more = store.pack(Retention(), now_ms=now_ms)
         took.append(1e3 * (time.monotonic() - began_s))
     return took[:-1]
 

@@ -27,8 +27,7 @@ from typing import Any
 from collector.domain.calendar import floor
 from collector.domain.scope import Scope
 from collector.domain.sites import Site
-from collector.errors import CollectorError
-from collector.protocol.intake import Received, ingest
+from collector.protocol.intake import ReceivedReport, decode_message
 from collector.queries.axis import axis
 from collector.queries.balance import balance
 from collector.queries.compare import agreements, bands
@@ -40,6 +39,7 @@ from collector.queries.queue import queues
 from collector.store.interface import Reading, Store
 from collector.store.opening import open_store
 from collector.store.zone_rollups import STORED, sum_up_zones
+from edge.errors import CrossingError
 from edge.wire.report import Level, Report, Waits, ZoneReport, encode
 from edge.wire.times import rfc3339
 from edge.wire.topics import topic_of
@@ -99,7 +99,7 @@ def _is_built(where: str) -> bool:
     try:
         with open_store(where, write=False) as store:
             return bool(devices(store))
-    except CollectorError:
+    except CrossingError:
         return False
 
 
@@ -127,10 +127,10 @@ def a_report(site: str, device: str, seq: int, start_ms: int) -> Report:
     )  # fmt: skip
 
 
-def taken(report: Report) -> Received:
+def taken(report: Report) -> ReceivedReport:
     """As intake takes it."""
-    received = ingest(topic_of(report.site, report.device, "report"), encode(report))
-    assert isinstance(received, Received)
+    received = decode_message(topic_of(report.site, report.device, "report"), encode(report))
+    assert isinstance(received, ReceivedReport)
     return received
 
 

@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from collector.alerts.alert import Alert, Subject
-from collector.alerts.lifecycle import Found, Ledger
+from collector.alerts.lifecycle import AlertLifecycle, ProvenFinding
 from collector.alerts.repository import alerts
 from collector.alerts.rules import device, first_vehicle, queue, station
 from collector.alerts.rules.device import DeviceMemory, DeviceNow
@@ -32,7 +32,7 @@ from collector.alerts.rules.finding import About, Finding
 from collector.alerts.rules.first_vehicle import Sighting
 from collector.alerts.rules.flow import Hour, PastHour
 from collector.alerts.rules.queue import QueueState, Slot
-from collector.alerts.rules.station import PostHour, PostState
+from collector.alerts.rules.station import StationHour, StationState
 from collector.alerts.settings import Rules
 from collector.alerts.wording import ALL, DAY_MS, HOUR_MS
 from collector.store.sqlite.store import SqliteStore
@@ -306,8 +306,8 @@ def run(seed: int, rules: Rules, *, told_holidays: bool = False, folder: Path) -
         store._database.execute("PRAGMA synchronous = OFF")
         for now_ms, found in sorted(_found(year, rules, told_holidays=told_holidays), key=lambda one: one[0]):
             with store.writing() as tables:
-                ledger = Ledger(tables, SITE, rules, now_ms=now_ms, channels=["test"])
-                ledger.take([Found(one) for one in found])
+                ledger = AlertLifecycle(tables, SITE, rules, now_ms=now_ms, channels=["test"])
+                ledger.take([ProvenFinding(one) for one in found])
                 ledger.digest()
         with store.reading() as reading:
             listed: list[Alert] = []
@@ -338,7 +338,7 @@ def heard_ms(year: Year, time_ms: int) -> int:
 
 
 def _hours(year: Year, rules: Rules, *, told_holidays: bool) -> list[tuple[int, list[Finding]]]:
-    state, found = PostState(), []
+    state, found = StationState(), []
     share = year.watched.reshape(HOURS, 12).mean(axis=1)
     ways = {(DEVICE, LINE): WAYS}
     of_flow = {}
@@ -361,8 +361,8 @@ def _hours(year: Year, rules: Rules, *, told_holidays: bool) -> list[tuple[int, 
                 start_ms, start_ms + HOUR_MS, number, float(share[i]), past, told_holidays and i // 24 in year.holidays
             )
             flows.append((subjects[key], hour))
-        hour_ = PostHour(start_ms, start_ms + HOUR_MS, START_MS + i // 24 * DAY_MS, flows)
-        if said := station.judge(state, hour_, ways, rules, "UTC"):
+        hour_ = StationHour(start_ms, start_ms + HOUR_MS, START_MS + i // 24 * DAY_MS, flows)
+        if said := station.evaluate(state, hour_, ways, rules, "UTC"):
             found.append((heard_ms(year, start_ms + HOUR_MS), said))
     return found
 
@@ -375,7 +375,7 @@ def _slots(year: Year, rules: Rules) -> list[tuple[int, list[Finding]]]:
         standing = float(year.standing[i]) if year.watched[i] > 0 else None
         watched_ms = int(year.watched[i] * SLOT_MS)
         slot = Slot(start_ms, start_ms + SLOT_MS, standing, round(standing or 0), watched_ms)
-        if said := queue.judge(state, slot, about):
+        if said := queue.evaluate(state, slot, about):
             found.append((heard_ms(year, start_ms + SLOT_MS), said))
     return found
 
@@ -414,7 +414,7 @@ def _looks(year: Year, rules: Rules) -> list[tuple[int, list[Finding]]]:
             offset_ms=int(year.offset_ms[i]),
             unsent=int(year.unsent[i]),
         )
-        if said := device.judge(memory, now, rules, "UTC"):
+        if said := device.evaluate(memory, now, rules, "UTC"):
             found.append((now_ms, said))
     return found
 
@@ -437,7 +437,7 @@ def _firsts(year: Year, rules: Rules) -> list[tuple[int, list[Finding]]]:
             line=LINE,
             direction=WAYS[0],
         )
-        if one := first_vehicle.judge(seen, rules, "UTC"):
+        if one := first_vehicle.evaluate(seen, rules, "UTC"):
             found.append((heard_ms(year, at_ms + 60_000), [one]))
         before = hour
     return found

@@ -22,24 +22,24 @@ from hypothesis import strategies as st
 from collector.cli.show_devices import devices_as_json, devices_as_table, gaps_as_json, gaps_as_table
 from collector.protocol.gaps import Missing
 from collector.protocol.intake import (
-    HEARD,
     KEPT_BYTES,
     PAYLOAD_BYTES_MAX,
-    Answered,
-    Called,
-    Cleared,
-    Followed,
-    Received,
+    SUBSCRIBED_CHANNELS,
+    DeviceMessage,
+    ReceivedAlert,
+    ReceivedConvoy,
+    ReceivedReport,
+    ReceivedResponse,
     Refusal,
-    Said,
-    ingest,
+    RetainedCleared,
+    decode_message,
 )
 from collector.protocol.items import Gap, Item
-from collector.protocol.resend_planner import Asking
+from collector.protocol.resend_planner import ResendPlanner
 from collector.queries.devices import devices, gaps
 from collector.queries.totals import Selection, totals
 from collector.queries.zones import last_zones
-from collector.store.device_alerts import CALLS_MAX, PICTURES_MAX, calls
+from collector.store.device_alerts import DEVICE_ALERTS_MAX, PICTURES_MAX, device_alerts
 from collector.store.interface import Store
 from collector.store.sqlite.store import SqliteStore
 from edge.wire.report import decode
@@ -135,7 +135,7 @@ BYTES = st.one_of(
 @st.composite
 def messages(draw: st.DrawFn) -> tuple[str, bytes]:
     """A topic and a payload: half of them nearly right."""
-    channel = draw(st.sampled_from([*HEARD, "report", "report"]))
+    channel = draw(st.sampled_from([*SUBSCRIBED_CHANNELS, "report", "report"]))
     site, device = draw(st.sampled_from(["bridge", "tunnel"])), draw(NAMES)
     if channel == "report":
         fields = REPORT | {"site": site, "device": device, "seq": draw(st.integers(1, 2_000))}
@@ -201,7 +201,7 @@ class Target:
         self.store = store
         self.cases = 0
         self.stored = 0
-        self._asking = Asking(random.Random(1))
+        self._asking = ResendPlanner(random.Random(1))
 
     def take(self, batch: list[tuple[str, bytes]]) -> None:
         """As the subscriber does it; AssertionError where a promise is broken."""
@@ -209,31 +209,33 @@ class Target:
         self._asking.update(asked, now_ms=self.cases * 60_000)
         items: list[Item] = []
         for topic, payload in batch:
-            item = ingest(topic, payload)
+            item = decode_message(topic, payload)
             whose = tuple(topic.split("/")[2:4])
-            if isinstance(item, Received):
+            if isinstance(item, ReceivedReport):
                 assert (item.report.site, item.report.device) == whose, "a report counts for its topic's device only"
-            elif isinstance(item, Said | Called | Followed | Answered | Cleared):
+            elif isinstance(item, DeviceMessage | ReceivedAlert | ReceivedConvoy | ReceivedResponse | RetainedCleared):
                 assert (item.site, item.device) == whose, "a device speaks for itself only"
             else:
                 assert len(item.topic) <= KEPT_BYTES >= len(item.payload), "a refusal is bounded"
                 assert len(item.reason) <= KEPT_BYTES
                 assert not set(item.reason + item.topic) & CONTROL
-            if isinstance(item, Cleared):
+            if isinstance(item, RetainedCleared):
                 continue
-            if not isinstance(item, Answered):
+            if not isinstance(item, ReceivedResponse):
                 items.append(item)
             elif (gone := self._asking.answered(item.site, item.device, item.response)) is not None:
                 assert (gone.site, gone.device, gone.journal) == ("bridge", "mast-1", "j1"), (
                     "only who was asked answers"
                 )
                 items.append(gone)
-        tally = self.store.commit(items, now_ms=NOW_MS)
-        received = sum(isinstance(item, Received) for item in items)
+        counts = self.store.commit(items, now_ms=NOW_MS)
+        received = sum(isinstance(item, ReceivedReport) for item in items)
         refused = sum(isinstance(item, Refusal) for item in items)
-        assert tally.stored + tally.duplicates + tally.refused == received + refused, "every message becomes one thing"
+        assert counts.stored + counts.duplicates + counts.refused == received + refused, (
+            "every message becomes one thing"
+        )
         self.cases += len(batch)
-        self.stored += tally.stored
+        self.stored += counts.stored
 
     def check(self) -> None:
         """What is stored is stored under who said it, the refusals are bounded, and every question has an answer."""
@@ -245,9 +247,9 @@ class Target:
             assert (report.site, report.device) == (site, device), "nobody writes for another"
         assert len(rows) == self.stored
         with self.store.reading() as reading:
-            called = calls(reading, limit=100_000)
+            called = device_alerts(reading, limit=100_000)
         of_device = Counter((one.site, one.device) for one in called)
-        assert max(of_device.values(), default=0) <= CALLS_MAX, "what devices call out is bounded"
+        assert max(of_device.values(), default=0) <= DEVICE_ALERTS_MAX, "what devices call out is bounded"
         pictured = Counter((one.site, one.device) for one in called if one.has_picture)
         assert max(pictured.values(), default=0) <= PICTURES_MAX, "their pictures are"
         totals(self.store, Selection())

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from collector.protocol.intake import Received, ingest
+from collector.protocol.intake import ReceivedReport, decode_message
 from edge.wire.report import Report, encode
 from edge.wire.times import rfc3339
 from edge.wire.topics import topic_of
@@ -32,12 +32,12 @@ def blind(seq: int = 1, **fields: Any) -> Report:
     return a_report(seq, state="blind", watched_ms=0, lines=None, **fields)
 
 
-def received(report: Report) -> Received:
-    message = ingest(topic_of(report.site, report.device, "report"), encode(report))
-    assert isinstance(message, Received)
+def received(report: Report) -> ReceivedReport:
+    message = decode_message(topic_of(report.site, report.device, "report"), encode(report))
+    assert isinstance(message, ReceivedReport)
     return message
 
 
-def held(report: Report) -> Received:
+def held(report: Report) -> ReceivedReport:
     """As a store may hold it that took it in before a rule of today refused it."""
-    return Received(topic_of(report.site, report.device, "report"), encode(report), report)
+    return ReceivedReport(topic_of(report.site, report.device, "report"), encode(report), report)

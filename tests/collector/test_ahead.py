@@ -20,7 +20,7 @@ from collector.queries.places import widest
 from collector.queries.totals import Selection, totals
 from collector.queries.zones import last_zones
 from collector.store.ahead import NO_REPORTS, Reports
-from collector.store.interface import Keeping, Store
+from collector.store.interface import Retention, Store
 from collector.store.postgres.store import PostgresStore
 from collector.store.sqlite.store import SqliteStore
 from edge.wire.report import Level, Report, ZoneReport, encode
@@ -184,7 +184,7 @@ def contents(store: Store) -> list[list[tuple[object, ...]]]:
 
 def test_what_is_packed_is_set_aside_and_comes_back(store: Store) -> None:
     put(store, *an_hour(NOW_MS), *ahead())
-    while store.pack(Keeping(), now_ms=NOW_MS + 9 * DAY_MS):
+    while store.pack(Retention(), now_ms=NOW_MS + 9 * DAY_MS):
         pass
     (device_id,) = ids(store)
     assert store.set_aside(device_id, now_ms=NOW_MS) == 3

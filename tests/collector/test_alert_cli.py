@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from collector.alerts.settings import Alerts, Queue
+from collector.alerts.settings import AlertSettings, QueueRule
 from collector.cli import main
 from collector.config import load
-from collector.errors import InputError
 from collector.store.sqlite.store import SqliteStore
+from edge.errors import InputError
 from tests.collector.test_alert_ledger import NOW_MS, finding, take
 
 
@@ -75,10 +75,10 @@ def test_a_site_has_its_own_rules_and_the_others_of_all(tmp_path: Path) -> None:
     alerts = load(path).alerts
     assert alerts.rules_of("elsewhere") is alerts
     bridge = alerts.rules_of("bridge")
-    assert bridge.queue == Queue(vehicles=40, minutes=20)
+    assert bridge.queue == QueueRule(vehicles=40, minutes=20)
     assert (bridge.news_hours, bridge.history) == (12, alerts.history)
     assert alerts.tell.urls_file == tmp_path / "urls"
-    assert Alerts().rules_of("bridge") == Alerts()
+    assert AlertSettings().rules_of("bridge") == AlertSettings()
 
 
 @pytest.mark.parametrize(

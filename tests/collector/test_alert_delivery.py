@@ -13,16 +13,16 @@ from typing import Any
 import pytest
 from aiosmtpd.controller import Controller
 
-from collector.alerts.channels import Mqtt, apprise_channels, site_alert_of
-from collector.alerts.delivery import Postman
+from collector.alerts.channels import MqttChannel, apprise_channels, site_alert_of
+from collector.alerts.delivery import MessageDelivery
 from collector.alerts.repository import deliveries
-from collector.alerts.settings import Alerts
+from collector.alerts.settings import AlertSettings
 from collector.alerts.site_alert import encode_site_alert, site_alert_topic
 from collector.alerts.worker import AlertThread
-from collector.config import Mqtt as MqttSettings
-from collector.errors import CollectorError, InputError
+from collector.config import MqttChannel as MqttSettings
 from collector.mqtt.subscriber import NOT_CONNECTED
 from collector.store.sqlite.store import SqliteStore
+from edge.errors import InputError, WorkError
 from tests.collector.listening import listening
 from tests.collector.mosquitto import binary, mosquitto
 from tests.collector.test_alert_ledger import NOW_MS, Office, finding, listed, take, told
@@ -95,13 +95,13 @@ def test_a_webhook_and_a_mailbox_are_told_once_and_nothing_secret_is_logged(
     )
     urls.chmod(0o600)
     with SqliteStore(tmp_path / "s") as store:
-        postman = Postman(store, apprise_channels(urls, pictures=True))
-        from collector.alerts.lifecycle import Found, Ledger  # noqa: PLC0415
+        postman = MessageDelivery(store, apprise_channels(urls, pictures=True))
+        from collector.alerts.lifecycle import AlertLifecycle, ProvenFinding  # noqa: PLC0415
         from collector.alerts.settings import Rules  # noqa: PLC0415
 
         with store.writing() as tables:
-            ledger = Ledger(tables, "bridge", Rules(), now_ms=NOW_MS, channels=["mail", "office"])
-            ledger.take([Found(finding(kind="first", reason="The first bus since 2022."), jpeg=JPEG)])
+            ledger = AlertLifecycle(tables, "bridge", Rules(), now_ms=NOW_MS, channels=["mail", "office"])
+            ledger.take([ProvenFinding(finding(kind="first", reason="The first bus since 2022."), jpeg=JPEG)])
         webhook.answer = 500
         assert postman.deliver(NOW_MS) == 1
         webhook.answer = 200
@@ -167,10 +167,10 @@ def test_the_broker_is_told_through_the_connection_of_the_subscriber(tmp_path: P
         assert subscribed.wait(10)
         take(store, finding(reason="Nothing was heard."))
         office = Office()
-        Postman(store, [office]).deliver(NOW_MS)
+        MessageDelivery(store, [office]).deliver(NOW_MS)
         settings = MqttSettings(host="127.0.0.1", port=broker.port, tls=False)
         with listening(settings, tmp_path / "s") as subscriber:
-            channel = Mqtt(subscriber.publish)
+            channel = MqttChannel(subscriber.publish)
             deadline = threading.Event()
             while (error := channel.send(office.heard[0])) == NOT_CONNECTED:
                 deadline.wait(0.1)
@@ -195,10 +195,10 @@ def test_a_thread_that_cannot_open_its_store_goes_on_trying_and_ends_when_told(t
 
     def failing() -> SqliteStore:
         tries.release()
-        raise CollectorError("no store")
+        raise WorkError("no store")
 
     beside = AlertThread(
-        failing, Alerts(), {}, channels=[], holder="one", listening=lambda: 0, look_every_s=0.01
+        failing, AlertSettings(), {}, channels=[], holder="one", listening=lambda: 0, look_every_s=0.01
     )  # fmt: skip
     beside.start()
     for _ in range(3):
@@ -231,7 +231,7 @@ def test_the_thread_looks_and_tells(tmp_path: Path) -> None:
 
     office = Once()
     beside = AlertThread(
-        lambda: SqliteStore(tmp_path / "s"), Alerts(), {}, channels=[office], holder="one",
+        lambda: SqliteStore(tmp_path / "s"), AlertSettings(), {}, channels=[office], holder="one",
         listening=lambda: NOW_MS - 9 * HOUR_MS, clock=Late(), look_every_s=0.01,
     )  # fmt: skip
     beside.start()

@@ -6,16 +6,16 @@ import msgspec
 import pytest
 
 from collector.alerts.alert import Alert, Subject
-from collector.alerts.channels import Message
-from collector.alerts.delivery import ATTEMPTS_MAX, Postman
-from collector.alerts.lifecycle import Found, Ledger
+from collector.alerts.channels import Notification
+from collector.alerts.delivery import ATTEMPTS_MAX, MessageDelivery
+from collector.alerts.lifecycle import AlertLifecycle, ProvenFinding
 from collector.alerts.repository import alert, alerts, deliveries, picture
 from collector.alerts.rules.finding import Finding
 from collector.alerts.settings import Rules
 from collector.domain.faults import Faults
 from collector.domain.scope import Scope
-from collector.errors import InputError
 from collector.store.interface import Store
+from edge.errors import InputError
 
 NOW_MS = 1_795_608_000_000
 HOUR_MS, DAY_MS = 3_600_000, 86_400_000
@@ -33,8 +33,8 @@ def take(
     store: Store, *found: Finding, now_ms: int = NOW_MS, rules: Rules | None = None, jpeg: bytes | None = None
 ) -> None:
     with store.writing() as tables:
-        ledger = Ledger(tables, "bridge", rules or Rules(), now_ms=now_ms, channels=["office"])
-        ledger.take([Found(one, jpeg=jpeg) for one in found])
+        ledger = AlertLifecycle(tables, "bridge", rules or Rules(), now_ms=now_ms, channels=["office"])
+        ledger.take([ProvenFinding(one, jpeg=jpeg) for one in found])
         ledger.digest()
 
 
@@ -112,7 +112,7 @@ def test_a_channel_that_was_away_gets_no_more_in_an_hour_either(store: Store) ->
         found = [finding(f"mast-{hour}-{i}", at_ms=NOW_MS + hour * HOUR_MS) for i in range(2)]
         take(store, *found, now_ms=NOW_MS + hour * HOUR_MS, rules=rules)
     office = Office()
-    postman = Postman(store, [office], per_hour=lambda site: {"bridge": 3}[site])
+    postman = MessageDelivery(store, [office], per_hour=lambda site: {"bridge": 3}[site])
     back_ms = NOW_MS + 4 * HOUR_MS
     assert [postman.deliver(back_ms + i * HOUR_MS // 2) for i in range(7)] == [3, 0, 3, 0, 2, 0, 0]
     assert [message.alert.id for message in office.heard if message.alert] == list(range(1, 9))
@@ -121,9 +121,9 @@ def test_a_channel_that_was_away_gets_no_more_in_an_hour_either(store: Store) ->
 def test_who_is_told_to_stop_leaves_the_rest_for_the_next_time(store: Store) -> None:
     take(store, *(finding(f"mast-{i}") for i in range(4)))
     office = Office()
-    stopped = Postman(store, [office], stopping=lambda: len(office.heard) >= 2)
+    stopped = MessageDelivery(store, [office], stopping=lambda: len(office.heard) >= 2)
     assert stopped.deliver(NOW_MS) == 2
-    assert Postman(store, [office]).deliver(NOW_MS) == 2
+    assert MessageDelivery(store, [office]).deliver(NOW_MS) == 2
     assert len({message.id for message in office.heard}) == 4
 
 
@@ -160,9 +160,9 @@ class Office:
 
     def __init__(self) -> None:
         self.error = ""
-        self.heard: list[Message] = []
+        self.heard: list[Notification] = []
 
-    def send(self, message: Message) -> str:
+    def send(self, message: Notification) -> str:
         self.heard.append(message)
         return self.error
 
@@ -174,7 +174,7 @@ def state_of(store: Store) -> list[tuple[str, int]]:
 
 def test_a_message_is_delivered_once(store: Store) -> None:
     office = Office()
-    postman = Postman(store, [office])
+    postman = MessageDelivery(store, [office])
     take(store, finding())
     assert postman.deliver(NOW_MS) == 1
     assert postman.deliver(NOW_MS + DAY_MS) == 0
@@ -187,16 +187,16 @@ class Broken:
 
     name = "broken"
 
-    def send(self, message: Message) -> str:
+    def send(self, message: Notification) -> str:
         raise ZeroDivisionError(f"at message {message.id}")
 
 
 def test_a_channel_whose_code_fails_keeps_no_other_from_sending(store: Store) -> None:
     office, faults = Office(), Faults()
     with store.writing() as tables:
-        ledger = Ledger(tables, "bridge", Rules(), now_ms=NOW_MS, channels=["broken", "office"])
-        ledger.take([Found(finding())])
-    postman = Postman(store, [Broken(), office], faults=faults)
+        ledger = AlertLifecycle(tables, "bridge", Rules(), now_ms=NOW_MS, channels=["broken", "office"])
+        ledger.take([ProvenFinding(finding())])
+    postman = MessageDelivery(store, [Broken(), office], faults=faults)
     assert postman.deliver(NOW_MS) == 1
     assert postman.deliver(NOW_MS + 60_000) == 0
     assert len(office.heard) == 1
@@ -208,7 +208,7 @@ def test_a_channel_whose_code_fails_keeps_no_other_from_sending(store: Store) ->
 def test_a_channel_that_fails_is_tried_again_later_each_time_and_given_up(store: Store) -> None:
     office = Office()
     office.error = "no"
-    postman = Postman(store, [office])
+    postman = MessageDelivery(store, [office])
     take(store, finding())
     now_ms, waits = NOW_MS, []
     while state_of(store)[0][0] == "waiting":
@@ -228,16 +228,16 @@ def test_who_dies_while_it_is_sent_says_it_once(open_store: OpenStore) -> None:
     take(store, finding())
 
     class Dies(Office):
-        def send(self, message: Message) -> str:
+        def send(self, message: Notification) -> str:
             super().send(message)
             raise KeyboardInterrupt
 
     dies = Dies()
     with pytest.raises(KeyboardInterrupt):
-        Postman(store, [dies]).deliver(NOW_MS)
+        MessageDelivery(store, [dies]).deliver(NOW_MS)
     store.close()
     again, office = open_store(), Office()
-    postman = Postman(again, [office])
+    postman = MessageDelivery(again, [office])
     assert postman.recover(NOW_MS) == 1
     assert postman.deliver(NOW_MS + DAY_MS) == 0
     assert state_of(again) == [("unsure", 0)]
@@ -251,7 +251,7 @@ def test_the_bounds_are_held(store: Store, monkeypatch: pytest.MonkeyPatch) -> N
         take(store, finding(f"mast-{i}", kind="first", at_ms=NOW_MS), jpeg=b"\xff\xd8\xff")
     take(store, finding("open"))
     with store.writing() as tables:
-        Ledger(tables, "bridge", Rules(), now_ms=NOW_MS).prune()
+        AlertLifecycle(tables, "bridge", Rules(), now_ms=NOW_MS).prune()
     assert [(one.subject.device, one.has_picture) for one in listed(store)] == [
         ("mast-4", True), ("mast-5", True), ("open", False),
     ]  # fmt: skip

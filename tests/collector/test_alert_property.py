@@ -8,7 +8,16 @@ import msgspec
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from collector.alerts.settings import Alerts, Blind, Cessation, Drop, History, Resumption, Silent, Surge
+from collector.alerts.settings import (
+    AlertSettings,
+    BlindRule,
+    CessationRule,
+    DropRule,
+    History,
+    ResumptionRule,
+    SilentRule,
+    SurgeRule,
+)
 from collector.store.sqlite.store import SqliteStore
 from edge.wire.report import Report
 from tests.collector.messages import NOON_MS, received
@@ -17,14 +26,14 @@ from tests.collector.test_alert_watch import DAY_MS, HOUR_MS, hourly, listed, wa
 WEEKS = 2
 HOURS = 16
 """Of which alerts may come, after the weeks that tell what is usual."""
-SETTINGS = Alerts(
+SETTINGS = AlertSettings(
     history=History(weeks=2, weeks_min=2),
-    surge=Surge(hours=2, score=3.0),
-    drop=Drop(hours=2, score=2.0),
-    cessation=Cessation(expected_min=100, hours_min=3),
-    resumption=Resumption(vehicles_min=3),
-    blind=Blind(enabled=False),  # of the moment in which we look, as the other rules of devices
-    silent=Silent(enabled=False),
+    surge=SurgeRule(hours=2, score=3.0),
+    drop=DropRule(hours=2, score=2.0),
+    cessation=CessationRule(expected_min=100, hours_min=3),
+    resumption=ResumptionRule(vehicles_min=3),
+    blind=BlindRule(enabled=False),  # of the moment in which we look, as the other rules of devices
+    silent=SilentRule(enabled=False),
 )
 Existing = list[tuple[str, str, int, int | None, int]]
 
@@ -129,7 +138,7 @@ def test_reports_that_come_a_day_late_are_noted_and_not_told() -> None:
     with tempfile.TemporaryDirectory() as folder:
         past(folder)
         with prepared(folder, "late") as store:
-            quiet = msgspec.structs.replace(SETTINGS, cessation=Cessation(enabled=False))
+            quiet = msgspec.structs.replace(SETTINGS, cessation=CessationRule(enabled=False))
             reports = [hourly(WEEKS * 168 + i + 1, NOON_MS + i * HOUR_MS, 5) for i in range(4)]
             now_ms = NOON_MS + 2 * DAY_MS
             watch(store, quiet).look(NOON_MS + HOUR_MS)

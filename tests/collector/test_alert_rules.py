@@ -14,28 +14,28 @@ from collector.alerts.rules.first_vehicle import Sighting
 from collector.alerts.rules.flow import FlowState, Hour, PastHour
 from collector.alerts.rules.queue import QueueState, Slot
 from collector.alerts.settings import (
-    Balance,
-    Blind,
-    Cessation,
-    ClockWrong,
-    Drop,
-    First,
+    BalanceRule,
+    BlindRule,
+    CessationRule,
+    ClockRule,
+    DropRule,
+    FirstRule,
     History,
-    Identity,
-    Outbox,
-    Queue,
-    Resumption,
+    IdentityRule,
+    OutboxRule,
+    QueueRule,
+    ResumptionRule,
     Rules,
-    Silent,
-    Surge,
+    SilentRule,
+    SurgeRule,
 )
 
 HOUR_MS, DAY_MS, MINUTE_MS = 3_600_000, 86_400_000, 60_000
 RULES = Rules(
-    surge=Surge(hours=1, factor=1.5, score=3.0, vehicles_min=20),
-    drop=Drop(hours=1, share_max=0.5, score=2.5, vehicles_min=20),
-    cessation=Cessation(expected_min=40, hours_min=2),
-    resumption=Resumption(vehicles_min=3, days=2),
+    surge=SurgeRule(hours=1, factor=1.5, score=3.0, vehicles_min=20),
+    drop=DropRule(hours=1, share_max=0.5, score=2.5, vehicles_min=20),
+    cessation=CessationRule(expected_min=40, hours_min=2),
+    resumption=ResumptionRule(vehicles_min=3, days=2),
 )
 FLOW = Subject(site="bridge", device="mast-1", line="deck", direction="outbound", label="all")
 USUAL = (PastHour(100, 1.0),) * 8
@@ -47,7 +47,7 @@ def hour(i: int, number: int | None, *, share: float = 1.0, past: tuple[PastHour
 
 def after(*hours: Hour, rules: Rules = RULES, state: FlowState | None = None) -> list[Finding]:
     state = state or FlowState()
-    return [one for each in hours for one in flow.judge(state, each, About(FLOW, rules, "UTC"))]
+    return [one for each in hours for one in flow.evaluate(state, each, About(FLOW, rules, "UTC"))]
 
 
 def kinds(found: list[Finding]) -> list[tuple[str, bool]]:
@@ -62,9 +62,9 @@ def border(usual: int, rules: Rules = RULES) -> int:
 def test_a_surge_needs_the_factor_the_score_and_the_vehicles() -> None:
     spread = (1000 + (flow.SPREAD_MIN * 1000) ** 2) ** 0.5
     assert border(1_000) == max(1_500, -(-(1000 + 3 * spread) // 1))
-    by_factor = msgspec.structs.replace(RULES, surge=Surge(hours=1, factor=3.0, score=1.0))
+    by_factor = msgspec.structs.replace(RULES, surge=SurgeRule(hours=1, factor=3.0, score=1.0))
     assert border(1_000, by_factor) == 3_000
-    by_number = msgspec.structs.replace(RULES, surge=Surge(hours=1, factor=1.1, score=1.0, vehicles_min=500))
+    by_number = msgspec.structs.replace(RULES, surge=SurgeRule(hours=1, factor=1.1, score=1.0, vehicles_min=500))
     assert border(1_000, by_number) == 1_500
 
 
@@ -113,7 +113,7 @@ def test_a_drop_is_said_again_only_if_it_is_greater() -> None:
 def test_a_cessation_needs_expected_vehicles_and_hours() -> None:
     twenty = (PastHour(20, 1.0),) * 8
     assert kinds(after(hour(0, 0, past=twenty))) == [("drop", False)]
-    quiet = msgspec.structs.replace(RULES, drop=Drop(enabled=False))
+    quiet = msgspec.structs.replace(RULES, drop=DropRule(enabled=False))
     assert after(*(hour(i, 0, past=(PastHour(19, 1.0),) * 8) for i in range(2)), rules=quiet) == []
     assert kinds(after(*(hour(i, 0, past=twenty) for i in range(2)), rules=quiet)) == [("cessation", False)]
     assert after(hour(0, 0, past=(PastHour(400, 1.0),) * 8), rules=quiet) == []  # an hour is no two
@@ -122,7 +122,7 @@ def test_a_cessation_needs_expected_vehicles_and_hours() -> None:
 
 
 def test_a_pause_that_was_seen_before_is_no_cessation() -> None:
-    quiet = msgspec.structs.replace(RULES, drop=Drop(enabled=False))
+    quiet = msgspec.structs.replace(RULES, drop=DropRule(enabled=False))
     ten = (PastHour(10, 1.0),) * 8
     convoys = [hour(i, 9 if i % 4 == 3 else 0, past=ten) for i in range(12)]  # 30 in each pause
     pause = [hour(i, 0, past=ten) for i in range(12, 12 + 6)]
@@ -155,7 +155,7 @@ def test_vehicles_where_there_were_none_for_days_are_a_resumption() -> None:
 def test_the_hours_of_a_cessation_are_no_part_of_what_is_usual() -> None:
     state = FlowState(pauses=[(0, 168 * HOUR_MS)])
     zero = (PastHour(0, 1.0), *USUAL[1:])
-    flow.judge(state, hour(168 + 10, 100, past=zero), About(FLOW, RULES, "UTC"))
+    flow.evaluate(state, hour(168 + 10, 100, past=zero), About(FLOW, RULES, "UTC"))
     assert state.recent[-1].past == (None, *USUAL[1:])
 
 
@@ -169,15 +169,15 @@ def sighting(days: float, *, watched: float = 1.0, before: bool = True) -> Sight
 
 @pytest.mark.parametrize("before", [True, False])
 def test_a_first_needs_its_days_of_which_enough_were_watched(before: bool) -> None:
-    rules = Rules(first=First(days=28, watched_share_min=0.5))
-    assert first_vehicle.judge(sighting(27.99, before=before), rules, "UTC") is None
-    assert first_vehicle.judge(sighting(28, watched=0.49, before=before), rules, "UTC") is None
-    found = first_vehicle.judge(sighting(28, watched=0.5, before=before), rules, "UTC")
+    rules = Rules(first=FirstRule(days=28, watched_share_min=0.5))
+    assert first_vehicle.evaluate(sighting(27.99, before=before), rules, "UTC") is None
+    assert first_vehicle.evaluate(sighting(28, watched=0.49, before=before), rules, "UTC") is None
+    found = first_vehicle.evaluate(sighting(28, watched=0.5, before=before), rules, "UTC")
     assert found is not None
     assert "28 days without one, 50% of them watched." in found.reason
     assert ("since watching began on" in found.reason) is not before
-    only_trucks = Rules(first=First(labels=["truck"]))
-    assert first_vehicle.judge(sighting(100, before=before), only_trucks, "UTC") is None
+    only_trucks = Rules(first=FirstRule(labels=["truck"]))
+    assert first_vehicle.evaluate(sighting(100, before=before), only_trucks, "UTC") is None
 
 
 def queue_of(*standing: float | None, rules: Rules) -> list[Finding]:
@@ -186,12 +186,12 @@ def queue_of(*standing: float | None, rules: Rules) -> list[Finding]:
     found = []
     for i, number in enumerate(standing):
         slot = Slot(i * 300_000, (i + 1) * 300_000, number, round(number or 0), 300_000 if number is not None else 0)
-        found += queue.judge(state, slot, about)
+        found += queue.evaluate(state, slot, about)
     return found
 
 
 def test_a_queue_is_told_when_it_lasts_and_over_when_that_lasts() -> None:
-    rules = Rules(queue=Queue(vehicles=20, minutes=15, over_share=0.7))
+    rules = Rules(queue=QueueRule(vehicles=20, minutes=15, over_share=0.7))
     assert queue_of(20, 20, 19.9, 20, 20, rules=rules) == []
     (told,) = queue_of(20, 20, 20, rules=rules)
     assert told.at_ms == 0
@@ -207,12 +207,12 @@ def test_a_queue_is_told_when_it_lasts_and_over_when_that_lasts() -> None:
 def balance_of(*days: tuple[int, int], share: float = 1.0, last_share: float | None = None) -> list[Finding]:
     state = BalanceState()
     subject = Subject(site="bridge", device="mast-1", line="deck", label="all")
-    rules = Rules(balance=Balance(days=7, share=0.15, score=4.0, vehicles_min=50))
+    rules = Rules(balance=BalanceRule(days=7, share=0.15, score=4.0, vehicles_min=50))
     found = []
     for i, (out, back) in enumerate(days):
         of_day = share if last_share is None or i < len(days) - 7 else last_share
         day = Day(i * DAY_MS, (i + 1) * DAY_MS, out, back, of_day)
-        found += balance.judge(state, day, About(subject, rules, "UTC"))
+        found += balance.evaluate(state, day, About(subject, rules, "UTC"))
     return found
 
 
@@ -235,11 +235,11 @@ def test_a_balance_is_held_against_the_usual_of_the_place() -> None:
 def look(memory: DeviceMemory, now_ms: int, rules: Rules | None = None, **fields: object) -> list[tuple[str, bool]]:
     given = {"site": "bridge", "device": "mast-1", "listening_ms": 0, "heard_ms": now_ms} | fields
     now = msgspec.convert(given | {"now_ms": now_ms}, DeviceNow)
-    return kinds(device.judge(memory, now, rules or Rules(), "UTC"))
+    return kinds(device.evaluate(memory, now, rules or Rules(), "UTC"))
 
 
 def test_silence_counts_only_while_we_listen() -> None:
-    rules = Rules(silent=Silent(minutes=60))
+    rules = Rules(silent=SilentRule(minutes=60))
     assert look(DeviceMemory(), 60 * MINUTE_MS - 1, rules, heard_ms=0) == []
     assert look(DeviceMemory(), 60 * MINUTE_MS, rules, heard_ms=0) == [("silent", False)]
     assert look(DeviceMemory(), 90 * MINUTE_MS, rules, heard_ms=0, listening_ms=31 * MINUTE_MS) == []
@@ -249,7 +249,7 @@ def test_silence_counts_only_while_we_listen() -> None:
 
 
 def test_a_camera_that_is_usually_dark_at_this_hour_is_not_called_blind() -> None:
-    rules = Rules(blind=Blind(minutes=30))
+    rules = Rules(blind=BlindRule(minutes=30))
     blind = {"newest_end_ms": 30 * MINUTE_MS, "blind_since_ms": 0}
     assert look(DeviceMemory(), 31 * MINUTE_MS, rules, **blind | {"newest_end_ms": 29 * MINUTE_MS}) == []
     assert look(DeviceMemory(), 31 * MINUTE_MS, rules, **blind) == [("blind", False)]
@@ -273,7 +273,7 @@ def test_a_camera_that_is_usually_dark_at_this_hour_is_not_called_blind() -> Non
     ],
 )
 def test_a_clock_is_wrong_when_it_is_for_long_enough(fields: dict[str, object], wrong: bool) -> None:
-    rules = Rules(clock=ClockWrong(seconds=60, minutes=30))
+    rules = Rules(clock=ClockRule(seconds=60, minutes=30))
     memory = DeviceMemory()
     for minute in range(31):
         told = look(memory, minute * MINUTE_MS, rules, health_ms=minute * MINUTE_MS, **fields)
@@ -284,19 +284,19 @@ def test_a_clock_is_wrong_when_it_is_for_long_enough(fields: dict[str, object], 
 
 
 def test_another_device_of_a_name_is_told_until_there_is_no_sign_of_it() -> None:
-    rules, memory = Rules(identity=Identity(hours=24)), DeviceMemory()
+    rules, memory = Rules(identity=IdentityRule(hours=24)), DeviceMemory()
     sign = {"identity": "Two devices report as mast-1 at once.", "identity_ms": 0}
     assert look(memory, MINUTE_MS, rules) == []
     assert look(memory, MINUTE_MS, rules, **sign) == [("identity", False)]
     assert look(memory, DAY_MS - 1, rules, **sign) == [("identity", False)]
     assert look(memory, DAY_MS, rules, **sign) == [("identity", True)]
     assert look(memory, DAY_MS, rules, **sign) == []
-    off = Rules(identity=Identity(enabled=False))
+    off = Rules(identity=IdentityRule(enabled=False))
     assert look(DeviceMemory(), MINUTE_MS, off, **sign) == []
 
 
 def test_an_outbox_grows_when_it_grew_in_each_hour() -> None:
-    rules = Rules(outbox=Outbox(reports=120, hours=3))
+    rules = Rules(outbox=OutboxRule(reports=120, hours=3))
 
     def grown(*waiting: int) -> list[tuple[str, bool]]:
         memory, found = DeviceMemory(), []

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from collector.alerts.alert import Alert, Subject
-from collector.alerts.evaluator import Watch
+from collector.alerts.evaluator import Evaluator
 from collector.alerts.rules.finding import Finding
-from collector.alerts.rules.site import NAMES_MAX, TOGETHER_MS, Fares, SiteMemory, judge
-from collector.alerts.settings import Alerts
+from collector.alerts.rules.site import NAMES_MAX, TOGETHER_MS, DeviceCondition, SiteMemory, evaluate
+from collector.alerts.settings import AlertSettings
 from collector.config import Mqtt
 from collector.store.interface import Store
 from collector.store.sqlite.store import SqliteStore
@@ -126,9 +126,9 @@ def test_a_device_that_may_have_company_waits_for_it_a_quarter_of_an_hour(sqlite
     assert names(found) == [("silent", "mast-1", True)]
 
 
-def fares(*unwell: str, well: tuple[str, ...] = (), soon: bool = False) -> list[Fares]:
-    found = [Fares(device=one, unwell=True, soon=True, since_ms=NOON_MS) for one in unwell]
-    return found + [Fares(device=one, unwell=False, soon=soon, since_ms=0) for one in well]
+def fares(*unwell: str, well: tuple[str, ...] = (), soon: bool = False) -> list[DeviceCondition]:
+    found = [DeviceCondition(device=one, unwell=True, soon=True, since_ms=NOON_MS) for one in unwell]
+    return found + [DeviceCondition(device=one, unwell=False, soon=soon, since_ms=0) for one in well]
 
 
 def found_of(*devices: str) -> dict[str, list[Finding]]:
@@ -147,9 +147,9 @@ def found_of(*devices: str) -> dict[str, list[Finding]]:
     }
 
 
-def said(memory: SiteMemory, of: list[Fares], now_ms: int) -> list[str]:
+def said(memory: SiteMemory, of: list[DeviceCondition], now_ms: int) -> list[str]:
     unwell = [one.device for one in of if one.unwell]
-    judged = judge(memory, "silent", "bridge", of, found_of(*unwell), now_ms=now_ms, time_zone="UTC")
+    judged = evaluate(memory, "silent", "bridge", of, found_of(*unwell), now_ms=now_ms, time_zone="UTC")
     return [one.subject.device for one in judged]
 
 
@@ -174,7 +174,7 @@ def test_those_that_were_told_one_by_one_before_the_rule_was_there_stay_so() -> 
 def test_the_alert_of_a_large_site_is_bounded() -> None:
     memory = SiteMemory(alone=[])
     many = [f"mast-{i}" for i in range(200)]
-    (one,) = judge(memory, "silent", "bridge", fares(*many), found_of(*many), now_ms=NOON_MS, time_zone="UTC")
+    (one,) = evaluate(memory, "silent", "bridge", fares(*many), found_of(*many), now_ms=NOON_MS, time_zone="UTC")
     assert one.reason.endswith(f", {200 - NAMES_MAX} more.")
     assert len(one.figures) == NAMES_MAX + 2
 
@@ -188,7 +188,7 @@ def test_an_outage_of_our_own_connection_makes_nobody_silent(tmp_path: Path) -> 
         batch = [received(hourly(1, heard_ms // HOUR_MS * HOUR_MS - HOUR_MS, 1, device=device)) for device in DEVICES]
         mine.commit(batch, now_ms=heard_ms)
         with listening(Mqtt(host="127.0.0.1", port=broker.port, tls=False), path) as subscriber:
-            looker = Watch(mine, Alerts(), {}, holder="one", listening=lambda: subscriber.listening_ms)
+            looker = Evaluator(mine, AlertSettings(), {}, holder="one", listening=lambda: subscriber.listening_ms)
             wait_until(lambda: subscriber.listening_ms is not None)
             broker.kill()
             wait_until(lambda: subscriber.listening_ms is None)

@@ -7,14 +7,14 @@ import msgspec
 import pytest
 
 from collector.alerts.alert import Alert
-from collector.alerts.evaluator import Watch
+from collector.alerts.evaluator import Evaluator
 from collector.alerts.repository import acknowledge, alerts, picture
-from collector.alerts.settings import Alerts, Cessation, Drop, First, Outbox
+from collector.alerts.settings import AlertSettings, CessationRule, DropRule, FirstRule, OutboxRule
 from collector.domain.faults import Faults
 from collector.domain.scope import Scope
-from collector.protocol.intake import Called, Said, ingest
+from collector.protocol.intake import DeviceMessage, ReceivedAlert, decode_message
 from collector.protocol.items import Item
-from collector.store.device_alerts import calls
+from collector.store.device_alerts import device_alerts
 from collector.store.interface import Store
 from edge.wire.report import Report
 from edge.wire.times import rfc3339
@@ -25,7 +25,7 @@ OpenStore = Callable[..., Store]
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
 JPEG = "/9j/4AAQSkZJRg=="
-SETTINGS = Alerts()
+SETTINGS = AlertSettings()
 
 
 def hourly(seq: int, start_ms: int, cars: int, *, bus: int = 0, device: str = "mast-1", **fields: Any) -> Report:
@@ -45,8 +45,8 @@ def hourly(seq: int, start_ms: int, cars: int, *, bus: int = 0, device: str = "m
 
 def said(channel: str, device: str = "mast-1", **fields: Any) -> Item:
     words: dict[str, Any] = {"schema": 1, "run": "run-1"}
-    item = ingest(topic_of("bridge", device, channel), msgspec.json.encode(words | fields))
-    assert isinstance(item, Said | Called), item
+    item = decode_message(topic_of("bridge", device, channel), msgspec.json.encode(words | fields))
+    assert isinstance(item, DeviceMessage | ReceivedAlert), item
     return item
 
 
@@ -54,8 +54,8 @@ def health(now_ms: int, **fields: Any) -> Item:
     return said("health", as_of=rfc3339(now_ms), **fields)
 
 
-def watch(store: Store, settings: Alerts = SETTINGS, *, listening_ms: int | None = 0) -> Watch:
-    return Watch(store, settings, {}, holder="one", listening=lambda: listening_ms)
+def watch(store: Store, settings: AlertSettings = SETTINGS, *, listening_ms: int | None = 0) -> Evaluator:
+    return Evaluator(store, settings, {}, holder="one", listening=lambda: listening_ms)
 
 
 def listed(store: Store) -> list[Alert]:
@@ -74,7 +74,7 @@ def weeks_of(store: Store, cars: Callable[[int], int], *, weeks: int = 6, until_
 
 
 def test_a_drop_is_told_with_its_figures_and_its_reports_and_is_over_when_it_is(store: Store) -> None:
-    settings = msgspec.structs.replace(SETTINGS, cessation=Cessation(enabled=False))
+    settings = msgspec.structs.replace(SETTINGS, cessation=CessationRule(enabled=False))
     seq = weeks_of(store, lambda i: 50)
     now_ms = NOON_MS
     looker = watch(store, settings)
@@ -122,14 +122,14 @@ def test_the_first_bus_is_told_within_a_minute_with_the_picture_of_the_device(st
         jpeg = picture(reading, first.id)
         assert jpeg is not None
         assert jpeg.startswith(b"\xff\xd8\xff")
-        assert len(calls(reading)) == 1
+        assert len(device_alerts(reading)) == 1
     looker.look(NOON_MS + 3 * MINUTE_MS)
     assert len(listed(store)) == 1
 
 
 def test_a_late_report_with_an_earlier_bus_withdraws_the_first(store: Store) -> None:
     seq = weeks_of(store, lambda i: 50)
-    settings = msgspec.structs.replace(SETTINGS, first=First(days=28))
+    settings = msgspec.structs.replace(SETTINGS, first=FirstRule(days=28))
     looker = watch(store, settings)
     looker.look(NOON_MS)
     store.commit([received(hourly(seq + 5, NOON_MS, 1, bus=1))], now_ms=NOON_MS + HOUR_MS)
@@ -161,7 +161,7 @@ def test_a_cessation_takes_the_place_of_a_drop_and_ends_in_a_resumption(store: S
 
 
 def test_a_device_that_grows_silent_blind_or_wrong_is_told_and_it_is_over(store: Store) -> None:
-    settings = msgspec.structs.replace(SETTINGS, outbox=Outbox(reports=100, hours=2), drop=Drop(enabled=False))
+    settings = msgspec.structs.replace(SETTINGS, outbox=OutboxRule(reports=100, hours=2), drop=DropRule(enabled=False))
     looker = watch(store, settings)
     now_ms, seq = NOON_MS, 0
 
@@ -277,8 +277,8 @@ def test_a_person_takes_note_once_and_may_write_more(store: Store) -> None:
 
 def test_one_collector_looks_at_a_time(open_store: OpenStore) -> None:
     first, second = open_store(), open_store()
-    one = Watch(first, SETTINGS, {}, holder="one", listening=lambda: 0)
-    other = Watch(second, SETTINGS, {}, holder="two", listening=lambda: 0)
+    one = Evaluator(first, SETTINGS, {}, holder="one", listening=lambda: 0)
+    other = Evaluator(second, SETTINGS, {}, holder="two", listening=lambda: 0)
     assert one.look(NOON_MS)
     assert not other.look(NOON_MS + MINUTE_MS)
     assert one.look(NOON_MS + 2 * MINUTE_MS)
@@ -289,8 +289,8 @@ def test_one_collector_looks_at_a_time(open_store: OpenStore) -> None:
 def test_a_collector_that_does_not_listen_leaves_its_turn_to_one_that_does(open_store: OpenStore) -> None:
     deaf, hears = open_store(), open_store()
     listening: list[int | None] = [0]
-    one = Watch(deaf, SETTINGS, {}, holder="one", listening=lambda: listening[0])
-    other = Watch(hears, SETTINGS, {}, holder="two", listening=lambda: 0)
+    one = Evaluator(deaf, SETTINGS, {}, holder="one", listening=lambda: listening[0])
+    other = Evaluator(hears, SETTINGS, {}, holder="two", listening=lambda: 0)
     assert one.look(NOON_MS)
     listening[0] = None
     assert [one.look(NOON_MS + i * MINUTE_MS) for i in range(1, 6)] == [True, True, False, False, False]
@@ -304,7 +304,7 @@ def test_a_site_whose_rules_fail_is_counted_and_silences_no_other(
 ) -> None:
     """An alert that cannot be read (of another version, of a broken disk) fails everything about its site."""
     faults = Faults()
-    looker = Watch(store, SETTINGS, {}, holder="one", listening=lambda: 0, faults=faults)
+    looker = Evaluator(store, SETTINGS, {}, holder="one", listening=lambda: 0, faults=faults)
     for site in ("bridge", "tunnel"):
         store.commit([received(hourly(1, NOON_MS, 5, site=site))], now_ms=NOON_MS + HOUR_MS)
     looker.look(NOON_MS + 2 * HOUR_MS)
@@ -331,7 +331,7 @@ def test_a_clock_that_ran_ahead_and_was_put_back_silences_nothing_and_repeats_no
     store: Store, ahead_ms: int
 ) -> None:
     listening_ms = [0]
-    looker = Watch(store, SETTINGS, {}, holder="one", listening=lambda: listening_ms[0])
+    looker = Evaluator(store, SETTINGS, {}, holder="one", listening=lambda: listening_ms[0])
     seq = weeks_of(store, lambda i: 50)
     now_ms = NOON_MS
     looker.look(now_ms)

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collector.domain.calendar import INTERVALS, Interval, end_of, floor, starts, zone_of
-from collector.errors import InputError
 from collector.queries.axis import axis
 from collector.queries.records import name_of
+from edge.errors import InputError
 
 HOUR_MS, DAY_MS = 3_600_000, 86_400_000
 ZONES = [

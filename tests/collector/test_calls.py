@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from collector.protocol.intake import Called
-from collector.store.device_alerts import calls, keep
+from collector.protocol.intake import ReceivedAlert
+from collector.store.device_alerts import device_alerts, store_device_alerts
 from collector.store.interface import Store
 from collector.store.postgres.store import PostgresStore
 from collector.store.sqlite.store import SqliteStore
@@ -16,10 +16,10 @@ from tests.collector.test_alert_watch import listed, said, watch
 OpenStore = Callable[..., Store]
 
 
-def call(device: str, label: str) -> Called:
+def call(device: str, label: str) -> ReceivedAlert:
     words = {"at": rfc3339(NOON_MS), "kind": "rare-class", "reason": "the first", "line": "deck", "class": label}
     item = said("alert", device, **words)
-    assert isinstance(item, Called)
+    assert isinstance(item, ReceivedAlert)
     return item
 
 
@@ -35,15 +35,15 @@ def test_a_call_that_is_committed_after_one_with_a_greater_id_is_not_passed_over
         devices = {(site, device): id_ for site, device, id_ in rows}
         looker = watch(third)
         with one.writing() as tables:  # its id is given, and nobody else sees it yet
-            keep(tables, devices, [call("mast-1", "bus")], now_ms=NOON_MS)
+            store_device_alerts(tables, devices, [call("mast-1", "bus")], now_ms=NOON_MS)
             other.commit([call("mast-2", "tram")], now_ms=NOON_MS)
             looker.look(NOON_MS + MINUTE_MS)
             assert kinds(third) == [("tram", "told")]
         looker.look(NOON_MS + 2 * MINUTE_MS)
         assert kinds(third) == [("tram", "told"), ("bus", "told")]
         with third.reading() as reading:
-            assert [one.label for one in calls(reading)] == ["bus", "tram"]
-            assert calls(reading, new_only=True) == []
+            assert [one.label for one in device_alerts(reading)] == ["bus", "tram"]
+            assert device_alerts(reading, new_only=True) == []
 
 
 def test_a_call_is_looked_at_once(store: Store) -> None:
@@ -52,7 +52,7 @@ def test_a_call_is_looked_at_once(store: Store) -> None:
     looker.look(NOON_MS + MINUTE_MS)
     store.commit([call("mast-1", "bus")], now_ms=NOON_MS + MINUTE_MS)  # it comes again
     with store.reading() as reading:
-        assert calls(reading, new_only=True) == []
+        assert device_alerts(reading, new_only=True) == []
     looker.look(NOON_MS + 2 * MINUTE_MS)
     assert kinds(store) == [("bus", "told")]
 
@@ -76,8 +76,8 @@ def test_what_an_older_store_holds_was_looked_at_in_postgresql(postgres_url: str
 
 def taken_on(store: Store) -> None:
     with store.reading() as reading:
-        assert len(calls(reading)) == 1
-        assert calls(reading, new_only=True) == []
+        assert len(device_alerts(reading)) == 1
+        assert device_alerts(reading, new_only=True) == []
     store.commit([call("mast-1", "tram")], now_ms=NOON_MS)
     with store.reading() as reading:
-        assert [one.label for one in calls(reading, new_only=True)] == ["tram"]
+        assert [one.label for one in device_alerts(reading, new_only=True)] == ["tram"]

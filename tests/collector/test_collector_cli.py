@@ -8,8 +8,8 @@ import pytest
 
 from collector.cli import main
 from collector.mqtt.demo_broker import demo_broker
-from collector.protocol.intake import Refusal, Said, ingest
-from collector.protocol.items import Asked, Gone
+from collector.protocol.intake import DeviceMessage, Refusal, decode_message
+from collector.protocol.items import ReportsGone, ResendRequested
 from collector.store.interface import Store
 from collector.store.sqlite.store import SqliteStore
 from edge.wire.report import encode
@@ -63,10 +63,10 @@ def test_an_empty_selection_is_said_and_is_no_failure(store: Path, capsys: pytes
 def fleet(open_store: Callable[..., Store]) -> list[str]:
     """Words that name the store: mast-1 is well, mast-2 is late, ahead and lacks reports, mast-3 has not reported."""
 
-    def said(device: str, channel: str, **fields: object) -> Said:
+    def said(device: str, channel: str, **fields: object) -> DeviceMessage:
         payload = json.dumps({"schema": 1, **fields}).encode()
-        message = ingest(f"crossing/v1/bridge/{device}/{channel}", payload, retained=True)
-        assert isinstance(message, Said)
+        message = decode_message(f"crossing/v1/bridge/{device}/{channel}", payload, retained=True)
+        assert isinstance(message, DeviceMessage)
         return message
 
     store = open_store()
@@ -74,8 +74,8 @@ def fleet(open_store: Callable[..., Store]) -> list[str]:
     store.commit([received(a_report(1)), said("mast-1", "info", run="r", version="0.1.0")], now_ms=until_ms + 1_500)
     store.commit([received(a_report(4, device="mast-2", clock_synced=False))], now_ms=until_ms)
     store.commit([received(a_report(2, device="mast-2"))], now_ms=until_ms + DAY_MS // 2)
-    store.commit([Asked("bridge", "mast-2", "", ((3, 3),))], now_ms=until_ms + DAY_MS // 2 + 60_000)
-    store.commit([Gone("bridge", "mast-2", "", ((1, 1),))], now_ms=until_ms + DAY_MS)
+    store.commit([ResendRequested("bridge", "mast-2", "", ((3, 3),))], now_ms=until_ms + DAY_MS // 2 + 60_000)
+    store.commit([ReportsGone("bridge", "mast-2", "", ((1, 1),))], now_ms=until_ms + DAY_MS)
     word = {"run": "r", "since": "2026-11-25T11:00:00Z"}
     store.commit([said("mast-1", "status", state="online", **word)], now_ms=until_ms)
     store.commit([said("mast-3", "status", state="degraded", reason="disk is full", **word)], now_ms=until_ms)
@@ -190,9 +190,9 @@ def test_refusals_are_listed_with_device_time_and_reason_and_counted(
     store = open_store()
     for seq in (1, 2):
         topic = topic_of("bridge", "mast-9", "report")
-        refusal = ingest(topic, b'{"width_ms": %d}' % seq)
+        refusal = decode_message(topic, b'{"width_ms": %d}' % seq)
         assert isinstance(refusal, Refusal)
-        wide = ingest(topic, encode(a_report(seq, device="mast-9", width_ms=(seq + 1) * DAY_MS)))
+        wide = decode_message(topic, encode(a_report(seq, device="mast-9", width_ms=(seq + 1) * DAY_MS)))
         assert isinstance(wide, Refusal)
         store.commit([refusal, wide], now_ms=NOON_MS + seq)
     store.close()

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from collector.config import Configuration, Mqtt, load
-from collector.errors import InputError
+from edge.errors import InputError
 
 
 def test_the_least_configuration_has_safe_defaults(tmp_path: Path) -> None:

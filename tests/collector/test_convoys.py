@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from collector.cli import main
-from collector.protocol.intake import Followed, Refusal, ingest
+from collector.protocol.intake import ReceivedConvoy, Refusal, decode_message
 from collector.store.convoys import convoys
 from collector.store.interface import Store
 from collector.store.postgres.store import PostgresStore
@@ -30,9 +30,9 @@ def payload(number: int = 1, *, since_ms: int = NOON_MS, trucks: int = 14, **fie
     return msgspec.json.encode(json.loads(payload_of(CHANNEL)) | said | fields)
 
 
-def convoy(number: int = 1, *, device: str = "mast-1", **fields: Any) -> Followed:
-    item = ingest(topic_of("bridge", device, "convoy"), payload(number, **fields))
-    assert isinstance(item, Followed), item
+def convoy(number: int = 1, *, device: str = "mast-1", **fields: Any) -> ReceivedConvoy:
+    item = decode_message(topic_of("bridge", device, "convoy"), payload(number, **fields))
+    assert isinstance(item, ReceivedConvoy), item
     return item
 
 
@@ -63,7 +63,7 @@ def test_a_convoy_that_comes_twice_is_there_once(store: Store) -> None:
     ids=str,
 )
 def test_a_convoy_that_cannot_be_is_refused(wrong: dict[str, Any]) -> None:
-    assert isinstance(ingest("crossing/v1/bridge/mast-1/convoy", payload(**wrong)), Refusal)
+    assert isinstance(decode_message("crossing/v1/bridge/mast-1/convoy", payload(**wrong)), Refusal)
 
 
 def test_a_long_convoy_is_told_once_and_each_is_an_alert_of_its_own(store: Store) -> None:

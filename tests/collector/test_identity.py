@@ -10,12 +10,12 @@ import pytest
 
 from collector.protocol.gaps import YOUNG_MS
 from collector.protocol.identity import findings
-from collector.protocol.intake import Answered, Cleared, Glimpse, Refusal, ingest
-from collector.protocol.items import Doubt, Tally
-from collector.protocol.resend_planner import COMPARE_WAIT_MS_FIRST, Asking
+from collector.protocol.intake import LiveBucket, ReceivedResponse, Refusal, RetainedCleared, decode_message
+from collector.protocol.items import CommitCounts, JournalDoubt
+from collector.protocol.resend_planner import COMPARE_WAIT_MS_FIRST, ResendPlanner
 from collector.queries.devices import devices, gaps
-from collector.store.interface import Keeping, Store
-from collector.store.journals import HERE_MS
+from collector.store.interface import Retention, Store
+from collector.store.journals import PRESENT_WITHIN_MS
 from edge.delivery.commands import compare, resend
 from edge.delivery.outbox import Outbox
 from edge.wire.device_messages import Total, encode_self
@@ -32,12 +32,12 @@ class Centre:
     def __init__(self, store: Store) -> None:
         self.store = store
         self.now_ms = NOW_MS
-        self.asking = Asking(random.Random(1))
+        self.asking = ResendPlanner(random.Random(1))
 
-    def take(self, channel: str, payload: bytes) -> Tally:
-        item = ingest(f"crossing/v1/bridge/mast-1/{channel}", payload)
-        assert not isinstance(item, Glimpse | Cleared), "something to store"
-        if isinstance(item, Answered):
+    def take(self, channel: str, payload: bytes) -> CommitCounts:
+        item = decode_message(f"crossing/v1/bridge/mast-1/{channel}", payload)
+        assert not isinstance(item, LiveBucket | RetainedCleared), "something to store"
+        if isinstance(item, ReceivedResponse):
             answer = self.asking.answered(item.site, item.device, item.response)
             return self.store.commit([answer] if answer else [], now_ms=self.now_ms)
         return self.store.commit([item], now_ms=self.now_ms)
@@ -53,13 +53,13 @@ class Centre:
 
     def ask(self, outbox: Outbox) -> None:
         """One round of asking, after which the device has answered."""
-        self.now_ms += YOUNG_MS + 3 * HERE_MS
+        self.now_ms += YOUNG_MS + 3 * PRESENT_WITHIN_MS
         self.hear(outbox)
         for doubt, command in self.asking.compare(self.store.doubts(heard_after_ms=0, limit=100), now_ms=self.now_ms):
             assert doubt.journal == command.journal
             self.take("response", encode(compare(encode(command), outbox)))
         self.hear(outbox)
-        self.now_ms += YOUNG_MS + HERE_MS
+        self.now_ms += YOUNG_MS + PRESENT_WITHIN_MS
         due = self.store.due(now_ms=self.now_ms, heard_after_ms=0, limit=100)
         for request in self.asking.update(due, now_ms=self.now_ms):
             if self.store.commit([request.asked], now_ms=self.now_ms).asked:
@@ -209,7 +209,7 @@ def test_a_total_that_is_only_late_changes_nothing(centre: Centre, tmp_path: Pat
         centre.hear(outbox)
         centre.take("total", encode_self(late))
         [doubt] = centre.store.doubts(heard_after_ms=0, limit=9)
-        assert doubt == Doubt("bridge", "mast-1", "j-1", 3, 2, ("r1",), ((1, "r1"), (3, "r1")))
+        assert doubt == JournalDoubt("bridge", "mast-1", "j-1", 3, 2, ("r1",), ((1, "r1"), (3, "r1")))
         centre.ask(outbox)
         assert outbox.journal == "j-1"
         assert centre.store.doubts(heard_after_ms=0, limit=9) == []
@@ -225,7 +225,7 @@ def test_the_same_numbers_in_a_former_journal_prove_no_copy(centre: Centre, tmp_
         centre.hear(outbox, lost=[] if kept else [2])
         count(outbox, 2, "r1")
         centre.hear(outbox)
-    while not kept and centre.store.pack(Keeping(messages_days=5), now_ms=NOW_MS + 90 * 86_400_000):
+    while not kept and centre.store.pack(Retention(messages_days=5), now_ms=NOW_MS + 90 * 86_400_000):
         pass
     with open_outbox(tmp_path / "new", "k") as outbox:
         count(outbox, 1, "r2")
@@ -235,7 +235,7 @@ def test_the_same_numbers_in_a_former_journal_prove_no_copy(centre: Centre, tmp_
         centre.hear(outbox)
         centre.take("total", encode_self(late))
         [doubt] = centre.store.doubts(heard_after_ms=0, limit=9)
-        assert doubt == Doubt("bridge", "mast-1", "k-1", 3, 2, ("r2",), ((1, "r2"), (3, "r2")))
+        assert doubt == JournalDoubt("bridge", "mast-1", "k-1", 3, 2, ("r2",), ((1, "r2"), (3, "r2")))
         centre.ask(outbox)
         assert outbox.journal == "k-1"
 
@@ -352,7 +352,7 @@ def test_a_late_total_hides_no_proof_that_a_number_was_given_twice(
         centre.take("total", late)  # as a broker hands it on again: it suggests that 4 is another device's
         answers = []
         if asked_before:
-            centre.now_ms += YOUNG_MS + 3 * HERE_MS
+            centre.now_ms += YOUNG_MS + 3 * PRESENT_WITHIN_MS
             doubts = centre.store.doubts(heard_after_ms=0, limit=100)
             answers = [compare(encode(one), outbox) for _, one in centre.asking.compare(doubts, now_ms=centre.now_ms)]
             assert [one.journal for one in answers] == ["a-1"]
@@ -426,6 +426,6 @@ def test_a_former_total_is_no_sign_of_a_second_device(centre: Centre) -> None:
 
 def test_what_a_device_takes_back_of_a_former_name_is_no_refusal() -> None:
     for channel in ("status", "info", "total"):
-        assert ingest(f"crossing/v1/bridge/mast-1/{channel}", b"") == Cleared("bridge", "mast-1")
+        assert decode_message(f"crossing/v1/bridge/mast-1/{channel}", b"") == RetainedCleared("bridge", "mast-1")
     for channel in ("report", "health"):
-        assert isinstance(ingest(f"crossing/v1/bridge/mast-1/{channel}", b""), Refusal)
+        assert isinstance(decode_message(f"crossing/v1/bridge/mast-1/{channel}", b""), Refusal)

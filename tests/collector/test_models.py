@@ -10,15 +10,15 @@ import pytest
 import collector.store.model_history as module
 from collector.cli import main
 from collector.domain.scope import Scope
-from collector.errors import InputError
 from collector.protocol.items import Item
 from collector.queries.axis import axis
 from collector.queries.compare import bands, shifted
 from collector.queries.counts import counts
 from collector.queries.merged_lines import merged
-from collector.queries.models import Named, changes, named_alike, take_factors
+from collector.queries.models import ModelTimeline, adjusted_for_models, changes, take_factors
 from collector.store.interface import Store
 from collector.store.sqlite.store import SqliteStore
+from edge.errors import InputError
 from edge.wire.times import rfc3339
 from tests.collector.messages import NOON_MS, received
 from tests.collector.test_alert_watch import DAY_MS, HOUR_MS, hourly, listed, said, watch
@@ -128,7 +128,7 @@ def test_within_one_model_nothing_is_changed(store: Store) -> None:
     day = axis("hour", "UTC", CHANGE_MS - DAY_MS, CHANGE_MS)
     with store.reading() as reading:
         flows = counts(reading, Scope(site="bridge"), shifted(day, 7)).flows
-        assert named_alike(reading, Scope(site="bridge"), flows, shifted(day, 7), day) == list(flows)
+        assert adjusted_for_models(reading, Scope(site="bridge"), flows, shifted(day, 7), day) == list(flows)
         long = axis("month", "UTC", CHANGE_MS - 30 * DAY_MS, CHANGE_MS)
         assert merged(reading, Scope(site="bridge"), long, {}, named_as=long) == merged(
             reading, Scope(site="bridge"), long, {}
@@ -156,7 +156,7 @@ def test_another_model_that_names_more_trucks_is_no_surge_no_resumption_and_no_f
 def test_an_export_says_which_models_named(store: Store) -> None:
     changed(store)
     with store.reading() as reading:
-        named = Named(reading, Scope(site="bridge"))
+        named = ModelTimeline(reading, Scope(site="bridge"))
         assert named.by("bridge", "mast-1", CHANGE_MS - HOUR_MS, CHANGE_MS) == f"{OLD} + {NAMES}"
         both = f"{OLD} + {NAMES} | {NEW} + {NAMES}"
         assert named.by("bridge", "", CHANGE_MS - HOUR_MS, CHANGE_MS + HOUR_MS) == both
@@ -236,5 +236,5 @@ def test_the_api_tells_the_changes(tmp_path: Path) -> None:
     ]
     for client in api.clients:
         client.close()
-    api.context.desk.close()
+    api.context.pool.close()
     api.store.close()

@@ -10,12 +10,12 @@ import pytest
 from collector.cli import main
 from collector.domain.scope import Scope
 from collector.protocol.identity import findings
-from collector.protocol.items import Tally
+from collector.protocol.items import CommitCounts
 from collector.queries.axis import axis
 from collector.queries.counts import counts
 from collector.queries.devices import devices
 from collector.queries.totals import Selection, totals
-from collector.store.interface import Keeping, Store
+from collector.store.interface import Retention, Store
 from collector.store.overlaps import TOLERANCE_MS
 from collector.store.postgres.store import PostgresStore
 from collector.store.sqlite.store import SqliteStore
@@ -33,7 +33,7 @@ def at(seq: int, minute: int, run: str, journal: str, **fields: object) -> Repor
     return a_report(seq, **(given | fields))  # type: ignore[arg-type]
 
 
-def put(store: Store, *reports: Report) -> Tally:
+def put(store: Store, *reports: Report) -> CommitCounts:
     return store.commit([received(report) for report in reports], now_ms=NOW_MS)
 
 
@@ -76,10 +76,10 @@ def test_of_two_devices_at_once_each_minute_counts_once(store: Store) -> None:
 
 def test_in_one_batch_too_and_what_comes_again_changes_nothing(store: Store) -> None:
     both = [at(n, n, run, journal) for n in range(1, 6) for run, journal in (("r1", "j1"), ("r2", "j2"))]
-    assert put(store, *both) == Tally(stored=5, overlapping=5)
-    assert put(store, *reversed(both)) == Tally(duplicates=10)
+    assert put(store, *both) == CommitCounts(stored=5, overlapping=5)
+    assert put(store, *reversed(both)) == CommitCounts(duplicates=10)
     assert counted(store) == [("r1", number) for number in range(1, 6)]
-    assert put(store, at(1, 1, "r2", "j2", watched_ms=1, state="partial")) == Tally(refused=1)
+    assert put(store, at(1, 1, "r2", "j2", watched_ms=1, state="partial")) == CommitCounts(refused=1)
 
 
 def test_copies_that_number_in_one_journal_are_two_as_soon_as_a_number_is_taken(store: Store) -> None:
@@ -189,7 +189,7 @@ def test_in_any_order_and_any_batches_no_minute_counts_beyond_its_width(store: S
 
 def test_what_was_packed_is_known_to_have_watched(store: Store) -> None:
     put(store, at(1, 1, "r1", "j1"))
-    while store.pack(Keeping(), now_ms=NOW_MS + 9 * 86_400_000):
+    while store.pack(Retention(), now_ms=NOW_MS + 9 * 86_400_000):
         pass
     put(store, at(1, 1, "r2", "j2"))
     assert apart(store) == [("r2", 1)]
@@ -234,4 +234,4 @@ def test_the_command_lists_them_and_takes_them_back(tmp_path: Path, capsys: pyte
     assert "1 reports taken back" in capsys.readouterr().err
     with SqliteStore(path) as store:
         assert counted(store) == [("r1", 1), ("r2", 1), ("r2", 2)]
-        assert put(store, at(1, 1, "r2", "j2")) == Tally(duplicates=1)
+        assert put(store, at(1, 1, "r2", "j2")) == CommitCounts(duplicates=1)

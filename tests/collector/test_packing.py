@@ -15,18 +15,18 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from collector.cli import main
-from collector.clock import SystemClock
 from collector.domain.scope import Scope
-from collector.errors import CollectorError
-from collector.protocol.items import Tally
+from collector.protocol.items import CommitCounts
 from collector.queries.evidence import raw_report, raw_reports
 from collector.queries.totals import Selection, totals
 from collector.queries.zones import last_zones
-from collector.store.interface import Keeping, Store
-from collector.store.messages import Message, block_of, messages_in
+from collector.store.interface import Retention, Store
+from collector.store.messages import StoredMessage, block_of, messages_in
 from collector.store.packing import BYTES_MAX, IDLE_MS, REPORTS_MAX, Packer
 from collector.store.postgres.store import PostgresStore
 from collector.store.sqlite.store import SqliteStore
+from edge.clock import SystemClock
+from edge.errors import CrossingError
 from edge.wire.report import Level, Report, ZoneReport, encode
 from edge.wire.times import rfc3339
 from tests.collector.messages import MINUTE_MS, NOON_MS, a_report, received
@@ -34,7 +34,7 @@ from tests.collector.older import make_postgres_older, make_sqlite_older
 
 DAY_MS = 86_400_000
 MIDNIGHT_MS = NOON_MS // DAY_MS * DAY_MS
-KEEPING = Keeping(pack_after_days=3)
+KEEPING = Retention(pack_after_days=3)
 EVER_MS = (-(2**55), 2**55)
 OpenStore = Callable[..., Store]
 
@@ -44,14 +44,14 @@ def at(seq: int, days: float, **fields: object) -> Report:
     return a_report(seq, start=rfc3339(NOON_MS - int(days * 1_440) * MINUTE_MS), **fields)
 
 
-def put(store: Store, reports: Iterable[Report], *, now_ms: int = NOON_MS) -> Tally:
+def put(store: Store, reports: Iterable[Report], *, now_ms: int = NOON_MS) -> CommitCounts:
     return store.commit([received(report) for report in reports], now_ms=now_ms)
 
 
-def pack(store: Store, keeping: Keeping = KEEPING, *, now_ms: int = NOON_MS) -> int:
+def pack(store: Store, retention: Retention = KEEPING, *, now_ms: int = NOON_MS) -> int:
     """All that is to be done; how many steps it took."""
     for step in range(1_000):
-        if not store.pack(keeping, now_ms=now_ms):
+        if not store.pack(retention, now_ms=now_ms):
             return step
     raise AssertionError("packing does not come to an end")
 
@@ -103,9 +103,9 @@ def test_what_is_packed_is_told_from_another_report_under_its_key(store: Store) 
     old = WEEK[0]
     spaced = received(old)
     spaced = type(spaced)(spaced.topic, spaced.payload + b" ", spaced.report)
-    assert store.commit([received(old), spaced], now_ms=NOON_MS) == Tally(duplicates=2)
-    assert put(store, [at(1, 7 - 1 / 6, health={"frames": 9})]) == Tally(refused=1)  # type: ignore[arg-type]
-    assert put(store, WEEK) == Tally(duplicates=len(WEEK))
+    assert store.commit([received(old), spaced], now_ms=NOON_MS) == CommitCounts(duplicates=2)
+    assert put(store, [at(1, 7 - 1 / 6, health={"frames": 9})]) == CommitCounts(refused=1)  # type: ignore[arg-type]
+    assert put(store, WEEK) == CommitCounts(duplicates=len(WEEK))
     assert messages(store) == as_sent(WEEK)
 
 
@@ -178,19 +178,19 @@ def test_messages_are_deleted_after_so_many_days_and_the_numbers_stay(store: Sto
     before = totals(store, Selection())
     pack(store)
     assert [one.device for one in last_zones(store)] == ["mast-3"]
-    pack(store, Keeping(pack_after_days=3, messages_days=5))
+    pack(store, Retention(pack_after_days=3, messages_days=5))
     old_ms = MIDNIGHT_MS - 5 * DAY_MS
     kept = {key: body for key, body in messages(store).items() if body is not None}
     assert kept == as_sent(one for one in reports if one.start_ms >= old_ms)
     assert 0 < len(kept) < len(reports)
     assert totals(store, Selection()) == before
     assert last_zones(store) == []
-    assert put(store, reports) == Tally(duplicates=len(reports))
-    assert put(store, [at(1, 7 - 1 / 6, watched_ms=1)]) == Tally(refused=1)
+    assert put(store, reports) == CommitCounts(duplicates=len(reports))
+    assert put(store, [at(1, 7 - 1 / 6, watched_ms=1)]) == CommitCounts(refused=1)
     late = at(80, 6.5)
     put(store, [late])
     assert messages(store)["mast-1", "run-1", 80] == encode(late)
-    pack(store, Keeping(pack_after_days=3, messages_days=5))
+    pack(store, Retention(pack_after_days=3, messages_days=5))
     assert messages(store)["mast-1", "run-1", 80] is None
 
 
@@ -222,7 +222,7 @@ def test_an_end_before_any_statement_loses_nothing(tmp_path: Path, monkeypatch: 
     while more:
         statements += 1
         monkeypatch.setattr(Dying, "left", statements)
-        with suppress(CollectorError), SqliteStore(path, factory=Dying) as store:
+        with suppress(CrossingError), SqliteStore(path, factory=Dying) as store:
             more = store.pack(KEEPING, now_ms=NOON_MS)
         with SqliteStore(path, write=False) as reader:
             assert messages(reader) == as_sent(reports)
@@ -298,9 +298,9 @@ def test_a_collector_with_a_wrong_clock_takes_no_partition_from_the_others(postg
     with PostgresStore(postgres_url) as right, PostgresStore(postgres_url) as wrong:
         put(right, [at(1, 0)])
         pack(wrong, now_ms=NOON_MS + 30 * DAY_MS)
-        assert put(right, [at(2, 0)]) == Tally(stored=1)
+        assert put(right, [at(2, 0)]) == CommitCounts(stored=1)
         with PostgresStore(postgres_url) as third:
-            assert put(third, [at(3, 0)]) == Tally(stored=1)
+            assert put(third, [at(3, 0)]) == CommitCounts(stored=1)
             assert messages(third) == as_sent(at(seq, 0) for seq in (1, 2, 3))
 
 
@@ -319,7 +319,7 @@ def test_a_store_of_the_version_before_is_packed(kind: str, tmp_path: Path, requ
         make_postgres_older(url, 2)
         store = PostgresStore(url)
     with store:
-        assert put(store, [*WEEK, at(90, 6)]) == Tally(stored=1, duplicates=len(WEEK))
+        assert put(store, [*WEEK, at(90, 6)]) == CommitCounts(stored=1, duplicates=len(WEEK))
         assert messages(store) == as_sent([*WEEK, at(90, 6)])
         pack(store)
         assert messages(store) == as_sent([*WEEK, at(90, 6)])
@@ -375,5 +375,5 @@ def test_the_command_packs_and_tells_what_it_gave(tmp_path: Path, capsys: pytest
 
 @given(st.lists(st.tuples(st.integers(1, 2**62), st.integers(1, 2**53), st.binary(max_size=100))))
 def test_a_block_holds_exactly_what_was_put_in(given_: list[tuple[int, int, bytes]]) -> None:
-    said = [Message(*one) for one in given_]
+    said = [StoredMessage(*one) for one in given_]
     assert messages_in(block_of(said)) == said

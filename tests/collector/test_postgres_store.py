@@ -7,14 +7,14 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from collector.errors import CollectorError, InputError
-from collector.protocol.intake import Received, Refusal
-from collector.protocol.items import Asked, Tally
+from collector.protocol.intake import ReceivedReport, Refusal
+from collector.protocol.items import CommitCounts, ResendRequested
 from collector.queries.totals import Selection, totals
 from collector.store.interface import StatementError, UnstorableError
 from collector.store.opening import open_store
 from collector.store.postgres.schema import VERSION, month_of, partition
 from collector.store.postgres.store import PostgresStore
+from edge.errors import CrossingError, InputError
 from edge.wire.times import rfc3339
 from tests.collector.messages import NOON_MS, a_report, received
 from tests.collector.postgres import Server
@@ -31,7 +31,7 @@ def at_once(work: Callable[[int], object]) -> list[object]:
         gate.wait()
         try:
             results[i] = work(i)
-        except CollectorError as error:
+        except CrossingError as error:
             results[i] = error
 
     threads = [threading.Thread(target=one, args=(i,)) for i in range(COLLECTORS)]
@@ -42,7 +42,7 @@ def at_once(work: Callable[[int], object]) -> list[object]:
     return results
 
 
-def fleet(seqs: range) -> list[Received]:
+def fleet(seqs: range) -> list[ReceivedReport]:
     return [received(a_report(seq, device=f"mast-{device}")) for seq in seqs for device in range(5)]
 
 
@@ -57,17 +57,17 @@ def test_the_same_reports_through_several_collectors_are_stored_once(postgres_ur
     """In other orders, other batches, with new devices, lines and partitions: no batch fails and nothing is twice."""
     messages = [*fleet(range(1, 41)), received(a_report(1, device="mast-9", start="2024-05-01T00:00:00Z"))]
 
-    def take(i: int) -> Tally:
+    def take(i: int) -> CommitCounts:
         order = messages if i % 2 else messages[::-1]
-        tally = Tally()
+        tally = CommitCounts()
         with PostgresStore(postgres_url) as store:
             for at in range(0, len(order), 23 + i):
                 tally += store.commit(order[at : at + 23 + i], now_ms=NOON_MS)
         return tally
 
     results = at_once(take)
-    assert all(isinstance(one, Tally) for one in results), results
-    assert sum((one for one in results if isinstance(one, Tally)), Tally()) == Tally(
+    assert all(isinstance(one, CommitCounts) for one in results), results
+    assert sum((one for one in results if isinstance(one, CommitCounts)), CommitCounts()) == CommitCounts(
         stored=len(messages), duplicates=(COLLECTORS - 1) * len(messages)
     )
     with PostgresStore(postgres_url) as store:
@@ -79,8 +79,8 @@ def test_the_same_reports_through_several_collectors_are_stored_once(postgres_ur
 def test_several_collectors_that_divide_the_reports_see_no_gap_at_the_end(postgres_url: str) -> None:
     messages = fleet(range(1, 61))
 
-    def take(i: int) -> Tally:
-        tally = Tally()
+    def take(i: int) -> CommitCounts:
+        tally = CommitCounts()
         mine = messages[i::COLLECTORS]
         with PostgresStore(postgres_url) as store:
             for at in range(0, len(mine), 20):
@@ -88,7 +88,7 @@ def test_several_collectors_that_divide_the_reports_see_no_gap_at_the_end(postgr
         return tally
 
     results = at_once(take)
-    assert all(isinstance(one, Tally) for one in results), results
+    assert all(isinstance(one, CommitCounts) for one in results), results
     with PostgresStore(postgres_url) as store, store.reading() as view:
         assert view.rows("SELECT first FROM missing", {}) == []
         assert {high for (high,) in view.rows("SELECT high FROM journal", {})} == {60}
@@ -97,7 +97,7 @@ def test_several_collectors_that_divide_the_reports_see_no_gap_at_the_end(postgr
 def test_a_gap_is_asked_for_by_one_collector_only(postgres_url: str) -> None:
     with PostgresStore(postgres_url) as store:
         store.commit([received(a_report(5))], now_ms=NOON_MS)
-    request = Asked("bridge", "mast-1", "", ((1, 4),))
+    request = ResendRequested("bridge", "mast-1", "", ((1, 4),))
 
     def ask(_: int) -> int:
         with PostgresStore(postgres_url) as store:
@@ -110,15 +110,15 @@ def test_a_server_that_is_restarted_fails_one_batch_and_is_found_again(postgres:
     with PostgresStore(postgres_url) as store:
         store.commit([received(a_report(1))], now_ms=NOON_MS)
         postgres.restart()
-        with pytest.raises(CollectorError) as error:
+        with pytest.raises(CrossingError) as error:
             store.commit([received(a_report(2))], now_ms=NOON_MS)
         assert not isinstance(error.value, UnstorableError)
         assert "\n" not in str(error.value)
-        assert store.commit([received(a_report(2))], now_ms=NOON_MS) == Tally(stored=1)
+        assert store.commit([received(a_report(2))], now_ms=NOON_MS) == CommitCounts(stored=1)
 
 
 def test_a_server_that_is_not_there_is_one_sentence() -> None:
-    with pytest.raises(CollectorError, match=r"store postgresql://127\.0\.0\.1/crossing cannot be used: .*refused"):
+    with pytest.raises(CrossingError, match=r"store postgresql://127\.0\.0\.1/crossing cannot be used: .*refused"):
         PostgresStore("postgresql://nobody@127.0.0.1:1/crossing")
 
 
@@ -167,7 +167,7 @@ def test_a_url_with_a_password_is_refused_and_not_repeated() -> None:
 def test_the_password_comes_from_a_file_and_is_in_no_message(tmp_path: Path) -> None:
     secret = tmp_path / "password"
     secret.write_text("hunter2\n")
-    with pytest.raises(CollectorError) as error:
+    with pytest.raises(CrossingError) as error:
         open_store("postgresql://collector@127.0.0.1:1/crossing", password_file=secret)
     assert "hunter2" not in str(error.value)
     with pytest.raises(InputError, match=r"store_password_file .*nowhere cannot be read"):
@@ -218,7 +218,7 @@ def test_a_database_that_refuses_our_statements_loses_nothing(postgres_url: str,
                 store.commit([received(a_report(2))], now_ms=NOON_MS)
             assert not isinstance(error.value, UnstorableError)
             owner.execute(mends)
-            assert store.commit([received(a_report(2))], now_ms=NOON_MS) == Tally(stored=1)
+            assert store.commit([received(a_report(2))], now_ms=NOON_MS) == CommitCounts(stored=1)
 
 
 def test_a_full_disk_of_the_database_loses_nothing(postgres_url: str) -> None:
@@ -229,8 +229,8 @@ def test_a_full_disk_of_the_database_loses_nothing(postgres_url: str) -> None:
             " $$ BEGIN RAISE EXCEPTION 'could not extend file' USING ERRCODE = 'disk_full'; END $$;"
             " CREATE TRIGGER full_disk BEFORE INSERT ON report_key EXECUTE FUNCTION full_disk()"
         )
-        with pytest.raises(CollectorError, match="could not extend file") as error:
+        with pytest.raises(CrossingError, match="could not extend file") as error:
             store.commit([received(a_report(2))], now_ms=NOON_MS)
-        assert type(error.value) is CollectorError
+        assert type(error.value) is CrossingError
         owner.execute("DROP TRIGGER full_disk ON crossing.report_key")
-        assert store.commit([received(a_report(2))], now_ms=NOON_MS) == Tally(stored=1)
+        assert store.commit([received(a_report(2))], now_ms=NOON_MS) == CommitCounts(stored=1)

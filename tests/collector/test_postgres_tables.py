@@ -7,12 +7,12 @@ import psycopg
 import pytest
 
 from collector.domain.scope import Scope
-from collector.errors import InputError
 from collector.queries.axis import axis
 from collector.queries.counts import counts
 from collector.store.interface import Reading
 from collector.store.postgres.schema import VERSION
 from collector.store.postgres.store import PostgresStore
+from edge.errors import InputError
 from edge.wire.report import Level, ZoneReport
 from edge.wire.times import rfc3339
 from tests.collector.messages import NOON_MS, a_report, received

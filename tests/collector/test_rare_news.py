@@ -7,9 +7,9 @@ import pytest
 from collector.alerts.alert import Alert
 from collector.alerts.judged_crossing import crossing_of
 from collector.alerts.repository import picture
-from collector.protocol.items import Heeded, Item
+from collector.protocol.items import Item, VerdictAcknowledged
 from collector.store.interface import Store
-from collector.store.verdicts import record, untold
+from collector.store.verdicts import record, unsent_verdicts
 from edge.wire.times import rfc3339
 from tests.collector.messages import MINUTE_MS, NOON_MS, a_report, received
 from tests.collector.test_alert_watch import DAY_MS, HOUR_MS, JPEG, hourly, listed, said, watch, weeks_of
@@ -132,10 +132,12 @@ def test_a_device_that_knows_the_command_is_told_what_people_say(
     for what in ("no", "yes"):
         say(store, likely, what, NOON_MS + HOUR_MS)
     with store.reading() as reading:
-        found = untold(reading, heard_after_ms=0, limit=10)
+        found = unsent_verdicts(reading, heard_after_ms=0, limit=10)
     assert [id_ for id_, _ in found] == ids
     assert [verdict.said for _, verdict in found] == ["no"] * len(ids), "in the order in which they were said"
-    store.commit([Heeded("bridge", "mast-1", id_) for id_ in ids], now_ms=NOON_MS + HOUR_MS)
+    store.commit([VerdictAcknowledged("bridge", "mast-1", id_) for id_ in ids], now_ms=NOON_MS + HOUR_MS)
     with store.reading() as reading:
-        assert [verdict.said for _, verdict in untold(reading, heard_after_ms=0, limit=10)] == ["yes"] * len(ids)
-        assert untold(reading, heard_after_ms=NOON_MS + DAY_MS, limit=10) == [], "it was not heard since"
+        assert [verdict.said for _, verdict in unsent_verdicts(reading, heard_after_ms=0, limit=10)] == ["yes"] * len(
+            ids
+        )
+        assert unsent_verdicts(reading, heard_after_ms=NOON_MS + DAY_MS, limit=10) == [], "it was not heard since"

@@ -56,7 +56,7 @@ def test_what_a_broker_acknowledged_and_lost_is_asked_for_and_what_the_device_ho
             collector = Subscriber(Mqtt(host="127.0.0.1", port=broker.port, tls=False), store, clock=HurriedClock())
             until = time.monotonic() + DEADLINE_S
             while not (found := gaps(store)) or not all(gap.missing.gone for gap in found):
-                assert time.monotonic() < until, (collector.tally, found)
+                assert time.monotonic() < until, (collector.counts, found)
                 collector.step(0.05)
                 device.step(wait_s=0.05)
                 if collector.subscriptions == 1 and outbox.state().seq_next == 61:
@@ -65,4 +65,4 @@ def test_what_a_broker_acknowledged_and_lost_is_asked_for_and_what_the_device_ho
         held = outbox.state().held
         (lost,) = gaps(store)
     assert (lost.missing.first, lost.missing.last) == (1, 61 - held)
-    assert collector.tally.stored == held
+    assert collector.counts.stored == held

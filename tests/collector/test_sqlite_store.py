@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from collector.errors import CollectorError, InputError
-from collector.protocol.items import Tally
-from collector.queries.totals import Total
+from collector.protocol.items import CommitCounts
+from collector.queries.totals import LineTotal
 from collector.store.interface import StatementError, UnstorableError
 from collector.store.sqlite.store import SqliteStore
+from edge.errors import CrossingError, InputError
 from tests.collector.messages import NOON_MS, a_report, received
 
 
@@ -54,11 +54,11 @@ def test_a_full_disk_loses_nothing_and_what_comes_again_is_stored(
 ) -> None:
     with SqliteStore(tmp_path / "store.sqlite", factory=Refusing) as store:
         monkeypatch.setattr(Refusing, "words", words)
-        with pytest.raises(CollectorError, match="disk is full") as error:
+        with pytest.raises(CrossingError, match="disk is full") as error:
             store.commit([received(a_report(1))], now_ms=NOON_MS)
         assert not isinstance(error.value, UnstorableError)
         monkeypatch.setattr(Refusing, "words", "")
-        assert store.commit([received(a_report(1))], now_ms=NOON_MS) == Tally(stored=1)
+        assert store.commit([received(a_report(1))], now_ms=NOON_MS) == CommitCounts(stored=1)
 
 
 def test_a_file_that_cannot_grow_loses_nothing(tmp_path: Path) -> None:
@@ -68,11 +68,11 @@ def test_a_file_that_cannot_grow_loses_nothing(tmp_path: Path) -> None:
         ((pages,),) = store._database.execute("PRAGMA page_count")
         store._database.execute(f"PRAGMA max_page_count = {pages}")
         batch = [received(a_report(seq, run=f"run-{seq}")) for seq in range(2, 400)]
-        with pytest.raises(CollectorError, match="disk is full") as error:
+        with pytest.raises(CrossingError, match="disk is full") as error:
             store.commit(batch, now_ms=NOON_MS)
-        assert type(error.value) is CollectorError
+        assert type(error.value) is CrossingError
         store._database.execute(f"PRAGMA max_page_count = {2 * pages + 1_000}")
-        assert store.commit(batch, now_ms=NOON_MS) == Tally(stored=398)
+        assert store.commit(batch, now_ms=NOON_MS) == CommitCounts(stored=398)
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ def test_a_file_that_refuses_our_statements_loses_nothing(tmp_path: Path, breaks
         with pytest.raises(StatementError, match="refuses a statement of the collector"):
             store.commit([received(a_report(2))], now_ms=NOON_MS)
         store._database.execute(mends)
-        assert store.commit([received(a_report(2))], now_ms=NOON_MS) == Tally(stored=1)
+        assert store.commit([received(a_report(2))], now_ms=NOON_MS) == CommitCounts(stored=1)
 
 
 def test_a_number_beyond_64_bits_is_unstorable(tmp_path: Path) -> None:
@@ -103,4 +103,4 @@ def test_a_number_beyond_64_bits_is_unstorable(tmp_path: Path) -> None:
 
 
 def test_a_total_knows_its_share() -> None:
-    assert Total("s", "d", "l", "out", {"car": 1}, 30, 60).watched_share == 0.5
+    assert LineTotal("s", "d", "l", "out", {"car": 1}, 30, 60).watched_share == 0.5

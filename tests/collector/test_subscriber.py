@@ -9,13 +9,13 @@ import pytest
 
 from collector.config import Mqtt
 from collector.domain.faults import Faults
-from collector.errors import CollectorError
 from collector.mqtt.connection import Acknowledged, Ended, Event, Message, Subscribed
 from collector.mqtt.subscriber import ANSWER_WAIT_S, NOT_CONNECTED, PUBLICATIONS_MAX, RETRY_WAIT_S_MAX, Subscriber
-from collector.protocol.items import Tally
+from collector.protocol.items import CommitCounts
 from collector.queries.devices import gaps
 from collector.store.interface import StatementError
 from collector.store.sqlite.store import SqliteStore
+from edge.errors import CrossingError, WorkError
 from edge.wire.commands import Resend, Response
 from edge.wire.report import decode_as, encode
 from edge.wire.topics import RESEND, topic_of
@@ -63,7 +63,7 @@ class SimulatedBroker:
 
     def connect(self, mqtt: Mqtt, *, unacknowledged_max: int) -> "SimulatedLink":
         if self.refuses:
-            raise CollectorError(self.refuses)
+            raise WorkError(self.refuses)
         self.connections += 1
         if self.answers:
             self.happens.append(Subscribed(resumed=self.connections > 1))
@@ -152,7 +152,7 @@ def test_what_is_stored_is_acknowledged_and_what_is_refused_too(world: World) ->
     world.broker.receive("crossing/v1/bridge/mast-2/report", encode(a_report(1)))
     world.run(5)
     assert world.broker.held == {}
-    assert world.subscriber.tally == Tally(stored=25, refused=1)
+    assert world.subscriber.counts == CommitCounts(stored=25, refused=1)
 
 
 def test_what_is_done_between_rounds_waits_until_nothing_else_does(world: World) -> None:
@@ -162,7 +162,7 @@ def test_what_is_done_between_rounds_waits_until_nothing_else_does(world: World)
         batch_max=10,
         clock=world.clock,
         connect=world.broker.connect,
-        between=lambda: stored.append(between.tally.stored),
+        between=lambda: stored.append(between.counts.stored),
     )
     world.broker.report(*range(1, 26))
     for _ in range(5):
@@ -181,7 +181,7 @@ def test_a_full_disk_loses_nothing_and_is_said_once(world: World, caplog: pytest
     Disk.is_full = False
     world.run(60)
     assert world.broker.held == {}
-    assert world.subscriber.tally == Tally(stored=3)
+    assert world.subscriber.counts == CommitCounts(stored=3)
     said = [record.message for record in caplog.records if "disk is full" in record.message]
     assert len(said) == 1
 
@@ -191,7 +191,7 @@ def failing(world: World, monkeypatch: pytest.MonkeyPatch, error: Exception, *, 
     real = world.store._intake.put
     fails = [True]
 
-    def put(batch: Sequence[object], *, now_ms: int) -> Tally:
+    def put(batch: Sequence[object], *, now_ms: int) -> CommitCounts:
         for item in batch:
             report = getattr(item, "report", None)
             if fails and report is not None and (report.device, report.seq) == (device, 2):
@@ -210,7 +210,7 @@ def test_values_that_the_store_cannot_hold_become_a_refusal_and_hold_up_nothing(
     world.broker.report(1, 2, 3)
     world.run(5)
     assert world.broker.held == {}
-    assert world.subscriber.tally == Tally(stored=2, refused=1)
+    assert world.subscriber.counts == CommitCounts(stored=2, refused=1)
     (refusal,) = world.store.refusals()
     assert refusal.reason.startswith("the store cannot hold it: ")
 
@@ -232,7 +232,7 @@ def test_a_fault_of_ours_at_one_message_keeps_it_at_the_broker_and_holds_up_noth
         world.broker.receive(topic_of("bridge", "mast-2", "report"), encode(a_report(seq, device="mast-2")))
     world.run(100)
     assert [payload for _, payload in world.broker.held.values()] == [encode(a_report(2))]
-    assert world.subscriber.tally == Tally(stored=29)
+    assert world.subscriber.counts == CommitCounts(stored=29)
     assert world.broker.connections == 1
     (fault,) = world.faults.now
     assert (fault.part, fault.subject) == ("intake", "bridge/mast-1")
@@ -242,7 +242,7 @@ def test_a_fault_of_ours_at_one_message_keeps_it_at_the_broker_and_holds_up_noth
     fails.clear()
     world.run(40)
     assert world.broker.held == {}
-    assert world.subscriber.tally == Tally(stored=30)
+    assert world.subscriber.counts == CommitCounts(stored=30)
     assert world.faults.now == ()
 
 
@@ -253,12 +253,12 @@ def test_a_store_that_refuses_everything_is_tried_again_with_all_of_it_and_told_
     world.broker.report(*range(1, 26))
     world.run(100)
     assert len(world.broker.held) == 25
-    assert world.subscriber.tally == Tally()
+    assert world.subscriber.counts == CommitCounts()
     assert [(fault.part, fault.subject) for fault in world.faults.now] == [("intake", "the store")]
     assert len([one for one in caplog.records if one.levelname == "ERROR"]) == 1
     world.store._database.execute("ALTER TABLE elsewhere RENAME TO report")
     world.run(40)
-    assert world.subscriber.tally == Tally(stored=25)
+    assert world.subscriber.counts == CommitCounts(stored=25)
     assert world.faults.now == ()
 
 
@@ -269,7 +269,7 @@ def test_upkeep_that_fails_does_not_hold_up_the_intake(world: World, monkeypatch
     monkeypatch.setattr(world.subscriber, "_between", broken)
     world.broker.report(1, 2)
     world.run(5)
-    assert world.subscriber.tally == Tally(stored=2)
+    assert world.subscriber.counts == CommitCounts(stored=2)
     assert world.broker.connections == 1
     assert [fault.part for fault in world.faults.now] == ["upkeep"]
 
@@ -333,13 +333,13 @@ def test_who_has_not_spoken_lately_is_not_asked(world: World) -> None:
 
 def test_the_first_connection_must_succeed(world: World) -> None:
     world.broker.refuses = "broker broker.example:8883 cannot be reached: Connection refused"
-    with pytest.raises(CollectorError, match="Connection refused"):
+    with pytest.raises(CrossingError, match="Connection refused"):
         world.subscriber.step(0.5)
 
 
 def test_a_broker_that_says_nothing_at_first_is_an_error(world: World) -> None:
     world.broker.answers = False
-    with pytest.raises(CollectorError, match="gave no answer within 15 s"):
+    with pytest.raises(CrossingError, match="gave no answer within 15 s"):
         world.run(2 * ANSWER_WAIT_S)
 
 
@@ -351,7 +351,7 @@ def test_a_broker_that_goes_away_later_is_waited_for(world: World) -> None:
     world.broker.refuses = ""
     world.broker.report(1)
     world.run(RETRY_WAIT_S_MAX + 1)
-    assert world.subscriber.tally == Tally(stored=1)
+    assert world.subscriber.counts == CommitCounts(stored=1)
 
 
 def test_connections_that_do_not_last_are_made_less_and_less_often(world: World) -> None:

@@ -1,7 +1,7 @@
 """Sums per line and direction: zero is told from blind, and what nobody watched lowers the share."""
 
 from collector.cli.show_totals import as_json, as_table
-from collector.queries.totals import Selection, Total, totals
+from collector.queries.totals import LineTotal, Selection, totals
 from collector.store.interface import Store
 from edge.wire.report import Report
 from tests.collector.messages import MINUTE_MS, NOON_MS, a_report, blind, received
@@ -16,8 +16,8 @@ def put(store: Store, *reports: Report) -> None:
 def test_counts_add_up_per_direction(store: Store) -> None:
     put(store, a_report(1), a_report(2), a_report(3))
     assert totals(store, ALL) == [
-        Total("bridge", "mast-1", "deck", "outbound", {"car": 6, "truck": 0}, 3 * MINUTE_MS, 3 * MINUTE_MS),
-        Total("bridge", "mast-1", "deck", "return", {"car": 0, "truck": 3}, 3 * MINUTE_MS, 3 * MINUTE_MS),
+        LineTotal("bridge", "mast-1", "deck", "outbound", {"car": 6, "truck": 0}, 3 * MINUTE_MS, 3 * MINUTE_MS),
+        LineTotal("bridge", "mast-1", "deck", "return", {"car": 0, "truck": 3}, 3 * MINUTE_MS, 3 * MINUTE_MS),
     ]
 
 
@@ -43,7 +43,7 @@ def test_a_span_in_which_all_was_blind_has_no_counts(store: Store) -> None:
 
 def test_a_device_that_never_saw_anything_is_shown_as_blind(store: Store) -> None:
     put(store, blind(1))
-    assert totals(store, ALL) == [Total("bridge", "mast-1", "", "", None, 0, MINUTE_MS)]
+    assert totals(store, ALL) == [LineTotal("bridge", "mast-1", "", "", None, 0, MINUTE_MS)]
     assert as_table(totals(store, ALL)).splitlines()[1].split() == [
         "bridge",
         "mast-1",

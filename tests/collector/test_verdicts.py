@@ -8,19 +8,19 @@ import pytest
 import collector.store.verdicts as module
 from collector.alerts.alert import Subject
 from collector.alerts.judged_crossing import crossing_of
-from collector.alerts.lifecycle import Found, Ledger
+from collector.alerts.lifecycle import AlertLifecycle, ProvenFinding
 from collector.alerts.repository import alerts
 from collector.alerts.rules.finding import Finding
 from collector.alerts.settings import Rules
 from collector.cli import main
 from collector.domain.scope import Scope
-from collector.errors import InputError
-from collector.protocol.intake import ingest
+from collector.protocol.intake import decode_message
 from collector.queries.evidence import raw_report
 from collector.queries.results import Evidence
 from collector.store.interface import Store
 from collector.store.sqlite.store import SqliteStore
 from collector.store.verdicts import Crossing, record, verdicts
+from edge.errors import InputError
 from edge.wire.device_messages import Alert, encode_self
 from edge.wire.times import rfc3339
 from tests.collector.messages import MINUTE_MS, NOON_MS, a_report, received
@@ -101,7 +101,7 @@ def first_bus(store: Store, *, called: bool) -> int:
     if called:
         words = {"line": "deck", "direction": "outbound", "label": "bus"}
         news = Alert(run="run-1", at=rfc3339(AT_MS), kind="rare-class", reason="the first bus", **words)
-        store.commit([ingest("crossing/v1/bridge/mast-1/alert", encode_self(news))], now_ms=NOON_MS)  # type: ignore[list-item]
+        store.commit([decode_message("crossing/v1/bridge/mast-1/alert", encode_self(news))], now_ms=NOON_MS)  # type: ignore[list-item]
     start_ms = NOON_MS + 3 * MINUTE_MS
     finding = Finding(
         kind="first",
@@ -115,7 +115,7 @@ def first_bus(store: Store, *, called: bool) -> int:
         to_ms=start_ms + MINUTE_MS, watched_ms=MINUTE_MS,
     )  # fmt: skip
     with store.writing() as tables:
-        Ledger(tables, "bridge", Rules(), now_ms=NOON_MS).take([Found(finding, (evidence,), JPEG)])
+        AlertLifecycle(tables, "bridge", Rules(), now_ms=NOON_MS).take([ProvenFinding(finding, (evidence,), JPEG)])
     with store.reading() as reading:
         return alerts(reading)[0].id
 
@@ -147,7 +147,7 @@ def test_an_alert_about_no_vehicle_cannot_be_judged(store: Store) -> None:
     filled(store)
     finding = Finding(kind="silent", subject=Subject(site="bridge", device="mast-1"), at_ms=NOON_MS, reason="Silent.")
     with store.writing() as tables:
-        Ledger(tables, "bridge", Rules(), now_ms=NOON_MS).take([Found(finding)])
+        AlertLifecycle(tables, "bridge", Rules(), now_ms=NOON_MS).take([ProvenFinding(finding)])
     with store.reading() as reading, pytest.raises(InputError, match="alert 1 is not about one vehicle"):
         crossing_of(reading, 1)
 

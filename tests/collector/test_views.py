@@ -8,8 +8,7 @@ import pytest
 
 from collector.domain.scope import Scope
 from collector.domain.sites import Site
-from collector.errors import InputError
-from collector.protocol.intake import Said
+from collector.protocol.intake import DeviceMessage
 from collector.queries.axis import axis
 from collector.queries.balance import balance, unseen
 from collector.queries.compare import agreements, bands, percentile
@@ -22,6 +21,7 @@ from collector.queries.queue import queues
 from collector.queries.results import Axis, Flow, Flows
 from collector.queries.schemes import SCHEMES, mapped
 from collector.store.interface import Store
+from edge.errors import InputError
 from edge.wire.report import Level, Report, Waits, ZoneReport
 from edge.wire.times import rfc3339
 from tests.collector.messages import MINUTE_MS, NOON_MS, a_report, blind, received
@@ -109,7 +109,7 @@ def test_which_way_is_out_is_configured_or_told_by_the_device_or_the_first_word(
         b'{"schema":1,"run":"r","version":"1","time_zone":"Asia/Shanghai",'
         b'"lines":{"deck":{"a_to_b":"return","b_to_a":"outbound"}}}'
     )
-    store.commit([Said("bridge", "mast-1", "info", info)], now_ms=NOON_MS)
+    store.commit([DeviceMessage("bridge", "mast-1", "info", info)], now_ms=NOON_MS)
     told = {"bridge": Site(out=["outbound"], back=["return"], time_zone="Asia/Pyongyang")}
     with store.reading() as reading:
         assert directions_of(reading, "bridge", {})["mast-1", "deck"] == ("return", "outbound")

@@ -13,12 +13,12 @@ import msgspec
 import pytest
 
 from collector.cli import main
-from collector.errors import InputError
 from collector.queries.export import columns_of
 from collector.queries.export_xlsx import Xlsx
 from collector.queries.records import Record
 from collector.queries.sums import BalanceRecord, TotalRecord
 from collector.store.sqlite.store import SqliteStore
+from edge.errors import InputError
 from tests.collector.messages import MINUTE_MS, NOON_MS, a_report, blind, received
 from tests.collector.older import make_postgres_older, make_sqlite_older
 

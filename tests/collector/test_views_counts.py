@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from collector.domain.calendar import INTERVALS, Interval
 from collector.domain.plausible_time import SKEW_MS
 from collector.domain.scope import Scope
-from collector.protocol.intake import Said
+from collector.protocol.intake import DeviceMessage
 from collector.queries.axis import axis
 from collector.queries.counts import counts, coverage
 from collector.queries.evidence import evidence, raw_reports
@@ -137,7 +137,7 @@ def put(store: Store, world: World) -> list[Report]:
     for i, batch in enumerate(world.batches):
         items = [received(report) for report in batch]
         if world.told and i == len(world.batches) // 2:
-            store.commit([Said(site, "a", "info", info), *items], now_ms=NOON_MS)
+            store.commit([DeviceMessage(site, "a", "info", info), *items], now_ms=NOON_MS)
         else:
             store.commit(items, now_ms=NOON_MS)
     return [report for batch in world.batches for report in batch]

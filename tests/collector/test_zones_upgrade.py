@@ -8,7 +8,7 @@ import pytest
 from collector.domain.scope import Scope
 from collector.queries.axis import axis
 from collector.queries.queue import queues
-from collector.store.interface import Keeping, Store
+from collector.store.interface import Retention, Store
 from collector.store.postgres.store import PostgresStore
 from collector.store.sqlite.store import SqliteStore
 from edge.wire.report import Level, Report, Waits, ZoneReport
@@ -58,7 +58,7 @@ def taken_on(store: Store) -> None:
     """More comes, and some is packed, before anybody fills in what came before; then all of it is there."""
     assert [state.complete for state in store.rollups()] == [False, False]
     put(store, AFTER)
-    while store.pack(Keeping(), now_ms=NOON_MS + 5 * DAY_MS):
+    while store.pack(Retention(), now_ms=NOON_MS + 5 * DAY_MS):
         pass
     for _ in range(2):
         for state in store.rollups():

@@ -7,7 +7,7 @@ from pathlib import Path
 from PIL import Image
 
 from collector.alerts.alert import Figures, Kind, Subject
-from collector.alerts.lifecycle import Found, Ledger
+from collector.alerts.lifecycle import AlertLifecycle, ProvenFinding
 from collector.alerts.repository import acknowledge, alerts
 from collector.alerts.rules.finding import Finding
 from collector.alerts.settings import Rules
@@ -71,9 +71,9 @@ def note_alerts(store: SqliteStore, end_ms: int) -> None:
         finding = Finding(kind=one.kind, subject=one.subject, at_ms=from_ms, reason=one.reason, figures=one.figures)
         over = Finding(kind=one.kind, subject=one.subject, at_ms=from_ms + one.lasts_ms, reason=one.ending, over=True)
         with store.writing() as tables:
-            ledger = Ledger(tables, site, Rules(), now_ms=from_ms + one.lasts_ms)
-            ledger.take([Found(finding, tuple(found), _frame() if one.has_picture else None)])
-            ledger.take([Found(over)] if one.ending else [])
+            ledger = AlertLifecycle(tables, site, Rules(), now_ms=from_ms + one.lasts_ms)
+            ledger.take([ProvenFinding(finding, tuple(found), _frame() if one.has_picture else None)])
+            ledger.take([ProvenFinding(over)] if one.ending else [])
         if one.note:
             with store.reading() as reading:
                 newest = alerts(reading, Scope(site=site), limit=1)[0]

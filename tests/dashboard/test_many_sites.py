@@ -5,7 +5,7 @@ from pathlib import Path
 from playwright.sync_api import Browser, expect
 
 from collector.mqtt.demo_broker import demo_broker
-from collector.protocol.intake import Said, ingest
+from collector.protocol.intake import DeviceMessage, decode_message
 from collector.store.sqlite.store import SqliteStore
 from tests.dashboard.world import configured, let_in, serving
 
@@ -13,9 +13,9 @@ SITES = 203
 STATUS = b'{"schema":1,"state":"online","run":"run-1","since":"2026-11-25T00:00:00Z"}'
 
 
-def said_by(site: str) -> Said:
-    item = ingest(f"crossing/v1/{site}/mast-1/status", STATUS)
-    assert isinstance(item, Said)
+def said_by(site: str) -> DeviceMessage:
+    item = decode_message(f"crossing/v1/{site}/mast-1/status", STATUS)
+    assert isinstance(item, DeviceMessage)
     return item
 
 

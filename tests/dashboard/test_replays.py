@@ -15,7 +15,7 @@ from typing import Any
 
 from playwright.sync_api import Browser, Page, expect
 
-from collector.api.tokens import TokenBook
+from collector.api.tokens import TokenFile
 from edge.vision.tape import read_tape, write_tape
 from edge.wire.report import Report, decode
 from tests.dashboard.world import let_in, serving
@@ -37,7 +37,7 @@ def test_pages_show_what_replays_counted_over_a_restart_of_the_broker(browser: B
     with broker(tmp_path) as mosquitto:
         told = {"http": {"port": 0, "requests_per_minute": 100_000}, "alerts": {"enabled": False}}
         centre = collector_configuration(tmp_path, mosquitto, **told)
-        token = TokenBook(tmp_path / "tokens.json").add("analyst", ["read"], now_ms=0)
+        token = TokenFile(tmp_path / "tokens.json").add("analyst", ["read"], now_ms=0)
         mast_1 = edge_configuration(tmp_path, mosquitto, "bridge/mast-1", time_zone=zone, zones=ZONES)
         mast_2 = edge_configuration(tmp_path, mosquitto, "bridge/mast-2", time_zone=zone)
         queued = replay_of(tape_until(QUEUED_MS, tmp_path), mast_1, begin_ms)

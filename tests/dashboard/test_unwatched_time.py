@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from collector.protocol.intake import Received
+from collector.protocol.intake import ReceivedReport
 from collector.store.sqlite.store import SqliteStore
 from edge.wire.report import Report, encode
 from edge.wire.times import rfc3339
@@ -167,7 +167,7 @@ def test_names_that_would_turn_the_page_round_are_spelt_out(browser: Browser, he
     lines = {"deck": {"out\u202eward": {"c\u2066ar": 3}, "back": {"c\u2066ar": 1}}}
     report = Report(site="bidi", device="mast-1", run="r", seq=1, start=start, width_ms=900_000, watched_ms=900_000,
                     state="ok", lines=lines)  # fmt: skip
-    received = Received(topic_of("bidi", "mast-1", "report"), encode(report), report)
+    received = ReceivedReport(topic_of("bidi", "mast-1", "report"), encode(report), report)
     with SqliteStore(here.store) as store:  # an older collector took such names in
         store.commit([received], now_ms=here.traffics[0].end_ms)
     with inside(browser, here) as tab:

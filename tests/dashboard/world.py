@@ -11,9 +11,9 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page, expect
 
-from collector.api.tokens import SCOPES, TokenBook
+from collector.api.tokens import SCOPES, TokenFile
 from collector.mqtt.demo_broker import demo_broker
-from collector.protocol.intake import Followed, ingest
+from collector.protocol.intake import ReceivedConvoy, decode_message
 from collector.protocol.items import Item
 from collector.store.sqlite.store import SqliteStore
 from deploy.dashboard import SITES
@@ -76,8 +76,8 @@ def a_convoy(site: str, device: str, since_ms: int) -> Item:
         "gaps_ms": gaps,
         "headway_ms": 20_000,
     }
-    item = ingest(topic_of(site, device, "convoy"), json.dumps({"schema": 1, **said, **counted}).encode())
-    assert isinstance(item, Followed), item
+    item = decode_message(topic_of(site, device, "convoy"), json.dumps({"schema": 1, **said, **counted}).encode())
+    assert isinstance(item, ReceivedConvoy), item
     return item
 
 
@@ -100,7 +100,7 @@ def configured(
     said = {"store": str(store), "mqtt": mqtt, "http": http, "sites": sites, "alerts": {"enabled": False}}
     path = folder / "collector.yaml"
     path.write_text(json.dumps(said), encoding="utf-8")  # JSON is YAML
-    return path, TokenBook(folder / "tokens.json").add("wall", SCOPES, now_ms=0)
+    return path, TokenFile(folder / "tokens.json").add("wall", SCOPES, now_ms=0)
 
 
 @contextmanager

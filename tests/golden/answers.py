@@ -10,18 +10,18 @@ from unittest.mock import patch
 
 import msgspec
 
-from collector.alerts.evaluator import Watch
-from collector.alerts.settings import Alerts, Queue
+from collector.alerts.evaluator import Evaluator
+from collector.alerts.settings import AlertSettings, QueueRule
 from collector.cli import main
-from collector.clock import SystemClock
 from collector.config import load
-from collector.protocol.intake import ingest
+from collector.protocol.intake import decode_message
 from collector.protocol.items import Item
 from collector.store.interface import Store
 from collector.store.sqlite.store import SqliteStore
 from deploy.channels import CHANNELS, payload_of
 from deploy.dashboard import SITES
 from deploy.weeks import POSTS, Traffic, fill
+from edge.clock import SystemClock
 from edge.wire.report import encode
 from edge.wire.times import rfc3339
 from edge.wire.topics import topic_of
@@ -131,8 +131,8 @@ def _fill(store: Store, config: Path) -> None:
     store.commit(_unusual(), now_ms=NOON_MS + HOUR_MS)
     store.commit([_item("bridge", "mast-1", "report", encode(a_report(9)))], now_ms=NOON_MS + HOUR_MS)
     store.commit([_item("bridge", "mast-1", "info", _info("run-9", "nano 2 bbbb"))], now_ms=NOON_MS + 2 * HOUR_MS)
-    alerts = Alerts(queue=Queue(vehicles=5, minutes=10))
-    watch = Watch(store, alerts, load(config).sites, holder="golden", listening=lambda: 0)
+    alerts = AlertSettings(queue=QueueRule(vehicles=5, minutes=10))
+    watch = Evaluator(store, alerts, load(config).sites, holder="golden", listening=lambda: 0)
     for hours in (1, 2, 3):
         watch.look(NOON_MS + hours * HOUR_MS)
 
@@ -143,7 +143,7 @@ def _unusual() -> list[Item]:
     reports += [a_report(seq, run="run-2", journal="other") for seq in (1, 2)]
     items = [_item("bridge", "mast-1", "info", _info("run-1", "nano 1 aaaa"))]
     items += [_item(one.site, one.device, "report", encode(one)) for one in reports]
-    items += [_item("bridge", "mast-1", "report", b"{}"), ingest("crossing/v1/bridge/mast-1/report", b"\xff")]  # type: ignore[list-item]
+    items += [_item("bridge", "mast-1", "report", b"{}"), decode_message("crossing/v1/bridge/mast-1/report", b"\xff")]  # type: ignore[list-item]
     for channel in CHANNELS:
         if channel.name in {"status", "total", "alert", "convoy", "health"} and not channel.of_site:
             items.append(_item("bridge", "mast-1", channel.name, payload_of(channel)))
@@ -157,4 +157,4 @@ def _info(run: str, model: str) -> bytes:
 
 
 def _item(site: str, device: str, channel: str, payload: bytes) -> Item:
-    return ingest(topic_of(site, device, channel), payload)  # type: ignore[return-value]
+    return decode_message(topic_of(site, device, channel), payload)  # type: ignore[return-value]

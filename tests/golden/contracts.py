@@ -82,7 +82,7 @@ def openapi() -> str:
         try:
             return json.dumps(api.app.openapi(), indent=1, sort_keys=True) + "\n"
         finally:
-            api.context.desk.close()
+            api.context.pool.close()
             api.store.close()
 
 

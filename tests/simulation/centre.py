@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from collector.config import Mqtt
-from collector.errors import CollectorError
 from collector.mqtt.connection import Ended, Event, Message, Subscribed
 from collector.mqtt.subscriber import Subscriber
-from collector.protocol.items import Tally
+from collector.protocol.items import CommitCounts
 from collector.store.sqlite.store import SqliteStore
+from edge.errors import CrossingError, WorkError
 from edge.wire.report import Report, decode
 from tests.simulation.broker import TAKEN_OVER, Client, Said, SimulatedBroker
 from tests.simulation.disk import Disk
@@ -127,8 +127,8 @@ class Centre:
             connect=self._connect,
         )
 
-    def _note(self, tally: Tally) -> None:
-        self.duplicates += tally.duplicates
+    def _note(self, counts: CommitCounts) -> None:
+        self.duplicates += counts.duplicates
         self.suspected.update(
             self._read(
                 "SELECT site, device, name FROM lineage JOIN journal ON journal.id = journal_id"
@@ -138,7 +138,7 @@ class Centre:
 
     def _connect(self, mqtt: Mqtt, *, unacknowledged_max: int) -> SimulatedSubscription:
         if not self._broker.up or self.world.happens(0.1):
-            raise CollectorError("the broker cannot be reached")
+            raise WorkError("the broker cannot be reached")
         self._link = SimulatedSubscription(self.world, self._broker, mqtt, unacknowledged_max)
         self._link.on_event = self._wake
         return self._link
@@ -166,7 +166,7 @@ class Centre:
             action()
         except Killed:
             self.kill(power=self.world.chance.random() < 0.5)
-        except CollectorError as error:  # at the start, where a person or systemd tries again
+        except CrossingError as error:  # at the start, where a person or systemd tries again
             self.world.tell(f"collector ends: {error}")
             self.kill(power=False)
 

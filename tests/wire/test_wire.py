@@ -13,9 +13,9 @@ from hypothesis import given
 from jsonschema import Draft202012Validator
 
 from collector.alerts.alert import KINDS, Alert, Kind, Subject
-from collector.alerts.channels import Message, Mqtt
+from collector.alerts.channels import MqttChannel, Notification
 from collector.alerts.site_alert import Event, SiteAlert
-from collector.config import Mqtt as CollectorMqtt
+from collector.config import MqttChannel as CollectorMqtt
 from collector.mqtt.subscriber import NOT_CONNECTED
 from collector.queries.results import Evidence
 from deploy.channels import CHANNELS, Channel, payload_of
@@ -167,12 +167,12 @@ def all_that_is_said(mosquitto: Mosquitto, folder: Path) -> list[tuple[str, byte
 def test_all_that_the_collector_says_of_a_site_is_described_and_valid(tmp_path: Path) -> None:
     """Every kind of message, by the collector's own connection, through the broker and its ACL, to a reader."""
     told = [of_kind(kind, event) for kind in KINDS for event in ("opened", "closed")]
-    told.append(Message(id="99", site="bridge", event="digest", text="2 messages were not sent.", at_ms=NOON_MS))
+    told.append(Notification(id="99", site="bridge", event="digest", text="2 messages were not sent.", at_ms=NOON_MS))
     with broker(tmp_path, users=["telegraf", "collector"]) as mosquitto, peer(mosquitto, "telegraf") as reader:
         reader.subscribe("crossing/v1/+/alert")
         settings = msgspec.convert(mosquitto.mqtt("collector"), CollectorMqtt, dec_hook=lambda kind, value: kind(value))
         with listening(settings, tmp_path / "store.sqlite") as subscriber:
-            channel = Mqtt(subscriber.publish)
+            channel = MqttChannel(subscriber.publish)
             while channel.send(told[0]) == NOT_CONNECTED:
                 time.sleep(0.02)  # nothing announces that it is subscribed
             with ThreadPoolExecutor(len(told)) as pool:  # the subscriber takes what is to be said twice a second
@@ -189,7 +189,7 @@ def test_all_that_the_collector_says_of_a_site_is_described_and_valid(tmp_path: 
         assert (said["kind"], said["alert"]) == about
 
 
-def of_kind(kind: Kind, event: Event) -> Message:
+def of_kind(kind: Kind, event: Event) -> Notification:
     alert = Alert(
         id=7,
         kind=kind,
@@ -220,7 +220,7 @@ def of_kind(kind: Kind, event: Event) -> Message:
         acknowledged=None,
         has_picture=kind == "first",
     )
-    return Message(id=f"{kind}-{event}", site="bridge", event=event, text="So it is.", at_ms=NOON_MS, alert=alert)
+    return Notification(id=f"{kind}-{event}", site="bridge", event=event, text="So it is.", at_ms=NOON_MS, alert=alert)
 
 
 @pytest.mark.parametrize(

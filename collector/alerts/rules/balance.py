@@ -44,7 +44,7 @@ class BalanceState(msgspec.Struct, kw_only=True):
     since_ms: int = 0
 
 
-def judge(state: BalanceState, day: Day, about: About) -> list[Finding]:
+def evaluate(state: BalanceState, day: Day, about: About) -> list[Finding]:
     """Move on by one day. The subject's direction is empty: it is about both."""
     rule, rules, subject = about.rules.balance, about.rules, about.subject
     state.days = [*state.days, day][-rule.days :]

@@ -6,12 +6,12 @@ from collector.alerts.alert import Subject
 from collector.alerts.rules.finding import Finding
 from collector.alerts.settings import Rules
 from collector.alerts.wording import HOUR_MS, hours, many, span, way
-from collector.store.convoys import Convoy
+from collector.store.convoys import StoredConvoy
 
 _CUT = {"unwatched": "was not watched", "limit": "has more of it"}
 
 
-def judge(convoy: Convoy, rules: Rules, time_zone: str, *, now_ms: int) -> Finding | None:
+def evaluate(convoy: StoredConvoy, rules: Rules, time_zone: str, *, now_ms: int) -> Finding | None:
     """Whether it is news. One that lies ahead of the collector's clock is not: a wrong clock has made it."""
     rule = rules.convoy
     if not rule.enabled or convoy.vehicles < rule.vehicles_min or convoy.until_ms > now_ms + HOUR_MS:

@@ -73,7 +73,7 @@ class DeviceMemory(msgspec.Struct, kw_only=True):
     """The first sign of another device under its name; None: it is over."""
 
 
-def judge(memory: DeviceMemory, now: DeviceNow, rules: Rules, time_zone: str) -> list[Finding]:
+def evaluate(memory: DeviceMemory, now: DeviceNow, rules: Rules, time_zone: str) -> list[Finding]:
     """All of them."""
     found: list[Finding] = []
     if rules.silent.enabled:

@@ -46,7 +46,7 @@ def may_be_news(label: str, since_ms: int, at_ms: int, rules: Rules) -> bool:
     return rule.enabled and (not rule.labels or label in rule.labels) and at_ms - since_ms >= rule.days * DAY_MS
 
 
-def judge(seen: Sighting, rules: Rules, time_zone: str) -> Finding | None:
+def evaluate(seen: Sighting, rules: Rules, time_zone: str) -> Finding | None:
     """Whether it is news."""
     without_ms = seen.at_ms - seen.since_ms
     share = seen.watched_ms / without_ms if without_ms > 0 else 0.0

@@ -88,7 +88,7 @@ class FlowState(msgspec.Struct, kw_only=True):
     """From when to when it had ceased, as far as past weeks reach."""
 
 
-def judge(state: FlowState, hour: Hour, about: About) -> list[Finding]:
+def evaluate(state: FlowState, hour: Hour, about: About) -> list[Finding]:
     """Move on by one hour."""
     rules = about.rules
     ceased_before = state.ceased

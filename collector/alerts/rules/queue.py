@@ -32,7 +32,7 @@ class QueueState(msgspec.Struct, kw_only=True):
     seen_ms: int = 0
 
 
-def judge(state: QueueState, slot: Slot, about: About) -> list[Finding]:
+def evaluate(state: QueueState, slot: Slot, about: About) -> list[Finding]:
     """Move on by one slot."""
     rule, subject = about.rules.queue, about.subject
     if not rule.enabled or slot.standing is None:

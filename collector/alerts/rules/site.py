@@ -26,7 +26,7 @@ _ALL = {
 _WELL = {"silent": "heard again", "blind": "seeing again"}
 
 
-class Fares(msgspec.Struct, frozen=True, kw_only=True):
+class DeviceCondition(msgspec.Struct, frozen=True, kw_only=True):
     """How a device fares, as to one kind of alert."""
 
     device: str
@@ -51,33 +51,33 @@ class SiteMemory(msgspec.Struct, kw_only=True):
     """When that of the site was over."""
 
 
-def silence_of(memory: DeviceMemory, now: DeviceNow, rules: Rules) -> Fares | None:
+def silence_of(memory: DeviceMemory, now: DeviceNow, rules: Rules) -> DeviceCondition | None:
     """None for a device that was never heard."""
     if now.heard_ms is None:
         return None
     quiet_ms = now.now_ms - max(now.heard_ms, now.listening_ms)
     soon = quiet_ms >= _soon_ms(rules.silent.minutes)
-    return Fares(device=now.device, unwell=memory.silent_on, soon=soon, since_ms=now.heard_ms)
+    return DeviceCondition(device=now.device, unwell=memory.silent_on, soon=soon, since_ms=now.heard_ms)
 
 
-def blindness_of(memory: DeviceMemory, now: DeviceNow, rules: Rules) -> Fares | None:
+def blindness_of(memory: DeviceMemory, now: DeviceNow, rules: Rules) -> DeviceCondition | None:
     """None for a device that reports nothing: nobody knows what it sees."""
     if now.newest_end_ms is None or (memory.silent_on and not memory.blind_on):
         return None
     since_ms = now.newest_end_ms if now.blind_since_ms is None else now.blind_since_ms
     soon = now.newest_end_ms - since_ms >= max(1, _soon_ms(rules.blind.minutes))
-    return Fares(device=now.device, unwell=memory.blind_on, soon=soon, since_ms=since_ms)
+    return DeviceCondition(device=now.device, unwell=memory.blind_on, soon=soon, since_ms=since_ms)
 
 
 def _soon_ms(minutes: int) -> int:
     return max(minutes * 30_000, minutes * 60_000 - TOGETHER_MS)
 
 
-def judge(
+def evaluate(
     memory: SiteMemory,
     kind: Kind,
     site: str,
-    fares: Sequence[Fares],
+    fares: Sequence[DeviceCondition],
     found: Mapping[str, Sequence[Finding]],
     *,
     now_ms: int,
@@ -110,7 +110,7 @@ def judge(
 def _all_of(
     kind: Kind,
     site: str,
-    fares: Sequence[Fares],
+    fares: Sequence[DeviceCondition],
     found: Mapping[str, Sequence[Finding]],
     *,
     before: int,
@@ -146,7 +146,7 @@ def _all_of(
 def _over(
     kind: Kind,
     site: str,
-    well: Sequence[Fares],
+    well: Sequence[DeviceCondition],
     still: Sequence[str],
     *,
     found: Mapping[str, Sequence[Finding]],

@@ -20,7 +20,7 @@ Ways = Mapping[tuple[str, str], tuple[str, str]]
 """By (device, line): the words that mean out and back."""
 
 
-class PostHour(msgspec.Struct, frozen=True):
+class StationHour(msgspec.Struct, frozen=True):
     """All directions and classes of an hour; `day_ms` is where the local day begins that holds it."""
 
     start_ms: int
@@ -36,7 +36,7 @@ class DaySum(msgspec.Struct, kw_only=True, array_like=True):
     watched_ms: int = 0
 
 
-class PostState(msgspec.Struct, kw_only=True):
+class StationState(msgspec.Struct, kw_only=True):
     """What is remembered of a post. All hours before `judged_to_ms` were judged."""
 
     judged_to_ms: int | None = None
@@ -48,7 +48,7 @@ class PostState(msgspec.Struct, kw_only=True):
     """Since when the models that name now do, where no factor to those before is known."""
 
 
-def name_anew(state: PostState, at_ms: int | None) -> None:
+def reset_for_new_model(state: StationState, at_ms: int | None) -> None:
     """Another model names since then: what the former one named says nothing of what is usual, nor of a pause."""
     if at_ms is not None and at_ms != state.named_ms:
         state.named_ms = at_ms
@@ -57,13 +57,13 @@ def name_anew(state: PostState, at_ms: int | None) -> None:
             flow.quiet_ms = 0
 
 
-def judge(state: PostState, hour: PostHour, ways: Ways, rules: Rules, time_zone: str) -> list[Finding]:
+def evaluate(state: StationState, hour: StationHour, ways: Ways, rules: Rules, time_zone: str) -> list[Finding]:
     """Move on by one hour."""
     found = _balance(state, hour, ways, rules, time_zone) if hour.day_ms != state.day_ms else []
     state.day_ms = hour.day_ms
     for subject, of_flow in hour.flows:
         flow = state.flows.setdefault(subject.key, FlowState())
-        said = flow_rules.judge(flow, of_flow, About(subject, rules, time_zone))
+        said = flow_rules.evaluate(flow, of_flow, About(subject, rules, time_zone))
         found += [one for one in said if one.over or not _said_of_all(state, one)]
         total = state.sums.setdefault(subject.key, DaySum())
         if of_flow.number is not None:
@@ -73,7 +73,7 @@ def judge(state: PostState, hour: PostHour, ways: Ways, rules: Rules, time_zone:
     return found
 
 
-def _said_of_all(state: PostState, finding: Finding) -> bool:
+def _said_of_all(state: StationState, finding: Finding) -> bool:
     """Whether the same is so of all classes: then it is one piece of news. All are judged first."""
     subject = finding.subject
     if subject.label == ALL:
@@ -84,7 +84,7 @@ def _said_of_all(state: PostState, finding: Finding) -> bool:
     return {"surge": of_all.surge_ms is not None, "drop": of_all.drop_ms is not None}.get(finding.kind, of_all.ceased)
 
 
-def _balance(state: PostState, hour: PostHour, ways: Ways, rules: Rules, time_zone: str) -> list[Finding]:
+def _balance(state: StationState, hour: StationHour, ways: Ways, rules: Rules, time_zone: str) -> list[Finding]:
     """The day before this hour's, of every line whose two directions are known."""
     found: list[Finding] = []
     sums, state.sums = state.sums, {}
@@ -104,7 +104,7 @@ def _balance(state: PostState, hour: PostHour, ways: Ways, rules: Rules, time_zo
         )
         of_line = msgspec.structs.replace(subject, direction="")
         balance = state.balances.setdefault(of_line.key, BalanceState())
-        found += balance_rule.judge(balance, day, About(of_line, rules, time_zone))
+        found += balance_rule.evaluate(balance, day, About(of_line, rules, time_zone))
     return found
 
 

@@ -20,17 +20,17 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from collector.domain.calendar import DAY_MS
 from collector.domain.limits import DEFAULTS, Limits
-from collector.errors import CollectorError, InputError
-from collector.protocol.intake import Received
-from collector.protocol.items import Item, Tally
-from collector.store.dialect import Known, ReportRow
-from collector.store.interface import TOO_LONG, Keeping, StatementError, TooLongError, UnstorableError
+from collector.protocol.intake import ReceivedReport
+from collector.protocol.items import CommitCounts, Item
+from collector.store.dialect import ReportRow, StoredReport
+from collector.store.interface import TOO_LONG, Retention, StatementError, TooLongError, UnstorableError
 from collector.store.packing import packed_before
 from collector.store.postgres.partitions import CREATING, Partitions
 from collector.store.postgres.schema import CREATION, UPGRADES, VERSION
 from collector.store.table_store import TableStore
-from collector.store.writer import Intake, start_ms_of
+from collector.store.writer import BatchWriter, start_ms_of
 from collector.store.zone_rollups import STORED, stored
+from edge.errors import InputError, WorkError
 
 CONNECT_WAIT_S = 10
 STATEMENT_WAIT_MS = 60_000
@@ -82,14 +82,14 @@ class PostgresStore(TableStore):
             self._database.close()
             self._database = None
 
-    def commit(self, batch: Sequence[Item], *, now_ms: int) -> Tally:
+    def commit(self, batch: Sequence[Item], *, now_ms: int) -> CommitCounts:
         """Store a batch in one transaction: all of it is on disk when this returns, none when it raises.
 
         Where the connection breaks in the middle of the COMMIT nobody knows; then this raises, and the batch that
         comes again is known if it is there.
         """
         with self._connected():
-            starts_ms = {start_ms_of(item.report.start) for item in batch if isinstance(item, Received)}
+            starts_ms = {start_ms_of(item.report.start) for item in batch if isinstance(item, ReceivedReport)}
             self._partitions.make(starts_ms, now_ms // DAY_MS)
         return super().commit(batch, now_ms=now_ms)
 
@@ -100,12 +100,12 @@ class PostgresStore(TableStore):
             database.execute("VACUUM (ANALYZE) rollup_watched, rollup_vehicles, rollup_zone")
             database.execute(f"SET statement_timeout = {STATEMENT_WAIT_MS}")
 
-    def pack(self, keeping: Keeping, *, now_ms: int) -> bool:
+    def pack(self, retention: Retention, *, now_ms: int) -> bool:
         """Pack or delete some old messages; where none are left, drop the partitions of messages that are empty."""
-        more = super().pack(keeping, now_ms=now_ms)
+        more = super().pack(retention, now_ms=now_ms)
         if not more:
             with self._connected():
-                self._partitions.drop_empty(packed_before(keeping, now_ms=now_ms) // DAY_MS)
+                self._partitions.drop_empty(packed_before(retention, now_ms=now_ms) // DAY_MS)
         return more
 
     @contextmanager
@@ -139,7 +139,7 @@ class PostgresStore(TableStore):
         except BaseException:
             database.close()
             raise
-        self._intake = Intake(
+        self._intake = BatchWriter(
             _Tables(database), refusals_max=self._refusals_max, time_zones=self._time_zones, limits=self._limits
         )
         self._partitions = Partitions(database)
@@ -189,7 +189,7 @@ class PostgresStore(TableStore):
             said = " ".join(str(error).split())
             if isinstance(error, _STATEMENT) and not broken:
                 raise StatementError(f"store {self._name} refuses a statement of the collector: {said}") from error
-            raise CollectorError(f"store {self._name} cannot be used: {said}") from error
+            raise WorkError(f"store {self._name} cannot be used: {said}") from error
 
 
 class _Reading:
@@ -225,7 +225,7 @@ class _Tables:
     def fill(self, statement: str, numbers: Sequence[int]) -> None:
         self._database.execute(_in(statement), (list(numbers),))
 
-    def known(self, wanted: dict[int, list[int]]) -> list[Known]:
+    def known(self, wanted: dict[int, list[int]]) -> list[StoredReport]:
         runs = [run_id for run_id, numbers in wanted.items() for _ in numbers]
         numbers = [seq for numbers in wanted.values() for seq in numbers]
         found = self._database.execute(
@@ -236,7 +236,7 @@ class _Tables:
             " LEFT JOIN message USING (device_id, start_ms, run_id, seq)",
             (runs, numbers),
         ).fetchall()
-        return [Known(*row) for row in found]
+        return [StoredReport(*row) for row in found]
 
     def numbers(self, run_id: int, first: int, last: int) -> list[int]:
         query = "SELECT seq FROM report_key WHERE run_id = ? AND seq BETWEEN ? AND ?"

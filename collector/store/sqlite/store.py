@@ -14,13 +14,13 @@ from types import MappingProxyType
 from typing import Any
 
 from collector.domain.limits import DEFAULTS, Limits
-from collector.errors import CollectorError, InputError
-from collector.store.dialect import Known, ReportRow
+from collector.store.dialect import ReportRow, StoredReport
 from collector.store.interface import TOO_LONG, StatementError, TooLongError, UnstorableError
 from collector.store.sqlite.schema import APPLICATION_ID, STATEMENTS, UPGRADES, VERSION
 from collector.store.table_store import TableStore
-from collector.store.writer import Intake
+from collector.store.writer import BatchWriter
 from collector.store.zone_rollups import stored
+from edge.errors import InputError, WorkError
 
 CACHE_KIB = 65_536
 """Pages of the file that are held in memory."""
@@ -58,7 +58,7 @@ class SqliteStore(TableStore):
                 timeout=BUSY_WAIT_S,
                 factory=factory,
             )
-            self._intake = Intake(
+            self._intake = BatchWriter(
                 _Tables(self._database), refusals_max=refusals_max, time_zones=time_zones, limits=limits
             )
             try:
@@ -147,7 +147,7 @@ class SqliteStore(TableStore):
                 raise InputError(f"store {self.path} is not a collector's store, nor any SQLite file") from error
             if code == sqlite3.SQLITE_INTERRUPT:
                 raise TooLongError(TOO_LONG) from error
-            raise CollectorError(f"store {self.path} cannot be used: {error}") from error
+            raise WorkError(f"store {self.path} cannot be used: {error}") from error
 
 
 class _Reading:
@@ -184,7 +184,7 @@ class _Tables:
     def fill(self, statement: str, numbers: Sequence[int]) -> None:
         self.rows_of(statement, numbers)
 
-    def known(self, wanted: dict[int, list[int]]) -> list[Known]:
+    def known(self, wanted: dict[int, list[int]]) -> list[StoredReport]:
         query = "SELECT device_id, run_id, seq, start_ms, width_ms, watched_ms, payload FROM report WHERE run_id = ?"
         found = []
         for run_id, numbers in wanted.items():
@@ -195,7 +195,7 @@ class _Tables:
                 found += self.rows(
                     f"{query} AND seq IN (SELECT value FROM json_each(?))", (run_id, json.dumps(numbers))
                 )
-        return [Known(*row) for row in found]
+        return [StoredReport(*row) for row in found]
 
     def numbers(self, run_id: int, first: int, last: int) -> list[int]:
         query = "SELECT seq FROM report WHERE run_id = ? AND seq BETWEEN ? AND ?"

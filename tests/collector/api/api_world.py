@@ -11,12 +11,12 @@ from starlette.testclient import TestClient
 from collector.api.app import build, guarded
 from collector.api.context import Context
 from collector.api.live_board import LiveBoard
-from collector.api.query_pool import Desk
-from collector.api.tokens import SCOPES, Scope, TokenBook
+from collector.api.query_pool import QueryPool
+from collector.api.tokens import SCOPES, TokenFile, TokenScope
 from collector.config import Http
 from collector.domain.sites import Site
-from collector.protocol.intake import Said, ingest
-from collector.protocol.items import Hurried, Item
+from collector.protocol.intake import DeviceMessage, decode_message
+from collector.protocol.items import Item, ResendUrged
 from collector.store.interface import Store
 from collector.store.opening import open_store
 from tests.collector.messages import MINUTE_MS, NOON_MS, a_report, blind, received
@@ -54,10 +54,10 @@ class Api:
     context: Context
     app: FastAPI
     store: Store
-    wishes: list[Hurried]
+    wishes: list[ResendUrged]
     clients: list[TestClient] = field(default_factory=list)
 
-    def client(self, *scopes: Scope) -> TestClient:
+    def client(self, *scopes: TokenScope) -> TestClient:
         name = "-".join(("test", *scopes, str(len(self.clients))))
         token = self.context.book.add(name, scopes, now_ms=self.context.clock.real_ms())
         return self._client({"Authorization": f"Bearer {token}"})
@@ -73,9 +73,9 @@ class Api:
         return client
 
 
-def said(channel: str, payload: bytes, device: str = "mast-1") -> Said:
-    item = ingest(f"crossing/v1/bridge/{device}/{channel}", payload)
-    assert isinstance(item, Said)
+def said(channel: str, payload: bytes, device: str = "mast-1") -> DeviceMessage:
+    item = decode_message(f"crossing/v1/bridge/{device}/{channel}", payload)
+    assert isinstance(item, DeviceMessage)
     return item
 
 
@@ -90,9 +90,9 @@ def an_api(folder: Path, items: Sequence[Item], **http: Any) -> Api:
     store = open_store(path)
     clock = StoppedClock()
     store.commit(items, now_ms=clock.real_ms())
-    wishes: list[Hurried] = []
+    wishes: list[ResendUrged] = []
     settings = Http(tokens_file=folder / "tokens.json", **{"requests_per_minute": 1_000_000, **http})
-    desk = Desk(lambda write: open_store(path, write=write), workers=2, seconds_max=10.0)
+    pool = QueryPool(lambda write: open_store(path, write=write), workers=2, seconds_max=10.0)
     board = LiveBoard(clock.real_ms)
-    context = Context(settings, 8080, desk, board, TokenBook(settings.tokens_file), SITES, clock, wishes.append)
+    context = Context(settings, 8080, pool, board, TokenFile(settings.tokens_file), SITES, clock, wishes.append)
     return Api(context, build(context), store, wishes)

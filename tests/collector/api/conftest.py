@@ -12,7 +12,7 @@ from tests.collector.api.api_world import Api, an_api, some_reports
 def api(tmp_path: Path) -> Iterator[Api]:
     made = an_api(tmp_path, some_reports())
     yield made
-    made.context.desk.close()
+    made.context.pool.close()
     made.store.close()
 
 
@@ -20,5 +20,5 @@ def api(tmp_path: Path) -> Iterator[Api]:
 def public_api(tmp_path: Path) -> Iterator[Api]:
     made = an_api(tmp_path, some_reports(), public=True)
     yield made
-    made.context.desk.close()
+    made.context.pool.close()
     made.store.close()

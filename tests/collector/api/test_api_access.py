@@ -9,12 +9,12 @@ from fastapi.routing import APIRoute
 from collector.api.access import needs_of
 from collector.api.app import build, routers
 from collector.api.metrics import Metrics
-from collector.api.query_pool import Desk
-from collector.api.tokens import Scope
+from collector.api.query_pool import QueryPool
+from collector.api.tokens import TokenScope
 from collector.cli.show_devices import devices_as_table
-from collector.errors import CollectorError, InputError
 from collector.queries.devices import devices
 from collector.store.interface import Store
+from edge.errors import CrossingError, InputError
 from tests.collector.api.api_world import ALL, HERE, Api, an_api, said
 
 OPEN = {
@@ -58,7 +58,7 @@ def routes_of(api: Api) -> list[tuple[str, str, APIRoute]]:
     return found
 
 
-def guarded_routes(folder: Path) -> list[tuple[str, str, Scope]]:
+def guarded_routes(folder: Path) -> list[tuple[str, str, TokenScope]]:
     api = an_api(folder, [])
     table = []
     for method, path, route in routes_of(api):
@@ -68,7 +68,7 @@ def guarded_routes(folder: Path) -> list[tuple[str, str, Scope]]:
         else:
             assert len(needs) == 1, f"{method} {path} needs no scope, or more than one"
             table.append((method, path, needs[0].scope))
-    api.context.desk.close()
+    api.context.pool.close()
     api.store.close()
     return table
 
@@ -89,7 +89,7 @@ def test_every_route_is_refused_without_the_scope_that_it_needs(tmp_path: Path, 
     assert len(table) > 20
     everything = api.client(*ALL)
     nobody = api.anyone
-    without: dict[Scope, object] = {scope: api.client(*(one for one in ALL if one != scope)) for scope in ALL}
+    without: dict[TokenScope, object] = {scope: api.client(*(one for one in ALL if one != scope)) for scope in ALL}
     for method, path, scope in table:
         if path.endswith("/events"):
             continue  # a stream that is let in does not end: it is read in test_api_server
@@ -127,9 +127,9 @@ def test_the_public_hears_nothing_of_the_inside_of_devices(public_api: Api) -> N
     assert (site["devices"], site["online"], site["missing"]) == (1, 1, 2)
 
 
-@pytest.mark.parametrize("problem", [CollectorError, InputError])
+@pytest.mark.parametrize("problem", [CrossingError, InputError])
 def test_an_answer_that_the_store_fails_names_no_part_of_the_inside_and_the_log_does(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture, problem: type[CollectorError]
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, problem: type[CrossingError]
 ) -> None:
     sentence = "store postgresql://counter@db.internal/crossing cannot be used: no password supplied"
 
@@ -137,8 +137,8 @@ def test_an_answer_that_the_store_fails_names_no_part_of_the_inside_and_the_log_
         raise problem(sentence)
 
     api = an_api(tmp_path, [], public=True)
-    api.context.desk.close()
-    context = replace(api.context, desk=Desk(fail, workers=1, seconds_max=1.0))
+    api.context.pool.close()
+    context = replace(api.context, pool=QueryPool(fail, workers=1, seconds_max=1.0))
     failing = Api(context, build(context), api.store, [])
     for client in (failing.anyone, failing.client("read")):
         for _ in range(3):
@@ -148,7 +148,7 @@ def test_an_answer_that_the_store_fails_names_no_part_of_the_inside_and_the_log_
     assert [line for line in caplog.messages if sentence in line] == [
         f"the pages and the API cannot answer: {sentence}"
     ]
-    context.desk.close()
+    context.pool.close()
     api.store.close()
 
 
@@ -192,11 +192,14 @@ def test_a_cookie_changes_nothing_from_a_foreign_page(api: Api, headers: dict[st
     token = api.context.book.add("wall", ALL, now_ms=0)
     browser = api.anyone
     browser.post("/api/v1/session", json={"token": token}, headers={"Origin": HERE})
-    wish = {"journal": "", "first": 6, "last": 7}
-    refused = browser.post("/api/v1/devices/bridge/mast-1/resend", json=wish, headers=headers)
+    urge_resend = {"journal": "", "first": 6, "last": 7}
+    refused = browser.post("/api/v1/devices/bridge/mast-1/resend", json=urge_resend, headers=headers)
     assert refused.status_code == 403
     assert api.wishes == []
-    assert browser.post("/api/v1/devices/bridge/mast-1/resend", json=wish, headers={"Origin": HERE}).status_code == 202
+    assert (
+        browser.post("/api/v1/devices/bridge/mast-1/resend", json=urge_resend, headers={"Origin": HERE}).status_code
+        == 202
+    )
 
 
 def test_nobody_logs_a_browser_in_from_a_foreign_page(api: Api) -> None:
@@ -222,5 +225,5 @@ def test_what_a_device_says_it_lost_is_told(tmp_path: Path) -> None:
     assert devices_as_table(devices(api.store), now_ms=0).splitlines()[-1] == (
         "bridge/mast-1: lost unsent: report 2, alert 3; reports sent and held no more: 5"
     )
-    api.context.desk.close()
+    api.context.pool.close()
     api.store.close()

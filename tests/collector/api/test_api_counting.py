@@ -8,10 +8,10 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from collector.protocol.intake import ingest
+from collector.protocol.intake import decode_message
 from collector.queries.export import FORMATS, columns_of
 from collector.queries.records import Record
-from collector.store.interface import Keeping
+from collector.store.interface import Retention
 from edge.wire.report import Expected, Level, Likely, ZoneReport
 from edge.wire.times import rfc3339
 from tests.collector.api.api_world import STATUS, Api, said
@@ -42,7 +42,7 @@ def test_a_site_is_out_and_back_over_all_lines(api: Api) -> None:
 
 
 def test_sites_come_in_pages_that_say_where_they_are(api: Api) -> None:
-    api.store.commit([ingest(f"crossing/v1/gate-{i}/mast-1/status", STATUS) for i in range(3)], now_ms=NOON_MS)
+    api.store.commit([decode_message(f"crossing/v1/gate-{i}/mast-1/status", STATUS) for i in range(3)], now_ms=NOON_MS)
     client, after = api.client("read"), None
     for before, names in ((0, ["bridge", "gate-0"]), (2, ["gate-1", "gate-2"])):
         found = client.get("/api/v1/overview", params={"limit": 2, **({"after": after} if after else {})}).json()
@@ -102,10 +102,10 @@ def test_a_message_that_is_kept_no_more_is_said_to_be_so(api: Api) -> None:
     client = api.client("read")
     before = client.get(f"{READ}/evidence", params=SPAN).json()
     now_ms = api.context.clock.real_ms() + 10 * 86_400_000
-    while api.store.pack(Keeping(), now_ms=now_ms):
+    while api.store.pack(Retention(), now_ms=now_ms):
         pass
     assert client.get(f"{READ}/evidence", params=SPAN).json() == before
-    while api.store.pack(Keeping(messages_days=5), now_ms=now_ms):
+    while api.store.pack(Retention(messages_days=5), now_ms=now_ms):
         pass
     found = client.get(f"{READ}/evidence", params=SPAN).json()
     bare = {"kept": False, "counted": None}

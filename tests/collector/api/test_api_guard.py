@@ -47,7 +47,7 @@ def test_a_refusal_bears_the_headers_too(api: Api) -> None:
 def test_only_addresses_and_our_own_names_are_answered(tmp_path: Path, host: str, status: int) -> None:
     api = an_api(tmp_path, [], names=["Counts.example"])
     assert api.anyone.get("/healthz", headers={"Host": host}).status_code == status
-    api.context.desk.close()
+    api.context.pool.close()
     api.store.close()
 
 
@@ -81,7 +81,7 @@ def test_who_asks_too_often_waits(tmp_path: Path) -> None:
     assert refused.status_code == 429
     assert refused.headers["Retry-After"] == "60"
     assert other.get("/api/v1/session").status_code == 200
-    api.context.desk.close()
+    api.context.pool.close()
     api.store.close()
 
 

@@ -6,7 +6,7 @@ from pydantic import BaseModel
 
 from collector.alerts.alert import Acknowledgement, Alert, Subject
 from collector.api import alert_models, models
-from collector.queries.results import Agreement, Balance, Change, ClassBalance, Evidence, LikeForLike, Queue
+from collector.queries.results import Agreement, Balance, ClassBalance, CountChange, Evidence, LikeForLike, Queue
 
 SUBJECT = {field.name for field in msgspec.structs.fields(Subject)}
 
@@ -17,7 +17,7 @@ SUBJECT = {field.name for field in msgspec.structs.fields(Subject)}
         (models.OneBalance, ClassBalance, set(), set()),
         (models.LineBalance, Balance, {"share", "covers", "likely"}, set()),
         (models.Comparison, LikeForLike, {"role"}, set()),
-        (models.Changed, Change, set(), set()),
+        (models.Changed, CountChange, set(), set()),
         (models.ZoneSeries, Queue, {"share"}, set()),
         (models.HeadToHead, Agreement, set(), {"site"}),
         (models.ReportRange, Evidence, set(), set()),

@@ -28,7 +28,7 @@ INJECTIONS = (
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Api, str]]:
     api = an_api(Path(tmp_path_factory.mktemp("schema")), some_reports())
     yield api, api.context.book.add("all", ALL, now_ms=0)
-    api.context.desk.close()
+    api.context.pool.close()
     api.store.close()
 
 

@@ -16,10 +16,10 @@ from paho.mqtt.enums import MQTTProtocolVersion
 from paho.mqtt.publish import single
 
 from collector.api.live_board import LiveBoard
-from collector.api.tokens import TokenBook
+from collector.api.tokens import TokenFile
 from collector.mqtt.demo_broker import demo_broker
-from collector.protocol.intake import Glimpse, ingest
-from collector.protocol.items import Tally
+from collector.protocol.intake import LiveBucket, decode_message
+from collector.protocol.items import CommitCounts
 
 COLLECTOR = "import sys; from collector.cli import main; sys.exit(main(sys.argv[1:]))"
 LIVE = (
@@ -55,7 +55,7 @@ def broker() -> Iterator[int]:
 
 
 def test_an_open_bucket_arrives_as_an_event_and_sigterm_ends_it_cleanly(tmp_path: Path, broker: int) -> None:
-    token = TokenBook(tmp_path / "tokens.json").add("wall", ["read"], now_ms=0)
+    token = TokenFile(tmp_path / "tokens.json").add("wall", ["read"], now_ms=0)
     with running(tmp_path, broker) as (process, address, _):
         asked = urllib.request.Request(f"{address}/api/v1/live/events", headers={"Authorization": f"Bearer {token}"})
         with urllib.request.urlopen(asked, timeout=20) as stream:
@@ -89,15 +89,15 @@ def test_a_port_that_is_taken_stops_no_intake(tmp_path: Path, broker: int) -> No
 def test_the_board_shows_the_last_look_and_forgets_it() -> None:
     now_ms = 0
     board = LiveBoard(lambda: now_ms)
-    look = ingest("crossing/v1/bridge/mast-1/live", LIVE)
-    assert isinstance(look, Glimpse)
+    look = decode_message("crossing/v1/bridge/mast-1/live", LIVE)
+    assert isinstance(look, LiveBucket)
     board.take(look)
     board.take(look)
     first = board.news()
     assert [seen.device for seen in first.seen] == ["mast-1"]
     assert board.news(first.change).seen == ()
     assert board.news(site="elsewhere").seen == ()
-    board.committed(Tally(stored=2))
+    board.committed(CommitCounts(stored=2))
     assert (board.news(first.change).change, board.news().stored) == (first.change + 1, 2)
     now_ms = 61_000
     assert board.news().seen == ()
@@ -105,4 +105,4 @@ def test_the_board_shows_the_last_look_and_forgets_it() -> None:
 
 @pytest.mark.parametrize("payload", [b"{}", b"x", LIVE.replace(b"12:00:07Z", b"noon"), LIVE.replace(b"7000", b"-1")])
 def test_an_open_bucket_that_is_none_is_refused(payload: bytes) -> None:
-    assert not isinstance(ingest("crossing/v1/bridge/mast-1/live", payload), Glimpse)
+    assert not isinstance(decode_message("crossing/v1/bridge/mast-1/live", payload), LiveBucket)

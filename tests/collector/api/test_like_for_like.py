@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from collector.cli import main
 from collector.queries.axis import axis
-from collector.queries.compare import earlier, like_for_like, moments
-from collector.queries.results import Axis, Change, Flow
+from collector.queries.compare import comparable_axes, days_before, like_for_like
+from collector.queries.results import Axis, CountChange, Flow
 from collector.store.sqlite.store import SqliteStore
 from edge.wire.report import Report
 from edge.wire.times import rfc3339
@@ -34,14 +34,14 @@ def test_an_hour_that_one_side_did_not_watch_is_in_neither_sum() -> None:
     now = flow([10] * 9 + [None], [HOUR_MS] * 9 + [0])
     then = flow([None] + [20] * 9, [0] + [HOUR_MS] * 9)
     found = like_for_like(now, HOURS, then, HOURS)
-    assert found.all == Change(now=80, then=160, change=-0.5)
+    assert found.all == CountChange(now=80, then=160, change=-0.5)
     assert (found.share_now, found.share_then, found.reason) == (0.9, 0.9, None)
 
 
 def test_an_hour_that_was_watched_in_part_is_scaled_down_to_what_both_watched() -> None:
     now = flow([10] * 10, [HOUR_MS] * 10)
     then = flow([10] * 9 + [5], [HOUR_MS] * 9 + [HOUR_MS // 2])
-    assert like_for_like(now, HOURS, then, HOURS).all == Change(now=95, then=95, change=0)
+    assert like_for_like(now, HOURS, then, HOURS).all == CountChange(now=95, then=95, change=0)
 
 
 @pytest.mark.parametrize(
@@ -86,13 +86,13 @@ def test_it_equals_a_plain_recomputation(hours: list[tuple[int, int, int, int]])
 def test_the_running_day_is_compared_as_far_as_it_has_come_and_by_the_local_clock() -> None:
     zone = "Europe/Berlin"  # its clocks went back on 2026-10-25
     from_ms, now_ms = 1_792_965_600_000 - 6 * HOUR_MS, 1_792_965_600_000 + 17 * MINUTE_MS
-    days = earlier(zone, from_ms, from_ms + DAY_MS, "week")
-    found = moments(zone, from_ms, from_ms + DAY_MS, now_ms=now_ms, days=days)
+    days = days_before(zone, from_ms, from_ms + DAY_MS, "week")
+    found = comparable_axes(zone, from_ms, from_ms + DAY_MS, now_ms=now_ms, days=days)
     assert found is not None
     now, then = found
     assert now.edges_ms[-1] == now_ms
     assert then.edges_ms[-1] == now_ms - 7 * DAY_MS - HOUR_MS, "the same time of day, in summer time"
-    assert moments(zone, now_ms, now_ms + 1, now_ms=now_ms, days=7) is None
+    assert comparable_axes(zone, now_ms, now_ms + 1, now_ms=now_ms, days=7) is None
 
 
 def minutes(from_ms: int, to_ms: int, cars: int, first_seq: int) -> list[Report]:
@@ -122,7 +122,7 @@ def test_terminal_and_api_say_the_same_of_a_day_that_is_not_over(
         assert main(["totals", "--store", str(tmp_path / "store.sqlite"), "--from", span["from"], "--to", span["to"],
                      "--against", "week", "--json"]) == 0  # fmt: skip
     finally:
-        api.context.desk.close()
+        api.context.pool.close()
         api.store.close()
     said = json.loads(capsys.readouterr().out)["comparisons"]
     for comparisons in (found["comparison"], said):

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from starlette.testclient import TestClient
 
-from collector.protocol.intake import Refusal, ingest
+from collector.protocol.intake import Refusal, decode_message
 from edge.wire.report import encode
 from edge.wire.topics import topic_of
 from tests.collector.api.api_world import an_api
@@ -12,7 +12,9 @@ from tests.collector.messages import NOON_MS, a_report
 
 
 def test_refusals_come_with_device_time_and_reason_and_counted(tmp_path: Path) -> None:
-    wide = ingest(topic_of("bridge", "mast-9", "report"), encode(a_report(1, device="mast-9", width_ms=2 * 86_400_000)))
+    wide = decode_message(
+        topic_of("bridge", "mast-9", "report"), encode(a_report(1, device="mast-9", width_ms=2 * 86_400_000))
+    )
     assert isinstance(wide, Refusal)
     api = an_api(tmp_path, [])
     api.store.commit([wide, wide], now_ms=NOON_MS)

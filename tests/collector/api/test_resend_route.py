@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from collector.protocol.gaps import WAIT_MS_FIRST, YOUNG_MS, Journal
-from collector.protocol.items import Asked, Hurried
+from collector.protocol.items import ResendRequested, ResendUrged
 from collector.store.interface import Store
 from tests.collector.api.api_world import Api
 from tests.collector.messages import NOON_MS, a_report, received
@@ -16,7 +16,7 @@ def test_a_gap_is_wished_for_and_what_is_not_missing_is_404(api: Api) -> None:
     where = "/api/v1/devices/bridge/mast-1/resend"
     answer = client.post(where, json={"journal": "", "first": 1, "last": 6})
     assert (answer.status_code, answer.json()) == (202, {"reports": 1, "heard": True})
-    assert api.wishes == [Hurried("bridge", "mast-1", "", ((6, 6),))]
+    assert api.wishes == [ResendUrged("bridge", "mast-1", "", ((6, 6),))]
     assert client.post(where, json={"journal": "", "first": 1, "last": 5}).status_code == 404
     assert client.post(where, json={"journal": "other", "first": 1, "last": 9}).status_code == 404
     assert client.post(where, json={"journal": "", "first": 7, "last": 6}).status_code == 422
@@ -27,9 +27,9 @@ def test_what_is_hurried_is_due_at_once_and_waits_again_once_asked(open_store: C
     store = open_store()
     store.commit([received(a_report(1)), received(a_report(5))], now_ms=NOON_MS)
     assert store.due(now_ms=NOON_MS, **DUE) == []
-    store.commit([Hurried("bridge", "mast-1", "", ((2, 3),))], now_ms=NOON_MS)
+    store.commit([ResendUrged("bridge", "mast-1", "", ((2, 3),))], now_ms=NOON_MS)
     assert [(gap.missing.first, gap.missing.last) for gap in store.due(now_ms=NOON_MS, **DUE)] == [(2, 3)]
-    assert store.commit([Asked("bridge", "mast-1", "", ((2, 3),))], now_ms=NOON_MS).asked == 1
+    assert store.commit([ResendRequested("bridge", "mast-1", "", ((2, 3),))], now_ms=NOON_MS).asked == 1
     assert store.due(now_ms=NOON_MS, **DUE) == []
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from collector.alerts.alert import Subject
-from collector.alerts.lifecycle import Found, Ledger
+from collector.alerts.lifecycle import AlertLifecycle, ProvenFinding
 from collector.alerts.rules.finding import Finding
 from collector.alerts.settings import Rules
 from collector.domain.scope import Scope
@@ -36,7 +36,7 @@ def test_what_is_said_of_an_alert_stands_with_it(api: Api) -> None:
     with api.store.reading() as reading:
         behind = evidence(reading, Scope(site="bridge"), NOON_MS, NOON_MS + 2 * MINUTE_MS)
     with api.store.writing() as tables:
-        Ledger(tables, "bridge", Rules(), now_ms=NOON_MS).take([Found(finding, tuple(behind))])
+        AlertLifecycle(tables, "bridge", Rules(), now_ms=NOON_MS).take([ProvenFinding(finding, tuple(behind))])
     client = api.client("read", "acknowledge")
     (one,) = client.get("/api/v1/alerts").json()["alerts"]
     assert one["verdicts"] == []
