@@ -5,6 +5,7 @@ and logs go to standard error.
 """
 
 import argparse
+import dataclasses
 import json
 import logging
 import os
@@ -15,8 +16,11 @@ import threading
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
+from typing import TypeVar
 
 from edge.errors import CrossingError, InputError
+
+T = TypeVar("T")
 
 EXAMPLES = """examples:
   crossing-edge replay bridge.mp4 --line 0.2,0.7,0.8,0.7 --out result
@@ -84,6 +88,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     replay.add_argument(
         "--line",
+        dest="lines",
         action="append",
         default=[],
         metavar="[NAME=]X1,Y1,X2,Y2",
@@ -97,6 +102,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     replay.add_argument(
         "--step",
+        dest="step_s",
         type=_seconds,
         metavar="SECONDS",
         help="with --start: from one still of a folder to the next, where neither names nor Exif say when they are of",
@@ -119,7 +125,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     replay.add_argument("--mark", action="store_true", help="begin CSV with a byte order mark: Excel then reads UTF-8")
     replay.add_argument("--realtime", action="store_true", help="at the pace of the recording")
-    replay.add_argument("--bucket", type=int, metavar="SECONDS", help="width of a bucket (default: 60)")
+    replay.add_argument(
+        "--bucket", dest="bucket_s", type=int, metavar="SECONDS", help="width of a bucket (default: 60)"
+    )
     _add_common(replay)
     replay.set_defaults(run=_replay)
 
@@ -272,6 +280,11 @@ def _threads(text: str) -> int:
     return number
 
 
+def _request(kind: type[T], given: argparse.Namespace) -> T:
+    """A request with the options of its fields' names."""
+    return kind(**{field.name: getattr(given, field.name) for field in dataclasses.fields(kind)})  # type: ignore[arg-type]
+
+
 def _run(given: argparse.Namespace) -> None:
     from edge.device.run_command import run_service
 
@@ -287,48 +300,13 @@ def _status(given: argparse.Namespace) -> int:
 def _replay(given: argparse.Namespace) -> None:
     from edge.offline.replay_command import ReplayRequest, run_replay
 
-    run_replay(
-        ReplayRequest(
-            video=given.video,
-            lines=given.line,
-            config=given.config,
-            start=given.start,
-            step_s=given.step,
-            every=given.every,
-            out=given.out,
-            annotated=given.annotated,
-            tape=given.tape,
-            publish=given.publish,
-            broker=given.broker,
-            outbox=given.outbox,
-            realtime=given.realtime,
-            mark=given.mark,
-            bucket_s=given.bucket,
-            partial=given.partial,
-            model=given.model,
-            threads=given.threads,
-            json=given.json,
-        )
-    )
+    run_replay(_request(ReplayRequest, given))
 
 
 def _evaluate(given: argparse.Namespace) -> None:
     from edge.offline.evaluate_command import EvaluateRequest, run_evaluate
 
-    run_evaluate(
-        EvaluateRequest(
-            truths=given.truths,
-            config=given.config,
-            model=given.model,
-            threads=given.threads,
-            every=given.every,
-            tapes=given.tapes,
-            pictures=given.pictures,
-            wrong=given.wrong,
-            reliability=given.reliability,
-            json=given.json,
-        )
-    )
+    run_evaluate(_request(EvaluateRequest, given))
 
 
 def _compare_models(given: argparse.Namespace) -> None:
@@ -373,35 +351,13 @@ def _setup(given: argparse.Namespace) -> None:
             raise
         raise InputError("setup needs more than is installed: pip install 'crossing-monitor[setup]'") from error
 
-    run_setup(
-        SetupRequest(
-            config=given.config,
-            camera=given.camera,
-            time_zone=given.time_zone,
-            broker=given.broker,
-            video=given.video,
-            port=given.port,
-            lan=given.lan,
-        )
-    )
+    run_setup(_request(SetupRequest, given))
 
 
 def _annotate(given: argparse.Namespace) -> None:
     from edge.pages.annotate_command import AnnotateRequest, run_annotate
 
-    run_annotate(
-        AnnotateRequest(
-            video=given.video,
-            tracks=given.tracks,
-            line=given.line,
-            out=given.out,
-            model=given.model,
-            threads=given.threads,
-            every=given.every,
-            port=given.port,
-            lan=given.lan,
-        )
-    )
+    run_annotate(_request(AnnotateRequest, given))
 
 
 def _check(given: argparse.Namespace) -> int:

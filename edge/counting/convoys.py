@@ -79,15 +79,13 @@ def by_time(convoys: Iterable[Convoy]) -> list[Convoy]:
     return sorted(convoys, key=lambda one: (one.first_ms, one.line, one.direction))
 
 
+@dataclass(slots=True, eq=False)
 class _OpenConvoy:
     """A convoy that may go on; its crossings in the order of time."""
 
-    __slots__ = ("began", "crossed_ms", "labels")
-
-    def __init__(self, crossing: Crossing, began: Boundary) -> None:
-        self.began: Boundary = began
-        self.crossed_ms = [crossing.crossed_ms]
-        self.labels = Counter([crossing.label])
+    began: Boundary
+    crossed_ms: list[int]
+    labels: Counter[str]
 
     def add(self, crossing: Crossing) -> None:
         insort(self.crossed_ms, crossing.crossed_ms)
@@ -163,7 +161,7 @@ class ConvoyWatcher:
         convoy = self._open.get(way)
         if convoy is None:
             self.late += at_ms < self._handled_ms
-            self._open[way] = _OpenConvoy(crossing, self._before(at_ms, headway_ms))
+            self._open[way] = _begun(crossing, self._before(at_ms, headway_ms))
             return []
         first_ms, last_ms = convoy.crossed_ms[0], convoy.crossed_ms[-1]
         if at_ms < first_ms:
@@ -175,11 +173,11 @@ class ConvoyWatcher:
             ended = self._ended(crossing.line, convoy, at_ms)
             if ended is not None:
                 found = self._finish(way, ended)
-                self._open[way] = _OpenConvoy(crossing, self._before(at_ms, headway_ms))
+                self._open[way] = _begun(crossing, self._before(at_ms, headway_ms))
                 return found
         if len(convoy.crossed_ms) >= self._parameters.vehicles_max:
             found = self._finish(way, "limit")
-            self._open[way] = _OpenConvoy(crossing, "limit")
+            self._open[way] = _begun(crossing, "limit")
             return found
         convoy.add(crossing)
         return []
@@ -209,3 +207,7 @@ class ConvoyWatcher:
         median = gaps[(len(gaps) - 1) // 2]
         by_class, between = dict(sorted(convoy.labels.items())), Gaps(gaps[0], median, gaps[-1])
         return [Convoy(*way, at_ms[0], at_ms[-1], by_class, between, rule.headway_ms, convoy.began, ended)]
+
+
+def _begun(crossing: Crossing, began: Boundary) -> _OpenConvoy:
+    return _OpenConvoy(began, [crossing.crossed_ms], Counter([crossing.label]))

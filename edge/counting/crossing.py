@@ -144,43 +144,25 @@ def in_order(crossing: Crossing) -> tuple[int, str, int]:
     return crossing.crossed_ms, crossing.line, crossing.track
 
 
+@dataclass(slots=True, eq=False)
 class _LineState:
     """The state of one track relative to one line."""
 
-    __slots__ = (
-        "along",
-        "armed",
-        "behind",
-        "beyond_ms",
-        "beyond_ms_least",
-        "clear",
-        "counted",
-        "crossed_ms",
-        "hidden_px",
-        "jumped",
-        "net",
-        "passed_ms",
-        "point",
-        "seen_ms",
-        "track",
-    )
-
-    def __init__(self, track: Track, point: Point, seen_ms: int) -> None:
-        self.track = track  # as last seen
-        self.point = point
-        self.seen_ms = seen_ms
-        self.armed = 0  # the side on which it was last far enough away: -1 left, +1 right, 0 not yet
-        self.clear = False  # far enough from the line on the side where it is armed, at the last sighting
-        self.behind = 0.0  # while not armed: the farthest it was on the side it came from, px
-        self.net = 0  # passes of the line since then: +1 for each to the right, -1 for each to the left
-        self.counted = False  # it has crossed before
-        self.crossed_ms = seen_ms
-        self.along = 0.0
-        self.hidden_px = 0.0  # of its height, at the last sighting
-        self.jumped = False  # the last sighting needs another to confirm it
-        self.passed_ms = seen_ms  # the last pass, whichever way
-        self.beyond_ms = 0  # time beyond the line less time before it, up to that pass
-        self.beyond_ms_least: int | None = None  # the same at the pass that counts; None before there is one
+    track: Track  # as last seen
+    point: Point
+    seen_ms: int
+    crossed_ms: int
+    passed_ms: int  # the last pass, whichever way
+    armed: int = 0  # the side on which it was last far enough away: -1 left, +1 right, 0 not yet
+    clear: bool = False  # far enough from the line on the side where it is armed, at the last sighting
+    behind: float = 0.0  # while not armed: the farthest it was on the side it came from, px
+    net: int = 0  # passes of the line since then: +1 for each to the right, -1 for each to the left
+    counted: bool = False  # it has crossed before
+    along: float = 0.0
+    hidden_px: float = 0.0  # of its height, at the last sighting
+    jumped: bool = False  # the last sighting needs another to confirm it
+    beyond_ms: int = 0  # time beyond the line less time before it, up to that pass
+    beyond_ms_least: int | None = None  # the same at the pass that counts; None before there is one
 
     def add_pass(self, passed_ms: int, turn: int, along: float) -> None:
         """Take in a pass of the line. Of several, the one counts that leaves least time on its wrong sides."""
@@ -394,7 +376,7 @@ class LineWatcher:
     def _begin(self, line: CountingLine, track: Track) -> _LineState:
         """The path begins where the vehicle was first sighted, which is before its track was confirmed."""
         born_ms, box = track.born or (track.seen_ms, track.box)
-        state = _LineState(track, ground_point(box, self._ground), born_ms)
+        state = _LineState(track, ground_point(box, self._ground), born_ms, born_ms, born_ms)
         distance = line.distance(state.point)
         state.behind = abs(distance)
         if state.behind >= self._reach(box):

@@ -26,9 +26,9 @@ def shared_area(one: Box, other: Box) -> float:
 
 
 def intersection_over_union(one: Box, other: Box) -> float:
-    """Of two boxes, one of which has an area: 0 where they are apart, 1 where they are equal."""
+    """0 where two boxes are apart or without an area, 1 where they are equal."""
     shared = shared_area(one, other)
-    return shared / (area_of(one) + area_of(other) - shared)
+    return shared / (area_of(one) + area_of(other) - shared) if shared else 0.0
 
 
 def moved(box: Box, speed: tuple[float, float], elapsed_s: float) -> Box:

@@ -7,20 +7,19 @@ just above it, and for `cut_ms` after. Boxes at the edge of the picture are not 
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from edge.counting.motion import Box, touches_edge
 from edge.counting.parameters import DEFAULT, CountingParameters, OcclusionParameters
 from edge.counting.tracking import Track
 
 
+@dataclass(slots=True, eq=False)
 class _Form:
     """Height per width, averaged over sightings."""
 
-    __slots__ = ("height", "sightings")
-
-    def __init__(self) -> None:
-        self.height = 0.0
-        self.sightings = 0
+    height: float = 0.0
+    sightings: int = 0
 
     def see(self, height: float, sightings_max: int) -> None:
         self.sightings = min(self.sightings + 1, sightings_max)

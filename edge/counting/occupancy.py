@@ -33,7 +33,7 @@ The rules, with the numbers of `OccupancyParameters` and `Zone`:
 """
 
 from collections.abc import Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import InitVar, dataclass, field, replace
 from math import hypot
 
 from edge.counting.crossing import Ground, ground_point
@@ -203,45 +203,32 @@ def _lowered(born: tuple[int, Box] | None, whole: Box) -> tuple[int, Box] | None
     return born[0], (x1, y1, x2, max(y2, y1 + (whole[3] - whole[1]) / (whole[2] - whole[0]) * (x2 - x1)))
 
 
+@dataclass(slots=True, eq=False)
 class _Visit:
     """One vehicle in one zone."""
 
-    __slots__ = (
-        "appeared",
-        "began_ms",
-        "box",
-        "confirmed",
-        "entered",
-        "entering",
-        "known",
-        "order",
-        "outside_ms",
-        "parked",
-        "part",
-        "passed",
-        "pending",
-        "seen_ms",
-        "stay",
-        "waiting_ms",
-    )
+    order: int  # in which they came
+    stay: Stay
+    known: bool  # whether it is known how long it waits
+    appeared: bool  # it was not seen to come over the border
+    superseded: InitVar[bool] = False
+    pending: bool = field(init=False)  # it is not known yet whether it stood there before
+    entering: bool = field(init=False)  # it counts as entered once it is confirmed
+    began_ms: int = field(init=False)  # the stand for which `passed` counts
+    entered: bool = False  # it has counted as entered
+    confirmed: bool = False  # it was clearly inside, or stood
+    waiting_ms: int | None = None  # since when
+    passed: int = 0
+    parked: bool = False  # ever
+    part: bool = False
+    outside_ms: int | None = None
+    box: Box = (0.0, 0.0, 0.0, 0.0)  # as last seen, and when
+    seen_ms: int = 0
 
-    def __init__(self, order: int, stay: Stay, *, known: bool, appeared: bool, superseded: bool = False) -> None:
-        self.order = order  # in which they came
-        self.stay = stay
-        self.known = known  # whether it is known how long it waits
-        self.appeared = appeared  # it was not seen to come over the border
-        self.pending = appeared and not superseded  # and it is not known yet whether it stood there before
-        self.entered = False  # it has counted as entered
-        self.entering = known and not appeared  # it counts as entered once it is confirmed
-        self.confirmed = False  # it was clearly inside, or stood
-        self.waiting_ms: int | None = None  # since when
-        self.began_ms = stay.began_ms  # the stand for which `passed` counts
-        self.passed = 0
-        self.parked = False  # ever
-        self.part = False
-        self.outside_ms: int | None = None
-        self.box: Box = (0.0, 0.0, 0.0, 0.0)  # as last seen, and when
-        self.seen_ms = 0
+    def __post_init__(self, superseded: bool) -> None:  # as dataclasses pass it
+        self.pending = self.appeared and not superseded
+        self.entering = self.known and not self.appeared
+        self.began_ms = self.stay.began_ms
 
     def continue_from(self, lost: "_Visit") -> None:
         """Continue a visit whose track was lost."""

@@ -10,6 +10,7 @@ was another's. The speed is the difference of two means over a shorter and a lon
 times.
 """
 
+from dataclasses import dataclass, field
 from math import hypot
 from typing import NamedTuple
 
@@ -18,40 +19,32 @@ from edge.counting.motion import Box
 from edge.counting.parameters import DEFAULT, StationaryParameters
 
 
+@dataclass(slots=True, eq=False)
 class Stay:
     """The place of one vehicle; its state does not grow with time.
 
-    `began_ms` is when it arrived there; `from_birth` says that it was first seen there.
+    `point` is its ground point in pixels, `began_ms` when it arrived there; `from_birth` says that it was first seen
+    there.
     """
 
-    __slots__ = (
-        "_age_s",
-        "_former",
-        "_height",
-        "_mark",
-        "_means",
-        "_parameters",
-        "_recent",
-        "_rest",
-        "_seen_ms",
-        "_strayed_s",
-        "began_ms",
-        "from_birth",
-        "point",
-    )
+    point: Point
+    began_ms: int
+    _parameters: StationaryParameters = DEFAULT.stationary
+    from_birth: bool = True
+    _mark: Point = field(init=False)
+    _rest: Point = field(init=False)
+    _recent: Point = field(init=False)
+    _means: tuple[Point, Point] = field(init=False)
+    _seen_ms: int = field(init=False)
+    _age_s: float = 0.0
+    _height: float = 1.0
+    _strayed_s: float = 0.0
+    _former: "_Former | None" = None
 
-    def __init__(self, point: Point, born_ms: int, parameters: StationaryParameters = DEFAULT.stationary) -> None:
-        self._parameters = parameters
-        self.point = point
-        self.began_ms = born_ms
-        self.from_birth = True
-        self._mark = self._rest = self._recent = point
-        self._seen_ms = born_ms
-        self._means = (point, point)
-        self._age_s = 0.0
-        self._height = 1.0
-        self._strayed_s = 0.0
-        self._former: _Former | None = None
+    def __post_init__(self) -> None:
+        self._mark = self._rest = self._recent = self.point
+        self._means = self.point, self.point
+        self._seen_ms = self.began_ms
 
     @property
     def settled(self) -> bool:

@@ -101,47 +101,26 @@ class Track:
         return CLASSES[self.votes.index(max(self.votes))] if any(self.votes) else UNCLASSIFIED
 
 
+@dataclass(slots=True, eq=False)
 class _Vehicle:
     """The state of one track."""
 
-    __slots__ = (
-        "born",
-        "born_on",
-        "box",
-        "confirmed",
-        "covered",
-        "id",
-        "inside",
-        "last",
-        "look",
-        "looks",
-        "motion",
-        "score",
-        "score_sum",
-        "seen_ms",
-        "votes",
-        "whole",
-    )
-
-    def __init__(
-        self, id_: int, box: Box, now_ms: int, born_on: tuple[int, ...], parameters: CountingParameters
-    ) -> None:
-        self.id = id_
-        self.born = (now_ms, box)
-        self.born_on = born_on
-        self.box = box  # filtered or predicted, at this frame
-        self.motion = BoxMotion(box, parameters.motion)
-        self.last = (box, (0.0, 0.0))  # box and speed of the ground point at its last sighting
-        self.seen_ms = 0
-        self.confirmed = False
-        self.score = 0.0  # of the last sighting
-        self.score_sum = 0.0  # over all sightings
-        self.whole: int | None = None  # the larger vehicle inside which it was seen most
-        self.inside = 0.0  # score of the sightings inside that one, less that of those inside others since
-        self.covered = 0.0  # score of the sightings inside a larger box that is no confirmed vehicle
-        self.votes = NO_VOTES
-        self.looks = 0
-        self.look = NO_VOTES  # the sum of their answers
+    id: int
+    box: Box  # filtered or predicted, at this frame
+    born: tuple[int, Box]
+    born_on: tuple[int, ...]
+    motion: BoxMotion
+    last: tuple[Box, tuple[float, float]]  # box and speed of the ground point at its last sighting
+    seen_ms: int = 0
+    confirmed: bool = False
+    score: float = 0.0  # of the last sighting
+    score_sum: float = 0.0  # over all sightings
+    whole: int | None = None  # the larger vehicle inside which it was seen most
+    inside: float = 0.0  # score of the sightings inside that one, less that of those inside others since
+    covered: float = 0.0  # score of the sightings inside a larger box that is no confirmed vehicle
+    votes: tuple[float, ...] = NO_VOTES
+    looks: int = 0
+    look: tuple[float, ...] = NO_VOTES  # the sum of their answers
 
     def overlapped_at_birth(self, other: "_Vehicle") -> bool:
         """Whether one of the two was first seen on the other."""
@@ -391,7 +370,8 @@ class Tracker:
         assert self._now_ms is not None, "a frame is being handled"
         box, least = detection.box, self._parameters.born_on_share
         born_on = [v.id for v in self._vehicles if v.seen_ms >= recent_ms and _shared_of_smaller(v.box, box) > least]
-        vehicle = _Vehicle(self._next_id, box, self._now_ms, tuple(born_on), self._all)
+        motion, at_rest = BoxMotion(box, self._all.motion), (0.0, 0.0)
+        vehicle = _Vehicle(self._next_id, box, (self._now_ms, box), tuple(born_on), motion, (box, at_rest))
         vehicle.see(detection, self._now_ms)
         self._next_id += 1
         self._vehicles.append(vehicle)

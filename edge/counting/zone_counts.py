@@ -6,7 +6,7 @@ are whole numbers, so that equal frames give equal bytes.
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from edge.counting.detection import CLASSES, UNCLASSIFIED
 from edge.counting.expected_wait import ExpectedWait
@@ -71,32 +71,49 @@ class ZoneCount:
     hidden: HiddenLikely | None = None
 
 
+@dataclass(slots=True, eq=False)
+class _TimeWeighted:
+    """A whole number over watched time."""
+
+    _area: int = 0
+    _for_ms: int = 0
+    highest: int = 0
+    last: int = 0
+
+    @property
+    def known(self) -> bool:
+        """Whether it was known at any time."""
+        return self._for_ms > 0
+
+    def level(self) -> Level:
+        """Mean, maximum and last value; it is known."""
+        return Level(self.mean(), self.highest, self.last)
+
+    def hold(self, number: int, for_ms: int) -> None:
+        self.last = number
+        self._area += number * for_ms
+        self._for_ms += for_ms
+        self.highest = max(self.highest, number)
+
+    def mean(self, scale: int = 1, digits: int = 2) -> float:
+        return round(self._area / (scale * self._for_ms), digits)
+
+
+@dataclass(slots=True, eq=False)
 class ZoneSum:
     """Sums the occupancies of one zone."""
 
-    __slots__ = (
-        "_entered",
-        "_inside",
-        "_last",
-        "_left",
-        "_longest_ms",
-        "_lost",
-        "_queue",
-        "_standing",
-        "_waited",
-        "_waits_max",
-        "_waits_ms",
-    )
-
-    def __init__(self, waits_max: int = DEFAULT.buckets.waits_max) -> None:
-        self._waits_max = waits_max
-        self._inside = _TimeWeighted()
-        self._standing = _TimeWeighted()
-        self._queue = _TimeWeighted()
-        self._last: Occupancy | None = None
-        self._entered = self._left = self._lost = 0
-        self._waited = self._longest_ms = 0
-        self._waits_ms: list[int] = []
+    _waits_max: int = DEFAULT.buckets.waits_max
+    _last: Occupancy | None = None
+    _entered: int = 0
+    _left: int = 0
+    _lost: int = 0
+    _waited: int = 0
+    _longest_ms: int = 0
+    _waits_ms: list[int] = field(default_factory=list)
+    _inside: _TimeWeighted = field(default_factory=_TimeWeighted)
+    _standing: _TimeWeighted = field(default_factory=_TimeWeighted)
+    _queue: _TimeWeighted = field(default_factory=_TimeWeighted)
 
     def add_level(self, occupancy: Occupancy, for_ms: int) -> None:
         """The zone was so for that long."""
@@ -163,33 +180,3 @@ def waits_of(waits_ms: Sequence[int]) -> Waits | None:
     ordered = sorted(waits_ms)
     p50, p90 = (ordered[-(-percent * len(ordered) // 100) - 1] for percent in (50, 90))
     return Waits(p50, p90, ordered[-1])
-
-
-class _TimeWeighted:
-    """A whole number over watched time."""
-
-    __slots__ = ("_area", "_for_ms", "highest", "last")
-
-    def __init__(self) -> None:
-        self._area = 0
-        self._for_ms = 0
-        self.highest = 0
-        self.last = 0
-
-    @property
-    def known(self) -> bool:
-        """Whether it was known at any time."""
-        return self._for_ms > 0
-
-    def level(self) -> Level:
-        """Mean, maximum and last value; it is known."""
-        return Level(self.mean(), self.highest, self.last)
-
-    def hold(self, number: int, for_ms: int) -> None:
-        self.last = number
-        self._area += number * for_ms
-        self._for_ms += for_ms
-        self.highest = max(self.highest, number)
-
-    def mean(self, scale: int = 1, digits: int = 2) -> float:
-        return round(self._area / (scale * self._for_ms), digits)

@@ -3,12 +3,16 @@
 from collections import deque
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from edge.clock import Clock
+from edge.delivery.memory_buffer import MemoryBuffer
 from edge.delivery.outbox import Outbox
 from edge.delivery.outbox_totals import KindState, OutboxState
+from edge.delivery.sender import Sender
 from edge.device.machine import measure
 from edge.errors import WorkError
+from edge.vision.camera import CameraState
 from edge.wire.device_messages import DeviceHealth, LettersHealth
 from edge.wire.times import rfc3339
 
@@ -39,40 +43,25 @@ class HealthMonitor:
     def take(
         self,
         *,
-        run: str,
-        captured: int,
-        dropped: int,
-        reopened: int,
-        abandoned: int,
-        camera: str,
-        blind: str,
+        camera: CameraState,
         outbox: Outbox,
-        shelf_waiting: Mapping[str, int],
-        shelf_lost: int,
-        lost_before: Mapping[str, int],
-        unjudged_lost: int,
-        convoys_late: int,
-        refused: Mapping[str, int],
-        unsaid: int,
-        clock_synced: bool,
-        clock_offset_ms: int,
-        strips: int,
-        failure: str,
+        buffer: MemoryBuffer,
+        sender: Sender,
+        **known: Any,
     ) -> DeviceHealth:
-        """A look at everything."""
+        """The `health` message of the time since the last one; `known` are further fields of it."""
         now_ms = self._clock.monotonic_ms()
         elapsed_s = max(now_ms - self._since_ms, 1) / 1000
         board = measure(self._folder)
         times = sorted(self._inference_ms)
         held = _state_of(outbox)
         health = DeviceHealth(
-            run=run,
             as_of=rfc3339(self._clock.real_ms()),
             uptime_s=round((now_ms - self._began_ms) / 1000, 1),
-            frames_captured=captured,
+            frames_captured=camera.captured,
             frames_handled=self.handled,
             frames_inferred=self._inferred,
-            frames_dropped=dropped,
+            frames_dropped=camera.dropped,
             frames_per_second=round((self.handled - self._handled_before) / elapsed_s, 2),
             inference_ms_p50=_rank(times, 0.5),
             inference_ms_p95=_rank(times, 0.95),
@@ -88,20 +77,15 @@ class HealthMonitor:
             outbox_bytes=held.bytes_held if held else None,
             outbox_dropped=held.dropped if held else None,
             outbox_forgotten=held.forgotten if held else None,
-            letters=_letters_of(outbox, refused, shelf_waiting, lost_before),
-            shelf_waiting=shelf_waiting.get("report", 0),
-            shelf_lost=shelf_lost,
-            unjudged_lost=unjudged_lost,
-            convoys_late=convoys_late,
-            unsaid=unsaid,
-            clock_synced=clock_synced,
-            clock_offset_ms=clock_offset_ms,
-            camera=camera,
-            camera_reopened=reopened,
-            camera_abandoned=abandoned,
-            blind=blind,
-            strips=strips,
-            failure=failure,
+            letters=_letters_of(outbox, sender.refused, buffer.entries_waiting, buffer.lost_before),
+            shelf_waiting=buffer.waiting,
+            shelf_lost=buffer.lost,
+            unsaid=sender.transient_dropped,
+            camera="" if camera.open else camera.reason,
+            camera_reopened=camera.reopened,
+            camera_abandoned=camera.abandoned,
+            failure=sender.failure.sentence if sender.failure else "",
+            **known,
         )
         self._since_ms, self._cpu_s, self._handled_before = now_ms, board.cpu_s, self.handled
         self._inference_ms.clear()

@@ -20,10 +20,10 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
-from typing import Protocol
 
 import msgspec
 
+from edge.build.live import LiveParts
 from edge.build.publishing import ConvoyNumbers, passage_of
 from edge.build.stages import NOMINAL_SIZE, build_pipeline, needs_of, still_time
 from edge.clock import Clock
@@ -49,11 +49,13 @@ from edge.device.strip_store import StripKeeper
 from edge.device.systemd import notify
 from edge.device.view import ServiceState, ServiceView
 from edge.errors import CrossingError, WorkError
-from edge.vision.camera import CameraState
+from edge.vision.camera import Camera
+from edge.vision.clock import FrameClock
 from edge.vision.frame import Frame
 from edge.vision.frame_selection import Detector, Looker, Scene
 from edge.vision.likeness import Likeness
 from edge.vision.second_look import SecondLook
+from edge.vision.still_camera import StillCamera
 from edge.wire.commands import Verdict
 from edge.wire.device_messages import Live, encode_self
 from edge.wire.report import Health, Report
@@ -73,31 +75,6 @@ STEPPED_MS = 1_000
 """So far the system's clock may be from that of the frames before a new run follows it."""
 LOOKS = ("model", "lines", "zones", "reference")
 """Keys of the configuration on which it depends how the picture is looked at; with others a run keeps its detector."""
-
-
-class Camera(Protocol):
-    """The newest frame, and how the camera is."""
-
-    @property
-    def state(self) -> CameraState: ...  # noqa: D102
-
-    def take(self, wait_s: float) -> Frame | None: ...  # noqa: D102
-
-
-class FrameClock(Protocol):
-    """The time of frames, and how far the system's clock is from it."""
-
-    def captured_ms(self) -> int: ...  # noqa: D102
-    def offset_ms(self) -> int: ...  # noqa: D102
-    def synced(self) -> bool: ...  # noqa: D102
-
-
-class Parts(Protocol):
-    """What a run is made of, for a picture of that size; may raise InputError, WorkError."""
-
-    def detector(self, config: Config, width: int, height: int) -> Detector: ...  # noqa: D102
-    def second_look(self, config: Config, width: int, height: int) -> SecondLook | None: ...  # noqa: D102
-    def scene(self, config: Config, width: int, height: int) -> Scene: ...  # noqa: D102
 
 
 class _Run:
@@ -140,9 +117,9 @@ class Service:
         config: Config,
         *,
         read_config: Callable[[], Config],
-        camera: Camera,
+        camera: Camera | StillCamera,
         frame_clock: FrameClock,
-        parts: Parts,
+        parts: LiveParts,
         clock: Clock,
         outbox: Outbox,
         sender: Sender,
@@ -503,27 +480,18 @@ class Service:
         self._sender.publish_transient("live", encode_self(live))
 
     def _publish_health(self, blind: str) -> None:
-        camera = self._camera.state
         health = self._health_monitor.take(
-            run=self._run.name,
-            captured=camera.captured,
-            dropped=camera.dropped,
-            reopened=camera.reopened,
-            abandoned=camera.abandoned,
-            camera="" if camera.open else camera.reason,
-            blind=blind,
+            camera=self._camera.state,
             outbox=self._outbox,
-            shelf_waiting=self._buffer.entries_waiting,
-            shelf_lost=self._buffer.lost,
-            lost_before=self._buffer.lost_before,
+            buffer=self._buffer,
+            sender=self._sender,
+            run=self._run.name,
+            blind=blind,
             unjudged_lost=self._alert_publisher.unjudged_lost,
             convoys_late=self._run.step.convoys_late if self._run.step else 0,
-            refused=self._sender.refused,
-            unsaid=self._sender.transient_dropped,
             clock_synced=self._synced,
             clock_offset_ms=self._frame_clock.offset_ms() - self._run.shift_ms,
             strips=self._run.strips.written,
-            failure=failure.sentence if (failure := self._sender.failure) else "",
         )
         self._sender.publish_transient("health", encode_self(health))
         if self._metrics is not None:

@@ -10,7 +10,6 @@ import tempfile
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
-from types import TracebackType
 
 import cv2
 
@@ -93,7 +92,7 @@ class Reel(Worker):
         trouble = ""
         try:
             for number, frame in enumerate(self.recording):
-                if self._told.is_set():
+                if self._ending.is_set():
                     return
                 if number >= FRAMES_MAX:
                     trouble = f"Only the first {FRAMES_MAX} frames are shown; cut the recording into parts."
@@ -117,10 +116,8 @@ class Reel(Worker):
                 self._places.append((at, len(picture)))
         self._progress = Progress(number + 1, done=False, trouble="")
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        super().__exit__(kind, error, trace)
+    def __exit__(self, *_: object) -> None:
+        super().__exit__()
         with self._lock:
             self._pictures.close()
 

@@ -48,7 +48,7 @@ class Suggestions(Worker):
     def _run(self) -> None:
         """The outermost loop."""
         while not self._reel.finished.wait(0.2):
-            if self._told.is_set():
+            if self._ending.is_set():
                 return
         times_ms = self._reel.times_ms
         trouble = ""
@@ -56,7 +56,7 @@ class Suggestions(Worker):
             recording = self._recording
             detector = build_detector(self._config, recording.width, recording.height)
             for step, detected, _ in replay(VideoSource(recording, detector), self._config):
-                if self._told.is_set():
+                if self._ending.is_set():
                     return
                 found = [
                     {

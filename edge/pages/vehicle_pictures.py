@@ -8,15 +8,14 @@ the others. Of a track fewer than `SAMPLES_MAX` pictures are in memory, and `SHO
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Protocol
 
 import cv2
 
-from edge.counting.detection import DetectedFrame
 from edge.counting.motion import Box
 from edge.counting.tracking import Tracker
 from edge.errors import CrossingError, InputError
 from edge.pages.worker import Worker
+from edge.vision.detector import OnnxDetector
 from edge.vision.drawing import Picture
 from edge.vision.frame import Frame
 from edge.vision.recording import Recording
@@ -31,12 +30,6 @@ MARGIN = 0.25  # of the box, shown around it on each side
 SIDE_MAX = 220  # pixels of a picture
 SIDE_MIN = 12.0  # of a box: in a smaller one nobody can tell what it is
 QUALITY = 85
-
-
-class Detector(Protocol):
-    """From a frame to what is in it."""
-
-    def detect(self, frame: Frame) -> DetectedFrame: ...  # noqa: D102
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +78,7 @@ class Progress:
 class Album(Worker):
     """Begins to read in `with`; every `every`-th frame is looked at. Raises InputError for too long a recording."""
 
-    def __init__(self, recording: Recording, detector: Detector, *, every: int = 1) -> None:
+    def __init__(self, recording: Recording, detector: OnnxDetector, *, every: int = 1) -> None:
         if (recording.frame_count or 0) > FRAMES_MAX:
             raise InputError(
                 f"{recording.path} has {recording.frame_count} frames; at most {FRAMES_MAX} can be looked through at a "
@@ -117,7 +110,7 @@ class Album(Worker):
         try:
             tracker = Tracker()
             for number, frame in enumerate(self.recording):
-                if self._told.is_set():
+                if self._ending.is_set():
                     return
                 if number >= FRAMES_MAX:
                     trouble = f"Only the first {FRAMES_MAX} frames are shown; cut the recording into parts."

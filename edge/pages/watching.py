@@ -12,8 +12,7 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any
 
 import cv2
 import msgspec
@@ -28,6 +27,8 @@ from edge.counting.stills import StillPipeline, StillTime
 from edge.errors import CrossingError
 from edge.pages.placement import advice_on
 from edge.pages.trails import Trails
+from edge.pages.worker import Worker
+from edge.vision.camera import Camera
 from edge.vision.detector import OnnxDetector
 from edge.vision.drawing import Picture
 from edge.vision.frame import Frame
@@ -35,6 +36,7 @@ from edge.vision.frame_selection import Looker
 from edge.vision.likeness import Likeness
 from edge.vision.region import zoom_of
 from edge.vision.scene import SceneWatcher
+from edge.vision.still_camera import StillCamera
 from edge.vision.still_scene import StillScene
 
 log = logging.getLogger(__name__)
@@ -48,27 +50,8 @@ ADVICE_EVERY_S = 2.0
 TAKE_S = 0.5
 
 
-class CameraState(Protocol):
-    """How a camera is; `reason` says why it is not open."""
-
-    @property
-    def open(self) -> bool: ...  # noqa: D102  # as it says
-
-    @property
-    def reason(self) -> str: ...  # noqa: D102
-
-
-class LiveSource(Protocol):
-    """The camera as the lines are drawn for it; see edge.vision.camera. One thread uses it."""
-
-    @property
-    def state(self) -> CameraState:
-        """How it is now."""
-        ...
-
-    def take(self, wait_s: float) -> Frame | None:
-        """The newest frame that was not taken yet; None if none came within `wait_s`."""
-        ...
+LiveSource = Camera | StillCamera
+"""The camera, or a recording played as if it were one. One thread uses it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +63,7 @@ class Sight:
     seen: dict[str, Any]
 
 
-class Watching:
+class Watching(Worker):
     """Begins in `with`; `config` may be changed at any time, and counting then begins anew. `stills`: the source's."""
 
     def __init__(
@@ -95,8 +78,7 @@ class Watching:
         self._wanted = config
         self._sights: deque[Sight] = deque(maxlen=PICTURES_MAX)
         self._trouble = "Waiting for the first picture ..."
-        self._told = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="watching", daemon=True)
+        super().__init__("watching")
         self._counter = _Counter(config, stills)
 
     def look_at(self, config: Config) -> None:
@@ -108,7 +90,7 @@ class Watching:
     def sight(self, after: int, wait_s: float) -> dict[str, Any]:
         """What the newest frame shows, as soon as its number is above `after`; else only why there is none."""
         with self._changed:
-            self._changed.wait_for(lambda: self._newest > after or self._told.is_set(), wait_s)
+            self._changed.wait_for(lambda: self._newest > after or self._ending.is_set(), wait_s)
             trouble = {"trouble": self._trouble}
             return trouble | (self._sights[-1].seen if self._newest > after else {})
 
@@ -123,7 +105,7 @@ class Watching:
 
     def _run(self) -> None:
         """The outermost loop: whatever fails is told on the page, and tried again."""
-        while not self._told.is_set():
+        while not self._ending.is_set():
             try:
                 with self._open_source() as source:
                     self._watch(source)
@@ -132,11 +114,11 @@ class Watching:
             except Exception:
                 log.exception("watching failed")
                 self._tell("Watching failed; the log has more.")
-            self._told.wait(2.0)
+            self._ending.wait(2.0)
 
     def _watch(self, source: LiveSource) -> None:
         number = self._newest
-        while not self._told.is_set():
+        while not self._ending.is_set():
             frame = source.take(TAKE_S)
             began_s = time.monotonic()
             if frame is None:
@@ -152,23 +134,17 @@ class Watching:
                 self._trouble = source.state.reason or (f"Nothing can be seen: {blind}." if blind else "")
                 self._changed.notify_all()
             busy_s = time.monotonic() - began_s
-            self._told.wait(max(1 / FRAMES_PER_SECOND_MAX - busy_s, busy_s / BUSY_SHARE_MAX - busy_s))
+            self._ending.wait(max(1 / FRAMES_PER_SECOND_MAX - busy_s, busy_s / BUSY_SHARE_MAX - busy_s))
 
     def _tell(self, trouble: str) -> None:
         with self._changed:
             self._trouble = trouble
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._told.set()
+    def __exit__(self, *_: object) -> None:
+        self._ending.set()
         with self._changed:
             self._changed.notify_all()
-        self._thread.join(10)
+        super().__exit__()
 
 
 class _Counter:

@@ -1,7 +1,6 @@
-"""Work that a page waits for, in a thread of its own from `with` to its end; it looks at `_told` often."""
+"""Work that a page waits for, in a thread of its own from `with` to its end; it looks at `_ending` often."""
 
 import threading
-from types import TracebackType
 from typing import Self
 
 END_S = 10.0
@@ -11,7 +10,7 @@ class Worker:
     """`_run` is what the thread does; an error of it is its own to tell."""
 
     def __init__(self, name: str) -> None:
-        self._told = threading.Event()
+        self._ending = threading.Event()
         """Set when it is to end."""
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
@@ -23,8 +22,6 @@ class Worker:
         self._thread.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._told.set()
+    def __exit__(self, *_: object) -> None:
+        self._ending.set()
         self._thread.join(END_S)

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float32]
 Ids = NDArray[np.intp]
 
-_TINY = np.finfo(np.float32).tiny
 CANDIDATES_MAX = 300  # of one frame, the best by score; a crowded bridge shows some 60 vehicles
 
 
@@ -33,19 +32,6 @@ def corners_of_centres(centres: Floats) -> Floats:
     """Turn (n, 4) centre x, centre y, width, height into x1 y1 x2 y2."""
     half = centres[:, 2:] / 2
     return np.concatenate((centres[:, :2] - half, centres[:, :2] + half), axis=1)
-
-
-def overlaps(corners: Floats, others: Floats) -> Floats:
-    """Return the (n, m) intersections over unions of (n, 4) and (m, 4) boxes; 0 where both are empty."""
-    x1, y1, x2, y2 = corners.T[:, :, None]  # plane by plane: faster than by pairs of corners
-    u1, v1, u2, v2 = others.T
-    widths = np.minimum(x2, u2) - np.maximum(x1, u1)
-    heights = np.minimum(y2, v2) - np.maximum(y1, v1)
-    shared = np.maximum(widths, 0) * np.maximum(heights, 0)
-    areas = np.maximum(x2 - x1, 0) * np.maximum(y2 - y1, 0)
-    other_areas = np.maximum(u2 - u1, 0) * np.maximum(v2 - v1, 0)
-    shares: Floats = shared / np.maximum(areas + other_areas - shared, _TINY)
-    return shares
 
 
 def suppress(boxes: Boxes, overlap_max: float, *, across_classes: bool = True) -> Boxes:

@@ -7,30 +7,24 @@ times at most and with time between; of several the nearest go first, and the ot
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
-from typing import Any, Protocol
+from typing import Any
 
 from edge.counting.class_tail import Tail
 from edge.counting.crossing import CountingLine
 from edge.counting.detection import DetectedFrame, Detection
-from edge.counting.motion import Box
+from edge.counting.motion import Box, intersection_over_union, moved
 from edge.counting.parameters import DEFAULT
 from edge.counting.tracking import Track
 from edge.counting.zone import Zone
 from edge.errors import WorkError
-from edge.vision.fitting import Picture
 from edge.vision.frame import Frame
+from edge.vision.naming import OnnxNamer
 
 NEAR_HEIGHTS = 1.5  # of the box, from the line
 BETWEEN_MS = 150  # two looks at one vehicle
 PER_FRAME = 3
 STILL_LOOKS_MAX = 60  # of one still
 SAME = 0.4  # intersection over union of a detection and where its track must be now
-
-
-class Namer(Protocol):
-    """Looks at vehicles; raises WorkError if it fails."""
-
-    def look(self, image: Picture, boxes: list[Detection]) -> list[tuple[float, ...]]: ...  # noqa: D102
 
 
 class SecondLook:
@@ -43,7 +37,7 @@ class SecondLook:
 
     def __init__(
         self,
-        namer: Namer,
+        namer: OnnxNamer,
         lines: Sequence[CountingLine],
         *,
         macs_millions: float | None = None,
@@ -72,7 +66,7 @@ class SecondLook:
         chosen: dict[int, Track] = {}
         seconds = (frame.captured_ms - self._believed_ms) / 1000.0
         for track in self._wanted(frame.captured_ms):
-            number = _match(_moved(track, seconds), detected.detections)
+            number = _match(moved(track.box, track.speed, seconds), detected.detections)
             if number is not None and number not in chosen:
                 chosen[number] = track
                 if len(chosen) == PER_FRAME:
@@ -118,7 +112,7 @@ class SecondLook:
 class StillLook(SecondLook):
     """The second look of stills: at every vehicle inside one of `zones`, for there is time, and no next frame."""
 
-    def __init__(self, namer: Namer, zones: Sequence[Zone], **known: Any) -> None:
+    def __init__(self, namer: OnnxNamer, zones: Sequence[Zone], **known: Any) -> None:
         super().__init__(namer, (), **known)
         self._zones = tuple(zones)
 
@@ -134,22 +128,8 @@ class StillLook(SecondLook):
         return (self._ask(frame, detected, inside) if inside else None) or detected
 
 
-def _moved(track: Track, seconds: float) -> Box:
-    """Where its box must be so much later."""
-    dx, dy = track.speed[0] * seconds, track.speed[1] * seconds
-    x1, y1, x2, y2 = track.box
-    return x1 + dx, y1 + dy, x2 + dx, y2 + dy
-
-
 def _match(box: Box, detections: Sequence[Detection]) -> int | None:
-    """The detection that is most nearly that box, if one is."""
-    best, most = None, SAME
-    area = (box[2] - box[0]) * (box[3] - box[1])
-    for number, one in enumerate(detections):
-        across, down = min(box[2], one.x2) - max(box[0], one.x1), min(box[3], one.y2) - max(box[1], one.y1)
-        if across > 0.0 and down > 0.0:
-            shared = across * down
-            agreement = shared / (area + one.area - shared)
-            if agreement >= most:
-                best, most = number, agreement
-    return best
+    """The detection that overlaps the box most, if it does by SAME; of equals the last one."""
+    overlaps = [(intersection_over_union(box, one.box), number) for number, one in enumerate(detections)]
+    most, number = max(overlaps, default=(0.0, 0))
+    return number if most >= SAME else None

@@ -23,7 +23,6 @@ so only what its `blind` says is unwatched.
 import math
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from types import TracebackType
 from typing import IO, Annotated, Literal, Self
 
 import msgspec
@@ -135,9 +134,7 @@ class TapeWriter:
         self._write(_Line(frame.captured_ms, boxes, frame.blind, frame.since_ms, names, alike, frame.skipped))
         self._frames += 1
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         try:
             if kind is None:
                 self._write(_End(self._frames))

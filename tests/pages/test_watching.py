@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from edge.config.schema import Config, Line, Model
-from edge.pages.watching import CameraState, Watching
+from edge.pages.watching import Watching
 from edge.vision.frame import Frame
 from tests.bright_squares import HEIGHT, WIDTH, write_model
 
@@ -23,7 +23,7 @@ class State:
 class BlackLens:
     """A frame each second of its own time, all black."""
 
-    state: CameraState = field(default_factory=State)
+    state: State = field(default_factory=State)
     now_ms: int = 0
 
     def take(self, wait_s: float) -> Frame | None:
