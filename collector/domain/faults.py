@@ -1,6 +1,6 @@
-"""What goes wrong inside the collector itself: counted since its start, and what is failing now.
+"""Failures of the collector itself: counts since its start, and what is failing now.
 
-For the log, the metrics and the pages. Any thread may tell or look. A fault belongs to a part (`intake`, `alerts`,
+For the log, the metrics and the pages. Any thread may report and read. A fault belongs to a part (`intake`, `alerts`,
 `delivery`, `pages`) and concerns a subject within it: a site, a channel, the store.
 """
 
@@ -16,7 +16,7 @@ REASON_CHARACTERS_MAX = 500
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """A part fails at something, since `since_ms`, `times` times so far, most recently for this reason."""
+    """A part has failed `times` times at a subject since `since_ms` (UTC), most recently for this reason."""
 
     part: str
     subject: str
@@ -34,7 +34,7 @@ class Faults:
         self._now: dict[tuple[str, str], Fault] = {}
 
     def failed(self, part: str, subject: str, reason: str, *, now_ms: int) -> bool:
-        """Note a failure; true if this subject did not fail before, which is when it belongs into the log."""
+        """Record a failure; true if this subject was not failing before, so that it has to be logged."""
         reason = " ".join(reason.split())[:REASON_CHARACTERS_MAX]
         with self._lock:
             self._counts[part] = self._counts.get(part, 0) + 1
@@ -48,7 +48,7 @@ class Faults:
             return True
 
     def works(self, part: str, subject: str) -> bool:
-        """The subject is well; true if it failed before."""
+        """Record that the subject works; true if it was failing before."""
         with self._lock:
             return self._now.pop((part, subject), None) is not None
 
@@ -66,5 +66,5 @@ class Faults:
 
 
 def sentence_of(error: Exception) -> str:
-    """An error for a person; of one that is not ours the kind as well, because its text alone may say little."""
+    """The message of an error for a person, with its type if it is not ours, since its text may say little."""
     return str(error) if isinstance(error, CrossingError) else f"{type(error).__name__}: {error}"

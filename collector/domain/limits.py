@@ -1,4 +1,4 @@
-"""How much of its own a device may bring into the store, so that none slows down or fills the centre for all."""
+"""How many rows a device may add to the store, so that no device slows down or fills the collector for all."""
 
 from collections.abc import Callable
 from typing import Annotated
@@ -10,12 +10,12 @@ _RowsBound = Annotated[int, msgspec.Meta(ge=1, le=10_000_000)]
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Of one device, over all its years: far beyond what an honest one has. A report beyond them is refused, and why
-    is told; what was stored before stays and goes on, also where a bound was lowered since."""
+    """Bounds of one device over its whole life, far above what a correct device needs. A report beyond them is refused
+    with the reason; names that are stored already stay valid, even if a bound is lowered later."""
 
     lines: _Bound = 64
     directions: _Bound = 64
-    """Different words for directions."""
+    """Different names of directions."""
     classes: _Bound = 64
     zones: _Bound = 64
     series: _Bound = 1_024
@@ -28,20 +28,20 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Reports that are set aside because another device of the same name had watched the same time: ten weeks of two
     devices that report once a minute."""
     leap: Annotated[int, msgspec.Meta(ge=1, le=2**53 - 1)] = 10_000_000
-    """Numbers by which a report may be ahead of all others of its journal: 19 years of minutes. Beyond it the number is
-    taken for nonsense, because all before it would count as missing."""
+    """By how much the number of a report may exceed all others of its journal: 19 years of minutes. A greater number is
+    refused as wrong, because all numbers before it would count as missing."""
 
 
 DEFAULTS = Limits()
 RECOUNTED_AFTER = 1_000
-"""Rows of our own after which those of a device are counted anew: other collectors add some as well."""
+"""After this many rows added by this collector the rows of a device are counted again: other collectors add some."""
 
 
 class RowLimit:
     """How many more rows of one kind each device may bring. `count` looks up how many rows a device has.
 
-    A count is remembered. It is looked up once a batch at most for a device that is at its bound (rows may have been
-    taken away), and otherwise every RECOUNTED_AFTER rows.
+    Counts are cached. For a device at its bound the count is looked up once a batch at most (rows may have been
+    removed), and otherwise every RECOUNTED_AFTER rows.
     """
 
     def __init__(self, count: Callable[[int], int], at_most: int) -> None:
@@ -52,21 +52,21 @@ class RowLimit:
         self._looked_up: set[int] = set()
 
     def begin_batch(self) -> None:
-        """Another transaction: what others did since then is seen."""
+        """A new transaction begins: rows that others have changed meanwhile are seen."""
         self._looked_up.clear()
 
     def forget(self) -> None:
-        """Count everything anew."""
+        """Clear the cache."""
         self._known.clear()
         self._trusted_to.clear()
         self._looked_up.clear()
 
     def known(self, device_id: int) -> int:
-        """How many rows the device has, as far as is known."""
+        """The cached number of rows of a device."""
         return self._known.get(device_id, 0)
 
     def take(self, device_id: int) -> bool:
-        """Whether the device may bring one row more, which then counts. The device is held."""
+        """Whether the device may add one more row, which is then counted. The row of the device must be locked."""
         if self.known(device_id) >= self._trusted_to.get(device_id, 0) and device_id not in self._looked_up:
             known = self._known[device_id] = self._count(device_id)
             self._trusted_to[device_id] = min(self.at_most, known + RECOUNTED_AFTER)

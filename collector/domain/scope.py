@@ -1,10 +1,10 @@
-"""What a question is about: a site, a device, a line."""
+"""The scope of a query: a site, a device, a line."""
 
 import msgspec
 
 
 class Scope(msgspec.Struct, frozen=True, kw_only=True):
-    """What a question is about; None means all."""
+    """The site, device and line of a query; None means all."""
 
     site: str | None = None
     device: str | None = None

@@ -1,4 +1,4 @@
-"""What the operator tells of a site: where it is, which words mean out and back, what a vehicle carries."""
+"""The configuration of a site: where it is, which directions are out and back, what a vehicle carries."""
 
 from typing import Annotated
 
@@ -14,23 +14,23 @@ Tonnes = Annotated[float, msgspec.Meta(gt=0, le=1_000)]
 
 
 class Site(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One site; all may be left out."""
+    """One site; every key may be omitted."""
 
     time_zone: str | None = None
-    """An IANA name; None: the one that its devices tell, or UTC."""
+    """An IANA name; None: the one that its devices report, or UTC."""
     latitude: Annotated[float, msgspec.Meta(ge=-90, le=90)] | None = None
     longitude: Annotated[float, msgspec.Meta(ge=-180, le=180)] | None = None
     tonnes: dict[Word, Tonnes] = {}
-    """About what a vehicle of this class carries, for estimates of the load."""
+    """The mean load of a vehicle of each class, for estimates."""
     same_lines: dict[Name, list[LineOfDevice]] = {}
-    """What several devices watch: a name of the place, and the lines, the most trusted first."""
+    """Lines that several devices watch: name of the place -> the lines, the most reliable first."""
     out: list[Word] = []
-    """Directions that mean out; where none is named: what the device calls `a_to_b`."""
+    """Directions that are out; if none is named, the device's `a_to_b`."""
     back: list[Word] = []
 
 
 def fault_of(site: Site) -> str:
-    """What no single key can say is wrong; empty where nothing is."""
+    """What is wrong with the combination of keys, as a sentence; empty if nothing is."""
     if (site.latitude is None) is not (site.longitude is None):
         return "`latitude` and `longitude` go together"
     if site.time_zone is not None:
@@ -48,4 +48,4 @@ def fault_of(site: Site) -> str:
 
 
 UNCONFIGURED = Site()
-"""A site of which nothing was told."""
+"""For sites that the configuration does not name."""

@@ -1,4 +1,4 @@
-"""How late a device's reports come, and whether its clock is ahead of ours. Pure."""
+"""How late a device's reports arrive, and whether its clock is ahead of the collector's. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,9 +11,9 @@ LATELY_MS = 24 * 3_600_000
 class Lateness:
     """Of one device; None before its first report.
 
-    `heard_ms` is its last sign of life. `late_ms` is from the end of the newest bucket to when its report came: below
-    zero, the device's clock is ahead of ours by at least that. `worst_ms` is the greatest of about the last day: a
-    later one that is worse takes its place, or any after a day.
+    `heard_ms` is its last sign of life. `late_ms` is the time from the end of the newest bucket to the arrival of its
+    report; if it is negative, the device's clock is ahead of the collector's by at least that. `worst_ms` is the
+    greatest of about the last day: a greater one replaces it, and after a day any does.
     """
 
     heard_ms: int | None = None
@@ -29,37 +29,19 @@ class Lateness:
         """From the columns of its table."""
         return cls(*row)
 
-    def row(self) -> tuple[int | None, ...]:
-        """For the columns of its table."""
-        return (
-            self.heard_ms,
-            self.newest_start_ms,
-            self.newest_width_ms,
-            self.late_ms,
-            self.worst_ms,
-            self.worst_at_ms,
-            self.clock_synced,
-        )
-
     @property
     def newest_end_ms(self) -> int | None:
         """The end of its newest bucket."""
         return None if self.newest_start_ms is None else self.newest_start_ms + (self.newest_width_ms or 0)
 
     def after(self, reports: Sequence[tuple[int, int, bool]], *, now_ms: int) -> "Lateness":
-        """When reports came: start, width and synced of those that are new; none of them may be."""
-        newest_start_ms, newest_width_ms, late_ms, clock_synced = (
-            self.newest_start_ms,
-            self.newest_width_ms,
-            self.late_ms,
-            self.clock_synced,
-        )
-        worst_ms, worst_at_ms = self.worst_ms, self.worst_at_ms
-        for report_start_ms, report_width_ms, synced in reports:
-            report_late_ms = now_ms - report_start_ms - report_width_ms
-            if newest_start_ms is None or report_start_ms >= newest_start_ms:
-                newest_start_ms, newest_width_ms, late_ms = report_start_ms, report_width_ms, report_late_ms
-                clock_synced = int(synced)
-            if worst_ms is None or report_late_ms >= worst_ms or not 0 <= now_ms - (worst_at_ms or 0) < LATELY_MS:
-                worst_ms, worst_at_ms = report_late_ms, now_ms
-        return Lateness(now_ms, newest_start_ms, newest_width_ms, late_ms, worst_ms, worst_at_ms, clock_synced)
+        """The state after messages arrived; `reports`: start, width and `clock_synced` of those that are new."""
+        newest = (self.newest_start_ms, self.newest_width_ms, self.late_ms)
+        worst_ms, worst_at_ms, clock_synced = self.worst_ms, self.worst_at_ms, self.clock_synced
+        for start_ms, width_ms, synced in reports:
+            late_ms = now_ms - start_ms - width_ms
+            if newest[0] is None or start_ms >= newest[0]:
+                newest, clock_synced = (start_ms, width_ms, late_ms), int(synced)
+            if worst_ms is None or late_ms >= worst_ms or not 0 <= now_ms - (worst_at_ms or 0) < LATELY_MS:
+                worst_ms, worst_at_ms = late_ms, now_ms
+        return Lateness(now_ms, *newest, worst_ms, worst_at_ms, clock_synced)

@@ -1,7 +1,7 @@
-"""Which numbers of a journal have not come, since when, and when to ask for them. Pure, told the time.
+"""Which numbers of a journal are missing, since when, and when to request them. Pure; the time is an argument.
 
-`seq` is contiguous from 1 within a journal, so whatever lies under the highest number that came, or that the device
-says it has sent, and is not here is missing. A journal never seen before is expected from 1.
+`seq` is contiguous from 1 within a journal, so every number below the highest one that arrived, or that the device says
+it has sent, is missing if it is not stored. A new journal is expected to begin with 1.
 """
 
 from bisect import bisect_right
@@ -10,20 +10,23 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 RANGES_KEPT_MAX = 1_000
-"""Of one journal. Beyond it the two nearest ranges become one, which then also names numbers that are here: they are
-asked for once more, come as duplicates, and are taken out again."""
+"""Of one journal. Beyond it the two nearest ranges become one, which then includes numbers that are stored: these are
+requested again, arrive as duplicates, and are removed from the range."""
 YOUNG_MS = 10_000
-"""Nothing younger is asked for: messages overtake each other."""
+"""No range is requested sooner: messages overtake each other."""
 UNSEEN_YOUNG_MS = 120_000
-"""Nor what the device says it has sent, and nothing later has come: it may still queue in the broker."""
+"""The same for numbers that only a total tells of: they may still queue in the broker."""
 WAIT_MS_FIRST = 60_000
 WAIT_MS_MAX = 6 * 3_600_000
-"""From one request for a range to the next: the first wait, doubled each time up to this."""
+"""Time between two requests for a range: the first wait, doubled each time up to the maximum."""
 
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """The numbers `first` to `last` are not here; `gone` means that the device has said it holds them no more."""
+    """The numbers `first` to `last` are not stored; `gone`: the device has answered that it no longer has them.
+
+    `since_ms`, `due_ms` (when to request them) and `asked_ms` (the last request) are UTC; `asked` counts requests.
+    """
 
     first: int
     last: int
@@ -41,16 +44,16 @@ class Missing:
 
     @property
     def reports(self) -> int:
-        """How many."""
+        """How many reports are missing."""
         return self.last - self.first + 1
 
     def is_due(self, now_ms: int) -> bool:
-        """Whether to ask for it. A time that lies too far ahead was set by a clock that has been put back since."""
+        """Whether to request it now. A due time too far ahead was set by a clock that has been set back since."""
         return not self.gone and not now_ms < self.due_ms <= now_ms + WAIT_MS_MAX
 
 
 class Journal:
-    """What of one journal has come: all up to `high` but for the `missing` ranges, which are sorted and disjoint.
+    """What has arrived of one journal: all up to `high` except the `missing` ranges, which are sorted and disjoint.
 
     `high` is the highest number that is known to have been sent, `first` the one with which the journal begins.
     """
@@ -66,14 +69,14 @@ class Journal:
         return tuple(self._missing)
 
     def begins(self, first: int) -> None:
-        """The journal begins with this number: none below it is missing."""
+        """The journal begins with this number: no lower one is missing."""
         if first > self.first:
             self.first = first
             self.high = max(self.high, first - 1)
             self._missing = [_part(one, first, one.last) for one in self._missing if one.last >= first]
 
     def taken(self, numbers: Iterable[int]) -> list[int]:
-        """Which of these, of reports that are new, are numbers of other reports that are here, or of one another."""
+        """Which numbers of new reports are already those of other stored reports, or of one another."""
         seen: set[int] = set()
         found = []
         for seq in sorted(numbers):
@@ -84,11 +87,11 @@ class Journal:
         return found
 
     def revive(self, *, now_ms: int) -> None:
-        """What a stranger said to be gone may be asked for again: the device that numbered it is there."""
+        """Request again what another device of this name called gone: the device that numbered it is online."""
         self._missing = [replace(one, gone=False, due_ms=now_ms) if one.gone else one for one in self._missing]
 
     def arrived(self, numbers: Iterable[int], *, now_ms: int) -> None:
-        """These are here, now or since long."""
+        """These numbers are stored."""
         for seq in sorted(numbers):
             if seq > self.high + 1:
                 self._missing.append(Missing(self.high + 1, seq - 1, now_ms, now_ms + YOUNG_MS))
@@ -99,14 +102,14 @@ class Journal:
                 self._replace(seq, seq, None)
 
     def sent(self, through: int, *, now_ms: int) -> None:
-        """The device says that it has sent all up to here: what is beyond the highest that came is missing, too."""
+        """The device says that it has sent all up to `through`: numbers above `high` are missing, too."""
         if through > self.high:
             self._missing.append(Missing(self.high + 1, through, now_ms, now_ms + UNSEEN_YOUNG_MS))
             self.high = through
             self._keep_bound()
 
     def asked(self, first: int, last: int, *, now_ms: int) -> None:
-        """The device was asked for these: not again before the range has waited, longer each time."""
+        """These were requested: the next request waits, longer each time."""
         for one in self._overlapping(first, last):
             part = _part(one, first, last)
             wait_ms = min(WAIT_MS_MAX, WAIT_MS_FIRST << min(one.asked, 30))
@@ -114,14 +117,14 @@ class Journal:
             self._replace(part.first, part.last, again)
 
     def hurry(self, first: int, last: int, *, now_ms: int) -> None:
-        """Ask for these as soon as possible; a range that has just been asked for waits for its answer."""
+        """Make these due now; a range that has just been requested waits for its answer."""
         for one in self._overlapping(first, last):
             if not one.gone and (one.asked_ms is None or not one.asked_ms <= now_ms < one.asked_ms + WAIT_MS_FIRST):
                 part = _part(one, first, last)
                 self._replace(part.first, part.last, replace(part, due_ms=min(part.due_ms, now_ms)))
 
     def are_due(self, ranges: Iterable[tuple[int, int]], *, now_ms: int) -> bool:
-        """Whether each of these lies in what is missing and may be asked for now."""
+        """Whether each of these ranges is missing and may be requested now."""
         return all(
             any(
                 one.first <= first and last <= one.last and one.is_due(now_ms) for one in self._overlapping(first, last)
@@ -130,7 +133,7 @@ class Journal:
         )
 
     def gone(self, first: int, last: int) -> None:
-        """The device holds these no more; what of them is here is not touched."""
+        """The device no longer has these numbers; those that are stored are not affected."""
         for one in self._overlapping(first, last):
             part = _part(one, first, last)
             self._replace(part.first, part.last, replace(part, gone=True))
@@ -139,7 +142,7 @@ class Journal:
         return [one for one in self._missing if one.last >= first and one.first <= last]
 
     def _replace(self, first: int, last: int, by: Missing | None) -> None:
-        """Put `by` in the place of the numbers `first` to `last` of the one range that holds them, if one does."""
+        """Replace the numbers `first` to `last` of the range that contains them by `by`, if there is such a range."""
         i = bisect_right(self._missing, first, key=lambda one: one.first) - 1
         if i < 0 or self._missing[i].last < last:
             return

@@ -1,11 +1,11 @@
-"""Whose reports come under the name of a device, in words. Pure, told what the store notes of its journals.
+"""Which devices send under one name, as sentences for people. Pure: the state of the journals is an argument.
 
 A device numbers in one journal at a time and never returns to an older one. So
 
-1. another report under a number that is taken proves that a copy of its outbox numbers, too: the card was put back from
-   an older copy, or two devices run from copies of one card;
-2. a total under a journal that is not the newest proves that two devices speak at once;
-3. a new journal without such proof is a new outbox: the card was written anew, or its file was lost.
+1. a different report under a number that is in use proves that a copy of the outbox numbers as well: the card was
+   restored from an older copy, or two devices run from copies of one card;
+2. a total under a journal that is not the newest proves that two devices send at once;
+3. a new journal without such proof is a new outbox: the card was written again, or its file was lost.
 """
 
 from collections.abc import Sequence
@@ -15,16 +15,16 @@ from edge.wire.names import REPLAY
 from edge.wire.times import rfc3339
 
 AT_ONCE_MS = 900_000
-"""Two that said their totals within as long are there at once."""
+"""Two devices that send totals within this time are online at once."""
 PASSING_MS = 60_000
-"""Messages of a journal that has ended may come so long after the next one began."""
+"""Messages of a journal that has ended may still arrive this long after the next one began."""
 TOLD_MS = 30 * 86_400_000
-"""So long people are told of a card that was put back, and of a new outbox."""
+"""How long a restored card or a new outbox is reported."""
 
 
 @dataclass(frozen=True, slots=True)
 class JournalState:
-    """What is noted of a journal; None where nothing is."""
+    """What is stored of a journal: the times of its first and last total, and of reports under numbers in use."""
 
     name: str
     first: int
@@ -38,7 +38,7 @@ class JournalState:
 
 
 def findings(device: str, journals: Sequence[JournalState], *, now_ms: int, overlapping: int = 0) -> list[str]:
-    """What people have to know of who reports as this device; empty: one device, one outbox.
+    """Sentences about other devices or outboxes under this name; empty: one device, one outbox.
 
     `overlapping` reports are set aside because another run of the device had watched the same time.
     """
@@ -78,7 +78,7 @@ def findings(device: str, journals: Sequence[JournalState], *, now_ms: int, over
 
 
 def newest_sign_ms(journals: Sequence[JournalState], *, now_ms: int, overlapping_ms: int | None = None) -> int | None:
-    """When there last was a sign of what `findings` tells; `overlapping_ms`: when a report was last set aside."""
+    """When the newest evidence for `findings` arrived; `overlapping_ms`: when a report was last set aside."""
     own = [one for one in journals if not one.name.startswith(REPLAY)]
     told = sorted((one for one in own if one.begun_ms is not None), key=lambda one: one.begun_ms or 0)
     signs = [overlapping_ms, *(one.other_ms for one in own), *(one.begun_ms for one in told[1:])]
@@ -87,7 +87,7 @@ def newest_sign_ms(journals: Sequence[JournalState], *, now_ms: int, overlapping
 
 
 def _at_once(told: Sequence[JournalState], now_ms: int) -> list[JournalState]:
-    """The two newest journals in which totals are said in turn."""
+    """The two newest journals whose totals arrive in turn; empty if there are none."""
     recent = [one for one in told if one.told_ms is not None and now_ms - one.told_ms < AT_ONCE_MS]
     for older, newer in zip(recent, recent[1:], strict=False):
         assert older.told_ms is not None, "recent ones were told"

@@ -1,7 +1,7 @@
-"""What to ask which device for, and what its answer means. Pure: told what is missing, and the time.
+"""Which commands to send to which device, and what the responses mean. Pure; the time is an argument.
 
-One request at a time per device: at most RANGES_MAX ranges and REPORTS_MAX reports of one journal, the longest due
-first. How long a range waits until it is asked for again is the business of `gaps`, and kept in the store.
+One resend request at a time per device: at most RANGES_MAX ranges and REPORTS_MAX reports of one journal, the longest
+due first. When a range is requested again is decided by `gaps` and kept in the store.
 """
 
 import random
@@ -22,13 +22,11 @@ from edge.wire.commands import JournalCommand, Resend, Response, Verdict, Verdic
 from edge.wire.names import RANGES_MAX
 
 REPORTS_MAX = 1_000
-"""In one request; a device sends them beside what is new."""
+"""In one request; the device sends them beside its new reports."""
 REQUESTS_MAX = 50
 """In one round, over all devices."""
 ANSWER_WAIT_MS = 60_000
-"""A device that has not answered by then may be asked for something else."""
-
-
+"""After this time without an answer the device may get another request."""
 COMPARE_WAIT_MS_FIRST = 60_000
 COMPARE_WAIT_MS_MAX = 6 * 3_600_000
 """From one request to compare a journal to the next; doubled each time up to this."""
@@ -36,14 +34,14 @@ COMPARE_WAIT_MS_MAX = 6 * 3_600_000
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What to note in the store, and then to publish."""
+    """What to store, and then to publish."""
 
     asked: ResendRequested
     resend: Resend
 
 
 class ResendPlanner:
-    """Remembers who has been asked and has not answered yet."""
+    """Keeps the commands that are not answered yet. `now_ms` is monotonic in all methods."""
 
     def __init__(self, chance: random.Random) -> None:
         self._chance = chance
@@ -54,7 +52,7 @@ class ResendPlanner:
         """By the id of a verdict: the id of its command, site and device, when to tell it again, the next wait."""
 
     def update(self, due: Sequence[Gap], *, now_ms: int) -> list[Request]:
-        """The requests to send now, for gaps that are due, the longest due first. `now_ms` is monotonic."""
+        """The resend requests to send now, for gaps that are due, the longest due first."""
         self._waiting = {who: waits for who, waits in self._waiting.items() if waits[1] > now_ms}
         chosen: dict[tuple[str, str], list[Gap]] = {}
         for gap in due:
@@ -68,15 +66,15 @@ class ResendPlanner:
         return requests
 
     def resting(self, *, now_ms: int) -> set[tuple[str, str, str]]:
-        """Site, device and journal of those that were asked to compare and may not be asked again yet."""
+        """Journals whose devices were asked to compare them and may not be asked again yet."""
         return {who for who, (_, due_ms, *_) in self._comparing.items() if due_ms > now_ms}
 
     def compare(self, doubts: Sequence[JournalDoubt], *, now_ms: int) -> list[tuple[JournalDoubt, JournalCommand]]:
-        """The requests to send now to compare journals. `now_ms` is monotonic."""
+        """The commands to send now that ask devices to compare a journal."""
         self._comparing = {
             who: one
             for who, one in self._comparing.items()
-            if now_ms < one[1] + COMPARE_WAIT_MS_MAX  # later: the doubt is settled, or the device away
+            if now_ms < one[1] + COMPARE_WAIT_MS_MAX  # later: the doubt is settled, or the device is offline
         }
         found = []
         for doubt in doubts:
@@ -91,7 +89,7 @@ class ResendPlanner:
         return found
 
     def tell(self, verdicts: Sequence[tuple[int, Verdict]], *, now_ms: int) -> list[VerdictCommand]:
-        """The commands to send now of the verdicts that devices are still to be told, by their ids."""
+        """The commands to send now, for verdicts (with their ids) that their devices have not acknowledged."""
         self._telling = {id_: self._telling[id_] for id_, _ in verdicts if id_ in self._telling}
         found = []
         for id_, verdict in verdicts:
@@ -123,7 +121,10 @@ class ResendPlanner:
     def answered(
         self, site: str, device: str, response: Response
     ) -> ReportsGone | JournalCompared | VerdictAcknowledged | None:
-        """What the device holds no more, of what it was asked for; an answer to anything else means nothing."""
+        """What a response means: reports that are gone, a compared journal, an acknowledged verdict.
+
+        None for a response to anything that this collector did not send.
+        """
         if response.verb == "journal":
             return self._compared(site, device, response)
         if response.verb == "verdict":
@@ -145,7 +146,7 @@ class ResendPlanner:
         return ReportsGone(site, device, asked.journal, gone, stranger) if gone else None
 
     def _request(self, gaps: Sequence[Gap]) -> Request:
-        """The first of the gaps, and what fits beside it."""
+        """A request for the first of the gaps and others of its journal, as many as are allowed."""
         site, device, journal = gaps[0].site, gaps[0].device, gaps[0].journal
         ranges: list[tuple[int, int]] = []
         room = REPORTS_MAX

@@ -1,7 +1,7 @@
-"""Reports that are ahead of the centre's clock, or too early (see `views.extent`): which a device has, and setting
-them aside.
+"""Reports that are ahead of the collector's clock, or too early (see `queries.extent`): finding them and setting them
+aside.
 
-What is set aside is in the table `set_aside` and in no sum: the report as it came, with its key, so that the same
+A report that is set aside is in the table `set_aside`, with its message and its key, and counts in no sum; the same
 report coming again is a duplicate. Taking it back stores it as if it had just been received.
 """
 
@@ -29,13 +29,13 @@ NO_REPORTS = Reports()
 
 
 def with_ahead(reading: Reading, device_id: int, lateness: Lateness, *, now_ms: int | None) -> tuple[Lateness, Reports]:
-    """The lateness of a device by its newest report that is not ahead, and the reports that are.
+    """The lateness of a device by its newest report that is not ahead, and the reports that are ahead.
 
-    While its last word is a report that is ahead, `late_ms` is that report's: below zero, so the clock shows as ahead.
+    If the last report to arrive is ahead, `late_ms` is that report's, which is negative.
     """
     newest_ms, until_ms = lateness.newest_start_ms, (now_ms or 0) + SKEW_MS
     if now_ms is None or newest_ms is None or newest_ms + (lateness.newest_width_ms or 0) <= until_ms:
-        return lateness, Reports()  # as nearly always
+        return lateness, NO_REPORTS  # the usual case
     who = {"id": device_id, "until": until_ms, "from": min(newest_ms, until_ms)}
     ((number, first_ms, end_ms, came_ms),) = reading.rows(
         "SELECT count(*), min(start_ms), max(start_ms + width_ms), max(received_ms) FROM report"
@@ -64,7 +64,7 @@ def early_of(reading: Reading, *, site: str | None, device: str | None) -> dict[
 
 
 def set_aside_of(reading: Reading, *, site: str | None, device: str | None) -> dict[tuple[int, bool], Reports]:
-    """What is set aside, by device id and whether another run had watched that time."""
+    """The reports that are set aside, by device id and whether it was for another run that had watched their time."""
     rows = reading.rows(
         "SELECT device_id, counted_run_id IS NOT NULL, count(*), min(start_ms), max(start_ms + width_ms) FROM set_aside"
         f" JOIN device ON device.id = device_id WHERE {CHOSEN} GROUP BY 1, 2",
@@ -74,7 +74,7 @@ def set_aside_of(reading: Reading, *, site: str | None, device: str | None) -> d
 
 
 def implausible(tables: Tables, device_id: int, *, now_ms: int, before_ms: int) -> dict[Key, int]:
-    """When every report of a device that is ahead or begins before `before_ms` was received."""
+    """The reports of a device that are ahead or begin before `before_ms`, each with the time of its arrival."""
     rows = tables.rows(
         "SELECT device_id, run_id, seq, start_ms, received_ms FROM report"
         " WHERE device_id = ? AND (start_ms + width_ms > ? OR start_ms < ?)",
@@ -84,7 +84,7 @@ def implausible(tables: Tables, device_id: int, *, now_ms: int, before_ms: int) 
 
 
 def unpack(tables: Tables, keys: Iterable[Key]) -> None:
-    """Take the messages of these reports out of the blocks in which they are packed."""
+    """Remove the messages of these reports from the blocks in which they are packed."""
     by_day: dict[tuple[int, int], set[tuple[int, int]]] = defaultdict(set)
     for key in keys:
         by_day[key.device_id, day_of(key.start_ms)].add((key.run_id, key.seq))

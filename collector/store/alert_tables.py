@@ -1,7 +1,7 @@
-"""The tables of the alerts, in both kinds of store.
+"""The tables of alerts, verdicts, models and convoys, in both kinds of store.
 
-`alert` is what was found, `telling` a message about it, `delivery` what became of that message in one channel;
-`alert_state` is what the rules remember, `device_alert` what the devices called out by themselves.
+`alert` is an alert of the collector, `telling` a notification about it, `delivery` the state of that notification in
+one channel; `alert_state` is the state of the rules, `device_alert` an alert of a device.
 """
 
 from collector.store.common_tables import for_postgres, for_sqlite
@@ -14,7 +14,7 @@ _TABLES = (
       line TEXT NOT NULL, direction TEXT NOT NULL, class TEXT NOT NULL,
       before_ms {big}, reason TEXT NOT NULL, received_ms {big} NOT NULL,
       jpeg {bytes},
-      looked INT NOT NULL,          -- 1: the rules have looked at it
+      looked INT NOT NULL,          -- 1: the rules have evaluated it
       UNIQUE (device_id, run, at_ms, kind, line, direction, class)
     )""",
     "CREATE INDEX device_alert_new ON device_alert (device_id) WHERE looked = 0",
@@ -23,7 +23,7 @@ _TABLES = (
       site TEXT NOT NULL, kind TEXT NOT NULL, subject TEXT NOT NULL,
       device TEXT NOT NULL, line TEXT NOT NULL, direction TEXT NOT NULL, class TEXT NOT NULL, zone TEXT NOT NULL,
       at_ms {big} NOT NULL,         -- when it began
-      until_ms {big},               -- when it was over; null while it is not
+      until_ms {big},               -- when it ended; null while it lasts
       opened_ms {big} NOT NULL, updated_ms {big} NOT NULL, closed_ms {big},
       reason TEXT NOT NULL, ending TEXT NOT NULL, figures TEXT NOT NULL, evidence TEXT NOT NULL,
       times INT NOT NULL,           -- how often it was opened
@@ -37,7 +37,7 @@ _TABLES = (
       jpeg {bytes} NOT NULL
     )""",
     """CREATE TABLE alert_state (
-      site TEXT NOT NULL,           -- empty: of the whole
+      site TEXT NOT NULL,           -- empty: of all sites
       name TEXT NOT NULL,
       state TEXT NOT NULL,
       PRIMARY KEY (site, name)
@@ -66,24 +66,24 @@ _TABLES = (
     "CREATE INDEX delivery_due ON delivery (state, due_ms)",
 )
 _VERDICTS = (
-    """CREATE TABLE verdict (          -- what people say of crossings, see collector.store.verdicts
+    """CREATE TABLE verdict (          -- what people say about crossings, see collector.store.verdicts
       id {key},
       device_id {big} NOT NULL REFERENCES device,
       run TEXT NOT NULL, line TEXT NOT NULL, at_ms {big} NOT NULL,  -- the crossing
-      seq {big},                    -- of its report; null: the report had not come
+      seq {big},                    -- of its report; null: the report had not arrived
       direction TEXT NOT NULL, class TEXT NOT NULL,   -- as it was counted; empty: not known
-      alert_id {big},               -- by which the person came to it, if by one
+      alert_id {big},               -- of the alert about it, if there was one
       said TEXT NOT NULL, said_by TEXT NOT NULL, said_ms {big} NOT NULL,
-      heard INT NOT NULL,           -- 0: its device is still to be told
+      heard INT NOT NULL,           -- 0: its device has not acknowledged it
       UNIQUE (device_id, run, line, at_ms, said_by, said_ms)
     )""",
     "CREATE INDEX verdict_alert ON verdict (alert_id)",
     "CREATE INDEX verdict_untold ON verdict (device_id) WHERE heard = 0",
-    """CREATE TABLE model_change (     -- what a device said of itself that it had not said before
+    """CREATE TABLE model_change (     -- changes of a device's version, models or configuration
       id {key},
       device_id {big} NOT NULL REFERENCES device,
-      run TEXT NOT NULL,            -- the first one of which it is so
-      since_ms {big} NOT NULL,      -- when that was said
+      run TEXT NOT NULL,            -- the first run with them
+      since_ms {big} NOT NULL,      -- when the `info` with them arrived
       version TEXT NOT NULL, model TEXT NOT NULL, naming TEXT NOT NULL, configuration TEXT NOT NULL
     )""",
     "CREATE INDEX model_change_device ON model_change (device_id, id)",
@@ -93,8 +93,8 @@ _VERDICTS = (
       factor {real} NOT NULL, low {real} NOT NULL, high {real} NOT NULL,
       PRIMARY KEY (device_id, from_name, to_name, class)
     )""",
-    "ALTER TABLE device_alert ADD COLUMN share {real}",  # null: not held to what was measured
-    "ALTER TABLE device_alert ADD COLUMN likely INT NOT NULL DEFAULT 0",  # 1: not certain enough to be news
+    "ALTER TABLE device_alert ADD COLUMN share {real}",  # null: the device does not know how often its model errs
+    "ALTER TABLE device_alert ADD COLUMN likely INT NOT NULL DEFAULT 0",  # 1: not certain enough for an alert
 )
 _CONVOYS = (
     """CREATE TABLE convoy (           -- see collector.store.convoys
@@ -108,7 +108,7 @@ _CONVOYS = (
       headway_ms {big} NOT NULL,
       began TEXT NOT NULL, ended TEXT NOT NULL,
       received_ms {big} NOT NULL,
-      looked INT NOT NULL,          -- 1: the rules of the alerts have looked at it
+      looked INT NOT NULL,          -- 1: the rules have evaluated it
       UNIQUE (device_id, run, number)
     )""",
     "CREATE INDEX convoy_time ON convoy (device_id, since_ms)",
@@ -118,7 +118,7 @@ LOOKED = (
     "ALTER TABLE device_alert ADD COLUMN looked INT NOT NULL DEFAULT 1",
     "CREATE INDEX device_alert_new ON device_alert (device_id) WHERE looked = 0",
 )
-"""What a store lacks in which they were looked at by their ids."""
+"""What an older store lacks, which remembered the id of the last alert that was evaluated."""
 TABLES = ("delivery", "telling", "alert_picture", "alert_state", "alert", "device_alert")
 """Their names, those that refer to others first."""
 

@@ -42,12 +42,12 @@ CORE = (
     """CREATE TABLE device (
       id {key},
       site TEXT NOT NULL, device TEXT NOT NULL,
-      heard_ms {big},             -- its last sign of life
+      heard_ms {big},             -- when its last message arrived
       newest_start_ms {big}, newest_width_ms {big}, late_ms {big},
       worst_ms {big}, worst_at_ms {big}, clock_synced {int},
       time_zone TEXT, hours_ms {big}, days_ms {big},    -- of its roll-ups
-      zones_filled {int} NOT NULL DEFAULT 1,  -- 0: `zone_report` lacks what came before there was one
-      unpacked_ms {big},          -- from when on there are messages to be packed
+      zones_filled {int} NOT NULL DEFAULT 1,  -- 0: `zone_report` lacks reports from before that table existed
+      unpacked_ms {big},          -- the day from which on there are messages to be packed
       UNIQUE (site, device)
     )""",
     """CREATE TABLE run (
@@ -84,7 +84,7 @@ CORE = (
       first {big} NOT NULL, last {big} NOT NULL,
       since_ms {big} NOT NULL, due_ms {big} NOT NULL,
       asked {int} NOT NULL, asked_ms {big},
-      gone {int} NOT NULL,                  -- 1: the device holds them no more
+      gone {int} NOT NULL,                  -- 1: the device no longer has them
       PRIMARY KEY (journal_id, first)
     ){rowless}""",
     "CREATE INDEX missing_due ON missing (gone, due_ms)",
@@ -113,7 +113,7 @@ PACKED = (
     """CREATE TABLE packed (         -- see collector.store.packing
       device_id {big} NOT NULL REFERENCES device, day_ms {big} NOT NULL, number {int} NOT NULL,
       reports {int} NOT NULL,
-      messages {bytes},                -- null: kept no more
+      messages {bytes},                -- null: deleted
       PRIMARY KEY (device_id, day_ms, number)
     )""",
     "CREATE INDEX packed_day ON packed (day_ms) WHERE messages IS NOT NULL",
@@ -134,9 +134,9 @@ SET_ASIDE = (
     """CREATE TABLE lineage (          -- of a journal, see collector.protocol.identity
       journal_id {big} PRIMARY KEY REFERENCES journal,
       first {big} NOT NULL DEFAULT 1,       -- the number with which it begins
-      begun_ms {big}, told_ms {big},      -- the first and the last total that a device said under it
-      others {big} NOT NULL DEFAULT 0, other_ms {big},  -- reports under a number that another run had; the last
-      doubt {big}                           -- a number of which the device is to be asked whether it gave it
+      begun_ms {big}, told_ms {big},      -- when the first and the last total under it arrived
+      others {big} NOT NULL DEFAULT 0, other_ms {big},  -- reports under a number of another run; when the last arrived
+      doubt {big}                           -- a number of which the device is asked whether it gave it
     )""",
     "CREATE INDEX lineage_doubt ON lineage (journal_id) WHERE doubt IS NOT NULL",
 )

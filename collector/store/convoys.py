@@ -1,7 +1,7 @@
-"""The convoys that devices told of, in the tables: each once, of each device the last so many.
+"""Convoys that devices reported: each stored once, the newest ones of each device.
 
-A device sends a convoy until a broker has it, so it comes at least once; its run and number name it. Whether the rules
-of the alerts have looked at it stands in its row, as with what devices call out (`collector.store.device_alerts`).
+A device sends a convoy until a broker acknowledges it, so it may come more than once; its key is its run and number. A
+column of its row says whether the alert rules have evaluated it, as with alerts of devices (`device_alerts`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,7 +17,7 @@ from collector.store.interface import CHOSEN, Reading
 from edge.wire.times import rfc3339
 
 CONVOYS_MAX = 100_000
-"""Kept of one device, some 20 MB; beyond it the oldest are let go."""
+"""Of one device, some 20 MB; beyond it the oldest are deleted."""
 _COLUMNS = (
     "run, number, line, direction, since_ms, until_ms, vehicles, classes, gap_min_ms, gap_p50_ms, gap_max_ms,"
     " headway_ms, began, ended"
@@ -74,7 +74,7 @@ class ConvoyRecord(msgspec.Struct, frozen=True, kw_only=True):
 def store_convoys(
     tables: Tables, devices: Mapping[tuple[str, str], int], followed: Sequence[ReceivedConvoy], *, now_ms: int
 ) -> None:
-    """Put them into the tables, in the transaction of a batch."""
+    """Insert them, in the transaction of a batch; `devices` maps site and device to the id."""
     rows = sorted((_row(devices[one.site, one.device], one, now_ms) for one in followed), key=lambda row: row[0])
     for device_id, of_device in groupby(rows, key=lambda row: row[0]):
         tables.many(
@@ -88,11 +88,11 @@ def store_convoys(
 
 
 def _row(device_id: int, one: ReceivedConvoy, now_ms: int) -> tuple[Any, ...]:
-    said = one.convoy
-    classes = msgspec.json.encode(said.by_class, order="sorted").decode("utf-8")
-    gaps = (said.gaps_ms.min, said.gaps_ms.p50, said.gaps_ms.max)
-    what = (said.run, said.number, said.line, said.direction, said.since_ms, said.until_ms, said.vehicles, classes)
-    return (device_id, *what, *gaps, said.headway_ms, said.began, said.ended, now_ms)
+    of = one.convoy
+    classes = msgspec.json.encode(of.by_class, order="sorted").decode("utf-8")
+    values = (of.run, of.number, of.line, of.direction, of.since_ms, of.until_ms, of.vehicles, classes)
+    gaps = (of.gaps_ms.min, of.gaps_ms.p50, of.gaps_ms.max)
+    return (device_id, *values, *gaps, of.headway_ms, of.began, of.ended, now_ms)
 
 
 def convoys(
@@ -106,9 +106,9 @@ def convoys(
     new_only: bool = False,
     limit: int = 1_000,
 ) -> list[StoredConvoy]:
-    """The first `limit` convoys that began in `[from_ms, to_ms)`, by when they began.
+    """The first `limit` convoys that began in `[from_ms, to_ms)`, sorted by when they began.
 
-    `new_only`: those that the rules of the alerts have not looked at.
+    `new_only`: only those that the alert rules have not evaluated.
     """
     chosen = f"{CHOSEN} AND looked = 0" if new_only else CHOSEN
     rows = reading.rows(
@@ -133,12 +133,12 @@ def _convoy(row: Sequence[Any]) -> StoredConvoy:
 
 
 def note_looked(tables: Tables, ids: Sequence[int]) -> None:
-    """The rules have looked at these."""
+    """Mark these as evaluated by the rules."""
     tables.many("UPDATE convoy SET looked = 1 WHERE id = ?", [(id_,) for id_ in ids])
 
 
 def record_of(convoy: StoredConvoy) -> ConvoyRecord:
-    """It as a row."""
+    """The convoy as a row of a table."""
     same = {name: getattr(convoy, name) for name in ConvoyRecord.__struct_fields__ if hasattr(convoy, name)}
     classes = msgspec.json.encode(convoy.by_class, order="sorted").decode("utf-8")
     return ConvoyRecord(**same, since=rfc3339(convoy.since_ms), until=rfc3339(convoy.until_ms), classes=classes)

@@ -1,8 +1,8 @@
-"""What devices called out by themselves, in the tables: each once, the last so many, with their pictures.
+"""Alerts of devices: each stored once, the newest ones of each device, with their pictures.
 
-A device sends its alert until a broker has it, so it comes at least once, and is known by its content. Whether the
-rules have looked at it stands in its row: of several collectors one may commit a smaller id after another's greater
-one, and a mark would pass over it.
+A device sends its alert until a broker acknowledges it, so it may come more than once; its content is its key. A column
+of its row says whether the rules have evaluated it. Remembering the highest id evaluated would not do: of several
+collectors one may commit a smaller id after another's greater one.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,13 +15,13 @@ from collector.store.dialect import Tables
 from collector.store.interface import CHOSEN, Reading
 
 DEVICE_ALERTS_MAX = 1_000
-"""Kept of one device; beyond it the oldest are let go."""
+"""Of one device; beyond it the oldest are deleted."""
 PICTURES_MAX = 100
-"""Kept of one device. The picture of an alert of the collector is kept with that alert."""
+"""Of one device. The picture of an alert of the collector is stored with that alert."""
 
 
 class StoredDeviceAlert(msgspec.Struct, frozen=True, kw_only=True):
-    """One of them. `before_ms`: when its class was seen before, as far as the device knows."""
+    """One alert. `before_ms`: when its class was seen before, as far as the device knows. Times are UTC."""
 
     id: int
     site: str
@@ -38,15 +38,15 @@ class StoredDeviceAlert(msgspec.Struct, frozen=True, kw_only=True):
     received_ms: int
     has_picture: bool
     share: float | None = None
-    """The probability of its class; None: the device does not hold its news to what was measured of its model."""
+    """The probability that its class is right; None: the device does not know how often its model errs."""
     likely: bool = False
-    """Not certain enough to be news, and no person has confirmed it."""
+    """Not certain enough for an alert, and no person has confirmed it."""
 
 
 def store_device_alerts(
     tables: Tables, devices: Mapping[tuple[str, str], int], called: Sequence[ReceivedAlert], *, now_ms: int
 ) -> None:
-    """Put them into the tables, in the transaction of a batch."""
+    """Insert them, in the transaction of a batch; `devices` maps site and device to the id."""
     rows = []
     for one in called:
         alert = one.alert
@@ -83,7 +83,7 @@ def device_alerts(
     new_only: bool = False,
     limit: int = 100,
 ) -> list[StoredDeviceAlert]:
-    """The first `limit` of those that happened in the span, by id; `new_only`: that the rules have not looked at."""
+    """The first `limit` alerts in the span, by id; `new_only`: only those that the rules have not evaluated."""
     chosen = f"{CHOSEN} AND looked = 0" if new_only else CHOSEN
     rows = reading.rows(
         "SELECT device_alert.id, site, device, run, at_ms, kind, reason, line, direction, class, before_ms,"
@@ -92,30 +92,13 @@ def device_alerts(
         " ORDER BY device_alert.id LIMIT :limit",
         {"site": site, "device": device, "from": from_ms, "to": to_ms, "limit": limit},
     )
-    return [
-        StoredDeviceAlert(
-            id=row[0],
-            site=row[1],
-            device=row[2],
-            run=row[3],
-            at_ms=row[4],
-            kind=row[5],
-            reason=row[6],
-            line=row[7],
-            direction=row[8],
-            label=row[9],
-            before_ms=row[10],
-            received_ms=row[11],
-            has_picture=bool(row[12]),
-            share=row[13],
-            likely=bool(row[14]),
-        )
-        for row in rows
-    ]
+    found = (dict(zip(StoredDeviceAlert.__struct_fields__, row, strict=True)) for row in rows)
+    flags = ("has_picture", "likely")
+    return [StoredDeviceAlert(**values | {name: bool(values[name]) for name in flags}) for values in found]
 
 
 def confirm(tables: Tables, device_id: int, *, run: str, line: str, at_ms: int, label: str) -> None:
-    """A person says that a likely vehicle was one: it is news now, and the rules look at it anew."""
+    """A person has confirmed a likely vehicle: it is certain now, and the rules evaluate it again."""
     tables.many(
         "UPDATE device_alert SET likely = 0, looked = 0 WHERE device_id = ? AND run = ? AND line = ? AND at_ms = ?"
         " AND class = ? AND likely = 1",
@@ -124,11 +107,11 @@ def confirm(tables: Tables, device_id: int, *, run: str, line: str, at_ms: int, 
 
 
 def note_looked(tables: Tables, ids: Sequence[int]) -> None:
-    """The rules have looked at these."""
+    """Mark these as evaluated by the rules."""
     tables.many("UPDATE device_alert SET looked = 1 WHERE id = ?", [(id_,) for id_ in ids])
 
 
 def picture_of_device_alert(reading: Reading, call_id: int) -> bytes | None:
-    """The JPEG that came with it, if it did and is still kept. Who may see it is for the caller to know."""
+    """The JPEG of an alert, if it had one that is still stored. The caller checks who may see it."""
     rows = reading.rows("SELECT jpeg FROM device_alert WHERE id = :id", {"id": call_id})
     return bytes(rows[0][0]) if rows and rows[0][0] is not None else None

@@ -1,4 +1,4 @@
-"""What the intake needs of the tables, and what differs between the kinds of store."""
+"""What writing needs of a database, and what differs between the kinds of store."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol
@@ -7,7 +7,7 @@ from collector.store.zone_sums import ZoneSums
 
 
 class ReportRow(NamedTuple):
-    """A report that is new, with its counts above zero as (series, vehicles), and its zones by their ids."""
+    """A new report, with its counts above zero as (series id, vehicles), and its zones by their ids."""
 
     device_id: int
     run_id: int
@@ -23,7 +23,7 @@ class ReportRow(NamedTuple):
 
 
 class StoredReport(NamedTuple):
-    """A report that is stored; `payload` is empty where the message is packed or deleted."""
+    """A report that is stored; `payload` is empty if the message is packed or deleted."""
 
     device_id: int
     run_id: int
@@ -49,7 +49,7 @@ class Tables(Protocol):
         """A query with one `{numbers}`, the set in which a column must be."""
 
     def fill(self, statement: str, numbers: Sequence[int]) -> None:
-        """A statement with one `{numbers}`, that answers nothing."""
+        """A statement with one `{numbers}` that returns no rows."""
 
     def known(self, wanted: dict[int, list[int]]) -> list[StoredReport]:
         """What is stored of these runs and numbers."""
@@ -61,10 +61,10 @@ class Tables(Protocol):
         """Insert them, their counts and their zones."""
 
     def take_out(self, device_id: int, starts: tuple[int, int], keys: Sequence[tuple[int, int]]) -> None:
-        """Give up these messages (run id, seq) as they came, which are packed now; the first and last of their starts.
+        """Remove the messages of these reports (run id, seq), which are packed now; the reports stay.
 
-        The reports stay.
+        `starts`: the first and the last of their starts.
         """
 
     def remove(self, reports: Sequence[ReportRow]) -> None:
-        """Delete them, their counts, their zones, and their messages where these are as they came."""
+        """Delete these reports, their counts, their zones, and those of their messages that are not packed."""

@@ -1,7 +1,7 @@
-"""The collector's memory, as the rest sees it: every report once, and what is missing. Two kinds of it exist.
+"""The contract of a store: every report once, and which are missing. There are two kinds, in SQLite and PostgreSQL.
 
-A report is identified by (site, device, run, seq). The same report again changes nothing; another report under
-the same key is a refusal, and the first one stays.
+The key of a report is (site, device, run, seq). The same report again changes nothing; a different report under
+the same key is refused, and the first one stays.
 """
 
 from collections.abc import Container, Mapping, Sequence
@@ -19,23 +19,23 @@ TOO_LONG = "the question takes too long; ask for a shorter span or for longer in
 
 
 class UnstorableError(WorkError):
-    """The store works, and cannot hold these values: to try the same again is of no use."""
+    """The store works, but cannot hold these values: trying again is useless."""
 
 
 class StatementError(WorkError):
-    """The store works, and refuses a statement of ours: a permission, a missing table, a rule of the tables.
+    """The store works, but refuses a statement: a missing permission or table, a constraint.
 
-    The fault is in the collector or in the database, never in the message: that has to be kept and tried again.
+    The fault is in the collector or in the database, never in the message, which must be kept and tried again.
     """
 
 
 class TooLongError(WorkError):
-    """A question was given up because its time was over; the store is well."""
+    """A query was ended because it took too long; the store works."""
 
 
 @dataclass(frozen=True, slots=True)
 class RollupState:
-    """Of one device; `wanted` is the zone that it is to have, `time_zone` the one of its roll-ups, if it has any."""
+    """The roll-ups of one device: `time_zone` is the zone they are in, None if there are none; `wanted` the site's."""
 
     device_id: int
     site: str
@@ -48,21 +48,21 @@ class RollupState:
 
 @dataclass(frozen=True, slots=True)
 class Retention:
-    """How long messages stay as they came, and how long they stay at all; whole UTC days, None: for ever."""
+    """After how many whole UTC days messages are packed, and after how many they are deleted; None: never."""
 
     pack_after_days: int = 3
     messages_days: int | None = None
 
 
 CHOSEN = "(CAST(:site AS TEXT) IS NULL OR site = :site) AND (CAST(:device AS TEXT) IS NULL OR device = :device)"
-"""The condition of a query that may be about one site or device only."""
+"""The condition of a query for the parameters `site` and `device`, of which either may be null."""
 
 
 class Reading(Protocol):
     """One consistent view of a store. Parameters are named in the query: `:from`."""
 
     has_lateral: bool
-    """Whether a query may stand beside a table, and be answered for every row of it (LATERAL)."""
+    """Whether the database has LATERAL joins."""
     keys: str
     """The table with the key (run_id, seq) of every report, and its start."""
 
@@ -70,58 +70,58 @@ class Reading(Protocol):
 
 
 class Store(Protocol):
-    """Owned by one thread. All raise WorkError where the store fails; then nothing was changed."""
+    """Used by one thread only. All methods raise WorkError if the store fails; then nothing was changed."""
 
     def commit(self, batch: Sequence[Item], *, now_ms: int) -> CommitCounts:
         """Store a batch in one transaction: all of it is on disk when this returns, none when it raises.
 
-        UnstorableError where the values cannot be stored, StatementError where the store refuses our statements.
+        UnstorableError if the values cannot be stored, StatementError if the store refuses a statement.
         """
 
     def due(self, *, now_ms: int, heard_after_ms: int, limit: int) -> list[Gap]:
         """The ranges to ask for, longest due first, of devices that were heard since `heard_after_ms`."""
 
     def doubts(self, *, heard_after_ms: int, limit: int, resting: Container[JournalName] = ()) -> list[JournalDoubt]:
-        """What devices that were heard since then are to compare: one journal of each, none that rests."""
+        """What devices that were heard since then are to compare: one journal of each, none of those `resting`."""
 
     def refusals(self) -> list[Refusal]:
         """The refusals kept, oldest first."""
 
     def reading(self, *, seconds_max: float | None = None) -> AbstractContextManager[Reading]:
-        """Whatever is written meanwhile is not seen in it. TooLongError for a query not done by `seconds_max`."""
+        """One consistent view of the store. TooLongError for a query that is not done by `seconds_max`."""
 
     def writing(self) -> AbstractContextManager[Tables]:
         """One transaction that may write: committed when it is left, rolled back where an error leaves it.
 
-        For what is kept beside the reports; reports come in by `commit` only.
+        For everything except reports, which are stored by `commit` only.
         """
 
     def rollups(self) -> list[RollupState]:
         """How far the roll-ups of every device go, and in which zone, sorted by name."""
 
     def rebuild(self, device_id: int) -> None:
-        """Sum up all reports of a device anew, in the zone that it is to have, in one transaction."""
+        """Sum up all reports of a device again, in the time zone of its site, in one transaction."""
 
     def set_aside(self, device_id: int, *, now_ms: int, before_ms: int = EARLIEST_MS) -> int:
-        """Set aside what a device reported that is ahead or begins before `before_ms`, in one transaction; how many.
+        """Set aside the reports of a device that are ahead or begin before `before_ms`; returns how many.
 
-        They are out of all sums, and known if they come again. One whose message is kept no more stays where it is.
+        They count in no sum, and are duplicates if they come again. Reports whose message was deleted are left alone.
         """
 
     def take_back(self, device_id: int, *, overlapping: bool = False) -> int:
-        """Store again the reports of a device that were set aside, in one transaction; how many.
+        """Store again the reports of a device that were set aside, in one transaction; returns how many.
 
         Those that were ahead of the centre's clock or too early, or those that another run overlapped.
         """
 
     def settle(self) -> None:
-        """After the last of several `rebuild`: clear away what they left behind, for as long as it takes."""
+        """Clean up after the last of several `rebuild`; may take long."""
 
     def pack(self, retention: Retention, *, now_ms: int) -> bool:
         """Pack or delete some old messages, in one small transaction; False where none are left."""
 
     def close(self) -> None:
-        """Let go of it; everything that was committed stays."""
+        """Close the connection; everything that was committed stays."""
 
     def __enter__(self) -> Self: ...
     def __exit__(self, *_: object) -> None: ...

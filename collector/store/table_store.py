@@ -16,9 +16,9 @@ from collector.store.writer import BatchWriter
 
 
 class TableStore(ABC):
-    """A subclass makes `_intake`, opens the connection, and begins and ends transactions."""
+    """A subclass makes `_writer`, opens the connection, and begins and ends transactions."""
 
-    _intake: BatchWriter
+    _writer: BatchWriter
 
     @abstractmethod
     def close(self) -> None:
@@ -44,26 +44,26 @@ class TableStore(ABC):
 
     def commit(self, batch: Sequence[Item], *, now_ms: int) -> CommitCounts:
         """Store a batch in one transaction: all of it is on disk when this returns, none when it raises."""
-        with self._changing() as intake:
-            return intake.put(batch, now_ms=now_ms)
+        with self._changing() as writer:
+            return writer.write(batch, now_ms=now_ms)
 
     def rebuild(self, device_id: int) -> None:
         """Sum up all reports of a device anew, in one transaction."""
-        with self._changing() as intake:
-            intake.rebuild(device_id)
+        with self._changing() as writer:
+            writer.rebuild(device_id)
 
     def set_aside(self, device_id: int, *, now_ms: int, before_ms: int = EARLIEST_MS) -> int:
         """Set aside the reports of a device that are ahead or begin before `before_ms`; returns how many."""
-        with self._changing() as intake:
-            return intake.set_aside(device_id, now_ms=now_ms, before_ms=before_ms)
+        with self._changing() as writer:
+            return writer.set_aside(device_id, now_ms=now_ms, before_ms=before_ms)
 
     def take_back(self, device_id: int, *, overlapping: bool = False) -> int:
         """Store again the reports of a device that were set aside; returns how many.
 
         Those that were ahead of the centre's clock or too early, or those that another run overlapped.
         """
-        with self._changing() as intake:
-            return intake.take_back(device_id, overlapping=overlapping)
+        with self._changing() as writer:
+            return writer.take_back(device_id, overlapping=overlapping)
 
     def pack(self, retention: Retention, *, now_ms: int) -> bool:
         """Pack or delete some old messages, in one small transaction; False where none are left."""
@@ -73,7 +73,7 @@ class TableStore(ABC):
     def rollups(self) -> list[RollupState]:
         """How far the roll-ups of every device go, and in which zone, sorted by name."""
         with self._connected():
-            return self._intake.rollups()
+            return self._writer.rollups()
 
     def due(self, *, now_ms: int, heard_after_ms: int, limit: int) -> list[Gap]:
         """The ranges to ask for, longest due first, of devices that were heard since `heard_after_ms`."""
@@ -84,7 +84,7 @@ class TableStore(ABC):
     def doubts(self, *, heard_after_ms: int, limit: int, resting: Container[JournalName] = ()) -> list[JournalDoubt]:
         """What devices that were heard since then are to compare: one journal of each, none of those `resting`."""
         with self._connected():
-            return self._intake.doubts(heard_after_ms=heard_after_ms, limit=limit, resting=resting)
+            return self._writer.doubts(heard_after_ms=heard_after_ms, limit=limit, resting=resting)
 
     def refusals(self) -> list[Refusal]:
         """The refusals kept, oldest first."""
@@ -94,10 +94,10 @@ class TableStore(ABC):
 
     @contextmanager
     def _changing(self) -> Iterator[BatchWriter]:
-        """One transaction for the intake, which remembers no ids of rows that are rolled back."""
+        """One transaction for the writer; if it is rolled back, the ids that the writer has cached are cleared."""
         try:
             with self.writing():
-                yield self._intake
+                yield self._writer
         except BaseException:
-            self._intake.forget()
+            self._writer.forget()
             raise

@@ -1,20 +1,22 @@
-"""How a batch goes into the tables, the same in every kind of store, inside one transaction that the store opened.
+"""Writes a batch into the tables, the same for every kind of store, inside one transaction that the store opened.
 
 The order of the work:
-1. The devices of the batch are found or made, and held: two collectors never work on one device at a time, so what
-   follows is a plain read, change, write.
-2. Reports are sifted by their key: new, known, or another one under a known key. A new one that takes its device
+1. The devices of the batch are found or inserted, and their rows are locked: two collectors never work on one device at
+   a time, so what follows is a plain read, change, write.
+2. Reports are sorted by their key: new, known, or a different one under a known key. A new one that takes its device
    beyond a bound (`limits`), or whose number is far ahead of its journal, is refused.
-3. Of two devices of one name, what the second one watched at the same time is set aside (`overlaps`), within a bound,
-   too. The other new reports and their counts are added. A report's lines, directions and classes are its layout, so
-   a count of zero is told from a line that nobody watched, and only counts above zero need a row. Queue zones are a
+3. If two devices use one name, what the second one watched at the same time is set aside (`overlaps`), up to a bound.
+   The other new reports and their counts are added. A report's lines, directions and classes are its layout, so a
+   count of zero differs from a line that was not watched, and only counts above zero need a row. Queue zones are a
    row each. The roll-ups follow.
-4. The journals move on: what is missing, what came late, what was asked for or is gone.
-5. What a device said last, how late it reports; what it called out, its convoys; refusals, the last so many.
+4. The journals are updated: what is missing, what came late, what was requested or is gone.
+5. Stored as well: the last message of each kind of a device, how late it reports, its alerts and convoys, and the
+   newest refusals.
 """
 
 from collections import defaultdict
 from collections.abc import Container, Mapping, Sequence
+from dataclasses import astuple
 from functools import lru_cache
 from typing import Any
 
@@ -70,12 +72,12 @@ _ASIDE_ROW = (
 _WIDEST_MS = DAY_MS
 """No bucket is wider."""
 _BESIDE_MS = 3_600_000
-"""What is read around late reports: of overlapping reports that are wider, some of the time they cover is not seen."""
+"""Reports within this of a late one are read; if overlapping reports are wider, some of their time is not compared."""
 _LATENESS = "heard_ms, newest_start_ms, newest_width_ms, late_ms, worst_ms, worst_at_ms, clock_synced"
 
 
 class BatchWriter:
-    """Puts batches into `tables`; `forget` what is remembered when a transaction was rolled back."""
+    """Writes batches into `tables`; call `forget` after a transaction was rolled back, since it caches ids."""
 
     def __init__(
         self, tables: Tables, *, refusals_max: int, time_zones: Mapping[str, str], limits: Limits = DEFAULTS
@@ -89,12 +91,12 @@ class BatchWriter:
         self._overlapping = RowLimit(self._count_overlapping, limits.overlapping)
 
     def forget(self) -> None:
-        """Look every name up anew."""
+        """Clear the caches of ids and counts."""
         self._names.forget()
         self._overlapping.forget()
 
-    def put(self, batch: Sequence[Item], *, now_ms: int) -> CommitCounts:
-        """Do all of the work for a batch."""
+    def write(self, batch: Sequence[Item], *, now_ms: int) -> CommitCounts:
+        """Write all items of a batch, in the order that the header of this file states."""
         self._names.begin_batch()
         self._overlapping.begin_batch()
         reports: list[ReceivedReport] = []
@@ -127,7 +129,7 @@ class BatchWriter:
         leaps = self._leaps(devices, reports, said)
         sifted = self._sift([one for one in reports if id(one) not in leaps], devices)
         self._keep_bounds(sifted)
-        own = self._own_words(said, devices)
+        own = self._own_messages(said, devices)
         self._take_zones(own, devices, marks)
         self._set_overlapping_aside(sifted, latenesses, now_ms)
         if added := self._add(sifted, now_ms):
@@ -139,7 +141,7 @@ class BatchWriter:
         )
         alive = {devices[one.site, one.device] for one in said if one.live}
         self._note_lateness(latenesses, sifted, alive, now_ms)
-        self._say(devices, own, now_ms)
+        self._store_last_messages(devices, own, now_ms)
         store_device_alerts(
             self._tables, devices, [one for one in called if isinstance(one, ReceivedAlert)], now_ms=now_ms
         )
@@ -168,7 +170,7 @@ class BatchWriter:
         self._rollups.rebuild(device_id, RollupMarks(time_zone=self._rollups.wanted(site, payload)))
 
     def set_aside(self, device_id: int, *, now_ms: int, before_ms: int) -> int:
-        """Set aside the reports of a device that are ahead or begin before then, in an open transaction; how many."""
+        """Set aside the reports of a device that are ahead or begin before `before_ms`; returns how many."""
         self._hold([device_id])
         keys = implausible(self._tables, device_id, now_ms=now_ms, before_ms=before_ms)
         messages = messages_of(self._tables.rows, list(keys))
@@ -181,11 +183,11 @@ class BatchWriter:
             self._tables.remove(found)
             unpack(self._tables, [Key(*row[:4]) for row in found])
             self._many(_ASIDE_ROW, [(*row[:6], row.payload, row.received_ms, now_ms, None) for row in found])
-            self._sum_anew(device_id)
+            self._after_change(device_id)
         return len(found)
 
     def take_back(self, device_id: int, *, overlapping: bool) -> int:
-        """Store again what was set aside of a device, inside a transaction that the store opened; how many reports."""
+        """Store again the reports of a device that were set aside; returns how many."""
         _, _, unpacked = self._hold([device_id])
         chosen = f"FROM set_aside WHERE device_id = ? AND counted_run_id IS {'NOT ' if overlapping else ''}NULL"
         rows = self._tables.rows(f"SELECT run_id, payload, received_ms {chosen}", (device_id,))
@@ -197,11 +199,11 @@ class BatchWriter:
             self._many(f"DELETE {chosen}", [(device_id,)])
             self._tables.add(found)
             self._note_unpacked(found, unpacked)
-            self._sum_anew(device_id)
+            self._after_change(device_id)
         return len(found)
 
-    def _sum_anew(self, device_id: int) -> None:
-        """After reports of a device went or came back: its roll-ups, and which report is its newest."""
+    def _after_change(self, device_id: int) -> None:
+        """Make the roll-ups of a device again and find its newest report, after reports were taken out or put back."""
         self.rebuild(device_id)
         newest = "FROM report WHERE device_id = ? AND start_ms = (SELECT max(start_ms) FROM report WHERE device_id = ?)"
         rows = self._tables.rows(
@@ -264,18 +266,18 @@ class BatchWriter:
             elif _same(received, known[key]):
                 sifted.duplicates += 1
             else:
-                sifted.refusals.append(_other(received))
+                sifted.refusals.append(_different(received))
         for key, received in again:
             if _same(received, known[key]) if key in known else _equal(received, first[key].payload):
                 sifted.duplicates += 1
             else:
-                sifted.refusals.append(_other(received))
+                sifted.refusals.append(_different(received))
         return sifted
 
     def _leaps(
         self, devices: Devices, reports: Sequence[ReceivedReport], said: Sequence[DeviceMessage]
     ) -> dict[int, Refusal]:
-        """Of those whose number is too far ahead of its journal the refusal, by the id of the object."""
+        """Refusals of messages whose number is too far ahead of its journal, by `id()` of the message."""
         leap = self._limits.leap
         numbered: list[tuple[ReceivedReport | DeviceMessage, int, str, int, str]] = []
         first = {(devices[one.site, one.device], one.journal): one.first for one in said if one.first > 1}
@@ -302,11 +304,11 @@ class BatchWriter:
         for key, (device_id, received) in list(sifted.new.items()):
             if reason := self._names.too_many(device_id, received.report):
                 sifted.refuse(key, reason)
-            elif received.report.lines is not None:  # known to those that follow
+            elif received.report.lines is not None:  # its names count for the reports that follow
                 sifted.layouts[key] = self._shape(device_id, received.report)
 
     def _known(self, wanted: dict[int, list[int]]) -> dict[tuple[int, int], StoredReport]:
-        """What is stored, with the message unless it is kept no more."""
+        """What is stored of these runs and numbers; its payload is empty if the message was deleted."""
         known = {(one.run_id, one.seq): one for one in [*self._tables.known(wanted), *self._set_aside(wanted)]}
         away = [Key(one.device_id, one.run_id, one.seq, one.start_ms) for one in known.values() if not one.payload]
         for key, payload in messages_of(self._tables.rows, away).items():
@@ -314,17 +316,14 @@ class BatchWriter:
         return known
 
     def _set_aside(self, wanted: dict[int, list[int]]) -> list[StoredReport]:
-        """Of these, what was set aside: the same report again does not come back by itself."""
+        """What is set aside of these: such a report is a duplicate when it comes again."""
         first, last = min(map(min, wanted.values())), max(map(max, wanted.values()))
         query = f"SELECT {_ASIDE} FROM set_aside WHERE run_id IN {{numbers}} AND seq >= {first} AND seq <= {last}"
         rows = self._tables.rows_of(query, list(wanted))
         return [StoredReport(*row)._replace(payload=bytes(row[6])) for row in rows if row[2] in wanted[row[1]]]
 
     def _set_overlapping_aside(self, sifted: "_SortedReports", latenesses: Mapping[int, Lateness], now_ms: int) -> None:
-        """Take new reports whose time another device of the same name has watched out of those to be added.
-
-        Beyond the bound they are refused.
-        """
+        """Set aside new reports whose time another device of the name has watched; beyond the bound refuse them."""
         by_device: dict[int, dict[tuple[int, int], ReceivedReport]] = defaultdict(dict)
         for key, (device_id, received) in sifted.new.items():
             if not received.report.run.startswith(REPLAY):
@@ -337,7 +336,7 @@ class BatchWriter:
             end_ms = latenesses[device_id].newest_end_ms
             late = [one for one in spans.values() if end_ms is not None and one.start_ms < end_ms]
             if not late and len({run_id for run_id, _ in new}) == 1:
-                continue  # as nearly always
+                continue  # the usual case
             timeline = Timeline(self._counted(device_id, late))
             for key, received in new.items():
                 conflicts, report, one = timeline.conflicts(spans[key]), received.report, spans[key]
@@ -400,7 +399,7 @@ class BatchWriter:
         for one in conflicts:
             key = (one.run_id, one.seq)
             other = sifted.new[key][1].report if key in sifted.new else _decoded(messages.get(key, b""))
-            if other is not None and (other.journal or "") != journal:  # None: it is kept no more, nobody can say
+            if other is not None and (other.journal or "") != journal:  # None: its message was deleted
                 found.append(one)
         return found
 
@@ -426,7 +425,7 @@ class BatchWriter:
         *,
         layout: Layout | None = None,
     ) -> ReportRow:
-        """`layout`: of its lines, where it has been looked up."""
+        """The row of a report; `layout` is that of its lines, if it has been looked up."""
         layout_id, counts = None, []
         if report.lines is not None:
             layout_id, series = layout or self._shape(device_id, report)
@@ -452,7 +451,7 @@ class BatchWriter:
         )
 
     def _note_unpacked(self, added: Sequence[ReportRow], unpacked: Mapping[int, int | None]) -> None:
-        """From which day on there is something to pack; what is of the future is looked at when today is over."""
+        """Note from which day on there are messages to pack; those of the future count as of the day they came."""
         first: dict[int, int] = {}
         for report in added:
             earlier = first.get(report.device_id)
@@ -482,11 +481,11 @@ class BatchWriter:
             spans = [
                 (start_ms_of(report.start), report.width_ms, report.clock_synced) for report in by_device[device_id]
             ]
-            rows.append((*latenesses[device_id].after(spans, now_ms=now_ms).row(), device_id))
+            rows.append((*astuple(latenesses[device_id].after(spans, now_ms=now_ms)), device_id))
         columns = " = ?, ".join(_LATENESS.split(", "))
         self._many(f"UPDATE device SET {columns} = ? WHERE id = ?", rows)
 
-    def _say(self, devices: Devices, said: Sequence[DeviceMessage], now_ms: int) -> None:
+    def _store_last_messages(self, devices: Devices, said: Sequence[DeviceMessage], now_ms: int) -> None:
         last = {(devices[one.site, one.device], one.channel): one.payload for one in said if not one.ended}
         self._many(
             "INSERT INTO said (device_id, channel, received_ms, payload) VALUES (?, ?, ?, ?) ON CONFLICT"
@@ -497,15 +496,15 @@ class BatchWriter:
             if channel == "info":
                 note_change(self._tables, device_id, payload, now_ms=now_ms)
 
-    def _own_words(self, said: Sequence[DeviceMessage], devices: Devices) -> list[DeviceMessage]:
-        """Without what a replay says of a device that speaks for itself; what the device says comes last."""
+    def _own_messages(self, said: Sequence[DeviceMessage], devices: Devices) -> list[DeviceMessage]:
+        """Without messages of replays under the name of a device that sends its own; the device's own come last."""
         by_replay = [
             one for one in said if one.replay and not self._has_said(devices[one.site, one.device], one.channel)
         ]
         return [*by_replay, *(one for one in said if not one.replay)]
 
     def _has_said(self, device_id: int, channel: str) -> bool:
-        """Whether the device said such a word by itself."""
+        """Whether the stored message of that channel came from the device and not from a replay."""
         query = "SELECT payload FROM said WHERE device_id = ? AND channel = ?"
         rows = self._tables.rows(query, (device_id, channel))
         return bool(rows) and not is_of_replay(bytes(rows[0][0]))
@@ -525,7 +524,7 @@ class BatchWriter:
 
 
 class _SortedReports:
-    """The reports of a batch by what they are: new by (run id, seq), known ones counted, and refusals."""
+    """The reports of a batch: new ones by (run id, seq), duplicates counted, and refusals."""
 
     def __init__(self) -> None:
         self.new: dict[tuple[int, int], tuple[int, ReceivedReport]] = {}
@@ -541,7 +540,7 @@ class _SortedReports:
         self._refused: set[tuple[int, int]] = set()
 
     def refuse(self, key: tuple[int, int], reason: str) -> None:
-        """It was new, and is not taken; its number stays missing, however often it came."""
+        """Refuse a new report; its number stays missing, however often it came."""
         _, received = self.new.pop(key)
         self.refusals.append(refuse(received.topic, received.payload, reason))
         self._refused.add(key)
@@ -568,30 +567,29 @@ def _watched(key: tuple[int, int], report: Report) -> WatchedSpan:
 
 
 def _same(received: ReceivedReport, known: StoredReport) -> bool:
-    """Whether it is the report that is stored; of one whose message is kept no more, by what is known of it."""
+    """Whether it is the report that is stored; if that message was deleted, start, width and watched time decide."""
     if known.payload:
         return _equal(received, known.payload)
     report = received.report
-    said = (start_ms_of(report.start), report.width_ms, report.watched_ms)
-    return said == (known.start_ms, known.width_ms, known.watched_ms)
+    return (start_ms_of(report.start), report.width_ms, report.watched_ms) == known[3:6]
 
 
 def _equal(received: ReceivedReport, payload: bytes) -> bool:
     if received.payload == payload:
         return True
-    report = _decoded(payload)  # a journal may go over into another: the key names the report
+    report = _decoded(payload)  # a report may come again under a newer journal: its key identifies it
     return report is not None and msgspec.structs.replace(report, journal=received.report.journal) == received.report
 
 
 def _decoded(payload: bytes) -> Report | None:
-    """What is stored; None where an older collector took in what is refused today, as for a word of its."""
+    """A stored report; None if an older collector stored what is refused today."""
     try:
         return decode(payload)
     except ReportError:
         return None
 
 
-def _other(received: ReceivedReport) -> Refusal:
+def _different(received: ReceivedReport) -> Refusal:
     report = received.report
     reason = f"another report of run {report.run} has the number {report.seq}; the first one stays"
     return refuse(received.topic, received.payload, reason)
@@ -599,5 +597,5 @@ def _other(received: ReceivedReport) -> Refusal:
 
 @lru_cache(maxsize=4_096)  # the devices report the same minute
 def start_ms_of(start: str) -> int:
-    """`milliseconds_of`, remembered."""
+    """`milliseconds_of`, cached."""
     return milliseconds_of(start)

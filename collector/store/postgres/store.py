@@ -1,8 +1,7 @@
-"""The store in PostgreSQL (15 or later): for several collectors at once, and for whoever reads it with SQL.
+"""The store in PostgreSQL (15 or later), for several collectors at once and for readers that use SQL.
 
-A collector that works on a device holds its row until it commits, so collectors never work on one device at a time,
-and they take the rows in one order, so none waits for another in a circle. A connection that broke is made anew by the
-next call.
+A collector that works on a device locks its row until it commits, so collectors never work on one device at a time; all
+lock the rows in the same order, so there is no deadlock. The next call replaces a connection that broke.
 """
 
 import re
@@ -36,7 +35,7 @@ CONNECT_WAIT_S = 10
 STATEMENT_WAIT_MS = 60_000
 """For one statement, waiting for locks included: then the batch is rolled back and tried again."""
 WORK_MIB = 32
-"""For sorting what a question adds up: with the default's 4 MB a week by quarters of an hour goes over the disk."""
+"""For sorting in one query: with the default of 4 MB, a week in quarters of an hour is sorted on disk."""
 _ZONE_TYPES = [
     *("int8", "int8", "int8", "int8", "int4", "int4", "int4", "int4", "int8", "int8", "int8", "float8"),
     *("int8", "int8", "int4", "int4", "int8"),
@@ -85,8 +84,8 @@ class PostgresStore(TableStore):
     def commit(self, batch: Sequence[Item], *, now_ms: int) -> CommitCounts:
         """Store a batch in one transaction: all of it is on disk when this returns, none when it raises.
 
-        Where the connection breaks in the middle of the COMMIT nobody knows; then this raises, and the batch that
-        comes again is known if it is there.
+        If the connection breaks during COMMIT, the outcome is unknown: this raises, and the batch comes again; its
+        reports are duplicates if they were committed.
         """
         with self._connected():
             starts_ms = {start_ms_of(item.report.start) for item in batch if isinstance(item, ReceivedReport)}
@@ -139,7 +138,7 @@ class PostgresStore(TableStore):
         except BaseException:
             database.close()
             raise
-        self._intake = BatchWriter(
+        self._writer = BatchWriter(
             _Tables(database), refusals_max=self._refusals_max, time_zones=self._time_zones, limits=self._limits
         )
         self._partitions = Partitions(database)
@@ -204,7 +203,7 @@ class _Reading:
 
 
 class _Tables:
-    """What the intake needs, in PostgreSQL's words."""
+    """`Tables` in PostgreSQL."""
 
     holding = "FOR UPDATE"
     keys = "report_key"
@@ -300,7 +299,7 @@ class _Tables:
 
 
 def _connection_of(url: str, password_file: Path | None) -> tuple[str, str]:
-    """What to give to libpq, and what to call it; InputError for a URL that says what it should not."""
+    """The connection string for libpq, and the name of the store in messages; InputError for a URL with a password."""
     try:
         given = conninfo_to_dict(url)
     except psycopg.ProgrammingError as error:

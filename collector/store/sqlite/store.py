@@ -1,7 +1,7 @@
-"""The store in one SQLite file: for one collector, which is the only one that writes.
+"""The store in one SQLite file, for one collector, which is the only process that writes.
 
 Readers open the same file with `write=False`. Everything is done by `execute` and `executemany` of the connection,
-which `factory` makes: a simulation can end the world before any statement.
+which `factory` makes, so that a simulation can interrupt before any statement.
 """
 
 import json
@@ -26,7 +26,7 @@ CACHE_KIB = 65_536
 """Pages of the file that are held in memory."""
 BUSY_WAIT_S = 5.0
 LOOK_UP_STEPS = 20_000
-"""Of SQLite's machine, a millisecond or less: how often a question looks whether its time is over."""
+"""Instructions of SQLite's virtual machine, a millisecond or less, between two checks of the time limit of a query."""
 _UNSTORABLE = (sqlite3.DataError, OverflowError, UnicodeError)
 """Values that SQLite cannot hold: too long, beyond 64 bits, text that is not Unicode."""
 _STATEMENT = (sqlite3.IntegrityError, sqlite3.InterfaceError, sqlite3.ProgrammingError, sqlite3.NotSupportedError)
@@ -58,7 +58,7 @@ class SqliteStore(TableStore):
                 timeout=BUSY_WAIT_S,
                 factory=factory,
             )
-            self._intake = BatchWriter(
+            self._writer = BatchWriter(
                 _Tables(self._database), refusals_max=refusals_max, time_zones=time_zones, limits=limits
             )
             try:
@@ -162,7 +162,7 @@ class _Reading:
 
 
 class _Tables:
-    """What the intake needs, in SQLite's words. BEGIN IMMEDIATE has locked everything."""
+    """`Tables` in SQLite. BEGIN IMMEDIATE has locked the whole file, so rows need no locks of their own."""
 
     holding = ""
     keys = "report"
