@@ -1,11 +1,11 @@
-"""Time, as the device asks for it: three methods, so that a simulation can stand in for the machine."""
+"""The clock of the device: three methods, so that a simulation can replace the machine's."""
 
 import time
 from typing import Protocol
 
 
 class Clock(Protocol):
-    """What it is o'clock, how long since, and to wait."""
+    """Real time, monotonic time, and waiting."""
 
     def real_ms(self) -> int:
         """Milliseconds UTC; may step, drift, and be wrong by years at boot."""
@@ -16,12 +16,12 @@ class Clock(Protocol):
         ...
 
     def sleep(self, seconds: float) -> None:
-        """Wait for so long, at least."""
+        """Wait for at least so long."""
         ...
 
 
 class SystemClock:
-    """That of the machine."""
+    """The machine's clock."""
 
     def real_ms(self) -> int:
         """Milliseconds UTC."""

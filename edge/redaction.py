@@ -1,7 +1,7 @@
-"""What must not be said: passwords in addresses, in whatever text they stand.
+"""Masks passwords in addresses, in any text.
 
 Configurations name a password's file or credential; but people write it into the camera's URL, too, and some cameras
-ask for it in the path or the query. Whatever is logged, printed or told goes through `masked` where it may hold one.
+ask for it in the path or the query. Whatever is logged, printed or sent goes through `masked` where it may hold one.
 """
 
 import re
@@ -15,7 +15,7 @@ _ADDRESS = re.compile(r"\w+://.*", re.DOTALL)
 
 
 def masked(text: str) -> str:
-    """The text with `***` for every password in an address; rather too much is masked than too little.
+    """The text with `***` for every password in an address; it masks too much rather than too little.
 
     Where the text is an address and nothing else, a password in it may hold spaces.
     """

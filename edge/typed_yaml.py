@@ -47,7 +47,7 @@ _TYPES = {
     "date": "a date such as 2026-11-22",
     "null": "nothing",
 }
-"""msgspec's words, and those that people understand."""
+"""Names of types in msgspec's messages, and in ours."""
 
 
 class WrongError(ValueError):
@@ -76,7 +76,7 @@ _Loader.add_constructor("tag:yaml.org,2002:map", _mapping)
 
 
 def read_yaml(text: str, name: str) -> Any:
-    """What a YAML text says; WrongError, beginning with `name`, if it is none or gives a key twice."""
+    """Parse a YAML text; WrongError, beginning with `name`, if it is none or gives a key twice."""
     try:
         return yaml.load(text, _Loader)  # noqa: S506  # a SafeLoader that is stricter
     except WrongError as error:
@@ -94,7 +94,7 @@ def read_yaml(text: str, name: str) -> Any:
 
 
 def convert(raw: Any, kind: type[T], where: str = "", dec_hook: Hook | None = None) -> T:
-    """What YAML gave, as `kind`. WrongError if a key is not known or a value not allowed.
+    """Convert a parsed document to `kind`. WrongError if a key is not known or a value not allowed.
 
     `where` is the key that `raw` stands under, empty for the whole. `dec_hook` makes the types that msgspec does not
     know, as in msgspec.convert.
@@ -153,7 +153,7 @@ def _explain(raw: Any, kind: Any, message: str, where: str) -> str:
 
 
 def _allowed(what: str, kind: Any) -> str:
-    """What msgspec expected, in the words of people."""
+    """What msgspec expected, in plain words."""
     if "matching regex" in what:
         return next((words for part, words in _PATTERNS if part in what), what)
     if "enum value" in what or what.startswith("Invalid value"):
@@ -213,7 +213,7 @@ def _under(where: str, key: Any) -> str:
 
 
 def shown(value: Any) -> str:
-    """A value as people wrote it, short and without passwords."""
+    """A value as written, shortened and without passwords."""
     words = {None: "empty", True: "true", False: "false"}
     text = words[value] if value is None or isinstance(value, bool) else repr(_masked(value))
     return text if len(text) <= 60 else f"{text[:57]}..."

@@ -1,4 +1,4 @@
-"""From the configuration to the parts of a live run: the camera, the detector, the watch over the scene."""
+"""Builds the parts of a live run from the configuration: camera, detector, second look, scene watcher."""
 
 import hashlib
 import logging
@@ -31,7 +31,7 @@ from edge.vision.still_scene import StillScene
 
 log = logging.getLogger(__name__)
 
-REFERENCES_MAX = 8  # kept, so that going back to an earlier drawing finds its picture
+REFERENCES_MAX = 8  # kept, so that an earlier drawing finds its reference picture again
 
 
 def open_camera(
@@ -74,7 +74,7 @@ def open_camera(
 
 
 class LiveParts:
-    """Makes what a run looks with. Reference pictures lie in `folder`, one for each way in which lines were drawn."""
+    """Makes detector, second look and scene watcher of a run. Reference pictures lie in `folder`, one per drawing."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -88,7 +88,7 @@ class LiveParts:
         return build_second_look(config, width, height, stills=still_time(config.camera) is not None)
 
     def scene(self, config: Config, width: int, height: int) -> "LiveScene":
-        """The watch over a picture of that size; without a reference yet, it takes one."""
+        """The scene watcher for a picture of that size; without a reference yet, it takes one."""
         drawn = (config.lines, config.zones, config.reference, width, height)
         name = hashlib.sha256(msgspec.json.encode(drawn, order="sorted")).hexdigest()[:12]
         watching = SceneWatcher if still_time(config.camera) is None else StillScene
@@ -96,7 +96,7 @@ class LiveParts:
 
 
 class LiveScene:
-    """Whether something can be seen, against the reference in `path`, which is taken where there is none."""
+    """A scene watcher with the reference picture in `path`, which is taken where there is none."""
 
     def __init__(self, path: Path, watching: type[SceneWatcher] | type[StillScene] = SceneWatcher) -> None:
         self._path = path
@@ -108,7 +108,7 @@ class LiveScene:
         self._watcher = watching(reference, learn=True)
 
     def update(self, frame: Frame) -> SceneState:
-        """What is to be said after this frame; its times are the camera's, which never step."""
+        """The state after this frame, in the camera's time, which never steps."""
         had_reference = self._watcher.has_reference
         state = self._watcher.update(frame)
         if self._watcher.has_reference and not had_reference:
@@ -119,7 +119,7 @@ class LiveScene:
         part = self._path.with_suffix(".part.jpg")
         with suppress(OSError):  # a disk that fails costs the reference after a restart, and no count
             _, jpeg = cv2.imencode(".jpg", frame.image, [cv2.IMWRITE_JPEG_QUALITY, 90])
-            part.write_bytes(jpeg.tobytes())  # not imwrite, which leaves a part of it on a full disk and says nothing
+            part.write_bytes(jpeg.tobytes())  # not imwrite, which silently leaves a part of it on a full disk
             os.replace(part, self._path)  # noqa: PTH105  # the one that is atomic by name
             log.info("this picture is the reference from now on: %s", self._path)
             kept = sorted(self._path.parent.glob("reference-????????????.jpg"), key=lambda one: one.stat().st_mtime_ns)

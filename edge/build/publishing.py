@@ -1,4 +1,4 @@
-"""From the configuration to the broker, the outbox, and what a device says of itself."""
+"""Builds broker, outbox and messages of a device from the configuration."""
 
 import os
 from collections.abc import Sequence
@@ -27,14 +27,14 @@ class ConvoyNumbers:
         self._told = 0
 
     def messages(self, convoys: Sequence[Convoy]) -> list[bytes]:
-        """What goes out of each, ready for its topic."""
+        """The message of each convoy."""
         first = self._told + 1
         self._told += len(convoys)
         return [encode_self(convoy_of(one, self._run, n, self._config)) for n, one in enumerate(convoys, start=first)]
 
 
 def outbox_of(keep: Keep, path: Path, *, owner: str = "", patient: bool = False) -> Outbox:
-    """The outbox in a file, within what may be kept; strips have the other half of the disk's share."""
+    """The outbox in a file, within half of the disk's share; strips have the other half."""
     return Outbox(
         path, owner=owner, keep_ms=keep.reports_days * 86_400_000, keep_bytes=keep.disk_mb * 500_000, patient=patient
     )
@@ -55,7 +55,7 @@ def broker_of(mqtt: Mqtt) -> Broker:
 
 
 def info_of(config: Config, run: str, model: str) -> Info:
-    """What the device says at its birth; `model` is name, version and the beginning of its sha256."""
+    """The `info` message; `model` is name, version and the beginning of its sha256."""
     return Info(
         run=run,
         version=version("crossing-monitor"),
@@ -73,7 +73,7 @@ def info_of(config: Config, run: str, model: str) -> Info:
 
 
 def names_of(config: Config) -> NamesInfo | None:
-    """The second look that is in force, if one is, and how it errs as far as its manifest says."""
+    """The second look in force, if any, and its confusion as far as the manifest has it."""
     if not config.model.second_look:
         return None
     manifest = load_naming(config.model.second_look)
@@ -88,7 +88,7 @@ def naming_of(config: Config) -> str:
 
 
 def passage_of(crossing: Crossing, run: str, config: Config) -> Passage:
-    """What is said of one crossing."""
+    """The message of one crossing."""
     return Passage(
         run=run,
         at=rfc3339(crossing.crossed_ms),
@@ -102,7 +102,7 @@ def passage_of(crossing: Crossing, run: str, config: Config) -> Passage:
 
 
 def convoy_of(convoy: Convoy, run: str, number: int, config: Config) -> ConvoyWord:
-    """What is said of one convoy, the `number`th of its run."""
+    """The message of one convoy, the `number`th of its run."""
     gaps = convoy.gaps
     return ConvoyWord(
         run=run,

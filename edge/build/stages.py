@@ -1,4 +1,4 @@
-"""From the configuration to the stages, which get plain values and never see it.
+"""Builds the stages from the configuration; they get plain values and never see it.
 
 Live, replay, evaluate and bench run these same stages.
 """
@@ -39,14 +39,14 @@ USUAL = (1920, 1080)
 COMPARE_STEPS = 2.5
 """A still is compared with the one before if that is no older than so many steps: one may be missing ..."""
 COMPARE_MS_MAX = 600_000
-"""... and no older than so: who was not there then may well have stood since."""
+"""... and no older than this: a vehicle that was not there then may have stood since."""
 
 NOMINAL_SIZE = (1280, 720)
 """Of the picture, until there is one: blind buckets need none, lines are fractions."""
 
 
 def still_time(camera: Camera | None) -> StillTime | None:
-    """How the stills of that camera stand for time; None where it gives frames to follow."""
+    """The times of a still camera; None for a stream of frames."""
     if camera is None or camera.every_s is None:
         return None
     step_ms = 1000 * camera.every_s
@@ -57,7 +57,8 @@ def still_time(camera: Camera | None) -> StillTime | None:
 def build_pipeline(
     config: Config, width: int, height: int, stills: StillTime | None = None
 ) -> Pipeline | StillPipeline:
-    """Masks, tracker, watchers and bucket counter for a picture of that size; of `stills` what these can tell."""
+    """Masks, tracker, watchers and bucket counter for a picture of that size; with `stills` those that work on
+    stills."""
     lines = counting_lines(config, width, height)
     zones = queue_zones(config, width, height)
     counting, rules = config.counting, convoy_rules(config)
@@ -119,7 +120,7 @@ def build_detector(config: Config, width: int, height: int) -> OnnxDetector:
 
 
 def needs_of(config: Config, width: int, height: int) -> Needs | None:
-    """What decides which frames of a picture of that size are looked at; None where all are, as stills are."""
+    """What frame selection needs; None where the detector is run on every frame, as on stills."""
     if config.model.look == "every-frame" or still_time(config.camera) is not None:
         return None
     whole = msgspec.structs.replace(config, model=msgspec.structs.replace(config.model, regions_max=1))
@@ -144,7 +145,7 @@ def build_second_look(config: Config, width: int, height: int, *, stills: bool =
 
 
 def tails_of(naming: NamingManifest) -> dict[str, Tail]:
-    """What its manifest says was measured of the names of rare classes. InputError where that cannot be."""
+    """The tails of rare classes in a manifest. InputError where they are inconsistent."""
     try:
         return {label: msgspec.convert(tail, Tail) for label, tail in naming.tail.items()}
     except msgspec.ValidationError as error:
@@ -154,7 +155,7 @@ def tails_of(naming: NamingManifest) -> dict[str, Tail]:
 def regions_of(
     config: Config, manifest: Manifest, width: int, height: int, sizes: SiteSizes | None = None
 ) -> tuple[Region, ...]:
-    """The parts of the picture that the detector looks at; none where it is all of it. `sizes` are learned on site."""
+    """The regions of the picture for the detector; none where it is all of it. `sizes` are learned on site."""
     lines = [line.points for line in counting_lines(config, width, height)]
     zones = [zone.polygon for zone in queue_zones(config, width, height)]
     if config.model.region == "picture" or not (lines or zones):  # none while a configuration is being drawn
@@ -201,7 +202,8 @@ def _check_file(key: str, path: str) -> None:
 
 
 def looks_of(config: Config) -> str:
-    """A fingerprint of how pictures are looked at: model, manifest, threshold, region, and our own code."""
+    """A fingerprint of all that decides detections: model, manifest, threshold, region, and the revision of the
+    code."""
     manifest = load_manifest(config.model.name)
     lines = msgspec.to_builtins(config.lines) if config.model.region == "lines" else None
     zones = [zone.polygon for zone in config.zones.values()] if config.model.region == "lines" else []

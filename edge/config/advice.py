@@ -1,4 +1,4 @@
-"""What a valid configuration is warned of, and what to expect from it."""
+"""Warnings about a valid configuration, and sentences on what to expect from it."""
 
 import math
 import re
@@ -15,7 +15,7 @@ LOW_RATE = 3.0
 
 
 def warnings_of(config: Config) -> list[str]:
-    """What is allowed but will hurt."""
+    """Warnings about what is allowed but counts badly."""
     found = []
     if config.report.every_s < 10:
         found.append(
@@ -65,7 +65,7 @@ def _camera_warnings(camera: Camera) -> list[str]:
 
 
 def explain_stills(camera: Camera, report: Reporting) -> str:
-    """What a camera of stills will tell, in one sentence."""
+    """One sentence on what a still camera can report."""
     assert camera.every_s is not None, "asked of stills"
     vouches_s = camera.vouches_ms / 1000
     return (
@@ -77,7 +77,7 @@ def explain_stills(camera: Camera, report: Reporting) -> str:
 
 
 def explain_rate(frames_per_second: float) -> str:
-    """How fast vehicles may be at this rate, in one sentence."""
+    """One sentence on how fast vehicles may be at this rate."""
     reach = sizes_per_interval(1.0 / frames_per_second)
     if not reach:
         return f"at {frames_per_second:.3g} frames/s frames are too far apart to follow any vehicle that moves"
@@ -89,7 +89,7 @@ def explain_rate(frames_per_second: float) -> str:
 
 
 def explain_zone(name: str, zone: Zone, *, stills: bool = False) -> str:
-    """What a zone will tell, in one sentence; of `stills` who is parked is not told."""
+    """One sentence on what a zone reports; on `stills` parked vehicles are not known."""
     said = (
         f"zones.{name} ({len(zone.polygon)} corners, {polygon_area(zone.polygon):.1%} of the picture): "
         f"a vehicle stands once it stayed in one place for {zone.standing_after_s:g} s"

@@ -32,7 +32,7 @@ def load_config(path: str | Path) -> Config:
 
 
 def read_yaml(text: str, name: str) -> Any:
-    """What a YAML text says; InputError, beginning with `name`, if it is none or gives a key twice."""
+    """Parse a YAML text; InputError, beginning with `name`, if it is none or gives a key twice."""
     try:
         return typed_yaml.read_yaml(text, name)
     except typed_yaml.WrongError as error:
@@ -40,7 +40,7 @@ def read_yaml(text: str, name: str) -> Any:
 
 
 def parse_config(raw: Any) -> Config:
-    """Check what YAML gave; InputError with one sentence if anything is wrong."""
+    """Check a parsed document; InputError with one sentence if anything is wrong."""
     if not isinstance(raw, dict):
         raise InputError(f"keys and values are expected, not {typed_yaml.shown(raw)}")
     try:
@@ -90,7 +90,7 @@ def _check_address(url: str) -> None:
 
 
 def _check_still(config: Config) -> None:
-    """InputError if a still is asked for where none can be, or for what no still can tell."""
+    """InputError if stills are configured for a camera without them, or for what stills cannot tell."""
     camera = config.camera
     if camera is None:
         return
@@ -115,7 +115,7 @@ def _check_still(config: Config) -> None:
 
 
 def _check_password(where: str, access: Camera | Mqtt | None) -> None:
-    """InputError if a password would be passed over without a word."""
+    """InputError if a password would be silently ignored."""
     if access is None or not (access.password_file or access.password_credential):
         return
     if access.password_file and access.password_credential:

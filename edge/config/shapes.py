@@ -23,7 +23,7 @@ LENGTH_MIN = 0.02  # of a counting line, in widths and heights of the picture: t
 
 
 def line_fault(points: Sequence[Place]) -> str:
-    """Why nothing can be counted at a line through these points, which are fractions; empty where it can."""
+    """Why a line through these points (fractions) cannot count; empty where it can."""
     if any(p == q for p, q in zip(points, points[1:], strict=False)):
         return "two neighbouring points are the same; a line needs a length"
     length = sum(math.dist(p, q) for p, q in zip(points, points[1:], strict=False))

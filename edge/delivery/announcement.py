@@ -1,4 +1,4 @@
-"""Keeps Home Assistant's idea of this device right over restarts: what was announced is noted in the outbox.
+"""The announcement to Home Assistant, kept right over restarts: what was announced is noted in the outbox.
 
 A sensor that is no more is removed by one announcement, and the next leaves it out; a device that is told to announce
 itself no more, or elsewhere, takes its announcement back. Where the broker takes no message as large as the
@@ -18,7 +18,7 @@ APART = "+"
 
 
 class HomeAssistantAnnouncer:
-    """What to retain for Home Assistant under `prefix`; empty: nothing."""
+    """Sets the retained announcement under `prefix`; empty: none."""
 
     def __init__(self, outbox: Outbox, *, site: str, device: str, root: str, prefix: str) -> None:
         self._outbox = outbox

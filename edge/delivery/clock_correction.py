@@ -1,4 +1,4 @@
-"""An entry whose clock was wrong, with its time put right. Pure."""
+"""Corrects the time of an entry whose clock was wrong. Pure."""
 
 from typing import Any
 

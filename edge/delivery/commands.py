@@ -1,4 +1,4 @@
-"""What the device does when it is told to: one function per verb of `command/<verb>`, each with a response."""
+"""Command handlers of delivery: one function per verb of `command/<verb>`, each returns a response."""
 
 from collections.abc import Callable
 
@@ -35,13 +35,13 @@ def resend(payload: bytes, outbox: Outbox) -> Response:
         ok=True,
         journal=journal or outbox.journal,
         resent=found.number,
-        gone=list(found.gone[:RANGES_MAX]),  # of the others the asker hears when it asks again
+        gone=list(found.gone[:RANGES_MAX]),  # the rest is in the response to the next resend
         stranger=found.stranger or msgspec.UNSET,
     )
 
 
 def compare(payload: bytes, outbox: Outbox) -> Response:
-    """Compare what a collector knows of our journal with ours, and begin a new one if a copy of us numbered in it."""
+    """Compare the collector's knowledge of the journal with ours; begin a new one if a copy of the card used it."""
     try:
         command = decode_as(payload, JournalCommand)
     except ReportError as error:
@@ -64,6 +64,6 @@ def compare(payload: bytes, outbox: Outbox) -> Response:
 
 
 def unknown(verb: str, known: list[str]) -> Response:
-    """Nobody here knows this verb."""
+    """The response to an unknown verb."""
     reason = f"no such command; there are {', '.join(sorted(known))}"
     return Response(id=UNREADABLE, verb=verb[:64], ok=False, reason=reason)

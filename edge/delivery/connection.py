@@ -23,8 +23,8 @@ from paho.mqtt.reasoncodes import ReasonCode
 from edge.delivery.failure import CLOSED, Cause, Failure, failure_of, refusal_of
 from edge.errors import InputError, WorkError
 
-POLITE_WAIT_S = 1.0  # for the last bytes of a connection that is ended politely
-HEARD_MAX = 100  # commands that wait to be taken in; more are dropped, and asked again by whoever asked
+POLITE_WAIT_S = 1.0  # for the last bytes of a connection that is closed gracefully
+HEARD_MAX = 100  # received messages that wait; more are dropped, and the collector asks again
 HEARD_BYTES_MAX = 65_536
 TAKEN_OVER = 0x8E
 RETAIN_NOT_SUPPORTED = 0x9A
@@ -66,10 +66,10 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The broker let us in, and says what it can take (None: any).
+    """CONNACK of success, with the limits of the broker (None: any).
 
-    `receive_max` unacknowledged messages, packets of `packet_max` bytes, messages of the quality `qos_max`; `retains`:
-    whether it keeps messages.
+    `receive_max` unacknowledged messages, packets of `packet_max` bytes, messages of QoS `qos_max`; `retains`:
+    whether it retains messages.
     """
 
     receive_max: int | None
@@ -87,7 +87,7 @@ class Acknowledged:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """PUBACK of failure: the broker had the message and will not have it."""
+    """PUBACK of failure."""
 
     token: int
     reason: str
@@ -96,7 +96,7 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """A message on a topic that we listen to."""
+    """A message on a subscribed topic."""
 
     topic: str
     payload: bytes
@@ -104,14 +104,14 @@ class Received:
 
 @dataclass(frozen=True, slots=True)
 class SubscriptionRefused:
-    """The broker does not let us listen to a topic."""
+    """SUBACK of failure."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """The connection is over, or was never made; the sentence says why. `taken_over`: by another of our name."""
+    """The connection ended, or was refused; `reason` is a sentence. `taken_over`: by a client of the same id."""
 
     reason: str
     taken_over: bool = False
@@ -138,7 +138,7 @@ class Link(Protocol):
         ...
 
     def listen(self, topics: Sequence[str], *, needed: bool = True) -> None:
-        """Ask for what is said on these topics (filters); `Deaf` if that is refused, unless it is not needed."""
+        """Subscribe to these topic filters; `SubscriptionRefused` if that is refused, unless it is not needed."""
         ...
 
     def events(self, wait_s: float) -> list[Event]:
@@ -146,28 +146,28 @@ class Link(Protocol):
         ...
 
     def close(self, *, graceful: bool) -> None:
-        """End it; unless politely, the broker publishes the last will."""
+        """End the connection; unless it is graceful, the broker publishes the last will."""
         ...
 
 
 class Connection:
-    """Open at once; UnreachableError where nobody answers, InputError where the credentials cannot be read."""
+    """Connects at once; UnreachableError where nobody answers, InputError where the credentials cannot be read."""
 
     def __init__(self, broker: Broker, client_id: str, *, will: Message | None, timeout_s: float = 10.0) -> None:
         self.broker = broker
         self._name = client_id
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._accepted = False
-        self._needed: int | None = None  # the packet identifier of the subscription that we cannot do without
+        self._needed: int | None = None  # the packet identifier of the subscription that is needed
         self.dropped = 0
-        """Messages to us beyond the bounds."""
+        """Received messages dropped beyond the bounds."""
         client = Client(
             CallbackAPIVersion.VERSION2,
             client_id=client_id,
             protocol=MQTTProtocolVersion.MQTTv5,
             reconnect_on_failure=False,
         )
-        client.suppress_exceptions = True  # else a bug in a callback quietly ends paho's thread
+        client.suppress_exceptions = True  # else an exception in a callback ends paho's thread silently
         client.connect_timeout = timeout_s
         client.max_inflight_messages = 65_535  # the courier bounds what is in flight; paho must not queue
         client.on_connect = self._on_connect
@@ -191,7 +191,7 @@ class Connection:
         return self._client.publish(message.topic, message.payload, message.qos, message.retain).mid
 
     def listen(self, topics: Sequence[str], *, needed: bool = True) -> None:
-        """Ask for what is said on these topics (filters); `Deaf` if that is refused, unless it is not needed."""
+        """Subscribe to these topic filters; `SubscriptionRefused` if that is refused, unless it is not needed."""
         _, number = self._client.subscribe([(topic, 1) for topic in topics])
         if needed:
             self._needed = number
@@ -206,7 +206,7 @@ class Connection:
         return found
 
     def close(self, *, graceful: bool) -> None:
-        """End it; unless politely, the broker publishes the last will."""
+        """End the connection; unless it is graceful, the broker publishes the last will."""
         if graceful and self._client.disconnect() is MQTTErrorCode.MQTT_ERR_SUCCESS:
             deadline = time.monotonic() + POLITE_WAIT_S
             while (wait_s := deadline - time.monotonic()) > 0:
@@ -220,7 +220,7 @@ class Connection:
         self._let_go()
 
     def _let_go(self) -> None:
-        """It calls us no more, and we refer to one another no more: paho's socket pair closes now and not some day."""
+        """Drop the callbacks: without the reference cycle paho's socket pair is closed now."""
         client = self._client
         client.on_connect = client.on_disconnect = client.on_publish = client.on_message = client.on_subscribe = None
 

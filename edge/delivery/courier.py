@@ -1,4 +1,4 @@
-"""The courier: decides which entries go out next and when to try again. It does no I/O and is told the time.
+"""The courier: decides which entries go out next and when to try again. No I/O; time is an argument.
 
 1. An entry is sent when the broker has acknowledged it, and at no other moment.
 2. At most `in_flight_max` entries are in flight, and never more than the broker said it can take (its Receive
@@ -6,15 +6,15 @@
    other lane, and one at least. In a lane the oldest go first. Lanes take turns, so that none waits for another.
 3. A connection that ends takes its entries in flight with it: on the next one they are offered again. Nobody
    else resends, so an entry is in flight once.
-4. An entry that the broker refuses is not lost and not hurried: it waits, and those behind it go on. It waits
+4. An entry that the broker refuses is not lost: it waits, and later ones overtake it. It waits
    `refused_wait_ms`, twice as long each time up to ten times that; if its content was refused, ten times
    that at once. After two refusals in a row, or with PASSED_MAX entries that wait so, the lane rests: one entry each
    `refused_wait_ms`, or on the next connection, until one is acknowledged.
 5. Attempts to connect are apart by a wait that doubles up to a ceiling, jittered; a connection that lasted as
    long as the ceiling starts the doubling anew.
 6. After BREAKS connections that broke soon after entries went out, one entry at a time goes out, until a connection
-   lasts: one that was in flight alone at BREAKS such ends is what the broker cannot stand.
-7. A broker that acknowledges nothing for `stall_ms` while entries are in flight is not worth staying with.
+   lasts: an entry that was in flight alone at BREAKS such ends is the cause.
+7. A connection without an acknowledgement for `stall_ms` while entries are in flight is given up.
 """
 
 from collections import Counter
@@ -24,14 +24,14 @@ from dataclasses import dataclass
 from edge.delivery.entry import Entry, kind_of
 
 PASSED_MAX = 1_000
-"""Refused entries of a lane that the others pass; of more, the lane rests."""
+"""Refused entries of a lane that later ones overtake; beyond it the lane rests."""
 WAITS_MAX = 10  # times refused_wait_ms
-BARRED_WAITS = 10  # times refused_wait_ms, of which a lane that is refused everything is barred
+BARRED_WAITS = 10  # times refused_wait_ms, after which a lane that is refused everything is barred
 BREAKS, BROKE_MS = 3, 10_000
-"""So many connections, each broken within that after the last progress."""
+"""Connections in a row, each broken within that time after the last progress."""
 PAYLOAD_FORMAT_INVALID, PACKET_TOO_LARGE = 0x99, 0x95
 ABOUT_THE_LETTER = (PAYLOAD_FORMAT_INVALID, PACKET_TOO_LARGE)
-"""Reason codes of MQTT 5 that say nothing of the next entry."""
+"""Reason codes of MQTT 5 that are about this entry alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class Refusal:
 
 @dataclass(slots=True)
 class _Passed:
-    """A refused entry: the others pass it until `due_ms`."""
+    """A refused entry: later ones overtake it until `due_ms`."""
 
     address: str
     due_ms: int
@@ -56,7 +56,7 @@ class _Passed:
 
 @dataclass(slots=True)
 class _Lane:
-    """What is known of an address."""
+    """The refusals of one address."""
 
     in_a_row: int = 0
     since_ms: int = 0
@@ -106,7 +106,7 @@ class Courier:
 
     @property
     def refusals(self) -> list[Refusal]:
-        """What the broker refuses at present, by kind: entries of it are passed by the others, or all of them rest."""
+        """What the broker refuses at present, by kind."""
         waiting = Counter(kind_of(one.address) for one in self._passed.values())
         resting = {kind_of(address) for address, lane in self._lanes.items() if lane.resting}
         return [
@@ -125,7 +125,7 @@ class Courier:
         return address in self._lanes and self._lanes[address].barred
 
     def passed(self, now_ms: int) -> Collection[int]:
-        """The numbers of refused entries that the others pass at this moment."""
+        """The numbers of refused entries that wait now."""
         return {number for number, one in self._passed.items() if one.due_ms > now_ms}
 
     def retry_wait_ms(self, now_ms: int) -> int:
@@ -156,13 +156,14 @@ class Courier:
 
     @property
     def cautious(self) -> bool:
-        """Whether one entry at a time goes out, and nothing beside it that need not."""
+        """Whether only one entry at a time, and nothing transient, is published."""
         return self._breaks >= BREAKS
 
     def broke(self, now_ms: int, *, alone: bool, suspect: int | None = None) -> Entry | None:
-        """The connection is about to be `lost`, without a reason: the entry that is to blame, once that is known.
+        """The connection broke without a reason; call before `lost`. Returns the entry that caused it, once that is
+        known.
 
-        `alone`: nothing but entries was in flight. One break is enough to blame `suspect`, which was blamed before.
+        `alone`: nothing but entries was in flight. One break is enough for `suspect`, which was found before.
         """
         if not self._in_flight or now_ms - self._progress_ms > BROKE_MS:
             return None
@@ -186,7 +187,7 @@ class Courier:
         if now_ms - self._connected_ms >= self._retry_wait_ms_max:
             self._breaks = 0
             self._strikes.clear()
-        long_ago_ms = now_ms - WAITS_MAX * self._refused_wait_ms  # pushed out, or its turn does not come
+        long_ago_ms = now_ms - WAITS_MAX * self._refused_wait_ms  # dropped meanwhile, or never its turn
         self._passed = {number: one for number, one in self._passed.items() if one.due_ms > long_ago_ms}
         flying, passed = self.in_flight, self.passed(now_ms)
         places = Counter(entry.address for entry in self._in_flight.values())
@@ -215,7 +216,7 @@ class Courier:
         return max(1, self.window * (6 if kind_of(address) == "report" else 1) // 8)
 
     def published(self, token: int, entry: Entry, now_ms: int) -> None:
-        """It is on its way as `token`."""
+        """It was published as `token`."""
         assert token not in self._in_flight, "a token in flight is not used again"
         assert len(self._in_flight) < self.window, "never more in flight than the window"
         if not self._in_flight:
@@ -233,11 +234,11 @@ class Courier:
         return entry
 
     def forget(self, entry: Entry) -> None:
-        """It waits no more."""
+        """Forget that it was refused."""
         self._passed.pop(entry.number, None)
 
     def refused(self, token: int, now_ms: int, *, code: int = 0, reason: str = "") -> Entry | None:
-        """The broker will not have it (no permission, over a quota): the entry, which stays pending."""
+        """The broker refused it (no permission, over a quota); returns the entry, which stays pending."""
         entry = self._in_flight.pop(token, None)
         if entry is None:
             return None

@@ -4,11 +4,11 @@
    outbox and counted there. An alert loses its picture first. A broker that takes more gets it after all.
 2. Entries of a former name that the broker has refused for ten minutes are set aside, too. Every hour, and on the next
    connection, one of them is tried; where it is taken, the others wait again.
-3. An entry at which the broker ends every connection without a word is set aside, too. Every six hours one of these is
-   tried again; where it is taken, all of them wait again: the cause was the broker's.
-4. What the outbox cannot note, because its disk fails, is remembered until it can, and passed by the others.
+3. An entry at which the broker ends every connection without a reason (a poison message) is set aside, too. Every six
+   hours one of these is tried again; where it is taken, all of them wait again: the cause was the broker's.
+4. What the outbox cannot record, because its disk fails, is remembered until it can.
 
-Reads and writes the outbox; WorkError of it is told as the trouble `outbox`.
+A WorkError of the outbox becomes the trouble `outbox`.
 """
 
 from collections.abc import Callable
@@ -23,46 +23,46 @@ from edge.errors import WorkError
 from edge.wire.topics import topic_of
 
 TAKEN_BACK = 50
-"""Entries set aside that are looked at each time: whoever counts waits for the outbox meanwhile."""
+"""Entries set aside that are tested at a time: the thread that counts waits for the outbox meanwhile."""
 BLAMED_MAX = 1_000
 PROBE_MS = 3_600_000
-"""From one entry of a former name that is refused to the next that is tried."""
+"""Between two attempts with entries of a former name that are refused."""
 BLAMED_PROBE_MS = 6 * PROBE_MS
-"""The same of entries at which the broker ends the connection: each try costs one connection."""
+"""The same for poison messages: each attempt costs one connection."""
 NO_PICTURE = "the picture is larger than the broker takes"
 
 
 class Dispatch:
-    """The entries of one device on its connections; `trouble(what, sentence)` takes what people have to know."""
+    """The entries of one device on its connections; `trouble(what, sentence)` sets a reason for being degraded."""
 
     def __init__(
         self, outbox: Outbox, courier: Courier, *, name: str, root: str, trouble: Callable[[str, str], None]
     ) -> None:
         self.packet_max: int | None = None
-        """What the broker takes, in bytes; None: anything."""
+        """Largest packet that the broker accepts, in bytes; None: any."""
         self._outbox = outbox
         self._courier = courier
         self._name = name
         self._root = root
         self._trouble = trouble
         self._generation = outbox.generation
-        self._unnoted: set[int] = set()  # acknowledged entries that the outbox does not know of yet
-        self._too_large: set[int] = set()  # the same of entries to be set aside
-        self._aside: list[str] = []  # addresses whose entries set aside are yet to be looked at
+        self._unnoted: set[int] = set()  # acknowledged entries, not yet recorded in the outbox
+        self._too_large: set[int] = set()  # entries to be set aside, not yet recorded
+        self._aside: list[str] = []  # addresses whose entries set aside are yet to be tested
         self._aside_after = 0  # the entry up to which those of the first address were
         self._barred: dict[str, int] = {}  # address of a former name -> when one of its entries is tried
         self._probing: set[str] = set()  # addresses of which one is
         self._blamed: dict[int, str] = {}  # entries at which the broker ends the connection, and their addresses
-        self._blamed_due_ms = 0  # when the next of these is tried
-        self._tried: int | None = None  # whose turn it is
+        self._blamed_due_ms = 0  # when the next poison message is tried
+        self._tried: int | None = None  # the poison message that is tried on this connection
 
     @property
     def outdated(self) -> bool:
-        """Whether another outbox lies in the place of the one whose entries are in flight."""
+        """Whether the outbox was replaced since the entries in flight were read."""
         return self._outbox.generation != self._generation
 
     def begin_with_another_file(self) -> None:
-        """What is known of entries is of a file that is gone."""
+        """Forget all that is known of the entries of a file that is gone."""
         self._generation = self._outbox.generation
         self._unnoted.clear()
         self._too_large.clear()
@@ -83,11 +83,11 @@ class Dispatch:
 
     @property
     def tried(self) -> int | None:
-        """The entry at which the broker ended connections, and which is tried again on this one."""
+        """The poison message that is tried again on this connection."""
         return self._tried
 
     def blame(self, entry: Entry, now_ms: int) -> None:
-        """The broker ends every connection at this one: it is set aside, and tried again later."""
+        """Set a poison message aside; it is tried again later."""
         self._blamed.pop(entry.number, None)
         self._blamed[entry.number] = entry.address
         while len(self._blamed) > BLAMED_MAX:
@@ -98,7 +98,7 @@ class Dispatch:
         self._trouble("blamed", f"the broker ends the connection without a word at {kinds} letters: set aside")
 
     def _try_blamed(self, now_ms: int) -> None:
-        """Once it is time, let the entry wait again whose turn it is; one that is gone since ends its turn by time."""
+        """Once it is due, make the next poison message pending; one that is gone ends its turn by time."""
         if self._blamed and now_ms >= self._blamed_due_ms:
             self._blamed_due_ms = now_ms + BLAMED_PROBE_MS
             self._tried = next(iter(self._blamed))
@@ -148,7 +148,7 @@ class Dispatch:
         return bool(self._aside)
 
     def _take_back(self) -> None:
-        """Look at some of them."""
+        """Test some of them."""
         if not self._aside:
             return
         try:
@@ -201,7 +201,7 @@ class Dispatch:
         self.note()
 
     def note(self) -> None:
-        """Tell the outbox what became of its entries."""
+        """Record in the outbox what became of its entries."""
         if not self._unnoted and not self._too_large:
             return
         try:
@@ -221,7 +221,7 @@ class Dispatch:
         return self.packet_max is None or packet_bytes(message) <= self.packet_max
 
     def _fitting(self, entry: Entry) -> Message | None:
-        """As it is published; None where it is too large."""
+        """The message to publish; None where it is too large."""
         if entry.number in self._blamed and entry.number != self._tried:
             return None
         topic = topic_of(*entry.address.split("/", 2), root=self._root)

@@ -1,4 +1,4 @@
-"""What the courier carries."""
+"""An entry of the outbox."""
 
 from dataclasses import dataclass
 
@@ -13,5 +13,5 @@ class Entry:
 
 
 def kind_of(address: str) -> str:
-    """The channel that an entry or a message goes to: `report`, `alert`, `crossing`; the last part of the topic."""
+    """The channel of an address or topic, its last part: `report`, `alert`, `crossing`."""
     return address.rsplit("/", 1)[-1]

@@ -41,7 +41,7 @@ CLOSED = (
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """What keeps entries from being delivered."""
+    """Why entries are not delivered."""
 
     cause: Cause
     sentence: str

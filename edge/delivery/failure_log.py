@@ -1,4 +1,4 @@
-"""The log tells why nothing is delivered: when the cause changes, again every hour, and when it is over."""
+"""Logs why nothing is delivered: when the cause changes, again every hour, and when it is over."""
 
 import logging
 from collections.abc import Callable
@@ -9,7 +9,7 @@ log = logging.getLogger(__name__)
 
 AGAIN_MS = 3_600_000
 CALM_MS = 120_000
-"""So long must nothing be wrong until a failure counts as over: two clients of one name take turns each minute."""
+"""How long nothing must be wrong for a failure to be over: two clients of one id alternate every minute."""
 
 
 class DeliveryLog:
@@ -24,7 +24,7 @@ class DeliveryLog:
     def update(
         self, now_ms: int, failure: Failure | None, *, connected: bool, unsent: Callable[[], int | None]
     ) -> None:
-        """`failure` is what is wrong now; `unsent` tells how many entries wait (None: nobody knows)."""
+        """`failure` is what is wrong now; `unsent` returns the number of pending entries, None if not known."""
         if failure is None:
             if connected and self._cause is not None and now_ms - self._failed_ms >= CALM_MS:
                 log.info("delivery works again, after %s", duration_of(self._failed_ms - self._since_ms))

@@ -1,4 +1,4 @@
-"""Former names of this device: what brokers still keep under them is taken back.
+"""Former names of this device: clears what brokers still retain under them.
 
 The outbox notes a name that it had before. Its entries that wait still go out under it, for the counts are of that
 place; what is retained of it (status, info, total, and the announcement to Home Assistant) is cleared, once. A last
@@ -27,11 +27,11 @@ RUNS_MAX = 100
 
 
 class FormerNames:
-    """What has to be said under former names on a connection, and what came of it."""
+    """The messages to publish under former names, and their acknowledgements."""
 
     def __init__(self, outbox: Outbox, *, name: str, run: str, root: str, prefix: str) -> None:
         self.failure = ""
-        """What the broker did not let us clear."""
+        """A sentence on what the broker refused to clear; empty: nothing."""
         self._outbox = outbox
         self._name = name
         self._run = run
@@ -44,7 +44,7 @@ class FormerNames:
         self._waiting: set[str] = set()  # topics that are not cleared yet
 
     def begin(self, since: str) -> list[Message]:
-        """On a new connection: what to publish, the last status, and then nothing that is kept. May raise WorkError."""
+        """On a new connection: the messages that set the last status and then clear everything. May raise WorkError."""
         self._in_flight.clear()
         self._waiting.clear()
         self._runs = {*self._outbox.noted(RUNS).split()} - {self._run}
@@ -60,21 +60,21 @@ class FormerNames:
         return messages
 
     def note_run(self) -> None:
-        """Remember which run brokers are told of, once. May raise WorkError: then it has to be called again."""
+        """Store the run before brokers learn of it, once. May raise WorkError; then it has to be called again."""
         if self._generation != self._outbox.generation:
             runs = [run for run in self._outbox.noted(RUNS).split() if run != self._run]
             self._outbox.note(RUNS, " ".join([*runs, self._run][-RUNS_MAX:]))
             self._generation = self._outbox.generation
 
     def topics(self) -> list[list[str]]:
-        """What to listen to, by name: commands, since what is missing is asked for under it, and what brokers keep."""
+        """Topic filters by name: commands, since missing reports are asked for under it, and retained messages."""
         return [
             [topic_of(site, device, channel, root=self._root) for channel in ("command/+", *RETAINED)]
             for site, device in self._names
         ]
 
     def received(self, topic: str, payload: bytes) -> Sequence[Message]:
-        """What to publish because of this: nothing of ours is to be kept under a former name. May raise WorkError."""
+        """The messages that clear what this shows to be retained of this device. May raise WorkError."""
         address = parse_topic(topic, root=self._root)
         if address is None or address.channel not in RETAINED or (address.site, address.device) not in self._names:
             return ()
@@ -86,7 +86,7 @@ class FormerNames:
         return self._clearing(address.site, address.device) if said.run in self._runs or counted else ()
 
     def published(self, token: int, message: Message) -> None:
-        """It is on its way as `token`."""
+        """It was published as `token`."""
         self._in_flight[token] = message.topic if message.retain else ""
 
     def acknowledged(self, token: int, *, refused: str = "") -> bool:

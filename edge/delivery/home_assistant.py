@@ -1,4 +1,4 @@
-"""What Home Assistant is told of a device, so that its counts appear there by themselves. Pure.
+"""The announcement of a device for the MQTT discovery of Home Assistant, so that its counts appear there. Pure.
 
 One retained message on `<prefix>/device/<site>/<device>/config` (MQTT discovery in its device form; site is the node
 id, device the object id) describes every sensor. Where a broker takes no message of that size, each sensor has its own
@@ -103,7 +103,7 @@ def _own(site: str, device: str, root: str) -> str:
 
 
 def removal_of(site: str, device: str, *, prefix: str = PREFIX) -> Announcement:
-    """The device and all its sensors are no more."""
+    """The message that removes the device and all its sensors."""
     return Announcement(topic_for(site, device, prefix), b"", ())
 
 

@@ -1,10 +1,10 @@
-"""the memory buffer: entries on their way into the outbox; where its disk does not take them, they wait here in order.
+"""Entries on their way into the outbox: while its disk does not take them, they wait here in order.
 
 Counting goes on while a disk is full, read-only or broken. What waits is in memory: it outlives the disk's trouble and
 not the process. Beyond its bound the oldest of a kind go. A `record` on disk knows how many wait, so that what ended
-with a process is declared by the next one. All that is lost is counted in the outbox by kind, as soon as its disk
-works; a lost report takes its number, so that the collector sees the hole. Its time is told by no report: it is
-unwatched to every reader, never a zero.
+with a process is declared by the next one. Every loss is counted in the outbox by kind as soon as its disk
+works; a lost report takes its number, so that the collector sees the gap. Its time is in no report, so it counts as
+unwatched and never as zero.
 """
 
 import secrets
@@ -24,7 +24,7 @@ WAITING_MAX = {"alert": 50}
 """Of a kind; an alert has a picture of some 60 kB."""
 OTHERS_MAX = 5_000
 SLICE = 25
-"""Entries that are committed at a time. Each is a write to a slow disk, and whoever hands them on counts meanwhile."""
+"""Entries committed at a time: each is a write to a slow disk by the thread that counts."""
 NOTE = "shelf"  # the life of the memory buffer, then how far each kind of entries that waited got here, or was declared
 
 
@@ -62,7 +62,7 @@ class MemoryBuffer:
         self._gone = Counter(self._last)  # ordinals up to which what is not noted as settled is lost
         self._earlier = Counter(self._last)  # of them, those of an earlier process
         self._known = dict(found.settled if found is not None else {})
-        self._settled: Counter[str] | None = None  # until the outbox tells
+        self._settled: Counter[str] | None = None  # until it was read from the outbox
 
     @property
     def waiting(self) -> int:
@@ -76,11 +76,11 @@ class MemoryBuffer:
 
     @property
     def unprotected(self) -> str:
-        """Why what waits would end with the process without a word; empty: it would not."""
+        """Why entries lost with the process could not be declared; empty if they can."""
         return self._record.failure if self._record is not None else ""
 
     def append_report(self, make_report: MakeReport, *, now_ms: int, span_ms: tuple[int, int] | None = None) -> None:
-        """Take a report in, of the time `span_ms`, and hand on what the disk takes."""
+        """Add a report over the time `span_ms`, and commit what the disk takes."""
         self._take(
             _Waiting(
                 "report",
@@ -93,7 +93,7 @@ class MemoryBuffer:
     def append_message(
         self, address: str, payload: bytes, *, run: str, now_ms: int, notes: Mapping[str, str] | None = None
     ) -> None:
-        """The same with another entry; `notes` are written with it, and not before."""
+        """Add another message; `notes` are committed with it."""
         self._take(
             _Waiting(
                 kind_of(address),
@@ -105,19 +105,19 @@ class MemoryBuffer:
         )
 
     def note(self, name: str, text: str, *, now_ms: int) -> None:
-        """Remember something small for the next start, as soon as the disk takes it; the newest of a name counts."""
+        """Store a text under a name (`Outbox.note`) as soon as the disk takes it; the newest of a name wins."""
         self._notes[name] = text
         self.hand_on(now_ms=now_ms)
 
     def correct(self, run: str, offset_ms: int, *, now_ms: int, notes: Mapping[str, str] | None = None) -> None:
-        """Correct what a run has not sent, see `Outbox.correct`; as soon as the disk takes it."""
+        """`Outbox.correct`, as soon as the disk takes it."""
         self._queue.insert(
             0, _Waiting("", lambda more: self._outbox.correct(run, offset_ms, notes={**(notes or {}), **more}))
         )
         self.hand_on(now_ms=now_ms)
 
     def hand_on(self, *, now_ms: int) -> None:
-        """Commit what waits, a slice of it, as far as the disk takes it."""
+        """Commit up to SLICE waiting entries, as far as the disk takes them."""
         had_to_wait = any(one.ordinal for one in self._queue)
         try:
             self._declare()

@@ -1,17 +1,17 @@
-"""The outbox: entries on disk, from the moment they are made until a broker has acknowledged them.
+"""The outbox: entries on disk, from the moment they are created until a broker has acknowledged them.
 
-1. A report is committed here (SQLite, write-ahead log, synchronous FULL) before anyone is told of it, with a sequence
+1. A report is committed here (SQLite, write-ahead log, synchronous FULL) before anything else uses it, with a sequence
    number taken in the same transaction: numbers have no holes, over restarts and kills alike. A report that is lost
    before it gets here takes a number, too, so that the hole shows.
 2. The totals since installation are kept in that transaction too: they never miss a report and never count one twice.
 3. Sent entries stay, so that they can be sent again, until their age or the bytes held push them out: the oldest sent
-   first, then the oldest unsent. Age is time lived: milliseconds that a process with this outbox ran. A clock that
-   jumps does not age anything.
+   first, then the oldest unsent. Age is running time: milliseconds that a process with this outbox ran, so a clock
+   that jumps ages nothing.
 4. Every report that is lost is counted: `forgotten` (sent, then pushed out) or `dropped` (never sent). Other entries
    that were never sent are counted by their kind.
 5. `(journal, number)` names one report for ever, see `outbox_journals`.
-6. The reports of a run whose clock was wrong are corrected as they are read to be sent. What was sent before the
-   correction stays as it was said.
+6. The reports of a run whose clock was wrong are corrected when they are read to be sent. What was sent before the
+   correction stays as it was sent.
 
 The file itself (locks, corruption, broken disks) is `outbox_file`; its tables are in `outbox_schema`.
 """
@@ -32,7 +32,7 @@ from edge.wire.device_messages import Total
 from edge.wire.report import Report, decode, encode
 
 RUNS_MAX = 10_000
-"""Runs of which it is known how far they were reported, or that they are corrected; beyond it the oldest go."""
+"""Runs whose progress or correction is remembered; beyond it the oldest are forgotten."""
 
 _NUMBER_MAX = 2**63 - 1
 _OFFSET = "(SELECT offset_ms FROM correction WHERE correction.run = letter.run)"
@@ -40,7 +40,7 @@ _OFFSET = "(SELECT offset_ms FROM correction WHERE correction.run = letter.run)"
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Of one run: reports appended, and other entries posted."""
+    """Of one run: reports and other messages appended."""
 
     reports: int
     posts: int
@@ -48,16 +48,16 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Resent:
-    """Of reports asked for again: how many are pending now, and which will never come."""
+    """Result of a resend: how many reports are pending now, and which will never be sent."""
 
     number: int
     gone: tuple[tuple[int, int], ...]
     stranger: bool = False
-    """This outbox never numbered anything in that journal: another one may hold them."""
+    """This outbox has no numbers of that journal; another one may hold them."""
 
 
 class Outbox(OutboxJournals):
-    """Entries in the file `path`, within `keep_bytes`, and sent ones for `keep_ms` of time lived.
+    """Entries in the file `path`, within `keep_bytes`, and sent ones for `keep_ms` of running time.
 
     `owner` is the `site/device` whose reports it takes; under another one a new journal begins. `name_journal` names a
     new journal: never twice the same. `now_ms` is a time in milliseconds that never steps while the process lives.
@@ -84,7 +84,8 @@ class Outbox(OutboxJournals):
     def append_report(
         self, make_report: Callable[[int], Report], *, now_ms: int, notes: Mapping[str, str] | None = None
     ) -> Report:
-        """Give the next number of the journal to `make_report` and commit what it makes and `notes`, all or nothing."""
+        """Commit the report that `make_report` returns for the next number of the journal, and `notes`, all or
+        nothing."""
         with self._transaction() as database:
             (seq,) = database.execute("SELECT seq_next FROM ledger").fetchone()
             report = make_report(seq - self._segments[-1].shift)
@@ -125,7 +126,7 @@ class Outbox(OutboxJournals):
         self._now_ms = now_ms
 
     def declare_lost(self, letters: Mapping[str, int], *, notes: Mapping[str, str] | None = None) -> None:
-        """Count entries that never got here, by kind. A report among them takes its number, which is gone at once."""
+        """Count entries lost before they were stored, by kind. A lost report takes a number, which is gone at once."""
         with self._transaction() as database:
             for kind, number in letters.items():
                 if kind == "report":
@@ -140,7 +141,7 @@ class Outbox(OutboxJournals):
     # Entries out
 
     def addresses(self, *, set_aside: bool = False) -> list[str]:
-        """Where the entries go to that wait, or that are set aside."""
+        """The addresses of pending entries, or of those set aside."""
         with self._reading() as database:
             found = list[str]()
             sent = 2 if set_aside else 0
@@ -172,7 +173,7 @@ class Outbox(OutboxJournals):
             return [self._entry(database, held) for (held,) in rows]
 
     def sent(self, numbers: Iterable[int], *, generation: int | None = None) -> None:
-        """A broker has acknowledged these. A number that is not held is passed over, as are those of another file."""
+        """Mark as sent. Numbers that are not held, or of another file (`generation`), are ignored."""
         with self._transaction() as database:
             if generation not in (None, self.generation):
                 return
@@ -183,7 +184,7 @@ class Outbox(OutboxJournals):
         self.revision += 1
 
     def set_entries_aside(self, numbers: Iterable[int], *, generation: int | None = None) -> None:
-        """No broker gets these, it does not take them: they wait no more, and are counted as lost."""
+        """Set entries aside that the broker does not accept; they are counted as lost."""
         with self._transaction() as database:
             if generation not in (None, self.generation):
                 return
@@ -196,9 +197,9 @@ class Outbox(OutboxJournals):
         self.revision += 1
 
     def retry_entries(self, fits: Callable[[Entry], bool], *, address: str, after: int, limit: int) -> int | None:
-        """Of `limit` entries to `address` that are set aside, after `after`, let those wait again that fit.
+        """Make those of the next `limit` entries to `address` set aside after number `after` pending again that fit.
 
-        Returns the `number` of the last one looked at; None where there was none.
+        Returns the `number` of the last one tested; None where there was none.
         """
         with self._transaction() as database:
             query = "SELECT number FROM letter WHERE sent = 2 AND address = ? AND number > ? ORDER BY number LIMIT ?"
@@ -215,7 +216,7 @@ class Outbox(OutboxJournals):
     def resend(self, ranges: Sequence[tuple[int, int]], *, journal: str = "", limit: int = 10_000) -> Resent:
         """Make reports pending again, by `seq`; of a journal that is not this one, all are gone.
 
-        At most `limit` of them, the first ones: who asks again gets more. A number that was never given is neither.
+        At most `limit` of them, the first ones; another call gives more. A number not given yet is neither.
         """
         with self._transaction() as database:
             (seq_next,) = database.execute("SELECT seq_next FROM ledger").fetchone()
@@ -237,7 +238,7 @@ class Outbox(OutboxJournals):
 
     @staticmethod
     def _offer_again(database: sqlite3.Connection, first: int, last: int, limit: int) -> tuple[list[int], int]:
-        """Make the reports of a span pending: which those are, and up to which one was looked."""
+        """Make the reports of a span pending; returns their `seq`, and the last `seq` covered."""
         rows = database.execute(
             "SELECT seq FROM letter WHERE seq BETWEEN ? AND ? AND sent < 2 ORDER BY seq LIMIT ?", (first, last, limit)
         )
@@ -246,10 +247,10 @@ class Outbox(OutboxJournals):
         return held, held[-1] if len(held) == limit else last
 
     def correct(self, run: str, offset_ms: int, *, notes: Mapping[str, str] | None = None) -> None:
-        """Move by `offset_ms` what a run has not sent yet, for its clock was wrong: one row, whatever waits.
+        """Shift the unsent entries of a run whose clock was wrong by `offset_ms`: one row, however many there are.
 
-        Reports move with their buckets, crossings and alerts with their moment, when they are read to be sent.
-        One that is on its way at this moment may have arrived as it was: marked, under the same number, counted once.
+        Reports shift with their buckets, crossings and alerts with their time, when they are read to be sent. One that
+        is in flight at this moment may have arrived as it was: marked, under the same number, counted once.
         """
         with self._transaction() as database:
             database.execute("INSERT OR IGNORE INTO correction (run, offset_ms) VALUES (?, ?)", (run, offset_ms))
@@ -276,18 +277,18 @@ class Outbox(OutboxJournals):
     # Totals, notes, state
 
     def progress(self, run: str) -> Progress:
-        """How far a run was ever committed here: one that is taken up again goes on from there."""
+        """How much of a run was committed: a resumed replay continues from there."""
         with self._reading() as database:
             row = database.execute("SELECT reports, posts FROM run WHERE name = ?", (run,)).fetchone()
             return Progress(*row) if row else Progress(0, 0)
 
     def note(self, name: str, text: str) -> None:
-        """Remember something small for the next start."""
+        """Store a small text under a name for the next start."""
         with self._transaction() as database:
             self._write_notes(database, {name: text})
 
     def noted(self, name: str) -> str:
-        """What was remembered; empty where nothing was."""
+        """The text stored under a name; empty where there is none."""
         with self._reading() as database:
             row = database.execute("SELECT text FROM note WHERE name = ?", (name,)).fetchone()
             return row[0] if row else ""
@@ -298,7 +299,7 @@ class Outbox(OutboxJournals):
         return totals[-1] if totals else None
 
     def totals(self) -> list[Total]:
-        """The total under the present journal, last; before it the ends of the journals before it."""
+        """The final totals of former journals, then the total of the present one."""
         with self._reading() as database:
             return totals_of(database, self._segments)
 
@@ -308,14 +309,14 @@ class Outbox(OutboxJournals):
             return state_of(database)
 
     def kinds(self) -> dict[str, KindState]:
-        """The same by kind of entries; a kind that never waited and never was lost is left out."""
+        """The same by kind of entries; kinds without pending or lost entries are left out."""
         with self._reading() as database:
             return kinds_of(database)
 
     # Inside a transaction
 
     def _entry(self, database: sqlite3.Connection, number: int) -> Entry:
-        """The entry as it is said: corrected, unless it was sent before its run was."""
+        """The entry as it is sent: corrected, unless it was sent before its run was corrected."""
         seq, address, payload, before, offset_ms = database.execute(
             f"SELECT seq, address, payload, corrected, {_OFFSET} FROM letter WHERE number = ?",  # noqa: S608  # ours
             (number,),
@@ -364,5 +365,5 @@ class Outbox(OutboxJournals):
 
 
 def _between(seqs: Sequence[int]) -> list[tuple[int, int]]:
-    """The spans that lie between neighbours."""
+    """The gaps between neighbouring numbers, first and last included."""
     return [(one + 1, other - 1) for one, other in zip(seqs, seqs[1:], strict=False) if other - one > 1]

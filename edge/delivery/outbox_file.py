@@ -23,7 +23,7 @@ from edge.delivery.outbox_schema import APPLICATION_ID, SCHEMA, UPGRADES, VERSIO
 from edge.errors import WorkError
 
 SET_ASIDE_MAX = 8
-"""Corrupt files kept; a disk that makes more of them needs a person, not more files."""
+"""Corrupt files kept; a disk that corrupts more needs replacing."""
 
 _CORRUPT = (11, 26)  # SQLITE_CORRUPT, SQLITE_NOTADB
 _FULL = 13  # SQLITE_FULL
@@ -33,8 +33,8 @@ _BUSY_S = 5.0
 class OutboxFile:
     """An SQLite file at `path`, made where there is none.
 
-    With `patient`, a disk that does not work yet raises only when something is asked of it. `set_aside` is the corrupt
-    file that this one replaced, if it did. `connection` makes the connections to SQLite.
+    With `patient`, a disk that does not work yet raises at the first call instead of here. `set_aside` is the corrupt
+    file that this one replaced, if any. `connection` is the class of connections to SQLite.
     """
 
     def __init__(
@@ -51,12 +51,12 @@ class OutboxFile:
         self._lock_file: IO[str] | None = None
         self._database: sqlite3.Connection | None = None
         self.generation = 0
-        """Changes where another file is open under the path: entries have other numbers then."""
+        """Changes when another file is open under the path: entries have other numbers then."""
         self._log = Path(f"{path}-wal")
         self._inode: tuple[int, int] | None = None
         self._log_inode: tuple[int, int] | None = None
-        self._lost_file = False  # the open file was taken away; the next one may get its inode
-        self._lost_with_file = Counter[str]()  # entries by kind that waited in a file that was taken away
+        self._lost_file = False  # the open file was deleted; the next one may get its inode
+        self._lost_with_file = Counter[str]()  # pending entries by kind of a file that was deleted
         if not patient:
             try:
                 with self._mutex, self._explained():
@@ -72,7 +72,7 @@ class OutboxFile:
         self.close()
 
     def close(self) -> None:
-        """Let go of the file. Nothing has to be saved: every call was committed."""
+        """Close the file and its lock. Nothing has to be saved: every call was committed."""
         with self._mutex:
             self._disconnect()
             if self._lock_file is not None:
@@ -117,14 +117,14 @@ class OutboxFile:
         return self._database
 
     def _is_replaced(self) -> bool:
-        """Whether another file, or none, lies where the open one did."""
+        """Whether another file, or none, is at the path of the open one."""
         try:
             return _inode_of(self.path) != self._inode
         except OSError:  # a disk that does not answer replaces nothing
             return False
 
     def _let_go_of_lost_file(self) -> None:
-        """The open file was taken away: what nobody got of it is lost, and declared in the next one."""
+        """The open file was deleted: its pending entries are lost, and declared in the next one."""
         assert self._database is not None, "a file that is open"
         with suppress(sqlite3.Error):
             query = "SELECT address, count(*) FROM letter WHERE sent = 0 GROUP BY address"
@@ -133,7 +133,7 @@ class OutboxFile:
         self._lost_file = True
         self._disconnect()
         if self._log_inode is not None and _inode_of(self._log) == self._log_inode:
-            self._log.unlink()  # else it would be taken for the log of the file that lies there now
+            self._log.unlink()  # else SQLite would use it as the log of the new file
         if self._lock_file is not None:
             self._lock_file.close()
             self._lock_file = None

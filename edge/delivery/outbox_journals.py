@@ -51,9 +51,9 @@ class OutboxJournals(OutboxFile):
         connection: type[sqlite3.Connection],
     ) -> None:
         self.revision = 0
-        """Changes with what `total` says."""
+        """Changes whenever `totals` would."""
         self.begun_anew = ""
-        """Why a new journal was begun since the start, in words; empty: it was not."""
+        """A sentence on why a new journal was begun since the start; empty if none was."""
         self._owner = owner
         self._name_journal = name_journal
         self._journal = ""
@@ -62,7 +62,7 @@ class OutboxJournals(OutboxFile):
 
     @property
     def journal(self) -> str:
-        """What the numbers are counted in; valid once a call has succeeded."""
+        """The journal of the next report; valid once a call has succeeded."""
         return self._journal
 
     def owners(self) -> list[str]:
@@ -78,7 +78,7 @@ class OutboxJournals(OutboxFile):
         return next((one.owner for one in self._segments if one.journal == journal), "")
 
     def use_journal(self, journal: str, *, number: int) -> None:
-        """The next report has this number of this journal. Who asks for it knows that the number was not given yet."""
+        """Give the next report this number of this journal; the caller knows that it was not given yet."""
         with self._transaction() as database:
             (seq_next,) = database.execute("SELECT seq_next FROM ledger").fetchone()
             shift = seq_next - number
@@ -87,12 +87,12 @@ class OutboxJournals(OutboxFile):
         self.revision += 1
 
     def compare(self, journal: str, *, high: int, known: Sequence[tuple[int, str]]) -> Begun | None:
-        """Begin a new journal if somebody else numbered reports in ours; None where nobody did.
+        """Begin a new journal if a copy of this card numbered reports in ours; None where that is not so.
 
         `high` is the highest number that the collector knows to have been given, `known` some numbers with the run
         that it has under each. A number that this file did not give, or gave to another run, was given by a copy of it.
-        Since when there are two nobody can say, so all reports that are held belong to the new journal, under the same
-        numbers: those that a collector has it knows by their run, and the others it can ask for.
+        It is not known since when there are two, so all reports held belong to the new journal, under the same numbers:
+        a collector recognises those that it has by their run, and can ask for the others.
         A replay that begins again under the same numbers makes the same reports: there is nothing to compare.
         """
         with self._transaction() as database:
@@ -174,7 +174,7 @@ class OutboxJournals(OutboxFile):
             )
 
     def _own(self, database: sqlite3.Connection, *, replaced: bool) -> None:
-        """Make the file ours: a new journal where another device's reports are in it, or another file lay here."""
+        """Take ownership: a new journal where the file has another device's reports or replaced another file."""
         owner, lost = self._segments[-1].owner, self._lost_with_file
         renamed = bool(self._owner) and owner not in ("", self._owner)
         replayed = bool(self._owner) and self._journal.startswith(REPLAY)  # its numbers are for the replay alone

@@ -1,4 +1,4 @@
-"""The bounds of an outbox: what goes when it is full or old, and how it is counted. Inside a transaction."""
+"""The bounds of an outbox: what is deleted when it is full or old, and how it is counted. Inside a transaction."""
 
 import sqlite3
 
@@ -8,7 +8,7 @@ _WAITS, _SENT = 0, 1  # and 2 is set aside, and counted since
 
 
 def make_room(database: sqlite3.Connection, *, keep_ms: int, keep_bytes: int) -> None:
-    """Push out what is beyond the bounds; never the newest entry, however small the bound."""
+    """Delete what is beyond the bounds; never the newest entry, however small the bound."""
     newest, bytes_held, lived_ms = database.execute(
         "SELECT number_next - 1, bytes_held, lived_ms FROM ledger"
     ).fetchone()

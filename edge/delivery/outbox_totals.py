@@ -1,4 +1,4 @@
-"""What an outbox says of itself: the totals since installation, and how full it is."""
+"""Totals of an outbox since installation, and how full it is."""
 
 import sqlite3
 from collections import Counter
@@ -95,7 +95,7 @@ def state_of(database: sqlite3.Connection) -> OutboxState:
 
 
 def kinds_of(database: sqlite3.Connection) -> dict[str, KindState]:
-    """The same by kind of entries; a kind that never waited and never was lost is left out."""
+    """The same by kind of entries; kinds without pending or lost entries are left out."""
     unsent, aside, lost = Counter[str](), Counter[str](), Counter[str]()
     for address, number in database.execute("SELECT address, count(*) FROM letter WHERE sent = 0 GROUP BY 1"):
         unsent[kind_of(address)] += number

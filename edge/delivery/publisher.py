@@ -1,7 +1,7 @@
 """The publisher: from the outbox to a broker, over MQTT 5, until every entry is acknowledged.
 
 All of it runs in the thread that calls it; that thread owns the connection and the courier. Paho's own thread
-only notes events (see `connection`). A replay calls `deliver`; a live service calls `step` for ever.
+only queues events (see `connection`). A replay calls `deliver`; a live service calls `step` for ever.
 """
 
 import random
@@ -45,30 +45,32 @@ from edge.wire.report import encode
 from edge.wire.times import rfc3339
 from edge.wire.topics import ROOT, parse_topic, topic_of
 
-ACCEPT_WAIT_MS = 30_000  # a broker that took our connection and says nothing is left
-RETRY_ENTRIES_WAIT_S = 0.02  # between two looks at entries that were set aside
-OFFLINE_WAIT_S = 2.0  # for the broker to take `offline` before the polite end
-TOTAL_EVERY_MS = 10_000  # it changes with every report; a broker that takes one message at a time has others to take
-TWIN_MS = 900_000  # so long it is told that another client took over our name
-BROKEN_MS, BROKEN_MAX = 300_000, 3  # so many connections in a row, each shorter than that, hint at a twin
-RESPONSES_MAX = 20  # commands whose response waits; of more, the asker hears nothing and asks again
+ACCEPT_WAIT_MS = 30_000  # then a broker that accepted the TCP connection without a CONNACK is given up
+RETRY_ENTRIES_WAIT_S = 0.02  # between two batches of entries that were set aside
+OFFLINE_WAIT_S = 2.0  # for the broker to acknowledge `offline` before the connection ends
+TOTAL_EVERY_MS = 10_000  # it changes with every report, and brokers with a small window have other messages to take
+TWIN_MS = 900_000  # how long the status says that another client took over our client id
+BROKEN_MS, BROKEN_MAX = (
+    300_000,
+    3,
+)  # so many short connections in a row hint at a twin
+RESPONSES_MAX = 20  # responses that wait; commands beyond it get none, and the collector asks again
 
 Connect = Callable[..., Link]
 """`connect(broker, client_id, will=..., timeout_s=...)`: opens a connection, or raises WorkError."""
 
 
 class Publisher:
-    """Carries what is in `outbox`, for one run of one device; connects when first asked to do something.
+    """Publishes the entries of `outbox`, for one run of one device; connects at the first call that needs it.
 
-    On every connection it says `info`, `total` and `status` (retained); `status` offline is its last will, and is
-    contradicted where it comes late. It obeys `command/resend`, and the verbs in `obey`. With a prefix in
-    `home_assistant` it announces itself there.
-    `failure` says why the last connection ended or the last entry was refused; empty while all is well.
-    `hindrance` is the same with its cause. `acknowledged` counts entries since the start, `reports_acknowledged` the
-    reports among them.
-    `beside` is of a client that publishes beside the device itself, a replay: neither ends the connection of the other,
-    and what brokers keep of the device is the device's own. So nothing that it says is retained, it contradicts no
-    status, and it announces nothing to Home Assistant.
+    On every connection it publishes `info`, `total` and `status` (retained); `status` offline is its last will, and is
+    replaced where it arrives late. It handles `command/resend`, and the verbs in `handlers`. With a prefix in
+    `home_assistant` it announces the device there.
+    `failure` says why the last connection ended or the last entry was refused, empty while all is well;
+    `delivery_failure` is the same with its cause. `acknowledged` counts entries since the start, `reports_acknowledged`
+    the reports among them.
+    `beside` names a client that publishes beside the device itself (a replay): both stay connected, and the retained
+    messages are the device's own. So it retains nothing, replaces no status, and announces nothing to Home Assistant.
     """
 
     def __init__(
@@ -93,8 +95,8 @@ class Publisher:
         self.acknowledged = 0
         self.reports_acknowledged = 0
         self._cause: Cause = "lost"
-        self._broken = 0  # connections in a row that broke soon after the broker had let us in
-        self._refusals: dict[str, str] = {}  # by channel, until the broker takes a message there
+        self._broken = 0  # connections in a row that broke soon after CONNACK
+        self._refusals: dict[str, str] = {}  # by channel, until the broker accepts a message there
         self._broker = broker
         self._outbox = outbox
         self._site = site
@@ -116,11 +118,11 @@ class Publisher:
         self._since = rfc3339(self._clock.real_ms())
         self._retained = RetainedMessages()
         self._announcer = HomeAssistantAnnouncer(outbox, site=site, device=device, root=root, prefix=home_assistant)
-        self._names_read = False  # the former ones, since the connection began
+        self._names_read = False  # of former names, since the connection began
         self._former = FormerNames(outbox, name=f"{site}/{device}", run=run, root=root, prefix=home_assistant)
         self._clearing: deque[Message] = deque()
-        self._ends_published: dict[str, int] = {}  # by journal: up to which number it was said to be sent
-        self._journal = ""  # as info tells it
+        self._ends_published: dict[str, int] = {}  # by journal: the last `sent_through` published
+        self._journal = ""  # as published in info
         self._twin_at_ms: int | None = None
         self._troubles: dict[str, str] = {}
         self._responses: deque[Message] = deque()
@@ -129,8 +131,8 @@ class Publisher:
         self._retains = not beside  # whether the broker keeps, and may keep, messages
         self._sizes: dict[int, int] = {}  # of the packets in flight, by token
         self._largest_transient = 0  # bytes, of the largest packet of this connection that is not acknowledged (QoS 0)
-        self._packet_max_found: int | None = None  # of a broker that does not say it, and ends the connection
-        self._too_large: dict[str, int] = {}  # what is retained of us and is larger than the broker takes, by topic
+        self._packet_max_found: int | None = None  # of a broker that does not announce it, and ends the connection
+        self._too_large: dict[str, int] = {}  # retained messages larger than the broker accepts: size by topic
         self._stuck = False  # nothing is in flight, and nothing may be
         self._revision: int | None = None  # of the outbox, when the total was last taken
         self._total_at_ms = 0
@@ -146,7 +148,7 @@ class Publisher:
         self.close()
 
     def connect(self, *, timeout_s: float = 10.0) -> None:
-        """Be let in and heard (`online` is acknowledged), or raise WorkError with the reason."""
+        """Connect until `online` is acknowledged, or raise WorkError with the reason."""
         self.failure = ""
         deadline_ms = self._clock.monotonic_ms() + timeout_s * 1000
         while not self._accepted or not self._retained.quiet:
@@ -161,9 +163,9 @@ class Publisher:
     def deliver(self, *, timeout_s: float = 30.0) -> int:
         """Publish all that is pending; returns how many entries, once the broker has acknowledged every one.
 
-        Raises WorkError where the broker does not let us in, refuses all that is left or finds some too large, or
-        acknowledges nothing for `timeout_s`; a connection that breaks later is made again. What is unacknowledged stays
-        pending.
+        Raises WorkError where the broker refuses the connection, refuses all that is left or finds some too large, or
+        acknowledges nothing for `timeout_s`; a connection that breaks later is opened again. Unacknowledged entries
+        stay pending.
         """
         before = self.acknowledged
         if not self._was_accepted and (self._outbox.pending(1) or self._outbox.addresses(set_aside=True)):
@@ -186,7 +188,7 @@ class Publisher:
     def step(self, *, wait_s: float) -> int:
         """Do what is due, then wait up to `wait_s` for the broker; returns how many entries it acknowledged.
 
-        A broker or a disk that fails raises nothing here: `failure` says what happened, the courier when to try again.
+        A failing broker or disk raises nothing here: `failure` says what happened, the courier when to try again.
         """
         now_ms = self._clock.monotonic_ms()
         if self._connection is None:
@@ -213,7 +215,7 @@ class Publisher:
             self.set_trouble("twin", "")
         if self._accepted:
             self._publish_due(self._connection, now_ms)
-        if self._connection is None:  # another outbox lies there now
+        if self._connection is None:  # the outbox was replaced
             return 0
         if self._dispatch.taking_back:
             wait_s = min(wait_s, RETRY_ENTRIES_WAIT_S)
@@ -223,7 +225,7 @@ class Publisher:
         return len(acknowledged)
 
     def publish_transient(self, channel: str, payload: bytes, *, retain: bool = False) -> bool:
-        """Say what may be missed (`live`, `health`), at QoS 0 and past any backlog; False where nobody is connected."""
+        """Publish a transient message (`live`, `health`) at QoS 0, ahead of entries; False without a connection."""
         if self._connection is None or not self._accepted:
             return False
         message = Message(self._topic(channel), payload, qos=0, retain=retain)
@@ -233,7 +235,7 @@ class Publisher:
         return True
 
     def set_trouble(self, what: str, sentence: str) -> None:
-        """Be degraded, and say why, until the same is told with an empty sentence."""
+        """Set the status to degraded with this reason, until `what` is set again with an empty sentence."""
         if sentence:
             self._troubles[what] = sentence
         else:
@@ -241,7 +243,7 @@ class Publisher:
 
     @property
     def connected(self) -> bool:
-        """Whether a broker has let us in."""
+        """Whether a broker has accepted the connection."""
         return self._accepted
 
     @property
@@ -266,15 +268,15 @@ class Publisher:
         return bool(self._dispatch.waiting(self._clock.monotonic_ms()))
 
     def real_ms(self) -> int:
-        """What it is o'clock where this runs, milliseconds UTC."""
+        """The system's clock, milliseconds UTC."""
         return self._clock.real_ms()
 
     def monotonic_ms(self) -> int:
-        """The same clock, never stepping."""
+        """The monotonic clock, milliseconds."""
         return self._clock.monotonic_ms()
 
     def close(self) -> None:
-        """Say `offline` and end the connection. Entries still in flight stay pending in the outbox."""
+        """Publish `offline` and end the connection. Entries in flight stay pending in the outbox."""
         if self._connection is not None and self._accepted:
             self._retained.set(self._topic("status"), self._status("offline", "stopped"))
             self._total_at_ms = 0
@@ -297,7 +299,7 @@ class Publisher:
         return self._connect(self._broker, self._client_id, will=will, timeout_s=max(1.0, wait_s))
 
     def _note_run(self) -> None:
-        """Before a broker hears of it: its last will may come when we have another name."""
+        """Note the run before a broker learns of it: its last will may arrive when the device has another name."""
         try:
             self._former.note_run()
         except WorkError as error:
@@ -338,7 +340,7 @@ class Publisher:
                 self._too_large[message.topic] = packet_bytes(message)
 
     def _update_status(self) -> None:
-        """Say how we are; where the reasons are more than the broker takes, without them."""
+        """Set the retained status; where the reasons are larger than the broker accepts, without them."""
         state: Literal["online", "degraded"] = "degraded" if self._troubles else "online"
         topic, said = self._topic("status"), self._status(state, "; ".join(self._troubles.values()))
         if not self._dispatch.fits(Message(topic, said)):
@@ -356,18 +358,18 @@ class Publisher:
         return token
 
     def _update_refusals(self) -> None:
-        """What the broker does not take, in words: the sentences change only with the kinds and the reasons."""
+        """Update the troubles about refusals; their sentences change only with kinds and reasons."""
         refused = [f"{one.kind} letters: {one.reason}" for one in self._courier.refusals]
         self.set_trouble("refused", f"{self._broker} refuses {'; '.join(refused)}" if refused else "")
         barred = ", ".join(sorted(self._dispatch.barred))
         self.set_trouble("barred", f"{self._broker} refuses {barred} of a former name: set aside" if barred else "")
         try:
             self.set_trouble("too-large", self._too_large_for_it())
-        except WorkError:  # told as the trouble of the outbox
+        except WorkError:  # it is the trouble `outbox` already
             return
 
     def _too_large_for_it(self) -> str:
-        """What is larger than the broker takes, in words; empty while nothing is. WorkError where the outbox fails."""
+        """A sentence about what is larger than the broker accepts, or empty. WorkError where the outbox fails."""
         if self._dispatch.packet_max is None:
             return ""
         aside = set(self._outbox.addresses(set_aside=True)) - self._dispatch.barred
@@ -400,19 +402,19 @@ class Publisher:
                 self._responses.append(Message(topic_of(site, device, "total", root=self._root), encode_self(total)))
 
     def _update_info(self) -> None:
-        """Say in `info` in which journal we number, whenever that changes."""
+        """Publish `info` anew whenever the journal changes."""
         if self._info is not None and self._journal != self._outbox.journal:
             self._journal = self._outbox.journal
             info = msgspec.structs.replace(self._info, journal=self._journal, commands=sorted(self._handlers))
             self._retained.set(self._topic("info"), encode_self(info))
 
     def _begin_with_another_file(self) -> None:
-        """The entries in flight are of a file that is gone: an acknowledgement of theirs means nothing in this one."""
+        """The entries in flight are of a file that is gone; their acknowledgements mean nothing in this one."""
         self._dispatch.begin_with_another_file()
         self._lost("the outbox was deleted or replaced", cause="disk")
 
     def _handle(self, event: Event) -> int | None:
-        """Take one event in; the `number` of the entry that it acknowledges, if it does."""
+        """Handle one event; returns the `number` of the entry that it acknowledges, if any."""
         now_ms = self._clock.monotonic_ms()
         match event:
             case Accepted(qos_max=0):
@@ -465,12 +467,13 @@ class Publisher:
         self._names_read = False
         self._retained.connected()
         connection = self._connection
-        self._publish_due(connection, now_ms)  # before listening: the retained `offline` is replaced by then
+        self._publish_due(connection, now_ms)  # before subscribing: the retained `offline` is replaced by then
         if self._connection is connection:
             connection.listen([self._topic("command/+"), *([] if self._beside else [self._topic("status")])])
 
     def _read_names(self, link: Link) -> None:
-        """Read from the outbox under which names to listen and what to clear; where it fails, the next turn does."""
+        """Read from the outbox which former names to subscribe to and clear; where it fails, the next step tries
+        again."""
         try:
             self._clearing = deque(self._former.begin(self._since))
             if not self._beside:
@@ -483,7 +486,7 @@ class Publisher:
             link.listen(topics, needed=False)
 
     def _cleared(self, token: int, *, refused: str = "") -> bool:
-        """Whether it was said under a former name."""
+        """Whether the token is a message under a former name."""
         try:
             known = self._former.acknowledged(token, refused=refused)
         except WorkError as error:
@@ -517,7 +520,7 @@ class Publisher:
         self._refusals[kind_of(address)] = self.failure
 
     def _taken(self, address: str) -> None:
-        """The broker takes messages of this channel, now at least."""
+        """The broker accepts messages of this channel again."""
         if self._refusals.pop(kind_of(address), None) is not None and not self._refusals:
             self.failure = ""
 
@@ -547,7 +550,7 @@ class Publisher:
                 self._dispatch.blame(entry, now_ms)
             lasted_ms = self._clock.monotonic_ms() - self._opened_ms
             self._broken = self._broken + 1 if lasted_ms < BROKEN_MS else 1
-            if self._broken >= BROKEN_MAX:  # not every broker says that it let another client take our name over
+            if self._broken >= BROKEN_MAX:  # not every broker reports that another client took over the client id
                 cause = "taken-over"
                 reason += f" ({self._broken} times, soon after it let us in): {TWIN_HINT}"
         else:

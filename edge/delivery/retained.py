@@ -1,10 +1,10 @@
-"""What the broker keeps about this device (retained messages), and what of it has to be said now. Pure, told the time.
+"""The retained messages of a device, and which of them have to be published now. Pure; time is an argument.
 
-1. On every connection all of it is said: the broker may have lost it, or be another one.
-2. What changed is said; what is being said is not said twice.
-3. What somebody else says in our place (the last will of a connection of ours that the broker gave up late) is
-   contradicted, at most once in `again_ms`: two devices of one name must not shout at each other for ever.
-4. What the broker refuses is said again on the next connection, not on this one.
+1. On every connection all of them are published: the broker may have lost them, or be another one.
+2. A changed message is published; one in flight is not published twice.
+3. What another client publishes on these topics (the last will of an earlier connection of this device) is replaced, at
+   most once in `again_ms`: two devices of one name must not do so in a loop.
+4. What the broker refuses is published again on the next connection, not on this one.
 """
 
 from edge.delivery.connection import Message
@@ -16,23 +16,23 @@ class RetainedMessages:
     def __init__(self, *, again_ms: int = 5_000) -> None:
         self._again_ms = again_ms
         self._payloads: dict[str, bytes] = {}
-        self._due_ms: dict[str, int] = {}  # topic -> from when it may be said
+        self._due_ms: dict[str, int] = {}  # topic -> when it is due
         self._in_flight: dict[int, str] = {}  # token -> topic
         self._received_ms: dict[str, int] = {}
 
     def set(self, topic: str, payload: bytes) -> None:
-        """This is to be retained from now on."""
+        """Retain this payload from now on."""
         if self._payloads.get(topic) != payload:
             self._payloads[topic] = payload
             self._due_ms[topic] = 0
 
     def connected(self) -> None:
-        """A new connection: say everything."""
+        """A new connection: publish everything."""
         self._in_flight.clear()
         self._due_ms = dict.fromkeys(self._payloads, 0)
 
     def lost(self) -> None:
-        """The connection is gone, with what was being said."""
+        """The connection is gone, with the messages in flight."""
         self._in_flight.clear()
 
     def due(self, now_ms: int) -> list[Message]:
@@ -44,20 +44,20 @@ class RetainedMessages:
         ]
 
     def skip(self, topic: str) -> None:
-        """It cannot be said on this connection."""
+        """It cannot be published on this connection."""
         self._due_ms.pop(topic, None)
 
     def published(self, token: int, message: Message) -> None:
-        """It is on its way as `token`."""
+        """It was published as `token`."""
         self._due_ms.pop(message.topic, None)
         self._in_flight[token] = message.topic
 
     def acknowledged(self, token: int) -> str | None:
-        """The broker acknowledged or refused it: the topic, or None where the token is not one of these."""
+        """The broker acknowledged or refused it; returns the topic, or None for another token."""
         return self._in_flight.pop(token, None)
 
     def received(self, topic: str, payload: bytes, now_ms: int) -> None:
-        """Somebody said this on a topic of ours; an echo of what we say is nobody."""
+        """A message arrived on one of these topics; the echo of our own is ignored."""
         wanted = self._payloads.get(topic)
         if wanted is None or payload == wanted or topic in self._due_ms:
             return
@@ -71,5 +71,5 @@ class RetainedMessages:
 
     @property
     def quiet(self) -> bool:
-        """Nothing to say, and nothing being said."""
+        """Nothing is due and nothing is in flight."""
         return not self._in_flight and not self._due_ms

@@ -1,8 +1,7 @@
-"""The thread that sends: it owns the publisher and all that is said to the broker, so that no link holds up a frame.
+"""The sending thread: it owns the publisher, so that no network delays a frame.
 
-The thread that counts hands over what is to be said (`say`, `trouble`, `renew`) by a queue and never waits; reports go
-by way of the outbox, whose calls are transactions under a lock of its own. `stop` lets the thread send what the last
-bucket became, say goodbye, and ends it.
+The thread that counts queues transient messages and troubles and never waits; reports go through the outbox, whose
+calls are transactions under its own lock. `stop` lets the thread send the last entries, publish `offline`, and end.
 """
 
 import logging
@@ -20,9 +19,9 @@ log = logging.getLogger(__name__)
 
 STEP_S = 0.25
 TASKS_MAX = 1_000
-"""Things to say that wait; of more, the newest are not taken: `live` and `health` are looks, and soon told again."""
+"""Queued tasks; beyond it new ones are dropped and counted: `live` and `health` soon come again."""
 FLUSH_S = 2.0
-"""At the end, so long are entries still sent, if a broker is there to take them; the rest goes after the next start."""
+"""How long entries are still sent at the end; the rest goes after the next start."""
 STOP_WAIT_S = 4.0
 FAILURE_WAIT_S = 10.0
 
@@ -38,7 +37,7 @@ class Sender:
         self.refused = Counter[str]()
         """How often the broker refused an entry since the start, by kind."""
         self.transient_dropped = 0
-        """Looks that were not taken."""
+        """Transient messages dropped because the queue was full."""
         self._make_publisher = make_publisher
         self._tasks: queue.Queue[Callable[[Publisher], object]] = queue.Queue(TASKS_MAX)
         self._renewed = threading.Event()
@@ -51,19 +50,19 @@ class Sender:
             self._thread.start()
 
     def publish_transient(self, channel: str, payload: bytes) -> None:
-        """Say what may be missed."""
+        """Publish a message that may be lost."""
         self._put(lambda publisher: publisher.publish_transient(channel, payload))
 
     def set_trouble(self, what: str, sentence: str) -> None:
-        """Be degraded, or with an empty sentence no more."""
+        """Set a reason for being degraded; empty: no more."""
         self._put(lambda publisher: publisher.set_trouble(what, sentence))
 
     def renew(self) -> None:
-        """A new run began: what is retained, and the last will, must name it."""
+        """A new run began: retained messages and the last will must name it."""
         self._renewed.set()
 
     def stop(self) -> None:
-        """Say `offline` and end, within STOP_WAIT_S."""
+        """Publish `offline` and end, within STOP_WAIT_S."""
         self._stopping.set()
         if self._thread.is_alive():
             self._thread.join(STOP_WAIT_S)
@@ -88,9 +87,9 @@ class Sender:
                     self._do_tasks(publisher)
                     if self._stopping.is_set():
                         _send_last_entries(publisher)
-            except InputError as error:  # a file with credentials: once it is there, or right, sending begins
+            except InputError as error:  # a file with credentials is missing or wrong; it may be mended
                 self._wait_after(Failure("credentials", str(error)))
-            except Exception as error:  # the thread's outermost loop: counting goes on, and people are told
+            except Exception as error:  # the thread's outermost loop: counting goes on
                 log.exception("sending failed; trying again")
                 self._wait_after(Failure("error", f"sending failed: {error}"))
         self.connected = False
@@ -114,7 +113,7 @@ class Sender:
 
 
 def _send_last_entries(publisher: Publisher) -> None:
-    """The open bucket, above all: it was closed just before the end, and a device that is switched off is not asked."""
+    """Send the last bucket above all, closed just before the end: a device that is off cannot be asked for it."""
     until_s = time.monotonic() + FLUSH_S
     while publisher.connected and publisher.waiting and time.monotonic() < until_s:
         publisher.step(wait_s=STEP_S)

@@ -1,4 +1,4 @@
-"""How many entries wait in memory because no disk takes them: a file of fixed size, allocated once, written in place.
+"""The number of entries that wait in memory: a file of fixed size, allocated once, written in place.
 
 A full disk takes a write into blocks that a file already has, so this outlives the process where the entries do not.
 Two slots are written in turn, each with a checksum: a power failure in the middle of one leaves the other. (A file
@@ -40,7 +40,7 @@ class WaitingRecord:
         self._file: int | None = None
 
     def read(self) -> Waiting | None:
-        """What was written last; None where nothing ever was, or the file cannot be used."""
+        """The last record; None where there is none, or the file cannot be used."""
         try:
             file = self._open()
             slots = [os.pread(file, _SLOT, number * _SLOT) for number in (0, 1)]
@@ -54,7 +54,7 @@ class WaitingRecord:
         return waiting
 
     def write(self, waiting: Waiting) -> None:
-        """Keep this, also when the power fails."""
+        """Write the record; it survives a power failure."""
         said = msgspec.json.encode(waiting)
         assert len(said) <= _SLOT - _HEAD, "a few kinds of letters and two times"
         generation = self._generation + 1
@@ -70,7 +70,7 @@ class WaitingRecord:
             self._generation, self.failure = generation, ""
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         if self._file is not None:
             os.close(self._file)
             self._file = None

@@ -1,7 +1,7 @@
-"""Alerts, from the rules to the outbox: what is news or likely, with its reason, and a picture if pictures may leave.
+"""Publishes alerts by way of the outbox: rare classes, certain or likely, and blindness, with a reason and a picture.
 
-What was seen of rare classes, and how many vehicles cross each line, is noted in the outbox, so that a restart is no
-news.
+Sightings of rare classes, and how many vehicles cross each line, are stored in the outbox, so that a restart raises no
+alert.
 """
 
 import base64
@@ -36,17 +36,17 @@ NOTE = "seen-"
 SIGHTINGS = "sightings-"
 TRAFFIC = "traffic"
 TRAFFIC_MS = 3_600_000
-"""How often it is noted what crosses the lines."""
+"""How often the traffic of the lines is stored."""
 WIDTH_PX = (640, 480, 320)
 AROUND = 0.4
-"""Of the sides of a vehicle's box, shown of what stands around it."""
+"""Margin around a vehicle's box in its picture, in sides of the box."""
 NO_TAILS: Mapping[str, Tail] = MappingProxyType({})
 NO_BOXES: Mapping[int, Box] = MappingProxyType({})
 UNCHECKED_MAX = 1_000
 
 
 class _Crossed(NamedTuple):
-    """A crossing with the run that counted it; the run's configuration has the words and rules for it."""
+    """A crossing with the run that counted it, whose configuration applies to it."""
 
     crossing: Crossing
     run: str
@@ -57,13 +57,13 @@ class _Crossed(NamedTuple):
 
 
 class AlertPublisher:
-    """Posts alerts of one device; where the disk does not take them, they wait on the memory buffer with their picture.
+    """Publishes the alerts of one device; while the disk takes none, they wait in the memory buffer with their picture.
 
-    When a class was last seen is noted in the transaction that keeps the alert. Until the outbox can be asked what was
-    seen before (at first and after a reload) crossings wait here, at most `unchecked_max`: of more, the oldest are
-    never checked for rare classes, and `unjudged_lost` counts them. `failure` says why they wait; empty: none does.
+    When a class was last seen is stored in the transaction of the alert. Until the outbox can be read (at first and
+    after a reload) crossings wait here, at most `unchecked_max`: of more, the oldest are never checked for rare
+    classes, and `unjudged_lost` counts them. `failure` says why they wait; empty: none does.
 
-    `tails` of the model that names say how certain a name must be to be news, see `edge.device.alert_rules`; a class
+    `tails` of the naming model say how certain a name must be for an alert, see `edge.device.alert_rules`; a class
     without one is likely at most.
     """
 
@@ -79,18 +79,18 @@ class AlertPublisher:
         self._buffer = buffer
         self._clock = clock
         self._rules = Alerts()
-        self._rare: RareClasses | None = None  # until the outbox tells what was seen before
+        self._rare: RareClasses | None = None  # until former sightings were read from the outbox
         self._traffic = Traffic()
-        self._traffic_loaded = False  # what the outbox notes of it is in it
-        self._traffic_at_ms = clock.monotonic_ms()  # when it was noted
+        self._traffic_loaded = False  # what the outbox has of it was added
+        self._traffic_at_ms = clock.monotonic_ms()  # when it was stored last
         self._frame: Frame | None = None
 
     def update_frame(self, frame: Frame) -> None:
-        """The newest picture."""
+        """Take the newest picture."""
         self._frame = frame
 
     def snapshot(self) -> bytes:
-        """It as a JPEG small enough to be sent; empty before there is one."""
+        """The newest picture as a JPEG small enough to be sent; empty before there is one."""
         frame = self._frame
         return b"" if frame is None else _jpeg(frame.image)
 
@@ -103,7 +103,7 @@ class AlertPublisher:
         tails: Mapping[str, Tail] = NO_TAILS,
         boxes: Mapping[int, Box] = NO_BOXES,
     ) -> None:
-        """Call out what is rare among them, now or as soon as the outbox tells what was seen before.
+        """Publish alerts for rare classes, now or as soon as former sightings can be read.
 
         `boxes` are where the tracks are in the newest picture.
         """
@@ -114,7 +114,7 @@ class AlertPublisher:
         self.check_waiting()
 
     def _crop(self, crossing: Crossing, config: Config, boxes: Mapping[int, Box]) -> Picture | None:
-        """The vehicle with what stands around it; where it is not seen any more, the whole picture."""
+        """The vehicle with a margin; where it is not seen any more, the whole picture."""
         if self._frame is None or not config.keep.pictures_leave or crossing.label not in config.alerts.classes:
             return None
         image = self._frame.image
@@ -125,7 +125,7 @@ class AlertPublisher:
         return image[y1:y2, x1:x2].copy()
 
     def add_bucket(self, bucket: Bucket, config: Config) -> None:
-        """A closed bucket tells how many vehicles cross the lines."""
+        """Add a closed bucket to the traffic of the lines."""
         if not config.alerts.classes or bucket.counts is None:
             return
         vehicles = {
@@ -138,7 +138,7 @@ class AlertPublisher:
             self._buffer.note(TRAFFIC, _text(self._traffic.counted), now_ms=now_ms)
 
     def apply_verdict(self, verdict: Verdict, rules: Alerts) -> None:
-        """Take note of what a person says. WorkError where the outbox cannot tell what was seen before."""
+        """Apply a person's verdict. WorkError where former sightings cannot be read."""
         rare = self._rare_classes(rules)
         at_ms, where = milliseconds_of(verdict.at), {"run": verdict.run, "line": verdict.line}
         if verdict.label:
@@ -167,7 +167,7 @@ class AlertPublisher:
             self.failure = ""
 
     def _check(self, crossed: Sequence[_Crossed]) -> None:
-        """Call out what is rare among crossings of one run. WorkError, and nothing marked, where the outbox fails."""
+        """Publish alerts for crossings of one run. WorkError, with nothing changed, where the outbox fails."""
         run, config = crossed[0].run, crossed[0].config
         rare = self._rare_classes(config.alerts)
         crops = {id(one.crossing): one.crop for one in crossed}
@@ -219,7 +219,7 @@ class AlertPublisher:
         )
 
     def correction_notes(self, run: str, off_ms: int) -> dict[str, str]:
-        """What crossed in that run did so `off_ms` later than was thought: what to note of it with the correction."""
+        """Shift the sightings of a run by `off_ms`; returns the notes to store with the correction."""
         notes: dict[str, str] = {}
         if self._rare is not None:
             for label in self._rare.correct(run, off_ms):
@@ -227,13 +227,13 @@ class AlertPublisher:
         return notes
 
     def _notes(self, rare: RareClasses, label: str) -> dict[str, str]:
-        """What to remember of a class: its sightings, and for a version that knows no more when it was last seen."""
+        """The notes of a class: its sightings, and for older versions when it was last seen."""
         memory = rare.memory.get(label, Memory())
         seen = "" if memory.seen_ms is None else str(memory.seen_ms)
         return {NOTE + label: seen, SIGHTINGS + label: _text(memory)}
 
     def publish_blindness(self, kind: str, reason: str, run: str) -> None:
-        """Call out that nothing is seen any more, or something again; `kind` is empty where neither is news."""
+        """Publish an alert that the camera is blind or sees again; an empty `kind` publishes none."""
         if kind == "blind":
             self._publish(Alert(run=run, at=rfc3339(self._clock.real_ms()), kind="blind", reason=reason))
         elif kind == "seeing":
@@ -247,7 +247,7 @@ class AlertPublisher:
             for label in rules.classes:
                 if label not in memory and (text := self._outbox.noted(SIGHTINGS + label)):
                     memory[label] = msgspec.json.decode(text, type=Memory)
-                elif label not in memory and (text := self._outbox.noted(NOTE + label)):  # of a version before
+                elif label not in memory and (text := self._outbox.noted(NOTE + label)):  # of an older version
                     memory[label] = Memory(before_ms=int(text))
             self._load_traffic()
             self._rare = RareClasses(rules.classes, round(rules.quiet_days * DAY_MS), memory)
@@ -255,7 +255,7 @@ class AlertPublisher:
         return self._rare
 
     def _load_traffic(self) -> None:
-        """Add what was noted of it; where nothing was, all that this outbox ever counted."""
+        """Add the stored traffic; where there is none, all that this outbox ever counted."""
         if self._traffic_loaded:
             return
         if text := self._outbox.noted(TRAFFIC):
@@ -263,7 +263,7 @@ class AlertPublisher:
                 self._traffic.count({line: round(vehicles)}, round(ms))
         elif (total := self._outbox.total()) is not None:
             counted = {line: sum(n for of in ways.values() for n in of.values()) for line, ways in total.lines.items()}
-            self._traffic = Traffic()  # it is in there
+            self._traffic = Traffic()  # it is in the total
             self._traffic.count(counted, total.watched_ms)
         self._traffic_loaded = True
 

@@ -1,14 +1,14 @@
-"""What a device calls out by itself: a vehicle of a class that was not there for long, and a camera that sees nothing.
+"""Alerts of a device: a vehicle of a class that was absent for long, and a camera that sees nothing.
 
 Rare classes, the rules:
-1. *News* is held to a tail that was measured: a crossing is surely of its class if, at the traffic of its line, at most
-   FALSE_PER_YEAR other vehicles a year are to be expected that are called so with as high a probability.
-2. Only a sure crossing, or one that a person confirms, sets when a class was last seen. One that a person denies is
-   forgotten, so that what was last seen before holds again.
-3. A crossing that is not sure is *likely*, and is told as such, if there was none of its class for long and no likely
-   one of as high a probability within that time: of many doubtful vehicles the few best are shown, and not all.
+1. A crossing is certain to be of its class if, by the measured tail and at the traffic of its line, at most
+   FALSE_PER_YEAR other vehicles a year are expected to be called so with as high a probability.
+2. Only a certain crossing, or one that a person confirms, sets when a class was last seen. One that a person denies is
+   removed, so that the sighting before it holds again.
+3. Another crossing is *likely*, and published as such, if there was none of its class for long and no likely one of as
+   high a probability within that time: of many uncertain vehicles the few best are shown.
 
-Pure, told the time. What was seen is remembered by whoever owns the disk (`memory`), over restarts.
+Pure; time is an argument. The caller keeps `memory` over restarts.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -24,10 +24,10 @@ DAY_MS = 86_400_000
 YEAR_MS = 365 * DAY_MS
 FLOOD_MS = 60_000  # one alert of a class a minute at most, whatever the configuration says
 FALSE_PER_YEAR = 1.0
-"""So many false alarms a year are to be expected of a class at a line, at most."""
+"""Largest expected number of false alarms a year of a class at a line."""
 KEPT = 50
-"""Sightings of a class that are remembered one by one, so that a person can deny them."""
-SAME_MS = 1_000  # a person speaks of the crossing at that time
+"""Sightings of a class kept one by one, so that a person can deny them."""
+SAME_MS = 1_000  # a verdict is about the crossing within this of its time
 
 
 class Traffic:
@@ -38,20 +38,20 @@ class Traffic:
         """By line: vehicles, and the milliseconds in which they were counted."""
 
     def count(self, vehicles: Mapping[str, int], watched_ms: int) -> None:
-        """What crossed each line in so much watched time."""
+        """Add what crossed each line in so much watched time."""
         for line, number in vehicles.items():
             before, ms = self.counted.get(line, (0.0, 0.0))
             fading = 0.5 if ms >= 2 * YEAR_MS else 1.0
             self.counted[line] = before * fading + number, ms * fading + watched_ms
 
     def per_year(self, line: str) -> float | None:
-        """None before a day of it was watched."""
+        """Vehicles a year over a line; None before a day of it was watched."""
         vehicles, ms = self.counted.get(line, (0.0, 0.0))
         return max(vehicles, 1.0) * YEAR_MS / ms if ms >= DAY_MS else None
 
 
 def false_per_year(tail: Tail | None, share: float, vehicles_per_year: float | None) -> float | None:
-    """How many other vehicles a year are to be expected at most with as high a probability; None: nobody knows."""
+    """Upper bound on other vehicles a year that are called so with as high a probability; None if not known."""
     if tail is None or vehicles_per_year is None:
         return None
     return tail.rate(share) * vehicles_per_year
@@ -80,13 +80,13 @@ class Memory(msgspec.Struct, frozen=True):
         return max([*times, *([] if self.before_ms is None else [self.before_ms])], default=None)
 
     def with_one(self, sighting: Sighting) -> "Memory":
-        """With one more; beyond KEPT the oldest one is no more than a time."""
+        """With one more sighting; beyond KEPT of the oldest only the time is kept."""
         kept = sorted((*self.sightings, sighting), key=lambda one: one.at_ms)
         gone = Memory(tuple(kept[:-KEPT]), self.before_ms)
         return Memory(tuple(kept[-KEPT:]), gone.seen_ms)
 
     def without(self, run: str, line: str, at_ms: int) -> "Memory":
-        """Without the one of that run at that line and time."""
+        """Without the sighting of that run at that line and time."""
         kept = tuple(
             one for one in self.sightings if (one.run, one.line) != (run, line) or abs(one.at_ms - at_ms) > SAME_MS
         )
@@ -99,7 +99,7 @@ def replace_sightings(memory: Memory, sightings: tuple[Sighting, ...]) -> Memory
 
 
 class RareAlert(NamedTuple):
-    """A crossing that is to be told."""
+    """A crossing that raises an alert."""
 
     crossing: Crossing
     before_ms: int | None
@@ -110,7 +110,8 @@ class RareAlert(NamedTuple):
 
 @dataclass(slots=True)
 class RareClasses:
-    """Of `classes`, the first after `quiet_ms` without one is told; the very first as well."""
+    """Raises an alert for the first vehicle of one of `classes` after `quiet_ms` without one, and for the very
+    first."""
 
     classes: Sequence[str]
     quiet_ms: int
@@ -123,7 +124,7 @@ class RareClasses:
     def update(
         self, crossings: Sequence[Crossing], run: str, expected: Callable[[Crossing], float | None]
     ) -> list[RareAlert]:
-        """Those to tell. `expected` are the false alarms a year as certain as a crossing, None where unknown."""
+        """The alerts. `expected` returns the false alarms a year as certain as a crossing, None where unknown."""
         told: list[RareAlert] = []
         for crossing in crossings:
             if crossing.label not in self.classes:
@@ -148,7 +149,7 @@ class RareClasses:
         return told
 
     def apply_verdict(self, label: str, *, run: str, line: str, at_ms: int, confirms: bool) -> None:
-        """A person says whether the crossing counted as `label` at that time was one."""
+        """Apply a verdict on whether the crossing counted as `label` at that time was one."""
         if label in self.classes:
             memory = self.memory.get(label, Memory())
             known = [one for one in memory.sightings if one not in memory.without(run, line, at_ms).sightings]
@@ -159,7 +160,7 @@ class RareClasses:
             self.memory[label] = memory
 
     def correct(self, run: str, off_ms: int) -> set[str]:
-        """What crossed in that run did so `off_ms` later than was thought; the classes of which that is so."""
+        """Shift the sightings of a run by `off_ms`; returns the classes that changed."""
         changed = set()
         for label, memory in self.memory.items():
             if any(one.run == run for one in memory.sightings):
@@ -173,14 +174,14 @@ class RareClasses:
 
 
 class Blindness:
-    """Seeing nothing for `after_ms` is told once, and seeing again once."""
+    """Raises one alert after `after_ms` of blindness, and one when the camera sees again."""
 
     def __init__(self) -> None:
         self._since_ms: int | None = None
         self._told = False
 
     def update(self, now_ms: int, reason: str, *, after_ms: int) -> str:
-        """`blind` or `seeing` where that is news, else empty; `reason` is empty while the camera sees."""
+        """`blind` or `seeing` where an alert is due, else empty; `reason` is empty while the camera sees."""
         if not reason:
             told, self._told, self._since_ms = self._told, False, None
             return "seeing" if told else ""

@@ -1,7 +1,7 @@
-"""What the service does when it is told to over MQTT, beside `resend`: `strip`, `snapshot`, `reload`, `verdict`.
+"""Command handlers of the service, beside `resend` and `journal`: `strip`, `snapshot`, `reload`, `verdict`.
 
-Runs in the thread that sends; it reads files of strips and a finished JPEG, sets a flag and hands over a verdict,
-touching nothing else of the thread that counts. No picture leaves unless the configuration says so.
+They run in the sending thread: they read files of strips and a finished JPEG, set a flag and queue a verdict, and touch
+nothing else of the thread that counts. No picture leaves unless the configuration allows it.
 """
 
 import base64
@@ -16,7 +16,7 @@ from edge.wire.report import ReportError, decode_as
 from edge.wire.times import milliseconds_of
 
 JPEG_BYTES_MAX = 45_000
-"""In base64 it still fits into what a collector takes."""
+"""In base64 it still fits into the largest message that a collector accepts."""
 _Command = TypeVar("_Command", PlainCommand, StripCommand, VerdictCommand)
 NOT_ALLOWED = "pictures stay on the device: keep.pictures_leave is false"
 
@@ -31,8 +31,8 @@ def handlers_of(
 ) -> Mapping[str, CommandHandler]:
     """A function for each verb.
 
-    `snapshot` gives the newest picture as JPEG, empty where there is none yet; `apply_verdict` takes note of what a
-    person says, or tells why it cannot.
+    `snapshot` gives the newest picture as JPEG, empty where there is none yet; `apply_verdict` returns why
+    it cannot, else an empty text.
     """
 
     def strip(payload: bytes) -> Response:

@@ -1,4 +1,4 @@
-"""How the device fares between two looks: rates, inference times, the board, the outbox, the clock."""
+"""The `health` message: rates, inference times, the board, the outbox, the clock."""
 
 from collections import deque
 from collections.abc import Mapping
@@ -16,11 +16,11 @@ from edge.vision.camera import CameraState
 from edge.wire.device_messages import DeviceHealth, LettersHealth
 from edge.wire.times import rfc3339
 
-TIMES_MAX = 2_000  # inferences of which the percentiles are
+TIMES_MAX = 2_000  # inferences over which the percentiles are taken
 
 
 class HealthMonitor:
-    """Counts what the loop does; `take` makes a `health` message of it and begins anew."""
+    """Counts frames and inferences; `take` makes a `health` message of them and begins anew."""
 
     def __init__(self, clock: Clock, folder: Path) -> None:
         self._clock = clock
@@ -34,7 +34,7 @@ class HealthMonitor:
         self._inferred = 0
 
     def handled_frame(self, inference_ms: float | None) -> None:
-        """One more frame was handled; the detector looked, which took so long, or None where nothing needed a look."""
+        """Count a frame; `inference_ms` is the time of the detector, None where it was not run."""
         self.handled += 1
         if inference_ms is not None:
             self._inferred += 1
@@ -93,14 +93,14 @@ class HealthMonitor:
 
 
 def _rank(ordered: list[float], share: float) -> float | None:
-    """Nearest rank."""
+    """A percentile by nearest rank."""
     return round(ordered[min(int(share * len(ordered)), len(ordered) - 1)], 2) if ordered else None
 
 
 def _state_of(outbox: Outbox) -> OutboxState | None:
     try:
         return outbox.state()
-    except WorkError:  # its trouble is told elsewhere
+    except WorkError:  # it is a trouble already
         return None
 
 
@@ -109,7 +109,7 @@ def _letters_of(
 ) -> dict[str, LettersHealth]:
     try:
         kinds = outbox.kinds()
-    except WorkError:  # its trouble is told elsewhere
+    except WorkError:  # it is a trouble already
         kinds = {}
     found = {}
     for kind in sorted({*kinds, *refused, *waiting, *lost_before}):

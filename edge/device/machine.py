@@ -1,4 +1,4 @@
-"""What the machine says of itself: temperature, throttling, memory, disk. What it does not tell is None."""
+"""Temperature, throttling, memory and disk of the machine; None for what it does not report."""
 
 import os
 import shutil
@@ -16,7 +16,7 @@ THROTTLE_WORDS = {0: "under-voltage", 1: "frequency capped", 2: "throttled", 3: 
 
 @dataclass(frozen=True, slots=True)
 class Board:
-    """One look; `cpu_s` is this process's time on all cores since its start, `throttling` what is so at this moment."""
+    """One measurement; `cpu_s` is this process's time on all cores since its start, `throttling` the present state."""
 
     temperature_c: float | None
     throttling: tuple[str, ...] | None

@@ -1,4 +1,4 @@
-"""The last `health`, and how delivery fares, as text for Prometheus, on loopback only: a small server in a thread."""
+"""The last `health` and the state of delivery as text for Prometheus, on loopback only, by a server in a thread."""
 
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -25,7 +25,7 @@ HELP = {
     "unsaid": "counter",
     "strips": "counter",
 }
-"""What only grows; all else is a gauge."""
+"""Counters; all else is a gauge."""
 
 
 class Metrics:
@@ -45,7 +45,7 @@ class Metrics:
                 self.wfile.write(text.encode() if found else b"/metrics is here\n")
 
             def log_message(self, *_: Any) -> None:
-                """Nobody needs to know who looked."""
+                """Requests are not logged."""
 
         try:
             self._server = ThreadingHTTPServer(("127.0.0.1", port), Page)
@@ -57,15 +57,15 @@ class Metrics:
         self._thread.start()
 
     def show(self, health: DeviceHealth) -> None:
-        """This is how the device fares now."""
+        """Set the last health."""
         self._health = text_of(health)
 
     def show_delivery(self, cause: Cause | None, *, connected: bool, unacknowledged_ms: int) -> None:
-        """What keeps entries from being delivered, and since when no report was acknowledged."""
+        """Set why entries are not delivered, and since when no report was acknowledged."""
         self._delivery = delivery_text_of(cause, connected=connected, unacknowledged_ms=unacknowledged_ms)
 
     def close(self) -> None:
-        """Serve no more."""
+        """Stop serving."""
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
@@ -104,7 +104,7 @@ def _letters_text_of(kinds: dict[str, dict[str, int]]) -> list[str]:
 
 
 def delivery_text_of(cause: Cause | None, *, connected: bool, unacknowledged_ms: int) -> str:
-    """A gauge for each cause, 1 for the one that is; all are 0 while nothing is wrong."""
+    """A gauge for each cause, 1 for the present one; all are 0 while nothing is wrong."""
     lines = ["# TYPE crossing_delivery_failure gauge"]
     lines += [f'crossing_delivery_failure{{cause="{one}"}} {int(one == cause)}' for one in CAUSES]
     lines += ["# TYPE crossing_broker_connected gauge", f"crossing_broker_connected {int(connected)}"]

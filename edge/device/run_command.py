@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 def run_service(path: Path, *, clock: Clock | None = None, synced: Callable[[], bool] | None = None) -> None:
     """Until SIGTERM or SIGINT; SIGHUP reads the configuration again. InputError where it cannot begin.
 
-    `clock`, and whether it is `synced`, are the machine's unless given: a proof drives time with them.
+    `clock`, and whether it is `synced`, are the machine's unless given, as in tests.
     """
     config = _read(path)
     assert config.camera is not None, "checked"
@@ -92,7 +92,7 @@ def run_service(path: Path, *, clock: Clock | None = None, synced: Callable[[], 
 
 
 def state_folder(config: Config, path: Path) -> Path:
-    """Where what must outlive a restart is kept; made where it is not there, if it can be made."""
+    """The folder of all that must survive a restart; created if it can be."""
     systemd = os.environ.get("STATE_DIRECTORY", "").split(":")[0]
     folder = Path(config.state or systemd or path.absolute().parent / "state")
     try:

@@ -1,15 +1,13 @@
 """The service: from the camera to the outbox, for years. Counting and sending are two threads; the camera has its own.
 
-This thread takes the newest frame, looks at the scene, detects, counts, and commits what a bucket closed; nothing
-here waits for a network. Once a second it minds everything else: what is live, health, alerts, the clock, a new
-configuration.
+This thread takes the newest frame, watches the scene, detects, counts, and commits closed buckets; nothing here waits
+for a network. Once a second it does everything else: live counts, health, alerts, the clock, a new configuration.
 
 A *run* is one anchor of the clock, one size of the picture and one configuration. When one of them changes the run
 ends with its open buckets as they are, and the next begins: halves of a bucket under two runs add up.
 
-Where no frame comes, time goes on: after `gap_ms` a blind frame a second says that nobody looks, so blind buckets are
-reported, and a zero never is. Of stills the same is said later: between two of them nobody looks anyway, and a server
-may hand out a picture that was taken some steps before.
+Without frames time goes on: after `gap_ms` a blind frame is counted each second, so blind buckets are reported and
+never zeros. With stills that happens later, for a server may deliver a picture that was taken some steps before.
 """
 
 import logging
@@ -65,20 +63,20 @@ log = logging.getLogger(__name__)
 
 FRAME_WAIT_S = 0.25
 MAINTAIN_MS = 1_000
-STILL_STEP_MS = 5_000  # of stills: so often time goes on where no picture vouches
+STILL_STEP_MS = 5_000  # with stills: how often time goes on where no picture covers it
 HEALTH_MS = 60_000
-FLUSH_MS = 3_000  # at the end, for what a disk that works again has not taken yet
-PARTS_EVERY_MS = 10_000  # a model that cannot be read is not read for every frame
-VERDICTS_MAX = 100  # that wait to be taken; a further one is said again by who asked
-VERDICT_WAIT_S = 3.0  # for the thread that counts to take one
+FLUSH_MS = 3_000  # at the end, for entries that wait in memory
+PARTS_EVERY_MS = 10_000  # between two attempts to load a model that cannot be read
+VERDICTS_MAX = 100  # that wait; the collector repeats further ones
+VERDICT_WAIT_S = 3.0  # for the thread that counts to apply one
 STEPPED_MS = 1_000
-"""So far the system's clock may be from that of the frames before a new run follows it."""
+"""Difference between the system's clock and that of the frames from which a new run begins."""
 LOOKS = ("model", "lines", "zones", "reference")
-"""Keys of the configuration on which it depends how the picture is looked at; with others a run keeps its detector."""
+"""Keys of the configuration on which the detector depends; if only others change, the next run keeps it."""
 
 
 class _Run:
-    """What lives as long as a run."""
+    """The state of one run."""
 
     def __init__(self, config: Config, size: tuple[int, int], shift_ms: int, strips: Path) -> None:
         self.name = f"r-{secrets.token_hex(6)}"
@@ -89,7 +87,7 @@ class _Run:
         self.pipeline: Pipeline | StillPipeline = build_pipeline(config, *size, self.stills)
         self.likeness = Likeness()
         self.began_ms = 0  # by the run's time
-        self.covered_until_ms = 0  # until then the last still vouches
+        self.covered_until_ms = 0  # until then the last still covers time
         self.strips = StripKeeper(
             strips,
             counting_lines(config, *size),
@@ -101,7 +99,7 @@ class _Run:
         self.second_look: SecondLook | None = None
         self.scene: Scene | None = None
         self.looker: Looker | None = None
-        self.parts_at_ms = 0  # no earlier is it tried to make them
+        self.parts_at_ms = 0  # not before this are they created
         self.frames = self.frames_blind = 0
         self.reported = (0, 0)
         self.convoys = ConvoyNumbers(self.name, config)
@@ -163,7 +161,7 @@ class Service:
         self._reloading = True
 
     def apply_verdict(self, verdict: Verdict) -> str:
-        """Take note of what a person says; empty, or why it cannot be done now. Any other thread may call it."""
+        """Apply a person's verdict; returns empty, or why it cannot be done now. Any other thread may call it."""
         said: Future[str] = Future()
         try:
             self._verdicts.put_nowait((verdict, said))
@@ -185,12 +183,12 @@ class Service:
         return self._alert_publisher.snapshot()
 
     def status(self) -> bytes:
-        """How it is, as JSON; empty while it starts. Any thread may ask."""
+        """The answer to `crossing-edge status`, as JSON; empty while it starts. Any thread may ask."""
         status = self._view.status()
         return b"" if status is None else msgspec.json.encode(status, order="sorted")
 
     def work(self) -> None:
-        """Until `stop`."""
+        """Run until `stop`."""
         self._sender.start()
         notify(f"READY=1\nSTATUS=counting for {self.config.site}/{self.config.device}")
         try:
@@ -209,7 +207,7 @@ class Service:
             self._sender.stop()
 
     def _flush_buffer(self) -> None:
-        """Commit what waits, as far as the time before a service manager kills us goes; the rest is declared later."""
+        """Commit what waits in memory, within the time before a service manager kills the process."""
         until_ms = self._clock.monotonic_ms() + FLUSH_MS
         while (now_ms := self._clock.monotonic_ms()) < until_ms and self._buffer.entries_waiting:
             self._buffer.hand_on(now_ms=now_ms)
@@ -225,9 +223,9 @@ class Service:
         run = self._run
         captured_ms = frame.captured_ms + run.shift_ms
         if run.last_ms is not None and captured_ms <= run.last_ms:
-            return  # taken before the blind frame that stands for the gap it ends
+            return  # taken before the blind frame that ended this gap
         if run.stills is not None and captured_ms < run.began_ms:
-            return  # the run before, or the process before, may have counted it
+            return  # the run or process before may have counted it
         began = time.perf_counter()
         detected = self._look(run, frame).shifted(run.shift_ms)
         frame = replace(frame, captured_ms=captured_ms)
@@ -239,7 +237,7 @@ class Service:
         self._count(run, detected)
 
     def _look(self, run: _Run, frame: Frame) -> DetectedFrame:
-        """What is in the frame, by the camera's time, which never steps; blind where nothing can be seen."""
+        """Detect, in the camera's time, which never steps; blind where nothing can be seen."""
         try:
             if run.looker is None:
                 if self._clock.monotonic_ms() < run.parts_at_ms:
@@ -274,7 +272,7 @@ class Service:
         self._store(run, run.step)
 
     def _store(self, run: _Run, step: Step) -> None:
-        """Everything that a step brought goes to where it outlives us."""
+        """Store everything that a step brought."""
         self._store_crossings(run, step.crossings)
         self._store_convoys(run, step.convoys)
         for bucket in step.buckets:
@@ -343,7 +341,7 @@ class Service:
         if self._run.stills is not None and not blind:
             blind = camera.reason or self._overdue_picture(now_ms)
         self._update_blindness(now_ms, blind)
-        self._troubles["disk"] = self._buffer.failure  # the view logs it as what keeps reports from being delivered
+        self._troubles["disk"] = self._buffer.failure  # the view logs it as a failure of delivery
         self._sender.set_trouble("disk", self._buffer.failure)
         self._set_trouble("blind", blind)
         self._set_trouble("detector", self._detector_failure)
@@ -388,13 +386,13 @@ class Service:
     def _update_blindness(self, now_ms: int, blind: str) -> None:
         after_ms = round(self.config.alerts.blind_after_s * 1000)
         if self._run.stills is not None:
-            after_ms = max(after_ms, self._run.stills.compare_ms)  # one picture that shows nothing is no news
+            after_ms = max(after_ms, self._run.stills.compare_ms)  # one blind picture raises no alert
         kind = self._blindness.update(now_ms, blind, after_ms=after_ms)
         if kind:
             self._alert_publisher.publish_blindness(kind, blind, self._run.name)
 
     def _handle_missing_frames(self) -> None:
-        """Where no frame came for longer than one vouches, nobody looks."""
+        """Count a blind frame where none came for longer than one covers."""
         run = self._run
         now_ms = self._frame_clock.captured_ms() + run.shift_ms
         if run.stills is not None:
@@ -405,7 +403,7 @@ class Service:
             self._count(run, DetectedFrame(now_ms, (), blind=self._blind))
 
     def _advance_stills(self, run: _Run, until_ms: int) -> None:
-        """Until then no picture will come any more; where none vouches, time goes on."""
+        """No picture of before `until_ms` will come any more; let time go on where none covers it."""
         if until_ms >= max(
             run.covered_until_ms, run.last_ms + STILL_STEP_MS if run.last_ms is not None else run.began_ms
         ):
@@ -413,14 +411,14 @@ class Service:
             self._store(run, run.pipeline.update(DetectedFrame(until_ms, (), blind="no picture")))
 
     def _overdue_picture(self, now_ms: int) -> str:
-        """That no picture came for longer than one that is late would take; else empty."""
+        """A sentence if no picture came for longer than a late one would take; else empty."""
         stills = self._run.stills
         if stills is None or now_ms - self._progress_ms <= stills.compare_ms + stills.late_ms:
             return ""
         return f"no picture for {(now_ms - self._progress_ms) / 60_000:.0f} min"
 
     def _check_clock(self) -> None:
-        """A clock that steps, or becomes right, begins a new run; what it explains of the old one is corrected."""
+        """Begin a new run when the clock steps or is synchronised; then correct what the old run has not sent."""
         off_ms = self._frame_clock.offset_ms() - self._run.shift_ms
         synced = self._frame_clock.synced()
         if synced and not self._synced:
@@ -507,19 +505,19 @@ class Service:
         return run
 
     def _begin_next_run(self, size: tuple[int, int]) -> None:
-        """End the run and begin the next; one that has counted nothing yet leaves nothing behind."""
+        """End the run and begin the next."""
         before = self._run
         self._end()
         self._run = self._begin(size)
         known_ms = before.began_ms if before.last_ms is None else before.last_ms + 1
-        self._run.began_ms = known_ms - before.shift_ms + self._run.shift_ms  # from there on nobody has counted
+        self._run.began_ms = known_ms - before.shift_ms + self._run.shift_ms  # from there on nothing was counted
         if before.size == size and all(getattr(before.config, key) == getattr(self.config, key) for key in LOOKS):
             self._run.detector, self._run.scene = before.detector, before.scene
             if before.detector is not None:
                 before.detector.begin_anew()
             self._run.second_look = before.second_look
             if before.second_look is not None:
-                before.second_look.follow(0, ())  # the tracks of that run are not those of this one
+                before.second_look.follow(0, ())  # tracks belong to a run
         self._sender.renew()
 
     def _end(self) -> None:

@@ -1,4 +1,4 @@
-"""What a running service says of itself: the answer to `crossing-edge status`, as data and as text."""
+"""The answer to `crossing-edge status`, as data and as text."""
 
 from datetime import datetime
 from typing import Literal
@@ -14,7 +14,7 @@ from edge.wire.report import Lines, Report, decode
 from edge.wire.times import milliseconds_of
 
 STALE_MS = 10_000
-"""A service that has not looked around for so long hangs."""
+"""A service whose state is older than this hangs."""
 PAGE = 500
 
 
@@ -76,7 +76,7 @@ class Today(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ServiceStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """The whole answer. `as_of_age_ms`: so long ago the service last looked around, once a second if it is well."""
+    """The whole answer. `as_of_age_ms` is the age of the state, updated once a second."""
 
     schema: int = 1
     site: str
@@ -96,7 +96,7 @@ class ServiceStatus(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def delivering(self) -> bool:
-        """The service is well, a broker has let it in, and nothing is wrong there."""
+        """Whether the service is alive and connected to a broker, without a failure."""
         return self.as_of_age_ms < STALE_MS and self.broker.connected and not self.broker.cause
 
 
@@ -148,7 +148,7 @@ def _add(lines: Lines, more: Lines | None) -> None:
 
 
 def oldest_of(outbox: Outbox) -> str | None:
-    """The time that the oldest entry that waits is about."""
+    """The time of the oldest pending entry."""
     for entry in outbox.pending(1):
         dated = msgspec.json.decode(entry.payload, type=_Dated)
         return dated.start or dated.at or None
@@ -156,7 +156,7 @@ def oldest_of(outbox: Outbox) -> str | None:
 
 
 def text_of(status: ServiceStatus) -> str:
-    """For a person."""
+    """The status as text."""
     head = f"{status.site}/{status.device}: running since {status.since} ({duration_of(status.uptime_ms)})"
     if status.as_of_age_ms >= STALE_MS:
         head = f"{status.site}/{status.device}: hangs, no sign of life for {duration_of(status.as_of_age_ms)}"

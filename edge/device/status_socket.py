@@ -1,7 +1,7 @@
 """How a running service answers `crossing-edge status`: a Unix socket in its state folder, and a thread that serves it.
 
-A socket rather than a file: nothing is written while nobody asks, a full disk keeps nobody from asking, and what a
-killed service left behind answers no more. Only the user of the service, and root, get into the folder.
+A socket rather than a file: nothing is written while nobody asks, it works with a full disk, and the socket of a killed
+service does not answer. Only the user of the service, and root, can open the folder.
 """
 
 import logging
@@ -19,12 +19,12 @@ NAME = "status.sock"
 ANSWER_S = 5.0
 ANSWER_BYTES_MAX = 4_000_000
 RETRY_S = 10.0
-"""A disk that is not there yet, or full, is tried again so often."""
+"""Between two attempts on a disk that is missing or full."""
 _PATH_BYTES_MAX = 100  # of 108 in a socket's address
 
 
 class StatusSocket:
-    """Answers everyone who connects with `answer()`, while the `with` block lasts. One asker at a time."""
+    """Answers each connection with `answer()` while the `with` block lasts, one at a time."""
 
     def __init__(self, folder: Path, answer: Callable[[], bytes]) -> None:
         self._path = folder / NAME
@@ -41,7 +41,7 @@ class StatusSocket:
         self.close()
 
     def close(self) -> None:
-        """Answer no more, and leave nothing behind."""
+        """Stop answering and remove the socket."""
         self._closing.set()
         if self._server is not None:
             with suppress(OSError):
@@ -63,7 +63,7 @@ class StatusSocket:
 
     @contextmanager
     def _listening(self) -> Iterator[socket.socket]:
-        """The socket in its place. One that nobody serves is replaced; another service's is not."""
+        """Create the socket. One that nobody serves is replaced; another service's is not."""
         if self._path.exists():
             if ask(self._path.parent) is not None:
                 raise OSError("another service answers there")
@@ -90,9 +90,9 @@ class StatusSocket:
 
 
 def ask(folder: Path) -> bytes | None:
-    """What the service with this state folder answers; None where none runs, empty while it starts.
+    """The answer of the service with this state folder; None where none runs, empty while it starts.
 
-    OSError where we may not ask.
+    OSError without permission.
     """
     path = folder / NAME
     with socket.socket(socket.AF_UNIX) as client, _address_of(path) as address:
@@ -109,7 +109,7 @@ def ask(folder: Path) -> bytes | None:
 
 @contextmanager
 def _address_of(path: Path) -> Iterator[str]:
-    """A path that a socket takes: they are short, and folders may lie deep."""
+    """A path short enough for a socket's address."""
     if len(os.fsencode(path)) <= _PATH_BYTES_MAX:
         yield str(path)
         return

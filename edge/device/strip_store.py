@@ -1,7 +1,7 @@
-"""Strips that a device keeps: for every line and bucket the pixels along the line, as evidence that a person can check.
+"""Stores strips: for every line and bucket the pixels along the line, as evidence that a person can check.
 
-Bounded by age and bytes: the oldest go first. They are on disk as JPEG, some 20 kB each, and leave the device only for
-who asks, if the configuration allows it.
+Bounded by age and bytes: the oldest are deleted first. They are JPEG files of some 20 kB, and leave the device only on
+request, if the configuration allows it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,11 +15,11 @@ from edge.vision.frame import Frame
 from edge.vision.strip import Mark, Strip, write_jpeg
 from edge.wire.times import rfc3339
 
-PRUNE_EVERY = 20  # strips written between two looks at the bounds
+PRUNE_EVERY = 20  # strips written between two checks of the bounds
 
 
 class StripKeeper:
-    """Writes the strips of `lines` into `folder`; one thread owns it, others may `find`.
+    """Writes the strips of `lines` into `folder`; one thread owns it.
 
     `failure` says why the last strip could not be written: a strip is evidence, and no count waits for it.
     """
@@ -43,12 +43,12 @@ class StripKeeper:
         self._keep_bytes = keep_bytes
 
     def see(self, frame: Frame) -> None:
-        """Take the pixels along every line."""
+        """Append the pixels along every line."""
         for strip in self._strips.values():
             strip.append(frame)
 
     def close_bucket(self, bucket: Bucket, words: Mapping[str, Mapping[str, str]], *, now_ms: int) -> None:
-        """Write what was seen until its end, with its crossings marked."""
+        """Write the strips of a closed bucket, with its crossings marked."""
         for name, strip in self._strips.items():
             done = strip.take(bucket.start_ms + bucket.width_ms)
             if not len(done):
@@ -78,7 +78,7 @@ class StripKeeper:
 
 
 def path_of(folder: Path, line: str, start_ms: int) -> Path:
-    """Where the strip of a line and bucket is, if it is."""
+    """The path of the strip of a line and bucket."""
     return folder / f"{line}-{rfc3339(start_ms).replace(':', '')}.jpg"
 
 

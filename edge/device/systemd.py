@@ -1,4 +1,4 @@
-"""What systemd is told (sd_notify): ready, alive, stopping; nothing where systemd did not start us."""
+"""Notifies systemd (sd_notify): ready, alive, stopping; does nothing where systemd did not start the process."""
 
 import os
 import socket

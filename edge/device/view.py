@@ -1,7 +1,6 @@
-"""What can be seen of a running service from outside: once a second it is looked at, and the log, the metrics and
-`crossing-edge status` tell what was seen.
+"""The state of a running service for the log, the metrics and `crossing-edge status`, updated once a second.
 
-`look` belongs to the thread that counts, and waits for nothing; `status` may be asked by any thread.
+`update` belongs to the thread that counts, and waits for nothing; any thread may call `status`.
 """
 
 import os
@@ -34,12 +33,12 @@ from edge.wire.device_messages import Live
 from edge.wire.times import rfc3339
 
 RATE_UPDATES = 10
-"""Over so many looks the rate of frames is taken."""
+"""Updates over which the rate of frames is taken."""
 
 
 @dataclass(frozen=True, slots=True)
 class ServiceState:
-    """How the service is at a moment. `handled` counts frames since the start, `live` is the open interval.
+    """The state of the service at a moment. `handled` counts frames since the start, `live` is the open interval.
 
     `lost_before` and `unjudged_lost`: see OutboxStatus.
     """
@@ -61,7 +60,7 @@ class ServiceState:
 
 
 class ServiceView:
-    """Remembers the last look."""
+    """Keeps the last state."""
 
     def __init__(self, clock: Clock, outbox: Outbox, sender: Sender, metrics: Metrics | None = None) -> None:
         self._clock = clock
@@ -77,7 +76,7 @@ class ServiceView:
         self._acknowledged_ms: int | None = None
 
     def update(self, state: ServiceState) -> None:
-        """This is how things are now."""
+        """Take the present state."""
         if self._state is not None and state.handled > self._state.handled:
             self._frame_ms = state.now_ms
         self._handled.append((state.now_ms, state.handled))
@@ -92,7 +91,8 @@ class ServiceView:
             self._metrics.show_delivery(cause, connected=connected, unacknowledged_ms=state.now_ms - since_ms)
 
     def status(self) -> ServiceStatus | None:
-        """All of it, once it was looked. Reads the reports of today, which may take a while on a slow board."""
+        """The whole status; None before the first update. Reads the reports of today, which may take a while on a slow
+        board."""
         state = self._state
         if state is None:
             return None
@@ -143,7 +143,7 @@ class ServiceView:
         live = state.live
         try:
             return today_of(self._outbox, state.config.time_zone, real_ms, live=live)
-        except WorkError:  # its trouble is told elsewhere
+        except WorkError:  # it is a trouble already
             return today_of(None, state.config.time_zone, real_ms, live=live)
 
     def _outbox_status(self, state: ServiceState) -> OutboxStatus:

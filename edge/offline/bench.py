@@ -1,6 +1,6 @@
-"""`crossing-edge bench`: where the time of a frame goes, stage by stage, over a recording.
+"""`crossing-edge bench`: the time of each stage per frame, over a recording.
 
-Times are of this machine and of this run; what carries over to another machine is the ratio of the stages.
+Times are of this machine and this run; the ratio of the stages carries over to other machines.
 """
 
 import platform
@@ -42,13 +42,13 @@ class Stopwatch:
 
     @contextmanager
     def of(self, stage: str) -> Iterator[None]:
-        """Time what stands in the block."""
+        """Time the block."""
         began_ns = time.perf_counter_ns()
         yield
         self.spent_ms[stage].append((time.perf_counter_ns() - began_ns) / 1e6)
 
     def total_ms(self, *stages: str) -> float:
-        """What these took together so far."""
+        """The time of these stages so far."""
         return sum(sum(self.spent_ms[stage]) for stage in stages)
 
 
@@ -209,7 +209,7 @@ def bench(recording: Recording, config: Config) -> dict[str, Any]:
 def _names_of(
     second_look: SecondLook, crossings: int, detector_macs: float | None, *, frames_per_minute: float
 ) -> dict[str, Any]:
-    """Looks, and their counted work beside the detector's; null where a manifest does not say its work."""
+    """Second looks and their work relative to the detector's; null where a manifest does not state it."""
     looks_per_crossing = second_look.looked / crossings if crossings else None
     look_macs = second_look.macs_millions
     names = (

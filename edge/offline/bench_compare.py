@@ -1,8 +1,8 @@
-"""`crossing-edge bench --compare`: what looking only where it is needed saves, and what it costs in crossings.
+"""`crossing-edge bench --compare`: CPU time saved by frame selection, and its cost in crossings.
 
-Each frame is decoded once and then handled by the product as configured and by the same product that looks at every
-frame, in turns, so that whatever else the machine does meets both. Times are CPU seconds of this thread, decoding left
-out. A look costs the same whatever part of the picture it is of, since the input of the model has one size.
+Each frame is decoded once and then handled as configured and with the detector at every frame, in turns, so that other
+load meets both alike. Times are CPU seconds of this thread, without decoding. An inference costs the same for any
+region, since the input of the model has one size.
 """
 
 import time

@@ -1,7 +1,7 @@
 """Charts: the summary picture of a count, and the reliability diagram of names.
 
 The summary has vehicles over time per line, direction and class, and those in the zones. The two directions are
-mirrored around zero (a_to_b above, b_to_a below). Time that nobody watched is hatched grey: it never looks like zero.
+mirrored around zero (a_to_b above, b_to_a below). Unwatched time is hatched grey: it never looks like zero.
 """
 
 from __future__ import annotations
@@ -60,8 +60,8 @@ def draw_summary(
 
     `lines` are drawn in this order, even without a crossing; those of buckets and crossings follow, and then how many
     vehicles were in each of `zones`. `from_ms`
-    and `to_ms` are the first and last moment of the run where known, so that a clip of ten seconds does not
-    get lost in its bucket of a minute. Times are those of `time_zone`.
+    and `to_ms` are the first and last moment of the run where known, so that a clip of ten seconds
+    fills the chart instead of its bucket of a minute. Times are those of `time_zone`.
 
     Raises WorkError where matplotlib is not installed or the file cannot be written, InputError for another
     ending.
@@ -140,7 +140,7 @@ def bin_width_ms(span_ms: int) -> int:
 
 
 def unwatched(buckets: Sequence[Bucket], span: Span) -> tuple[list[Span], list[Span]]:
-    """The parts of `span` that nobody watched, and those watched in part; in order, neighbours joined."""
+    """The unwatched and the partly watched parts of `span`, in order, neighbours joined."""
     blind: list[Span] = []
     partial: list[Span] = []
     reached = span[0]
@@ -227,7 +227,7 @@ def _draw_zone(axes: Axes, name: str, buckets: Sequence[Bucket], span: Span) -> 
     axes.plot([], [], color=_INK, label="standing, at most")
     axes.set_ylim(0, 1.12 * max([1, *most, *insides]))
     title = f"zone {name}"
-    if all(zone.left is not None for _, _, zone in known):  # of stills nobody knows
+    if all(zone.left is not None for _, _, zone in known):  # not known of stills
         left, waited = (sum(getattr(zone, of) for _, _, zone in known) for of in ("left", "waited"))
         title += f":    {left} left, {waited} of them had waited"
     axes.set_title(title, loc="left", fontsize=11, color=_INK)
@@ -345,7 +345,7 @@ def _moment(at_ms: int, zone: ZoneInfo) -> datetime:
 
 
 def _spell(width_ms: int) -> str:
-    """`30 min`, `hour`: a width as one says it after "per"."""
+    """`30 min`, `hour`: a width as it reads after "per"."""
     for unit, unit_ms in (("day", DAY_MS), ("hour", 3_600_000), ("min", 60_000), ("s", 1000)):
         if width_ms % unit_ms == 0:
             number = width_ms // unit_ms
@@ -355,7 +355,7 @@ def _spell(width_ms: int) -> str:
 
 def _save(figure: Figure, path: Path) -> None:
     picture = BytesIO()
-    with warnings.catch_warnings():  # a box stands for a letter that the font lacks, of a name in Chinese
+    with warnings.catch_warnings():  # the font lacks letters of names in Chinese and shows boxes
         warnings.filterwarnings("ignore", "Glyph .* missing", UserWarning)
         figure.savefig(picture, format=path.suffix.lower().removeprefix("."), facecolor="white")
     part = path.with_name(f"{path.name}.part")

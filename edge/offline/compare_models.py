@@ -1,4 +1,4 @@
-"""Two models on the same crossings: what each names, and by which factors a count of one becomes that of the other.
+"""Compares the names of two models on the same crossings, and the factors from counts of one to those of the other.
 
 Crossings of the two are paired as `edge/offline/scoring.py` pairs them with a truth: on one line, in one direction,
 within a second. What only one of them found is in the factors as well, for a count is compared with a count. Pure, but

@@ -1,8 +1,8 @@
-"""How right the counting is: replay every clip with one configuration and score it against its truth file.
+"""Accuracy of counting: replay every clip with one configuration and score it against its truth file.
 
 A truth file says at which frame a vehicle crosses; the frame's own timestamp makes that a time. It may tell of zones,
 too: how many were inside and stood at each frame, and how long those that left had waited. Detections can be kept as
-tapes (`tapes`), so that tracking and counting are scored again in seconds. A file that tells of zones alone has no
+tapes (`tapes`), so that tracking and counting are scored again in seconds. A file with zones alone has no
 score of crossings. One that lists stills says how many vehicles are in a zone of each; the stills lie beside it, or in
 `images` there.
 """
@@ -104,7 +104,7 @@ class Truth(msgspec.Struct, frozen=True):
 
     @property
     def only_zones(self) -> bool:
-        """Whether it tells of zones alone: nobody counted its crossings, so no line is watched."""
+        """Whether it has zones alone: its crossings were not counted, so no line is watched."""
         return bool(self.zones) and not self.crossings
 
 
@@ -124,9 +124,9 @@ class TrueStill(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class ClipResult:
-    """One truth file: what was asked, what was found, how they pair, the score, and how long somebody watched.
+    """The result of one truth file: true and counted crossings, their pairs, the score, and watched time.
 
-    `name` is its path. `line` is None, and there is no score of crossings, where it tells of zones alone. `named` are
+    `name` is its path. `line` is None, and there is no score of crossings, where it has zones alone. `named` are
     the vehicles of each class in stills: how many there are, and how many of as many that were named so.
     """
 
@@ -140,7 +140,7 @@ class ClipResult:
     score: Score
     watch: Watch = field(default_factory=Watch)
     frames_per_second: float | None = None
-    """At which frames were looked at; None of a single one."""
+    """The rate of the frames handled; None of a single one."""
     zones: dict[str, ZoneScore] = field(default_factory=dict)
     named: dict[str, tuple[int, int]] = field(default_factory=dict)
     moments: tuple[ZoneMoment, ...] = ()
@@ -213,7 +213,7 @@ def parse_stills(text: bytes, path: Path) -> tuple[TrueStill, ...]:
 
 
 def _evaluate_stills(path: Path, stills: Sequence[TrueStill], config: Config) -> ClipResult:
-    """Count each picture by itself: of whether vehicles stand nothing is known."""
+    """Count each picture by itself; whether vehicles stand is not known."""
     counts: dict[str, list[tuple[tuple[int, int], tuple[int, int]]]] = {}
     moments = []
     named: dict[str, tuple[int, int]] = {}
@@ -260,7 +260,7 @@ def _evaluate_stills(path: Path, stills: Sequence[TrueStill], config: Config) ->
 
 
 def _boxes_of(tracks: Sequence[Track], config: Config) -> tuple[tuple[Box, str], ...]:
-    """What was found, and what it is called."""
+    """The boxes that were found, with their classes."""
     return tuple((one.box, one.label(config.counting.class_share_min)[0]) for one in tracks if not one.part)
 
 
@@ -355,7 +355,7 @@ def _rate_of(outcome: Outcome) -> float | None:
 
 
 def rate_summary_of(frames_per_second: float | None) -> dict[str, float | None]:
-    """How fast vehicles may be to be followed at this rate, as JSON says it."""
+    """How fast vehicles may be to be followed at this rate, ready for JSON."""
     if frames_per_second is None:
         return {"frames_per_second": None, "sizes_per_frame_max": None}
     return {
@@ -367,7 +367,7 @@ def rate_summary_of(frames_per_second: float | None) -> dict[str, float | None]:
 def _known_frames(
     name: str, zone: TrueZone, outcome: Outcome, times_ms: Sequence[int]
 ) -> list[tuple[int, tuple[int, int], Occupancy]]:
-    """Of each frame whose numbers are known and that was handled: its time, these numbers, and what was told."""
+    """Of each frame that was handled and whose truth is known: its time, true inside and standing, and the count."""
     counted = {
         at_ms: one
         for at_ms, occupancies in outcome.occupancies or ()
@@ -397,7 +397,7 @@ def _replay(recording: Recording, config: Config, every: int, tapes: Path | None
     if tapes is None:
         sampled = Recording(recording.path, every=every)
         return gather(replay(_watched(sampled, config), config), with_occupancies=True)
-    if config.model.look == "as-needed" and every > 1:  # which frames are looked at depends on which there are
+    if config.model.look == "as-needed" and every > 1:  # frame selection depends on which frames there are
         tape = tape_path(recording, config, tapes, every)
         recording, every = Recording(recording.path, every=every), 1
     else:
@@ -412,14 +412,14 @@ def _replay(recording: Recording, config: Config, every: int, tapes: Path | None
 
 
 def _watched(recording: Recording, config: Config, tape: Path | None = None) -> VideoSource:
-    """The clip as the detector and the second look see it."""
+    """The clip with detector and second look."""
     size = recording.width, recording.height
     second_look = build_second_look(config, *size)
     return VideoSource(recording, build_detector(config, *size), tape, second_look, needs=needs_of(config, *size))
 
 
 def tape_path(recording: Recording, config: Config, tapes: Path, every: int = 1) -> Path:
-    """Where the clip's tape is kept: named by all it depends on, the clip, the model and how the detector looks."""
+    """The path of the clip's tape, named by all it depends on: clip, model, regions and frame selection."""
     with recording.path.open("rb") as file:
         clip = hashlib.file_digest(file, "sha256").hexdigest()
     each = f" {every}" if every > 1 else ""
@@ -428,7 +428,7 @@ def tape_path(recording: Recording, config: Config, tapes: Path, every: int = 1)
 
 
 def summary_of(part: Score) -> dict[str, Any]:
-    """A score as JSON says it."""
+    """A score, ready for JSON."""
     low, high = part.f1_interval
     return {
         "true": part.true,
@@ -510,7 +510,7 @@ def _rounded(share: float | None) -> float | None:
 
 
 def watch_summary_of(part: Watch) -> dict[str, Any]:
-    """How long somebody watched, and what crossed while nobody did, as JSON says it; no share where no time passed."""
+    """Watched time and true crossings outside of it, ready for JSON; no share where no time passed."""
     return {
         "watched_ms": part.watched_ms,
         "elapsed_ms": part.elapsed_ms,
@@ -531,7 +531,7 @@ def pooled_of(zones: Sequence[ZoneScore]) -> dict[str, tuple[float, float]]:
 
 
 def zone_summary_of(part: ZoneScore) -> dict[str, Any]:
-    """A zone's score as JSON says it; null where there is nothing to say."""
+    """A zone's score, ready for JSON; null where it is not known."""
 
     def level(one: LevelScore) -> dict[str, float | None]:
         share = one.error_share

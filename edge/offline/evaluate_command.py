@@ -38,7 +38,7 @@ ANYWHERE = {"line": Line(points=((0.0, 0.5), (1.0, 0.5)))}  # each truth file br
 
 @dataclass(frozen=True, slots=True)
 class EvaluateRequest:
-    """What the command line asks for."""
+    """The options of the command line."""
 
     truths: Sequence[Path]
     config: Path | None
@@ -126,7 +126,7 @@ def draw_errors(result: ClipResult, path: Path) -> None:
 
 
 def marks_of(result: ClipResult) -> list[Mark]:
-    """What to mark: pairs at the place counted, misses across the whole line."""
+    """The marks: pairs where they were counted, misses across the whole line."""
     marks: list[Mark] = []
     paired: tuple[tuple[MarkKind, tuple[tuple[int, int], ...]], ...] = (
         ("found", result.pairing.found),
@@ -183,7 +183,7 @@ def _crossings(results: Sequence[ClipResult]) -> list[str]:
 
 
 def _slowest(results: Sequence[ClipResult]) -> list[str]:
-    """What the clip of the lowest rate allows."""
+    """A sentence on the clip of the lowest frame rate."""
     rates = [(r.frames_per_second, r.name) for r in results if r.frames_per_second is not None]
     if not rates:
         return []
@@ -217,7 +217,7 @@ def _confusion(part: Score) -> list[str]:
 
 
 def _names(part: Score) -> list[str]:
-    """How right names are, coarse and fine."""
+    """Accuracy of names, coarse and fine."""
     rows: list[str] = []
     for grain, names in (("coarse", names_score(part, coarse=True)), ("fine", names_score(part))):
         rows += [
@@ -291,7 +291,7 @@ def _zones(results: Sequence[ClipResult]) -> list[str]:
 
 
 def _hidden(scores: Sequence[HiddenScore]) -> list[str]:
-    """How right the estimates of hidden vehicles are, all frames together."""
+    """Accuracy of the estimates of hidden vehicles, over all frames."""
     frames = sum(one.frames for one in scores)
     if not frames:
         return []
@@ -304,7 +304,7 @@ def _hidden(scores: Sequence[HiddenScore]) -> list[str]:
 
 
 def _named(results: Sequence[ClipResult]) -> list[str]:
-    """Of stills: how many of the vehicles of each class were told as such."""
+    """On stills: how many of the vehicles of each class were named so."""
     rows = []
     for label in CLASSES:
         there, right = (sum(r.named.get(label, (0, 0))[place] for r in results) for place in (0, 1))

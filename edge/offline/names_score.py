@@ -1,7 +1,7 @@
-"""How right names are, class by class, and whether a crossing's `share` is how often such a name is right; pure.
+"""Accuracy of names by class, and calibration of a crossing's `share`; pure.
 
-Names are judged on found crossings whose class is known for certain. Coarse classes join what is alike to people who
-ask for trade: light (car and van), truck, bus, two-wheeled. An `unclassified` crossing has no name: it is a false name
+Names are judged on found crossings whose class is known for certain. Coarse classes join what matters alike for
+trade: light (car and van), truck, bus, two-wheeled. An `unclassified` crossing has no name: it is a false name
 of no class, and the recall of its true class falls.
 """
 
@@ -25,7 +25,7 @@ COARSE: Mapping[str, str] = {
 }
 GROUPS_MAX = 10
 GROUP_LEAST = 10
-"""Crossings in a group of the reliability diagram: of fewer, the share that is right says little."""
+"""Fewest crossings in a group of the reliability diagram."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,8 @@
-"""From closed buckets to reports and, if they are to be published, by way of an outbox to the broker.
+"""Turns closed buckets into reports and publishes them by way of an outbox, if asked to.
 
 A replay of a file is exact, and its run is named after file, start and configuration. So the journal of its reports has
 the name of the run and numbers them from 1: the report of a bucket is the same bytes whatever outbox it passes through,
-and whatever was in it before. One that was cut off (a kill, a full disk) goes on where its outbox knows that it was.
+and whatever was in it before. One that was interrupted (a kill, a full disk) continues where its outbox ends.
 """
 
 import tempfile
@@ -25,7 +25,7 @@ from edge.errors import WorkError
 from edge.wire.device_messages import encode_self
 from edge.wire.report import Health, Report
 
-STEP_EVERY_MS = 500  # with nothing to send, to hear commands
+STEP_EVERY_MS = 500  # with nothing to send, to receive commands
 
 
 class Reporter:
@@ -102,14 +102,14 @@ class Reporter:
         return msgspec.structs.replace(report, journal=msgspec.UNSET)
 
     def crossed(self, crossings: Sequence[Crossing]) -> None:
-        """Tell of each crossing by itself, if the configuration asks for it."""
+        """Publish each crossing by itself, if configured."""
         if not self._config.report.crossings:
             return
         for crossing in crossings:
             self._post("crossing", encode_self(passage_of(crossing, self._run, self._config)))
 
     def convoys(self, convoys: Sequence[Convoy]) -> None:
-        """Tell of convoys that ended."""
+        """Publish convoys that ended."""
         for said in self._numbered_convoys.messages(convoys):
             self._post("convoy", said)
 
@@ -123,7 +123,7 @@ class Reporter:
             self._outbox.append_message(address, payload, run=self._run, now_ms=self._publisher.monotonic_ms())
 
     def pump(self) -> None:
-        """Give the publisher a chance to send what waits."""
+        """Let the publisher send pending entries."""
         if self._publisher is None or self._outbox is None:
             return
         now_ms = self._publisher.monotonic_ms()

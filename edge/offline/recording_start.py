@@ -1,4 +1,4 @@
-"""When a recording begins: as `--start` says, or as its name does; and times as the configured time zone has them."""
+"""When a recording begins: by `--start` or by its name; and times in the configured time zone."""
 
 import re
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from edge.errors import InputError
 from edge.wire.times import rfc3339
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-FOLDERS = 4  # above a recording, in which its date is looked for
+FOLDERS = 4  # above a recording, whose names may hold its date
 _YEAR, _MONTH, _DAY = r"(?P<y>19[7-9]\d|20\d\d)", r"(?P<m>0[1-9]|1[0-2])", r"(?P<d>0[1-9]|[12]\d|3[01])"
 _HOUR, _MINUTE, _SECOND = r"(?P<H>[01]\d|2[0-3])", r"(?P<M>[0-5]\d)", r"(?P<S>[0-5]\d)"
 _DATE = rf"(?<!\d){_YEAR}[-_./]?{_MONTH}[-_./]?{_DAY}"

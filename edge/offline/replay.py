@@ -1,4 +1,4 @@
-"""Replay: a recorded video or a tape through the very stages of the live service, with the file's own time.
+"""Replay: a recorded video or a tape through the stages of the live service, with the file's own time.
 
 The same file, start and configuration give the same bytes of reports.
 """
@@ -38,7 +38,7 @@ from edge.vision.still_scene import StillScene
 from edge.vision.tape import TapeHeader, TapeWriter, read_tape
 from edge.wire.names import REPLAY
 
-LEAP_MS_MAX = 86_400_000  # every bucket between two frames is reported, blind; years of them tell nobody anything
+LEAP_MS_MAX = 86_400_000  # every bucket between two frames is reported, blind; years of them are useless
 STILL_BUCKETS_MAX = 10_000  # of stills likewise: folders have gaps, and buckets may be wide
 TAPE_SUFFIXES = {".tape", ".jsonl"}
 
@@ -50,18 +50,18 @@ class Source(Protocol):
     height: int
     model: str
     stills: StillTime | None
-    """How its pictures stand for time; None where they are the frames of a video."""
+    """The times of stills; None where they are the frames of a video."""
     part: str
     """Why it ends before the recording did; "" where it does not."""
     end_unknown: str
-    """Why nobody can know whether it does; "" where that is known."""
+    """Why it is not known whether it does; "" where it is."""
 
     def __iter__(self) -> Iterator[tuple[DetectedFrame, Frame | None]]:
         """All frames in order."""
         ...
 
     def follow(self, now_ms: int, tracks: Sequence[Track]) -> None:
-        """The tracks after the frame that was handed on last: some are worth a second look."""
+        """The tracks after the last frame, for second looks and frame selection."""
         ...
 
 
@@ -130,7 +130,7 @@ class VideoSource:
                 yield detected, frame
 
     def follow(self, now_ms: int, tracks: Sequence[Track]) -> None:
-        """Hand on whom to look at."""
+        """The tracks after the last frame, for second looks and frame selection."""
         if self._looker is not None:
             self._looker.follow(now_ms, tracks)
         if self._second_look is not None:
@@ -169,12 +169,12 @@ class TapeSource:
                 yield frame.shifted(self._shift_ms), None
 
     def follow(self, now_ms: int, tracks: Sequence[Track]) -> None:
-        """What a second look said stands on the tape."""
+        """Nothing to do: second looks are on the tape."""
 
 
 @dataclass(slots=True)
 class Outcome:
-    """All that a replay found; crossings are in the order in which they became certain, waits per zone as they ended.
+    """The result of a replay; crossings are in the order in which they became certain, waits per zone as they ended.
 
     `watched` has the spans of time that were watched, in ms, in order and apart from each other. `occupancies` are all
     frames' and their times, if asked for, and `tracks` those of the frames at these times: of hours they would be many.
@@ -190,7 +190,7 @@ class Outcome:
     frames: int = 0
     frames_blind: int = 0
     frames_skipped: int = 0
-    """Those that the detector did not look at, because nothing needed it."""
+    """Frames on which the detector was not run."""
     first_ms: int = 0
     last_ms: int = 0
 
@@ -312,7 +312,7 @@ def gather(
 
 
 def note(outcome: Outcome, step: Step, detected: DetectedFrame | None) -> None:
-    """Add one step to what was found."""
+    """Add one step to the result."""
     outcome.crossings.extend(step.crossings)
     outcome.buckets.extend(step.buckets)
     outcome.convoys.extend(step.convoys)
@@ -350,7 +350,7 @@ def run_of(
     That of a recording that breaks off ends in `-part`, so every report of it says so.
     """
     said = (config.site, config.device, config.lines, config.counting, config.report.every_s)
-    # what is as it was before it could be told otherwise is left out, so that runs keep their names
+    # keys with the default of before they existed are left out, so that runs keep their names
     drawn = tuple(shapes for shapes in (config.zones, config.masks) if shapes)
     ruled = (config.convoys,) if config.convoys != Convoys() else ()
     timed = (stills, step_ms, config.time_zone) if stills is not None else ()

@@ -51,7 +51,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class ReplayRequest:
-    """What the command line asks for."""
+    """The options of the command line."""
 
     video: Path
     lines: Sequence[str]
@@ -75,7 +75,7 @@ class ReplayRequest:
 
 
 def run_replay(request: ReplayRequest) -> None:
-    """Do it; raises InputError or WorkError, and leaves nothing half-written."""
+    """Run the replay; raises InputError or WorkError, and leaves nothing half-written."""
     config = configure(request)
     start = _start(request, config)
     _check(request, config)
@@ -162,7 +162,7 @@ def run_replay(request: ReplayRequest) -> None:
 
 
 def _check(request: ReplayRequest, config: Config) -> None:
-    """What the command line asks for goes together."""
+    """InputError if options do not go together."""
     if is_tape(request.video) and (request.annotated or request.tape):
         raise InputError(f"{request.video} is a tape and holds no pictures; --video and --tape need a video")
     if request.partial and (is_tape(request.video) or request.video.is_dir()):
@@ -225,7 +225,7 @@ def _stills_of(source: Source) -> StillFolder | None:
 
 
 def _origin(request: ReplayRequest, config: Config, start: Start, source: Source) -> Origin:
-    """What the output says of where it comes from; without a known start times are in UTC, as if of 1970."""
+    """What the output states of its recording; without a known start times are in UTC, as if of 1970."""
     stills = _stills_of(source)
     if start.at_ms is None and stills is not None:
         start = Start(stills.start_ms, "stills")
@@ -257,7 +257,7 @@ def _broker(text: str) -> Mqtt:
 
 
 def _named(config: Config, request: ReplayRequest) -> Config:
-    """A replay without a configuration is a device of its own, named after the file."""
+    """The configuration of a replay without one: a device named after the file."""
     if request.config is not None:
         return config
     slug = "".join(c if c.isascii() and c.isalnum() else "-" for c in request.video.stem.lower()).strip("-")
@@ -276,7 +276,7 @@ def _told(steps: Steps) -> Steps:
 
 
 def _paced(steps: Steps, *, realtime: bool) -> Steps:
-    """Hold every step back until its time has come, if asked to."""
+    """Delay every step until its time, if asked to."""
     began_s = time.monotonic()
     first_ms: int | None = None
     for step, detected, frame in steps:

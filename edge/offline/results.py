@@ -1,8 +1,8 @@
-"""What a replay leaves in its folder: reports and crossings as JSON lines and CSV, strips, and a picture of it all.
+"""The result folder of a replay: reports and crossings as JSON lines and CSV, strips, and a summary picture.
 
-Everything is written to a folder beside it first and moved over when the replay has ended well, so that nothing
-half-written stands. Results of an earlier replay make room for the new ones; a folder that holds anything else is
-refused, so that nothing of the user's is lost and no two runs are mixed.
+Everything is written to a folder beside it first and moved when the replay has ended well, so that nothing is
+half-written. Results of an earlier replay are replaced; a folder that holds anything else is refused, so that nothing
+of the user's is lost and no two runs are mixed.
 """
 
 import csv
@@ -121,7 +121,7 @@ class ResultFolder:
             shutil.rmtree(self._part, ignore_errors=True)
 
     def _check(self) -> None:
-        """Refuse a place that cannot take the results, or that holds what no replay wrote."""
+        """InputError for a path that cannot be written, or that holds files of another origin."""
         if not self._path.parent.is_dir():
             raise InputError(f"--out {self._said}: the folder {self._path.parent} does not exist; it must")
         if not os.path.lexists(self._path):
@@ -245,7 +245,7 @@ def crossing_rows(outcome: Outcome, words: dict[str, dict[str, str]], time_zone:
 def count_rows(
     buckets: Iterable[Bucket], words: dict[str, dict[str, str]], time_zone: str = "UTC"
 ) -> list[dict[str, Any]]:
-    """One row per bucket, line and direction, a column per class; empty where nobody watched, never 0."""
+    """One row per bucket, line and direction, a column per class; empty without watched time, never 0."""
     rows = []
     for bucket in buckets:
         for line, ways in words.items():

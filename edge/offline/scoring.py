@@ -1,4 +1,4 @@
-"""How right a count is: predicted crossings against true ones, and queues against true ones; pure.
+"""Scores of a count: predicted crossings against true ones, and queues against true ones; pure.
 
 Pairs are of one direction and within `WITHIN_MS`; among all pairings the one with the most true crossings found is
 taken, and of these the one with the least sum of time differences. An uncertain true crossing explains a prediction
@@ -24,7 +24,7 @@ NORMAL_95 = 1.959964
 class Event:
     """A crossing as scored: direction, class, time on any one clock in ms.
 
-    `share` is how sure a counted crossing's name is said to be; None where nothing is said.
+    `share` is the stated probability of a counted crossing's class; None where there is none.
     """
 
     direction: str
@@ -99,7 +99,7 @@ class Score:
 
 @dataclass(frozen=True, slots=True)
 class Pairing:
-    """Who was paired with whom: indices into the sequences given; what is left is missed or extra."""
+    """Pairs of indices into the sequences given; the rest is missed or extra."""
 
     found: tuple[tuple[int, int], ...]
     excused: tuple[tuple[int, int], ...]
@@ -173,7 +173,7 @@ class LevelScore:
 
 @dataclass(frozen=True, slots=True)
 class HiddenScore:
-    """How right the estimate of hidden vehicles is, against those inside that no count tells.
+    """Score of the estimate of hidden vehicles, against those inside that are not counted.
 
     `held` is in how many of the frames the 80% interval has their number; `error` the mean absolute error of the number
     inside when the estimate is added to it.
@@ -188,7 +188,7 @@ class HiddenScore:
 
 @dataclass(frozen=True, slots=True)
 class ZoneScore:
-    """How right the queue in a zone is. Waits are those of vehicles that came and left while somebody watched.
+    """Score of the queue in a zone. Waits are those of vehicles that came and left in watched time.
 
     Their p50 are None where there are none; `true_waits` is None where the truth does not tell of them.
     """
@@ -252,10 +252,10 @@ def _level(frames: Sequence[tuple[int, int]]) -> LevelScore:
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """For how long of a clip, or of many, somebody watched; they add up.
+    """Watched time of a clip, or of many; they add up.
 
-    `unwatched` is the number of certain true crossings at moments that nobody watched. They are asked for like all
-    others, so those that were not found are among the missed.
+    `unwatched` is the number of certain true crossings in unwatched time. They are scored like all others, so those
+    that were not found are among the missed.
     """
 
     watched_ms: int = 0
@@ -276,7 +276,7 @@ class Watch:
 
 
 def watch_of(true: Sequence[Event], watched: Sequence[tuple[int, int]], first_ms: int, last_ms: int) -> Watch:
-    """What the spans `watched` say of a clip from its first frame to its last; a moment on a border was watched."""
+    """The watched time of a clip from its first frame to its last; a moment on a border was watched."""
     return Watch(
         sum(to_ms - from_ms for from_ms, to_ms in watched),
         last_ms - first_ms,

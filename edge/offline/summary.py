@@ -1,4 +1,4 @@
-"""What a replay found, in a few numbers: counts, the balance of the two directions, queues; for people or as JSON."""
+"""The summary of a replay: counts, the balance of the two directions, queues; as text or JSON."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -19,9 +19,9 @@ from edge.offline.replay import Outcome
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """What is known of a recording: when it begins, and whether it is whole.
+    """The start of a recording, and whether it is complete.
 
-    `part` says why it breaks off, and `end_unknown` why nobody can know whether it does; "" where neither holds.
+    `part` says why it breaks off, and `end_unknown` why that is not known; "" where neither holds.
     """
 
     start: Start = Start()  # noqa: RUF009  # frozen
@@ -31,7 +31,7 @@ class Origin:
 
 
 def summary_of(outcome: Outcome, config: Config, run: str, origin: Origin) -> dict[str, Any]:
-    """Ready for JSON; what nobody watched is null, never 0."""
+    """Ready for JSON; null without watched time, never 0."""
     zone = origin.time_zone
     watched_ms = sum(bucket.watched_ms for bucket in outcome.buckets)
     watched = bool(watched_ms or outcome.crossings)
@@ -91,13 +91,13 @@ def balance_of(outcome: Outcome, config: Config) -> dict[str, dict[str, Any]]:
 
 
 def convoy_row(convoy: Convoy, config: Config) -> dict[str, Any]:
-    """A convoy as it is said on the wire, without run and number."""
+    """A convoy as in its message, without run and number."""
     said = msgspec.to_builtins(convoy_of(convoy, "", 0, config))
     return {key: value for key, value in said.items() if key not in ("schema", "run", "number")}
 
 
 def zone_of(outcome: Outcome, name: str) -> dict[str, Any] | None:
-    """A zone over the whole of the recording; None if nobody watched."""
+    """A zone over the whole recording; None without watched time."""
     known: list[tuple[int, ZoneCount]] = [
         (bucket.watched_ms, bucket.zones[name]) for bucket in outcome.buckets if bucket.zones and name in bucket.zones
     ]
@@ -116,7 +116,7 @@ def zone_of(outcome: Outcome, name: str) -> dict[str, Any] | None:
         return {"mean": round(mean, digits), "max": max(one.max for _, one in levels), "end": levels[-1][1].end}
 
     def number(part: str) -> int | None:
-        """Vehicles in all; None of stills, which do not tell."""
+        """Vehicles in all; None on stills, where it is not known."""
         return None if last.left is None else sum(getattr(count, part) for _, count in known)
 
     return {

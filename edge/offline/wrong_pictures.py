@@ -24,7 +24,7 @@ INSIDE, OUTSIDE, BORDER = (60, 220, 60), (150, 150, 150), (60, 200, 255)
 
 @dataclass(frozen=True, slots=True)
 class ZoneMoment:
-    """A zone in one picture: the numbers by eye and as told, and the boxes that were found, each with its class.
+    """A zone in one picture: true and counted numbers, and the boxes that were found, each with its class.
 
     `path` is that of the picture, or of a clip, whose picture it is at `at_ms`. `standing` is true and told, too; None
     for pictures by themselves.
@@ -41,13 +41,13 @@ class ZoneMoment:
 
     @property
     def error(self) -> int:
-        """How many were told too many or too few, inside or standing, whichever is worse."""
+        """The larger error of the numbers inside and standing."""
         true, told = self.standing or (0, 0)
         return max(abs(self.told - self.true), abs(told - true))
 
     @property
     def says(self) -> str:
-        """The numbers in words."""
+        """The numbers as text."""
         text = f"{self.zone}: {self.true} inside, {self.told} told"
         if self.standing is not None:
             text += f"; {self.standing[0]} standing, {self.standing[1]} told"

@@ -1,10 +1,10 @@
-"""Who may ask a page: whoever bears its token, at an address of ours, from a page of ours. Pure.
+"""Access control of the pages: the token, the host, the origin. Pure.
 
-1. `Host` must be an address, or this machine's own name: a name of somebody else that was made to point here
-   (DNS rebinding) is refused. Without the LAN only loopback is ours.
+1. `Host` must be an address, or this machine's own name: another name that resolves to this machine (DNS rebinding) is
+   refused. Without `--lan` only loopback is allowed.
 2. The token comes once in the URL and from then on in a cookie; it is compared in constant time.
-3. What changes anything must come from a page of ours: `Origin` is the `Host`, `Sec-Fetch-Site` says no other, and the
-   body is JSON, which a form of a foreign page cannot send.
+3. A request that changes anything must come from our pages: `Origin` is the `Host`, `Sec-Fetch-Site` says no other, and
+   the body is JSON, which a form of a foreign page cannot send.
 """
 
 import hmac
@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why a request is not answered."""
+    """Why a request is refused."""
 
     status: HTTPStatus
     sentence: str

@@ -14,7 +14,7 @@ from edge.errors import InputError
 from edge.offline.evaluate import Truth, parse_truth
 from edge.pages.annotate_routes import AnnotateRoutes
 from edge.pages.frame_pictures import Reel
-from edge.pages.invitation import serve_until_told
+from edge.pages.invitation import serve_until_stopped
 from edge.pages.known_file import KnownFile
 from edge.pages.names_text import read_rows
 from edge.pages.naming_routes import NamingRoutes
@@ -27,7 +27,7 @@ from edge.vision.recording import Recording
 
 @dataclass(frozen=True, slots=True)
 class AnnotateRequest:
-    """What the command line asks for."""
+    """The options of the command line."""
 
     video: Path
     line: str | None
@@ -62,7 +62,7 @@ def _name_tracks(request: AnnotateRequest) -> None:
     detector = build_detector(config, recording.width, recording.height)
     with Album(recording, detector, every=request.every) as album:
         server = PageServer("naming.html", NamingRoutes(file, album).all(), port=request.port, lan=request.lan)
-        serve_until_told(server, lan=request.lan)
+        serve_until_stopped(server, lan=request.lan)
 
 
 def _annotate_crossings(request: AnnotateRequest) -> None:
@@ -83,7 +83,7 @@ def _annotate_crossings(request: AnnotateRequest) -> None:
     ):
         routes = AnnotateRoutes(file, reel, suggestions, points)
         server = PageServer("annotate.html", routes.all(), port=request.port, lan=request.lan)
-        serve_until_told(server, lan=request.lan)
+        serve_until_stopped(server, lan=request.lan)
 
 
 def _line(request: AnnotateRequest, recording: Recording, truth: Truth | None) -> Sequence[Point]:

@@ -1,4 +1,4 @@
-"""What the page of `crossing-edge annotate` asks for: the strip, pictures, suggestions, and saving the truth file."""
+"""Routes of the page of `crossing-edge annotate`: the strip, pictures, suggestions, saving the truth file."""
 
 import os
 from collections.abc import Sequence
@@ -99,13 +99,13 @@ class AnnotateRoutes:
 
     def _reload(self, query: Query, body: bytes) -> Answer:
         text = self.file.look()
-        read_annotations(text)  # or InputError, and all stays as it was
+        read_annotations(text)  # raises InputError before anything is changed
         self.file.take_up(text)
         return self._state(query, body)
 
 
 def relative(video: Path, truth: Path) -> str:
-    """The way from the truth file to its video."""
+    """The path of the video relative to the truth file."""
     return Path(os.path.relpath(video.resolve(), truth.resolve().parent)).as_posix()
 
 

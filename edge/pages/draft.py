@@ -1,4 +1,4 @@
-"""What a person has drawn, and how it goes into the text of a configuration without losing a word of it. Pure.
+"""A drawing, and how it goes into the text of a configuration without losing comments. Pure.
 
 The text is changed where the draft differs and nowhere else: comments, order and all other keys stay. What is renamed
 keeps its place (`was`). Coordinates are fractions of the picture with four decimals: half a pixel of 4K.
@@ -23,23 +23,24 @@ Place = tuple[float, float]
 Places = Annotated[tuple[Place, ...], msgspec.Meta(max_length=64)]
 Text = Annotated[str, msgspec.Meta(max_length=200)]
 UNDRAWN = {"zones": {"undrawn": {"polygon": [[0.0, 0.0], [1.0, 0.0], [1.0, 1.0]]}}}
-"""Stands for what is drawn in a configuration that has nothing yet, so that all else can be checked."""
+"""Placeholder for the drawing in a configuration without any, so that all else can be checked."""
 
 EMPTY = """\
 # The configuration of one device; `crossing-edge check` says what is in force.
 site: my-site
 device: my-device
 """
-"""What a configuration that is not there yet begins with."""
+"""The beginning of a new configuration."""
 
 
 def default_of(struct: type[msgspec.Struct], key: str) -> Any:
-    """What stands for a key that the configuration does not have."""
+    """The default of a key."""
     return next(field.default for field in msgspec.structs.fields(struct) if field.name == key)
 
 
 class Drawn(msgspec.Struct, frozen=True, kw_only=True):
-    """A line, zone or mask; `was` is its name in the configuration, "" if it is new there. The words are of lines."""
+    """A line, zone or mask; `was` is its name in the configuration, "" if it is new there. Direction words are for
+    lines only."""
 
     name: Text
     points: Places
@@ -49,7 +50,7 @@ class Drawn(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Broker(msgspec.Struct, frozen=True, kw_only=True):
-    """What the page can change of the section `mqtt`; without a host there is none. The names are those of `Mqtt`."""
+    """The keys of the section `mqtt` that the page can change; without a host there is no section."""
 
     host: Text = ""
     port: int = default_of(Mqtt, "port")
@@ -87,7 +88,7 @@ def parse_finished(text: str) -> Config:
 
 
 def draft_of(config: Config) -> Draft:
-    """The draft that changes nothing."""
+    """The draft of the configuration as it is."""
     return Draft(
         site=config.site,
         device=config.device,
@@ -107,7 +108,7 @@ def _broker_of(mqtt: Mqtt | None) -> Broker:
 
 
 def read_draft(body: bytes) -> Draft:
-    """From the page; InputError if it is none."""
+    """Decode a draft from the page; InputError if it is none."""
     try:
         draft = msgspec.json.decode(body, type=Draft)
     except msgspec.DecodeError as error:
@@ -120,15 +121,15 @@ def read_draft(body: bytes) -> Draft:
     return draft
 
 
-def written(text: str, draft: Draft, camera: str | None = None, *, lies_right: bool = False) -> str:
+def written(text: str, draft: Draft, camera: str | None = None, *, position_confirmed: bool = False) -> str:
     """The configuration's text with the draft in it, and `camera` as its camera's URL if there is one.
 
-    `lies_right` asks for a new reference picture, in which everything lies as it is drawn.
-    InputError if the text is none that can be changed.
+    `position_confirmed` asks for a new reference picture: everything lies as it is drawn.
+    InputError if the text cannot be changed.
     """
     editor = YAML()
     editor.preserve_quotes = True
-    editor.width = 10_000  # what stood in one line stays in one
+    editor.width = 10_000  # what is in one line stays in one
     editor.map_indent, editor.sequence_indent, editor.sequence_dash_offset = _indents(text)
     try:
         tree = editor.load(text)
@@ -145,7 +146,7 @@ def written(text: str, draft: Draft, camera: str | None = None, *, lies_right: b
     _put_group(tree, "lines", draft.lines, _line)
     _put_group(tree, "zones", draft.zones, _zone)
     _put_group(tree, "masks", draft.masks, lambda old, one: _points(old, one.points))
-    if lies_right:
+    if position_confirmed:
         tree["reference"] = tree.get("reference", 0) + 1
     out = io.StringIO()
     editor.dump(tree, out)
@@ -175,7 +176,7 @@ def _put_broker(tree: CommentedMap, broker: Broker) -> None:
 
 
 def _put_group(tree: CommentedMap, key: str, drawn: Sequence[Drawn], put: Any) -> None:
-    """Bring one of lines, zones and masks up to date."""
+    """Update one of lines, zones and masks."""
     group = tree.get(key)
     if not isinstance(group, CommentedMap):
         if not drawn:
@@ -200,7 +201,7 @@ def _put_group(tree: CommentedMap, key: str, drawn: Sequence[Drawn], put: Any) -
 
 
 def _rename(group: CommentedMap, old: str, new: str) -> None:
-    """In its place, and with its comment."""
+    """Rename a key in its place, with its comment."""
     place = list(group).index(old)
     comment = group.ca.items.pop(old, None)
     group.insert(place, new, group.pop(old))
@@ -215,7 +216,7 @@ def _line(old: Any, one: Drawn) -> CommentedMap:
             _put_points(line, key, _point(line.get(key), point))
     else:
         points = _points(line.get("points"), one.points)
-        if "points" not in line:  # it was straight: the bends stand where its ends did
+        if "points" not in line:  # it was straight: `points` takes the place of `from` and `to`
             place = list(line).index("from") if "from" in line else len(line)
             for key in ("from", "to"):
                 line.pop(key, None)
@@ -239,7 +240,7 @@ def _put_points(mapping: CommentedMap, key: str, points: CommentedSeq) -> None:
 
 
 def _points(old: Any, points: Sequence[Place]) -> CommentedSeq:
-    """The old list itself if it says the same, so that it keeps its looks."""
+    """The old list if its values are the same, so that its formatting is kept."""
     if _numbers(old) == [list(map(_rounded, point)) for point in points]:
         return cast("CommentedSeq", old)
     return _flow(CommentedSeq([_point(None, point) for point in points]))

@@ -1,8 +1,8 @@
-"""A recording taken apart for a person who annotates it: its strip, and a picture of every frame, made in one pass.
+"""The strip of a recording and a picture of every frame, made in one pass, for annotation.
 
 Threads: one thread of its own reads the recording and fills strip and pictures; others ask for what is there already.
-Bounds: a recording of at most `FRAMES_MAX` frames; pictures are kept in a file without a name, `PICTURES_MAX` of them
-at most: of a longer recording every second, third ... frame.
+Bounds: a recording of at most `FRAMES_MAX` frames; pictures are kept in a file without a name, at most
+`PICTURES_MAX`: of a longer recording every second, third ... frame.
 """
 
 import logging
@@ -33,7 +33,7 @@ COLUMNS = 384
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """`frames` are read; `done` says that they are all, `trouble` why no more will come."""
+    """`frames` are read; `done` says that these are all, `trouble` why reading ended early."""
 
     frames: int
     done: bool
@@ -61,7 +61,7 @@ class Reel(Worker):
 
     @property
     def progress(self) -> Progress:
-        """How far it is."""
+        """The progress of reading."""
         return self._progress
 
     @property

@@ -1,4 +1,4 @@
-"""How to reach a page, and how long it lives: printed at the start, until Ctrl+C or SIGTERM."""
+"""Prints the address of a page and serves it until Ctrl+C or SIGTERM."""
 
 import getpass
 import signal
@@ -11,7 +11,7 @@ from edge.pages.server import PageServer
 
 
 def invitation(server: PageServer, *, lan: bool) -> str:
-    """The address, and the way to it from another computer."""
+    """The address, and how to reach it from another computer."""
     port, host = server.port, socket.gethostname()
     path = f"/?token={server.token}"
     if lan:
@@ -27,10 +27,10 @@ def invitation(server: PageServer, *, lan: bool) -> str:
 
 
 LOOK_UP_S = 0.5
-"""A signal between looking for one and falling asleep is heeded when the wait ends, so waits are short."""
+"""A signal that arrives just before the wait is seen when the wait ends, so waits are short."""
 
 
-def serve_until_told(server: PageServer, *, lan: bool, told: threading.Event | None = None) -> None:
+def serve_until_stopped(server: PageServer, *, lan: bool, told: threading.Event | None = None) -> None:
     """Serve until SIGINT or SIGTERM, or until `told`."""
     told = told or threading.Event()
     with server, _signals(told):

@@ -1,4 +1,4 @@
-"""A file that a page edits while others may, too: written whole or not at all, never over what nobody has seen."""
+"""A file that a page edits while others may, too: written atomically, never over changes not seen yet."""
 
 import hashlib
 import os
@@ -31,11 +31,11 @@ class KnownFile:
         return self._real.exists()
 
     def look(self) -> str:
-        """What stands there now."""
+        """The text in the file now."""
         return self._read()
 
     def take_up(self, text: str) -> None:
-        """Go on with what was found there; whoever writes it meanwhile is noticed at the next save."""
+        """Accept the text that was found there; a later change is noticed at the next save."""
         with self._lock:
             self.text = text
 
@@ -44,10 +44,10 @@ class KnownFile:
         return self._read() != self.text
 
     def save(self, text: str, *, over: bool = False) -> None:
-        """Write it; what another wrote is kept beside it as NAME.bak.
+        """Write the file; a text that another wrote is kept as NAME.bak.
 
         Raises InputError if it was changed meanwhile, unless `over`; WorkError if the disk refuses. Either way the old
-        file stands as it was.
+        file is unchanged.
         """
         with self._lock:
             found = self._read()

@@ -28,11 +28,11 @@ NAMES = (
     ("x", "part"),
     ("u", "unsure"),
 )
-"""Key and name. The last three teach nothing: several vehicles in a box, a part of one, and what nobody can tell."""
+"""Key and name. The last three are not for training: several vehicles in a box, a part of one, and unknown."""
 
 
 class Name(msgspec.Struct, frozen=True, rename={"name": "class"}):
-    """What a person says of one track."""
+    """The name that a person gave to one track."""
 
     track: int
     name: str
@@ -68,7 +68,7 @@ def names_in(rows: Sequence[Row], clip: str, portraits: Mapping[int, Portrait]) 
 
 
 def written_names(rows: Sequence[Row], clip: str, portraits: Mapping[int, Portrait], names: Sequence[Name]) -> str:
-    """The file with these names for these tracks; whatever else it says stays, in its place.
+    """The file with these names for these tracks; all other lines stay in their place.
 
     Raises InputError for a name that is none, or a track that is none.
     """

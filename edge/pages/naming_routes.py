@@ -1,4 +1,4 @@
-"""What the page of `crossing-edge annotate --tracks` asks for: the vehicles, their pictures, and saving their names."""
+"""Routes of the page of `crossing-edge annotate --tracks`: vehicles, their pictures, saving their names."""
 
 from dataclasses import dataclass
 from http import HTTPStatus

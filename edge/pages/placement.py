@@ -1,6 +1,6 @@
-"""Whether a counting line lies well, judged by where vehicles went: rules, and what to do, in plain words. Pure.
+"""Advice on the position of a counting line, from where vehicles went. Pure.
 
-The rules; each needs `VEHICLES_MIN` vehicles before it says anything. Near is within a box height of the line, at it
+The rules; each needs `VEHICLES_MIN` vehicles. Near is within a box height of the line, at it
 within `AT_HEIGHTS` (counting asks for a quarter on either side, unless configured otherwise). Whatever
 moves by less than a box height while it is watched (a parked car, a false alarm) has no part in rules 2 to 5.
 
@@ -53,7 +53,7 @@ def advice_on(
     *,
     named: bool = False,
 ) -> list[str]:
-    """What is wrong with the line, the worst first; empty if nothing is known to be.
+    """Sentences on what is wrong with the line, the worst first; empty if nothing is.
 
     `size` is that of the picture; `views` are the regions of it that the detector looks at, each with how many of the
     detector's pixels one of the picture is there. `named`: whether a second look names vehicles.

@@ -1,8 +1,7 @@
-"""A small web server for one person at a time: our own files, a few routes, and a token on everything.
+"""A small web server for one person at a time: static files, a few routes, and a token on everything.
 
 Threads: `serve_forever` runs in one of its own, every connection in another (at most `CONNECTIONS_MAX`, more are
-closed at once); routes must therefore stand being called by several at a time. `close` ends the first and lets go of
-the others, which are daemons and time out on their own.
+closed at once); routes must therefore be thread-safe. `__exit__` ends the first; the others are daemons and time out.
 """
 
 import json
@@ -48,7 +47,7 @@ HEADERS = {
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What goes back."""
+    """An HTTP response."""
 
     body: bytes
     kind: str = "application/json"
@@ -75,7 +74,7 @@ def number_in(query: Query, name: str) -> int:
 
 
 class PageServer:
-    """Serves `page` (a file of ours) at /, the other files by name, and `routes` by method and path.
+    """Serves `page` (a static file) at /, the other files by name, and `routes` by method and path.
 
     `port` 0 takes a free one. Raises InputError if the port cannot be had.
     """
@@ -157,7 +156,7 @@ class _Server(ThreadingHTTPServer):
             self._free.release()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A browser that goes away in the middle is no fault; anything else is told once."""
+        """A browser that closes a connection is no fault."""
         log.debug("a connection ended badly", exc_info=True)
 
 
@@ -186,7 +185,7 @@ class _Connection(BaseHTTPRequestHandler):
             self._send(answer_json({"error": refusal.sentence}, refusal.status))
             return
         body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
-        if token:  # into a cookie, and out of the address that could be copied or kept
+        if token:  # into a cookie, and out of the address, which could be copied or stored
             gate = self.server.site.gate
             cookie = f"{gate.cookie}={gate.token}; HttpOnly; SameSite=Strict; Path=/"
             self._send(Answer(b"", status=HTTPStatus.SEE_OTHER, headers={"Set-Cookie": cookie, "Location": "/"}))
@@ -199,7 +198,7 @@ class _Connection(BaseHTTPRequestHandler):
         self._send(answer)
 
     def _malformed(self) -> Refusal | None:
-        """What is wrong with the request itself, before anybody looks at who asks."""
+        """What is wrong with the request itself, checked before access."""
         for name in ("Host", "Origin", "Content-Length", "Content-Type"):
             if len(self.headers.get_all(name, [])) > 1:
                 return Refusal(HTTPStatus.BAD_REQUEST, f"{name} is given twice")
@@ -224,7 +223,7 @@ class _Connection(BaseHTTPRequestHandler):
         self.wfile.write(answer.body)
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
-        """What the library itself refuses (methods, requests that are none) gets the same headers."""
+        """Give what the library itself refuses (methods, malformed requests) the same headers."""
         self.close_connection = True
         self._send(answer_json({"error": message or HTTPStatus(code).phrase}, HTTPStatus(code)))
 

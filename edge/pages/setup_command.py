@@ -17,7 +17,7 @@ from edge.config.advice import explain_rate
 from edge.config.schema import Camera, Config
 from edge.errors import InputError
 from edge.pages.draft import EMPTY, Draft, draft_of, parse_unfinished, written
-from edge.pages.invitation import serve_until_told
+from edge.pages.invitation import serve_until_stopped
 from edge.pages.known_file import KnownFile
 from edge.pages.server import PageServer
 from edge.pages.setup_routes import SetupRoutes
@@ -28,7 +28,7 @@ from edge.vision.recording import Recording
 
 @dataclass(frozen=True, slots=True)
 class SetupRequest:
-    """What the command line asks for."""
+    """The options of the command line."""
 
     config: Path
     camera: str | None
@@ -40,7 +40,7 @@ class SetupRequest:
 
 
 def run_setup(request: SetupRequest) -> None:
-    """Serve the page until told to end; raises InputError before that if there is nothing to show."""
+    """Serve the page until a signal; raises InputError before that if there is nothing to show."""
     file = KnownFile(request.config)
     try:
         config = parse_unfinished(file.text or EMPTY)
@@ -54,7 +54,7 @@ def run_setup(request: SetupRequest) -> None:
         if config.camera is not None and config.camera.every_s is None:
             print(f"camera: {explain_rate(config.camera.frames_per_second)}", file=sys.stderr)
         routes = SetupRoutes(file, watching, camera=request.camera, given=given)
-        serve_until_told(PageServer("setup.html", routes.all(), port=request.port, lan=request.lan), lan=request.lan)
+        serve_until_stopped(PageServer("setup.html", routes.all(), port=request.port, lan=request.lan), lan=request.lan)
 
 
 def _given_by(request: SetupRequest) -> Callable[[Draft], Draft]:
@@ -80,10 +80,10 @@ def _given_by(request: SetupRequest) -> Callable[[Draft], Draft]:
 
 
 def _opener(request: SetupRequest, config: Config) -> Callable[[], AbstractContextManager[LiveSource]]:
-    """How to open what is looked at; InputError if there is nothing, or it is none."""
+    """A function that opens the camera or recording; InputError if there is none."""
     camera = config.camera
     if request.video is not None:
-        Recording(request.video)  # which says better than a camera what is wrong with a file
+        Recording(request.video)  # its errors about files are clearer than a camera's
         camera = Camera(url=str(request.video.resolve()))
     if camera is None:
         raise InputError(f"{request.config} names no camera; --camera URL, or --video FILE to draw over a recording")

@@ -1,4 +1,4 @@
-"""What the page of `crossing-edge setup` asks for: the drawing, the live picture, and saving."""
+"""Routes of the page of `crossing-edge setup`: the drawing, the live picture, saving."""
 
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
@@ -27,7 +27,7 @@ class _Save(msgspec.Struct, frozen=True):
 
 
 class SetupRoutes:
-    """`camera` is the URL of the command line, `given` puts what else it says into a draft: saved with the drawing."""
+    """`camera` is the URL of the command line, `given` puts its other options into a draft: saved with the drawing."""
 
     def __init__(
         self, file: KnownFile, watching: Watching, *, camera: str | None, given: Callable[[Draft], Draft]
@@ -63,10 +63,10 @@ class SetupRoutes:
         )
 
     def _draft(self, query: Query, body: bytes) -> Answer:
-        """Count with the drawing from now on, if that is possible, and say what `check` says of it."""
+        """Count with the drawing from now on, if that is possible, and return what `check` says of it."""
         text = self._text_with(read_draft(body))
         config = parse_unfinished(text)
-        self._watching.look_at(config)
+        self._watching.configure(config)
         return answer_json(self._judged(text, config))
 
     def _save(self, query: Query, body: bytes) -> Answer:
@@ -79,20 +79,20 @@ class SetupRoutes:
                 return answer_json(
                     {"error": f"{self._file.path} was changed by somebody else meanwhile."}, HTTPStatus.CONFLICT
                 )
-            self._take_up()  # the drawing goes into what stands there now
+            self._take_up()  # the drawing goes into the present text
         draft = read_draft(bytes(asked.draft))
-        text = written(self._file.text or EMPTY, draft, self._camera, lies_right=asked.lies_right)
+        text = written(self._file.text or EMPTY, draft, self._camera, position_confirmed=asked.lies_right)
         config = parse_finished(text)
         check_files(config)
         self._file.save(text, over=asked.over)
         return answer_json({"saved": str(self._file.path), "draft": shown(draft_of(config))})
 
     def _reload(self, query: Query, body: bytes) -> Answer:
-        self._watching.look_at(self._take_up())
+        self._watching.configure(self._take_up())
         return self._state(query, body)
 
     def _take_up(self) -> Config:
-        """What others wrote; InputError, and all stays as it was, if that is no configuration."""
+        """The text that others wrote; InputError, with nothing changed, if it is no configuration."""
         text = self._file.look()
         config = parse_unfinished(text or EMPTY)
         self._file.take_up(text)
@@ -102,7 +102,7 @@ class SetupRoutes:
         return written(self._file.text or EMPTY, draft, self._camera)
 
     def _judged(self, text: str, config: Config) -> Mapping[str, Any]:
-        """What stands in the way of saving, and what `check` warns of."""
+        """Why the draft cannot be saved, and what `check` warns of."""
         try:
             check_files(parse_finished(text or EMPTY))
             error = ""

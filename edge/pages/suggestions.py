@@ -1,4 +1,4 @@
-"""The product's own count of a recording as it finds it, crossing by crossing: suggestions for a truth file.
+"""Crossings that the device's own count finds in a recording: suggestions for a truth file.
 
 Threads: one thread of its own runs the replay, after the strip is finished; others read what was found so far.
 """
@@ -36,7 +36,7 @@ class Suggestions(Worker):
 
     @property
     def state(self) -> dict[str, Any]:
-        """How many frames were looked at, and what was found, ready for JSON."""
+        """How many frames were handled, and the crossings found, ready for JSON."""
         with self._lock:
             return {
                 "frames": self._frames,

@@ -1,4 +1,4 @@
-"""Where vehicles went while somebody watched: what the advice on a line is made of. Pure.
+"""Trails of vehicles, for the advice on a line. Pure.
 
 Of each vehicle some boxes are kept, evenly over its life, and of the vehicles the latest.
 """
@@ -67,6 +67,6 @@ class Trails:
             self._ended.append(Trail(tuple(growing.boxes), growing.begins, ends=True))
 
     def all(self) -> list[Trail]:
-        """Those that ended, and those that go on."""
+        """All trails, ended or not."""
         living = [Trail(tuple(one.boxes), one.begins, ends=False) for one in self._living.values()]
         return [*self._ended, *living]

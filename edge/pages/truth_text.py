@@ -1,4 +1,4 @@
-"""The text of a truth file: what a person changed goes in, and all that only people read stays. Pure.
+"""Changes the text of a truth file and keeps all keys that the page does not know. Pure.
 
 Of a crossing that is still there, keys that the page does not know stay with it (`kept`: its number in the file as
 read). The file says `along`, too: where on the line (0..1) it was clicked.
@@ -29,14 +29,14 @@ class Annotation(msgspec.Struct, frozen=True, rename={"label": "class"}):
 
 
 class Annotations(msgspec.Struct, frozen=True):
-    """What the page saves."""
+    """The crossings as the page saves them."""
 
     crossings: Annotated[tuple[Annotation, ...], msgspec.Meta(max_length=20_000)]
     notes: Annotated[str, msgspec.Meta(max_length=20_000)] = ""
 
 
 def read_annotations(text: str) -> dict[str, Any]:
-    """What a truth file says, ready for the page; of no text, nothing."""
+    """The content of a truth file, ready for the page; empty for no text."""
     if not text:
         return {"crossings": [], "notes": ""}
     parse_truth(text.encode(), "it")

@@ -67,7 +67,7 @@ class Portrait:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """`frames` are read; `done` says that they are all, `trouble` why no more will come."""
+    """`frames` are read; `done` says that these are all, `trouble` why reading ended early."""
 
     frames: int
     done: bool
@@ -95,7 +95,7 @@ class Album(Worker):
 
     @property
     def progress(self) -> Progress:
-        """How far it is."""
+        """The progress of reading."""
         return self._progress
 
     @property

@@ -1,7 +1,7 @@
-"""The real detector and pipeline over a live source, at a bounded rate, for somebody who draws lines meanwhile.
+"""Detector and pipeline over a live source, at a bounded rate, while a person draws lines.
 
 Threads: one thread of its own takes frames, detects and counts; it alone touches source, detector and pipeline. Others
-hand it a configuration (`look_at`, the newest wins) and wait for what it sees (`sight`, `picture`); these share one
+set a configuration (`configure`, the newest wins) and wait for results (`sight`, `picture`); these share one
 condition. `__exit__` asks the thread to end and waits for the frame in hand.
 """
 
@@ -42,7 +42,7 @@ from edge.vision.still_scene import StillScene
 log = logging.getLogger(__name__)
 
 FRAMES_PER_SECOND_MAX = 8.0
-BUSY_SHARE_MAX = 0.7  # of one thread: the machine may be counting in earnest beside this
+BUSY_SHARE_MAX = 0.7  # of one thread: the service may be counting on the same machine
 WIDTH_MAX = 960
 JPEG_QUALITY = 72
 PICTURES_MAX = 6
@@ -81,14 +81,14 @@ class Watching(Worker):
         super().__init__("watching")
         self._counter = _Counter(config, stills)
 
-    def look_at(self, config: Config) -> None:
+    def configure(self, config: Config) -> None:
         """Count with this from the next frame on."""
         with self._changed:
-            if _seen_of(config) != _seen_of(self._wanted):  # or the counts would begin anew for nothing
+            if _seen_of(config) != _seen_of(self._wanted):  # else the counts would begin anew
                 self._wanted = config
 
     def sight(self, after: int, wait_s: float) -> dict[str, Any]:
-        """What the newest frame shows, as soon as its number is above `after`; else only why there is none."""
+        """The newest sight, as soon as its number is above `after`; else only why there is none."""
         with self._changed:
             self._changed.wait_for(lambda: self._newest > after or self._ending.is_set(), wait_s)
             trouble = {"trouble": self._trouble}
@@ -104,7 +104,7 @@ class Watching(Worker):
         return self._sights[-1].number if self._sights else 0
 
     def _run(self) -> None:
-        """The outermost loop: whatever fails is told on the page, and tried again."""
+        """The outermost loop: a failure is shown on the page, and tried again."""
         while not self._ending.is_set():
             try:
                 with self._open_source() as source:
@@ -237,7 +237,7 @@ class _Counter:
 
 
 def _seen_of(config: Config) -> Config:
-    """Without what says only who sends where."""
+    """The configuration without what does not matter for counting."""
     return msgspec.structs.replace(config, site="a", device="a", time_zone="UTC", mqtt=None)
 
 

@@ -1,4 +1,4 @@
-"""Work that a page waits for, in a thread of its own from `with` to its end; it looks at `_ending` often."""
+"""Work that a page waits for, in a thread of its own from `with` to its end; it checks `_ending` often."""
 
 import threading
 from typing import Self
@@ -7,7 +7,7 @@ END_S = 10.0
 
 
 class Worker:
-    """`_run` is what the thread does; an error of it is its own to tell."""
+    """`_run` is the thread's function; it handles its own errors."""
 
     def __init__(self, name: str) -> None:
         self._ending = threading.Event()

@@ -1,16 +1,16 @@
-"""At which frames the detector looks: where something moves, and as often as the vehicles in view need it.
+"""Selects the frames on which the detector is run (a *look*): where something moves, and as often as vehicles need it.
 
-Every frame is decoded, watched by the scene watcher and counted; only inference is left out. What decides are the
-pixels and the time of frames, never how busy the machine is, so the same file gives the same reports. The rules:
+Every frame is decoded, checked by the scene watcher and counted; only inference is left out. Only pixels and times of
+frames decide, never how busy the machine is, so the same file gives the same reports. The rules:
 
-1. At the first frame, and at the first after one that showed nothing, the detector looks.
-2. Vehicles that move are seen again as often as they need (edge/counting/cadence.py), and so is a box that is no known
-   vehicle yet, while something moves on it.
-3. Anything else that moves is looked at after `UNKNOWN_MS`; where looks find no new vehicle, ever later.
+1. The detector looks at the first frame, and at the first after a blind one.
+2. Moving vehicles are looked at as often as they need (edge/counting/cadence.py), and so is a detection without a
+   track, while something moves on it.
+3. Anything else that moves is looked at after `UNKNOWN_MS`; where looks find no new vehicle, after growing waits.
 4. While nothing moves the detector looks again as long after the last motion as that look was, `CALM_MS_MAX` at most:
    what was missed while it moved is found soon, and what stands is found again.
-5. A frame is said to be still only where nothing changed for `STILL_AFTER_MS` and no known vehicle seems to move;
-   until then a frame without a look is paced, and says nothing of where vehicles are.
+5. A skipped frame is STILL only if nothing changed for `STILL_AFTER_MS` and no known vehicle seems to move; else it is
+   PACED, and says nothing of where vehicles are.
 """
 
 from collections.abc import Sequence
@@ -28,20 +28,20 @@ from edge.vision.region import Region
 from edge.vision.scene import SceneState
 
 REVISION = 2
-"""Raised when other frames of the same film are looked at, so that no tape of before is taken for one of now."""
+"""Raised when other frames of the same video are selected, so that old tapes are not reused."""
 
 UNKNOWN_MS = 120.0
 BACKOFF = 1.3
 UNKNOWN_MS_MAX = 480.0
 CALM_MS_MIN, CALM_MS_MAX = 500.0, 10_000.0
 STILL_AFTER_MS = 300
-SHADOW = 0.25  # of the sides of a vehicle: so far around it what moves is its own
-FOUNDING = 0.4  # the score from which a detection may become a vehicle
-SAME = 0.5  # of the area of a box, which a track must cover to be the same vehicle
+SHADOW = 0.25  # of the sides of a vehicle: motion this near is its own
+FOUNDING = 0.4  # the score from which a detection may found a track
+SAME = 0.5  # of the area of a detection, which a track must cover to be the same vehicle
 
 
 class Detector(Protocol):
-    """From a frame to what is in it."""
+    """Detects vehicles in frames."""
 
     def detect(self, frame: Frame) -> DetectedFrame: ...  # noqa: D102
 
@@ -58,16 +58,16 @@ class Scene(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """What decides where a look is needed: the lines, and the part of the picture around all that is followed."""
+    """What frame selection needs: the lines, and the part of the picture in which vehicles are followed."""
 
     lines: tuple[CountingLine, ...]
     region: Region
 
 
 class Looker:
-    """Looks at frames, in order of time; `follow` tells it the tracks as they are believed to be after each.
+    """Looks at frames, in order of time; `follow` gives it the tracks after each.
 
-    Without `needs` it looks at every frame in which the scene watcher says that something can be seen.
+    Without `needs` it looks at every frame that is not blind.
     """
 
     def __init__(self, scene: Scene, detector: Detector, needs: Needs | None = None) -> None:
@@ -77,7 +77,7 @@ class Looker:
         self._pace = None if needs is None else _Pace(needs)
 
     def look(self, frame: Frame) -> DetectedFrame:
-        """What is in the frame. Raises WorkError if the detector fails."""
+        """The detections of the frame. Raises WorkError if the detector fails."""
         state = self._scene.update(frame)
         pace = self._pace
         self._blind = bool(state.blind)
@@ -102,24 +102,24 @@ class Looker:
 
 
 class _Pace:
-    """Decides which frames are looked at, from what moves and from the vehicles in view."""
+    """Decides which frames are looked at."""
 
     def __init__(self, needs: Needs) -> None:
         self._lines = needs.lines
         self._gate = MotionGate(needs.region)
         self._tracks: Sequence[Track] = ()
-        self._found: tuple[Box, ...] = ()  # boxes of the last look that may become vehicles
+        self._found: tuple[Box, ...] = ()  # boxes of the last look that may found tracks
         self._motion: Motion | None = None
         self._judged_ms: int | None = None
         self._looked_ms: int | None = None
         self._before_ms: int | None = None  # the frame before
         self._moved_ms = 0  # when something moved last
         self._stirred_ms = 0  # when something changed that may have been motion
-        self._vain_looks = 0  # running, that found no new vehicle
-        self._moving: Blocks | None = None  # where vehicles that move were at the last look; None until that is told
+        self._vain_looks = 0  # in a row that found no new vehicle
+        self._moving: Blocks | None = None  # where moving vehicles were at the last look
 
     def lose_sight(self) -> None:
-        """Nothing can be seen: the next frame in which something can is looked at."""
+        """The frame is blind: look at the next one that is not."""
         self._looked_ms = None
 
     def skips(self, frame: Frame) -> Skipped:
@@ -140,7 +140,7 @@ class _Pace:
         return ""
 
     def looked(self, detected: DetectedFrame) -> None:
-        """What the detector found in the frame that was not skipped."""
+        """Take the detections of the frame that was not skipped."""
         self._looked_ms = detected.captured_ms
         self._moving = None
         self._found = tuple(one.box for one in detected.detections if one.score >= FOUNDING)
@@ -199,7 +199,7 @@ class _Pace:
 
 
 def _wide(box: Box) -> Box:
-    """With what moves along with a vehicle: its shadow, and the ground that it uncovers."""
+    """The box with a margin for what moves along: its shadow, and the ground that it uncovers."""
     x1, y1, x2, y2 = box
     across, down = SHADOW * (x2 - x1), SHADOW * (y2 - y1)
     return x1 - across, y1 - down, x2 + across, y2 + down

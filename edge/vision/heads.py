@@ -1,4 +1,4 @@
-"""Heads: from what a model puts out to boxes in pixels of its input, one class per kind of head.
+"""Heads: decode the outputs of a model to boxes in pixels of its input, one class per kind of head.
 
 Rules that all keep:
 1. A head asks for the outputs named in `outputs` ("" stands for the first) and looks at a batch of one.
@@ -58,7 +58,7 @@ class Wanted:
 
 
 class Head(Protocol):
-    """What the detector asks of every head."""
+    """A decoder of outputs."""
 
     outputs: tuple[str, ...]
 

@@ -45,7 +45,7 @@ class Address:
 
 @dataclass(frozen=True, slots=True)
 class Validators:
-    """What a server said of a picture, to ask whether there is another one."""
+    """The validators of a picture, for a conditional request."""
 
     etag: str = ""
     last_modified: str = ""
@@ -63,7 +63,7 @@ class Answer:
 
 
 class FetchError(WorkError):
-    """Why there is no picture, in one sentence; `wait_s` is how long the server asks to be left alone."""
+    """Why there is no picture, in one sentence; `wait_s` is the server's Retry-After."""
 
     def __init__(self, message: str, wait_s: float = 0.0) -> None:
         super().__init__(message)
@@ -77,7 +77,7 @@ def fetch(address: Address, validators: Validators = Validators()) -> Answer:  #
 
 
 class _Asked:
-    """One request, with its redirects and its login, until one moment."""
+    """One request with its redirects and login, until a deadline."""
 
     def __init__(self, address: Address, validators: Validators, until_s: float) -> None:
         self._address = address
@@ -118,7 +118,7 @@ class _Asked:
         return to
 
     def _read(self, name: str, response: http.client.HTTPResponse, body: bytes, *, tried: bool) -> Answer:
-        """What the last response says."""
+        """The picture or the error of the last response."""
         status, headers = response.status, response.headers
         validators = Validators(headers.get("ETag", ""), headers.get("Last-Modified", ""))
         if status == 304:
@@ -145,7 +145,7 @@ class _Asked:
             guard.start()
             connection.request("GET", _path_of(parts), headers=headers)
             response = connection.getresponse()
-            with closing(response):  # it may hold the socket after the connection has let go of it
+            with closing(response):  # it may hold the socket after the connection dropped it
                 return response, self._body(response, name) if response.status == 200 else b""
         except FetchError:
             raise

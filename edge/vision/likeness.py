@@ -1,8 +1,8 @@
-"""How alike two stills are where a vehicle is: whether it stood from one picture to the next.
+"""Compares two stills where a vehicle is: whether it stood from one picture to the next.
 
-Each box is looked for in the picture before, at its place and a little around it, since a mast sways in the wind. What
-is told is the normalised cross-correlation of the best place: brighter or darker light changes nothing, and another
-vehicle at the same place is another picture.
+Each box is searched in the picture before, at its place and a little around it, since a mast sways in the wind. The
+result is the normalised cross-correlation of the best place: the light does not matter, and another vehicle at the same
+place correlates badly.
 """
 
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""The answer of a camera's user to the challenge of its server: HTTP and RTSP ask alike.
+"""HTTP authentication, which RTSP shares.
 
 RFC 7617 basic, RFC 7616 digest with MD5 or SHA-256.
 """

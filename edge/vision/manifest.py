@@ -159,11 +159,11 @@ class NanodetSpec(_Head, frozen=True, tag="nanodet"):
 
 
 class UltralyticsSpec(_Head, frozen=True, tag="ultralytics"):
-    """Nothing to choose."""
+    """No options."""
 
 
 class EndToEndSpec(_Head, frozen=True, tag="end_to_end"):
-    """Nothing to choose."""
+    """No options."""
 
 
 class DetrSpec(_Head, frozen=True, tag="detr"):

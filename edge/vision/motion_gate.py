@@ -1,18 +1,18 @@
-"""Whether anything moved since the detector looked last, from a small grey picture of where it looks.
+"""Whether anything moved since the last look of the detector, from a small grey picture of its region.
 
 The rules:
 
-1. The picture is compared with the one of the last look, for what was there then the detector has seen: a vehicle that
-   stands is no motion, one that creeps becomes one. While nothing moves that picture follows slowly (`FOLLOW_S`), so
+1. The picture is compared with that of the last look, whose vehicles the detector has seen: a standing vehicle is no
+   motion, a creeping one becomes one. While nothing moves that picture follows slowly (`FOLLOW_S`), so
    that light may drift and noise averages out.
-2. A change of exposure or light that is a straight line of the old grey levels is taken out first.
+2. A change of exposure or light that is linear in the old grey levels is removed first.
 3. The picture is judged in blocks of `BLOCK` pixels. Each learns its own noise, the mean change while no vehicle is on
    it, and has a threshold of `NOISES` times as much: leaves, water, rain, lamps and a codec's pulses raise that of
-   their own blocks. It learns only where the detector has looked and found nothing, or where nothing changed, and what
-   one change teaches is bounded, so that a vehicle that the detector misses teaches little.
+   their own blocks. It learns only where the detector has looked and found nothing, or where nothing changed, and the
+   effect of one change is bounded, so that a vehicle that the detector misses has little effect.
 4. Blocks that touch and together exceed their thresholds by `AREA_MIN` are motion, once they do in two pictures
    running; of pictures that are `APART_MS` apart one is enough.
-5. Where the picture has no texture, nothing could be told, so nothing is taken for still.
+5. Where the picture has no texture, motion cannot be detected, so no frame is STILL.
 """
 
 from collections.abc import Iterable
@@ -27,14 +27,14 @@ from edge.vision.fitting import Picture
 from edge.vision.region import Region
 
 REVISION = 1
-"""Raised when the same pictures are judged otherwise, so that no tape of before is taken for one of now."""
+"""Raised when the same pictures give other motion, so that old tapes are not reused."""
 
 WIDTH = 160
 BLOCK = 4
-EVERY_MS = 80  # a vehicle is in view for longer than several of these
+EVERY_MS = 80  # time between two judged pictures; a vehicle is in view for several of them
 APART_MS = 250
 FOLLOW_S = 5.0
-NOISE_S = 30.0  # over so long the noise of a block is averaged
+NOISE_S = 30.0  # averaging time of a block's noise
 NOISES = 3.0
 LEVELS_MIN = 4.0  # grey levels: the least threshold
 LEVELS_MAX = 40.0  # and the greatest: a vehicle that changes more is seen anywhere
@@ -79,7 +79,7 @@ class MotionGate:
         self._before: Blocks = np.zeros((down, across), bool)
         self._learned_s = 0.0
         self._learned_ms: int | None = None
-        self._change: Small | None = None  # of the last picture, while it has taught nothing yet
+        self._change: Small | None = None  # of the last picture, until the noise has learned from it
         self._reference: Small | None = None
         self._small: Small | None = None
         self._at_ms: int | None = None
@@ -95,7 +95,7 @@ class MotionGate:
         return np.asarray(cv2.resize(grey, self._size, interpolation=cv2.INTER_AREA), np.uint8)
 
     def judge(self, at_ms: int, small: NDArray[np.uint8]) -> Motion:
-        """What moved up to this picture since the last look."""
+        """The motion between the last look and this picture."""
         picture = small.astype(np.float32)
         self._small = picture
         sure = float(picture[::4, ::4].std()) >= TEXTURE_MIN
@@ -118,7 +118,7 @@ class MotionGate:
         return Motion(moving, sure, calm=sure and not found.any())
 
     def looked(self, boxes: Iterable[Box]) -> None:
-        """The detector has seen the picture that was judged last; `boxes` are where vehicles are, in its pixels."""
+        """The detector has seen the last picture; `boxes` are its vehicles, in pixels of the picture."""
         covered = self.blocks_of(boxes)
         if self._change is not None:
             self._learn(self._covered | covered)
@@ -138,7 +138,7 @@ class MotionGate:
         return blocks
 
     def _learn(self, vehicles: Blocks) -> None:
-        """The noise of the blocks where no vehicle was seen, nor may have come by since the last look."""
+        """Update the noise of the blocks without a vehicle at this look or the last one."""
         assert self._at_ms is not None, "a picture was judged"
         assert self._change is not None, "it has not taught yet"
         elapsed_s = 0.0 if self._learned_ms is None else min((self._at_ms - self._learned_ms) / 1000.0, 1.0)
@@ -156,7 +156,7 @@ class MotionGate:
 
 
 def _as_lit_as(picture: Small, reference: Small) -> Small:
-    """The reference in the light of the picture: its brighter and darker halves change by their medians."""
+    """The reference in the light of the picture: its brighter and darker halves shift by their medians."""
     was = reference[::6, ::6].ravel()
     order = np.argsort(was, kind="stable")
     change = (picture[::6, ::6].ravel() - was)[order]

@@ -84,7 +84,7 @@ class NamingManifest:
 
     @property
     def words(self) -> str:
-        """Name, version and the beginning of the sha256: what a device says of it."""
+        """Name, version and the beginning of the sha256, as in `info`."""
         return f"{self.name} {self.version} {self.sha256[:12]}"
 
     @property

@@ -1,4 +1,4 @@
-"""Which parts of the picture the detector looks at: around lines and zones, large enough for zones, and no sky.
+"""The regions of the picture for the detector: around lines and zones, large enough for zones, without the sky.
 
 The rules:
 
@@ -33,7 +33,7 @@ ZONE_MARGIN = 0.125  # of the longer side of its bounding box: about one vehicle
 ZONE_SIDE_PX = 300.0
 CAR_SIDE_PX = 40.0
 LINE_CAR_SIDE_PX = 20.0
-"""Who crosses a line is seen in many frames, who stands in a zone in one pose, half hidden."""
+"""A vehicle that crosses a line is seen in many frames, one in a zone in one pose, half hidden."""
 ZOOM_MAX = 2.5
 GAIN_MIN = 1.1  # in scale: less is not worth a run of the model
 SAME_OVERLAP = 0.45  # intersection over union of boxes of two regions

@@ -1,7 +1,7 @@
-"""How large the detector sees vehicles, learned on site: once cars are known, regions are chosen by their size.
+"""Sizes of vehicles learned on site: once cars are known, regions are chosen by their size.
 
-That follows from the frames alone, so the same frames are looked at in the same way. It is decided once for a detector,
-for regions that change make boxes jump: later cars say little more.
+That depends on the frames alone, so a replay is exact. It is decided once for a detector, for changing regions make
+boxes jump.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,11 +11,11 @@ from edge.counting.tracking import Track
 from edge.vision.region import Region
 
 CARS_SURE = 30
-"""So many cars tell how large cars are."""
+"""Cars from which their size is known."""
 
 
 class LearnedScale:
-    """Learns from tracks in a picture of that width and height, and says which `regions` to look at."""
+    """Learns from tracks in a picture of that width and height, and chooses `regions`."""
 
     def __init__(self, picture: tuple[int, int], regions: Callable[[SiteSizes], tuple[Region, ...]]) -> None:
         self._picture = picture
@@ -23,7 +23,7 @@ class LearnedScale:
         self._sizes: SiteSizes | None = SiteSizes(picture)
 
     def learn(self, now_ms: int, tracks: Sequence[Track]) -> tuple[Region, ...] | None:
-        """The regions to look at from now on; None where it is not known yet, or was said before."""
+        """The regions from now on; None while sizes are not known yet, or after they were chosen."""
         if self._sizes is None:
             return None
         self._sizes.update(now_ms, tracks)
@@ -33,6 +33,6 @@ class LearnedScale:
         return regions
 
     def forget(self) -> None:
-        """Other tracks follow, of another run: begin anew, if nothing was said yet."""
+        """Other tracks follow, of another run: begin anew, unless regions were chosen."""
         if self._sizes is not None:
             self._sizes = SiteSizes(self._picture)

@@ -1,8 +1,9 @@
-"""Whether the picture shows anything: a frozen, dark, over-exposed, covered or defocused one watches nothing.
+"""Scene watcher: a frozen, dark, over-exposed, covered, defocused or moved picture is blind.
 
-Twice a second the picture is looked at in grey at SIZE. A symptom counts once it has lasted, in time and not in frames,
-and is over once it was absent for a while (hysteresis). From its beginning until it is over the time is in doubt, and
-when it counts nobody watched since then: so each state says since when there is a symptom. The rules:
+Twice a second the picture is checked in grey at SIZE. A symptom makes the picture blind once it has lasted, in time and
+not in frames, and is over once it was absent for a while (hysteresis). From its beginning until it is over the time is
+in doubt, and once it counts the time since then is unwatched: so each state has the beginning of its symptom. The
+rules:
 
 1. *frozen*: each picture is one of the last REPEATED looks, to the last bit, but for its upper and lower border, where
    cameras paint a clock. One of them and not the last one, because a codec codes a picture that stands still anew in
@@ -15,7 +16,7 @@ when it counts nobody watched since then: so each state says since when there is
    Fog takes both, noise adds fine detail; neither is defocus.
 6. *moved*: the edges of the background (the mean of some ten seconds) match those of the reference well, and better
    elsewhere than in their place. Where they match nowhere (night against day, fog, a camera that looks elsewhere
-   altogether) nothing is said. The mean changes slowly, so this is judged at every MOVED_EVERY-th look.
+   altogether) there is no symptom. The mean changes slowly, so this is checked at every MOVED_EVERY-th look.
 """
 
 import hashlib
@@ -31,7 +32,7 @@ from numpy.typing import NDArray
 from edge.vision.frame import Frame
 
 REVISION = 2
-"""Raised when the same pictures give other verdicts, so that no tape of before is taken for one of now."""
+"""Raised when the same pictures give other states, so that old tapes are not reused."""
 
 SIZE = (320, 180)
 EVERY_MS = 500
@@ -41,7 +42,7 @@ DARK, WHITE, EVEN = 36.0, 240.0, 14.0  # grey levels
 FINE_SHARE = 0.3
 MOVED_SHARE = 0.02  # of the width
 REFERENCE_AFTER_MS = 30_000  # of pictures in which something can be seen
-REACH = 0.12  # of width and height: so far a move is looked for
+REACH = 0.12  # of width and height: how far a move is searched
 MATCH_MIN = 0.35  # correlation of the edges where they match best,
 MATCH_BETTER = 0.15  # and by how much better than in their place
 BACKGROUND = 20  # looks
@@ -55,7 +56,7 @@ AFTER_MS = {
     "defocused": 20_000,
     "moved": 20_000,
 }
-"""How long a symptom lasts before it counts; the first of those that do is told."""
+"""How long a symptom lasts before the picture is blind; the first of several is reported."""
 
 Grey = NDArray[np.uint8]
 
@@ -123,7 +124,7 @@ class SceneWatcher:
         return self._edges is not None
 
     def update(self, frame: Frame) -> SceneState:
-        """What is to be said after this frame."""
+        """The state after this frame."""
         now_ms = frame.captured_ms
         if self._unseen_ms is None:
             self._unseen_ms = now_ms
@@ -219,7 +220,7 @@ class SceneWatcher:
 
 
 def shift_of(edges: NDArray[np.float32], reference: NDArray[np.float32], width: int) -> float | None:
-    """How far the scene moved, in pixels of a picture of that width, by edges of `edges_of`; None: nothing matches."""
+    """How far the scene moved, in pixels of a picture of that width, by `edges_of` both; None if nothing matches."""
     reach_x, reach_y = round(REACH * SIZE[0]), round(REACH * SIZE[1])
     middle = reference[reach_y:-reach_y, reach_x:-reach_x]
     match = cv2.matchTemplate(edges, middle, cv2.TM_CCOEFF_NORMED)

@@ -1,7 +1,7 @@
-"""Which vehicles are looked at a second time, and when: those near a line, a few times each, never every frame.
+"""Second looks: which vehicles are classified from their own picture, and when.
 
-A look costs half of a detection. So a vehicle is looked at only while it is near a line, `looks_max`
-times at most and with time between; of several the nearest go first, and the others wait for the next frame.
+A look costs half of a detection. So a vehicle is looked at only while it is near a line, `looks_max` times at most and
+with time between; of several the nearest go first, and the others wait for the next frame.
 """
 
 from collections.abc import Mapping, Sequence
@@ -28,7 +28,7 @@ SAME = 0.4  # intersection over union of a detection and where its track must be
 
 
 class SecondLook:
-    """Adds second looks to detections. `follow` tells it the tracks as they are believed to be at each frame.
+    """Adds second looks to detections. `follow` gives it the tracks after each frame.
 
     `looked` counts pictures of vehicles that were looked at; `failure` says why the last look failed, else nothing:
     a failing second look costs names, not counts. `macs_millions` is the work of one look, if that is known; `tails`:
@@ -62,7 +62,7 @@ class SecondLook:
         self._looks = {id_: looks for id_, looks in self._looks.items() if id_ in living}
 
     def look(self, frame: Frame, detected: DetectedFrame) -> DetectedFrame:
-        """The same detections, those with what was seen in them that it was time to look at."""
+        """The same detections, with second looks at those that were due."""
         chosen: dict[int, Track] = {}
         seconds = (frame.captured_ms - self._believed_ms) / 1000.0
         for track in self._wanted(frame.captured_ms):
@@ -82,7 +82,7 @@ class SecondLook:
         return named
 
     def _ask(self, frame: Frame, detected: DetectedFrame, numbers: Sequence[int]) -> DetectedFrame | None:
-        """The same detections, those of these numbers with what was seen in them; None where the look failed."""
+        """The same detections, with second looks at those of these numbers; None where the look failed."""
         try:
             answers = self._namer.look(frame.image, [detected.detections[number] for number in numbers])
             self.failure = ""

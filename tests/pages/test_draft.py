@@ -52,9 +52,9 @@ def test_a_drawing_that_changes_nothing_changes_no_byte() -> None:
 
 
 def test_that_all_lies_right_raises_the_reference_and_nothing_else() -> None:
-    once = written(TEXT, DRAFT, lies_right=True)
+    once = written(TEXT, DRAFT, position_confirmed=True)
     assert once == f"{TEXT}reference: 1\n"
-    assert parse_finished(written(once, DRAFT, lies_right=True)).reference == 2
+    assert parse_finished(written(once, DRAFT, position_confirmed=True)).reference == 2
 
 
 def test_a_moved_point_changes_its_numbers_and_nothing_else() -> None:
