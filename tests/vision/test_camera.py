@@ -398,12 +398,14 @@ def test_a_stream_that_opens_and_sends_no_picture_is_given_up_when_its_time_is_o
 
 def test_a_recording_is_played_at_its_own_pace() -> None:
     clock = SystemClock()
-    with Camera(Source(str(DAY), frames_per_second=25), clock, FrameClock(clock)) as camera:
-        frames = [camera.take(10) for _ in range(6)]
+    times = FrameClock(clock)
+    before_ms = times.captured_ms()
+    with Camera(Source(str(DAY), frames_per_second=25), clock, times) as camera:
+        frames = [camera.take(60) for _ in range(6)]
     times_ms = [frame.captured_ms for frame in frames if frame is not None]
     assert len(times_ms) == 6
     assert times_ms == sorted(times_ms)
-    assert times_ms[-1] - times_ms[0] >= 5 * 125 - 60  # the first may come late
+    assert times_ms[-1] - before_ms >= 5 * 125, "any picture may come late on a busy machine, and none early"
 
 
 @pytest.fixture(scope="module")

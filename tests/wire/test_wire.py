@@ -3,6 +3,7 @@
 import json
 import time
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,6 @@ import msgspec
 import pytest
 import yaml
 from hypothesis import given
-from jsonschema import Draft202012Validator
 
 from collector.alerts.alert import KINDS, Alert, Kind, Subject
 from collector.alerts.channels import MqttChannel, Notification
@@ -37,8 +37,17 @@ NOON_MS = 1_795_608_000_000
 WHO = {"site": "bridge", "device": "mast-1", "run": "run-2"}
 
 
-def validator(channel: str) -> Draft202012Validator:
-    return Draft202012Validator(schema_of(BY_NAME[channel]))
+def validator_of(schema: dict[str, Any]) -> Any:
+    """Of a schema that is itself valid."""
+    from jsonschema import Draft202012Validator  # noqa: PLC0415  # it builds a grammar as it is imported: seconds
+
+    Draft202012Validator.check_schema(schema)
+    return Draft202012Validator(schema)
+
+
+@cache
+def validator(channel: str) -> Any:
+    return validator_of(schema_of(BY_NAME[channel]))
 
 
 def test_the_documents_are_what_make_wire_makes() -> None:
@@ -100,8 +109,7 @@ def test_every_reference_in_the_asyncapi_document_leads_somewhere() -> None:
 
 @pytest.mark.parametrize("channel", CHANNELS, ids=lambda channel: channel.key)
 def test_a_schema_is_json_schema_2020_12_and_takes_its_example(channel: Channel) -> None:
-    Draft202012Validator.check_schema(schema_of(channel))
-    assert validator(channel.name).is_valid(json.loads(payload_of(channel)))
+    assert validator_of(schema_of(channel)).is_valid(json.loads(payload_of(channel)))
 
 
 @given(reports())
@@ -271,7 +279,7 @@ VERDICT = Verdict(
 
 
 def test_what_a_person_says_is_described() -> None:
-    described = Draft202012Validator(verdict_schema())
+    described = validator_of(verdict_schema())
     described.validate(json.loads(encode(VERDICT)))
     for wrong in ({"seq": 0}, {"said": ""}, {"said": "a\nb"}, {"when": "now"}, {"site": "The Bridge"}, {"schema": 2}):
         said = json.loads(encode(VERDICT)) | wrong
