@@ -126,7 +126,7 @@ def test_a_terminated_replay_leaves_nothing(tmp_path: Path, clip: str, model: st
         while not any("tape" in path.name for path in tmp_path.iterdir()) and time.monotonic() < deadline:
             time.sleep(0.01)  # nothing announces that it has begun
         process.terminate()
-        process.communicate(timeout=20)
+        process.communicate(timeout=60)
     assert process.returncode == 143
     assert list(tmp_path.iterdir()) == []
 
@@ -160,7 +160,7 @@ def test_what_is_published_stands_in_the_collector_and_only_once(
             start = ["--start", "2026-11-25T12:00:00Z"]
             replayed(capsys, clip, "--line", LINE, "--model", model, "--bucket", "5", *start, *broker)
         collector.terminate()  # it commits what it has in hand, and what it was sent is in its session
-        assert collector.wait(timeout=20) == 0
+        assert collector.wait(timeout=60) == 0
         with collector_of(configuration, store, port):
             pass
     assert collector_main(["totals", "--store", str(store), "--json"]) == 0
@@ -183,7 +183,7 @@ def collector_of(configuration: Path, store: Path, port: int) -> Iterator["subpr
             yield process
         finally:
             process.terminate()
-            process.communicate(timeout=20)
+            process.communicate(timeout=60)
 
 
 def test_evaluate_scores_against_the_truth_and_draws_every_error(

@@ -164,7 +164,7 @@ def test_the_broker_is_told_through_the_connection_of_the_subscriber(tmp_path: P
         reader.connect("127.0.0.1", broker.port)
         reader.subscribe("crossing/v1/+/alert", 1)
         reader.loop_start()
-        assert subscribed.wait(10)
+        assert subscribed.wait(60)
         take(store, finding(reason="Nothing was heard."))
         office = Office()
         MessageDelivery(store, [office]).deliver(NOW_MS)
@@ -175,7 +175,7 @@ def test_the_broker_is_told_through_the_connection_of_the_subscriber(tmp_path: P
             while (error := channel.send(office.heard[0])) == NOT_CONNECTED:
                 deadline.wait(0.1)
             assert error == ""
-            assert come.wait(10)
+            assert come.wait(60)
         reader.disconnect()
         reader.loop_stop()
     topic, said = heard[0]
@@ -202,7 +202,7 @@ def test_a_thread_that_cannot_open_its_store_goes_on_trying_and_ends_when_told(t
     )  # fmt: skip
     beside.start()
     for _ in range(3):
-        assert tries.acquire(timeout=10)
+        assert tries.acquire(timeout=60)
     beside.stop()
     assert beside.failures >= 2
 
@@ -235,7 +235,7 @@ def test_the_thread_looks_and_tells(tmp_path: Path) -> None:
         listening=lambda: NOW_MS - 9 * HOUR_MS, clock=Late(), look_every_s=0.01,
     )  # fmt: skip
     beside.start()
-    assert heard.wait(10)
+    assert heard.wait(60)
     beside.stop()
     assert beside.failures == 0
     with SqliteStore(tmp_path / "s") as store:

@@ -51,7 +51,7 @@ def proxied(address: str, folder: Path) -> Iterator[str]:
             yield f"http://127.0.0.1:{port}/crossing"
         finally:
             process.terminate()
-            process.wait(20)
+            process.wait(60)
 
 
 def test_every_page_stands_below_a_path_of_a_proxy(browser: Browser, tmp_path: Path) -> None:

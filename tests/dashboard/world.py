@@ -129,7 +129,7 @@ def serving(configuration: Path, *, ahead_ms: int = 0) -> Iterator[tuple[str, "s
             yield address, process
         finally:
             process.terminate()
-            process.wait(20)
+            process.wait(60)
 
 
 @contextmanager

@@ -47,11 +47,11 @@ def served(*arguments: str | Path) -> Iterator[str]:
         try:
             assert process.stdout is not None
             line = process.stdout.readline()
-            assert line.startswith("Open "), process.communicate(timeout=20)
+            assert line.startswith("Open "), process.communicate(timeout=60)
             yield line.split()[1]
         finally:
             process.terminate()
-            said = process.communicate(timeout=20)
+            said = process.communicate(timeout=60)
     assert process.returncode == 0, said
 
 

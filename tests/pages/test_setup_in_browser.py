@@ -262,7 +262,7 @@ def test_either_signal_ends_it_well(number: int, clip: Path, config: Path) -> No
         said = [process.stdout.readline() for _ in range(3)]
         process.send_signal(number)
         try:
-            assert process.wait(timeout=20) == 0
+            assert process.wait(timeout=60) == 0
         finally:
             process.kill()
     assert "ssh -L" in said[1]

@@ -30,7 +30,7 @@ from tests.ports import free_port
 
 SHIPPED = Path(__file__).parents[2] / "deploy" / "broker"
 USERS = ("bridge/mast-1", "bridge/mast-2", "collector", "collector-2", "home-assistant", "telegraf")
-ANSWER_WAIT_S = 20.0
+ANSWER_WAIT_S = 60.0
 BY_CERTIFICATE = {"#require_certificate true": "require_certificate true"} | {
     "#use_identity_as_username true": "use_identity_as_username true"
 }

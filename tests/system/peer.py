@@ -13,7 +13,7 @@ from paho.mqtt.properties import Properties
 
 from tests.system.broker import Mosquitto
 
-WAIT_S = 15.0
+WAIT_S = 60.0
 SUCCESS, NO_SUBSCRIBER, NOT_AUTHORIZED = 0x00, 0x10, 0x87
 
 
@@ -22,18 +22,19 @@ class Peer:
 
     def __init__(self, client: Client) -> None:
         self._client = client
+        self._accepted: queue.SimpleQueue[int | None] = queue.SimpleQueue()
         self._answers: queue.SimpleQueue[int | None] = queue.SimpleQueue()
         self.heard: queue.SimpleQueue[tuple[str, bytes]] = queue.SimpleQueue()
         self.resumed = False
         client.on_connect = self._on_connect
-        client.on_disconnect = lambda *_: self._answers.put(None)
+        client.on_disconnect = self._on_disconnect
         client.on_publish = lambda _, __, ___, code, *____: self._answers.put(code.value)
         client.on_subscribe = lambda _, __, ___, codes, *____: self._answers.put(codes[0].value)
         client.on_message = self._on_message
 
     @property
     def accepted(self) -> int | None:
-        return self.answer()
+        return self._accepted.get(timeout=WAIT_S)
 
     def publish(self, topic: str, payload: bytes = b"x", *, retain: bool = False) -> int | None:
         """Reason code of the PUBACK; None where the connection ended instead."""
@@ -57,7 +58,11 @@ class Peer:
 
     def _on_connect(self, _: Client, __: Any, flags: Any, code: Any, *___: Any) -> None:
         self.resumed = flags.session_present
-        self._answers.put(code.value)
+        self._accepted.put(code.value)
+
+    def _on_disconnect(self, *_: Any) -> None:
+        self._accepted.put(None)
+        self._answers.put(None)
 
     def _on_message(self, _: Client, __: Any, message: MQTTMessage) -> None:
         self.heard.put((message.topic, message.payload))
@@ -74,10 +79,7 @@ def peer(
     session: bool = False,
     tls: bool = True,
 ) -> Iterator[Peer]:
-    """Connect as `user` with its password (or another, or its certificate); `session` asks to be remembered.
-
-    Ask `accepted` first: its answer is the first of all.
-    """
+    """Connect as `user` with its password (or another, or its certificate); `session` asks to be remembered."""
     client = Client(
         CallbackAPIVersion.VERSION2,
         client_id=client_id,

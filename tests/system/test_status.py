@@ -90,7 +90,7 @@ def test_the_status_of_a_service_over_its_life(tmp_path: Path, capsys: pytest.Ca
             cut_off = asked.wait(lambda code, said: code == 1 and said["broker"]["cause"] == "unreachable")
             assert "cannot be reached: Connection refused" in cut_off["broker"]["reason"]
             asked.wait(lambda _, said: said["outbox"]["unsent"] > 0 and said["outbox"]["oldest"] is not None)
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as page:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=60) as page:
                 metrics = page.read().decode()
             assert 'crossing_delivery_failure{cause="unreachable"} 1' in metrics
             assert 'crossing_delivery_failure{cause="credentials"} 0' in metrics
@@ -108,6 +108,6 @@ def test_the_status_of_a_service_over_its_life(tmp_path: Path, capsys: pytest.Ca
             again = asked.wait(lambda code, _: code == 0)
             assert again["process"] == child.pid
             child.send_signal(signal.SIGTERM)
-            assert child.wait(30) == 0
+            assert child.wait(60) == 0
         assert not (tmp_path / "state" / "status.sock").exists()
         assert "Traceback" not in log.read_text("utf-8")
