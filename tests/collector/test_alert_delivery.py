@@ -19,7 +19,7 @@ from collector.alerts.repository import deliveries
 from collector.alerts.settings import AlertSettings
 from collector.alerts.site_alert import encode_site_alert, site_alert_topic
 from collector.alerts.worker import AlertThread
-from collector.config import MqttChannel as MqttSettings
+from collector.config import Mqtt as MqttSettings
 from collector.mqtt.subscriber import NOT_CONNECTED
 from collector.store.sqlite.store import SqliteStore
 from edge.errors import InputError, WorkError

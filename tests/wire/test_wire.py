@@ -15,7 +15,7 @@ from hypothesis import given
 from collector.alerts.alert import KINDS, Alert, Kind, Subject
 from collector.alerts.channels import MqttChannel, Notification
 from collector.alerts.site_alert import Event, SiteAlert
-from collector.config import MqttChannel as CollectorMqtt
+from collector.config import Mqtt as CollectorMqtt
 from collector.mqtt.subscriber import NOT_CONNECTED
 from collector.queries.results import Evidence
 from deploy.channels import CHANNELS, Channel, payload_of
