@@ -1,7 +1,6 @@
 """From what the views answer to what the API says: which direction is out, what is blind, what is still to come."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import msgspec
 
@@ -14,7 +13,7 @@ from collector.queries.compare import like_for_like, percentile
 from collector.queries.counts import counts, places, site_total, with_estimates, with_tonnes
 from collector.queries.likely import likely, naming_of
 from collector.queries.places import Directions, directions_of, of_place, sites_of, time_zone_of
-from collector.queries.results import Axis, CountChange, Flow, Flows
+from collector.queries.results import Axis, CountChange, Flow, Flows, sum_known
 from collector.store.interface import Reading
 from edge.errors import InputError
 
@@ -67,7 +66,6 @@ def series(flow: Flow, axis_: Axis, role: Role | None, site: Site, *, estimate: 
     n = len(axis_)
     spans = [axis_.span_ms(i) for i in range(n)]
     everything = [flow.all(i) for i in range(n)]
-    known = [number for number in everything if number is not None]
     elapsed_ms = sum(spans)
     return Series(
         site=flow.site,
@@ -82,8 +80,8 @@ def series(flow: Flow, axis_: Axis, role: Role | None, site: Site, *, estimate: 
         counts={label: list(of) for label, of in flow.counts.items()},
         estimates=_rounded(flow.estimates) if flow.estimates is not None else None,
         tonnes=None if flow.tonnes is None else [None if t is None else round(t, 1) for t in flow.tonnes],
-        total=sum(known) if known else None,
-        total_counts={label: _sum(of) for label, of in flow.counts.items()},
+        total=sum_known(everything),
+        total_counts={label: sum_known(of) for label, of in flow.counts.items()},
         total_share=share_of(sum(map(min, flow.watched_ms, spans)), elapsed_ms),
     )
 
@@ -202,8 +200,3 @@ def _state(flow: Flow, i: int, axis_: Axis, number: int | None) -> State:
 
 def _rounded(columns: Mapping[str, Sequence[float | None]]) -> dict[str, list[float | None]]:
     return {label: [None if x is None else round(x, 2) for x in of] for label, of in columns.items()}
-
-
-def _sum(numbers: Sequence[Any]) -> int | None:
-    known = [number for number in numbers if number is not None]
-    return sum(known) if known else None

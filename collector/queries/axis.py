@@ -11,8 +11,8 @@ from edge.errors import InputError
 def axis(interval: Interval | None, time_zone: str, from_ms: int, to_ms: int, *, now_ms: int | None = None) -> Axis:
     """The intervals that cover `[from_ms, to_ms)`, the first and the last one cut to it; None: one over all of it.
 
-    `now_ms`: the time after it counts as unwatched for nobody, see `Axis.span_ms` and `until`. InputError where the
-    span is empty, or holds more than INTERVALS_MAX intervals.
+    `now_ms`: time after it is not expected to be watched, see `Axis.span_ms` and `until`. InputError if the span is
+    empty, or has more than INTERVALS_MAX intervals.
     """
     if from_ms >= to_ms:
         raise InputError("a span must begin before it ends")
@@ -35,10 +35,9 @@ def axis(interval: Interval | None, time_zone: str, from_ms: int, to_ms: int, *,
 
 
 def until(time_zone: str, from_ms: int, to_ms: int, *, now_ms: int | None) -> int | None:
-    """The `Axis.until_ms` of a span: an unfinished day holds no reports that are ahead of the centre's clock.
+    """The `Axis.until_ms` of a span: reports that are ahead of the collector's clock are not part of an unfinished day.
 
-    None for a span that is over, for one that begins after now, and for one that goes on beyond today: whoever asks for
-    such a span asks for reports that are ahead.
+    None for a span that is over, that begins after now, or that ends after today: these include such reports.
     """
     if now_ms is None or not from_ms < now_ms < to_ms or to_ms > end_of("day", time_zone, now_ms):
         return None

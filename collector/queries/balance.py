@@ -1,13 +1,12 @@
-"""Out minus back, per class, since a chosen start, and how far unseen time may have moved it.
+"""Out minus back, per class, since a chosen start, with an interval for the vehicles of time that was not watched.
 
-The model. A direction was watched W of the span; in the rest, M = max(0, span - W), vehicles of a class are expected
-at the rate that was seen at the same hour of the day (over spans that are looked at day by day: on the same day of
-the week), or over the whole span where that hour was never watched. With n vehicles seen in W, the unseen are
-mu = n M / W, with variance phi (mu + (n + 1) (M / W)^2): that of a Poisson number, and that of the rate itself,
-estimated from n (and one more, because none in W is no proof that none ever comes); phi >= 1 is how much more the
-counts scatter about the usual for their hour than a Poisson number would. With 95% the balance lies within
-balance + mu_out - mu_back +- 1.96 standard deviations, the two directions taken as
-independent, if what was watched was counted right: errors of counting are not in it.
+The model: a direction was watched for W of the span; in the rest, M = max(0, span - W), vehicles of a class are
+expected at the rate of the same hour of the day (for long spans, which are read day by day: of the same weekday), or of
+the whole span if that hour was never watched. With n vehicles in W, mu = n M / W vehicles are expected in M, with the
+variance phi (mu + (n + 1) (M / W)^2): that of a Poisson number and that of the rate, which is estimated from n (plus
+one, since none in W does not prove a rate of 0); phi >= 1 is the overdispersion of the counts about the mean of their
+hour. The 95% interval is balance + mu_out - mu_back +- 1.96 standard deviations, with the two directions taken as
+independent and the watched time as counted correctly: errors of counting are not included.
 """
 
 import math
@@ -20,7 +19,7 @@ from collector.queries.axis import axis
 from collector.queries.counts import counts, places
 from collector.queries.merged_lines import step_of
 from collector.queries.places import Sites, directions_of, of_place, time_zone_of
-from collector.queries.results import Axis, Balance, ClassBalance, Flow
+from collector.queries.results import Axis, Balance, ClassBalance, Flow, sum_known
 from collector.queries.schemes import OWN
 from collector.store.interface import Reading
 
@@ -36,9 +35,9 @@ SPREAD = 1.96
 def balance(
     reading: Reading, site: str, sites: Sites, from_ms: int, to_ms: int, *, scheme: str = OWN, merge: bool = True
 ) -> list[Balance]:
-    """The balance over every line of a site whose directions can be told out from back, sorted by device and line.
+    """The balance over every line of a site of which it is known what is out and back, sorted by device and line.
 
-    `merge` takes lines that several devices watch as one place, see `merged.merged`. InputError as `counts` raises it.
+    `merge` takes lines that several devices watch as one place, see `merged_lines.merged`. InputError as in `counts`.
     """
     step = step_of(from_ms, to_ms)
     steps = axis(step, time_zone_of(reading, site, sites), from_ms, to_ms)
@@ -98,7 +97,7 @@ def unseen(
     for n, w, m in zip(n_slot, w_slot, m_slot, strict=True):
         if w > 0:
             mean += n * m / w
-            variance += n * m / w + (n + 1) * (m / w) ** 2  # + 1: that none came in w is no proof that none ever does
+            variance += n * m / w + (n + 1) * (m / w) ** 2  # + 1: none in w does not prove a rate of 0
         else:
             lacking_ms += m
     mean += n_all * lacking_ms / w_all
@@ -108,9 +107,9 @@ def unseen(
 
 
 def _scatter(pairs: Sequence[tuple[int, float]], rates: int) -> float:
-    """How much more counts scatter than Poisson numbers of their expectation would: 1 or more."""
+    """The overdispersion of counts against Poisson numbers of their expectation: 1 or more."""
     pairs = [(number, expected) for number, expected in pairs if expected > 0]
-    if len(pairs) <= rates:  # as many rates as counts: nothing is left to see scatter in
+    if len(pairs) <= rates:  # no degrees of freedom are left
         return 1.0
     return max(1.0, sum((number - expected) ** 2 / expected for number, expected in pairs) / (len(pairs) - rates))
 
@@ -122,7 +121,7 @@ def _classes(out: Flow, back: Flow, steps: Axis, slots: Sequence[int]) -> dict[s
     found = {}
     for label in sorted({*out.counts, *back.counts}):
         of_out, of_back = out.counts.get(label, blind), back.counts.get(label, blind)
-        out_sum, back_sum = _sum(of_out), _sum(of_back)
+        out_sum, back_sum = sum_known(of_out), sum_known(of_back)
         more = (unseen(of, way.watched_ms, spans_ms, slots) for of, way in ((of_out, out), (of_back, back)))
         seen = None if out_sum is None or back_sum is None else out_sum - back_sum
         found[label] = _class_balance(out_sum, back_sum, seen, *more)
@@ -153,9 +152,9 @@ def _class_balance(
 
 
 def _together(classes: Sequence[ClassBalance]) -> ClassBalance:
-    """All classes; their spreads add as those of independent numbers."""
-    out, back = _sum([one.out for one in classes]), _sum([one.back for one in classes])
-    seen = _sum([one.balance for one in classes])
+    """The sum over all classes; their variances add as those of independent numbers."""
+    out, back = sum_known([one.out for one in classes]), sum_known([one.back for one in classes])
+    seen = sum_known([one.balance for one in classes])
     if seen is None or any(one.low is None for one in classes):
         return _class_balance(out, back, seen, None, None)
     more_out = sum(one.unseen_out or 0.0 for one in classes)
@@ -164,12 +163,9 @@ def _together(classes: Sequence[ClassBalance]) -> ClassBalance:
     return _class_balance(out, back, seen, (more_out, variance), (more_back, 0.0))
 
 
-def _sum(numbers: Sequence[int | None]) -> int | None:
-    known = [number for number in numbers if number is not None]
-    return sum(known) if known else None
-
-
 def totals_of(balances: Sequence[Balance]) -> Mapping[str, int | None]:
-    """Of a site, the balance per class over all lines."""
+    """The balance of a site per class, over all lines."""
     labels = sorted({label for one in balances for label in one.classes})
-    return {label: _sum([one.classes[label].balance for one in balances if label in one.classes]) for label in labels}
+    return {
+        label: sum_known([one.classes[label].balance for one in balances if label in one.classes]) for label in labels
+    }

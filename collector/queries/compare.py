@@ -1,4 +1,4 @@
-"""Devices on one line head to head; a day against what is usual for it; a span against another, like for like."""
+"""Comparisons: devices on one line with each other, a day with past weeks, a span with an earlier one."""
 
 from collections.abc import Mapping, Sequence
 from typing import Literal
@@ -15,14 +15,14 @@ from collector.store.interface import Reading
 
 WATCHED_SHARE_MIN = 0.9
 WATCHED_SHARE_LEAST = 0.8
-"""Of a span and of the one that it is compared with: below it no percentage is told."""
+"""Of a span and of the one that it is compared with: below it no percentage is given."""
 EARLIER_DAYS: Mapping[str, int] = {"day": 1, "week": 7, "4weeks": 28, "year": 364}
 """364 days are 52 weeks: the same weekdays."""
 Earlier = Literal["day", "week", "4weeks", "year", "before"]
 WORST_MAX = 10
 HOUR_MS = 3_600_000
 DAYS_MIN = 3
-"""Fewer past days tell nothing of what is usual."""
+"""With fewer past days there is no usual count."""
 
 
 def agreements(
@@ -98,7 +98,7 @@ def days_before(time_zone: str, from_ms: int, to_ms: int, kind: Earlier) -> int:
 
 
 def comparable_axes(time_zone: str, from_ms: int, to_ms: int, *, now_ms: int, days: int) -> tuple[Axis, Axis] | None:
-    """The hours of a span that have come, and the same local hours `days` before; None where none has come."""
+    """The hours of a span up to now, and the same local hours `days` before; None if the span has not begun."""
     to_ms = min(to_ms, now_ms)
     if from_ms >= to_ms:
         return None
@@ -108,10 +108,10 @@ def comparable_axes(time_zone: str, from_ms: int, to_ms: int, *, now_ms: int, da
 
 
 def like_for_like(now: Flow, now_axis: Axis, then: Flow, then_axis: Axis) -> LikeForLike:
-    """Interval i of one flow against interval i of the other, each scaled down to the time that both watched.
+    """Interval i of one flow compared with interval i of the other, each scaled down to the time that both watched.
 
-    So an hour that only one of them watched is in neither sum. Below WATCHED_SHARE_LEAST of the time of either side
-    there is no change, and `reason` says why.
+    So an hour that only one of them watched is in neither sum. If less than WATCHED_SHARE_LEAST of either span was
+    watched there is no percentage, and `reason` says why.
     """
     n = len(now_axis)
     spans = [(now_axis.span_ms(i), then_axis.span_ms(i)) for i in range(n)]
@@ -135,8 +135,8 @@ def like_for_like(now: Flow, now_axis: Axis, then: Flow, then_axis: Axis) -> Lik
                 sums[1] += b * both[i] / then.watched_ms[i]
         if not known:
             return CountChange(now=None, then=None, change=None)
-        is_told = reason is None and sums[1] > 0
-        return CountChange(now=sums[0], then=sums[1], change=sums[0] / sums[1] - 1 if is_told else None)
+        is_comparable = reason is None and sums[1] > 0
+        return CountChange(now=sums[0], then=sums[1], change=sums[0] / sums[1] - 1 if is_comparable else None)
 
     return LikeForLike(
         site=now.site,
@@ -155,7 +155,7 @@ def like_for_like(now: Flow, now_axis: Axis, then: Flow, then_axis: Axis) -> Lik
 
 
 def _reason(share_now: float, share_then: float, both_ms: int) -> str | None:
-    """Why there is no percentage, in words; None where there is one."""
+    """Why there is no percentage; None if there is one."""
     least = f"{100 * WATCHED_SHARE_LEAST:.0f} % is needed to compare"
     if share_now < WATCHED_SHARE_LEAST:
         return f"only {100 * share_now:.0f} % of this time was watched, {least}"
@@ -165,7 +165,7 @@ def _reason(share_now: float, share_then: float, both_ms: int) -> str | None:
 
 
 def shifted(axis: Axis, days: int) -> Axis:
-    """The axis so many days ago at the same local times; an hour that a day does not have takes no time."""
+    """The axis so many days earlier at the same local times; an hour that a day does not have becomes empty."""
     edges: list[int] = []
     for edge_ms in axis.edges_ms:
         then = local(edge_ms - days * DAY_MS, axis.time_zone)

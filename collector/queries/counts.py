@@ -1,4 +1,4 @@
-"""How many crossed: per line, direction, class and interval, blind told from zero."""
+"""Vehicle counts per line, direction, class and interval; None where the time was not watched."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -8,7 +8,7 @@ import msgspec
 from collector.domain.scope import Scope
 from collector.domain.sites import UNCONFIGURED, Site
 from collector.queries.models import adjusted_for_models
-from collector.queries.results import Axis, Cover, Coverage, Flow, Flows, Numbers
+from collector.queries.results import Axis, Cover, Coverage, Flow, Flows, Numbers, sum_known
 from collector.queries.schemes import OWN, mapped
 from collector.queries.tallies import Device, devices_of, interval_sums, layouts_of, series_of
 from collector.store.interface import Reading
@@ -25,14 +25,14 @@ def counts(
     estimate: bool = False,
     named_as: Axis | int | None = None,
 ) -> Flows:
-    """The flows of every device in the scope, device by device: two that watch the same line are two flows.
+    """The flows of every device in the scope; two devices that watch the same line are two flows.
 
-    A device that has reported before and was not heard of in the span is there, blind. `scheme` maps classes to
-    coarser ones (`schemes.SCHEMES`); `estimate` fills `Flow.estimates`. InputError for a scheme that does not exist, or
-    that would need classes finer than the device's.
+    A device without reports in the span is included, without counts. `scheme` maps classes to coarser ones
+    (`schemes.SCHEMES`); `estimate` fills `Flow.estimates`. InputError for a scheme that does not exist, or that needs
+    finer classes than the device's.
 
-    `named_as`: to be compared with what is named at that time, or in the same interval of that axis. What another model
-    named before is then scaled by the factors that were measured; without these it is as if nobody had watched.
+    `named_as`: for a comparison with that time, or with the same interval of that axis. Counts of another model are
+    then scaled by the measured factors; without factors their time counts as not watched.
     """
     devices = devices_of(reading, scope)
     flows = _flows(reading, devices, axis, scope.line)
@@ -47,8 +47,8 @@ def counts(
 def places(flows: Flows, sites: Sites, *, estimate: bool = False) -> Flows:
     """One flow per place where several devices watch the same line (`same_lines` of the site); the rest as it is.
 
-    Per interval it is the flow of the device that watched it most, of equals the one named first, so nothing is counted
-    twice and nothing is blind that one of them saw. `line` is then the name of the place and `device` empty.
+    In each interval it is the flow of the device that watched most of it, of equals the one configured first, so that
+    nothing is counted twice. `line` is then the name of the place and `device` is empty.
     """
     named = {
         (site, *line.split("/")): (site, place)
@@ -77,8 +77,8 @@ def places(flows: Flows, sites: Sites, *, estimate: bool = False) -> Flows:
 def site_total(flows: Flows, site: str) -> list[Flow]:
     """One flow per direction of a site: its lines added up; give it `places(...)` so that none is counted twice.
 
-    `device` and `line` are empty. An interval in which any of the lines was blind holds what the others counted, and
-    `watched_ms` is the mean over the lines, so the share says how much is lacking.
+    `device` and `line` are empty. If a line was not watched in an interval, the others are added up, and `watched_ms`
+    is the mean over the lines, so the share shows how much is missing.
     """
     by_direction: dict[str, list[Flow]] = {}
     for flow in flows.flows:
@@ -93,7 +93,7 @@ def site_total(flows: Flows, site: str) -> list[Flow]:
             direction=direction,
             watched_ms=tuple(sum(flow.watched_ms[i] for flow in of) // len(of) for i in range(n)),
             counts={
-                label: tuple(_sum([flow.counts[label][i] for flow in of if label in flow.counts]) for i in range(n))
+                label: tuple(sum_known(flow.counts[label][i] for flow in of if label in flow.counts) for i in range(n))
                 for label in sorted({label for flow in of for label in flow.counts})
             },
         )
@@ -102,7 +102,7 @@ def site_total(flows: Flows, site: str) -> list[Flow]:
 
 
 def coverage(reading: Reading, scope: Scope, axis: Axis) -> Coverage:
-    """How every device in the scope watched, and how many reports are missing and gone."""
+    """The watched time of every device in the scope, and how many reports are missing and gone."""
     devices = devices_of(reading, scope)
     found = interval_sums(reading, devices, axis, {})
     lacks = _lacks(reading)
@@ -124,7 +124,7 @@ def coverage(reading: Reading, scope: Scope, axis: Axis) -> Coverage:
 
 
 def with_estimates(flow: Flow, axis: Axis) -> Flow:
-    """The counts scaled from the watched time to the whole interval; None where nobody watched."""
+    """With `estimates`: the counts scaled from the watched time to the whole interval; None where none was watched."""
     n = len(axis)
     shares = [flow.share(i, axis) for i in range(n)]
     return _replaced(
@@ -134,9 +134,9 @@ def with_estimates(flow: Flow, axis: Axis) -> Flow:
 
 
 def with_tonnes(flow: Flow, site: Site = UNCONFIGURED) -> Flow:
-    """What the vehicles counted carried, about: vehicles times `Site.tonnes`; None where nobody watched.
+    """With `tonnes`, an estimate of the load: vehicles times `Site.tonnes`; None where no time was watched.
 
-    Classes without a figure carry nothing. `tonnes` is left None where the operator gave no figure for any class.
+    Classes without a figure count as 0 t. `tonnes` stays None if no class has a figure.
     """
     given = {label: of for label, of in flow.counts.items() if label in site.tonnes}
     if not given:
@@ -174,13 +174,13 @@ def _flows(reading: Reading, devices: Sequence[Device], axis: Axis, line: str | 
                 )
         for series_id in tally.numbers:
             seen.setdefault(series_id, [0] * n)
-        for series_id, watched_ms in seen.items():  # a report that watched nothing may hold what was seen, and no zero
+        for series_id, watched_ms in seen.items():  # a report without watched time has no zeros, but may have counts
             way_line, word, label = series[series_id][1]
             numbers = tally.numbers.get(series_id, {})
             ways.setdefault((way_line, word), {})[label] = tuple(
                 numbers.get(i, 0 if watched_ms[i] > 0 else None) for i in range(n)
             )
-        if not ways:  # nobody saw anything: the lines that are known, or one without a name
+        if not ways:  # no counts in the span: the known lines, or one without a name
             known = {names[:2] for device_id, names in series.values() if device_id == device.id}
             ways = {way: {} for way in known} or {("", ""): {}}
         flows += [
@@ -229,11 +229,6 @@ def _lacks(reading: Reading) -> dict[tuple[int, int], int]:
 
 def _added(columns: Sequence[Sequence[int]], n: int) -> tuple[int, ...]:
     return tuple(sum(column[i] for column in columns) for i in range(n))
-
-
-def _sum(numbers: Sequence[int | None]) -> int | None:
-    known = [number for number in numbers if number is not None]
-    return sum(known) if known else None
 
 
 def _scaled(number: int | None, share: float) -> float | None:

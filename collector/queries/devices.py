@@ -1,4 +1,4 @@
-"""How the devices fare: what each last said of itself, when it last reported and how late, and what is missing."""
+"""The state of the devices: their last messages, when each last reported and how late, and what is missing."""
 
 from collections import defaultdict
 from dataclasses import dataclass
@@ -13,9 +13,9 @@ from collector.store.interface import CHOSEN, Reading, Store
 
 @dataclass(frozen=True, slots=True)
 class DeviceState:
-    """One device; `status`, `info` and `total` are None where it has said none, `missing` and `gone` count reports.
+    """One device; `status`, `info` and `total` are None if none has come, `missing` and `gone` count reports.
 
-    `lateness` is that of its newest report that is not ahead of the centre's clock; `ahead` are those that are,
+    `lateness` is that of its newest report that is not ahead of the collector's clock; `ahead` are those that are,
     `early` those that are too early; see collector.store.ahead.
     """
 
@@ -28,7 +28,7 @@ class DeviceState:
     missing: int
     gone: int
     journals: tuple[JournalState, ...] = ()
-    """All under which something is known; see collector.protocol.identity."""
+    """Journals with a row in `lineage`; see collector.protocol.identity."""
     ahead: Reports = NO_REPORTS
     set_aside: Reports = NO_REPORTS
     overlapping: Reports = NO_REPORTS
@@ -37,14 +37,14 @@ class DeviceState:
 
     @property
     def ahead_ms(self) -> int:
-        """By how much its newest report came before its bucket ended: its clock is ahead of ours by that or more."""
+        """By how much its newest report came before its bucket ended: its clock is ahead by at least that."""
         return max(0, -(self.lateness.late_ms or 0))
 
 
 def devices(
     store: Store, *, site: str | None = None, device: str | None = None, now_ms: int | None = None
 ) -> list[DeviceState]:
-    """All of them, sorted by name. Without a clock (`now_ms` None) no report is ahead."""
+    """The devices, sorted by name. Without a clock (`now_ms` None) no report is ahead."""
     with store.reading() as reading:
         return devices_in(reading, site=site, device=device, now_ms=now_ms)
 
@@ -70,19 +70,20 @@ def devices_in(
         chosen,
     )
     journals = journals_in(reading, site=site, device=device)
-    words = {(device_id, channel): payload for device_id, channel, payload in said}
+    last = {(device_id, channel): payload for device_id, channel, payload in said}
     missing = {(device_id, gone): number for device_id, gone, number in lacks}
     early = early_of(reading, site=site, device=device)
     aside = set_aside_of(reading, site=site, device=device)
     found = []
     for row in rows:
         lateness, ahead = with_ahead(reading, row[0], Lateness.of(row[3:]), now_ms=now_ms)
+        status, info, total = (last.get((row[0], channel)) for channel in ("status", "info", "total"))
         state = DeviceState(
             row[1],
             row[2],
-            decode_device_message(words[row[0], "status"], Status) if (row[0], "status") in words else None,
-            decode_device_message(words[row[0], "info"], Info) if (row[0], "info") in words else None,
-            decode_device_message(words[row[0], "total"], Total) if (row[0], "total") in words else None,
+            None if status is None else decode_device_message(status, Status),
+            None if info is None else decode_device_message(info, Info),
+            None if total is None else decode_device_message(total, Total),
             lateness,
             missing.get((row[0], 0), 0),
             missing.get((row[0], 1), 0),
@@ -97,7 +98,7 @@ def devices_in(
 
 
 def journals_in(reading: Reading, *, site: str | None, device: str | None) -> dict[int, list[JournalState]]:
-    """What is noted of the journals of each device, by its id."""
+    """The state of the journals of each device, by its id."""
     found: dict[int, list[JournalState]] = defaultdict(list)
     for noted in reading.rows(
         "SELECT device_id, name, coalesce(lineage.first, 1), high, begun_ms, told_ms, coalesce(others, 0), other_ms,"
@@ -112,7 +113,7 @@ def journals_in(reading: Reading, *, site: str | None, device: str | None) -> di
 
 
 def identity_of(state: DeviceState, *, now_ms: int) -> list[str]:
-    """What people have to know of who reports as a device; empty: one device, one outbox."""
+    """Sentences about other devices or outboxes under the name of a device; empty: one device, one outbox."""
     return findings(state.device, state.journals, now_ms=now_ms, overlapping=state.overlapping.number)
 
 

@@ -1,7 +1,9 @@
-"""Which raw reports stand behind a number: every number of a flow is (site, device, from, to), and that leads here."""
+"""The reports behind a count: every count of a flow has a site, a device and a span, by which they are found."""
 
 from collections.abc import Sequence
 from typing import Any
+
+import msgspec
 
 from collector.domain.scope import Scope
 from collector.queries.results import Evidence, RawReport
@@ -9,14 +11,14 @@ from collector.store.interface import CHOSEN, Reading
 from collector.store.messages import Key, messages_of
 
 RAW_MAX = 1_000
-"""Raw reports in one answer."""
+"""Reports in one answer."""
 
 
 def evidence(reading: Reading, scope: Scope, from_ms: int, to_ms: int) -> list[Evidence]:
     """The reports whose buckets start in `[from_ms, to_ms)`, as ranges of seq without a hole, by device, run and seq.
 
-    Of a flow of a place (no `device`), ask for the site: then it is the reports of all devices that watch the place.
-    `scope.line` is passed over: a report is about all lines of its device.
+    For a flow of a place, which has no `device`, give the site only. `scope.line` is ignored, since a report has all
+    lines of its device.
     """
     rows = reading.rows(
         "SELECT site, device, run.name, seq, start_ms, width_ms, watched_ms FROM device"
@@ -29,11 +31,8 @@ def evidence(reading: Reading, scope: Scope, from_ms: int, to_ms: int) -> list[E
     for site, device, run, seq, start_ms, width_ms, watched_ms in rows:
         last = found[-1] if found else None
         if last is not None and (last.site, last.device, last.run, last.last + 1) == (site, device, run, seq):
-            found[-1] = Evidence(
-                site=site,
-                device=device,
-                run=run,
-                first=last.first,
+            found[-1] = msgspec.structs.replace(
+                last,
                 last=seq,
                 reports=last.reports + 1,
                 from_ms=min(last.from_ms, start_ms),
@@ -60,7 +59,7 @@ def evidence(reading: Reading, scope: Scope, from_ms: int, to_ms: int) -> list[E
 def raw_reports(
     reading: Reading, scope: Scope, from_ms: int, to_ms: int, *, after: int = 0, limit: int = 100
 ) -> list[RawReport]:
-    """The reports themselves, by start, `limit` (at most RAW_MAX) of them from the `after`th on."""
+    """The reports themselves, sorted by start: `limit` (at most RAW_MAX) of them after the first `after`."""
     rows = reading.rows(
         f"SELECT {_COLUMNS} FROM device"
         " CROSS JOIN report JOIN run ON run.id = run_id"  # in SQLite, CROSS keeps the order of the look-up
@@ -79,7 +78,7 @@ def raw_reports(
 
 
 def raw_report(reading: Reading, site: str, device: str, run: str, seq: int) -> RawReport | None:
-    """The one report of that key; None where it is not here."""
+    """The report with that key; None if it is not stored."""
     rows = reading.rows(
         f"SELECT {_COLUMNS} FROM device JOIN run ON run.device_id = device.id"
         " JOIN report ON run_id = run.id AND report.device_id = device.id"

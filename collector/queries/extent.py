@@ -1,9 +1,8 @@
-"""How far reports go by the centre's clock: where a span begins and ends that names no ends.
+"""From when to when there are reports, by the collector's clock: the ends of a span whose ends are not given.
 
-A report is ahead if it begins more than SKEW_MS after the centre's now, or ends so much after it: no device can have
-watched that time yet. It is too early if it begins before EARLIEST_MS. Such reports are kept; those that are ahead are
-in no span that leaves its end open, those that are too early in none that leaves its beginning open, unless all that
-was asked for is too early.
+A report is ahead if it begins or ends more than SKEW_MS after now: no device can have watched that time yet. It is too
+early if it begins before EARLIEST_MS. Such reports are stored; those that are ahead are in no span with an open end,
+those that are too early in none with an open beginning, unless there are no others.
 """
 
 from typing import NamedTuple
@@ -14,7 +13,7 @@ from collector.domain.scope import Scope
 from collector.store.interface import CHOSEN, Reading
 
 RECORDED_MS = DAY_MS
-"""A device whose newest report came later than this after its end hands in a recording or a backlog."""
+"""A device whose newest report came later than this after its end delivers a recording or a backlog."""
 _EVER_MS = 2**62
 
 
@@ -34,8 +33,8 @@ def extent(reading: Reading, scope: Scope, *, now_ms: int | None, earliest_ms: i
 
     Reports that begin before `earliest_ms` are too early.
 
-    An open span ends now: time without a report is time that nobody watched. It ends with the last report where a
-    device hands in a recording or a backlog (RECORDED_MS), because its later reports are still to come.
+    An open span ends now, since time without a report was not watched. It ends with the last report if a device
+    delivers a recording or a backlog (RECORDED_MS), because its later reports are still to come.
     """
     until_ms = _EVER_MS if now_ms is None else now_ms + SKEW_MS
     mine = "FROM report WHERE device_id = device.id"
@@ -49,7 +48,7 @@ def extent(reading: Reading, scope: Scope, *, now_ms: int | None, earliest_ms: i
     )
     found = []
     for first_ms, newest_ms, end_ms, late_ms in rows:
-        if newest_ms is not None and (now_ms is None or first_ms <= now_ms):  # else there is no time to share yet
+        if newest_ms is not None and (now_ms is None or first_ms <= now_ms):  # otherwise the span would be empty
             is_live = now_ms is not None and late_ms <= RECORDED_MS
             found.append((first_ms, end_ms, max(now_ms, newest_ms + 1) if is_live else end_ms))
     if not found:
@@ -61,10 +60,10 @@ def extent(reading: Reading, scope: Scope, *, now_ms: int | None, earliest_ms: i
 def open_span(
     reading: Reading, scope: Scope, from_ms: int | None, to_ms: int | None, *, now_ms: int | None
 ) -> tuple[int, int] | None:
-    """The span asked for, with the ends that were left open (None) filled in; None where there are no reports for it.
+    """The span with its open ends (None) filled in; None if there are no reports for it.
 
-    An end named after now asks for reports that are ahead, too; without a clock (`now_ms` None) none is ahead. An end
-    named before EARLIEST_MS asks for those that are too early. The result may be empty: from after to.
+    A span with an end after now includes reports that are ahead; without a clock (`now_ms` None) none is ahead. One
+    with an end before EARLIEST_MS includes those that are too early. The result may be empty: from after to.
     """
     if from_ms is not None and to_ms is not None:
         return from_ms, to_ms

@@ -1,17 +1,17 @@
-"""How many vehicles of each class there were among those counted, given how the names of a device err.
+"""Intervals for the true number of vehicles of each class among those counted, given the errors of the classifier.
 
-The device's `info` has the confusion of its model: of vehicles that judged it, how many of each true class it calls
-what. The model of an answer: a vehicle of class t is called c with probability theta[t][c], of which the judged
-vehicles tell theta[t] ~ Dirichlet(judged[t] + 1/C), C the number of names. How frequent the classes are here is not
-known beforehand: pi ~ Dirichlet(1/T), T the number of classes. It is learned from the counts themselves, so a bridge of
-trucks is not judged by a street of cars. Of the n[c] vehicles called c, each is a t with probability proportional to
-pi[t] theta[t][c]. DRAWS values of theta are drawn; for each, pi starts at its likeliest value (EM) and is drawn in turn
-with the true numbers (Gibbs sampling). An interval is from the 2.5% to the 97.5% point of the true numbers. Directions
-share theta: what the model gets wrong it gets wrong both ways, and in a balance much of that cancels.
+The device's `info` has the confusion matrix of its model on a test set: true class -> name -> vehicles (`judged`). The
+statistical model: a vehicle of class t is named c with probability theta[t][c], with
+theta[t] ~ Dirichlet(judged[t] + 1/C), C the number of names. The frequency of the classes at this site is not known
+beforehand: pi ~ Dirichlet(1/T), T the number of classes. It is estimated from the counts themselves, so a bridge of
+trucks is not assumed to be a street of cars. Of the n[c] vehicles named c, each is a t with probability proportional to
+pi[t] theta[t][c]. DRAWS values of theta are drawn; for each, pi starts at its most likely value (EM) and is drawn in
+turn with the true numbers (Gibbs sampling). The interval is from the 2.5% to the 97.5% quantile of the true numbers.
+Both directions share theta, since the model errs alike in both, so much of the error cancels in a balance.
 
-Random numbers begin the same each time, so the same counts have the same interval. The number of all vehicles stays as
-counted: vehicles that were missed or counted without being there are not in it. A name that no judged vehicle was
-given is taken as right; `unclassified` may be any class.
+The seed is fixed, so the same counts have the same interval. The number of all vehicles stays as counted: missed
+vehicles and false counts are not considered. A name that no vehicle of the test set got is taken as right;
+`unclassified` may be any class.
 """
 
 from collections.abc import Mapping, Sequence
@@ -37,7 +37,7 @@ Floats = NDArray[np.float64]
 
 
 class Naming(msgspec.Struct, frozen=True, kw_only=True):
-    """How devices name vehicles: `judged` is true class -> name -> vehicles; empty where `reason` says why."""
+    """The classifier of devices: `judged` is true class -> name -> vehicles; `reason` says why it is empty."""
 
     model: str = ""
     judged: Rows = ()
@@ -45,7 +45,7 @@ class Naming(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def naming_of(reading: Reading, site: str, device: str = "", *, scheme: str = OWN) -> Naming:
-    """Of a device as it last said; without one, of all devices of the site, if they name alike."""
+    """The classifier of a device by its last `info`; without a device, that of all devices of the site if it is one."""
     if scheme != OWN:
         return Naming(reason=f"the classes are those of {scheme}: how names err is known of the device's own classes")
     rows = reading.rows(
@@ -82,7 +82,7 @@ def _naming(device: str, payload: bytes | None) -> Naming:
 
 
 def likely(told: Mapping[str, int | None], naming: Naming) -> Likely:
-    """Of counts by name; what nobody watched (None) is no part of them."""
+    """The intervals for counts by name; None counts as 0."""
     if naming.reason:
         return Likely(model=naming.model, reason=naming.reason, classes={})
     labels, numbers = _drawn(naming.judged, _counted(told))
@@ -90,7 +90,7 @@ def likely(told: Mapping[str, int | None], naming: Naming) -> Likely:
 
 
 def likely_balance(out: Mapping[str, int | None], back: Mapping[str, int | None], naming: Naming) -> LikelyBalance:
-    """Of two directions over one line."""
+    """The intervals for two directions over one line, and for their difference."""
     if naming.reason:
         return LikelyBalance(model=naming.model, reason=naming.reason, out={}, back={}, balance={})
     names = sorted({*out, *back})
@@ -106,7 +106,7 @@ def likely_balance(out: Mapping[str, int | None], back: Mapping[str, int | None]
 
 
 def likely_of(reading: Reading, balance: Balance, *, scheme: str = OWN) -> LikelyBalance:
-    """Of a balance: its device's, or, of a place that several watch, that of all devices of the site."""
+    """The intervals for a balance, by the classifier of its device, or of all devices if several watch the place."""
     return likely_balance(
         {label: of.out for label, of in balance.classes.items()},
         {label: of.back for label, of in balance.classes.items()},
@@ -164,6 +164,6 @@ def _true_numbers(theta: Floats, counts: Integers, chance: np.random.Generator) 
 
 
 def _shares(pi: Floats, theta: Floats) -> Floats:
-    """(draws, classes, names): of what is called a name, which part is of each class."""
+    """(draws, classes, names): the share of each class among vehicles with a name."""
     joint = pi[:, :, None] * theta + 1e-300
     return np.asarray(joint / joint.sum(1, keepdims=True))

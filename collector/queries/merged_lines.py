@@ -1,4 +1,4 @@
-"""Counts in which lines that several devices watch are one place, the same however long the intervals are."""
+"""Counts in which lines that several devices watch are one place; they do not depend on the length of intervals."""
 
 from collections.abc import Sequence
 
@@ -8,17 +8,17 @@ from collector.domain.calendar import DAY_MS, Interval, starts
 from collector.domain.scope import Scope
 from collector.queries.axis import index_of
 from collector.queries.counts import Sites, counts, places, with_estimates
-from collector.queries.results import Axis, Flow, Flows, Numbers
+from collector.queries.results import Axis, Flow, Flows, Numbers, sum_known
 from collector.queries.schemes import OWN
 from collector.store.interface import Reading
 
 HOURS_DAYS_MAX = 62
-"""Beyond it days are read instead of hours: a year of them is read in a twentieth of the time."""
+"""For longer spans days are read instead of hours: a year takes a twentieth of the time."""
 _SHORT: frozenset[str] = frozenset(("minute", "5min", "15min", "hour"))
 
 
 def step_of(from_ms: int, to_ms: int) -> Interval:
-    """In which steps a span is looked at where it matters when somebody watched."""
+    """The steps in which a span is read where the watched time of parts matters."""
     return "day" if to_ms - from_ms > HOURS_DAYS_MAX * DAY_MS else "hour"
 
 
@@ -32,10 +32,11 @@ def merged(
     estimate: bool = False,
     named_as: Axis | None = None,
 ) -> Flows:
-    """`places` of `counts`, chosen hour by hour, or day by day over long spans; not once for a whole month.
+    """`places` of `counts`, with the device chosen hour by hour, or day by day over long spans, also in longer
+    intervals.
 
-    So a camera that was blind for a week does not blind the month, and the month is the sum of its days. InputError as
-    `counts` raises it. `named_as` as in `counts`: an axis of as many intervals.
+    So a camera that was blind for a week is replaced for that week only, and a month is the sum of its days. InputError
+    as in `counts`. `named_as` as in `counts`: an axis of as many intervals.
     """
     has_places = any(told.same_lines for name, told in sites.items() if scope.site in (None, name))
     if not has_places or axis.interval in _SHORT:
@@ -74,8 +75,4 @@ def joined(flow: Flow, pieces: Sequence[Sequence[int]]) -> Flow:
 
 
 def _sums(numbers: Numbers, pieces: Sequence[Sequence[int]]) -> Numbers:
-    found = []
-    for of in pieces:
-        known = [number for i in of if (number := numbers[i]) is not None]
-        found.append(sum(known) if known else None)
-    return tuple(found)
+    return tuple(sum_known(numbers[i] for i in of) for of in pieces)

@@ -1,13 +1,13 @@
-"""Which model named what, per run: so that a new model does not look like new trade.
+"""Which model classified the vehicles of which run, so that a new model is not taken for a change of the traffic.
 
-1. `info` of a device names its run, its version, its models (the detector, and the second look), and the fingerprint of
-   its configuration. What differs from the last one is a *change*, at the first report of that run. Runs in between are
-   as the change before them. Replays are files of any time: what they say is no change.
-2. What is compared over time (usual, trends, baselines, first vehicles) does not run across a change of a model: what
-   the former one named is as if nobody had watched. A change of version or configuration is kept and shown only.
-3. Where both models named the same crossings (`crossing-edge compare-models`), the factor of each class is kept by
-   `take_factors`, and what the former one named is scaled by it, to whole vehicles.
-4. Of a device CHANGES_MAX changes are kept; beyond that the oldest go, and what they divided is as of one model.
+1. `info` of a device names its run, its version, its models (the detector, and the second look), and the SHA-256 of
+   its configuration. A difference from the last one is a *change*, which begins with the first report of that run.
+   Runs in between belong to the change before them. Replays are of any time: their `info` is no change.
+2. Comparisons over time (usual counts, trends, first vehicles) do not extend across a change of a model: the time of
+   the former model counts as not watched. Changes of version or configuration are only stored and shown.
+3. If both models classified the same crossings (`crossing-edge compare-models`), `take_factors` stores the factor of
+   each class, and counts of the former model are scaled by it, to whole vehicles.
+4. Of a device CHANGES_MAX changes are stored; beyond that the oldest are deleted, and their runs belong to the next.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,7 +19,7 @@ import msgspec
 from collector.domain.scope import Scope
 from collector.queries.results import Axis, Flow, Numbers
 from collector.store.interface import CHOSEN, Reading, Store
-from collector.store.model_history import _KNOWN
+from collector.store.model_history import COLUMNS
 from edge.errors import InputError
 
 FACTORS_BYTES_MAX = 1_000_000
@@ -27,7 +27,10 @@ NAMED_OTHERWISE = "another model named the vehicles then, and no factor between 
 
 
 class ModelChange(msgspec.Struct, frozen=True, kw_only=True):
-    """A device counts with something else from `at_ms` on: the first report of `run`, or when it said so until then."""
+    """A device counts with another version, model or configuration from `at_ms` on, the first report of `run`.
+
+    Before that report arrives, `at_ms` is when the `info` arrived.
+    """
 
     site: str
     device: str
@@ -36,22 +39,22 @@ class ModelChange(msgspec.Struct, frozen=True, kw_only=True):
     version: str
     model: str
     naming: str
-    """The second look; empty: none."""
+    """The model of the second look; empty: none."""
     configuration: str
-    """The fingerprint of the configuration file."""
+    """The SHA-256 of the configuration file."""
     names_anew: bool
-    """Another model names; the first change of a device is none."""
+    """Another model classifies; false for the first entry of a device."""
     before: str
-    """What named before, see `name`; empty: nothing is known of it."""
+    """The models before, see `name`; empty: not known."""
 
     @property
     def name(self) -> str:
-        """The models that name."""
+        """The models that classify, as one text."""
         return name_of(self.model, self.naming)
 
 
 class Factor(msgspec.Struct, frozen=True, forbid_unknown_fields=False):
-    """Vehicles of a class by the second model for each by the first, with a 95% interval; null: too few to tell."""
+    """Vehicles of a class by the second model per vehicle by the first, with a 95% interval; null: too few vehicles."""
 
     factor: Annotated[float, msgspec.Meta(ge=0, le=1_000)] | None = None
     low: Annotated[float, msgspec.Meta(ge=0)] | None = None
@@ -59,7 +62,7 @@ class Factor(msgspec.Struct, frozen=True, forbid_unknown_fields=False):
 
 
 class FactorFile(msgspec.Struct, frozen=True, rename={"before": "from", "after": "to"}):
-    """What `crossing-edge compare-models --json` prints, as far as it is read here."""
+    """The part of the output of `crossing-edge compare-models --json` that is read here."""
 
     before: str
     after: str
@@ -67,14 +70,14 @@ class FactorFile(msgspec.Struct, frozen=True, rename={"before": "from", "after":
 
 
 def name_of(model: str, naming: str) -> str:
-    """The models that name, as one word for people and for factors."""
+    """The models that classify, as one text for people and as the key of factors."""
     return f"{model} + {naming}" if naming else model
 
 
 def changes(reading: Reading, scope: Scope) -> list[ModelChange]:
-    """Of every device in the scope, in the order in which they came; the first of each is what it began with."""
+    """The changes of every device in the scope, by time; the first one of each is what it began with."""
     rows = reading.rows(
-        f"SELECT site, device, model_change.run, since_ms, {_KNOWN}, (SELECT start_ms FROM run"
+        f"SELECT site, device, model_change.run, since_ms, {COLUMNS}, (SELECT start_ms FROM run"
         f" JOIN {reading.keys} AS known ON known.run_id = run.id"
         " WHERE run.device_id = device.id AND run.name = model_change.run ORDER BY known.seq LIMIT 1)"
         f" FROM model_change JOIN device ON device.id = model_change.device_id WHERE {CHOSEN}"
@@ -102,12 +105,12 @@ def changes(reading: Reading, scope: Scope) -> list[ModelChange]:
 
 
 def names_changed(reading: Reading, scope: Scope, then: Axis, now: Axis) -> bool:
-    """Whether another model names in one axis than in the other, for any device."""
+    """Whether a model of any device changed between the beginning of one axis and the end of the other."""
     return any(one.names_anew and then.edges_ms[0] < one.at_ms < now.edges_ms[-1] for one in changes(reading, scope))
 
 
 class ModelTimeline:
-    """Which models named when, of the devices in a scope."""
+    """Which models classified when, for the devices in a scope."""
 
     def __init__(self, reading: Reading, scope: Scope) -> None:
         self._changes: dict[tuple[str, str], list[ModelChange]] = {}
@@ -115,7 +118,7 @@ class ModelTimeline:
             self._changes.setdefault((one.site, one.device), []).append(one)
 
     def by(self, site: str, device: str, from_ms: int, to_ms: int) -> str:
-        """In that time, in order; of a place (no device) those of all devices. Empty where none is known."""
+        """The models in a span, by time; without a device those of all devices of the site. Empty if none is known."""
         found: dict[str, None] = {}
         for (of_site, of_device), known in self._changes.items():
             if of_site == site and device in ("", of_device):
@@ -129,7 +132,10 @@ class ModelTimeline:
 def adjusted_for_models(
     reading: Reading, scope: Scope, flows: Sequence[Flow], axis: Axis, named_as: Axis | int
 ) -> list[Flow]:
-    """The flows as the models name that name at a later time, or in the same interval of another axis."""
+    """The flows scaled to the models that classify at the time `named_as`, or in the same interval of that axis.
+
+    Where no factor is known, the interval counts as not watched.
+    """
     anew = [one for one in changes(reading, scope) if one.names_anew]
     if not anew:
         return list(flows)
@@ -145,10 +151,7 @@ def adjusted_for_models(
 
 
 def unmeasured_ms(reading: Reading, site: str, devices: Iterable[str], label: str) -> int | None:
-    """The last time at which one of these devices began to name with a model of which no factor is known for the class.
-
-    None: there was none.
-    """
+    """When one of these devices last changed to a model without a known factor for the class; None: never."""
     factors, wanted = _factors(reading, Scope(site=site)), set(devices)
     return max(
         (
@@ -163,7 +166,10 @@ def unmeasured_ms(reading: Reading, site: str, devices: Iterable[str], label: st
 
 
 def take_factors(store: Store, device_ids: Sequence[int], path: Path) -> tuple[FactorFile, int]:
-    """Keep the factors of a file for these devices; what it says, and how many classes have one. InputError."""
+    """Store the factors of a file for these devices; returns its content and how many classes have a factor.
+
+    InputError for a file that cannot be read or is not valid.
+    """
     try:
         text = path.read_bytes()
         if len(text) > FACTORS_BYTES_MAX:
@@ -241,5 +247,5 @@ def _scaled(number: int | None, label: str, measured: Sequence[Mapping[str, floa
 
 
 def as_json(found: Sequence[ModelChange]) -> list[dict[str, Any]]:
-    """For programs."""
+    """The changes as JSON, each with its `name`."""
     return [msgspec.to_builtins(one) | {"name": one.name} for one in found]

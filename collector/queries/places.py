@@ -1,4 +1,4 @@
-"""What is told of sites and devices, by the configuration or else by the devices: time zones, words for directions."""
+"""Time zones and directions of sites, from the configuration or else from `info` of their devices."""
 
 import difflib
 from collections.abc import Mapping, Sequence
@@ -16,13 +16,13 @@ from edge.errors import InputError
 from edge.wire.report import ReportError
 
 Sites = Mapping[str, Site]
-"""By name; a site that is not in it is one of which nothing was told."""
+"""The configured sites, by name."""
 NAMED_MAX = 10
-"""Names in a sentence that says which there are."""
+"""Names in an error message that lists what exists."""
 
 
 class Directions(NamedTuple):
-    """Of one line, the words that mean out and back."""
+    """The names of the directions out and back over one line."""
 
     out: str
     back: str
@@ -37,10 +37,10 @@ def sites_of(reading: Reading, scope: Scope) -> list[str]:
 
 
 def widest(reading: Reading, scope: Scope) -> tuple[str, str, int] | None:
-    """The device whose reports are the widest now: its site, its name, and how wide they are in ms.
+    """The device with the widest reports: its site, its name, and their width in milliseconds.
 
-    One that claims to be wider than a day is passed over. Intervals shorter than reports look as if nobody had watched
-    most of them: a report belongs to the one it begins in.
+    Widths above a day are ignored. Intervals shorter than the reports would mostly look unwatched, since a report
+    belongs to the interval in which it begins.
     """
     rows = reading.rows(
         f"SELECT site, device, newest_width_ms FROM device WHERE {CHOSEN} AND newest_width_ms <= {DAY_MS}"
@@ -51,7 +51,7 @@ def widest(reading: Reading, scope: Scope) -> tuple[str, str, int] | None:
 
 
 def check_scope(reading: Reading, scope: Scope) -> None:
-    """InputError for a site, a device or a line of which nothing was ever heard, with those that there are."""
+    """InputError for a site, a device or a line that never reported, with the names that exist."""
     devices = reading.rows("SELECT site, device FROM device ORDER BY site, device", {})
     _check("site", scope.site, [site for site, _ in devices], "")
     of_site = f" at {scope.site}" if scope.site is not None else ""
@@ -77,7 +77,7 @@ def _check(what: str, name: str | None, there: Sequence[str], where: str) -> Non
 
 
 def time_zone_of(reading: Reading, site: str, sites: Sites) -> str:
-    """The site's IANA zone: as configured, or as its devices tell (of several, the first one's by name), or UTC."""
+    """The site's IANA zone: as configured, or as its devices report (of several, the first by name), or UTC."""
     configured = sites.get(site, UNCONFIGURED).time_zone
     if configured is not None:
         return configured
@@ -91,9 +91,9 @@ def time_zone_of(reading: Reading, site: str, sites: Sites) -> str:
 
 
 def directions_of(reading: Reading, site: str, sites: Sites) -> Mapping[tuple[str, str], Directions]:
-    """By (device, line), of all lines of a site whose two directions can be told out from back.
+    """By (device, line): what is out and back, for all lines of a site with two directions.
 
-    As configured; else `a_to_b` is out, as the device names it; else the first of the two words in the alphabet.
+    As configured; else `a_to_b` of the device is out; else the first of the two names in the alphabet.
     """
     told = sites.get(site, UNCONFIGURED)
     words: dict[tuple[str, str], list[str]] = {}
@@ -121,7 +121,7 @@ def directions_of(reading: Reading, site: str, sites: Sites) -> Mapping[tuple[st
 
 
 def of_place(directions: Mapping[tuple[str, str], Directions], flow: Flow, site: Site) -> Directions | None:
-    """The words for a flow of `counts.places`, whose line may be the name of a place."""
+    """The directions of a flow of `counts.places`, whose line may be the name of a place."""
     if flow.device:
         return directions.get((flow.device, flow.line))
     lines = [line.split("/") for line in site.same_lines.get(flow.line, [])]
@@ -139,5 +139,5 @@ def _infos(reading: Reading, scope: Scope) -> dict[tuple[str, str], Info]:
         try:
             found[site, device] = decode_device_message(bytes(payload), Info)
         except (ReportError, msgspec.MsgspecError):
-            continue  # of a version that no intake of ours would take; there is the default
+            continue  # stored by another version; the defaults apply
     return found

@@ -1,4 +1,4 @@
-"""How long the queue was and how long they waited: the zones of reports, per interval."""
+"""Queue lengths and waits per interval, from the zones of reports."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -20,9 +20,9 @@ ZoneNames = tuple[str, str, str]
 
 
 def queues(reading: Reading, scope: Scope, axis: Axis) -> Queues:
-    """The zones of every device in the scope that reported some in the span (`scope.line` is passed over).
+    """The zones that the devices in the scope reported in the span; `scope.line` is ignored.
 
-    A zone is None in an interval where its device was blind, silent, or did not watch that zone.
+    A zone is None in an interval in which its device was blind, sent no report, or did not watch that zone.
     """
     devices = {device.id: device for device in devices_of(reading, scope)}
     names: dict[int, ZoneNames] = {}

@@ -1,4 +1,4 @@
-"""Flows as rows, one per flow, class and interval, for tables of other programs; a piece of the span at a time."""
+"""Flows as rows for other programs, one per flow, class and interval; a piece of the span at a time."""
 
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
@@ -18,11 +18,11 @@ from collector.store.interface import Reading
 from edge.wire.times import rfc3339
 
 PIECE = 500
-"""Intervals that are held at a time."""
+"""Intervals in memory at a time."""
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):
-    """One number and all that is needed to read it. `vehicles` is None, and `state` blind, where nobody watched.
+    """One count with everything needed to read it. `vehicles` is None, and `state` blind, if no time was watched.
 
     `start` and `end` are RFC 3339 in UTC, `local_start` is the same in the site's time with its offset. `estimate` and
     `tonnes` (of this class) are None unless asked for. `device` is empty for a place that several devices watch.
@@ -44,7 +44,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     estimate: float | None = None
     tonnes: float | None = None
     models: str = ""
-    """Which models named in this interval, as far as the devices said it; another one may name otherwise."""
+    """The models that classified in this interval, as far as known; other models may classify differently."""
 
 
 def records(
@@ -108,7 +108,7 @@ def rows_of(flow: Flow, piece: Axis, tonnes: Mapping[str, float], named: ModelTi
 
 
 def name_of(axis_: Axis, i: int) -> str:
-    """Interval i as people write it, in the site's time; the offset only where the clocks show this time twice."""
+    """The name of interval i in the site's time; with the offset only if the clocks show this time twice."""
     start = local(axis_.edges_ms[i], axis_.time_zone)
     match axis_.interval:
         case "year":

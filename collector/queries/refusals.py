@@ -1,4 +1,4 @@
-"""Messages that were refused: the newest with device, time and reason, and how many there were for each reason."""
+"""Refused messages: the newest with device, time and reason, and how many there were for each reason."""
 
 import re
 from collections import Counter
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from collector.store.interface import Reading
 
 LOOKED_AT_MAX = 10_000
-"""Of the refusals kept, the newest so many are listed and counted."""
+"""How many of the newest refusals are listed and counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class Refusals:
 
 
 def refusals_in(reading: Reading, *, site: str | None = None, device: str | None = None, limit: int = 50) -> Refusals:
-    """Of a site or device, or of all."""
+    """The refusals of a site or device, or all; at most `limit` of them."""
     rows = reading.rows(
         "SELECT received_ms, topic, reason, payload FROM refusal ORDER BY id DESC LIMIT :limit",
         {"limit": LOOKED_AT_MAX},

@@ -1,9 +1,10 @@
-"""What the views answer: frozen values, the same for every kind of store. Times are milliseconds UTC, as everywhere.
+"""The results of queries: frozen values, the same for every kind of store. Times are milliseconds UTC, as everywhere.
 
-None among counts means that nobody watched; 0 means that somebody did, and none came.
+A count is None if the time was not watched, and 0 if it was watched and no vehicle came.
 """
 
 from bisect import bisect_left
+from collections.abc import Iterable
 from typing import Literal
 
 import msgspec
@@ -15,6 +16,12 @@ INTERVALS_MAX = 100_000
 
 State = Literal["ok", "partial", "blind"]
 Numbers = tuple[int | None, ...]
+
+
+def sum_known(numbers: Iterable[int | None]) -> int | None:
+    """The sum of the numbers that are not None; None if there are none."""
+    known = [number for number in numbers if number is not None]
+    return sum(known) if known else None
 
 
 class Axis(msgspec.Struct, frozen=True, kw_only=True):
@@ -82,8 +89,7 @@ class Flow(msgspec.Struct, frozen=True, kw_only=True):
 
     def all(self, i: int) -> int | None:
         """Vehicles of all classes in interval i; None where nobody watched."""
-        known = [of[i] for of in self.counts.values() if of[i] is not None]
-        return sum(number for number in known if number is not None) if known else None
+        return sum_known(of[i] for of in self.counts.values())
 
     def state(self, i: int, axis: Axis) -> State:
         """Whether interval i was watched whole, in part, or not at all."""

@@ -1,7 +1,7 @@
 """Which rows to add up for the intervals of an axis: days where they fit, else hours, else reports. Pure.
 
-A roll-up row may be used where it lies within one interval and before the mark up to which its device was summed up.
-That one rule is right for ragged ends, for days of any length, and for an axis in another zone than the roll-ups'.
+A roll-up row may be used if it lies within one interval and before the mark up to which its device is summed up. This
+rule also holds for ragged ends, for days of any length, and for an axis in another time zone than the roll-ups.
 """
 
 from bisect import bisect_left

@@ -1,7 +1,7 @@
-"""Classes in the words of other schemes, where ours are fine enough: a mapping joins classes, and never splits one.
+"""Maps our classes to those of other schemes, if ours are fine enough: a mapping joins classes and never splits one.
 
-`unclassified` stays what it is in every scheme. A class of a device that a scheme has no place for refuses the scheme,
-with a sentence that names it, because guessing would be counting what nobody saw.
+`unclassified` is the same in every scheme. If a scheme has no place for a class of a device, it is refused with an
+error that names the class, because a guess would be a false count.
 """
 
 from collections.abc import Mapping

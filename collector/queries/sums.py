@@ -1,4 +1,4 @@
-"""Rows of one sum over a span, for tables of other programs: totals per flow and class, balances per line and class."""
+"""Rows of one sum over a span for other programs: totals per flow and class, balances per line and class."""
 
 from collections.abc import Iterator, Mapping
 

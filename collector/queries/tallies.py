@@ -1,4 +1,4 @@
-"""What the tables hold per interval of an axis: watched time by layout, vehicles by series. All views stand on it.
+"""Sums per interval of an axis, read from the tables: watched time by layout, vehicles by series.
 
 A *layout* is the set of lines, directions and classes that a report watched; a *series* is one of them.
 """
@@ -27,7 +27,7 @@ SeriesNames = tuple[str, str, str]
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """A device that has been heard, by its id in the tables, and how far its roll-ups go."""
+    """A device with its id in the tables, and up to where its roll-ups go."""
 
     id: int
     site: str
@@ -37,7 +37,7 @@ class Device:
 
 @dataclass(slots=True)
 class LayoutSums:
-    """Per interval, of one layout of one device."""
+    """Watched and reported time and reports per interval, of one layout of one device."""
 
     watched_ms: list[int]
     reported_ms: list[int]
@@ -46,7 +46,7 @@ class LayoutSums:
 
 @dataclass(slots=True)
 class DeviceSums:
-    """Of one device. `watched` is by layout (None: blind); `numbers` by series and interval, where vehicles came."""
+    """Of one device. `watched` is by layout (None: blind), `numbers` by series and interval, without zeros."""
 
     watched: dict[int | None, LayoutSums] = field(default_factory=dict)
     numbers: dict[int, dict[int, int]] = field(default_factory=lambda: defaultdict(lambda: defaultdict(int)))
@@ -62,7 +62,7 @@ class DeviceSums:
 
 
 def devices_of(reading: Reading, scope: Scope) -> list[Device]:
-    """The devices in question, sorted by name."""
+    """The devices in the scope, sorted by name."""
     rows = reading.rows(
         f"SELECT id, site, device, time_zone, hours_ms, days_ms FROM device WHERE {CHOSEN} ORDER BY site, device",
         {"site": scope.site, "device": scope.device},
@@ -77,7 +77,7 @@ def device_ids(store: Store, scope: Scope) -> list[int]:
 
 
 def series_of(reading: Reading, device_ids: Sequence[int]) -> dict[int, tuple[int, SeriesNames]]:
-    """All that these devices ever watched: series id -> device id, and the names."""
+    """All series of these devices: series id -> device id, and the names."""
     query = "SELECT id, device_id, line, direction, class FROM series WHERE device_id IN ({ids})"
     return {row[0]: (row[1], (row[2], row[3], row[4])) for row in _rows(reading, query, device_ids)}
 
@@ -94,7 +94,7 @@ def layouts_of(reading: Reading, layout_ids: Sequence[int]) -> dict[int, set[int
 def interval_sums(
     reading: Reading, devices: Sequence[Device], axis: Axis, series: Mapping[int, tuple[int, SeriesNames]]
 ) -> Mapping[int, DeviceSums]:
-    """By device id, of each device: the time it watched, and the vehicles of these series."""
+    """By device id: the time that the device watched, and the vehicles of these series."""
     found: dict[int, DeviceSums] = {device.id: DeviceSums() for device in devices}
     alike: dict[tuple[str | None, int | None, int | None], list[Device]] = defaultdict(list)
     for device in devices:
@@ -139,11 +139,11 @@ _VEHICLES = {level: _vehicles_query(level) for level in (RAW, HOUR, DAY)}
 def _queries(
     reading: Reading, by_level: Mapping[int, str], part: Part, axis: Axis, ids: Sequence[int]
 ) -> Iterator[tuple[str, str]]:
-    """Queries that together add up a part, each with the ids that are to stand in it.
+    """Queries that together add up a part, each with its ids.
 
-    Planners choose well by constants and badly by a join with a table of spans: PostgreSQL would compare every row of
-    these ids with every span. So it is asked for one span after the other, beside their table; SQLite joins the
-    roll-ups, as it always looks up by the key, and gets a query for each span of the reports.
+    Planners use constants well and joins with a table of spans badly: PostgreSQL would compare every row of these ids
+    with every span. So it gets a LATERAL query per span; SQLite joins the roll-ups, where it always uses the key, and
+    gets one query per span for the reports.
     """
     index = _index(axis)
     spans = list(_cut(part.spans, axis.edges_ms)) if index is None else [(0, *span) for span in part.spans]

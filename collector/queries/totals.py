@@ -1,4 +1,4 @@
-"""How many vehicles crossed, per line and direction, and how much of the time somebody watched: one sum over a span."""
+"""Vehicles per line and direction, and the share of the time that was watched: one sum over a span."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ from collector.store.interface import CHOSEN, Store
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which reports to add up; None means all. A bucket belongs to the span in which it starts."""
+    """Which reports to add up; None means all. A bucket belongs to the span in which it begins."""
 
     site: str | None = None
     device: str | None = None
@@ -22,10 +22,10 @@ class Selection:
 
 @dataclass(frozen=True, slots=True)
 class LineTotal:
-    """One direction over one line. `counts` (class -> vehicles) is None where nobody watched: blind is not 0.
+    """One direction over one line. `counts` (class -> vehicles) is None if no time was watched, which is not 0.
 
-    `span_ms` is the span asked for, an open end as `views.extent.open_span` says, as far as it has come; several runs
-    over the same time can watch more than the whole of it.
+    `span_ms` is the span up to now, with open ends as in `extent.open_span`; several runs over the same time can watch
+    more than all of it.
     """
 
     site: str
@@ -38,14 +38,14 @@ class LineTotal:
 
     @property
     def watched_share(self) -> float:
-        """Of the span, the share that somebody watched."""
+        """The watched share of the span."""
         return self.watched_ms / self.span_ms if self.span_ms else 0.0
 
 
 def totals(store: Store, selection: Selection, *, now_ms: int | None = None) -> list[LineTotal]:
-    """The totals of every line that was watched or blind in the selection, sorted by name.
+    """The totals of every line with reports in the selection, sorted by name.
 
-    Without a clock (`now_ms` None) an open end is as far as the device's reports go.
+    Without a clock (`now_ms` None) an open end is the end of the device's last report.
     """
     found = []
     with store.reading() as reading:

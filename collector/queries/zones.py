@@ -1,4 +1,4 @@
-"""Who is in the queue zones: what the last report of every device says of them."""
+"""The state of the queue zones, from the last report of every device."""
 
 from dataclasses import dataclass
 
@@ -12,9 +12,9 @@ from edge.wire.report import Report, ReportError, ZoneReport, decode
 
 @dataclass(frozen=True, slots=True)
 class ZoneState:
-    """One zone over the last bucket that its device reported; `said` is None where nobody watched.
+    """One zone over the last bucket that its device reported; `said` is None if the device was blind.
 
-    A device that was blind does not tell the names of its zones: `zone` is then empty.
+    Such a report does not name the zones: `zone` is then empty.
     """
 
     site: str
@@ -24,15 +24,15 @@ class ZoneState:
     width_ms: int
     said: ZoneReport | None
     pictures: int | None = None
-    """How many stills the report stands on; None: frames are followed."""
+    """How many stills the report is based on; None: a video."""
 
 
 def last_zones(
     store: Store, *, site: str | None = None, device: str | None = None, now_ms: int | None = None
 ) -> list[ZoneState]:
-    """The zones of every device that has some, sorted by name; of one whose last message is kept no more, none.
+    """The zones of every device, sorted by name, without devices whose last message was deleted.
 
-    A report that is ahead of the centre's clock is not the last one; without a clock (`now_ms` None) none is ahead.
+    Reports ahead of the collector's clock are ignored; without a clock (`now_ms` None) none is ahead.
     """
     with store.reading() as reading:
         return last_zones_in(reading, site=site, device=device, now_ms=now_ms)
@@ -41,7 +41,7 @@ def last_zones(
 def last_zones_in(
     reading: Reading, *, site: str | None = None, device: str | None = None, now_ms: int | None = None
 ) -> list[ZoneState]:
-    """The same, of a reading."""
+    """The same in a reading that is open."""
     newest = "SELECT max(start_ms) FROM report WHERE device_id = device.id AND start_ms <= :until"
     rows = reading.rows(
         "SELECT device.id, run_id, seq, start_ms FROM device JOIN report ON report.device_id = device.id"
@@ -55,7 +55,7 @@ def last_zones_in(
 
 
 def _states_in(payload: bytes) -> list[ZoneState]:
-    """None of a report that an older collector took in and that is refused today, as for a word of its."""
+    """The zones in a message; none if an older collector stored what is refused today."""
     try:
         return _states_of(decode(payload))
     except ReportError:

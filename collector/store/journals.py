@@ -1,4 +1,4 @@
-"""The accounts of the journals in the tables: which numbers have not come, moved on with every batch."""
+"""The journals in the tables: which numbers of each are missing, updated with every batch."""
 
 from collections import defaultdict
 from collections.abc import Container, Mapping, Sequence
@@ -25,16 +25,16 @@ from edge.wire.report import decode
 Devices = Mapping[tuple[str, str], int]
 """The ids of devices by site and name."""
 JournalKey = tuple[int, str]
-"""A device's id, and what it calls the journal."""
+"""A device's id and the name of the journal."""
 PRESENT_WITHIN_MS = 900_000
-"""A device that said its total so lately is there: another of its name says nothing about its journal."""
+"""A device that sent a total within this time is online: responses of another one of its name do not count."""
 RUNS_LOOKED_AT = 1_000
-"""The newest of a device, among which those are that have a doubtful number."""
+"""How many of the newest runs of a device are searched for a doubtful number."""
 _MISSING = "first, last, since_ms, due_ms, asked, asked_ms, gone"
 
 
 class Journals:
-    """Reads the journals that a batch is about, and writes what changed."""
+    """Reads the journals that a batch concerns, and writes what changed."""
 
     def __init__(self, tables: Tables, names: NameIds) -> None:
         self._tables = tables
@@ -50,7 +50,10 @@ class Journals:
         fresh: Mapping[JournalKey, Sequence[int]],
         now_ms: int,
     ) -> int:
-        """Bring what is missing up to date; how many requests are noted. `fresh` are those of reports that are new."""
+        """Update the journals with a batch; returns how many resend requests were stored.
+
+        `arrived`: the numbers of all reports that arrived; `fresh`: those of new reports.
+        """
         keys = [(devices[event.site, event.device], event.journal) for event in events]
         compared = [event for event in events if isinstance(event, JournalCompared)]
         begun = [(devices[event.site, event.device], event.begun) for event in compared if event.begun]
@@ -59,7 +62,7 @@ class Journals:
         before = {journal_id: (journal.high, journal.missing) for journal_id, journal in journals.items()}
         for key, journal_id in ids.items():
             if key[1].startswith(REPLAY) and (journal := journals.get(journal_id)) is not None and journal.high == 0:
-                journal.arrived(self._stored(*key), now_ms=now_ms)  # it may have been given up, and be back
+                journal.arrived(self._stored(*key), now_ms=now_ms)  # it may have been deleted, and have come again
         for key, numbers in arrived.items():
             if (journal := journals.get(ids[key])) is not None:
                 if not key[1].startswith(REPLAY) and (taken := journal.taken(fresh.get(key, ()))):
@@ -82,7 +85,7 @@ class Journals:
         return noted
 
     def is_shared(self, key: JournalKey, fresh: Sequence[int]) -> bool:
-        """Whether two devices number in a journal: a number was given twice, or is by these, which are new."""
+        """Whether two devices number in a journal: a number was used twice, or is by these, which are new."""
         journal_id = self._names.journal_id(*key)
         if journal_id is None:
             return False
@@ -90,9 +93,9 @@ class Journals:
         return bool(rows and rows[0][0]) or bool(self._journals([journal_id])[journal_id].taken(fresh))
 
     def doubts(self, *, heard_after_ms: int, limit: int, resting: Container[JournalName] = ()) -> list[JournalDoubt]:
-        """The journals whose devices are to compare, of devices that were heard since then: one of each device.
+        """The journals that devices heard since then are to compare: one of each device.
 
-        `resting`: site, device and journal that are left out, because they were asked lately.
+        `resting`: journals that are left out, because their devices were asked lately.
         """
         rows = self._tables.rows(
             "SELECT site, device, journal.name, high, doubt, device_id FROM lineage"
@@ -113,9 +116,9 @@ class Journals:
         return list(found.values())
 
     def _runs_with(self, device_id: int, journal: str, number: int) -> list[str]:
-        """The runs that have a report under this number of the journal; also those whose message is kept no more.
+        """The runs that have a report under this number of the journal, including reports whose message was deleted.
 
-        A device that lost its outbox has the same numbers again in a new journal: those of the old one prove nothing.
+        A device that lost its outbox uses the same numbers again in a new journal: those of the old one prove nothing.
         """
         newest = "SELECT id, name FROM run WHERE device_id = ? ORDER BY id DESC LIMIT ?"
         query = " UNION ALL ".join(
@@ -125,14 +128,14 @@ class Journals:
         )
         rows = self._tables.rows(f"{query} LIMIT ?", (*2 * (device_id, RUNS_LOOKED_AT, number), RANGES_MAX))
         found = [(run_id, name, number, start_ms, aside) for run_id, name, start_ms, aside in rows]
-        return sorted({name for _, name in self._of_journal(device_id, journal, found, unsaid=True)})
+        return sorted({name for _, name in self._of_journal(device_id, journal, found, with_deleted=True)})
 
     def _ends(self, device_id: int, journal: str) -> list[tuple[int, str]]:
-        """Of the newest runs that have numbers in the journal the first and the last of these.
+        """The first and the last number in the journal of each of the newest runs.
 
-        Not every report arrives, and a late total says too little: the doubtful number alone may be the device's own,
-        while another one gave those before or after it. A run is of one device, so any number shows whose it is; of a
-        run that was going on when the card was copied, the last one does.
+        Not every report arrives, and a late total is too low: the doubtful number may be the device's own while another
+        device gave those before or after it. A run belongs to one device, so any of its numbers identifies it; of a run
+        that was going on when the card was copied, only the last one does.
         """
         newest = "SELECT id, name FROM run WHERE device_id = ? ORDER BY id DESC LIMIT ?"
         ends = " UNION ALL ".join(
@@ -150,28 +153,33 @@ class Journals:
             f"WITH ends AS ({ends}) {query} ORDER BY 1 DESC LIMIT ?",
             (*4 * (device_id, RUNS_LOOKED_AT), 2 * RANGES_MAX),
         )
-        return sorted(set(self._of_journal(device_id, journal, rows, unsaid=False)))
+        return sorted(set(self._of_journal(device_id, journal, rows, with_deleted=False)))
 
     def _of_journal(
-        self, device_id: int, journal: str, rows: Sequence[tuple[int, str, int, int, bytes | None]], *, unsaid: bool
+        self,
+        device_id: int,
+        journal: str,
+        rows: Sequence[tuple[int, str, int, int, bytes | None]],
+        *,
+        with_deleted: bool,
     ) -> list[tuple[int, str]]:
-        """Number and run of those that came under the journal; with `unsaid` also those whose message is kept no more.
+        """Number and run of those that came under the journal; `with_deleted`: also those whose message was deleted.
 
-        A row: the id and the name of the run, the number, the start, and the message if it was set aside.
+        A row: the id and the name of the run, the number, the start, and the message if it is set aside.
         """
         keys = [Key(device_id, run_id, seq, start_ms) for run_id, _, seq, start_ms, aside in rows if aside is None]
         messages = messages_of(lambda asked: self._tables.rows(asked, ()), keys)
         found = []
         for run_id, name, seq, _, aside in rows:
             message = messages.get((run_id, seq)) if aside is None else bytes(aside)
-            if unsaid if message is None else decode(message).journal == journal:
+            if with_deleted if message is None else decode(message).journal == journal:
                 found.append((seq, name))
         return found
 
     def _take_total(
         self, device_id: int, journal_id: int | None, journal: Journal, total: DeviceMessage, now_ms: int
     ) -> None:
-        """How far a device has sent its journal; and whether it is the device that numbered in it before."""
+        """Take how far a device has sent its journal, and check that it is the device that numbered in it before."""
         assert journal_id is not None, "a journal that is accounted for"
         if total.first > journal.first:
             journal.begins(total.first)
@@ -181,21 +189,21 @@ class Journals:
                 journal.revive(now_ms=now_ms)
             if total.last is not None and total.last < journal.high and not total.journal.startswith(REPLAY):
                 doubt = self._doubt_about((device_id, total.journal), journal_id)
-                if doubt is None or len(doubt[1]) < 2:  # nothing weaker takes the place of a proof
+                if doubt is None or len(doubt[1]) < 2:  # a proof is not replaced by weaker evidence
                     self._lineage.doubt(journal_id, total.last + 1, others=0, now_ms=now_ms)
             self._lineage.told(journal_id, now_ms=now_ms)
         journal.sent(total.sent_through, now_ms=now_ms)
 
     def _doubt_about(self, key: JournalKey, journal_id: int) -> tuple[int, list[str]] | None:
-        """The number that is to be compared, and the runs that have it: two of them prove two devices."""
+        """The number to compare, and the runs that have it: two runs prove two devices."""
         number = self._lineage.doubtful(journal_id)
         return None if number is None else (number, self._runs_with(*key, number))
 
     def _take_compared(self, key: JournalKey, journal_id: int | None, compared: JournalCompared) -> None:
-        """A device that leaves a journal says nothing about the one that stays, whose reports its own may hide."""
+        """A device that leaves a journal does not settle the doubt: its reports may hide those of the other one."""
         if compared.present:
             asked = compared.about
-            if (  # else another doubt arose while it answered
+            if (  # otherwise another doubt arose meanwhile
                 journal_id is not None
                 and asked is not None
                 and self._doubt_about(key, journal_id) == (asked.number, list(asked.runs))
@@ -205,7 +213,7 @@ class Journals:
             self._lineage.left(journal_id, number=self._newest_of(key, compared))
 
     def _newest_of(self, key: JournalKey, compared: JournalCompared) -> int | None:
-        """The highest number that is here of those that a device which begins a journal gave in the one before."""
+        """The highest stored number that a device which begins a new journal gave in the one before."""
         device_id, journal = key
         for run, first, last in reversed(compared.spans):
             for number in sorted(self._numbers(device_id, run, first, last), reverse=True):
@@ -214,7 +222,7 @@ class Journals:
         return None
 
     def _numbers(self, device_id: int, run: str, first: int, last: int) -> list[int]:
-        """The numbers that are here of a run, counted or set aside."""
+        """The stored numbers of a run, counted or set aside."""
         run_id = self._names.run_id(device_id, run)
         if run_id is None:
             return []
@@ -224,7 +232,7 @@ class Journals:
     def _begin(
         self, device_id: int, journal_id: int | None, journal: Journal, compared: JournalCompared, now_ms: int
     ) -> None:
-        """A new journal, of which some reports came under the one before: they are known by their runs."""
+        """Begin a new journal, some of whose reports came under the one before: their runs identify them."""
         assert journal_id is not None, "a journal that is accounted for"
         journal.begins(compared.first)
         self._lineage.begins(journal_id, compared.first)
@@ -234,7 +242,7 @@ class Journals:
         journal.arrived(here, now_ms=now_ms)
 
     def _stored(self, device_id: int, replay: str) -> list[int]:
-        """The numbers that are here of a replay: its run has the name of its journal."""
+        """The stored numbers of a replay, whose run has the name of its journal."""
         run = "(SELECT id FROM run WHERE device_id = ? AND name = ?)"
         return [
             seq for (seq,) in self._tables.rows(f"SELECT seq FROM report WHERE run_id = {run}", (device_id, replay))
@@ -305,5 +313,5 @@ ORDER BY due_ms, journal_id, first LIMIT :limit
 
 
 def due_parameters(*, now_ms: int, heard_after_ms: int, limit: int) -> dict[str, int]:
-    """For the query DUE; a time that lies too far ahead was set by a clock that has been put back since."""
+    """For the query DUE; a due time too far ahead was set by a clock that has been set back since."""
     return {"now": now_ms, "far": now_ms + WAIT_MS_MAX, "heard": heard_after_ms, "limit": limit}

@@ -1,7 +1,7 @@
-"""Where the messages of reports are: as they came, or packed by device and UTC day; and how to get them back.
+"""The messages of reports: stored one by one, or packed in blocks by device and UTC day; and how to read them.
 
-The view `unpacked` (device_id, run_id, seq, start_ms, payload) holds the ones, the table `packed` the others in blocks.
-A message is in one of them, or kept no more.
+The view `unpacked` (device_id, run_id, seq, start_ms, payload) has the single ones, the table `packed` the blocks.
+A message is in one of them, or it was deleted.
 """
 
 import zlib
@@ -14,14 +14,14 @@ import msgspec
 from collector.domain.calendar import DAY_MS
 
 LEVEL = 9
-"""Of zlib: 6 takes half the 7 ms of a day, and 2 bytes more for each message."""
+"""Of zlib: 6 takes half of the 7 ms for a day, and 2 bytes more for each message."""
 
 Rows = Callable[[str], list[tuple[Any, ...]]]
-"""Asks a query that needs no parameters."""
+"""Runs a query without parameters."""
 
 
 class Key(NamedTuple):
-    """A report, by the store's own numbers, and where to look for it."""
+    """A report by ids of the store, with its start, by which its message is found."""
 
     device_id: int
     run_id: int
@@ -30,7 +30,7 @@ class Key(NamedTuple):
 
 
 class StoredMessage(NamedTuple):
-    """As it came, with its key within the device."""
+    """The payload of a report with its key within the device."""
 
     run_id: int
     seq: int
@@ -38,12 +38,12 @@ class StoredMessage(NamedTuple):
 
 
 def day_of(time_ms: int) -> int:
-    """The start of its UTC day."""
+    """The start of the UTC day that holds a time."""
     return time_ms // DAY_MS * DAY_MS
 
 
 def block_of(messages: Sequence[StoredMessage]) -> bytes:
-    """These together."""
+    """Messages packed into one block."""
     return zlib.compress(msgspec.msgpack.encode(messages), LEVEL)
 
 
@@ -53,14 +53,14 @@ def messages_in(block: bytes) -> list[StoredMessage]:
 
 
 def messages_of(rows: Rows, keys: Iterable[Key]) -> dict[tuple[int, int], bytes]:
-    """The messages of these reports by run id and seq; those that are kept no more are not in it."""
+    """The messages of these reports by run id and seq, without those that were deleted."""
     found: dict[tuple[int, int], bytes] = {}
     by_day: dict[tuple[int, int], list[Key]] = defaultdict(list)
     for key in keys:
         by_day[key.device_id, day_of(key.start_ms)].append(key)
     for (device_id, day_ms), of_day in by_day.items():
         starts = [key.start_ms for key in of_day]
-        loose = {
+        single = {
             (run_id, seq): bytes(payload)
             for run_id, seq, payload in rows(
                 f"SELECT run_id, seq, payload FROM unpacked WHERE device_id = {device_id}"
@@ -68,9 +68,9 @@ def messages_of(rows: Rows, keys: Iterable[Key]) -> dict[tuple[int, int], bytes]
             )
         }
         wanted = [(key.run_id, key.seq) for key in of_day]
-        if any(key not in loose for key in wanted):
-            loose |= _packed(rows, device_id, day_ms)
-        found.update({key: loose[key] for key in wanted if key in loose})
+        if any(key not in single for key in wanted):
+            single |= _packed(rows, device_id, day_ms)
+        found.update({key: single[key] for key in wanted if key in single})
     return found
 
 

@@ -1,7 +1,7 @@
-"""What devices, runs, journals, series and layouts are called in the tables: found or made, and remembered.
+"""The ids of devices, runs, journals, series, layouts and zones by their names: looked up or inserted, and cached.
 
-Only the journals of replays are ever deleted, so what is remembered of the others stays true until a transaction that
-made some is rolled back.
+Only the journals of replays are ever deleted, so all other cached ids stay valid until a transaction that inserted some
+is rolled back.
 """
 
 import hashlib
@@ -14,20 +14,20 @@ from edge.wire.names import REPLAY
 from edge.wire.report import Lines, Report
 
 REMEMBERED_MAX = 500_000
-"""Names and series whose ids are remembered; beyond it all are looked up anew."""
+"""Names and series whose ids are cached; beyond it the caches are cleared."""
 SHAPES_MAX = 8
-"""Orders of lines, directions and classes that are remembered of one device; an honest one has one at a time."""
+"""Orders of lines, directions and classes that are cached of one device; a correct device has one at a time."""
 JOURNALS_MAX = 64
-"""Of one device. A device begins a new journal where its disk lost the old one; the reports of a further one are
-stored, and nobody looks for gaps in it. Replays under the device's name have as many of their own: for a new one, the
-oldest that misses nothing is given up."""
+"""Of one device, which begins a new journal if its disk lost the old one. Reports of a journal beyond the bound are
+stored, but gaps in it are not tracked. Replays under the device's name have as many of their own: for a new one, the
+oldest without missing reports is deleted."""
 
 Layout = tuple[int, list[int]]
 """The id of a report's layout, and its series in the order of its counts."""
 
 
 class _Vocabulary:
-    """What a device has in the tables: its series by line, direction and class; digests of its layouts; its zones."""
+    """The names of a device in the tables: series ids by line, direction and class; digests of layouts; zones."""
 
     def __init__(self, tables: Tables, device_id: int) -> None:
         query = "SELECT line, direction, class, id FROM series WHERE device_id = ?"
@@ -43,7 +43,7 @@ class _Vocabulary:
 
 
 class NameIds:
-    """Ids by name. A report's lines, directions and classes are its layout; its shape is their order in the report."""
+    """Ids by name. A report's lines, directions and classes are its layout, their order in the report is its shape."""
 
     def __init__(self, tables: Tables, limits: Limits = DEFAULTS) -> None:
         self._tables = tables
@@ -55,7 +55,7 @@ class NameIds:
         self._remembered = 0
 
     def forget(self) -> None:
-        """Look every name up anew."""
+        """Clear the caches."""
         self._ids.clear()
         self._shapes.clear()
         self._vocabularies.clear()
@@ -63,7 +63,7 @@ class NameIds:
         self._remembered = 0
 
     def too_many(self, device_id: int, report: Report) -> str:
-        """Why a report would take its device beyond a bound; empty where it does not. The device is held."""
+        """Why a report would take its device beyond a bound; empty if it does not. The device's row must be locked."""
         return self._too_many_series(device_id, report) or self._too_many_zones(device_id, report)
 
     def _too_many_series(self, device_id: int, report: Report) -> str:
@@ -73,7 +73,7 @@ class NameIds:
         names = set(_names(lines))
         known = self._vocabularies.get(device_id)
         if known is not None and (reason := self._beyond(known, names, watched=watched)):
-            return reason  # what is known is never less than what was remembered
+            return reason  # the tables never have fewer names than the cache
         return self._beyond(self._look_up(device_id), names, watched=watched)
 
     def _beyond(self, known: _Vocabulary, names: set[tuple[str, str, str]], *, watched: bool) -> str:
@@ -103,25 +103,25 @@ class NameIds:
         return _over("zones", len(known), len(set(new) - known), self._limits.zones)
 
     def _look_up(self, device_id: int) -> _Vocabulary:
-        """Anew: another collector may have made names since."""
+        """Read the names of a device again: another collector may have inserted some."""
         before = self._vocabularies.get(device_id)
         known = self._vocabularies[device_id] = _Vocabulary(self._tables, device_id)
         self._remembered += known.size - (before.size if before is not None else 0)
         return known
 
     def begin_batch(self) -> None:
-        """Another transaction begins; what is remembered is kept within its bound."""
+        """A new transaction begins; the caches are kept within their bound."""
         self._runs.begin_batch()
         if self._remembered > REMEMBERED_MAX:
             self.forget()
 
     def id_of(self, table: str, columns: tuple[str, ...], values: tuple[Any, ...]) -> int:
-        """The id of a name, made where there is none."""
+        """The id of a name, inserted if it is new."""
         found = self._ids.get((table, values))
         return found if found is not None else self._find(table, columns, values)
 
     def run_id(self, device_id: int, name: str) -> int | None:
-        """The id of a run; None where there is none."""
+        """The id of a run; None if it is not stored."""
         values = (device_id, name)
         found = self._ids.get(("run", values))
         if found is None and (rows := self._tables.rows("SELECT id FROM run WHERE device_id = ? AND name = ?", values)):
@@ -130,7 +130,7 @@ class NameIds:
         return found
 
     def take_run(self, device_id: int, name: str) -> int | str:
-        """The id of a run, made where there is none; or why it would be too many. The device is held."""
+        """The id of a run, inserted if it is new; or why it would be one too many. The device's row must be locked."""
         found = self.run_id(device_id, name)
         if found is not None:
             return found
@@ -146,33 +146,33 @@ class NameIds:
         if not (found := self._tables.rows(query, values)):
             marks = ", ".join("?" * len(values))
             added = f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks}) ON CONFLICT DO NOTHING"
-            self._tables.many(added, [values])  # another collector may be doing just that: then we wait for it
+            self._tables.many(added, [values])  # waits if another collector is inserting the same name
             found = self._tables.rows(query, values)
         self._ids[table, values] = found[0][0]
         self._remembered += 1
         return int(found[0][0])
 
     def journal_id(self, device_id: int, name: str) -> int | None:
-        """None for a journal beyond the bound."""
+        """The id of a journal, inserted if it is new; None for one beyond the bound."""
         values = (device_id, name)
         is_replay = name.startswith(REPLAY)
         if is_replay or ("journal", values) not in self._ids:
-            self._ids.pop(("journal", values), None)  # that of a replay may have been given up, by anyone
+            self._ids.pop(("journal", values), None)  # any collector may have deleted that of a replay
             rows = self._tables.rows("SELECT name FROM journal WHERE device_id = ?", (device_id,))
             kept = {other for (other,) in rows if other.startswith(REPLAY) == is_replay}
-            if name not in kept and len(kept) >= JOURNALS_MAX and not (is_replay and self._give_up_replay(device_id)):
+            if name not in kept and len(kept) >= JOURNALS_MAX and not (is_replay and self._delete_replay(device_id)):
                 return None
         return self.id_of("journal", ("device_id", "name"), values)
 
-    def _give_up_replay(self, device_id: int) -> bool:
-        """Make room for the journal of a new replay; False where every one misses something."""
+    def _delete_replay(self, device_id: int) -> bool:
+        """Delete the journal of the oldest complete replay; False if each has missing reports."""
         complete = "NOT EXISTS (SELECT 1 FROM missing WHERE journal_id = journal.id)"
         oldest = f"SELECT min(id) FROM journal WHERE device_id = ? AND substr(name, 1, ?) = ? AND {complete}"
         values = (device_id, len(REPLAY), REPLAY)
         return bool(self._tables.rows(f"DELETE FROM journal WHERE id = ({oldest}) RETURNING id", values))
 
     def shape(self, device_id: int, lines: Lines, *, watched: bool) -> Layout:
-        """Found, or made. Of a report that watched nothing the layout is empty: it holds vehicles, and no zeros."""
+        """The layout of these lines, inserted if new; empty for a report without watched time, which has no zeros."""
         shape = (watched, _shape(lines))
         shapes = self._shapes.setdefault(device_id, {})
         found = shapes.get(shape)
@@ -219,7 +219,7 @@ def _shape(lines: Lines) -> tuple[Any, ...]:
 
 
 def _digest(series: Sequence[int]) -> str:
-    """Of the sorted ids of a layout: 2,048 of them are too long for a key."""
+    """A digest of the sorted ids of a layout: up to 2,048 of them would be too long for a key."""
     return hashlib.sha256(",".join(map(str, series)).encode()).hexdigest()[:32]
 
 

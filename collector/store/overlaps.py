@@ -1,14 +1,14 @@
-"""Two devices of one name at once: which of their reports count. Pure, told what is stored.
+"""Which reports count if two devices of one name watch at once. Pure: the stored reports are arguments.
 
-A device watches a moment once. So the reports of live runs over one span add up to its width at most, and what goes
-beyond that comes from a second device, or from one whose clock was put back:
+A device watches each moment once. So the watched time of live runs within a span is at most the width of the span; any
+excess comes from a second device, or from one whose clock was set back:
 
-1. Reports of one journal, in which no number was given twice, are of one device: all of them count.
-2. Of others the report that came first counts, and the later one is set aside: stored, known if it comes again, in no
-   sum. That is decided once, when a report first comes.
+1. Reports of one journal in which no number was used twice are of one device: all of them count.
+2. Of other reports the one that arrives first counts, and the later one is set aside: it is stored, a duplicate if it
+   comes again, and in no sum. This is decided once, when a report first arrives.
 
-A replay is no live run: replays of one clip add up. A clock that was not set (before EARLIEST_MS) begins at the same
-time at every boot: two such reports over one span are of two moments, and both count.
+Replays are no live runs: replays of one clip add up. A clock that was not set (before EARLIEST_MS) begins at the same
+time at every boot: two such reports over one span are of different moments, and both count.
 """
 
 from bisect import bisect_left, insort
@@ -20,13 +20,13 @@ from collector.domain.plausible_time import EARLIEST_MS
 from collector.store.interface import CHOSEN, Reading
 
 TOLERANCE_MS = 1_000
-"""Halves of an interval in which a device started again may add up to so much more than its width."""
+"""By how much the two reports of an interval in which a device restarted may exceed its width."""
 WINDOWS_MAX = 16
-"""Of the starts, and of the ends, of the windows that are looked at for a report: those that are nearest to it."""
+"""How many starts, and how many ends, of windows are checked for a report: those nearest to it."""
 
 
 class WatchedSpan(NamedTuple):
-    """What a live run watched."""
+    """The bucket of a report of a live run, and the time watched in it."""
 
     start_ms: int
     end_ms: int
@@ -43,16 +43,16 @@ class Timeline:
         self._widest_ms = max((one.end_ms - one.start_ms for one in self._known), default=0)
 
     def add(self, one: WatchedSpan) -> None:
-        """It counts from now on."""
+        """Add a report that counts."""
         insort(self._known, one)
         self._widest_ms = max(self._widest_ms, one.end_ms - one.start_ms)
 
     def conflicts(self, new: WatchedSpan) -> list[WatchedSpan]:
-        """Reports of other runs over the same time, where all of it cannot have been watched by one device.
+        """Reports of other runs over the same time that one device cannot have watched together with `new`.
 
-        One device watches no more than the width of any window, so each window that reaches from the start of one of
-        them to the end of one of them counts, and not the widest alone: what straddles the new report and watched
-        little would hide that its own interval is more than full.
+        One device watches at most the width of any window, so every window from the start of one report to the end of
+        one is checked. The widest window alone would not do: a wide report with little watched time would hide that the
+        interval of the new report is exceeded.
         """
         near = self._between(new.start_ms - self._widest_ms, new.end_ms)
         others = [one for one in near if one.run_id != new.run_id and one.end_ms > new.start_ms]
@@ -74,7 +74,7 @@ class Timeline:
         return [one for one in others if one in found]
 
     def _between(self, first_ms: int, last_ms: int) -> list[WatchedSpan]:
-        """Those that start in there."""
+        """The reports that start in `[first_ms, last_ms)`."""
         start_of: Callable[[WatchedSpan], int] = attrgetter("start_ms")
         return self._known[
             bisect_left(self._known, first_ms, key=start_of) : bisect_left(self._known, last_ms, key=start_of)
@@ -94,7 +94,7 @@ class Overlap(NamedTuple):
 
 
 def overlaps_in(reading: Reading, *, site: str | None, device: str | None) -> list[Overlap]:
-    """All of them, by device and time."""
+    """The reports that are set aside for overlapping, by device and time."""
     rows = reading.rows(
         "SELECT site, device, run.name, other.name, count(*), min(start_ms), max(start_ms + width_ms) FROM set_aside"
         " JOIN device ON device.id = set_aside.device_id JOIN run ON run.id = run_id"

@@ -1,9 +1,9 @@
-"""A bound for the store: the messages of past days are packed, and those of long ago deleted, in small steps.
+"""Packs the messages of past days and deletes old ones, in small steps, to bound the size of the store.
 
-Of a device and UTC day, the messages move from where they came into one block (more where the day is unusually large).
-Each step is one transaction that writes the block and takes the messages out of where they were, so a message is in one
-place or the other whatever breaks. `device.unpacked_ms` is the day from which on there may be something to pack: intake
-sets it back for what comes late. A day is packed when its blocks hold as many messages as it has reports.
+The messages of a device and UTC day move into one block, or more for an unusually large day. Each step is one
+transaction that writes the block and removes the single messages, so a failure loses none. `device.unpacked_ms` is the
+day from which on there may be messages to pack; a late report sets it back. A day is packed when its blocks have as
+many messages as it has reports.
 """
 
 import logging
@@ -21,17 +21,17 @@ REPORTS_MAX = 1_500
 BYTES_MAX = 2 * 1_048_576
 """Of the messages of one block, unless a single one is larger."""
 DAYS_MAX = 50
-"""Days with nothing to do that one step passes over."""
+"""Days without unpacked messages that one step skips."""
 FORGET_MAX = 20
 """Blocks whose messages one step deletes."""
 REST_FACTOR = 9
-"""A step rests so many times as long as it took: a tenth of the time of whoever packs, at most."""
+"""After a step the packer rests this many times as long, so it takes a tenth of the thread's time at most."""
 IDLE_MS = 600_000
-"""How often it is looked whether there is something to do."""
+"""Time between two checks if nothing is left to pack."""
 
 
 class Packer:
-    """Packs the messages of a store, now and then, by the thread that owns it."""
+    """Packs the messages of a store from time to time, in the thread that owns the store."""
 
     def __init__(self, store: Store, retention: Retention, clock: Clock) -> None:
         self._store = store
@@ -40,7 +40,7 @@ class Packer:
         self._next_ms = clock.monotonic_ms()
 
     def step(self) -> None:
-        """One small transaction, if it is time for one. A store that fails is tried again later."""
+        """One small transaction, if it is due; if the store fails, it is tried again later."""
         began_ms = self._clock.monotonic_ms()
         if began_ms < self._next_ms:
             return
@@ -54,7 +54,7 @@ class Packer:
 
 
 def pack_step(tables: Tables, retention: Retention, *, now_ms: int) -> bool:
-    """Do a little, inside a transaction that the store opened; False where nothing is left to do."""
+    """Pack or delete some messages, inside a transaction that the store opened; False if none are left."""
     query = "SELECT id FROM device WHERE unpacked_ms < ? ORDER BY unpacked_ms LIMIT 1"
     if found := tables.rows(query, (packed_before(retention, now_ms=now_ms),)):
         _pack_some(tables, found[0][0], packed_before(retention, now_ms=now_ms), day_of(now_ms) + 2 * DAY_MS)
@@ -65,18 +65,18 @@ def pack_step(tables: Tables, retention: Retention, *, now_ms: int) -> bool:
 
 
 def packed_before(retention: Retention, *, now_ms: int) -> int:
-    """Days that begin before it are to be packed."""
+    """Days that begin before this time are packed."""
     return day_of(now_ms) - retention.pack_after_days * DAY_MS
 
 
 def _pack_some(tables: Tables, device_id: int, before_ms: int, ahead_ms: int) -> None:
-    """One block of a device, or note that it has nothing left.
+    """Write one block of a device, or note that none is left.
 
-    What begins at `ahead_ms` or later is of a clock that is ahead: nobody knows how old it is, so it is packed as well.
+    Reports that begin at `ahead_ms` or later come from a clock that is ahead; their age is unknown, so they are packed.
     """
     query = f"SELECT unpacked_ms FROM device WHERE id = ? {tables.holding}"
     ((at_ms,),) = tables.rows(query, (device_id,))
-    if at_ms is not None:  # else another collector was quicker
+    if at_ms is not None:  # otherwise another collector has packed it
         next_ms = _pack_past(tables, device_id, at_ms, before_ms)
         if next_ms is None:
             next_ms = _pack_ahead(tables, device_id, before_ms, ahead_ms)
@@ -84,7 +84,7 @@ def _pack_some(tables: Tables, device_id: int, before_ms: int, ahead_ms: int) ->
 
 
 def _pack_past(tables: Tables, device_id: int, at_ms: int, before_ms: int) -> int | None:
-    """From where on to go on; None when all before that is packed."""
+    """Pack a day before `before_ms`; returns where to continue, None if all of them are packed."""
     query = "SELECT min(start_ms) FROM report WHERE device_id = ? AND start_ms >= ? AND start_ms < ?"
     for _ in range(DAYS_MAX):
         ((first_ms,),) = tables.rows(query, (device_id, at_ms, before_ms))
@@ -98,7 +98,7 @@ def _pack_past(tables: Tables, device_id: int, at_ms: int, before_ms: int) -> in
 
 
 def _pack_ahead(tables: Tables, device_id: int, before_ms: int, ahead_ms: int) -> int | None:
-    """From where on to go on: None where the device has no reports that are to be packed some day."""
+    """Pack a day of a clock that is ahead; returns where to continue, None if the device has no unpacked reports."""
     query = "SELECT start_ms FROM unpacked WHERE device_id = ? AND start_ms >= ? ORDER BY start_ms LIMIT 1"
     if found := tables.rows(query, (device_id, ahead_ms)):
         _pack_day(tables, device_id, day_of(found[0][0]))
@@ -109,7 +109,7 @@ def _pack_ahead(tables: Tables, device_id: int, before_ms: int, ahead_ms: int) -
 
 
 def _pack_day(tables: Tables, device_id: int, day_ms: int) -> bool:
-    """Put some of a day's messages into a block; False where all are packed."""
+    """Pack some of a day's messages into a block; False if all are packed."""
     day = (device_id, day_ms, day_ms + DAY_MS)
     ((reports,),) = tables.rows(
         "SELECT count(*) FROM report WHERE device_id = ? AND start_ms >= ? AND start_ms < ?", day
@@ -157,7 +157,7 @@ def _pack_day(tables: Tables, device_id: int, day_ms: int) -> bool:
 def _last_block(
     tables: Tables, device_id: int, day_ms: int, blocks: list[tuple[int, ...]], more: list[StoredMessage]
 ) -> tuple[int, list[StoredMessage]]:
-    """The number of the block to write, and what is in it already: what comes late joins the others."""
+    """The number of the block to write, and the messages in it already: late ones are added to the last block."""
     if not blocks:
         return 1, []
     number, reports = blocks[-1]

@@ -1,11 +1,11 @@
-"""Sums per hour and per day, kept in the transaction that stores the reports, and equal to them at every moment.
+"""Sums per hour and per day, updated in the transaction that stores the reports, so that they always agree with them.
 
-Of each device the roll-ups hold every report whose bucket starts before a mark, and none after: `hours_ms` for hours,
-`days_ms` for days, in the calendar of `time_zone`. Reports are never changed or taken back, so:
-1. A report before the mark (late, asked for again, of a clock that was put back) is added to its hour, and to its day.
-2. A report in a later hour than any before moves the mark to that hour, and what lies between is summed up once: hours
-   from the reports, days from the hours. So most reports cost nothing here.
-Whoever reads takes from the tables of reports what starts after the mark: an hour of them at most.
+The roll-ups of a device include every report whose bucket starts before a mark, and none after it: `hours_ms` for
+hours, `days_ms` for days, in the calendar of `time_zone`. Stored reports do not change, so:
+1. A report before the mark (late, sent again, of a clock that was set back) is added to its hour and its day.
+2. A report in a later hour than any before moves the mark to that hour, and the time in between is summed up once:
+   hours from the reports, days from the hours. So most reports cost nothing here.
+A reader takes the reports after the mark from the tables of reports: an hour of them at most.
 """
 
 from collections import defaultdict
@@ -29,12 +29,12 @@ HOUR_MS = 3_600_000
 
 Span = tuple[int, int]
 Closing = dict[Span, list[int]]
-"""Which devices have something to be summed up in this hour or day."""
+"""The devices to sum up, by hour or day."""
 
 
 @dataclass(slots=True)
 class RollupMarks:
-    """How far the roll-ups of a device go; None: nowhere yet."""
+    """Up to where the roll-ups of a device go; None: there are none yet."""
 
     time_zone: str | None = None
     hours_ms: int | None = None
@@ -42,14 +42,14 @@ class RollupMarks:
 
 
 class Rollups:
-    """Moves the roll-ups on, in whatever transaction `tables` are in. `time_zones`: by site, those that are told."""
+    """Updates the roll-ups, in the transaction of `tables`. `time_zones`: the configured ones, by site."""
 
     def __init__(self, tables: Tables, time_zones: Mapping[str, str]) -> None:
         self._tables = tables
         self._time_zones = time_zones
 
     def advance(self, reports: Sequence[ReportRow], marks: Mapping[int, RollupMarks], sites: Mapping[int, str]) -> None:
-        """Reports of these devices have been added; their rows are held."""
+        """Include reports that have been added; the rows of their devices must be locked."""
         by_device: dict[int, list[ReportRow]] = defaultdict(list)
         for report in reports:
             by_device[report.device_id].append(report)
@@ -70,7 +70,7 @@ class Rollups:
                 late += [(report, zone, mark.days_ms) for report in of_device if report.start_ms < mark.hours_ms]
             open_hour = hour_of(zone, mark.hours_ms)
             if newest_ms < open_hour[1]:
-                continue  # as nearly always
+                continue  # the usual case
             hour_ms = hour_of(zone, newest_ms)[0]
             ended = {hour_of(zone, start_ms) for start_ms in starts if mark.hours_ms <= start_ms < hour_ms} | {
                 open_hour
@@ -90,18 +90,18 @@ class Rollups:
         self._note([*moved, *fresh], marks)
 
     def wanted(self, site: str, info: bytes | None) -> str:
-        """The zone of a device: as told for its site, or as it says in its `info`, or UTC."""
+        """The time zone of a device: as configured for its site, or as its `info` says, or UTC."""
         time_zone = self._time_zones.get(site)
         if time_zone is None and info is not None:
             try:
                 time_zone = decode_device_message(bytes(info), Info).time_zone
                 zone_of(time_zone)
-            except (ReportError, InputError):  # it is the device's fault, and no reason to refuse what it counts
+            except (ReportError, InputError):  # a wrong zone is no reason to refuse the device's counts
                 time_zone = None
         return time_zone or "UTC"
 
     def take_zone(self, device_id: int, time_zone: str, marks: RollupMarks) -> None:
-        """A device has told its zone. Where a day was summed up in another, that one is kept until all is rebuilt."""
+        """Change the zone of a device, unless days were summed up in another one: that stays until a rebuild."""
         if time_zone == marks.time_zone:
             return
         query = f"SELECT 1 FROM rollup_watched WHERE level = {DAY} AND device_id = ? LIMIT 1"
@@ -111,7 +111,7 @@ class Rollups:
         self.rebuild(device_id, marks)
 
     def rebuild(self, device_id: int, marks: RollupMarks) -> None:
-        """Forget the roll-ups of a device, which is held, and sum up all its reports anew."""
+        """Delete the roll-ups of a device, whose row must be locked, and sum up all its reports again."""
         self.forget(device_id)
         marks.hours_ms = marks.days_ms = None
         newest = self._tables.rows("SELECT max(start_ms) FROM report WHERE device_id = ?", (device_id,))
@@ -131,7 +131,7 @@ class Rollups:
         forget_zones(self._tables, device_id)
 
     def _fill(self, fresh: Mapping[int, int], marks: Mapping[int, RollupMarks]) -> None:
-        """Sum up all that these devices reported before such an hour, day by day: only days that have reports."""
+        """Sum up all reports of these devices before the hour given for each, day by day, skipping empty days."""
         if not fresh:
             return
         rows = self._tables.rows_of(
@@ -163,7 +163,7 @@ class Rollups:
             self._insert(device_ids, span, DAY, f"CAST({span[0]} AS BIGINT)")
 
     def _insert(self, device_ids: Sequence[int], span: Span, level: int, start: str, by_start: str = "") -> None:
-        """Sum up what starts in a span; a constant among what is grouped by would cost a sort."""
+        """Sum up what starts in a span. `by_start` is grouped by only where it varies: a constant would cost a sort."""
         within = f"start_ms >= {span[0]} AND start_ms < {span[1]}"
         if level == HOUR:
             watched = f"coalesce(layout_id, {BLIND}), sum(watched_ms), sum(width_ms), count(*) FROM report WHERE"
@@ -188,7 +188,7 @@ class Rollups:
         sum_up_zones(self._tables, device_ids, level, start, within)
 
     def _add_late(self, late: Sequence[tuple[ReportRow, str, int]]) -> None:
-        """`late`: reports with the zone of their device, and up to where its days went before."""
+        """Add reports before the mark; each with the zone of its device and the mark of its days."""
         watched: dict[tuple[int, int, int, int], list[int]] = {}
         vehicles: dict[tuple[int, int, int], int] = defaultdict(int)
         zones: dict[Place, ZoneSums] = {}
@@ -233,7 +233,7 @@ class Rollups:
             self._tables.many("UPDATE device SET time_zone = ?, hours_ms = ?, days_ms = ? WHERE id = ?", rows)
 
 
-@lru_cache(maxsize=8_192)  # the devices report the same minute
+@lru_cache(maxsize=8_192)  # devices report the same minutes
 def hour_of(time_zone: str, time_ms: int) -> Span:
     """The hour of the zone's calendar that holds a time."""
     return floor("hour", time_zone, time_ms), end_of("hour", time_zone, time_ms)

@@ -1,12 +1,12 @@
-"""What people say of crossings: `yes`, `no`, another class, or that nothing was there. Kept beside the reports.
+"""Verdicts of people on crossings: `yes`, `no`, another class, or that nothing was there. Stored beside the reports.
 
-1. A verdict is about one crossing, known by (site, device, run, line, at). It never changes a report or a sum.
-2. Of several verdicts of one person on one crossing the last one holds; the earlier ones stay as its history. Saying
-   again what holds already changes nothing.
-3. A crossing is one of a report that is here, or the one that an alert is about.
-4. A vehicle of a rare class that is likely only becomes news where a person confirms it; one that is denied is no
-   reason not to tell of the next one. Its device is told by `command/verdict`, until it answers.
-5. Of one device VERDICTS_MAX are kept; beyond that a further one is refused with a sentence, and none is forgotten.
+1. A verdict is about one crossing, with the key (site, device, run, line, at). It never changes a report or a sum.
+2. Of several verdicts of one person on one crossing the last one is valid; the earlier ones are its history. Repeating
+   the valid one changes nothing.
+3. A crossing is one of a stored report, or the one that an alert is about.
+4. A vehicle of a rare class that is only likely raises an alert if a person confirms it; one that is denied does not
+   prevent an alert about the next one. The device gets the verdict by `command/verdict`, until it acknowledges it.
+5. Of one device VERDICTS_MAX are stored; beyond that a further one is refused, and none is deleted.
 """
 
 from collections.abc import Collection, Sequence
@@ -31,7 +31,7 @@ VERDICTS_MAX = 100_000
 LIMIT_MAX = 10_000
 """Verdicts in one answer."""
 CLASSES = ("car", "van", "truck", "bus", "motorcycle", "bicycle")
-"""What the product tells apart; a class that the site counts beside them may be said as well."""
+"""The classes of the product; other classes that the site counts are allowed as well."""
 _COLUMNS = "site, device, run, seq, line, direction, class, at_ms, alert_id, said, said_by, said_ms"
 _LATER = (
     "SELECT 1 FROM verdict AS later WHERE later.device_id = verdict.device_id AND later.run = verdict.run"
@@ -42,7 +42,7 @@ _LATER = (
 
 @dataclass(frozen=True, slots=True)
 class Crossing:
-    """The crossing that a person speaks of; `seq` None: the report that covers `at_ms`."""
+    """The crossing of a verdict; `seq` None: the report that covers `at_ms`."""
 
     site: str
     device: str
@@ -56,7 +56,7 @@ class Crossing:
 
 
 def record(store: Store, crossing: Crossing, *, said: str, by: str, now_ms: int) -> Verdict:
-    """Keep what a person says, and return what holds then. InputError where it cannot be said of that crossing."""
+    """Store a verdict and return the one that is valid then. InputError if it is not possible for that crossing."""
     by = " ".join(by.split())
     if not 0 < len(by) <= BY_MAX or not by.isprintable():
         raise InputError(f"the name of who says it must have 1 to {BY_MAX} printable characters")
@@ -71,7 +71,7 @@ def record(store: Store, crossing: Crossing, *, said: str, by: str, now_ms: int)
             key,
         )
         about = (seq, crossing.direction, crossing.label, crossing.alert)
-        if rows:  # what was known of the crossing stays known
+        if rows:  # what the earlier verdict says of the crossing stays
             about = tuple(new or old for new, old in zip(about, rows[0], strict=False))  # type: ignore[assignment]
         said_ms = max(now_ms, rows[0][5] + 1) if rows else now_ms
         if rows and rows[0][4] == said and rows[0][:4] == about:
@@ -104,10 +104,9 @@ def verdicts(
     history: bool = False,
     limit: int = 1_000,
 ) -> list[Verdict]:
-    """Those on crossings in the span, the last said first; `history`: also those that hold no more.
+    """Verdicts on crossings in the span, the newest first; `history`: also those that are no longer valid.
 
-    `alert_ids`: only those that were said of these alerts. The report of one that was said before its report came is
-    looked up.
+    `alert_ids`: only verdicts on these alerts. `seq` of a verdict that is older than its report is looked up.
     """
     scope = scope or Scope()
     of_alerts = ""
@@ -131,7 +130,7 @@ def verdicts(
 
 
 def denied(tables: Tables, crossing: Crossing) -> bool:
-    """Whether the last verdict on a crossing says that it is not of the class as which it was counted."""
+    """Whether the last verdict on a crossing denies the class as which it was counted."""
     rows = tables.rows(
         "SELECT said, class FROM verdict JOIN device ON device.id = device_id WHERE site = ? AND device = ?"
         " AND run = ? AND line = ? AND at_ms = ? ORDER BY said_ms DESC, verdict.id DESC LIMIT 1",
@@ -141,7 +140,7 @@ def denied(tables: Tables, crossing: Crossing) -> bool:
 
 
 def confirmed_by(reading: Reading, call: StoredDeviceAlert) -> str:
-    """Who confirms the vehicle that a device called out, by the last verdict on it; empty: nobody."""
+    """Who confirms the vehicle of a device's alert, by the last verdict on it; empty: nobody."""
     rows = reading.rows(
         "SELECT said, class, said_by FROM verdict JOIN device ON device.id = device_id WHERE site = :site"
         " AND device = :device AND run = :run AND line = :line AND at_ms = :at"
@@ -152,7 +151,7 @@ def confirmed_by(reading: Reading, call: StoredDeviceAlert) -> str:
 
 
 def unsent_verdicts(reading: Reading, *, heard_after_ms: int, limit: int) -> list[tuple[int, Verdict]]:
-    """What devices that were heard since then are still to be told: of each the oldest, with its id."""
+    """Verdicts that devices heard since then have not acknowledged: the oldest of each device, with its id."""
     rows = reading.rows(
         f"SELECT verdict.id, {_COLUMNS} FROM verdict JOIN device ON device.id = device_id WHERE heard = 0"
         " AND heard_ms > :after AND NOT EXISTS (SELECT 1 FROM verdict AS older WHERE older.heard = 0"
@@ -163,22 +162,21 @@ def unsent_verdicts(reading: Reading, *, heard_after_ms: int, limit: int) -> lis
 
 
 def note_acknowledged(tables: Tables, device_id: int, verdict_id: int) -> None:
-    """Its device has taken note."""
+    """The device has acknowledged the verdict."""
     tables.many("UPDATE verdict SET heard = 1 WHERE id = ? AND device_id = ?", [(verdict_id, device_id)])
 
 
 def truth_lines(found: Sequence[Verdict], pictures: Collection[int] = ()) -> list[bytes]:
-    """A JSON line per verdict, with what the vehicle truly is (`truth`), for the training.
+    """A JSON line per verdict, with the true class of the vehicle (`truth`), for the training.
 
-    `truth` is null where all that is known is which class it is not. `picture` names the file of its alert's picture,
-    where the alert is one of `pictures`, else it is null.
+    `truth` is null if only a class is known that it is not. `picture` is the file of its alert's picture if that alert
+    is one of `pictures`, else null.
     """
     lines = []
     for one in found:
-        said = msgspec.to_builtins(one)
-        said["truth"] = one.truth
-        said["picture"] = f"{one.alert}.jpg" if one.alert in pictures else None
-        lines.append(msgspec.json.encode(said, order="sorted"))
+        picture = f"{one.alert}.jpg" if one.alert in pictures else None
+        values = msgspec.to_builtins(one) | {"truth": one.truth, "picture": picture}
+        lines.append(msgspec.json.encode(values, order="sorted"))
     return lines
 
 

@@ -1,4 +1,4 @@
-"""The part of the roll-ups that is about queue zones: `zone_report`, a row per zone and report, into `rollup_zone`."""
+"""The roll-ups of queue zones: from `zone_report`, a row per zone and report, into `rollup_zone`."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -14,7 +14,7 @@ from edge.wire.report import ZoneReport
 
 COLUMNS = ", ".join(ZoneSums._fields)
 OF_REPORT = ", ".join({"reports": "1", "end_ms": "start_ms"}.get(name, name) for name in ZoneSums._fields)
-"""The same of `zone_report`, in which each row is one report and begins when it begins."""
+"""The same columns from `zone_report`, in which each row is one report."""
 STORED = ("zone_id", "start_ms", *(name for name in ZoneSums._fields if name not in ("reports", "end_ms")))
 """The columns of `zone_report`."""
 Place = tuple[int, int, int]
@@ -25,7 +25,7 @@ _NEWEST = ("end_ms", "end_seq", "end_run_id", "standing_end", "parked_end")
 
 
 class Zones(msgspec.Struct):
-    """Of a report that intake took, all that is read here; the rest is passed over."""
+    """The part of a stored report that is read here."""
 
     zones: dict[str, ZoneReport] | None = None
     pictures: int | None = None
@@ -38,7 +38,7 @@ def zones_of(
     device_id: int,
     **of_report: Any,
 ) -> list[tuple[int, ZoneSums]]:
-    """Of a report its zones by id; `of_report` as `sums_of` takes it."""
+    """The zones of a report with their ids; `of_report`: the arguments of `sums_of`."""
     if not zones:
         return []
     return [
@@ -53,7 +53,7 @@ def stored(zone_id: int, sums: ZoneSums) -> tuple[Any, ...]:
 
 
 def fill_zones(tables: Tables, names: NameIds, device_id: int) -> None:
-    """Rows of `zone_report` for the reports of a device that were stored when there was no such table."""
+    """Insert the rows of `zone_report` for reports of a device that were stored before that table existed."""
     marks = ", ".join("?" * len(STORED))
     query = f"INSERT INTO zone_report ({', '.join(STORED)}) VALUES ({marks}) ON CONFLICT DO NOTHING"
     ((next_ms,),) = tables.rows("SELECT min(start_ms) FROM report WHERE device_id = ?", (device_id,))
@@ -80,7 +80,7 @@ def fill_zones(tables: Tables, names: NameIds, device_id: int) -> None:
 
 
 def sum_up_zones(tables: Tables, device_ids: Sequence[int], level: int, start: str, within: str) -> None:
-    """From reports to hours (level 1), from hours to days (level 2): what starts within; `start` is what it goes to."""
+    """Sum up reports into hours (level 1) or hours into days (level 2): rows that start `within`, as of `start`."""
     table, columns = ("zone_report WHERE", OF_REPORT) if level == 1 else ("rollup_zone WHERE level = 1 AND", COLUMNS)
     order = ", ".join(f"{name} DESC" for name in columns.split(", ")[11:14])
     sums = ", ".join(_sum_of(name) for name in ZoneSums._fields)
@@ -96,7 +96,7 @@ def sum_up_zones(tables: Tables, device_ids: Sequence[int], level: int, start: s
 
 
 def add_late_zones(tables: Tables, late: Mapping[Place, ZoneSums]) -> None:
-    """Add to hours and days that were summed up before."""
+    """Add late reports to hours and days that are summed up already."""
     if not late:
         return
     newer = " (excluded.end_ms, excluded.end_seq, excluded.end_run_id)"

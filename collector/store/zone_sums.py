@@ -1,16 +1,16 @@
-"""A queue zone's numbers in a form that adds up exactly: of one report, an hour, a day, or any interval. Pure."""
+"""The figures of a queue zone in a form that adds up exactly: of a report, an hour, a day, or any interval. Pure."""
 
 from typing import NamedTuple
 
 from edge.wire.report import ZoneReport
 
 SUM_MAX = 2**43
-"""Of what one report adds to a sum of products: 100,000 vehicles for a day. So no sum of a device's day leaves 64 bits,
-whatever nonsense it sends."""
+"""The most that one report adds to a sum of products: 100,000 vehicles for a day. So no sum exceeds 64 bits, whatever
+a device sends."""
 
 
 class ZoneSums(NamedTuple):
-    """Vehicles, and milliseconds. What is summed is whole numbers, so the order of adding changes nothing."""
+    """Vehicles and milliseconds, as whole numbers, so the order of adding does not matter."""
 
     reports: int
     watched_ms: int
@@ -25,19 +25,19 @@ class ZoneSums(NamedTuple):
     wait_p90_ms: int
     wait_max_ms: int
     queue_m: float | None
-    """The longest; None where the device does not know the ground."""
+    """The longest queue in metres; None if the device has no ground plane."""
     end_ms: int
-    """The newest report begins then; of those that do, the one of the highest number, then of the younger run."""
+    """The start of the newest report; of several, the one with the highest number, then of the newest run."""
     end_seq: int
     end_run_id: int
     standing_end: int
-    """As that one says at its end; `parked_end` likewise. -1: it is not known (stills)."""
+    """At the end of that report; `parked_end` likewise. -1: not known (stills)."""
     parked_end: int
     pictures: int | None
-    """Stills on which it stands, so that `entered`, `departed` and `waited` say nothing; None: it follows frames."""
+    """How many stills it is based on (`entered`, `departed` and `waited` are then not known); None: a video."""
 
     def plus(self, other: "ZoneSums") -> "ZoneSums":
-        """Both together."""
+        """The sums of both."""
         newest = self if self[11:14] >= other[11:14] else other
         pictures = [one for one in (self.pictures, other.pictures) if one is not None]
         metres = [one for one in (self.queue_m, other.queue_m) if one is not None]
@@ -61,9 +61,9 @@ class ZoneSums(NamedTuple):
 def sums_of(
     said: ZoneReport, *, watched_ms: int, start_ms: int, seq: int, run_id: int, pictures: int | None
 ) -> ZoneSums:
-    """What one report says of a zone. Waits count where somebody had waited.
+    """The figures of a zone in one report. Waits count only if a vehicle had waited.
 
-    Time in which nobody knows who stood (a still without one before it) is not watched here.
+    Time for which it is not known who stood (a still without an earlier one) counts as not watched.
     """
     waited = said.waited or 0
     waits, standing = said.wait_ms if waited else None, said.standing
