@@ -79,7 +79,7 @@ class Fleet:
     def _asked(self, _client: Client, _of: Any, message: MQTTMessage) -> None:
         """What was lost on the way is held by nobody here: say so, as a device does that keeps no more."""
         _, _, site, device, *_ = message.topic.split("/")
-        resend = decode_as(message.payload, Resend)
+        resend = decode_as(bytes(message.payload), Resend)
         said = Response(id=resend.id, verb="resend", ok=True, journal=resend.journal, gone=resend.ranges)
         self._client.publish(topic_of(site, device, "response"), encode(said), qos=1)
 
@@ -107,7 +107,7 @@ def _look(traffic: Traffic, start_ms: int, now_ms: int) -> bytes:
         "watched_ms": (now_ms - start_ms) if lines else 0,
         "lines": so_far,
         "in_view": 0 if not lines else (start_ms // 1_000 + now_ms // 4_000) % 4,
-        "standing": {zone: said.standing.end for zone, said in zones.items()},
+        "standing": {zone: said.standing.end for zone, said in zones.items() if said.standing is not None},
         "blind": "" if lines else "no contrast",
     }
     return msgspec.json.encode(live)

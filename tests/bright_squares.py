@@ -5,10 +5,12 @@ So the commands are tested from pixels to reports with every real part, on a mac
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import yaml
+from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from tests.vision.small_models import save
@@ -36,7 +38,7 @@ def write_model(folder: Path) -> Path:
     rows, columns = (HEIGHT - SIDE) // STEP + 1, (WIDTH - SIDE) // STEP + 1
     tops, lefts = np.mgrid[0:rows, 0:columns] * STEP
     corners = np.stack([lefts, tops, lefts + SIDE, tops + SIDE], axis=-1).reshape(1, -1, 4).astype(np.float32)
-    constants = {
+    constants: dict[str, NDArray[Any]] = {
         "corners": corners,
         "label": np.zeros((1, rows * columns, 1), np.float32),
         "shape": np.array([1, rows * columns, 1], np.int64),

@@ -81,7 +81,8 @@ class Road:
 
     def detect(self, frame: Frame) -> DetectedFrame:
         boxes = [box for car in self.cars if (box := car.box(frame.captured_ms)) is not None]
-        return DetectedFrame(frame.captured_ms, tuple(Detection(*map(float, box), 0.9, "car") for box in boxes))
+        found = (Detection(float(x1), float(y1), float(x2), float(y2), 0.9, "car") for x1, y1, x2, y2 in boxes)
+        return DetectedFrame(frame.captured_ms, tuple(found))
 
 
 class Clear:

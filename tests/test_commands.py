@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -34,7 +35,7 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(write_clip(tmp_path_factory.mktemp("clip") / "squares.mp4", SQUARES))
 
 
-def replayed(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict:
+def replayed(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, Any]:
     """What `replay --json` says: one object and nothing else."""
     capsys.readouterr()
     assert main(["replay", *arguments, "--json"]) == 0

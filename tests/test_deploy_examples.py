@@ -15,7 +15,7 @@ from edge.config.advice import warnings_of
 from edge.config.loading import load_config
 
 DEPLOY = Path(__file__).parents[1] / "deploy"
-EXAMPLES = {
+EXAMPLES: dict[str, type[msgspec.Struct]] = {
     "edge.example.yaml": edge_config.Config,
     "collector.example.yaml": collector_config.Configuration,
 }

@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from collector.cli import main as collector
+from collector.protocol.items import Item
 from edge.build.publishing import info_of, names_of
 from edge.config.schema import Config, Line, Model
 from edge.vision.naming import load_naming
@@ -59,7 +60,7 @@ def test_the_centre_has_an_interval_or_says_why_not(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], names: str | None, reason: str
 ) -> None:
     made = "" if names is None else str(manifest(tmp_path, None if names == "judged" else "0" * 64))
-    items = [said("info", encode_self(info_of(config(made), "run-1", "model")))]
+    items: list[Item] = [said("info", encode_self(info_of(config(made), "run-1", "model")))]
     items += [received(a_report(seq)) for seq in range(1, 13)]
     api = an_api(tmp_path, items)
     try:

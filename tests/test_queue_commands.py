@@ -3,6 +3,7 @@
 import csv
 import json
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -128,7 +129,7 @@ def test_evaluate_scores_zones(tmp_path: Path, capsys: pytest.CaptureFixture[str
     ],
 )
 def test_a_zone_that_does_not_fit_its_clip_is_refused(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], clip: str, model: str, case: tuple[dict, str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], clip: str, model: str, case: tuple[dict[str, Any], str]
 ) -> None:
     truth = {
         "video": clip,

@@ -76,7 +76,7 @@ class CentreLink:
         self._events.append(Acknowledged(token))
         return token
 
-    def listen(self, topics: Sequence[str]) -> None:
+    def listen(self, topics: Sequence[str], *, needed: bool = True) -> None:
         assert topics, "a device listens to its commands"
 
     def events(self, wait_s: float) -> list[Event]:
@@ -189,5 +189,6 @@ def test_a_replay_has_another_client_id_than_the_device_and_than_other_replays()
     for run in ("replay-1", "replay-2"):
         with suppress(WorkError), Reporter(CONFIG, run, "m", publish=True, connect=connect) as reporter:
             reporter.finish()
+    assert CONFIG.mqtt is not None
     device = f"{CONFIG.mqtt.root}.{CONFIG.site}.{CONFIG.device}"
     assert set(ids) == {f"{device}.replay-1", f"{device}.replay-2"}

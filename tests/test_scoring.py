@@ -1,6 +1,7 @@
 """How right a count is: the best pairing, and honest figures from it."""
 
 from collections import Counter
+from collections.abc import Sequence
 from itertools import permutations
 
 import pytest
@@ -85,7 +86,7 @@ def test_no_pairing_finds_more_or_lies_nearer(true: list[Event], predicted: list
     assert _worth(true, predicted, [chosen.get(row) for row in range(len(true))]) == best
 
 
-def _worth(true: list[Event], predicted: list[Event], choice) -> tuple[int, int, int]:
+def _worth(true: list[Event], predicted: list[Event], choice: Sequence[int | None]) -> tuple[int, int, int]:
     """Certain ones found, all explained, and nearness; impossible pairs are worth less than nothing."""
     pairs = [(truth, predicted[place]) for truth, place in zip(true, choice, strict=True) if place is not None]
     if any(a.direction != b.direction or abs(a.at_ms - b.at_ms) > 1_000 for a, b in pairs):

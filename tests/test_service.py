@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import numpy as np
@@ -26,6 +26,7 @@ from edge.device.metrics import Metrics
 from edge.device.service import Service
 from edge.device.status import ServiceStatus, text_of
 from edge.errors import WorkError
+from edge.vision.camera import Camera
 from edge.vision.detector import OnnxDetector
 from edge.vision.frame import Frame
 from edge.vision.scene import SceneState, SceneWatcher
@@ -66,12 +67,11 @@ class Film:
     off_ms: int = 0
     is_synced: bool = True
     anchor_ms: int = EPOCH_MS
-    service: Service | None = None
+    service: Service = field(init=False)
 
     def take(self, wait_s: float) -> Frame | None:
         given = next(self.script, None)
         if given is None:
-            assert self.service is not None
             self.service.stop()
             return None
         if callable(given):
@@ -141,7 +141,6 @@ def dark(frames: int) -> list[Any]:
 
 
 def ask_to_reload(film: Film) -> None:
-    assert film.service is not None
     film.service.reload()
 
 
@@ -187,7 +186,7 @@ def run(
         service = Service(
             config,
             read_config=read or (lambda: config),
-            camera=film,
+            camera=cast(Camera, film),
             frame_clock=film,
             parts=parts or Parts(),
             clock=film,
@@ -211,7 +210,9 @@ def run(
 def test_a_vehicle_is_counted_and_the_open_bucket_goes_out_at_the_end(tmp_path: Path, manifest: Path) -> None:
     ended = run(tmp_path, manifest, [*empty(20), *passing(), *empty(10)])
     assert ended.counted() == 1
-    assert ended.reports[-1].lines["deck"]["down"]["truck"] == 1
+    lines = ended.reports[-1].lines
+    assert lines is not None
+    assert lines["deck"]["down"]["truck"] == 1
     assert {report.state for report in ended.reports} == {"partial"}
     assert 6_500 <= sum(report.watched_ms for report in ended.reports) <= 7_000
 

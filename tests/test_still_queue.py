@@ -4,6 +4,7 @@ import json
 import shutil
 from collections import Counter
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -19,7 +20,7 @@ pytestmark = pytest.mark.skipif(not FOLDER.is_dir(), reason="the stills of ../sh
 
 
 @pytest.fixture(scope="module")
-def stills(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[dict[str, object]]]:
+def stills(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[dict[str, Any]]]:
     folder = tmp_path_factory.mktemp("pictures")
     truth = json.loads((FOLDER / "queues_2701.json").read_text(encoding="utf-8"))
     for one in truth:
@@ -28,16 +29,16 @@ def stills(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[dict[st
 
 
 def test_the_number_inside_and_the_names_of_the_large_ones_are_nearly_right(
-    stills: tuple[Path, list[dict[str, object]]],
+    stills: tuple[Path, list[dict[str, Any]]],
 ) -> None:
     folder, truth = stills
-    polygon = tuple((x / 1920, y / 1080) for x, y in truth[0]["polygon"])  # type: ignore[attr-defined]
+    polygon = tuple((x / 1920, y / 1080) for x, y in truth[0]["polygon"])
     config = Config(time_zone="Asia/Singapore", zones={"deck": Zone(polygon=polygon)})
     true = {time_in_name(Path(str(one["image"])).stem, ZoneInfo("Asia/Singapore")): one["inside"] for one in truth}
     outcome = gather(replay(open_source(folder, config, start_ms=None), config), with_occupancies=True)
     wrong = inside = large = named = 0
     for at_ms, (zone,) in outcome.occupancies or ():
-        eye: Counter[str] = Counter(true[at_ms])  # type: ignore[arg-type]
+        eye: Counter[str] = Counter(true[at_ms])
         told = Counter(zone.labels)
         wrong, inside = wrong + abs(zone.inside - eye["all"]), inside + eye["all"]
         large += eye["truck"] + eye["bus"]
@@ -48,7 +49,7 @@ def test_the_number_inside_and_the_names_of_the_large_ones_are_nearly_right(
 
 
 def test_the_command_counts_a_folder_and_says_what_no_still_tells(
-    stills: tuple[Path, list[dict[str, object]]],
+    stills: tuple[Path, list[dict[str, Any]]],
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -71,7 +72,7 @@ def test_the_command_counts_a_folder_and_says_what_no_still_tells(
 
 
 def test_a_folder_needs_zones_and_a_start_needs_a_step(
-    stills: tuple[Path, list[dict[str, object]]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    stills: tuple[Path, list[dict[str, Any]]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder, _ = stills
     config = tmp_path / "stills.yaml"

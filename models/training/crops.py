@@ -164,7 +164,8 @@ def from_yolo(name: str, rule: dict[str, Any], options: argparse.Namespace) -> R
         if "size" in rule:
             image = cv2.resize(image, tuple(rule["size"]), interpolation=cv2.INTER_AREA)
         height, width = image.shape[:2]
-        camera = re.sub(*rule["camera"], path.name) if "camera" in rule else path.name
+        name_of, camera_of = rule.get("camera", ("", ""))
+        camera = re.sub(name_of, camera_of, path.name) if name_of else path.name
         vehicles = []
         for number, line in enumerate(filter(None, labels.read_text().split("\n"))):
             values = [float(value) for value in line.split()]

@@ -111,7 +111,7 @@ def vehicles_found(options: argparse.Namespace) -> Iterator[Found]:
     rules: dict[str, Any] = yaml.safe_load(RULES.read_text())
     for name in SETS:
         sizes: dict[tuple[str, tuple[int, int]], SiteSizes] = {}
-        waiting = []
+        waiting: list[tuple[Found, SiteSizes, Track]] = []
         for image, vehicles in READERS[rules["sets"][name]["reader"]](name, rules["sets"][name], options):
             named = []
             for vehicle in vehicles:

@@ -47,7 +47,8 @@ def main() -> None:
         image = image[max(0, int(y1 - dy)) : int(y2 + dy) + 1, max(0, int(x1 - dx)) : int(x2 + dx) + 1]
         scale = options.side / max(image.shape[:2])
         size = (max(1, int(image.shape[1] * scale)), max(1, int(image.shape[0] * scale)))
-        image = cv2.resize(image, size, interpolation=cv2.INTER_CUBIC if scale > 1 else cv2.INTER_AREA)
+        way = cv2.INTER_CUBIC if scale > 1 else cv2.INTER_AREA
+        image = np.asarray(cv2.resize(image, size, interpolation=way), np.uint8)
         tile = np.full((options.side + 13, options.side + 3, 3), 255, np.uint8)
         tile[13 : 13 + size[1], : size[0]] = image
         cv2.putText(tile, f"{number}", (1, 11), cv2.FONT_HERSHEY_SIMPLEX, 0.38, (0, 0, 200), 1)

@@ -128,11 +128,11 @@ def spoiled(image: Image, row: dict[str, Any], side: int, chance: Chance) -> NDA
     scale = min(1.0, target / max(crop.shape[0], crop.shape[1] * stretch))
     size = (max(3, round(crop.shape[1] * stretch * scale)), max(3, round(crop.shape[0] * scale)))
     way = cv2.INTER_AREA if chance.random() < 0.6 else cv2.INTER_LINEAR
-    crop = cv2.resize(np.ascontiguousarray(crop), size, interpolation=way)
+    crop = np.asarray(cv2.resize(np.ascontiguousarray(crop), size, interpolation=way), np.uint8)
     if chance.random() < 0.15:
         matrix = cv2.getRotationMatrix2D((size[0] / 2, size[1] / 2), chance.uniform(-8, 8), 1.0)
-        crop = cv2.warpAffine(crop, matrix, size, borderMode=cv2.BORDER_REPLICATE)
-    values = crop.astype(np.float32)
+        crop = np.asarray(cv2.warpAffine(crop, matrix, size, borderMode=cv2.BORDER_REPLICATE), np.uint8)
+    values: NDArray[np.floating[Any]] = crop.astype(np.float32)
     if chance.random() < 0.4:
         grey = chance.uniform(0, 1)
         values = values * (1 - grey) + values.mean(2, keepdims=True) * grey
@@ -161,7 +161,8 @@ def loss_of(logits: torch.Tensor, allowed: torch.Tensor) -> torch.Tensor:
 def learning(network: torch.nn.Module, frozen: int) -> None:
     """Training mode, but for the first layers, which stay as they are."""
     network.train()
-    for part in (network._conv_stem, network._bn0, *network._blocks[:frozen]) if frozen else ():
+    body: Any = network
+    for part in (body._conv_stem, body._bn0, *body._blocks[:frozen]) if frozen else ():
         part.eval().requires_grad_(requires_grad=False)
 
 
@@ -311,7 +312,7 @@ def main() -> None:
             logits = network(inputs)
         loss = loss_of(logits, allowed)
         optimizer.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         decay = min(AVERAGE, (step + 1) / (step + 20))
         with torch.no_grad():

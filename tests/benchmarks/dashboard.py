@@ -112,7 +112,12 @@ def moves(tab: Page, here: World) -> None:
 
     def move(name: str, act: Callable[[], object]) -> None:
         tab.evaluate("tasks.length = frames_ms.length = 0")
-        took_ms = timed(lambda: (act(), until_still(tab)))
+
+        def settle() -> None:
+            act()
+            until_still(tab)
+
+        took_ms = timed(settle)
         said: dict[str, float] = tab.evaluate(
             "({task: Math.max(0, ...tasks), frame: Math.max(0, ...frames_ms),"
             " many: document.querySelectorAll('.canvas svg *').length})"
@@ -205,7 +210,7 @@ def year(folder: Path, store: Path) -> Iterator[tuple[World, int]]:
     with demo_broker() as broker:
         configuration, token = configured(folder, store.resolve(), broker, sites)
         with serving(configuration, ahead_ms=ahead_ms) as (address, process):
-            here = World(address, token, broker, [], process.terminate, site="site-0")
+            here = World(address, token, broker, [], process.terminate, store, site="site-0")
             devices = Devices(broker, ahead_ms)
             with every(2.0, devices.step):
                 yield here, time.time_ns() // 1_000_000 + ahead_ms

@@ -243,10 +243,16 @@ def _bare(say: Send, port: int, name: str, reports: int, run: Callable[[Client],
             last = time.monotonic()
             client.disconnect()
 
+    def on_connect(*_: Any) -> None:
+        client.subscribe(FILTER, qos=1)
+
+    def on_subscribe(*_: Any) -> None:
+        client.disconnect()
+
     client.on_message = on_message
-    client.on_connect = lambda *_: client.subscribe(FILTER, qos=1)
+    client.on_connect = on_connect
     if not reports:
-        client.on_subscribe = lambda *_: client.disconnect()
+        client.on_subscribe = on_subscribe
     session = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
     session.SessionExpiryInterval = 3_600
     session.ReceiveMaximum = 1_000

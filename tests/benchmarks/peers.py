@@ -139,6 +139,7 @@ def load_clips(paths: Sequence[Path], model: str, region: str, tapes: Path) -> l
     results = evaluation.evaluate(paths, config, tapes=tapes)
     for result in tqdm(results, "tapes", len(paths), unit="clip", leave=False):
         recording = Recording(result.video)
+        assert result.line is not None, "a clip of crossings has a line"
         width, height = recording.width, recording.height
         line = Line(points=tuple((x / width, y / height) for x, y in result.line))
         own = msgspec.structs.replace(config, lines={"line": line})

@@ -18,6 +18,7 @@ from collector.store.interface import Retention, Store
 from collector.store.opening import open_store
 from edge.wire.report import Health, Level, Report, Waits, ZoneReport, encode
 from edge.wire.times import rfc3339
+from tests.collector.messages import received
 
 CLASSES = ("bicycle", "bus", "car", "motorcycle", "truck", "unclassified", "van")
 MINUTE_MS = 60_000
@@ -106,7 +107,7 @@ def _report(device: int, minute: int, chance: random.Random, *, zone: bool) -> R
         lines=lines,
         health=Health(frames=600, frames_blind=0, crossings_late=0, tracks_released=chance.randint(0, 9)),
         clock_synced=True,
-        **({"zones": {"queue": _zone(chance)}} if zone else {}),
+        zones={"queue": _zone(chance)} if zone else msgspec.UNSET,
     )
 
 

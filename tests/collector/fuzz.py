@@ -215,6 +215,9 @@ class Target:
                 assert (item.report.site, item.report.device) == whose, "a report counts for its topic's device only"
             elif isinstance(item, DeviceMessage | ReceivedAlert | ReceivedConvoy | ReceivedResponse | RetainedCleared):
                 assert (item.site, item.device) == whose, "a device speaks for itself only"
+            elif isinstance(item, Glimpse):
+                assert (item.site, item.device) == whose, "a device is shown by itself only"
+                continue
             else:
                 assert len(item.topic) <= KEPT_BYTES >= len(item.payload), "a refusal is bounded"
                 assert len(item.reason) <= KEPT_BYTES
@@ -224,6 +227,7 @@ class Target:
             if not isinstance(item, ReceivedResponse):
                 items.append(item)
             elif (gone := self._asking.answered(item.site, item.device, item.response)) is not None:
+                assert isinstance(gone, Gone), "only resends were asked for"
                 assert (gone.site, gone.device, gone.journal) == ("bridge", "mast-1", "j1"), (
                     "only who was asked answers"
                 )

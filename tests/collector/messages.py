@@ -14,7 +14,7 @@ DAY_MS = 86_400_000
 
 def a_report(seq: int = 1, **fields: Any) -> Report:
     """Minute `seq` after noon: `seq` cars out, one truck back."""
-    given = {
+    given: dict[str, Any] = {
         "site": "bridge",
         "device": "mast-1",
         "run": "run-1",

@@ -53,10 +53,10 @@ def flows(reports: Iterable[Report], axis: Axis) -> list[Flow]:
                     of_label[i] = (of_label[i] or 0) + number
     found = []
     for (site, device), of_device in sorted(numbers.items()):
-        ways: Mapping[tuple[str, str], dict[str, list[int | None]]] = of_device
-        if not ways:
-            ways = {way: {} for way in known[site, device]} or {("", ""): {}}
-        for (line, way), labels in sorted(ways.items()):
+        by_way: Mapping[tuple[str, str], dict[str, list[int | None]]] = of_device
+        if not by_way:
+            by_way = {way: {} for way in known[site, device]} or {("", ""): {}}
+        for (line, way), of_labels in sorted(by_way.items()):
             found.append(
                 Flow(
                     site=site,
@@ -64,7 +64,7 @@ def flows(reports: Iterable[Report], axis: Axis) -> list[Flow]:
                     line=line,
                     direction=way,
                     watched_ms=tuple(watched[site, device, line, way]),
-                    counts={label: tuple(of) for label, of in sorted(labels.items())},
+                    counts={label: tuple(of) for label, of in sorted(of_labels.items())},
                 )
             )
     return found

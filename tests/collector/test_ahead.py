@@ -3,6 +3,7 @@
 import json
 import time
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -35,8 +36,8 @@ NOW_MS = 1_795_611_600_000  # an hour after the first report
 THREE = {"reports": 3, "from": rfc3339(YEAR_2036_MS), "to": rfc3339(YEAR_2036_MS + 3 * MINUTE_MS)}
 
 
-def at(seq: int, start_ms: int, **fields: object) -> Report:
-    return a_report(seq, start=rfc3339(start_ms), **fields)  # type: ignore[arg-type]
+def at(seq: int, start_ms: int, **fields: Any) -> Report:
+    return a_report(seq, start=rfc3339(start_ms), **fields)
 
 
 def an_hour(now_ms: int) -> list[Report]:
@@ -92,7 +93,7 @@ def test_an_unfinished_day_holds_no_report_that_is_ahead(store: Store) -> None:
     put(store, *an_hour(NOW_MS), at(61, NOW_MS + SKEW_MS - 1), at(62, NOW_MS + SKEW_MS), at(63, NOW_MS + 3 * HOUR_MS))
     day_ms = NOW_MS // DAY_MS * DAY_MS
     for interval in (None, "hour", "day"):
-        today = axis(interval, "UTC", day_ms, day_ms + DAY_MS, now_ms=NOW_MS)  # type: ignore[arg-type]
+        today = axis(interval, "UTC", day_ms, day_ms + DAY_MS, now_ms=NOW_MS)
         with store.reading() as reading:
             (outbound, _) = counts(reading, Scope(), today).flows
         assert sum(number or 0 for number in outbound.counts["car"]) == 1_830 + 61, "61 is within what clocks differ by"

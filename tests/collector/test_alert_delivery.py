@@ -24,9 +24,10 @@ from collector.mqtt.subscriber import NOT_CONNECTED
 from collector.store.sqlite.store import SqliteStore
 from edge.errors import InputError, WorkError
 from tests.collector.listening import listening
+from tests.collector.messages import received
 from tests.collector.mosquitto import binary, mosquitto
 from tests.collector.test_alert_ledger import NOW_MS, Office, finding, listed, take, told
-from tests.collector.test_alert_watch import HOUR_MS, hourly, received
+from tests.collector.test_alert_watch import HOUR_MS, hourly
 from tests.ports import free_port
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of what Apprise imports
@@ -150,15 +151,18 @@ def test_a_file_without_urls_is_no_channel(tmp_path: Path) -> None:
 @pytest.mark.skipif(binary() is None, reason="mosquitto is not installed")
 def test_the_broker_is_told_through_the_connection_of_the_subscriber(tmp_path: Path) -> None:
     import paho.mqtt.client as paho  # noqa: PLC0415
+    from paho.mqtt.enums import CallbackAPIVersion  # noqa: PLC0415
 
     heard: list[tuple[str, dict[str, Any]]] = []
     come = threading.Event()
     with mosquitto() as broker, SqliteStore(tmp_path / "s") as store:
-        reader = paho.Client(paho.CallbackAPIVersion.VERSION2)
-        reader.on_message = lambda _c, _u, message: (
-            heard.append((message.topic, json.loads(message.payload))),
-            come.set(),
-        )[0]
+        reader = paho.Client(CallbackAPIVersion.VERSION2)
+
+        def hear(_c: paho.Client, _u: Any, message: paho.MQTTMessage) -> None:
+            heard.append((message.topic, json.loads(message.payload)))
+            come.set()
+
+        reader.on_message = hear
         subscribed = threading.Event()
         reader.on_subscribe = lambda *_: subscribed.set()
         reader.connect("127.0.0.1", broker.port)

@@ -201,12 +201,13 @@ def test_a_device_that_grows_silent_blind_or_wrong_is_told_and_it_is_over(store:
 
 
 def total(journal: str, number: int) -> Item:
-    words = {"sent_through": number, "last": number, "since": rfc3339(NOON_MS), "as_of": rfc3339(NOON_MS)}
-    return said("total", journal=journal, reports=number, watched_ms=0, dropped=0, lines={}, **words)
+    words: dict[str, Any] = {"since": rfc3339(NOON_MS), "as_of": rfc3339(NOON_MS), "watched_ms": 0, "dropped": 0}
+    words |= {"sent_through": number, "last": number, "lines": {}}
+    return said("total", journal=journal, reports=number, **words)
 
 
 def minute(seq: int, run: str, journal: str) -> Item:
-    fields = {"width_ms": MINUTE_MS, "watched_ms": MINUTE_MS}
+    fields: dict[str, Any] = {"width_ms": MINUTE_MS, "watched_ms": MINUTE_MS}
     return received(hourly(seq, NOON_MS + seq * MINUTE_MS, 1, run=run, journal=journal, **fields))
 
 

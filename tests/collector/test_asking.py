@@ -1,6 +1,7 @@
 """Whom to ask for what: within the limits, one request at a time, and only true answers count."""
 
 import random
+from typing import Any
 
 import pytest
 
@@ -81,8 +82,9 @@ def test_gone_is_what_was_asked_for_and_nothing_else(asking: ResendPlanner) -> N
 )
 def test_an_answer_that_makes_no_sense_changes_nothing(asking: ResendPlanner, changed: dict[str, object]) -> None:
     (request,) = asking.update([gap(3, 6, journal="j1")], now_ms=0)
-    fields = {"id": request.resend.id, "verb": "resend", "ok": True, "journal": "j1", "gone": [(3, 6)]} | changed
-    assert asking.answered("bridge", "mast-1", Response(**fields)) is None
+    fields: dict[str, Any] = {"verb": "resend", "ok": True, "journal": "j1", "gone": [(3, 6)]}
+    answer = Response(**({"id": request.resend.id} | fields | changed))
+    assert asking.answered("bridge", "mast-1", answer) is None
 
 
 def test_nobody_answers_for_another_device(asking: ResendPlanner) -> None:

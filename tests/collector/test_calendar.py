@@ -1,6 +1,7 @@
 """Intervals of a site's calendar: without gap or overlap, and as the clocks on the wall show them."""
 
-from datetime import UTC, datetime
+from collections.abc import Callable
+from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -57,11 +58,12 @@ def test_a_day_begins_at_the_first_instant_of_its_date(time_ms: int, zone: str) 
 
 @given(time_ms=st.integers(64_000_000_000, 4_000_000_000_000), zone=st.sampled_from(ZONES))
 def test_weeks_months_and_years_begin_with_a_day(time_ms: int, zone: str) -> None:
-    for interval, is_first in (
+    firsts: tuple[tuple[Interval, Callable[[date], bool]], ...] = (
         ("week", lambda date: date.weekday() == 0),
         ("month", lambda date: date.day == 1),
         ("year", lambda date: (date.month, date.day) == (1, 1)),
-    ):
+    )
+    for interval, is_first in firsts:
         first = floor(interval, zone, time_ms)
         assert floor("day", zone, first) == first
         if zone != "Pacific/Apia":  # left out a Friday

@@ -122,7 +122,7 @@ def test_convoys_are_listed_in_the_terminal_as_json_and_in_an_export(
 ) -> None:
     path, out = tmp_path / "counts.sqlite", tmp_path / "convoys.csv"
     with SqliteStore(path) as store:
-        mixed = {"by_class": {"bus": 1, "truck": 13}, "began": "unwatched"}
+        mixed: dict[str, Any] = {"by_class": {"bus": 1, "truck": 13}, "began": "unwatched"}
         store.commit([convoy(1), convoy(2, since_ms=NOON_MS + 60 * MINUTE_MS, **mixed)], now_ms=NOON_MS)
     source = ["--store", str(path)]
     assert main(["convoys", *source]) == 0

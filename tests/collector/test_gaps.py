@@ -1,5 +1,7 @@
 """The account of a journal: what is missing is exactly what has not come, within its bound."""
 
+from typing import Any
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -17,8 +19,9 @@ NOW_MS = 1_795_608_000_000
 numbers = st.integers(1, 40)
 
 
-def missing(first: int, last: int, **fields: int | bool) -> Missing:
-    return Missing(first, last, **({"since_ms": NOW_MS, "due_ms": NOW_MS + YOUNG_MS} | fields))
+def missing(first: int, last: int, **fields: Any) -> Missing:
+    given: dict[str, Any] = {"since_ms": NOW_MS, "due_ms": NOW_MS + YOUNG_MS}
+    return Missing(first, last, **(given | fields))
 
 
 def held_out(journal: Journal) -> set[int]:

@@ -4,6 +4,7 @@ import json
 import random
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -26,11 +27,11 @@ from tests.collector.messages import MINUTE_MS, NOON_MS, a_report, blind, receiv
 NOW_MS = NOON_MS + 60 * MINUTE_MS
 
 
-def at(seq: int, minute: int, run: str, journal: str, **fields: object) -> Report:
+def at(seq: int, minute: int, run: str, journal: str, **fields: Any) -> Report:
     """One car out in a minute."""
     lines = {"deck": {"outbound": {"car": 1}, "return": {"car": 0}}}
     given = {"start": rfc3339(NOON_MS + minute * MINUTE_MS), "run": run, "journal": journal, "lines": lines}
-    return a_report(seq, **(given | fields))  # type: ignore[arg-type]
+    return a_report(seq, **(given | fields))
 
 
 def put(store: Store, *reports: Report) -> CommitCounts:

@@ -204,11 +204,11 @@ class Dying(sqlite3.Connection):
         if Dying.left < 0:
             raise sqlite3.OperationalError("the world ends")
 
-    def execute(self, *given: object) -> sqlite3.Cursor:  # type: ignore[override]
+    def execute(self, *given: object) -> sqlite3.Cursor:
         self._count()
         return super().execute(*given)  # type: ignore[arg-type]
 
-    def executemany(self, *given: object) -> sqlite3.Cursor:  # type: ignore[override]
+    def executemany(self, *given: object) -> sqlite3.Cursor:
         self._count()
         return super().executemany(*given)  # type: ignore[arg-type]
 
@@ -306,6 +306,7 @@ def test_a_collector_with_a_wrong_clock_takes_no_partition_from_the_others(postg
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgres"])
 def test_a_store_of_the_version_before_is_packed(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    store: Store
     if kind == "sqlite":
         path = tmp_path / "store.sqlite"
         with SqliteStore(path) as store:

@@ -15,7 +15,7 @@ from tests.collector.messages import MINUTE_MS, NOON_MS, a_report, received
 from tests.collector.test_alert_watch import DAY_MS, HOUR_MS, JPEG, hourly, listed, said, watch, weeks_of
 
 FIRSTS = ("first", "likely")
-INFO = {"version": "1", "rare": ["bus"], "commands": ["resend", "verdict"]}
+INFO: dict[str, Any] = {"version": "1", "rare": ["bus"], "commands": ["resend", "verdict"]}
 
 
 def firsts(store: Store) -> list[Alert]:

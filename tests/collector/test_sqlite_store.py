@@ -42,7 +42,7 @@ class Refusing(sqlite3.Connection):
 
     words = ""
 
-    def execute(self, sql: str, *parameters: object) -> sqlite3.Cursor:  # type: ignore[override]
+    def execute(self, sql: str, *parameters: object) -> sqlite3.Cursor:
         if self.words and sql.startswith(self.words):
             raise sqlite3.OperationalError("database or disk is full")
         return super().execute(sql, *parameters)  # type: ignore[arg-type]

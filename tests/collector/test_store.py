@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -35,8 +36,8 @@ def due(store: Store, *, now_ms: int = LATER_MS, heard_after_ms: int = 0, limit:
     return store.due(now_ms=now_ms, heard_after_ms=heard_after_ms, limit=limit)
 
 
-def gap(first: int, last: int, *, journal: str = "", **fields: int | bool) -> Gap:
-    given = {"since_ms": NOON_MS, "due_ms": LATER_MS}
+def gap(first: int, last: int, *, journal: str = "", **fields: Any) -> Gap:
+    given: dict[str, Any] = {"since_ms": NOON_MS, "due_ms": LATER_MS}
     return Gap("bridge", "mast-1", journal, Missing(first, last, **(given | fields)))
 
 

@@ -106,7 +106,7 @@ class Disk(sqlite3.Connection):
 
     is_full = False
 
-    def execute(self, sql: str, *parameters: object) -> sqlite3.Cursor:  # type: ignore[override]
+    def execute(self, sql: str, *parameters: object) -> sqlite3.Cursor:
         if sql == "COMMIT" and Disk.is_full:
             raise sqlite3.OperationalError("database or disk is full")
         return super().execute(sql, *parameters)  # type: ignore[arg-type]

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -34,7 +35,7 @@ def filled(store: Store) -> None:
     store.commit([received(a_report(seq)) for seq in range(1, 6)], now_ms=NOON_MS)
 
 
-def said(store: Store, **given: bool) -> list[tuple[str, str]]:
+def said(store: Store, **given: Any) -> list[tuple[str, str]]:
     with store.reading() as reading:
         return [(one.by, one.said) for one in verdicts(reading, **given)]
 
@@ -99,7 +100,7 @@ def test_at_the_bound_a_verdict_is_refused_and_none_is_forgotten(store: Store, m
 def first_bus(store: Store, *, called: bool) -> int:
     """An alert about the first bus, of the device's own call or of the reports behind it; its number."""
     if called:
-        words = {"line": "deck", "direction": "outbound", "label": "bus"}
+        words: dict[str, Any] = {"line": "deck", "direction": "outbound", "label": "bus"}
         news = Alert(run="run-1", at=rfc3339(AT_MS), kind="rare-class", reason="the first bus", **words)
         store.commit([decode_message("crossing/v1/bridge/mast-1/alert", encode_self(news))], now_ms=NOON_MS)  # type: ignore[list-item]
     start_ms = NOON_MS + 3 * MINUTE_MS

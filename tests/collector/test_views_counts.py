@@ -88,10 +88,14 @@ def worlds(draw: st.DrawFn) -> World:
         if draw(st.integers(0, 30)) == 0:  # a clock that was never set, or is far ahead
             start_ms = draw(st.sampled_from([-62_135_596_800_000, 0, 253_402_300_740_000, turn_ms + 400 * DAY_MS]))
         layout = draw(st.sampled_from([None, *LAYOUTS]))
-        lines = layout and {
-            line: {way: {label: draw(st.integers(0, 3)) for label in labels} for way, labels in ways.items()}
-            for line, ways in layout.items()
-        }
+        lines = (
+            None
+            if layout is None
+            else {
+                line: {way: {label: draw(st.integers(0, 3)) for label in labels} for way, labels in by_way.items()}
+                for line, by_way in layout.items()
+            }
+        )
         watched_ms = 0 if layout is None else draw(st.sampled_from([0, width_ms // 3, width_ms]))
         reports.append(
             Report(

@@ -2,6 +2,7 @@
 
 from itertools import permutations
 from math import fsum
+from random import Random
 
 import pytest
 from hypothesis import given
@@ -58,7 +59,7 @@ def test_each_row_and_column_is_taken_once_and_only_by_pairs_that_pay(pairs: lis
 
 
 @given(st.one_of(problems, ties), st.randoms(use_true_random=False))
-def test_the_order_of_the_pairs_decides_nothing(pairs: list[Pair], chance) -> None:
+def test_the_order_of_the_pairs_decides_nothing(pairs: list[Pair], chance: Random) -> None:
     shuffled = list(pairs)
     chance.shuffle(shuffled)
     assert assign(shuffled, ALONE) == assign(pairs, ALONE)

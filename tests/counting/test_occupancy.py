@@ -1,7 +1,7 @@
 """Who is in a zone, who of them stands and who is parked, and how long those that left had waited."""
 
 import pickle
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import pytest
@@ -31,10 +31,16 @@ def track(number: int, x: float, at_ms: int, *, y: float = 400.0, seen_ms: int |
     return Track(number, box, NOON_MS + seen, TRUCK, **given)  # type: ignore[arg-type]
 
 
+def known(number: int | None) -> int:
+    """Of a zone that a video shows nothing is unknown; of stills, much is."""
+    assert number is not None
+    return number
+
+
 class Scene:
     """Tracks at ten frames a second, each where its path says; a path is (ms, x), straight between."""
 
-    def __init__(self, paths: dict[int, Sequence[tuple[int, float]]], zone: Zone = ZONE, **rules: object) -> None:
+    def __init__(self, paths: Mapping[int, Sequence[tuple[int, float]]], zone: Zone = ZONE, **rules: object) -> None:
         self.paths = paths
         self.watcher = ZoneWatcher([zone], **rules)  # type: ignore[arg-type]
         self.log: list[tuple[int, Occupancy]] = []
@@ -85,7 +91,7 @@ def test_a_vehicle_stands_ten_seconds_after_it_came_to_its_place_and_waits_from_
 
 def test_a_vehicle_that_only_drives_through_waits_nothing() -> None:
     scene = Scene({1: [(0, 100.0), (20_000, 950.0)]}).run(20.0)
-    assert (scene.waits_s, scene.summed("left"), max(now.standing for _, now in scene.log)) == ([], 1, 0)
+    assert (scene.waits_s, scene.summed("left"), max(known(now.standing) for _, now in scene.log)) == ([], 1, 0)
 
 
 def test_in_a_creeping_queue_the_wait_runs_from_the_first_stand() -> None:
@@ -316,8 +322,8 @@ TREMBLE = Errors(seed=5, missed=0.1, jitter=0.05, false=0.02)
 
 def test_a_queue_is_counted_through_misses_false_boxes_and_trembling() -> None:
     exact, erring = counted(a_crowd(Errors())), counted(a_crowd(TREMBLE))
-    differences = [abs(a.standing - b.standing) for a, b in zip(exact, erring, strict=True)]
-    assert max(one.standing for one in exact) == 6
+    differences = [abs(known(a.standing) - known(b.standing)) for a, b in zip(exact, erring, strict=True)]
+    assert max(known(one.standing) for one in exact) == 6
     assert sum(differences) / len(differences) <= 0.1
     waits = [sorted(wait for one in all_ for wait in one.waits_ms) for all_ in (exact, erring)]
     assert waits[1] == pytest.approx(waits[0], abs=1_500)
@@ -340,7 +346,8 @@ def test_shifting_time_shifts_nothing_else() -> None:
 
 def test_splitting_a_stream_anywhere_changes_nothing() -> None:
     frames = a_crowd(TREMBLE)
-    counting, found = pipeline(zones=[ZONE]), []
+    found: list[Occupancy] = []
+    counting = pipeline(zones=[ZONE])
     for number, frame in enumerate(frames):
         if number % 97 == 0:
             counting = pickle.loads(pickle.dumps(counting))

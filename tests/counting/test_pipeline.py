@@ -10,7 +10,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from edge.counting.buckets import Bucket
-from edge.counting.crossing import CountingLine, in_order
+from edge.counting.crossing import CountingLine, Crossing, in_order
 from edge.counting.detection import DetectedFrame, Detection
 from edge.counting.pipeline import Pipeline, count
 from edge.counting.tracking import Track
@@ -448,7 +448,7 @@ def test_the_same_frames_count_the_same(frames: list[DetectedFrame]) -> None:
     assert steps(pipeline()) == steps(pipeline())
 
 
-def _told(found: list) -> list[tuple[int, str, str, int, float]]:
+def _told(found: Iterable[Crossing]) -> list[tuple[int, str, str, int, float]]:
     """Crossings without the last digits, which depend on the order of floating-point sums."""
     return [(c.track, c.direction, c.label, c.crossed_ms, round(c.along, 6)) for c in found]
 

@@ -8,6 +8,7 @@ import io
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 from PIL import Image
 from playwright.sync_api import Page
@@ -19,8 +20,8 @@ from tests.pages.browser import chromium
 DOCS = Path(__file__).parents[2] / "docs"
 COLOURS = 256
 WIDTH = 1100
-VIEW = {"viewport": {"width": 1360, "height": 860}, "device_scale_factor": 1}
-PHONE = {"viewport": {"width": 360, "height": 740}, "device_scale_factor": 2}
+VIEW: dict[str, Any] = {"viewport": {"width": 1360, "height": 860}, "device_scale_factor": 1}
+PHONE: dict[str, Any] = {"viewport": {"width": 360, "height": 740}, "device_scale_factor": 2}
 
 
 def main(docs: Path = DOCS) -> None:

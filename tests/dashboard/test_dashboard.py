@@ -5,6 +5,7 @@ import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -49,7 +50,7 @@ def test_no_page_has_a_serious_finding_of_axe(browser: Browser, here: World, sch
 
 
 @pytest.mark.parametrize("looks", [PHONE, WALL], ids=["phone", "wall"])
-def test_every_page_fits_a_phone_and_a_wall(browser: Browser, here: World, looks: dict[str, object]) -> None:
+def test_every_page_fits_a_phone_and_a_wall(browser: Browser, here: World, looks: dict[str, Any]) -> None:
     with inside(browser, here, **looks) as tab:
         for page in PAGES:
             show(tab, here, page)

@@ -35,7 +35,7 @@ def test_pages_show_what_replays_counted_over_a_restart_of_the_broker(browser: B
     zone = noon_zone()
     begin_ms = int(time.time()) * 1_000 - 300_000
     with broker(tmp_path) as mosquitto:
-        told = {"http": {"port": 0, "requests_per_minute": 100_000}, "alerts": {"enabled": False}}
+        told: dict[str, Any] = {"http": {"port": 0, "requests_per_minute": 100_000}, "alerts": {"enabled": False}}
         centre = collector_configuration(tmp_path, mosquitto, **told)
         token = TokenFile(tmp_path / "tokens.json").add("analyst", ["read"], now_ms=0)
         mast_1 = edge_configuration(tmp_path, mosquitto, "bridge/mast-1", time_zone=zone, zones=ZONES)

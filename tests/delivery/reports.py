@@ -1,5 +1,7 @@
 """Reports for tests: one by one, and any at all."""
 
+from typing import Literal
+
 import msgspec
 from hypothesis import strategies as st
 
@@ -25,7 +27,7 @@ def a_report(seq: int, *, cars: int = 1, run: str = "run-1") -> Report:
 
 
 names = st.text("abcdefghijklmnopqrstuvwxyz0123456789-", min_size=1, max_size=64)
-words = st.text(st.characters(codec="utf-8", exclude_categories=("Cc",)), min_size=1, max_size=20)
+words = st.text(st.characters(codec="utf-8", exclude_categories=["Cc"]), min_size=1, max_size=20)
 counts = st.integers(0, 1_000_000)
 lines = st.dictionaries(
     names, st.dictionaries(words, st.dictionaries(words, counts, max_size=3), max_size=2), max_size=3
@@ -54,7 +56,8 @@ zones = st.just(msgspec.UNSET) | st.dictionaries(names, zone_reports, max_size=2
 
 @st.composite
 def reports(draw: st.DrawFn) -> Report:
-    state = draw(st.sampled_from(("ok", "partial", "blind")))
+    states: tuple[Literal["ok", "partial", "blind"], ...] = ("ok", "partial", "blind")
+    state = draw(st.sampled_from(states))
     width_ms = draw(st.integers(1, 86_400_000))
     return Report(
         site=draw(names),

@@ -61,7 +61,7 @@ def test_numbers_have_no_holes_over_restarts(tmp_path: Path) -> None:
 
 
 def test_a_report_that_could_not_be_made_takes_no_number(tmp_path: Path) -> None:
-    def fail(seq: int) -> None:
+    def fail(seq: int) -> Report:
         raise ArithmeticError(seq)
 
     with Outbox(tmp_path / "outbox.sqlite") as outbox:
@@ -140,7 +140,9 @@ def test_totals_are_of_all_reports_whether_held_or_not_and_survive(tmp_path: Pat
         assert total is not None
         assert (total.journal, total.sent_through) == (outbox.journal, 4)
         outbox.sent([5])
-        assert outbox.total().sent_through == 5
+        total = outbox.total()
+        assert total is not None
+        assert total.sent_through == 5
     assert total is not None
     assert total.lines == {"deck": {"outbound": {"car": 5, "truck": 0}, "return": {"car": 0, "truck": 0}}}
     assert (total.reports, total.watched_ms, total.dropped) == (5, 5 * MINUTE_MS, 3)
@@ -221,6 +223,7 @@ def test_what_is_lost_is_counted_by_kind_and_a_report_leaves_a_hole(tmp_path: Pa
         }
         assert outbox.resend([(1, 6)]) == Resent(2, ((1, 2), (4, 5)))
         total = outbox.total()
+        assert total is not None
         assert (total.dropped, total.letters_lost, total.reports) == (4, {"alert": 1, "crossing": 1}, 6)
 
 
@@ -231,7 +234,9 @@ def test_a_letter_that_is_set_aside_waits_no_more_and_is_gone_until_it_is_taken_
         assert (unsent(outbox), outbox.state().dropped) == ([1, 3], 1)
         assert outbox.kinds() == {"report": KindState(unsent=2, set_aside=1, lost=1)}
         outbox.sent([1])
-        assert outbox.total().sent_through == 2
+        total = outbox.total()
+        assert total is not None
+        assert total.sent_through == 2
         assert outbox.resend([(1, 3)]) == Resent(2, ((2, 2),))
         lane = "bridge/mast-1/report"
         assert outbox.retry_entries(lambda _: True, address=lane, after=2, limit=9) is None
@@ -405,6 +410,7 @@ def test_sigkill_loses_nothing_that_was_appended_and_forgets_nothing_unsent(tmp_
             text=True,
             env={**os.environ, "PYTHONPATH": f"{REPOSITORY}:{Path(__file__).parent}"},
         ) as child:
+            assert child.stdout is not None
             said = [child.stdout.readline() for _ in range(lines_until_kill)]
             child.send_signal(signal.SIGKILL)
             said += child.stdout.readlines()
@@ -442,6 +448,7 @@ def test_reports_of_a_run_whose_clock_was_wrong_are_moved_while_they_wait(tmp_pa
         moved = [decode(letter.payload) for letter in outbox.pending(10)]
         assert moved == [a_report(2, run="run-0"), a_report(3, run="run-0"), a_report(4)]
         total = outbox.total()
+        assert total is not None
         assert (total.since, total.as_of) == (rfc3339(MINUTE_MS), rfc3339(NOON_MS + 5 * MINUTE_MS))
 
 
@@ -482,7 +489,9 @@ def test_a_correction_outlives_the_process_and_every_report_is_corrected_once(tm
         outbox.resend([(1, 2)])
         again = [decode(letter.payload) for letter in outbox.pending(2)]
         assert again == [in_1970(1), a_report(2, run="run-0")], "each as it was said before"
-        assert outbox.total().as_of == rfc3339(NOON_MS + 6 * MINUTE_MS)
+        total = outbox.total()
+        assert total is not None
+        assert total.as_of == rfc3339(NOON_MS + 6 * MINUTE_MS)
 
 
 def test_a_crossing_of_a_run_whose_clock_was_wrong_is_moved_with_it_and_what_has_no_moment_stays(

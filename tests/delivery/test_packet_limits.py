@@ -104,7 +104,7 @@ def test_letters_of_a_former_name_that_are_refused_are_declared_and_come_once_th
 
         courier = Courier(retry_wait_ms_min=10, retry_wait_ms_max=50, refused_wait_ms=10)
         broker = Broker("127.0.0.1", port, tls=False)
-        names = {"site": "bridge", "device": "mast-9", "run": "run-9"}
+        names: dict[str, Any] = {"site": "bridge", "device": "mast-9", "run": "run-9"}
         with Publisher(broker, outbox, **names, courier=courier) as ours:
             outbox.append_report(renamed, now_ms=NOON_MS)
             lost = {"crossing": KindState(set_aside=1, lost=1), "report": KindState(set_aside=100, lost=100)}

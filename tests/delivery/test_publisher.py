@@ -58,9 +58,13 @@ def listener(port: int, asked: str = "crossing/#") -> Iterator["queue.SimpleQueu
     heard: queue.SimpleQueue[tuple[str, bytes]] = queue.SimpleQueue()
     ready: queue.SimpleQueue[None] = queue.SimpleQueue()
     client = Client(CallbackAPIVersion.VERSION2, protocol=MQTTProtocolVersion.MQTTv5)
-    client.on_connect = lambda *_: client.subscribe(asked, 1)
+
+    def subscribe(*_: Any) -> None:
+        client.subscribe(asked, 1)
+
+    client.on_connect = subscribe
     client.on_subscribe = lambda *_: ready.put(None)
-    client.on_message = lambda _, __, message: heard.put((message.topic, message.payload))
+    client.on_message = lambda _, __, message: heard.put((message.topic, bytes(message.payload)))
     client.connect("127.0.0.1", port)
     client.loop_start()
     ready.get(timeout=60)
@@ -109,7 +113,7 @@ def test_a_replay_under_the_name_of_a_live_device_leaves_what_the_broker_keeps_o
         before = retained(port)
         assert json.loads(before["status"])["state"] == "online"
         replayed = msgspec.structs.replace(INFO, run="replay-1", lines={})
-        who = {"site": "bridge", "device": "mast-1", "run": "replay-1", "beside": "replay-1"}
+        who: dict[str, Any] = {"site": "bridge", "device": "mast-1", "run": "replay-1", "beside": "replay-1"}
         broker = Broker("127.0.0.1", port, tls=False)
         with Publisher(broker, other, info=replayed, home_assistant="ha", **who) as replay:
             other.append_report(a_report, now_ms=NOON_MS)
@@ -358,7 +362,7 @@ def test_home_assistant_hears_of_the_device_and_of_a_line_that_is_no_more(tmp_pa
 
     def connect(info: Info, prefix: str) -> list[bytes]:
         broker = Broker("127.0.0.1", port, tls=False)
-        names = {"site": "bridge", "device": "mast-1", "run": "run-1"}
+        names: dict[str, Any] = {"site": "bridge", "device": "mast-1", "run": "run-1"}
         with Publisher(broker, outbox, **names, info=info, home_assistant=prefix) as ours:
             ours.connect(timeout_s=60)
             ours.step(wait_s=0.2)
@@ -386,6 +390,12 @@ def test_a_broker_that_takes_the_connection_and_says_nothing_is_left(tmp_path: P
         """A link on which nothing ever happens."""
 
         closed = False
+
+        def publish(self, message: Message) -> int:
+            raise AssertionError("nobody has accepted the connection yet")
+
+        def listen(self, topics: Sequence[str], *, needed: bool = True) -> None:
+            raise AssertionError("nobody has accepted the connection yet")
 
         def events(self, wait_s: float) -> list[Any]:
             return []
@@ -415,7 +425,7 @@ def test_a_broker_that_takes_the_connection_and_says_nothing_is_left(tmp_path: P
         return links[-1]
 
     with Outbox(tmp_path / "o.sqlite") as outbox:
-        names = {"site": "bridge", "device": "mast-1", "run": "run-1"}
+        names: dict[str, Any] = {"site": "bridge", "device": "mast-1", "run": "run-1"}
         ours = Publisher(Broker("b"), outbox, **names, clock=Hurried(), connect=connect)
         for _ in range(6):
             ours.step(wait_s=0.0)

@@ -3,13 +3,14 @@
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from edge.delivery.memory_buffer import SLICE, MemoryBuffer
 from edge.delivery.outbox import Outbox
 from edge.delivery.waiting_record import Waiting, WaitingRecord
 from edge.errors import WorkError
-from edge.wire.report import decode
+from edge.wire.report import Report, decode
 from tests.delivery.reports import NOON_MS, a_report
 
 
@@ -28,10 +29,15 @@ def test_while_the_disk_works_nothing_waits(tmp_path: Path) -> None:
 def test_what_the_disk_does_not_take_waits_in_order_and_is_numbered_when_it_does(tmp_path: Path) -> None:
     folder = tmp_path / "disk"
     made: list[tuple[int, int]] = []
+
+    def noted(which: int, seq: int) -> Report:
+        made.append((which, seq))
+        return a_report(seq)
+
     with Outbox(folder / "outbox.sqlite", patient=True) as outbox:
         buffer = MemoryBuffer(outbox)
         for which in range(3):
-            buffer.append_report(lambda seq, which=which: made.append((which, seq)) or a_report(seq), now_ms=NOON_MS)
+            buffer.append_report(partial(noted, which), now_ms=NOON_MS)
         assert buffer.waiting == 3
         assert "the folder must exist and be writable" in buffer.failure
         folder.mkdir()
@@ -77,6 +83,7 @@ def test_what_ends_with_a_process_on_a_full_disk_is_declared_by_the_next_one_and
             buffer.append_report(a_report, now_ms=2, span_ms=(minute * 60_000, (minute + 1) * 60_000))
         buffer.append_message("bridge/mast-1/alert", b"{}", run="run-1", now_ms=2)
         found = WaitingRecord(record).read()
+        assert found is not None
         assert (found.last, found.from_ms, found.until_ms) == ({"report": 3, "alert": 1}, 0, 180_000)
         # The process ends here, by whatever signal; the next one finds the disk still full, and ends as well.
         second = MemoryBuffer(outbox, record=WaitingRecord(record))
@@ -143,6 +150,7 @@ def test_a_disk_that_works_again_after_a_day_takes_what_waits_in_slices_and_in_o
         assert [letter.payload for letter in outbox.pending(99)] == [b"%d" % number for number in range(61)]
         assert (buffer.entries_waiting.total(), outbox.noted("seen-bus")) == (0, "1")
         found = WaitingRecord(tmp_path / "waiting.record").read()
+        assert found is not None
         assert found.last == found.settled == {"crossing": 61}
 
 

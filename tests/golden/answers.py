@@ -121,7 +121,7 @@ def _answer(words: list[str]) -> str:
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         code = main(words)
     out.flush()
-    return f"exit code {code}\n{out.buffer.getvalue().decode()}== standard error\n{err.getvalue()}"  # type: ignore[attr-defined]
+    return f"exit code {code}\n{out.buffer.getvalue().decode()}== standard error\n{err.getvalue()}"
 
 
 def _fill(store: Store, config: Path) -> None:

@@ -32,8 +32,17 @@ COLLECTOR = (
     "ahead",
     "overlaps",
     "models",
+    "gaps",
+    "refusals",
+    "alerts",
+    "verdicts",
+    "export",
+    "rollup",
+    "backup",
+    "restore",
+    "pack",
+    "token",
 )
-COLLECTOR += ("gaps", "refusals", "alerts", "verdicts", "export", "rollup", "backup", "restore", "pack", "token")
 TOKEN = ("add", "link", "remove", "list")
 
 COLUMNS = """
@@ -71,7 +80,7 @@ def postgres_tables(url: str) -> str:
     PostgresStore(url).close()
     with psycopg.connect(url) as database:
         database.execute("SET search_path TO crossing")
-        rows = [row for query in (COLUMNS, INDEXES, CONSTRAINTS) for row in database.execute(query)]  # type: ignore[arg-type]
+        rows = [row for query in (COLUMNS, INDEXES, CONSTRAINTS) for row in database.execute(query)]
     return "".join(" | ".join(str(value) for value in row) + "\n" for row in rows)
 
 

@@ -1,7 +1,9 @@
 """Write the golden reports anew from their tapes (`--tapes`: the tapes too). Review the difference before a commit."""
 
 import argparse
+from collections.abc import Iterable
 from dataclasses import replace
+from typing import Literal
 
 from edge.counting.detection import DetectedFrame, Detection
 from edge.vision.tape import TapeHeader, write_tape
@@ -53,11 +55,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tapes", action="store_true")
     if parser.parse_args().tapes:
-        for name, version, frames in (
+        tapes: tuple[tuple[str, Literal[1, 2], Iterable[DetectedFrame]], ...] = (
             ("free-flow", 1, free_flow()),
             ("convoy", 1, convoy()),
             ("unseen", 2, unseen()),
-        ):
+        )
+        for name, version, frames in tapes:
             header = TapeHeader(
                 tape=version, width=WIDTH, height=HEIGHT, model="simulated", source=name, start_ms=NOON_MS
             )

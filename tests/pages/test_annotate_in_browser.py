@@ -33,6 +33,7 @@ def counted(page: Page) -> None:
 
 def click(page: Page, frame: int, along: float) -> None:
     box = page.locator("#reel").bounding_box()
+    assert box is not None
     page.mouse.click(box["x"] + along * box["width"], box["y"] + (frame + 0.5) * box["height"] / FRAMES)
 
 
@@ -100,7 +101,7 @@ def test_a_click_places_and_keys_name_turn_doubt_move_undo_and_remove(
         page.fill("#notes", "fog from 0:05 on")
         page.locator("#strip").focus()
         first, second = page.locator(".mark").all()
-        assert first.get_attribute("aria-label").startswith("Crossing: bus, ")
+        assert (first.get_attribute("aria-label") or "").startswith("Crossing: bus, ")
         assert second.get_attribute("aria-label") == "Crossing: truck, b_to_a, frame 51, uncertain"
         save(page)
     (bus, truck) = crossings_of(truth)

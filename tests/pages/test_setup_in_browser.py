@@ -50,6 +50,7 @@ def config(tmp_path: Path, model: Path) -> Path:
 
 def at(page: Page, x: float, y: float) -> tuple[float, float]:
     box = page.locator("#frame").bounding_box()
+    assert box is not None
     return box["x"] + x * box["width"], box["y"] + y * box["height"]
 
 
@@ -109,9 +110,8 @@ def test_a_keyboard_draws_a_line_and_saves_it(browser: Browser, clip: Path, conf
         page.keyboard.press("Insert")
         page.keyboard.press("Control+s")
         says(page, "#verdict", "Saved to")
-        assert (
-            page.locator(".handle").nth(0).get_attribute("aria-label").startswith("Point 1 of line line-1, 25% across")
-        )
+        label = page.locator(".handle").nth(0).get_attribute("aria-label") or ""
+        assert label.startswith("Point 1 of line line-1, 25% across")
         page.locator(".handle").nth(1).focus()
         page.keyboard.press("Delete")
         page.keyboard.press("Control+z")
@@ -135,6 +135,7 @@ def test_a_finger_draws_a_bent_line_and_a_mask_and_saves_them(browser: Browser, 
         page.tap("#save")
         says(page, "#verdict", "Saved to")
         room = page.locator("#save").bounding_box()
+        assert room is not None
         assert room["height"] >= 44
     assert points_of(config, "line-1") == about((0.1, 0.5), (0.5, 0.6), (0.9, 0.5))
     assert list(load_config(config).masks["mask-1"]) == about((0.0, 0.01), (0.99, 0.01), (0.99, 0.21), (0.0, 0.21))

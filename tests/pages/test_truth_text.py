@@ -1,6 +1,7 @@
 """A truth file that a page writes is one that evaluate reads, and keeps what people wrote into it."""
 
 import json
+from typing import Any
 
 import msgspec
 import pytest
@@ -23,7 +24,7 @@ OLD = json.dumps(
         ],
     }
 )
-CLIP = {"video": "../clip.mp4", "line": [(2.0, 205.0), (350.0, 205.0)], "fps": 25.0, "frames": 375}
+CLIP: dict[str, Any] = {"video": "../clip.mp4", "line": [(2.0, 205.0), (350.0, 205.0)], "fps": 25.0, "frames": 375}
 
 
 def test_a_new_file_is_read_by_evaluate_and_ordered_by_frame() -> None:

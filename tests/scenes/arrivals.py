@@ -13,7 +13,7 @@ HEAVY = ("box-truck", "tipper", "tanker", "articulated", "coach")
 def arrivals(scene: Scene, until_s: float) -> list[Arrival]:
     """All arrivals up to `until_s`, by time; those of one flow do not depend on what else is in the scene."""
     found: list[tuple[float, int, int, Arrival]] = []
-    sources = (*scene.traffic.flows, *scene.traffic.convoys)
+    sources: tuple[Flow | Convoy, ...] = (*scene.traffic.flows, *scene.traffic.convoys)
     for number, source in enumerate(sources):
         random = Random(f"{scene.seed}/{number}")
         if isinstance(source, Flow):

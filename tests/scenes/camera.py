@@ -109,7 +109,10 @@ def _bounds(hulls: Sequence[NDArray[np.float32]]) -> Box:
 def _far_first(camera: Camera, points: dict[int, Floats], bounds: dict[int, Box]) -> list[int]:
     """The places in an order in which nothing is drawn over what hides it."""
     eye = np.array(camera.position[:2])
-    grounds = {place: cv2.convexHull(cloud[:, :2].astype(np.float32))[:, 0] for place, cloud in points.items()}
+    grounds = {
+        place: np.asarray(cv2.convexHull(cloud[:, :2].astype(np.float32))[:, 0], np.float32)
+        for place, cloud in points.items()
+    }
     by_distance = sorted(points, key=lambda place: -float(camera.depth(points[place]).mean()))
     hidden_by: dict[int, set[int]] = {place: set() for place in by_distance}
     for n, one in enumerate(by_distance):
@@ -155,7 +158,8 @@ def outlines(
         if not shape or min(float(camera.depth(points).min()) for points in shape) < NEAR_M - 1e-6:
             hulls.append(None)  # passes under or beside the camera
             continue
-        hulls.append([cv2.convexHull(camera.project(points).astype(np.float32))[:, 0] for points in shape])
+        projected = [camera.project(points).astype(np.float32) for points in shape]
+        hulls.append([np.asarray(cv2.convexHull(points)[:, 0], np.float32) for points in projected])
     drawn = [place for place, hull in enumerate(hulls) if hull is not None]
     bounds = {place: _bounds(hulls[place] or []) for place in drawn}
     far_first = _far_first(camera, {place: np.concatenate(shapes[place]) for place in drawn}, bounds)
@@ -164,8 +168,8 @@ def outlines(
     areas = {}
     for place in far_first:
         own[:] = 0
-        for hull in hulls[place] or ():
-            cv2.fillConvexPoly(own, np.round(hull).astype(np.int32), 1)
+        for part in hulls[place] or ():
+            cv2.fillConvexPoly(own, np.round(part).astype(np.int32), 1)
         areas[place] = int(own.sum())
         owners[own > 0] = place + 1
     found = []

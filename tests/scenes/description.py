@@ -110,7 +110,8 @@ class Traffic(_Part, frozen=True):
 
     def __post_init__(self) -> None:
         """Refuse kinds that no vehicle has."""
-        for group in (*self.flows, *self.convoys, *self.mishaps):
+        groups: tuple[Flow | Convoy | Mishap, ...] = (*self.flows, *self.convoys, *self.mishaps)
+        for group in groups:
             for kind in group.kinds:
                 if kind not in KINDS:
                     raise ValueError(f"kind {kind!r} is not known; allowed are {', '.join(KINDS)}")

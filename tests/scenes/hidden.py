@@ -27,7 +27,7 @@ from tests.scenes.description import Scene, load_scene
 from tests.scenes.errors import Errors
 from tests.scenes.tapes import SCENES, detected
 from tests.scenes.traffic import drive
-from tests.scenes.truth import span_of, stays_in, zone_in_picture
+from tests.scenes.truth import Pixel, span_of, stays_in, zone_in_picture
 
 DURATION_S = 600.0
 
@@ -52,13 +52,19 @@ def far_scenes() -> list[Scene]:
     ]
 
 
+def four(points: tuple[Pixel, ...]) -> tuple[Pixel, Pixel, Pixel, Pixel]:
+    """A zone of which the ground is known has four corners."""
+    a, b, c, d = points
+    return a, b, c, d
+
+
 def score_hidden(scene: Scene, *, learned: bool = False) -> ZoneScore:
     """Count the zone of a scene, and judge the estimate of who is hidden in it."""
     trips = drive(scene)
     stays = stays_in(scene, trips)
     width, height = scene.view.width, scene.view.height
     corners = tuple((x / width, y / height) for x, y in zone_in_picture(scene))
-    plane = None if learned else Plane(points=corners, metres=scene.zone)
+    plane = None if learned else Plane(points=four(corners), metres=four(scene.zone))
     config = msgspec.structs.replace(config_of(scene), zones={scene.zone_name: Zone(polygon=corners, plane=plane)})
     pipeline = build_pipeline(config, width, height)
     from_ms, _ = span_of(scene)

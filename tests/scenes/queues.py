@@ -47,7 +47,8 @@ def score_queue(scene: Scene, errors: Errors) -> QueueScore:
     config = msgspec.structs.replace(config_of(scene), zones={scene.zone_name: zone})
     pipeline = build_pipeline(config, scene.view.width, scene.view.height)
     from_ms, _ = span_of(scene)
-    whole, seen = [], []
+    whole: list[tuple[tuple[int, int], tuple[int, int]]] = []
+    seen: list[tuple[tuple[int, int], tuple[int, int]]] = []
     waits_ms: list[int] = []
     for there, frame in detected(scene, trips, errors):
         [occupancy] = pipeline.update(frame).occupancies
@@ -55,6 +56,7 @@ def score_queue(scene: Scene, errors: Errors) -> QueueScore:
         inside = [stay for stay in stays if stay.is_inside(at_ms)]
         shown = {one.number for one in there.vehicles if errors.may_find(one)}
         visible = [stay for stay in inside if stay.number in shown]
+        assert occupancy.standing is not None, "a recording is no still"
         counted = occupancy.inside, occupancy.standing
         whole.append(((len(inside), sum(stay.is_standing(at_ms) for stay in inside)), counted))
         seen.append(((len(visible), sum(stay.is_standing(at_ms) for stay in visible)), counted))

@@ -92,30 +92,30 @@ def _look(camera: Camera, ones: list[_One]) -> Iterator[Seen]:
     for place in {*hiders, *(hider for those in hiders.values() for hider in those)}:
         own[place] = np.zeros(shape, np.uint8)
         for part in ones[place].parts:
-            hull = cv2.convexHull(part)
+            hull = np.asarray(cv2.convexHull(part), np.float32)
             hull *= 16.0 / GRID_PX
             hull -= 8.0
             cv2.fillConvexPoly(own[place], hull.astype(np.int32), 255, shift=4)
-    masks: dict[int, tuple[int, NDArray[np.uint8]]] = {}
+    masks: dict[int, tuple[int, NDArray[np.uint8] | None]] = {}
     for place, those in hiders.items():
-        mask = own[place]
+        mask: NDArray[np.uint8] = own[place]
         for hider in those:
-            mask = cv2.subtract(mask, own[hider])
+            mask = np.asarray(cv2.subtract(mask, own[hider]), np.uint8)
         masks[place] = cv2.countNonZero(own[place]), mask
     for place, one in enumerate(ones):
         x1, y1, x2, y2 = one.whole
         inside = (max(x1, 0.0), max(y1, 0.0), min(x2, float(camera.width)), min(y2, float(camera.height)))
-        area, mask = masks.get(place, (0, None))
-        if not area or mask is None:
+        area, visible = masks.get(place, (0, None))
+        if not area or visible is None:
             yield Seen(one.number, one.label, one.whole, inside, 1.0)
             continue
-        left, top, wide, high = cv2.boundingRect(mask)
+        left, top, wide, high = cv2.boundingRect(visible)
         if not wide:
             continue
         grid = (GRID_PX * left, GRID_PX * top, GRID_PX * (left + wide), GRID_PX * (top + high))
         # An edge that nothing hides is where it is, not where the grid has it.
         u1, v1, u2, v2 = (e if abs(e - g) <= EXACT_PX else g for e, g in zip(inside, grid, strict=True))
-        yield Seen(one.number, one.label, one.whole, (u1, v1, u2, v2), cv2.countNonZero(mask) / area)
+        yield Seen(one.number, one.label, one.whole, (u1, v1, u2, v2), cv2.countNonZero(visible) / area)
 
 
 def _hiders(camera: Camera, ones: list[_One]) -> dict[int, list[int]]:

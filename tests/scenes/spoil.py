@@ -82,9 +82,10 @@ class Spoiler:
             dx, dy = rng.normal(0.0, how.shake_px, 2)
             shift = np.array([[1, 0, dx], [0, 1, dy]], np.float32)
             size = (image.shape[1], image.shape[0])
-            picture = cv2.warpAffine(picture, shift, size, borderMode=cv2.BORDER_REPLICATE)
+            moved = cv2.warpAffine(picture, shift, size, borderMode=cv2.BORDER_REPLICATE)
+            picture = np.asarray(moved, np.float32)
         if how.blur_px > 0:
-            picture = cv2.GaussianBlur(picture, (0, 0), how.blur_px)
+            picture = np.asarray(cv2.GaussianBlur(picture, (0, 0), how.blur_px), np.float32)
         if how.noise > 0:
             picture = picture + _noise(rng, picture, how.noise)
         if how.sharpen > 0:
@@ -112,9 +113,9 @@ def _streaks(picture: Plane, rng: np.random.Generator, amount: float) -> Plane:
         long = rng.uniform(5, 26)
         start, end = (int(x), int(y)), (int(x + slant * long), int(y + long))
         cv2.line(sheet, start, end, float(rng.uniform(0.05, 0.35)), 1, cv2.LINE_AA)
-    sheet = cv2.GaussianBlur(sheet, (0, 0), 0.7)[:, :, None] * (0.4 + 0.6 * amount)
+    falling = cv2.GaussianBlur(sheet, (0, 0), 0.7)[:, :, None] * (0.4 + 0.6 * amount)
     light = cv2.GaussianBlur(picture, (0, 0), 15.0) * 1.2 + 12.0
-    return picture * (1 - sheet) + light * sheet
+    return picture * (1 - falling) + light * falling
 
 
 def _flakes(picture: Plane, rng: np.random.Generator, amount: float) -> Plane:
@@ -125,9 +126,9 @@ def _flakes(picture: Plane, rng: np.random.Generator, amount: float) -> Plane:
         place = (int(rng.uniform(0, width)), int(rng.uniform(0, height)))
         size = (max(1, int(0.6 + 2.2 * near)), max(1, int(1 + 4 * near)))
         cv2.ellipse(sheet, place, size, rng.uniform(-30, 30), 0, 360, float(rng.uniform(0.2, 0.75)), -1, cv2.LINE_AA)
-    sheet = cv2.GaussianBlur(sheet, (0, 0), 0.6)[:, :, None]
+    fallen = cv2.GaussianBlur(sheet, (0, 0), 0.6)[:, :, None]
     light = cv2.GaussianBlur(picture, (0, 0), 15.0) * 0.8 + 70.0
-    return picture * (1 - sheet) + light * sheet
+    return picture * (1 - fallen) + light * fallen
 
 
 def _glare(picture: Plane, amount: float) -> Plane:

@@ -1,5 +1,6 @@
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,9 +17,9 @@ CLIPS = ("day", "night", "rain", "convoy", "customs")
 WHOLE = Outline(1, "truck", (10.0, 20.0, 60.0, 80.0), (10.0, 20.0, 60.0, 80.0), 1.0, 1.0)
 
 
-def outline(**changes: object) -> Outline:
+def outline(**changes: Any) -> Outline:
     values = {name: getattr(WHOLE, name) for name in Outline.__slots__}
-    return Outline(**(values | changes))  # type: ignore[arg-type]
+    return Outline(**(values | changes))
 
 
 def labelled(found: Outline, reach_m: float = 10.0, haze_per_m: float = 0.0, *, cut: bool = False) -> tuple[int, int]:

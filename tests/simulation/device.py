@@ -106,7 +106,7 @@ class SimulatedLink(Client):
         said = self._broker.packet_max if self._broker.says_packet_max else None
         self._happen(Accepted(receive_max, packet_max=said))
 
-    def acknowledged(self, token: int, refused: str) -> None:  # type: ignore[override]
+    def acknowledged(self, token: int, refused: str) -> None:
         self._happen(Refused(token, refused, 0x87) if refused else Acknowledged(token))
 
     def subscribed(self) -> None:
@@ -344,7 +344,7 @@ class Device:
         assert outbox is not None, "it has booted"
 
         def made(seq: int) -> Report:
-            names = {"site": self.site, "device": self.name, "run": run, "journal": outbox.journal}
+            names: dict[str, Any] = {"site": self.site, "device": self.name, "run": run, "journal": outbox.journal}
             report = report_of(bucket, **names, seq=seq, clock_synced=synced)
             fat = (
                 self.fat

@@ -16,6 +16,7 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import yaml
 from tqdm import tqdm
@@ -43,7 +44,8 @@ def mutants() -> list[Mutant]:
 def is_noticed(tree: Path, file: str, seeds: int) -> str:
     """By whom a break in `file` below `tree` is noticed: `seed`, `test`, or empty."""
     environment = {**os.environ, "PYTHONPATH": str(tree), "PYTHONDONTWRITEBYTECODE": "1"}
-    given = {"cwd": tree, "env": environment, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    silent = subprocess.DEVNULL
+    given: dict[str, Any] = {"cwd": tree, "env": environment, "stdout": silent, "stderr": silent}
     test = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider"]
     simulate = [sys.executable, "-m", "tests.simulation", "--seeds", str(seeds), "--until-failure"]
     near = tests_near(tree, file)

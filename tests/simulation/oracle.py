@@ -178,9 +178,9 @@ class Book:
             # less than what is here: the copy's report under the number was acknowledged, and lost by the broker.
             hidden = set()
             for one in reports:
-                journal = (one.site, one.device, str(one.journal))
+                reported_in = (one.site, one.device, str(one.journal))
                 if card_of(one.device) == name and (
-                    journal in undoubted if name in self.twice else journal not in suspected
+                    reported_in in undoubted if name in self.twice else reported_in not in suspected
                 ):
                     hidden.add(one.seq)
             lacking = {(run, seq) for run, seq in lacking if seq not in hidden}
@@ -193,11 +193,11 @@ class Book:
         for key, numbered in self.numbered.items():
             if card_of(key[1]) not in self.copied:  # what a copy had numbered is not on the card
                 found = by_journal.get(key, {})
-                lacking = self._check_journal(key, numbered, found, gone.get(key, set()))
-                absent[card_of(key[1])] += 0 if key[:2] in self.barred else lacking  # what a broker lost stays so
-        for card, lacking in absent.items():
+                unstored = self._check_journal(key, numbered, found, gone.get(key, set()))
+                absent[card_of(key[1])] += 0 if key[:2] in self.barred else unstored  # what a broker lost stays so
+        for card, unstored in absent.items():
             dropped, forgotten = self.dropped[card]
-            _hold(lacking <= dropped + forgotten, f"{card}: {lacking} absent, {dropped} + {forgotten} declared")
+            _hold(unstored <= dropped + forgotten, f"{card}: {unstored} absent, {dropped} + {forgotten} declared")
 
     def _check_overlaps(self, counted: Sequence[Report], set_aside: Sequence[Report]) -> None:
         """Two outboxes of one name do not both count the same time; the others lose nothing by that rule."""

@@ -253,8 +253,19 @@ def _live(world: World, folder: Path) -> Ended:
 
     troubles = Troubles(world, broker, devices, centre, book, copy_of=copy_of)
     _every(world, chance.choice((1_000, 20_000)), broker.save)
-    _every(world, 2_000, lambda: [device.boot() for device in devices if world.calm or chance.random() < 0.5])
-    _every(world, 2_000, lambda: [copy.boot() for copy in troubles.copies.values() if not world.calm])
+
+    def boot_devices() -> None:
+        for device in devices:
+            if world.calm or chance.random() < 0.5:
+                device.boot()
+
+    def boot_copies() -> None:
+        for copy in troubles.copies.values():
+            if not world.calm:
+                copy.boot()
+
+    _every(world, 2_000, boot_devices)
+    _every(world, 2_000, boot_copies)
     _every(world, 2_000, lambda: centre.boot() if world.calm or chance.random() < 0.5 else None)
     troubles.begin()
     world.run_until(chance.choice((60_000, 120_000, 300_000)))

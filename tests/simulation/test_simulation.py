@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.simulation.attempts import attempt, workers
-from tests.simulation.mutants import ROOT, mutants
+from tests.simulation.mutants import ROOT, Mutant, mutants
 from tests.simulation.scenario import live
 from tests.simulation.world import SimulatedClock, World
 
@@ -41,5 +41,5 @@ def test_a_machine_s_clock_may_be_wrong_and_its_monotonic_time_goes_on() -> None
 
 
 @pytest.mark.parametrize("mutant", mutants(), ids=lambda one: one.name)
-def test_every_deliberate_break_fits_the_code(mutant: object) -> None:
+def test_every_deliberate_break_fits_the_code(mutant: Mutant) -> None:
     assert (Path(ROOT) / mutant.file).read_text("utf-8").count(mutant.old) == 1

@@ -165,7 +165,8 @@ class Mosquitto:
     def access(self, user: str) -> Broker:
         """The same for a `Publisher`."""
         mqtt = self.mqtt(user)
-        return Broker(**{key: Path(value) if key.endswith("_file") else value for key, value in mqtt.items()})
+        given: dict[str, Any] = {key: Path(value) if key.endswith("_file") else value for key, value in mqtt.items()}
+        return Broker(**given)
 
     def _answers(self) -> bool:
         trusting = ssl.create_default_context(cafile=self.folder / "broker" / "ca.crt")

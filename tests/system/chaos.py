@@ -217,7 +217,7 @@ class Postgres:
 
     def _run(self, program: str, *words: str | Path) -> None:
         command = [str(self._bin / program), *map(str, words)]
-        user = {"user": "postgres"} if os.getuid() == 0 else {}
+        user: dict[str, Any] = {"user": "postgres"} if os.getuid() == 0 else {}
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd="/", **user)
 
 
@@ -233,8 +233,12 @@ class Listener:
         client.tls_set(mqtt["ca_file"])
         client.reconnect_delay_set(1, 2)
         client.suppress_exceptions = True
-        client.on_connect = lambda *_: client.subscribe("crossing/v1/+/+/report", 1)
-        client.on_message = lambda _, __, message: self._hear(message.payload)
+
+        def subscribe(*_: Any) -> None:
+            client.subscribe("crossing/v1/+/+/report", 1)
+
+        client.on_connect = subscribe
+        client.on_message = lambda _, __, message: self._hear(bytes(message.payload))
         client.connect_async(mqtt["host"], mqtt["port"], 30)
         client.loop_start()
         self._client = client
@@ -264,7 +268,7 @@ class Chaos:
         self.mosquitto: Mosquitto = stack.enter_context(broker(folder))
         self.postgres: Postgres | None = None
         where: dict[str, Any] = {}
-        users = COLLECTORS[:1]
+        users: tuple[str, ...] = COLLECTORS[:1]
         if store == "postgresql":
             self.postgres = Postgres(folder / "postgres")
             self.postgres.start()
@@ -286,14 +290,14 @@ class Chaos:
         self.stores = []
         self.collectors = []
         for user in users:
-            share = {"share": "collectors"} if len(users) > 1 else {}
+            share: dict[str, str] = {"share": "collectors"} if len(users) > 1 else {}
             client = {"client_id": user}
             configuration = collector_configuration(folder, self.mosquitto, user, **where)
             said = json.loads(configuration.read_text("utf-8"))
             said["mqtt"] |= {**share, **client}
             configuration.write_text(json.dumps(said), "utf-8")
             self.stores.append(where.get("store") or str(folder / f"{user}.sqlite"))
-            command = [sys.executable, "-c", COLLECTOR, "run", "--config", configuration]
+            command = [sys.executable, "-c", COLLECTOR, "run", "--config", str(configuration)]
             self.collectors.append(Process(command, folder / f"{user}.log"))
         for process in (*self.collectors, *(device.postman for device in self.devices)):
             stack.callback(process.kill)

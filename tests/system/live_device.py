@@ -280,8 +280,8 @@ def complaints(passages: Sequence[Passage], reports: Sequence[Report]) -> Iterat
         if count > 1:
             yield f"square {number} of lane {lane} was counted {count} times"
     for passage in passages:
-        lane = LANES[passage.lane]
-        if abs(passage.off_ms) > CROSSING_OFF_MS or passage.direction != lane.direction:
+        crossed = LANES[passage.lane]
+        if abs(passage.off_ms) > CROSSING_OFF_MS or passage.direction != crossed.direction:
             yield f"a crossing {passage.direction} in lane {passage.lane} is {passage.off_ms} ms from any"
     yield from disagreements(passages, reports)
 

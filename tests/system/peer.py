@@ -65,7 +65,7 @@ class Peer:
         self._answers.put(None)
 
     def _on_message(self, _: Client, __: Any, message: MQTTMessage) -> None:
-        self.heard.put((message.topic, message.payload))
+        self.heard.put((message.topic, bytes(message.payload)))
 
 
 @contextmanager

@@ -6,6 +6,7 @@ python -m tests.system.postman EDGE.yaml OUTBOX
 import signal
 import sys
 from pathlib import Path
+from typing import Any
 
 from edge.build.publishing import broker_of, info_of
 from edge.config.loading import load_config
@@ -20,7 +21,7 @@ def main(configuration: Path, path: Path) -> None:
     stopping = []
     signal.signal(signal.SIGTERM, lambda *_: stopping.append(True))
     with Outbox(path, patient=True) as outbox:
-        names = {"site": config.site, "device": config.device, "run": "postman"}
+        names: dict[str, Any] = {"site": config.site, "device": config.device, "run": "postman"}
         with Publisher(broker_of(config.mqtt), outbox, **names, info=info_of(config, "postman", "none")) as publisher:
             while not stopping:
                 publisher.step(wait_s=0.5)

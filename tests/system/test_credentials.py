@@ -59,7 +59,7 @@ def test_no_secret_is_ever_an_argument(tmp_path: Path) -> None:
         stand_in.write_text(f'#!/bin/sh\necho "$0 $*" >> {noted}\nexec {real} "$@"\n')
         stand_in.chmod(0o700)
     path = f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}"
-    command = [sys.executable, SCRIPT, tmp_path / "new", "--user", USER]
+    command = [sys.executable, str(SCRIPT), str(tmp_path / "new"), "--user", USER]
     subprocess.run(command, check=True, capture_output=True, env={**os.environ, "PATH": path})
     secret = (tmp_path / "new" / "clients" / USER / "password").read_text().strip()
     assert noted.read_text().count("\n") >= 6
@@ -77,8 +77,8 @@ def test_the_server_is_known_by_every_name_given(tmp_path: Path) -> None:
     assert shown.stdout.split(":", 1)[1].split() == [
         *("DNS:localhost,", "IP", "Address:127.0.0.1,", "DNS:broker.example,", "IP", "Address:192.0.2.7")
     ]
-    command = ["openssl", "verify", "-x509_strict", "-CAfile", tmp_path / "broker" / "ca.crt"]
-    subprocess.run([*command, tmp_path / "broker" / "server.crt"], check=True, capture_output=True)
+    command = ["openssl", "verify", "-x509_strict", "-CAfile", str(tmp_path / "broker" / "ca.crt")]
+    subprocess.run([*command, str(tmp_path / "broker" / "server.crt")], check=True, capture_output=True)
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ def test_what_a_device_counts_is_what_the_collector_has(tmp_path: Path, capsys: 
             reader.subscribe("crossing/v1/bridge/mast-1/#")
             assert main(["replay", str(TAPE), "--config", str(edge), "--publish", "--json"]) == 0
             counted = json.loads(capsys.readouterr().out)
-            heard = {}
+            heard: dict[str, bytes] = {}
             while json.loads(heard.get("status", b"{}")).get("state") != "offline":
                 topic, payload = reader.hears()
                 heard[topic.rsplit("/", 1)[-1]] = payload

@@ -257,10 +257,14 @@ def test_one_that_takes_is_told_of_a_hang_as_well() -> None:
 def test_threads_that_hang_are_bounded_and_the_first_to_come_back_is_welcome() -> None:
     feed, clock = Feed(), HandClock()
     feed.openings = [feed.hang] * 20
+
+    def opened(times: int) -> Callable[[], bool]:
+        return lambda: feed.opened == times
+
     with watching(feed, clock) as camera:
         before = threading.active_count()
         for number in range(10):
-            until(lambda number=number: feed.opened == min(number, ABANDONED_MAX) + 1)
+            until(opened(min(number, ABANDONED_MAX) + 1))
             clock.now_ms += 60_000
             assert not camera.state.open
         assert camera.state.abandoned == ABANDONED_MAX
@@ -317,6 +321,10 @@ def test_an_error_that_nobody_foresaw_is_told_without_its_text(caplog: pytest.Lo
     assert SECRET not in caplog.text
 
 
+def tried(camera: Camera) -> Callable[[], bool]:
+    return lambda: camera.state.reason != "not opened yet"
+
+
 def test_a_password_shows_nowhere(caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]) -> None:
     caplog.set_level(logging.DEBUG)
     with socket.socket() as closed:  # bound, and nobody listens
@@ -327,7 +335,7 @@ def test_a_password_shows_nowhere(caplog: pytest.LogCaptureFixture, capfd: pytes
         clock = SystemClock()
         for one in (source, inside):
             with Camera(one, clock, FrameClock(clock)) as camera:
-                until(lambda camera=camera: camera.state.reason != "not opened yet")
+                until(tried(camera))
                 assert camera.state.reason == (
                     f"camera {one.name} cannot be opened: 127.0.0.1:{port} refuses the connection: "
                     "nothing listens there; is the port right, and the camera on?"

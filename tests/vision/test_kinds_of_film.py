@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -65,7 +66,7 @@ def joined(*begin_s: float, size: str = "64x48") -> Callable[[Path], Path]:
     def make(folder: Path) -> Path:
         path = folder / "joined.ts"
         for begins in begin_s:
-            of_last = {"size": size} if begins == begin_s[-1] else {}
+            of_last: dict[str, Any] = {"size": size} if begins == begin_s[-1] else {}
             part = film(folder / "part.ts", *H264, "-muxdelay", "0", "-output_ts_offset", str(begins), **of_last)
             path.write_bytes((path.read_bytes() if path.exists() else b"") + part.read_bytes())
         return path

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from hypothesis import given
@@ -30,7 +31,8 @@ def frames_of_any_kind(draw: st.DrawFn) -> DetectedFrame:
     at_ms, blind = draw(st.integers(0, 253_402_300_799_999)), draw(st.text(max_size=5))
     earliest_ms = 0 if blind else max(at_ms - DEFAULT.watched.pending_ms_max, 0)
     boxes = draw(some)
-    skipped = draw(st.sampled_from(["", "still", "paced"])) if not (blind or boxes) else ""
+    reasons: list[Literal["", "still", "paced"]] = ["", "still", "paced"]
+    skipped = draw(st.sampled_from(reasons)) if not (blind or boxes) else ""
     return DetectedFrame(at_ms, boxes, blind, draw(st.none() | st.integers(earliest_ms, at_ms)), skipped)
 
 

@@ -34,7 +34,7 @@ from tests.system.product import TAPE, edge_configuration
 BY_NAME = {channel.name: channel for channel in CHANNELS}
 DEVICE = "crossing/v1/bridge/mast-1"
 NOON_MS = 1_795_608_000_000
-WHO = {"site": "bridge", "device": "mast-1", "run": "run-2"}
+WHO: dict[str, Any] = {"site": "bridge", "device": "mast-1", "run": "run-2"}
 
 
 def validator_of(schema: dict[str, Any]) -> Any:

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fastapi.routing import APIRoute
@@ -51,7 +52,7 @@ def routes_of(api: Api) -> list[tuple[str, str, APIRoute]]:
         for prefix, router in routers(api.context, Metrics(api.context.board, api.context.faults))
         for route in router.routes
         if isinstance(route, APIRoute)
-        for method in sorted(route.methods)
+        for method in sorted(route.methods or ())
     ]
     described = {(method.upper(), path) for path, methods in api.app.openapi()["paths"].items() for method in methods}
     assert described <= {(method, path) for method, path, _ in found}, "no route goes past the routers"
@@ -93,7 +94,7 @@ def test_every_route_is_refused_without_the_scope_that_it_needs(tmp_path: Path, 
     for method, path, scope in table:
         if path.endswith("/events"):
             continue  # a stream that is let in does not end: it is read in test_api_server
-        sent = {"json": body_of(path)} if method == "POST" and body_of(path) is not None else {}
+        sent: dict[str, Any] = {"json": body_of(path)} if method == "POST" and body_of(path) is not None else {}
         assert nobody.request(method, filled(path), **sent).status_code == 401, (method, path)
         refused = without[scope].request(method, filled(path), **sent)  # type: ignore[attr-defined]
         assert refused.status_code == 403, (method, path)

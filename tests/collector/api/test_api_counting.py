@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -56,7 +57,7 @@ def test_sites_come_in_pages_that_say_where_they_are(api: Api) -> None:
 
 
 def test_estimates_come_only_when_asked_for(api: Api) -> None:
-    asked = {**SPAN, "whole": True}
+    asked: dict[str, Any] = {**SPAN, "whole": True}
     plain = api.client("read").get(f"{READ}/counts", params=asked).json()["series"][0]
     assert (plain["estimates"], plain["tonnes"]) == (None, None)
     scaled = api.client("read").get(f"{READ}/counts", params={**asked, "estimate": True}).json()["series"]
@@ -67,7 +68,7 @@ def test_estimates_come_only_when_asked_for(api: Api) -> None:
 def test_a_long_answer_comes_in_pages(api: Api) -> None:
     client, numbers, at = api.client("read"), [], SPAN["from"]
     while at is not None:
-        asked = {"from": at, "to": SPAN["to"], "interval": "minute", "by": "site", "limit": 4}
+        asked: dict[str, Any] = {"from": at, "to": SPAN["to"], "interval": "minute", "by": "site", "limit": 4}
         page = client.get(f"{READ}/counts", params=asked).json()
         numbers += page["series"][0]["all"]
         at = page["next_from_ms"]
@@ -84,7 +85,7 @@ def test_a_span_is_compared_with_an_earlier_one_at_the_same_local_times(api: Api
 
 def test_a_number_is_traced_to_its_reports_and_each_is_as_it_came(api: Api) -> None:
     client = api.client("read")
-    asked = {**SPAN, "line": "deck", "direction": "outbound", "class": "car", "limit": 5}
+    asked: dict[str, Any] = {**SPAN, "line": "deck", "direction": "outbound", "class": "car", "limit": 5}
     found = client.get(f"{READ}/evidence", params=asked).json()
     assert [(one["first"], one["last"]) for one in found["ranges"]] == [(1, 5), (8, 10)]
     assert (found["reports"], found["next"]) == (8, 5)

@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -24,7 +25,7 @@ MONDAY_MS = 1_795_392_000_000  # 2026-11-23
 HOURS = axis("hour", "UTC", MONDAY_MS, MONDAY_MS + 10 * HOUR_MS)
 
 
-def flow(numbers: list[int | None], watched_ms: list[int]) -> Flow:
+def flow(numbers: Sequence[int | None], watched_ms: Sequence[int]) -> Flow:
     return Flow(
         site="s", device="d", line="l", direction="out", watched_ms=tuple(watched_ms), counts={"car": tuple(numbers)}
     )

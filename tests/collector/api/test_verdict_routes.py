@@ -28,7 +28,7 @@ def test_a_token_that_may_take_note_says_what_a_vehicle_was(api: Api) -> None:
 
 
 def test_what_is_said_of_an_alert_stands_with_it(api: Api) -> None:
-    figures = {"device": "mast-1", "line": "deck", "direction": "outbound"}
+    figures: Figures = {"device": "mast-1", "line": "deck", "direction": "outbound"}
     finding = Finding(
         kind="first", subject=Subject(site="bridge", label="bus"), at_ms=NOON_MS + MINUTE_MS, reason="A bus.",
         figures=figures,

@@ -226,7 +226,7 @@ class Studio:
             bpy.ops.render.render(write_still=True)
         image = cv2.imread(str(self._target))
         assert image is not None, "Blender wrote the picture"
-        return image
+        return np.asarray(image, np.uint8)
 
     def close(self) -> None:
         """Leave no file behind."""

@@ -355,8 +355,9 @@ def tipper(shape: Shape, space: Cuboid, livery: Livery) -> None:
     for k in range(count + 1):
         at = x1 + 0.05 + (x2 - x1 - 0.1) * k / count
         shape.boxes((at - 0.045, at + 0.045), (half - 0.04, half), (z1, rim), "paint", tint, 0.01)
-    for k in (-0.75, -0.25, 0.25, 0.75):
-        shape.box((x1 - 0.03, x1 + 0.02), (k * half - 0.05, k * half + 0.05), (z1 + 0.02, rim - 0.05), "paint", tint)
+    for across in (-0.75, -0.25, 0.25, 0.75):
+        rail = (across * half - 0.05, across * half + 0.05)
+        shape.box((x1 - 0.03, x1 + 0.02), rail, (z1 + 0.02, rim - 0.05), "paint", tint)
     shape.box((x1 - 0.03, x1 + 0.02), (-half + 0.05, half - 0.05), (rim - 0.16, rim - 0.04), "paint", tint)
     fill = chance.random()
     if fill < 0.7:
