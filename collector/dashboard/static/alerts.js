@@ -33,7 +33,7 @@ class Alerts {
   }
 
   async refresh() {
-    if (this.list.contains(document.activeElement) && document.activeElement.matches("input")) return; // somebody writes a note
+    if (this.list.contains(document.activeElement) && document.activeElement?.matches("input")) return; // somebody writes a note
     const found = await get("/alerts", { site: this.only, pending: this.pending ? "true" : null, limit: 50 });
     this.now = found.now_ms;
     fill(this.head, choice("Which", [[true, "To look at"], [false, "All"]], this.pending, (value) => {

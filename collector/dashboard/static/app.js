@@ -172,7 +172,7 @@ async function start() {
     location.hash = "#/";
     location.reload();
   });
-  document.querySelector(".skip").addEventListener("click", (event) => {
+  document.querySelector(".skip")?.addEventListener("click", (event) => {
     event.preventDefault();
     byId("main").focus();
   });

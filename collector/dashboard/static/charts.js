@@ -13,9 +13,11 @@ export function chartsAt(address, marks) {
   where = address;
   for (const id of marks) if (!document.getElementById(id)) document.head.append(el("meta", { id }));
 }
+/** @type {() => any} Plotly brings no types; undefined until its script has run. */
+const plotly = () => Reflect.get(window, "Plotly");
 export function library() {
   loading ??= new Promise((done, failed) => {
-    const script = el("script", { src: where, onload: () => done(window.Plotly), onerror: () => failed(new Error("the charts could not be loaded")) });
+    const script = el("script", { src: where, onload: () => done(plotly()), onerror: () => failed(new Error("the charts could not be loaded")) });
     document.head.append(script);
   });
   return loading;
@@ -117,7 +119,7 @@ export class Chart {
   gone() {
     this.watch.disconnect();
     document.removeEventListener("themed", this.themed);
-    if (window.Plotly && this.canvas.dataset.drawn) window.Plotly.purge(this.canvas);
+    if (this.canvas.dataset.drawn) plotly()?.purge(this.canvas);
   }
 }
 
@@ -175,7 +177,11 @@ const saying = (name, x, y, texts) => ({
 });
 
 // What an interval says of itself: its number and how much of it was watched; or that nobody watched, or that it is to come.
-export function saidOf(values, edges, now, shares, say = (n) => count(n)) {
+/**
+ * @param {any[]} values @param {number[]} edges @param {number} now @param {number[]} shares
+ * @param {(n: number, i: number) => string} say
+ */
+export function saidOf(values, edges, now, shares, say = count) {
   return values.map((n, i) => {
     if (n === null || n === undefined) return edges[i] >= now ? "to come" : NOBODY;
     const watched = shares ? `, watched ${percent(Math.min(1, shares[i]))}` : "";
@@ -187,6 +193,11 @@ export const isUnfinished = (edges, i, now) => edges[i] < now && now < edges[i +
 // Beyond so many intervals there is no room between bars, and they are drawn as one outline: a year by the hour is one
 // element and not 9,000. Gives traces. `texts`: what each interval says, see `saidOf`; none: it says nothing.
 export const BARS_MAX = 150;
+/**
+ * @param {string} name @param {number[]} edges @param {(number | null)[]} values @param {string | string[]} fill
+ * @param {{part?: number, sign?: number, texts?: string[] | null, now?: number, [ofPlotly: string]: any}} look
+ * @returns {any[]}
+ */
 export function bars(name, edges, values, fill, { part = 0.86, sign = 1, texts = null, now = 0, ...more } = {}) {
   const x = middles(edges), y = values.map((v) => (v === null ? null : sign * v));
   const isOutline = values.length > BARS_MAX;
@@ -198,6 +209,7 @@ export function bars(name, edges, values, fill, { part = 0.86, sign = 1, texts =
 }
 
 // Hatched columns, of each interval that has come: the part of it that nobody watched, from above.
+/** @returns {any} */
 export function hatched(edges, shares, now) {
   const columns = []; // { from, to, part }; what lies side by side and is the same is one
   edges.slice(0, -1).forEach((from, i) => {
@@ -241,6 +253,7 @@ export function line(name, edges, values, look) {
 export const lineSaying = (name, edges, values, look, texts) => [line(name, edges, values, look), saying(name, middles(edges), values.map((v) => v ?? 0), texts)];
 
 // The heading of the hover box: the interval, as an invisible first trace.
+/** @returns {any} */
 export function headings(edges, zone, interval) {
   return {
     type: "scatter", mode: "lines", x: middles(edges), y: middles(edges).map(() => 0), line: { width: 0 }, showlegend: false,

@@ -23,7 +23,7 @@ export function fill(element, ...children) {
   element.replaceChildren(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false));
   if (path === null || element.contains(had)) return;
   const there = path.reduce((node, i) => node?.children[i], element);
-  if (there?.tagName === had.tagName) there.focus({ preventScroll: true });
+  if (there?.tagName === had?.tagName) there.focus({ preventScroll: true });
 }
 function pathTo(node, above) {
   const path = [];
@@ -31,6 +31,7 @@ function pathTo(node, above) {
   return path;
 }
 
+/** @type {(id: string) => any} An element of index.html, of whatever kind. */
 export const byId = (id) => document.getElementById(id);
 
 // A table with a caption for whoever does not see it; cells are texts or elements, the first of a row is its head.

@@ -17,6 +17,7 @@ const INTERVALS_MAX = 10_000; // of one answer: a year by the hour
 const OTHER = "site:"; // before the name of a site to compare with
 
 // A span to the edges of the intervals that it touches.
+/** @type {(span: number[], edges: any) => [any, any]} The span in whole intervals, of which there is one at least. */
 const widened = ([from, to], edges) => [edges.findLast((edge) => edge <= from) ?? edges[0], edges.find((edge) => edge >= to) ?? edges.at(-1)];
 
 // What a device counts with from then on, in words, without what it began with; newest last.
@@ -45,6 +46,15 @@ export async function history({ names, query }) {
 }
 
 class History {
+  // The answers that are shown; see refresh.
+  found;
+  whole;
+  queues;
+  changes;
+  all;
+  now;
+  turn = 0;
+
   constructor(sites, name, query) {
     this.sites = sites;
     this.info = sites.sites.find((one) => one.site === name);
@@ -52,7 +62,9 @@ class History {
     this.title = `History of ${titled(name)}`;
     this.name = name;
     this.zone = this.info.time_zone;
+    /** @type {any} Milliseconds; null until the first answer says what is shown. */
     this.from = Number(query.get("from")) || null;
+    /** @type {any} */
     this.to = Number(query.get("to")) || null;
     this.every = query.get("interval") ?? "auto";
     this.scheme = query.get("scheme") ?? "own";
@@ -146,7 +158,7 @@ class History {
       if (this.preset !== "all") this.from = Math.max(this.from, day.edges_ms[0] - Math.max(0, days) * DAY);
     }
     const path = `/sites/${this.name}/counts`;
-    const turn = (this.turn = (this.turn ?? 0) + 1);
+    const turn = (this.turn += 1);
     const compare = this.other ? "" : this.compare;
     const against = this.other ?? null;
     const [found, whole, queues, models] = await Promise.all([
@@ -288,7 +300,7 @@ class History {
   fillQueue() {
     this.queueCard.hidden = this.queues.queues.length === 0;
     if (this.queueCard.hidden) return;
-    const [, of] = INTERVALS.find(([one]) => one === this.interval);
+    const of = INTERVALS.find(([one]) => one === this.interval)?.[1];
     showQueue(this.queue, this.queueHead, {
       answer: this.queues, title: "Queue", of, interval: this.interval, now: this.now,
       behind: (zone, from, to) => ({ site: this.name, device: zone.device, from, to: Math.min(to, this.now), zone: this.zone, interval: this.interval, what: "Standing in the queue" }),

@@ -6,6 +6,7 @@ import { byId, el, fill, table } from "./dom.js";
 import { count, intervalOf, NOBODY, percent, timeOf, whenOf, zoneOf } from "./words.js";
 
 // `of`: { site, device, line, direction, class, from, to, zone, interval, what } for the evidence; null: no way to it.
+/** @param {any} value @param {any} share @param {any} of @param {{big?: boolean, text?: string | null}} look `text` stands instead of the value */
 export function number(value, share, of, { big = false, text = null } = {}) {
   const blind = value === null || value === undefined;
   const shown = blind ? "blind" : (text ?? count(value));

@@ -21,6 +21,22 @@ export async function site({ names }) {
 }
 
 class Site {
+  // The answers that are shown; see refresh.
+  info;
+  usual;
+  usualAs;
+  usualCame;
+  hours;
+  whole;
+  past;
+  balances;
+  queues;
+  told;
+  states;
+  now;
+  from;
+  to;
+
   constructor(name) {
     this.name = name;
     this.title = titled(name);

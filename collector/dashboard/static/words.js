@@ -6,7 +6,7 @@ export const HATCHED = `Hatched: ${NOBODY}, in proportion to the time.`;
 
 // Text as it may be shown: characters that turn the direction of what stands beside them, or that nobody sees, are spelt out.
 const UNSEEN = /[\u0000-\u001f\u007f-\u009f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff]/g;
-export const printable = (text) => String(text).replace(UNSEEN, (c) => (c === "\n" ? c : `⟨U+${c.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")}⟩`));
+export const printable = (text) => String(text).replace(UNSEEN, (c) => (c === "\n" ? c : `⟨U+${c.charCodeAt(0).toString(16).toUpperCase().padStart(4, "0")}⟩`));
 
 const counts = new Intl.NumberFormat("en-GB");
 const decimals = new Intl.NumberFormat("en-GB", { maximumFractionDigits: 1 });
@@ -65,6 +65,7 @@ export function intervalOf(from, to, zone, interval) {
 
 export function span(ms) {
   if (ms === null || ms === undefined || ms < 0) return "–"; // below zero it is not late: its clock is ahead
+  /** @type {[number, string][]} */
   const units = [[86_400_000, "d"], [3_600_000, "h"], [60_000, "min"]];
   for (const [unit, name] of units) if (ms >= 2 * unit) return `${Math.round(ms / unit)} ${name}`;
   return `${Math.round(ms / 1000)} s`;
@@ -79,7 +80,7 @@ export function ticksOf(from, to, zone, most) {
   const values = [], texts = [];
   const put = (ms, text) => { values.push(ms); texts.push(text); };
   if (to - from < 3 * HOUR) {
-    const step = [5, 10, 15, 30, 60].find((minutes) => (to - from) / 60_000 / minutes <= most) * 60_000;
+    const step = ([5, 10, 15, 30].find((minutes) => (to - from) / 60_000 / minutes <= most) ?? 60) * 60_000;
     for (let ms = Math.ceil(from / step) * step; ms <= to; ms += step) put(ms, timeOf(ms, zone));
     return { values, texts };
   }

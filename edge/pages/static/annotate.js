@@ -216,9 +216,10 @@ const KEYS = {
 
 document.addEventListener("keydown", (event) => {
   if (byId("conflict").open) return;
-  if (event.target.closest("textarea") && event.key.toLowerCase() !== "s") return;
-  if (historyKey(event, history, () => save()) || event.ctrlKey || event.metaKey || event.altKey || event.target.closest("textarea")) return;
-  if (event.key === " " && event.target.closest("button:not(.mark), summary")) return; // presses that button
+  const target = /** @type {Element} */ (event.target);
+  if (target.closest("textarea") && event.key.toLowerCase() !== "s") return;
+  if (historyKey(event, history, () => save()) || event.ctrlKey || event.metaKey || event.altKey || target.closest("textarea")) return;
+  if (event.key === " " && target.closest("button:not(.mark), summary")) return; // presses that button
   const label = state.classes[Number(event.key) - 1]?.name;
   const action = label ? () => edit({ class: label }) : KEYS[event.key];
   if (!action) return;

@@ -82,7 +82,7 @@ export class Cards {
         fill(`${id}-name`, shape.name);
         if (group !== "lines") return;
         const heading = headingOf(shape.points);
-        for (const [way, to] of [["a_to_b", heading], ["b_to_a", opposite(heading)]]) {
+        for (const [way, to] of Object.entries({ a_to_b: heading, b_to_a: opposite(heading) })) {
           put(`${id}-${way}-heading`, glyph(to));
           fill(`${id}-${way}`, shape[way]);
           byId(`${id}-${way}`).setAttribute("aria-label", `What you call the direction ${glyph(to)} over ${shape.name}`);

@@ -15,4 +15,5 @@ function filled(element, attributes, children) {
 export const html = (name, attributes = {}, ...children) => filled(document.createElement(name), attributes, children);
 export const svg = (name, attributes = {}, ...children) =>
   filled(document.createElementNS(SVG, name), attributes, children);
+/** @type {(id: string) => any} An element of the page, of whatever kind. */
 export const byId = (id) => document.getElementById(id);

@@ -1,8 +1,11 @@
 // Places on the picture. Pure; a point is [x, y].
 
+/** @type {(p: number[], q: number[]) => number} */
 export const distance = ([x1, y1], [x2, y2]) => Math.hypot(x2 - x1, y2 - y1);
+/** @type {(p: number[], q: number[]) => number[]} */
 export const middle = ([x1, y1], [x2, y2]) => [(x1 + x2) / 2, (y1 + y2) / 2];
 export const within = (value) => Math.min(Math.max(value, 0), 1);
+/** @type {(point: number[]) => number[]} */
 export const rounded = ([x, y]) => [Math.round(x * 1e4) / 1e4, Math.round(y * 1e4) / 1e4];
 
 // The point at a share (0 to 1) of a polyline's length, and the unit direction there.
@@ -26,7 +29,9 @@ export function headingOf(points) {
 
 const GLYPHS = "→↘↓↙←↖↑↗";
 const WORDS = ["right", "down", "down", "down", "left", "up", "up", "up"];
+/** @type {(heading: number[]) => number} */
 const eighth = ([x, y]) => (Math.round(Math.atan2(y, x) / (Math.PI / 4)) + 8) % 8;
 export const glyph = (heading) => GLYPHS[eighth(heading)];
 export const wordOf = (heading) => WORDS[eighth(heading)];
+/** @type {(heading: number[]) => number[]} */
 export const opposite = ([x, y]) => [-x, -y];

@@ -8,6 +8,7 @@ export class History {
   #after = [];
   #value;
   #saved;
+  /** @type {{key: string | null, at: number}} */
   #merge = { key: null, at: 0 };
 
   constructor(value) {
@@ -20,7 +21,10 @@ export class History {
   get canRedo() { return this.#after.length > 0; }
   get dirty() { return this.#value !== this.#saved; }
 
-  // Changes with the same key in quick succession (a held arrow key) are one step.
+  /**
+   * Changes with the same key in quick succession (a held arrow key) are one step.
+   * @param {any} value @param {string | null} key
+   */
   change(value, key = null) {
     const merges = key !== null && key === this.#merge.key && Date.now() - this.#merge.at < MERGE_MS;
     if (!merges) this.#before.push(this.#value);

@@ -157,8 +157,9 @@ for (const id of FIELDS) byId(id).addEventListener("input", () => history.change
 byId("time-zones").replaceChildren(...(Intl.supportedValuesOf?.("timeZone") ?? []).map((value) => html("option", { value })));
 document.addEventListener("keydown", (event) => {
   if (stage.drawing && event.key === "Escape") return stage.cancel();
-  if (stage.drawing && event.key === "Enter" && event.target.tagName !== "BUTTON") return stage.finish();
-  if (event.target.tagName === "INPUT" && event.key.toLowerCase() !== "s") return; // the field undoes its own typing
+  const target = /** @type {Element} */ (event.target);
+  if (stage.drawing && event.key === "Enter" && target.tagName !== "BUTTON") return stage.finish();
+  if (target.tagName === "INPUT" && event.key.toLowerCase() !== "s") return; // the field undoes its own typing
   historyKey(event, history, () => save());
 });
 addEventListener("beforeunload", (event) => history.dirty && event.preventDefault());

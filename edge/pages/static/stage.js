@@ -17,7 +17,9 @@ export class Stage {
   #history;
   #size = [1280, 720];
   #layers = {};
+  /** @type {any} What the pointer holds: { pointer, from } and, of a point of a shape, which; null while nothing. */
   #drag = null;
+  /** @type {{group: string, points: number[][], pointer: number[] | null} | null} The shape that is being drawn. */
   #drawing = null;
   #flashes = new Map();
   #trails = new Map();
@@ -91,6 +93,7 @@ export class Stage {
   }
 
   finish() {
+    if (!this.#drawing) return;
     const { group, points } = this.#drawing;
     if (points.length < GROUPS[group].least) return;
     this.cancel();
@@ -177,6 +180,7 @@ export class Stage {
 
   // A stroke of the pointer while drawing: a whole line, one more point, or the sign that it is finished.
   #drawn(from, to) {
+    if (!this.#drawing) return;
     const { group, points } = this.#drawing;
     const stroke = this.#apart(from, to) > TAP_PX;
     if (group === "lines" && !points.length && stroke) {
@@ -197,6 +201,7 @@ export class Stage {
     const target = event.target.closest("[data-group]");
     if (!target || event.ctrlKey || event.metaKey || event.altKey) return;
     const { group, index, point } = readKey(target);
+    if (point === null) return;
     const draft = this.#history.value;
     const points = draft[group][index].points;
     const step = event.shiftKey ? FINE_STEP : STEP;
@@ -251,6 +256,7 @@ export class Stage {
     if (key) this.#focus(key);
   }
 
+  /** @param {number[]} place */
   #px([x, y]) { return [x * this.#size[0], y * this.#size[1]]; }
 
   #shape(group, index, shape) {
@@ -304,6 +310,7 @@ export class Stage {
     return parts;
   }
 
+  /** @param {string} text @param {number[]} place @param {string} anchor */
   #word(text, [x, y], anchor) {
     return svg("text", { class: "word", x, y, "text-anchor": anchor, "font-size": 14 * this.#unit, "stroke-width": 4 * this.#unit }, text);
   }

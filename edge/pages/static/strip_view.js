@@ -75,7 +75,7 @@ export class StripView {
 
   // `marks` have id, frame, along, class, direction, uncertain, suggested and what they are called.
   show(marks, selected, ways) {
-    const focused = document.activeElement?.dataset?.id;
+    const focused = document.activeElement?.getAttribute("data-id");
     const old = this.#marks;
     this.#marks = new Map();
     for (const one of [...marks].sort((a, b) => a.frame - b.frame)) {
