@@ -73,7 +73,7 @@ def test_the_centre_has_an_interval_or_says_why_not(
             "/api/v1/sites/bridge/balance", params=SPAN | {"likely": "true", "scheme": "tls-2+0"}
         ).json()["balances"][0]
     finally:
-        api.context.desk.close()
+        api.context.pool.close()
         api.store.close()
     store = ["--store", str(tmp_path / "store.sqlite")]
     assert collector(["totals", *store, "--json"]) == 0

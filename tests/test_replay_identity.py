@@ -12,7 +12,7 @@ import msgspec
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from collector.protocol.intake import decode_message
+from collector.protocol.intake import LiveBucket, ReceivedResponse, RetainedCleared, decode_message
 from collector.store.sqlite.store import SqliteStore
 from edge.config.schema import Config, Line, Mqtt, Reporting
 from edge.counting.buckets import Bucket
@@ -68,7 +68,9 @@ class CentreLink:
         token = next(self._tokens)
         if self._centre.dead:
             return token
-        self._centre.store.commit([decode_message(message.topic, message.payload)], now_ms=START_MS)
+        item = decode_message(message.topic, message.payload)
+        assert not isinstance(item, ReceivedResponse | RetainedCleared | LiveBucket), "a replay says what is kept"
+        self._centre.store.commit([item], now_ms=START_MS)
         self._centre.reports += message.topic.endswith("/report")
         if self._centre.reports == self._centre.last_report:
             self._centre.dead = True

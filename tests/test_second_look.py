@@ -1,6 +1,7 @@
 """Who is looked at a second time, and when."""
 
 from dataclasses import replace
+from typing import Any, cast
 
 import numpy as np
 
@@ -34,7 +35,7 @@ class Notebook:
 
 def drive(namer: Notebook, lanes: int = 1, frames: int = 120, step: float = 4.0) -> list[DetectedFrame]:
     """Vehicles beside each other drive down the picture."""
-    second, tracker, out = SecondLook(namer, [LINE]), Tracker(), []
+    second, tracker, out = SecondLook(cast(Any, namer), [LINE]), Tracker(), []
     for number in range(frames):
         y = number * step
         boxes = tuple(Detection(20 + 90 * k, y, 80 + 90 * k, y + 40, 0.9, "car") for k in range(lanes))
@@ -65,7 +66,7 @@ def test_many_at_once_are_looked_at_one_after_the_other() -> None:
 def test_a_second_look_that_fails_costs_no_detection() -> None:
     namer = Notebook()
     namer.broken = True
-    second, tracker = SecondLook(namer, [LINE]), Tracker()
+    second, tracker = SecondLook(cast(Any, namer), [LINE]), Tracker()
     for number in range(20):
         detected = DetectedFrame(number * FRAME_MS, (Detection(20, 190 + number, 80, 230 + number, 0.9, "car"),))
         assert second.look(Frame(number * FRAME_MS, PICTURE), detected) == detected
@@ -79,7 +80,7 @@ def test_a_second_look_that_fails_costs_no_detection() -> None:
 
 def test_what_is_remembered_goes_with_its_track() -> None:
     namer = Notebook()
-    second, tracker = SecondLook(namer, [LINE]), Tracker()
+    second, tracker = SecondLook(cast(Any, namer), [LINE]), Tracker()
     for number in range(400):
         box = Detection(20, 120 + 4 * number, 80, 160 + 4 * number, 0.9, "car")
         detected = DetectedFrame(number * FRAME_MS, (box,) if number < 20 else ())

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, cast
 
 import msgspec
 import numpy as np
@@ -134,7 +135,7 @@ def reported(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
         service = Service(
             config,
             read_config=lambda: config,
-            camera=world,
+            camera=cast(Any, world),
             frame_clock=frame_clock,
             parts=LiveParts(folder),
             clock=world,

@@ -77,7 +77,7 @@ def api(tmp_path: Path, result: Path) -> Iterator[Api]:
     info = b'{"schema":1,"run":"r","version":"1","lines":{"deck":{"a_to_b":"outbound","b_to_a":"return"}}}'
     made = an_api(tmp_path, [said("info", info), *(received(report) for report in reports_of(result))])
     yield made
-    made.context.desk.close()
+    made.context.pool.close()
     made.store.close()
 
 

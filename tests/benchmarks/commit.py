@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 import psycopg
 
-from collector.protocol.intake import decode_message
+from collector.protocol.intake import ReceivedReport, decode_message
 from collector.protocol.items import Item
 from collector.store.opening import open_store
 from tests.benchmarks.load import messages
@@ -23,7 +23,9 @@ REPORTS, DEVICES, BATCH, ROUNDS = 20_000, 20, 500, 3
 
 
 def main() -> int:
-    items = [decode_message(topic, payload) for topic, payload in messages(REPORTS, devices=DEVICES)]
+    answers = (decode_message(topic, payload) for topic, payload in messages(REPORTS, devices=DEVICES))
+    items = [item for item in answers if isinstance(item, ReceivedReport)]
+    assert len(items) == REPORTS, "all are taken in"
     with tempfile.TemporaryDirectory() as folder:
         print(f"sqlite: {min(_cpu_us(f'{folder}/{i}.sqlite', items) for i in range(ROUNDS)):.1f} us a report")
     if postgres.binaries() is not None:

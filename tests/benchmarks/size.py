@@ -13,7 +13,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from collector.protocol.intake import decode_message
+import msgspec
+
 from collector.store.interface import Retention, Store
 from collector.store.opening import open_store
 from edge.wire.report import Health, Level, Report, Waits, ZoneReport, encode
@@ -45,9 +46,7 @@ def main() -> None:
                     for minute in range(DAY)
                     for device in range(given.devices)
                 ]
-                items = [
-                    decode_message(f"crossing/v1/bridge/{report.device}/report", encode(report)) for report in reports
-                ]
+                items = [received(report) for report in reports]
                 now_ms = BEGIN_MS + (day + 1) * DAY * MINUTE_MS
                 for at in range(0, len(items), BATCH):
                     store.commit(items[at : at + BATCH], now_ms=now_ms)

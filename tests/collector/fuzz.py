@@ -26,6 +26,7 @@ from collector.protocol.intake import (
     PAYLOAD_BYTES_MAX,
     SUBSCRIBED_CHANNELS,
     DeviceMessage,
+    LiveBucket,
     ReceivedAlert,
     ReceivedConvoy,
     ReceivedReport,
@@ -34,7 +35,7 @@ from collector.protocol.intake import (
     RetainedCleared,
     decode_message,
 )
-from collector.protocol.items import Gap, Item
+from collector.protocol.items import Gap, Item, ReportsGone
 from collector.protocol.resend_planner import ResendPlanner
 from collector.queries.devices import devices, gaps
 from collector.queries.totals import Selection, totals
@@ -215,7 +216,7 @@ class Target:
                 assert (item.report.site, item.report.device) == whose, "a report counts for its topic's device only"
             elif isinstance(item, DeviceMessage | ReceivedAlert | ReceivedConvoy | ReceivedResponse | RetainedCleared):
                 assert (item.site, item.device) == whose, "a device speaks for itself only"
-            elif isinstance(item, Glimpse):
+            elif isinstance(item, LiveBucket):
                 assert (item.site, item.device) == whose, "a device is shown by itself only"
                 continue
             else:
@@ -227,7 +228,7 @@ class Target:
             if not isinstance(item, ReceivedResponse):
                 items.append(item)
             elif (gone := self._asking.answered(item.site, item.device, item.response)) is not None:
-                assert isinstance(gone, Gone), "only resends were asked for"
+                assert isinstance(gone, ReportsGone), "only resends were asked for"
                 assert (gone.site, gone.device, gone.journal) == ("bridge", "mast-1", "j1"), (
                     "only who was asked answers"
                 )

@@ -191,7 +191,7 @@ def test_the_broker_is_told_through_the_connection_of_the_subscriber(tmp_path: P
         "Nothing was heard.",
     )
     assert json.loads(encode_site_alert(site_alert_of(office.heard[0]))) == said
-    assert subscriber.tally.refused == 0  # it does not hear itself
+    assert subscriber.counts.refused == 0  # it does not hear itself
 
 
 def test_a_thread_that_cannot_open_its_store_goes_on_trying_and_ends_when_told(tmp_path: Path) -> None:

@@ -104,7 +104,7 @@ def test_what_is_packed_is_told_from_another_report_under_its_key(store: Store) 
     spaced = received(old)
     spaced = type(spaced)(spaced.topic, spaced.payload + b" ", spaced.report)
     assert store.commit([received(old), spaced], now_ms=NOON_MS) == CommitCounts(duplicates=2)
-    assert put(store, [at(1, 7 - 1 / 6, health={"frames": 9})]) == CommitCounts(refused=1)  # type: ignore[arg-type]
+    assert put(store, [at(1, 7 - 1 / 6, health={"frames": 9})]) == CommitCounts(refused=1)
     assert put(store, WEEK) == CommitCounts(duplicates=len(WEEK))
     assert messages(store) == as_sent(WEEK)
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 
@@ -39,7 +40,7 @@ def black_lens() -> Iterator[BlackLens]:
 def test_a_black_picture_is_told_as_one_in_which_nothing_can_be_seen(tmp_path: Path) -> None:
     model = Model(name=str(write_model(tmp_path)), threads=1)
     config = Config(lines={"deck": Line(start=(0.0, 0.5), end=(1.0, 0.5))}, model=model)
-    with Watching(black_lens, config) as watching:
+    with Watching(cast(Any, black_lens), config) as watching:
         said, number = "", 0
         for _ in range(20):
             sight = watching.sight(number, 20.0)

@@ -49,7 +49,7 @@ def test_mosquitto_with_a_packet_size_gets_all_that_fits_on_one_connection(tmp_p
     settings = {"max_packet_size 524288": "max_packet_size 2000"}
     with broker(tmp_path, settings=settings) as mosquitto, Outbox(tmp_path / "outbox.sqlite") as outbox:
         for zones in (0, 30, 0):
-            outbox.append_report(lambda seq, zones=zones: report(seq, zones=zones), now_ms=1)
+            outbox.append_report(partial(report, zones=zones), now_ms=1)
         access = mosquitto.access("bridge/mast-1")
         with Publisher(
             access, outbox, site="bridge", device="mast-1", run="run-1", info=INFO, home_assistant="homeassistant"

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.vision.boxes import CANDIDATES_MAX, Boxes, overlaps, suppress
+from edge.vision.boxes import CANDIDATES_MAX, Boxes, suppress
+from tests.vision.overlaps import overlaps
 
 Row = tuple[tuple[float, float, float, float], float, int]
 

@@ -7,11 +7,11 @@ import pytest
 
 from edge.counting.detection import DetectedFrame
 from edge.errors import WorkError
-from edge.vision.boxes import overlaps
 from edge.vision.detector import OnnxDetector
 from edge.vision.frame import Frame
 from edge.vision.manifest import load_manifest
 from edge.vision.recording import Recording
+from tests.vision.overlaps import overlaps
 
 SHARED = Path(__file__).parents[3] / "shared"
 MANIFESTS = Path(__file__).parents[1] / "manifests"

@@ -73,8 +73,8 @@ class Api:
         return client
 
 
-def said(channel: str, payload: bytes, device: str = "mast-1") -> DeviceMessage:
-    item = decode_message(f"crossing/v1/bridge/{device}/{channel}", payload)
+def said(channel: str, payload: bytes, device: str = "mast-1", site: str = "bridge") -> DeviceMessage:
+    item = decode_message(f"crossing/v1/{site}/{device}/{channel}", payload)
     assert isinstance(item, DeviceMessage)
     return item
 

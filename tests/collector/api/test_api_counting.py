@@ -9,7 +9,6 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from collector.protocol.intake import decode_message
 from collector.queries.export import FORMATS, columns_of
 from collector.queries.records import Record
 from collector.store.interface import Retention
@@ -43,7 +42,7 @@ def test_a_site_is_out_and_back_over_all_lines(api: Api) -> None:
 
 
 def test_sites_come_in_pages_that_say_where_they_are(api: Api) -> None:
-    api.store.commit([decode_message(f"crossing/v1/gate-{i}/mast-1/status", STATUS) for i in range(3)], now_ms=NOON_MS)
+    api.store.commit([said("status", STATUS, site=f"gate-{i}") for i in range(3)], now_ms=NOON_MS)
     client, after = api.client("read"), None
     for before, names in ((0, ["bridge", "gate-0"]), (2, ["gate-1", "gate-2"])):
         found = client.get("/api/v1/overview", params={"limit": 2, **({"after": after} if after else {})}).json()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from collector.alerts.alert import Subject
+from collector.alerts.alert import Figures, Subject
 from collector.alerts.lifecycle import AlertLifecycle, ProvenFinding
 from collector.alerts.rules.finding import Finding
 from collector.alerts.settings import Rules
