@@ -11,7 +11,7 @@ from collector.config import Mqtt
 from collector.domain.faults import Faults
 from collector.mqtt.connection import Acknowledged, Ended, Event, Message, Subscribed
 from collector.mqtt.subscriber import ANSWER_WAIT_S, NOT_CONNECTED, PUBLICATIONS_MAX, RETRY_WAIT_S_MAX, Subscriber
-from collector.protocol.items import CommitCounts
+from collector.protocol.items import CommitCounts, Item
 from collector.queries.devices import gaps
 from collector.store.interface import StatementError
 from collector.store.sqlite.store import SqliteStore
@@ -188,17 +188,17 @@ def test_a_full_disk_loses_nothing_and_is_said_once(world: World, caplog: pytest
 
 def failing(world: World, monkeypatch: pytest.MonkeyPatch, error: Exception, *, device: str = "mast-1") -> list[bool]:
     """The store raises this at report 2 of a device, for as long as the list that is returned holds anything."""
-    real = world.store._intake.put
+    real = world.store._writer.write
     fails = [True]
 
-    def put(batch: Sequence[object], *, now_ms: int) -> CommitCounts:
+    def write(batch: Sequence[Item], *, now_ms: int) -> CommitCounts:
         for item in batch:
             report = getattr(item, "report", None)
             if fails and report is not None and (report.device, report.seq) == (device, 2):
                 raise error
-        return real(batch, now_ms=now_ms)  # type: ignore[arg-type]
+        return real(batch, now_ms=now_ms)
 
-    monkeypatch.setattr(world.store._intake, "put", put)
+    monkeypatch.setattr(world.store._writer, "write", write)
     return fails
 
 
