@@ -34,6 +34,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Api, str]]
 def try_everything(api: Api, token: str, examples: int) -> int:
     """Every operation but the stream, with so many examples each; how many operations."""
     import schemathesis  # noqa: PLC0415  # seconds, which every process would pay that only collects the tests
+    from schemathesis.core.result import Ok  # noqa: PLC0415
     from schemathesis.specs.openapi import checks  # noqa: PLC0415
 
     schema = schemathesis.openapi.from_asgi("/api/v1/openapi.json", api.app)
