@@ -94,10 +94,11 @@ class Clear:
 
 @dataclass
 class Seen:
-    """What came of a film: the frames as detected, the crossings, and who is in view at the end."""
+    """What came of a film: the frames as detected, the crossings, the tracks, and how many are in view at the end."""
 
     detected: list[DetectedFrame]
     crossings: list[Crossing]
+    tracks: set[int]
     in_view: int
 
     @property
@@ -115,13 +116,14 @@ def watch(road: Road, until_ms: int, step_ms: int = 80) -> Seen:
     lines = counting_lines(CONFIG, WIDTH, HEIGHT)
     looker = Looker(Clear(), road, Needs(lines, (0, 0, WIDTH, HEIGHT)))
     pipeline = build_pipeline(CONFIG, WIDTH, HEIGHT)
-    seen = Seen([], [], 0)
+    seen = Seen([], [], set(), 0)
     for frame in road.frames(until_ms, step_ms):
         detected = looker.look(frame)
         step = pipeline.update(detected)
         looker.follow(step.captured_ms, step.tracks)
         seen.detected.append(detected)
         seen.crossings += step.crossings
+        seen.tracks |= {track.id for track in step.tracks}
         seen.in_view = len(step.tracks)
     seen.crossings += pipeline.close().crossings
     return seen

@@ -1,9 +1,13 @@
 """The detector looks where something moves and as often as vehicles need, and no vehicle is lost by it."""
 
+import numpy as np
 import pytest
 
+from edge.config.shapes import counting_lines
 from edge.counting.detection import PACED, STILL
-from tests.roads import Car, Road, drive, watch
+from edge.vision.frame import Frame
+from edge.vision.frame_selection import Looker, Needs
+from tests.roads import CONFIG, HEIGHT, WIDTH, Car, Clear, Grey, Road, drive, watch
 
 
 def times_ms(road: Road, until_ms: int, step_ms: int = 80) -> list[int]:
@@ -14,6 +18,30 @@ def test_on_an_empty_road_the_detector_looks_every_ten_seconds() -> None:
     looks = watch(Road(), 36_000).looks
     assert len(looks) <= 12
     assert looks[-1] - looks[-2] == pytest.approx(10_000, abs=160)
+
+
+def test_a_road_that_stays_empty_for_hours_goes_on_being_looked_at() -> None:
+    road = Road()
+    image = road.frame(0).image
+    looker = Looker(Clear(), road, Needs(counting_lines(CONFIG, WIDTH, HEIGHT), (0, 0, WIDTH, HEIGHT)))
+    looks = 0
+    for number in range(2_800):
+        looks += not looker.look(Frame(number * 11_000, image)).skipped
+        looker.follow(number * 11_000, [])
+    assert looks == 2_800
+
+
+def test_where_something_stirs_again_and_again_and_is_no_vehicle_ever_fewer_looks_are_spent_on_it() -> None:
+    def leaves(picture: Grey, at_ms: int, _chance: np.random.Generator) -> Grey:
+        if at_ms % 4_000 < 240:  # somewhere else each time, for three frames
+            x, y = 40 * (at_ms // 4_000 * 3 % 7), 30 * (at_ms // 4_000 * 2 % 5)
+            picture[y : y + 16, x : x + 24] += 50.0
+        return picture
+
+    looks = watch(Road(disturb=leaves), 60_000).looks
+    first, last = (sum(since <= one < since + 20_000 for one in looks) for since in (0, 40_000))
+    assert last <= 10, "two for each stir"
+    assert last < first
 
 
 @pytest.mark.parametrize("step_ms", [16, 80, 200])
@@ -38,7 +66,7 @@ def test_a_car_that_stood_long_before_the_line_is_counted_when_it_goes_on() -> N
     car = Car(((1_000, 0.0), (3_000, 120.0), (16_000, 120.0), (18_000, 240.0), (26_000, 240.0)))
     seen = watch(Road([car]), 21_000)
     assert [one.crossed_ms for one in seen.crossings] == pytest.approx([16_667], abs=200)
-    assert [one.track for one in seen.crossings] == [1], "it is the same vehicle all the while"
+    assert seen.tracks == {one.track for one in seen.crossings}, "it is the same vehicle all the while"
 
 
 def test_a_car_that_creeps_is_followed_over_the_line() -> None:

@@ -5,7 +5,8 @@ The rules, with the numbers of `CadenceParameters`:
 1. A vehicle is seen again before it has moved `follow_sizes` of its own size; `near_sizes` where it is within
    `near_heights` of a line, so that it is seen before the line, beyond it, and between. One that needs to be seen again
    sooner than `fast_ms` is seen at every frame of a usual camera.
-2. A vehicle with few sightings yet is seen again after `new_ms`, and near a line at once.
+2. A vehicle with few sightings yet is seen again after `new_ms`, near a line at once. So is a detection that belongs to
+   no track yet; far from all lines it has longer.
 3. Where the last look missed a vehicle near a line, the next one comes sooner, until the vehicle is lost.
 4. Nothing that moves waits longer than `moving_ms`. What stands needs no look: the motion gate reports when it moves.
 """
@@ -37,8 +38,14 @@ def wait_ms(
 
 
 def newcomer_wait_ms(box: Box, lines: Sequence[CountingLine], parameters: CadenceParameters = DEFAULT.cadence) -> float:
-    """The same for a detection that belongs to no track yet."""
-    return parameters.new_near_ms if _is_near(box, lines, parameters) else parameters.new_ms
+    """The same for a detection that belongs to no track yet: the farther it is from all lines, the longer."""
+    if _is_near(box, lines, parameters):
+        return parameters.new_near_ms
+    x1, y1, x2, y2 = box
+    nearest = min((abs(line.distance(((x1 + x2) / 2.0, y2))) for line in lines), default=0.0)
+    return min(
+        max(1.0, nearest / (parameters.new_heights * max(y2 - y1, 2.0))) * parameters.new_ms, parameters.new_ms_max
+    )
 
 
 def _wait_ms(track: Track, looked_ms: int, lines: Sequence[CountingLine], p: CadenceParameters) -> float:

@@ -8,7 +8,8 @@ frames decide, never how busy the machine is, so the same file gives the same re
    track, while something moves on it.
 3. Anything else that moves is looked at after `UNKNOWN_MS`; where looks find no new vehicle, after growing waits.
 4. While nothing moves the detector looks again as long after the last motion as that look was, `CALM_MS_MAX` at most:
-   what was missed while it moved is found soon, and what stands is found again.
+   what was missed while it moved is found soon, and what stands is found again. Where look after look finds nothing at
+   all, that begins ever later: leaves and noise on an empty road cost ever less.
 5. A skipped frame is STILL only if nothing changed for `STILL_AFTER_MS` and no known vehicle seems to move; else it is
    PACED, and says nothing of where vehicles are.
 """
@@ -27,7 +28,7 @@ from edge.vision.motion_gate import EVERY_MS, Blocks, Motion, MotionGate
 from edge.vision.region import Region
 from edge.vision.scene import SceneState
 
-REVISION = 2
+REVISION = 3
 """Raised when other frames of the same video are selected, so that old tapes are not reused."""
 
 UNKNOWN_MS = 120.0
@@ -115,7 +116,8 @@ class _Pace:
         self._before_ms: int | None = None  # the frame before
         self._moved_ms = 0  # when something moved last
         self._stirred_ms = 0  # when something changed that may have been motion
-        self._vain_looks = 0  # in a row that found no new vehicle
+        self._vain_ms = UNKNOWN_MS  # wait for unknown motion; grows while looks find no new vehicle
+        self._idle_ms = CALM_MS_MIN  # least wait while nothing moves; grows while looks find nothing at all
         self._moving: Blocks | None = None  # where moving vehicles were at the last look
 
     def lose_sight(self) -> None:
@@ -152,7 +154,8 @@ class _Pace:
         if self._moving is None:
             new = [box for box in self._found if not self._is_known(box)]
             self._moving = self._gate.blocks_of([*map(_wide, new), *(_wide(t.box) for t in tracks if moves(t))])
-            self._vain_looks = 0 if new else self._vain_looks + 1
+            self._vain_ms = UNKNOWN_MS if new else min(BACKOFF * self._vain_ms, UNKNOWN_MS_MAX)
+            self._idle_ms = CALM_MS_MIN if self._found or tracks else min(BACKOFF * self._idle_ms, CALM_MS_MAX)
 
     def _judge(self, frame: Frame) -> Motion:
         self._judged_ms = frame.captured_ms
@@ -172,11 +175,11 @@ class _Pace:
             if not self._is_known(box) and self._stirs(motion, box)
         ]
         if self._is_unexplained(motion):
-            waits.append(min(UNKNOWN_MS * BACKOFF**self._vain_looks, UNKNOWN_MS_MAX))
+            waits.append(self._vain_ms)
         if waits:
             self._moved_ms = now_ms
             return min(waits)
-        return max(CALM_MS_MIN, min(float(self._looked_ms - self._moved_ms), CALM_MS_MAX))
+        return max(self._idle_ms, min(float(self._looked_ms - self._moved_ms), CALM_MS_MAX))
 
     def _is_known(self, box: Box) -> bool:
         """Whether a track lies on that box for the most part."""

@@ -58,3 +58,9 @@ def test_a_vehicle_near_a_line_that_looks_missed_lately_is_looked_for_sooner() -
     assert wait(track(490, 20.0, seen_ms=1_000 - MISSED_MS_MAX)) == MISSED_MS
     assert wait(track(490, 20.0, seen_ms=999 - MISSED_MS_MAX)) == MOVING_MS, "it is lost"
     assert wait(track(100, 20.0, seen_ms=950)) == MOVING_MS, "it is far from the line"
+
+
+def test_a_detection_that_is_no_vehicle_yet_has_longer_the_farther_it_is_from_the_line() -> None:
+    waits = [newcomer_wait_ms((x - 20, 260, x + 20, 300), [DECK]) for x in (500, 460, 300, 260, 100)]
+    assert waits == sorted(waits)
+    assert waits[0] < waits[1] == DEFAULT.cadence.new_ms < waits[3] < waits[4] == DEFAULT.cadence.new_ms_max
