@@ -24,6 +24,7 @@ from edge.vision.clock import FrameClock
 from edge.vision.detector import OnnxDetector
 from edge.vision.frame import Frame
 from edge.vision.http_picture import Address
+from edge.vision.picture_file import jpeg_of
 from edge.vision.scene import SceneState, SceneWatcher
 from edge.vision.second_look import SecondLook
 from edge.vision.still_camera import StillCamera, StillSource
@@ -118,8 +119,7 @@ class LiveScene:
     def _keep_reference(self, frame: Frame) -> None:
         part = self._path.with_suffix(".part.jpg")
         with suppress(OSError):  # a disk that fails costs the reference after a restart, and no count
-            _, jpeg = cv2.imencode(".jpg", frame.image, [cv2.IMWRITE_JPEG_QUALITY, 90])
-            part.write_bytes(jpeg.tobytes())  # not imwrite, which silently leaves a part of it on a full disk
+            part.write_bytes(jpeg_of(frame.image, 90))  # not imwrite, which silently leaves a part of it on a full disk
             os.replace(part, self._path)  # noqa: PTH105  # the one that is atomic by name
             log.info("this picture is the reference from now on: %s", self._path)
             kept = sorted(self._path.parent.glob("reference-????????????.jpg"), key=lambda one: one.stat().st_mtime_ns)

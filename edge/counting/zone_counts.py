@@ -52,9 +52,10 @@ class ZoneCount:
     `inside` are all vehicles, parked ones too; `standing` those that stand in the queue; `parked` and `by_class` (of
     those inside) are as at the end. `waited` of those that `left` had waited a known time, and `wait_ms` is of these;
     None if none had. `lost` ended inside without having been seen to leave. `queue_m` is None where no ground is known.
-    `expected` is the wait of a vehicle that joins the queue at the end, and `hidden` an estimate of who is inside at
-    the end and in none of the other numbers; None where that is not known. On stills `parked`, `entered`, `left`,
-    `lost` and `waited` are not known and None, and `standing` and `queue_m` are over the time in which they are known.
+    `expected_ms` is the wait of a vehicle that joins the queue at the end, and `hidden_likely` an estimate of who is
+    inside at the end and in none of the other numbers; None where that is not known. On stills `parked`, `entered`,
+    `left`, `lost` and `waited` are not known and None, and `standing` and `queue_m` are over the time in which they are
+    known.
     """
 
     inside: Level
@@ -67,8 +68,8 @@ class ZoneCount:
     waited: int | None
     wait_ms: Waits | None
     queue_m: LengthLevel | None
-    expected: ExpectedWait | None = None
-    hidden: HiddenLikely | None = None
+    expected_ms: ExpectedWait | None = None
+    hidden_likely: HiddenLikely | None = None
 
 
 @dataclass(slots=True, eq=False)

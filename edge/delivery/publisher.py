@@ -109,7 +109,7 @@ class Publisher:
         self._info = info
         self._courier = courier or Courier()
         self._handlers: dict[str, CommandHandler] = {
-            "resend": lambda payload: resend(payload, outbox),
+            "resend": resend(outbox),
             **(handlers or {}),
         }
         self._clock = clock or SystemClock()

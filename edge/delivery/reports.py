@@ -5,8 +5,7 @@ from collections.abc import Mapping
 import msgspec
 
 from edge.counting.buckets import Bucket
-from edge.counting.zone_counts import ZoneCount
-from edge.wire.report import Expected, Health, LengthLevel, Level, Likely, Lines, Report, Waits, ZoneReport
+from edge.wire.report import Health, Lines, Report, ZoneReport
 from edge.wire.times import rfc3339
 
 
@@ -38,7 +37,7 @@ def report_of(
     if bucket.zones is None:
         zones = None
     elif bucket.zones:
-        zones = {name: _zone_report(zone) for name, zone in bucket.zones.items()}
+        zones = {name: msgspec.convert(zone, ZoneReport, from_attributes=True) for name, zone in bucket.zones.items()}
     return Report(
         site=site,
         device=device,
@@ -54,23 +53,4 @@ def report_of(
         zones=zones,
         pictures=msgspec.UNSET if bucket.pictures is None else bucket.pictures,
         health=health or Health(),
-    )
-
-
-def _zone_report(zone: ZoneCount) -> ZoneReport:
-    wait_ms, queue_m, expected = zone.wait_ms, zone.queue_m, zone.expected
-    standing, hidden = zone.standing, zone.hidden
-    return ZoneReport(
-        inside=Level(mean=zone.inside.mean, max=zone.inside.max, end=zone.inside.end),
-        standing=None if standing is None else Level(mean=standing.mean, max=standing.max, end=standing.end),
-        parked=zone.parked,
-        by_class=dict(zone.by_class),
-        entered=zone.entered,
-        left=zone.left,
-        lost=zone.lost,
-        waited=zone.waited,
-        wait_ms=None if wait_ms is None else Waits(p50=wait_ms.p50, p90=wait_ms.p90, max=wait_ms.max),
-        expected_ms=None if expected is None else Expected(p10=expected.p10, p50=expected.p50, p90=expected.p90),
-        queue_m=None if queue_m is None else LengthLevel(mean=queue_m.mean, max=queue_m.max, end=queue_m.end),
-        hidden_likely=None if hidden is None else Likely(mean=hidden.mean, p10=hidden.p10, p90=hidden.p90),
     )

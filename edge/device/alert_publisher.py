@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import cv2
 import msgspec
+import numpy as np
 
 from edge.clock import Clock
 from edge.config.schema import Alerts, Config
@@ -28,6 +29,7 @@ from edge.errors import WorkError
 from edge.vision.fitting import Picture
 from edge.vision.frame import Frame
 from edge.vision.naming import around
+from edge.vision.picture_file import jpeg_of
 from edge.wire.commands import Verdict
 from edge.wire.device_messages import Alert, encode_self
 from edge.wire.times import milliseconds_of, rfc3339
@@ -277,10 +279,10 @@ def _jpeg(image: Picture) -> bytes:
     for width in WIDTH_PX:
         scale = min(1.0, width / image.shape[1])
         small = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-        _, jpeg = cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, 70])
-        if jpeg.nbytes <= JPEG_BYTES_MAX:
+        jpeg = jpeg_of(np.asarray(small, np.uint8), 70)
+        if len(jpeg) <= JPEG_BYTES_MAX:
             break
-    return jpeg.tobytes()
+    return jpeg
 
 
 def _text(value: object) -> str:

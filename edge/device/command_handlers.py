@@ -6,18 +6,17 @@ nothing else of the thread that counts. No picture leaves unless the configurati
 
 import base64
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
-from typing import TypeVar
 
-from edge.delivery.commands import UNREADABLE, CommandHandler
+from edge.delivery.commands import CommandHandler, handler_of
 from edge.device.strip_store import path_of
+from edge.errors import InputError
 from edge.wire.commands import PlainCommand, Response, StripCommand, Verdict, VerdictCommand
-from edge.wire.report import ReportError, decode_as
 from edge.wire.times import milliseconds_of
 
 JPEG_BYTES_MAX = 45_000
 """In base64 it still fits into the largest message that a collector accepts."""
-_Command = TypeVar("_Command", PlainCommand, StripCommand, VerdictCommand)
 NOT_ALLOWED = "pictures stay on the device: keep.pictures_leave is false"
 
 
@@ -35,43 +34,36 @@ def handlers_of(
     it cannot, else an empty text.
     """
 
-    def strip(payload: bytes) -> Response:
-        command = _read(payload, StripCommand)
-        if isinstance(command, str):
-            return Response(id=UNREADABLE, verb="strip", ok=False, reason=command)
+    def strip(command: StripCommand) -> Response:
         try:
-            picture = path_of(strips, command.line, milliseconds_of(command.start)).read_bytes()
+            start_ms = milliseconds_of(command.start)
         except ValueError as error:
-            return Response(id=command.id, verb="strip", ok=False, reason=str(error)[:200])
-        except OSError:
-            picture = b""
+            raise InputError(str(error)) from error
+        picture = b""
+        with suppress(OSError):
+            picture = path_of(strips, command.line, start_ms).read_bytes()
         missing = f"there is no strip of {command.line} from {command.start[:32]}"
         return _pictured("strip", command.id, picture, missing, allowed=pictures_leave)
 
-    def take_snapshot(payload: bytes) -> Response:
-        command = _read(payload, PlainCommand)
-        if isinstance(command, str):
-            return Response(id=UNREADABLE, verb="snapshot", ok=False, reason=command)
+    def take_snapshot(command: PlainCommand) -> Response:
         missing = "the camera has given no picture yet"
         return _pictured("snapshot", command.id, snapshot(), missing, allowed=pictures_leave)
 
-    def reload_configuration(payload: bytes) -> Response:
-        command = _read(payload, PlainCommand)
-        if isinstance(command, str):
-            return Response(id=UNREADABLE, verb="reload", ok=False, reason=command)
+    def reload_configuration(command: PlainCommand) -> Response:
         reload()
-        return Response(
-            id=command.id, verb="reload", ok=True, reason="read again; see status and info for what came of it"
-        )
+        reason = "read again; see status and info for what came of it"
+        return Response(id=command.id, verb="reload", ok=True, reason=reason)
 
-    def verdict(payload: bytes) -> Response:
-        command = _read(payload, VerdictCommand)
-        if isinstance(command, str):
-            return Response(id=UNREADABLE, verb="verdict", ok=False, reason=command)
+    def verdict(command: VerdictCommand) -> Response:
         reason = apply_verdict(command.verdict)
         return Response(id=command.id, verb="verdict", ok=not reason, reason=reason[:200])
 
-    return {"verdict": verdict, "strip": strip, "snapshot": take_snapshot, "reload": reload_configuration}
+    return {
+        "verdict": handler_of("verdict", VerdictCommand, verdict),
+        "strip": handler_of("strip", StripCommand, strip),
+        "snapshot": handler_of("snapshot", PlainCommand, take_snapshot),
+        "reload": handler_of("reload", PlainCommand, reload_configuration),
+    }
 
 
 def _pictured(verb: str, id_: str, picture: bytes, missing: str, *, allowed: bool) -> Response:
@@ -85,10 +77,3 @@ def _pictured(verb: str, id_: str, picture: bytes, missing: str, *, allowed: boo
     if reason:
         return Response(id=id_, verb=verb, ok=False, reason=reason)
     return Response(id=id_, verb=verb, ok=True, jpeg=base64.b64encode(picture).decode("ascii"))
-
-
-def _read(payload: bytes, kind: type[_Command]) -> _Command | str:
-    try:
-        return decode_as(payload, kind)
-    except ReportError as error:
-        return str(error)[:200]

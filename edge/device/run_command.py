@@ -61,7 +61,7 @@ def run_service(path: Path, *, clock: Clock | None = None, synced: Callable[[], 
                 info=info_of(service.config, service.run, model),
                 home_assistant=config.mqtt.home_assistant or "",
                 handlers={
-                    "journal": lambda payload: compare(payload, outbox),
+                    "journal": compare(outbox),
                     **handlers_of(
                         strips=state / "strips",
                         snapshot=service.snapshot,

@@ -43,6 +43,7 @@ from edge.device.alert_rules import Blindness
 from edge.device.health import HealthMonitor
 from edge.device.metrics import Metrics
 from edge.device.reload import reloaded
+from edge.device.status import ClockStatus, OutboxStatus
 from edge.device.strip_store import StripKeeper
 from edge.device.systemd import notify
 from edge.device.view import ServiceState, ServiceView
@@ -372,12 +373,13 @@ class Service:
             camera=self._camera.state,
             blind=blind,
             handled=self._health_monitor.handled,
-            clock_synced=self._synced,
-            clock_offset_ms=self._frame_clock.offset_ms() - self._run.shift_ms,
-            shelf_waiting=self._buffer.waiting,
-            shelf_failure=self._buffer.failure,
-            lost_before=self._buffer.lost_before["report"],
-            unjudged_lost=self._alert_publisher.unjudged_lost,
+            clock=ClockStatus(synced=self._synced, offset_ms=self._frame_clock.offset_ms() - self._run.shift_ms),
+            outbox=OutboxStatus(
+                waiting_in_memory=self._buffer.waiting,
+                lost_before=self._buffer.lost_before["report"],
+                unjudged_lost=self._alert_publisher.unjudged_lost,
+                failure=self._buffer.failure,
+            ),
             live=self._live,
             troubles=dict(self._troubles),
         )

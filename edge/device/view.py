@@ -40,7 +40,7 @@ RATE_UPDATES = 10
 class ServiceState:
     """The state of the service at a moment. `handled` counts frames since the start, `live` is the open interval.
 
-    `lost_before` and `unjudged_lost`: see OutboxStatus.
+    Of `outbox` only what is known without reading it is set.
     """
 
     now_ms: int
@@ -49,12 +49,8 @@ class ServiceState:
     camera: CameraState
     blind: str
     handled: int
-    clock_synced: bool
-    clock_offset_ms: int
-    shelf_waiting: int
-    shelf_failure: str
-    lost_before: int
-    unjudged_lost: int
+    clock: ClockStatus
+    outbox: OutboxStatus
     live: Live | None
     troubles: dict[str, str]
 
@@ -117,7 +113,7 @@ class ServiceView:
                 frames_per_second=self._rate(),
                 last_frame_age_ms=None if frame_ms is None else max(now_ms - frame_ms, 0),
             ),
-            clock=ClockStatus(synced=state.clock_synced, offset_ms=state.clock_offset_ms),
+            clock=state.clock,
             outbox=self._outbox_status(state),
             broker=BrokerStatus(
                 address=f"{mqtt.host}:{mqtt.port}" if mqtt is not None else "",
@@ -130,8 +126,8 @@ class ServiceView:
         )
 
     def _failure(self, state: ServiceState) -> Failure | None:
-        if state.shelf_failure:
-            return Failure("disk", state.shelf_failure)
+        if state.outbox.failure:
+            return Failure("disk", state.outbox.failure)
         return self._sender.failure
 
     def _rate(self) -> float:
@@ -147,18 +143,12 @@ class ServiceView:
             return today_of(None, state.config.time_zone, real_ms, live=live)
 
     def _outbox_status(self, state: ServiceState) -> OutboxStatus:
-        known = OutboxStatus(
-            waiting_in_memory=state.shelf_waiting,
-            lost_before=state.lost_before,
-            unjudged_lost=state.unjudged_lost,
-            failure=state.shelf_failure,
-        )
         try:
             held, oldest = self._outbox.state(), oldest_of(self._outbox)
         except WorkError as error:
-            return msgspec.structs.replace(known, failure=str(error))
+            return msgspec.structs.replace(state.outbox, failure=str(error))
         return msgspec.structs.replace(
-            known,
+            state.outbox,
             unsent=held.unsent,
             oldest=oldest,
             held=held.held,

@@ -13,6 +13,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Iterable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Self
 
@@ -307,16 +308,8 @@ def zone_rows(buckets: Iterable[Bucket], zones: Iterable[str], time_zone: str = 
             if count is not None:
                 row |= {column: getattr(count, column) for column in ("parked", "entered", "left", "lost", "waited")}
                 row |= count.by_class
-                for part in ("inside", "standing", "queue_m"):
-                    level = getattr(count, part)
-                    if level is not None:
-                        row |= {f"{part}_mean": level.mean, f"{part}_max": level.max, f"{part}_end": level.end}
-                if count.wait_ms is not None:
-                    waits = count.wait_ms
-                    row |= {"wait_ms_p50": waits.p50, "wait_ms_p90": waits.p90, "wait_ms_max": waits.max}
-                if count.expected is not None:
-                    row |= {f"expected_ms_{share}": getattr(count.expected, share) for share in ("p10", "p50", "p90")}
-                if count.hidden is not None:
-                    row |= {f"hidden_likely_{part}": getattr(count.hidden, part) for part in ("mean", "p10", "p90")}
+                for part in ("inside", "standing", "queue_m", "wait_ms", "expected_ms", "hidden_likely"):
+                    if (figures := getattr(count, part)) is not None:
+                        row |= {f"{part}_{name}": value for name, value in asdict(figures).items()}
             rows.append(row)
     return rows

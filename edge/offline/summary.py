@@ -1,7 +1,7 @@
 """The summary of a replay: counts, the balance of the two directions, queues; as text or JSON."""
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import msgspec
@@ -127,14 +127,10 @@ def zone_of(outcome: Outcome, name: str) -> dict[str, Any] | None:
         "left": number("left"),
         "lost": number("lost"),
         "waited": None if last.left is None else len(waits_ms),
-        "wait_ms": None if waits is None else {"p50": waits.p50, "p90": waits.p90, "max": waits.max},
-        "expected_ms": None
-        if last.expected is None
-        else {"p10": last.expected.p10, "p50": last.expected.p50, "p90": last.expected.p90},
+        "wait_ms": asdict(waits) if waits else None,
+        "expected_ms": asdict(last.expected_ms) if last.expected_ms else None,
         "queue_m": level("queue_m", 1),
-        "hidden_likely": None
-        if last.hidden is None
-        else {"mean": last.hidden.mean, "p10": last.hidden.p10, "p90": last.hidden.p90},
+        "hidden_likely": asdict(last.hidden_likely) if last.hidden_likely else None,
     }
 
 

@@ -13,14 +13,14 @@ from edge.counting.crossing import Point
 from edge.errors import InputError
 from edge.offline.evaluate import Truth, parse_truth
 from edge.pages.annotate_routes import AnnotateRoutes
-from edge.pages.frame_pictures import Reel
+from edge.pages.frame_pictures import FramePictures
 from edge.pages.invitation import serve_until_stopped
 from edge.pages.known_file import KnownFile
 from edge.pages.names_text import read_rows
 from edge.pages.naming_routes import NamingRoutes
 from edge.pages.server import PageServer
 from edge.pages.suggestions import Suggestions
-from edge.pages.vehicle_pictures import Album
+from edge.pages.vehicle_pictures import VehiclePictures
 from edge.vision.manifest import load_manifest
 from edge.vision.recording import Recording
 
@@ -60,7 +60,7 @@ def _name_tracks(request: AnnotateRequest) -> None:
     model = msgspec.structs.replace(model, name=request.model or model.name)
     config = msgspec.structs.replace(anywhere, model=model)
     detector = build_detector(config, recording.width, recording.height)
-    with Album(recording, detector, every=request.every) as album:
+    with VehiclePictures(recording, detector, every=request.every) as album:
         server = PageServer("naming.html", NamingRoutes(file, album).all(), port=request.port, lan=request.lan)
         serve_until_stopped(server, lan=request.lan)
 
@@ -78,7 +78,7 @@ def _annotate_crossings(request: AnnotateRequest) -> None:
     model = msgspec.structs.replace(model, name=request.model or model.name)
     load_manifest(model.name)
     with (
-        Reel(recording, points) as reel,
+        FramePictures(recording, points) as reel,
         Suggestions(reel, Config(lines={"line": line}, model=model), every=request.every) as suggestions,
     ):
         routes = AnnotateRoutes(file, reel, suggestions, points)

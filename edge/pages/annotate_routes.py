@@ -11,7 +11,7 @@ import msgspec
 from edge.counting.crossing import Point
 from edge.counting.detection import CLASSES, UNCLASSIFIED
 from edge.errors import InputError, WorkError
-from edge.pages.frame_pictures import COLUMNS, TILE_ROWS, Reel
+from edge.pages.frame_pictures import COLUMNS, TILE_ROWS, FramePictures
 from edge.pages.known_file import KnownFile
 from edge.pages.server import Answer, Query, Route, answer_json, number_in
 from edge.pages.suggestions import Suggestions
@@ -29,7 +29,7 @@ class AnnotateRoutes:
     """`line` is in pixels."""
 
     file: KnownFile
-    reel: Reel
+    pictures: FramePictures
     suggestions: Suggestions
     line: Sequence[Point]
 
@@ -45,7 +45,7 @@ class AnnotateRoutes:
         }
 
     def _state(self, query: Query, body: bytes) -> Answer:
-        recording = self.reel.recording
+        recording = self.pictures.recording
         return answer_json(
             {
                 "video": recording.path.name,
@@ -63,29 +63,29 @@ class AnnotateRoutes:
         )
 
     def _progress(self, query: Query, body: bytes) -> Answer:
-        progress = self.reel.progress
+        progress = self.pictures.progress
         strip = {"frames": progress.frames, "done": progress.done, "trouble": progress.trouble}
         return answer_json({"strip": strip, "count": self.suggestions.state})
 
     def _tile(self, query: Query, body: bytes) -> Answer:
-        return _jpeg(self.reel.tile(number_in(query, "number")))
+        return _jpeg(self.pictures.tile(number_in(query, "number")))
 
     def _picture(self, query: Query, body: bytes) -> Answer:
-        return _jpeg(self.reel.picture(number_in(query, "frame")))
+        return _jpeg(self.pictures.picture(number_in(query, "frame")))
 
     def _save(self, query: Query, body: bytes) -> Answer:
         try:
             asked = msgspec.json.decode(body, type=_Save)
         except msgspec.DecodeError as error:
             raise InputError(f"this is no truth: {error}") from error
-        progress = self.reel.progress
+        progress = self.pictures.progress
         if not progress.done:
             raise WorkError(progress.trouble or "The strip is not complete yet; save again in a moment.")
         if self.file.has_changed() and not asked.over:
             return answer_json(
                 {"error": f"{self.file.path} was changed by somebody else meanwhile."}, HTTPStatus.CONFLICT
             )
-        recording = self.reel.recording
+        recording = self.pictures.recording
         text = written_truth(
             self.file.text,
             asked.truth,

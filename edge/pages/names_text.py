@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import msgspec
 
 from edge.errors import InputError
-from edge.pages.vehicle_pictures import Portrait
+from edge.pages.vehicle_pictures import VehicleSamples
 
 NAMES = (
     ("c", "car"),
@@ -58,34 +58,34 @@ def read_rows(text: str, path: str) -> list[Row]:
     return rows
 
 
-def names_in(rows: Sequence[Row], clip: str, portraits: Mapping[int, Portrait]) -> list[Name]:
+def names_in(rows: Sequence[Row], clip: str, vehicles: Mapping[int, VehicleSamples]) -> list[Name]:
     """The names that the rows give to these tracks: to the same track, seen in the same frames."""
     return [
         Name(row["track"], row["class"], str(row.get("note", "")))
         for row in rows
-        if _is_of(row, clip, portraits) and row["class"] in {name for _, name in NAMES}
+        if _is_of(row, clip, vehicles) and row["class"] in {name for _, name in NAMES}
     ]
 
 
-def written_names(rows: Sequence[Row], clip: str, portraits: Mapping[int, Portrait], names: Sequence[Name]) -> str:
+def written_names(rows: Sequence[Row], clip: str, vehicles: Mapping[int, VehicleSamples], names: Sequence[Name]) -> str:
     """The file with these names for these tracks; all other lines stay in their place.
 
     Raises InputError for a name that is none, or a track that is none.
     """
     allowed = {name for _, name in NAMES}
     for name in names:
-        if name.name not in allowed or name.track not in portraits:
+        if name.name not in allowed or name.track not in vehicles:
             raise InputError(
                 f"track {name.track} is called {name.name[:40]!r}; allowed are {', '.join(sorted(allowed))}"
             )
-    kept = [row for row in rows if not _is_of(row, clip, portraits)]
-    made = [_row(clip, portraits[name.track], name) for name in sorted(names, key=lambda name: name.track)]
+    kept = [row for row in rows if not _is_of(row, clip, vehicles)]
+    made = [_row(clip, vehicles[name.track], name) for name in sorted(names, key=lambda name: name.track)]
     return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in (*kept, *made))
 
 
-def _is_of(row: Row, clip: str, portraits: Mapping[int, Portrait]) -> bool:
+def _is_of(row: Row, clip: str, vehicles: Mapping[int, VehicleSamples]) -> bool:
     track = row.get("track")
-    portrait = portraits.get(track) if isinstance(track, int) else None
+    portrait = vehicles.get(track) if isinstance(track, int) else None
     return (
         portrait is not None
         and row["clip"] == clip
@@ -93,7 +93,7 @@ def _is_of(row: Row, clip: str, portraits: Mapping[int, Portrait]) -> bool:
     )
 
 
-def _row(clip: str, portrait: Portrait, name: Name) -> Row:
+def _row(clip: str, portrait: VehicleSamples, name: Name) -> Row:
     row: Row = {
         "clip": clip,
         "track": portrait.track,

@@ -10,7 +10,7 @@ from edge.errors import InputError, WorkError
 from edge.pages.known_file import KnownFile
 from edge.pages.names_text import NAMES, Name, names_in, read_rows, written_names
 from edge.pages.server import Answer, Query, Route, answer_json, number_in
-from edge.pages.vehicle_pictures import Album
+from edge.pages.vehicle_pictures import VehiclePictures
 
 
 class _Save(msgspec.Struct, frozen=True):
@@ -23,7 +23,7 @@ class NamingRoutes:
     """The names go into `file`."""
 
     file: KnownFile
-    album: Album
+    vehicles: VehiclePictures
 
     def all(self) -> dict[tuple[str, str], Route]:
         """By method and path."""
@@ -38,26 +38,26 @@ class NamingRoutes:
     def _state(self, query: Query, body: bytes) -> Answer:
         return answer_json(
             {
-                "video": self.album.recording.path.name,
+                "video": self.vehicles.recording.path.name,
                 "file": self.file.path.name,
-                "frames": self.album.recording.frame_count or 0,
+                "frames": self.vehicles.recording.frame_count or 0,
                 "names": [{"key": key, "name": name} for key, name in NAMES],
             }
         )
 
     def _progress(self, query: Query, body: bytes) -> Answer:
-        progress = self.album.progress
+        progress = self.vehicles.progress
         return answer_json(
             {
                 "frames": progress.frames,
                 "done": progress.done,
                 "trouble": progress.trouble,
-                "left_out": progress.left_out,
+                "left_out": self.vehicles.left_out,
             }
         )
 
     def _tracks(self, query: Query, body: bytes) -> Answer:
-        clip, portraits = self.album.recording.path.name, self.album.portraits
+        clip, portraits = self.vehicles.recording.path.name, self.vehicles.portraits
         rows = read_rows(self.file.text, str(self.file.path))
         names = names_in(rows, clip, portraits)
         said: dict[str, Any] = {
@@ -68,7 +68,7 @@ class NamingRoutes:
         return answer_json(said)
 
     def _crop(self, query: Query, body: bytes) -> Answer:
-        portrait, place = self.album.portraits.get(number_in(query, "track")), number_in(query, "place")
+        portrait, place = self.vehicles.portraits.get(number_in(query, "track")), number_in(query, "place")
         if portrait is None or not 0 <= place < len(portrait.samples):
             return answer_json({"error": "there is no such picture"}, HTTPStatus.NOT_FOUND)
         return Answer(portrait.samples[place].jpeg, "image/jpeg")
@@ -78,13 +78,13 @@ class NamingRoutes:
             asked = msgspec.json.decode(body, type=_Save)
         except msgspec.DecodeError as error:
             raise InputError(f"these are no names: {error}") from error
-        if not self.album.progress.done:
+        if not self.vehicles.progress.done:
             raise WorkError("The recording is not read to its end yet; save again in a moment.")
         found = self.file.look()
         if found != self.file.text and not asked.over:
             sentence = f"{self.file.path} was changed by somebody else meanwhile."
             return answer_json({"error": sentence}, HTTPStatus.CONFLICT)
         rows = read_rows(found, str(self.file.path))  # what others added meanwhile stays
-        clip = self.album.recording.path.name
-        self.file.save(written_names(rows, clip, self.album.portraits, asked.names), over=asked.over)
+        clip = self.vehicles.recording.path.name
+        self.file.save(written_names(rows, clip, self.vehicles.portraits, asked.names), over=asked.over)
         return answer_json({"saved": str(self.file.path), "names": len(asked.names)})

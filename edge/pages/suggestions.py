@@ -12,7 +12,7 @@ from edge.build.stages import build_detector
 from edge.config.schema import Config
 from edge.errors import CrossingError
 from edge.offline.replay import VideoSource, replay
-from edge.pages.frame_pictures import Reel
+from edge.pages.frame_pictures import FramePictures
 from edge.pages.worker import Worker
 from edge.vision.recording import Recording
 
@@ -22,11 +22,11 @@ log = logging.getLogger(__name__)
 class Suggestions(Worker):
     """Begins in `with`. `every` = n looks at each n-th frame only."""
 
-    def __init__(self, reel: Reel, config: Config, *, every: int = 1) -> None:
+    def __init__(self, pictures: FramePictures, config: Config, *, every: int = 1) -> None:
         super().__init__("suggestions")
-        self._reel = reel
+        self._pictures = pictures
         self._config = config
-        self._recording = Recording(reel.recording.path, every=every)
+        self._recording = Recording(pictures.recording.path, every=every)
         self._every = every
         self._lock = threading.Lock()
         self._found: list[dict[str, Any]] = []
@@ -47,10 +47,10 @@ class Suggestions(Worker):
 
     def _run(self) -> None:
         """The outermost loop."""
-        while not self._reel.finished.wait(0.2):
+        while not self._pictures.finished.wait(0.2):
             if self._ending.is_set():
                 return
-        times_ms = self._reel.times_ms
+        times_ms = self._pictures.times_ms
         trouble = ""
         try:
             recording = self._recording

@@ -1,7 +1,7 @@
 """The vehicles of a recording, each with a few pictures of it, for a person who names them.
 
 Threads: one thread of its own reads the recording, detects and follows; others ask for what is there already.
-Bounds: a recording of at most `FRAMES_MAX` frames; its first `TRACKS_MAX` tracks are kept, `Progress.left_out` counts
+Bounds: a recording of at most `FRAMES_MAX` frames; its first `TRACKS_MAX` tracks are kept, `left_out` counts
 the others. Of a track fewer than `SAMPLES_MAX` pictures are in memory, and `SHOWN` in the end, a few kB each.
 """
 
@@ -13,16 +13,15 @@ import cv2
 
 from edge.counting.motion import Box
 from edge.counting.tracking import Tracker
-from edge.errors import CrossingError, InputError
-from edge.pages.worker import Worker
+from edge.pages.worker import Progress, RecordingReader
 from edge.vision.detector import OnnxDetector
 from edge.vision.drawing import Picture
 from edge.vision.frame import Frame
+from edge.vision.picture_file import jpeg_of
 from edge.vision.recording import Recording
 
 log = logging.getLogger(__name__)
 
-FRAMES_MAX = 20_000  # 13 minutes at 25 frames a second
 TRACKS_MAX = 2_000
 SAMPLES_MAX = 16
 SHOWN = 4
@@ -42,7 +41,7 @@ class Sample:
 
 
 @dataclass(slots=True)
-class Portrait:
+class VehicleSamples:
     """One track. What is kept of it is spread evenly over its sightings."""
 
     track: int
@@ -65,72 +64,38 @@ class Portrait:
             self.samples = [self.samples[(2 * place + 1) * count // (2 * SHOWN)] for place in range(SHOWN)]
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """`frames` are read; `done` says that these are all, `trouble` why reading ended early."""
-
-    frames: int
-    done: bool
-    trouble: str
-    left_out: int
-
-
-class Album(Worker):
+class VehiclePictures(RecordingReader):
     """Begins to read in `with`; every `every`-th frame is looked at. Raises InputError for too long a recording."""
 
     def __init__(self, recording: Recording, detector: OnnxDetector, *, every: int = 1) -> None:
-        if (recording.frame_count or 0) > FRAMES_MAX:
-            raise InputError(
-                f"{recording.path} has {recording.frame_count} frames; at most {FRAMES_MAX} can be looked through at a "
-                "time, so cut it into parts"
-            )
-        super().__init__("album")
-        self.recording = recording
+        super().__init__("vehicle-pictures", recording, "looked through")
         self._detector = detector
+        self._tracker = Tracker()
         self._every = every
-        self._portraits: dict[int, Portrait] = {}
+        self._portraits: dict[int, VehicleSamples] = {}
         self._left_out: set[int] = set()
-        self._finished: dict[int, Portrait] = {}  # replaced as a whole, never changed
-        self._progress = Progress(0, done=False, trouble="", left_out=0)
+        self._finished: dict[int, VehicleSamples] = {}  # replaced as a whole, never changed
 
     @property
-    def progress(self) -> Progress:
-        """The progress of reading."""
-        return self._progress
+    def left_out(self) -> int:
+        """Tracks beyond TRACKS_MAX."""
+        return len(self._left_out)
 
     @property
-    def portraits(self) -> dict[int, Portrait]:
+    def portraits(self) -> dict[int, VehicleSamples]:
         """By track, ascending, once the recording is read; empty before."""
         return self._finished
 
-    def _run(self) -> None:
-        """The outermost loop."""
-        trouble = ""
-        frames = 0
-        try:
-            tracker = Tracker()
-            for number, frame in enumerate(self.recording):
-                if self._ending.is_set():
-                    return
-                if number >= FRAMES_MAX:
-                    trouble = f"Only the first {FRAMES_MAX} frames are shown; cut the recording into parts."
-                    break
-                frames = number + 1
-                if number % self._every == 0:
-                    self._look(tracker, number, frame)
-                self._progress = Progress(frames, done=False, trouble="", left_out=len(self._left_out))
-        except CrossingError as error:
-            trouble = str(error)
-        except Exception:
-            log.exception("the recording cannot be read on")
-            trouble = "Reading failed; the log has more."
+    def _finish(self, trouble: str) -> None:
         for portrait in self._portraits.values():
             portrait.finish()
         self._finished = dict(sorted(self._portraits.items()))
-        self._progress = Progress(frames, done=True, trouble=trouble, left_out=len(self._left_out))
+        self.progress = Progress(self.progress.frames, done=True, trouble=trouble)
 
-    def _look(self, tracker: Tracker, number: int, frame: Frame) -> None:
-        for track in tracker.update(self._detector.detect(frame)):
+    def _add(self, number: int, frame: Frame) -> None:
+        if number % self._every:
+            return
+        for track in self._tracker.update(self._detector.detect(frame)):
             x1, y1, x2, y2 = track.box
             if track.part or track.seen_ms != frame.captured_ms or min(x2 - x1, y2 - y1) < SIDE_MIN:
                 continue
@@ -138,7 +103,7 @@ class Album(Worker):
                 if len(self._portraits) >= TRACKS_MAX:
                     self._left_out.add(track.id)
                     continue
-                self._portraits[track.id] = Portrait(track.id)
+                self._portraits[track.id] = VehicleSamples(track.id)
 
             def sample(box: Box = track.box) -> Sample:
                 rounded = tuple(round(edge, 1) for edge in box)
@@ -159,6 +124,4 @@ def _crop(image: Picture, box: Box) -> bytes:
     if scale < 1.0:
         size = max(round(part.shape[1] * scale), 1), max(round(part.shape[0] * scale), 1)
         part = cv2.resize(part, size, interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
-    encoded, jpeg = cv2.imencode(".jpg", part, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
-    assert encoded, "a uint8 picture can be encoded"
-    return jpeg.tobytes()
+    return jpeg_of(part, QUALITY)

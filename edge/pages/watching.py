@@ -14,7 +14,6 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
-import cv2
 import msgspec
 
 from edge.build.stages import build_detector, build_pipeline, explain_cost, regions_of
@@ -30,10 +29,10 @@ from edge.pages.trails import Trails
 from edge.pages.worker import Worker
 from edge.vision.camera import Camera
 from edge.vision.detector import OnnxDetector
-from edge.vision.drawing import Picture
 from edge.vision.frame import Frame
 from edge.vision.frame_selection import Looker
 from edge.vision.likeness import Likeness
+from edge.vision.picture_file import jpeg_of
 from edge.vision.region import zoom_of
 from edge.vision.scene import SceneWatcher
 from edge.vision.still_camera import StillCamera
@@ -128,7 +127,7 @@ class Watching(Worker):
                 config = self._wanted
             number += 1
             seen, blind = self._counter.count(frame, config)
-            sight = Sight(number, _jpeg(frame.image), seen | {"number": number})
+            sight = Sight(number, jpeg_of(frame.image, JPEG_QUALITY, WIDTH_MAX), seen | {"number": number})
             with self._changed:
                 self._sights.append(sight)
                 self._trouble = source.state.reason or (f"Nothing can be seen: {blind}." if blind else "")
@@ -239,13 +238,3 @@ class _Counter:
 def _seen_of(config: Config) -> Config:
     """The configuration without what does not matter for counting."""
     return msgspec.structs.replace(config, site="a", device="a", time_zone="UTC", mqtt=None)
-
-
-def _jpeg(image: Picture) -> bytes:
-    height, width = image.shape[:2]
-    if width > WIDTH_MAX:
-        size = WIDTH_MAX, round(height * WIDTH_MAX / width)
-        image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
-    encoded, jpeg = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
-    assert encoded, "a uint8 picture can be encoded"
-    return jpeg.tobytes()

@@ -51,6 +51,17 @@ def decode_picture(body: bytes, kind: str = "") -> NDArray[np.uint8]:
     return np.asarray(image, np.uint8)
 
 
+def jpeg_of(picture: NDArray[np.uint8], quality: int, width_max: int | None = None) -> bytes:
+    """A (H, W, 3) BGR picture as JPEG of that quality (0..100), shrunk to a width of at most `width_max` pixels."""
+    height, width = picture.shape[:2]
+    if width_max is not None and width > width_max:
+        size = width_max, round(height * width_max / width)
+        picture = np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
+    encoded, jpeg = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, quality])
+    assert encoded, "a uint8 picture can be encoded"
+    return jpeg.tobytes()
+
+
 def exif_of(body: bytes) -> bytes:
     """The Exif block of a JPEG; empty where it has none."""
     return _jpeg_of(body).exif if body.startswith(b"\xff\xd8") else b""

@@ -57,13 +57,13 @@ class Centre:
         self.hear(outbox)
         for doubt, command in self.asking.compare(self.store.doubts(heard_after_ms=0, limit=100), now_ms=self.now_ms):
             assert doubt.journal == command.journal
-            self.take("response", encode(compare(encode(command), outbox)))
+            self.take("response", encode(compare(outbox)(encode(command))))
         self.hear(outbox)
         self.now_ms += YOUNG_MS + PRESENT_WITHIN_MS
         due = self.store.due(now_ms=self.now_ms, heard_after_ms=0, limit=100)
         for request in self.asking.update(due, now_ms=self.now_ms):
             if self.store.commit([request.asked], now_ms=self.now_ms).asked:
-                self.take("response", encode(resend(encode(request.resend), outbox)))
+                self.take("response", encode(resend(outbox)(encode(request.resend))))
         self.hear(outbox)
 
     def stored(self) -> list[tuple[str, int]]:
@@ -354,7 +354,7 @@ def test_a_late_total_hides_no_proof_that_a_number_was_given_twice(
         if asked_before:
             centre.now_ms += YOUNG_MS + 3 * PRESENT_WITHIN_MS
             doubts = centre.store.doubts(heard_after_ms=0, limit=100)
-            answers = [compare(encode(one), outbox) for _, one in centre.asking.compare(doubts, now_ms=centre.now_ms)]
+            answers = [compare(outbox)(encode(one)) for _, one in centre.asking.compare(doubts, now_ms=centre.now_ms)]
             assert [one.journal for one in answers] == ["a-1"]
             for letter in theirs:
                 centre.take("report", letter.payload)
@@ -381,7 +381,7 @@ def test_another_device_s_word_that_a_report_is_gone_is_not_taken_while_the_owne
         centre.now_ms += YOUNG_MS
         due = centre.store.due(now_ms=centre.now_ms, heard_after_ms=0, limit=9)
         [request] = centre.asking.update(due, now_ms=centre.now_ms)
-        centre.take("response", encode(resend(encode(request.resend), two)))
+        centre.take("response", encode(resend(two)(encode(request.resend))))
         assert centre.gaps() == [("a-1", 2, 2, False)]
 
 

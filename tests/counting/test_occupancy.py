@@ -480,10 +480,10 @@ def test_a_bucket_tells_what_who_joins_the_queue_at_its_end_is_to_wait() -> None
     frames = film(through, frames_per_second=5, to_ms=360_000)
     buckets = [bucket for frame in frames for bucket in counting.update(frame).buckets]
     first, *_, last = [bucket.zones["queue"] for bucket in buckets if bucket.zones]
-    assert first.expected is None
+    assert first.expected_ms is None
     assert last.inside.end == 3
-    assert last.expected is not None
-    assert 30_000 <= last.expected.p10 <= last.expected.p50 <= last.expected.p90 <= 41_000
+    assert last.expected_ms is not None
+    assert 30_000 <= last.expected_ms.p10 <= last.expected_ms.p50 <= last.expected_ms.p90 <= 41_000
 
 
 # Standing as people see it, and one vehicle on a piece of ground

@@ -127,8 +127,8 @@ A_ZONE = ZoneCount(
     waited=3,
     wait_ms=Waits(p50=40_000, p90=90_000, max=120_000),
     queue_m=LengthLevel(mean=21.5, max=40.0, end=32.4),
-    expected=ExpectedWait(p10=30_000, p50=50_000, p90=100_000),
-    hidden=HiddenLikely(mean=1.5, p10=0, p90=3),
+    expected_ms=ExpectedWait(p10=30_000, p50=50_000, p90=100_000),
+    hidden_likely=HiddenLikely(mean=1.5, p10=0, p90=3),
 )
 
 

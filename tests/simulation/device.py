@@ -223,7 +223,7 @@ class Device:
             clock=self.clock,
             chance=random.Random(chance.random()),
             connect=self._connect,
-            handlers={"journal": lambda payload: compare(payload, outbox)},
+            handlers={"journal": compare(outbox)},
         )
         self._begin_run(self._said_run)
 
