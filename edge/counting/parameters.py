@@ -10,11 +10,10 @@ measurement* means what it says. Lengths in *box sizes* are in units of the squa
 heights* or *widths* in units of its sides, so a near truck and a far car obey the same rule.
 """
 
-from dataclasses import dataclass
+import msgspec
 
 
-@dataclass(frozen=True, slots=True)
-class Configured:
+class Configured(msgspec.Struct, frozen=True):
     """Defaults of the values that the configuration file may change."""
 
     reach_share: float = 0.25
@@ -34,8 +33,7 @@ class Configured:
     """How many vehicles that came later must have left before it is parked. Chosen without a measurement."""
 
 
-@dataclass(frozen=True, slots=True)
-class MotionParameters:
+class MotionParameters(msgspec.Struct, frozen=True):
     """Noise of the Kalman filter of a box (motion.py). Developed on the clips and tapes."""
 
     position_noise: float = 0.06
@@ -57,8 +55,7 @@ class MotionParameters:
     """Smallest side of a predicted box, pixels: sizes stay positive. Chosen without a measurement."""
 
 
-@dataclass(frozen=True, slots=True)
-class SplitParameters:
+class SplitParameters(msgspec.Struct, frozen=True):
     """When several detections are fragments of one vehicle (split_detections.py).
 
     Asked for by a truck of the scene tapes that counted twice because two halves of its box founded a second track
@@ -77,8 +74,7 @@ class SplitParameters:
     (test_what_together_is_no_better_than_apart_stays_apart)."""
 
 
-@dataclass(frozen=True, slots=True)
-class TrackingParameters:
+class TrackingParameters(msgspec.Struct, frozen=True):
     """Assignment and life of tracks (tracking.py). Developed on the clips and tapes unless a field says otherwise.
 
     A *distance* is a squared Mahalanobis distance with 4 degrees of freedom. A *cost* is a distance plus the logarithm
@@ -156,8 +152,7 @@ class TrackingParameters:
     """Tracks alive at once; beyond it the longest unseen are released and counted. Bounds memory."""
 
 
-@dataclass(frozen=True, slots=True)
-class NamingParameters:
+class NamingParameters(msgspec.Struct, frozen=True):
     """How votes, second looks and sizes are joined to a class (naming.py).
 
     Weights and tables are fitted by `python -m models.training.fit_names` on vehicles of known class on held-out
@@ -204,8 +199,7 @@ class NamingParameters:
     """Confidence of the upper bound on false names (class_tail.py); the usual one, so none seen gives 3.0."""
 
 
-@dataclass(frozen=True, slots=True)
-class CadenceParameters:
+class CadenceParameters(msgspec.Struct, frozen=True):
     """How soon the detector must run again (cadence.py).
 
     Developed with `crossing-edge bench --compare`, so that clips and tapes count as with the detector at every frame
@@ -242,8 +236,7 @@ class CadenceParameters:
     """Box sizes per second below which a vehicle stands and needs no look."""
 
 
-@dataclass(frozen=True, slots=True)
-class CrossingParameters:
+class CrossingParameters(msgspec.Struct, frozen=True):
     """When a vehicle crosses a line (crossing.py). Developed on the clips and tapes unless a field says otherwise."""
 
     reach_px_min: float = 2.0
@@ -292,8 +285,7 @@ class CrossingParameters:
     """Age of a track from which this is asked: the speed of a younger one is not known yet."""
 
 
-@dataclass(frozen=True, slots=True)
-class OcclusionParameters:
+class OcclusionParameters(msgspec.Struct, frozen=True):
     """Boxes whose lower part is hidden (occlusion.py). Developed on the scene tapes with queues."""
 
     cut_ms: int = 600
@@ -329,8 +321,7 @@ class OcclusionParameters:
     (test_a_height_seen_while_nobody_knew_what_hid_it_is_not_believed)."""
 
 
-@dataclass(frozen=True, slots=True)
-class StationaryParameters:
+class StationaryParameters(msgspec.Struct, frozen=True):
     """Since when a vehicle is at its place (stationary.py). Developed on the scene tapes with queues."""
 
     reach_share: float = 0.25
@@ -367,8 +358,7 @@ class StationaryParameters:
     """... and the longer one."""
 
 
-@dataclass(frozen=True, slots=True)
-class OccupancyParameters:
+class OccupancyParameters(msgspec.Struct, frozen=True):
     """Who is in a zone (occupancy.py)."""
 
     found_ms: int = 60_000
@@ -401,8 +391,7 @@ class OccupancyParameters:
     """Farthest that a neighbour in a queue is, in box heights of the unseen vehicle."""
 
 
-@dataclass(frozen=True, slots=True)
-class ExpectedWaitParameters:
+class ExpectedWaitParameters(msgspec.Struct, frozen=True):
     """The wait of a vehicle that joins a queue now (expected_wait.py). Measured by `python -m
     tests.counting.customs`."""
 
@@ -421,8 +410,7 @@ class ExpectedWaitParameters:
     """How much fewer vehicles are tried next where there are too few moments. Chosen without a measurement."""
 
 
-@dataclass(frozen=True, slots=True)
-class GroundParameters:
+class GroundParameters(msgspec.Struct, frozen=True):
     """Lengths on the ground (ground_plane.py)."""
 
     link_m: float = 25.0
@@ -445,8 +433,7 @@ class GroundParameters:
         return dict(self.lengths_m).get(label, self.length_unknown_m)
 
 
-@dataclass(frozen=True, slots=True)
-class HiddenParameters:
+class HiddenParameters(msgspec.Struct, frozen=True):
     """The estimate of hidden vehicles (hidden.py). Measured by `python -m tests.scenes.hidden`."""
 
     lane_m: float = 3.5
@@ -475,8 +462,7 @@ class HiddenParameters:
     """Variance added to the balance for each vehicle that came, went, appeared or was lost inside."""
 
 
-@dataclass(frozen=True, slots=True)
-class SizeParameters:
+class SizeParameters(msgspec.Struct, frozen=True):
     """Sizes of vehicles learned on site (sizes.py). On clips of 8 s they tell trucks and buses from cars and vans with
     an AUC of 0.90."""
 
@@ -510,8 +496,7 @@ class SizeParameters:
     """Standard deviations by which cars must grow towards the bottom of the picture for the ground to be known."""
 
 
-@dataclass(frozen=True, slots=True)
-class StillParameters:
+class StillParameters(msgspec.Struct, frozen=True):
     """Counting on single pictures (stills.py)."""
 
     score_min: float = 0.3
@@ -526,8 +511,7 @@ class StillParameters:
     on two queues of London clips, 5 to 8 s apart."""
 
 
-@dataclass(frozen=True, slots=True)
-class ConvoyParameters:
+class ConvoyParameters(msgspec.Struct, frozen=True):
     """Convoys (convoys.py)."""
 
     vehicles_max: int = 1_000
@@ -538,8 +522,7 @@ class ConvoyParameters:
     """How long watched time is remembered beyond two of the longest headways. Chosen without a measurement."""
 
 
-@dataclass(frozen=True, slots=True)
-class WatchedParameters:
+class WatchedParameters(msgspec.Struct, frozen=True):
     """Which time was watched (watched.py)."""
 
     pending_ms_max: int = 35_000
@@ -549,8 +532,7 @@ class WatchedParameters:
     """How long after its beginning a symptom is noticed at the latest; time is decided this much late."""
 
 
-@dataclass(frozen=True, slots=True)
-class BucketParameters:
+class BucketParameters(msgspec.Struct, frozen=True):
     """Buckets (buckets.py, zone_counts.py)."""
 
     settle_ms: int = 3_000
@@ -563,8 +545,7 @@ class BucketParameters:
     """Waits kept for the percentiles of one bucket; of more, they are those of the first ones. Bounds memory."""
 
 
-@dataclass(frozen=True, slots=True)
-class CountingParameters:
+class CountingParameters(msgspec.Struct, frozen=True):
     """All parameters of counting."""
 
     motion: MotionParameters = MotionParameters()

@@ -40,6 +40,8 @@ REMOVED = {"p": "sensor"}
 """All of a component that is no more."""
 
 Component = dict[str, Any]
+_VALUE = "{{{{ value_json.{} }}}}"
+_DIAGNOSTIC = {"entity_category": "diagnostic"}
 
 
 class Announcement(NamedTuple):
@@ -115,87 +117,35 @@ def topic_for(site: str, device: str, prefix: str = PREFIX) -> str:
 def _components(info: Info, topic: Callable[[str], str]) -> Iterator[tuple[str, Component]]:
     """Every sensor of the device by its key; keys stay the same for as long as the thing does."""
     there = {"availability_topic": topic("status"), "availability_template": AVAILABLE}
-    of_total, of_report = {"state_topic": topic("total"), **there}, {"state_topic": topic("report"), **there}
-    yield (
-        "status",
-        {
-            "name": "Status",
-            "state_topic": topic("status"),
-            "value_template": "{{ value_json.state }}",
-            "json_attributes_topic": topic("status"),
-            "device_class": "enum",
-            "options": ["online", "degraded", "offline"],
-            "entity_category": "diagnostic",
-        },
-    )
+    total, report = {"state_topic": topic("total"), **there}, {"state_topic": topic("report"), **there}
+    status = {"state_topic": topic("status"), "json_attributes_topic": topic("status")}
     for line, words in info.lines.items():
         for way, word in (("a_to_b", words.a_to_b), ("b_to_a", words.b_to_a)):
             for label in info.classes:
-                yield (
-                    f"{line}_{way}_{label}",
-                    {
-                        "name": f"{line} {word} {label}",
-                        "value_template": _pick("lines", line, word, label),
-                        "state_class": "total_increasing",
-                        "unit_of_measurement": "vehicles",
-                        "icon": ICONS.get(label, "mdi:counter"),
-                        **of_total,
-                    },
-                )
+                icon = ICONS.get(label, "mdi:counter")
+                vehicles = _rising(f"{line} {word} {label}", _pick("lines", line, word, label), "vehicles", icon=icon)
+                yield f"{line}_{way}_{label}", vehicles | total
     for zone in info.zones:
-        yield (
-            f"{zone}_standing",
-            {
-                "name": f"{zone} standing",
-                "value_template": _pick("zones", zone, "standing", "end"),
-                "state_class": "measurement",
-                "unit_of_measurement": "vehicles",
-                "icon": "mdi:car-multiple",
-                **of_report,
-            },
-        )
-    yield (
-        "watched",
-        {
-            "name": "Watched",
-            "value_template": "{{ value_json.watched_ms // 1000 }}",
-            "state_class": "total_increasing",
-            "device_class": "duration",
-            "unit_of_measurement": "s",
-            **of_total,
-        },
-    )
-    yield (
-        "report_state",
-        {
-            "name": "Last report",
-            "value_template": "{{ value_json.state }}",
-            "device_class": "enum",
-            "options": ["ok", "partial", "blind"],
-            **of_report,
-        },
-    )
-    yield (
-        "counted_until",
-        {
-            "name": "Counted until",
-            "value_template": "{{ value_json.as_of }}",
-            "device_class": "timestamp",
-            "entity_category": "diagnostic",
-            **of_total,
-        },
-    )
-    yield (
-        "dropped",
-        {
-            "name": "Reports dropped",
-            "value_template": "{{ value_json.dropped }}",
-            "state_class": "total_increasing",
-            "unit_of_measurement": "reports",
-            "entity_category": "diagnostic",
-            **of_total,
-        },
-    )
+        standing = _sensor(f"{zone} standing", _pick("zones", zone, "standing", "end"), icon="mdi:car-multiple")
+        yield f"{zone}_standing", standing | {"state_class": "measurement", "unit_of_measurement": "vehicles"} | report
+    states = ["online", "degraded", "offline"]
+    yield "status", _sensor("Status", _VALUE.format("state"), "enum", options=states, **_DIAGNOSTIC) | status
+    yield "watched", _rising("Watched", _VALUE.format("watched_ms // 1000"), "s", device_class="duration") | total
+    states = ["ok", "partial", "blind"]
+    yield "report_state", _sensor("Last report", _VALUE.format("state"), "enum", options=states) | report
+    until = _sensor("Counted until", _VALUE.format("as_of"), "timestamp", **_DIAGNOSTIC)
+    yield "counted_until", until | total
+    yield "dropped", _rising("Reports dropped", _VALUE.format("dropped"), "reports", **_DIAGNOSTIC) | total
+
+
+def _sensor(name: str, template: str, device_class: str = "", **more: Any) -> Component:
+    found = {"name": name, "value_template": template, **more}
+    return found | {"device_class": device_class} if device_class else found
+
+
+def _rising(name: str, template: str, unit: str, **more: Any) -> Component:
+    """A sensor of a number that only grows."""
+    return _sensor(name, template, **more) | {"state_class": "total_increasing", "unit_of_measurement": unit}
 
 
 def _pick(first: str, *steps: str) -> str:

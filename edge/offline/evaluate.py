@@ -9,7 +9,7 @@ score of crossings. One that lists stills says how many vehicles are in a zone o
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -430,18 +430,12 @@ def tape_path(recording: Recording, config: Config, tapes: Path, every: int = 1)
 def summary_of(part: Score) -> dict[str, Any]:
     """A score, ready for JSON."""
     low, high = part.f1_interval
+    numbers = ("true", "found", "missed", "extra", "direction_errors", "total_error")
+    shares = ("precision", "recall", "f1", "class_accuracy")
     return {
-        "true": part.true,
-        "found": part.found,
-        "missed": part.missed,
-        "extra": part.extra,
-        "precision": round(part.precision, 4),
-        "recall": round(part.recall, 4),
-        "f1": round(part.f1, 4),
+        **{name: getattr(part, name) for name in numbers},
+        **{name: round(getattr(part, name), 4) for name in shares},
         "f1_interval_95": [round(low, 4), round(high, 4)],
-        "class_accuracy": round(part.class_accuracy, 4),
-        "direction_errors": part.direction_errors,
-        "total_error": part.total_error,
         "confusion": {
             label: {other: n for other in (*CLASSES, "unclassified") if (n := part.confusion[label, other])}
             for label in (*CLASSES, "unclassified")
@@ -460,11 +454,8 @@ def _names_summary_of(names: NamesScore) -> dict[str, Any]:
 
     def of(one: ClassScore) -> dict[str, Any]:
         return {
-            "true": one.true,
-            "told": one.told,
-            "right": one.right,
+            **asdict(one),
             "false": one.false,
-            "extra": one.extra,
             "recall": _rounded(one.recall),
             "recall_interval_95": _interval(one.right, one.true),
             "precision": _rounded(one.precision),
@@ -514,7 +505,7 @@ def watch_summary_of(part: Watch) -> dict[str, Any]:
     return {
         "watched_ms": part.watched_ms,
         "elapsed_ms": part.elapsed_ms,
-        "watched_share": None if part.share is None else round(part.share, 4),
+        "watched_share": _rounded(part.share),
         "unwatched": part.unwatched,
     }
 
@@ -538,7 +529,7 @@ def zone_summary_of(part: ZoneScore) -> dict[str, Any]:
         return {
             "true_mean": round(one.true_mean, 3),
             "mean_absolute_error": round(one.error, 3),
-            "error_share": None if share is None else round(share, 4),
+            "error_share": _rounded(share),
         }
 
     share = part.p50_error_share
@@ -550,7 +541,7 @@ def zone_summary_of(part: ZoneScore) -> dict[str, Any]:
         "wait_ms_p50": {
             "true": part.true_p50_ms,
             "counted": part.counted_p50_ms,
-            "error_share": None if share is None else round(share, 4),
+            "error_share": _rounded(share),
         },
         "hidden_likely": None
         if part.hidden is None

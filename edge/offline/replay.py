@@ -189,8 +189,6 @@ class Outcome:
     tracks: dict[int, tuple[Track, ...]] | None = None
     frames: int = 0
     frames_blind: int = 0
-    frames_skipped: int = 0
-    """Frames on which the detector was not run."""
     first_ms: int = 0
     last_ms: int = 0
 
@@ -331,7 +329,6 @@ def note(outcome: Outcome, step: Step, detected: DetectedFrame | None) -> None:
             outcome.first_ms = detected.captured_ms
         outcome.frames += 1
         outcome.frames_blind += bool(detected.blind)
-        outcome.frames_skipped += bool(detected.skipped)
         outcome.last_ms = detected.captured_ms
 
 

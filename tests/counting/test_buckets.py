@@ -2,9 +2,9 @@
 
 import tracemalloc
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from itertools import pairwise
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,7 +19,7 @@ YEAR_MS = 365 * 24 * 60 * MINUTE_MS
 
 def settling(settle_ms: int) -> CountingParameters:
     """Parameters by which a bucket stays open for so long."""
-    return replace(DEFAULT, buckets=replace(DEFAULT.buckets, settle_ms=settle_ms))
+    return msgspec.structs.replace(DEFAULT, buckets=msgspec.structs.replace(DEFAULT.buckets, settle_ms=settle_ms))
 
 
 def crossing(at_ms: int, *, line: str = "deck", direction: str = "a_to_b", label: str = "car") -> Crossing:

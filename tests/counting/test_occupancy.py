@@ -4,6 +4,7 @@ import pickle
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
+import msgspec
 import pytest
 
 from edge.counting.detection import CLASSES, DetectedFrame, Detection
@@ -430,10 +431,8 @@ def test_who_was_lost_when_the_run_ends_is_told_as_lost_and_only_once() -> None:
 
 def test_who_is_not_found_within_a_minute_is_not_found_later_by_another_that_was_lost_before() -> None:
     """A standing vehicle is let go of long after it was last seen, a moving one soon: they end in another order."""
-    watcher, told = (
-        ZoneWatcher([ZONE], parameters=replace(DEFAULT, occupancy=replace(DEFAULT.occupancy, found_ms=30_000))),
-        [],
-    )
+    occupancy = msgspec.structs.replace(DEFAULT.occupancy, found_ms=30_000)
+    watcher, told = ZoneWatcher([ZONE], parameters=msgspec.structs.replace(DEFAULT, occupancy=occupancy)), []
     for at_ms in range(0, 90_000, 100):
         tracks = []
         if at_ms < 40_000:  # stands, unseen from 20 s on

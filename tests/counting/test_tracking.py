@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from random import Random
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -310,7 +311,8 @@ def test_a_whole_is_always_another_track_that_was_handed_out(seed: int, frames_p
 
 
 def test_never_more_tracks_than_the_bound_and_what_goes_is_counted() -> None:
-    tracker = Tracker(replace(DEFAULT, tracking=replace(DEFAULT.tracking, tracks_max=10)))
+    few = msgspec.structs.replace(DEFAULT.tracking, tracks_max=10)
+    tracker = Tracker(msgspec.structs.replace(DEFAULT, tracking=few))
     crowd = [(80.0 * column, 60.0 * row) for column in range(6) for row in range(5)]
     steps = tracks([boxes(*crowd, at_ms=at_ms) for at_ms in range(0, 2_000, 100)], tracker)
     assert max(map(len, steps)) <= 10

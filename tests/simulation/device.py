@@ -9,7 +9,6 @@ import sqlite3
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +40,7 @@ LABELS = ("car", "truck", "bus")
 BUCKET_MS = 10_000
 GAP_MS = 2_000
 SETTLE_MS = 1_000
-PARAMETERS = replace(DEFAULT, buckets=replace(DEFAULT.buckets, settle_ms=SETTLE_MS))
+PARAMETERS = msgspec.structs.replace(DEFAULT, buckets=msgspec.structs.replace(DEFAULT.buckets, settle_ms=SETTLE_MS))
 EPOCH_MS = 1_795_600_000_000
 FAT_EVERY = 7
 FAT_ZONES = {
