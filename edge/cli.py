@@ -339,8 +339,8 @@ def _bench(given: argparse.Namespace) -> None:
     recording = Recording(video, every=given.every)
     across = [] if given.config else ["0,0.5,1,0.5"]
     config = config_of(video, given.config, given.line or across, given.model, given.threads)
-    said = bench.bench(recording, config)
-    print(json.dumps(said, sort_keys=True) if given.json else bench.table_of(said))
+    figures = bench.bench(recording, config)
+    print(json.dumps(figures, sort_keys=True) if given.json else bench.table_of(figures))
 
 
 def _setup(given: argparse.Namespace) -> None:

@@ -172,13 +172,13 @@ def explain_cost(config: Config, picture: tuple[int, int] | None = None) -> str:
         picture = (camera.width, camera.height) if camera is not None and camera.width and camera.height else USUAL
     manifest = load_manifest(config.model.name)
     runs = len(regions_of(config, manifest, *picture)) or 1
-    said = f"Detector: {runs} {'run' if runs == 1 else 'runs'} for each frame of {picture[0]}x{picture[1]}"
+    sentence = f"Detector: {runs} {'run' if runs == 1 else 'runs'} for each frame of {picture[0]}x{picture[1]}"
     macs, most = manifest.macs_millions, config.model.regions_max
     if macs is not None:
-        said += f", {runs * macs:.0f} million multiply-accumulates"
+        sentence += f", {runs * macs:.0f} million multiply-accumulates"
     if config.zones and config.model.region == "lines" and most > 1:
-        said += f"; 1 to {most} runs once it is known how large vehicles are"
-    return said
+        sentence += f"; 1 to {most} runs once it is known how large vehicles are"
+    return sentence
 
 
 def check_files(config: Config) -> None:

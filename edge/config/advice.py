@@ -90,19 +90,19 @@ def explain_rate(frames_per_second: float) -> str:
 
 def explain_zone(name: str, zone: Zone, *, stills: bool = False) -> str:
     """One sentence on what a zone reports; on `stills` parked vehicles are not known."""
-    said = (
+    sentence = (
         f"zones.{name} ({len(zone.polygon)} corners, {polygon_area(zone.polygon):.1%} of the picture): "
         f"a vehicle stands once it stayed in one place for {zone.standing_after_s:g} s"
     )
     if not stills:
-        said += (
+        sentence += (
             f", and is parked once it stood for {zone.parked_after_s:g} s and {zone.parked_after_passed} that came "
             "after it have left"
         )
     if zone.plane is None:
-        return f"{said}; queue_m is null: the length of the queue needs a plane"
+        return f"{sentence}; queue_m is null: the length of the queue needs a plane"
     plane = plane_through(zone.plane.points, zone.plane.metres)
     assert plane is not None, "the configuration was checked"
     places = [place for corner in zone.polygon if (place := plane.metres(corner)) is not None]
     longest_m = max(math.dist(p, q) for p in places for q in places)
-    return f"{said}; on the ground it is {longest_m:.1f} m from one corner to the farthest other"
+    return f"{sentence}; on the ground it is {longest_m:.1f} m from one corner to the farthest other"

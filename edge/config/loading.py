@@ -83,10 +83,10 @@ def _check_address(url: str) -> None:
         try:
             urlsplit(url).port  # noqa: B018  # reading it is what checks it
         except ValueError as error:
-            said = (
+            reason = (
                 "its port is none: a number from 1 to 65535 is allowed, and %40, %2F, %3A for @, / and : of a password"
             )
-            raise InputError(f"camera.url is {masked(url)!r}; {said}") from error
+            raise InputError(f"camera.url is {masked(url)!r}; {reason}") from error
 
 
 def _check_still(config: Config) -> None:

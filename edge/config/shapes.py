@@ -108,8 +108,8 @@ def convoy_rules(config: Config) -> dict[str, ConvoyRule]:
     rules = {}
     for line in config.lines:
         of_line = config.convoys.lines.get(line, LineConvoys())
-        said = {key: value for key, value in msgspec.structs.asdict(of_line).items() if value is not None}
-        chosen = msgspec.structs.replace(config.convoys, **said)
+        changes = {key: value for key, value in msgspec.structs.asdict(of_line).items() if value is not None}
+        chosen = msgspec.structs.replace(config.convoys, **changes)
         if chosen.enabled:
             headway_ms = round(1000 * chosen.headway_s)
             rules[line] = ConvoyRule(frozenset(chosen.classes), headway_ms, chosen.vehicles_min)

@@ -67,17 +67,17 @@ class HomeAssistantAnnouncer:
         if not self._prefix or info is None:
             return
         known = [] if were_apart else before
-        said = announcement(info, self._site, self._device, root=self._root, prefix=self._prefix, before=known)
-        if self._fits(Message(said.topic, said.payload, retain=True)):
+        message = announcement(info, self._site, self._device, root=self._root, prefix=self._prefix, before=known)
+        if self._fits(Message(message.topic, message.payload, retain=True)):
             if were_apart:
-                self._outbox.note(NOTE, " ".join((self._prefix, *said.keys)))
+                self._outbox.note(NOTE, " ".join((self._prefix, *message.keys)))
                 for key in before:
                     retained.set(component_topic(self._site, self._device, key, self._prefix), b"")
-            retained.set(said.topic, said.payload)
-            self._keys = said.keys
+            retained.set(message.topic, message.payload)
+            self._keys = message.keys
             return
         if before and not were_apart:
-            retained.set(said.topic, b"")  # else each sensor would be there twice
+            retained.set(message.topic, b"")  # else each sensor would be there twice
         components = components_of(info, self._site, self._device, root=self._root)
         self._outbox.note(NOTE, " ".join((self._prefix, APART, *components)))
         self._keys = ()

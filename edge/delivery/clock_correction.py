@@ -18,11 +18,11 @@ def corrected(payload: bytes, offset_ms: int, *, report: bool) -> bytes:
         start = rfc3339(max(found.start_ms + offset_ms, 0))
         return encode(msgspec.structs.replace(found, start=start, clock_synced=True))
     try:
-        said = msgspec.json.decode(payload, type=dict[str, Any])
-        moments = {key: milliseconds_of(said[key]) for key in MOMENTS if isinstance(said.get(key), str)}
+        message = msgspec.json.decode(payload, type=dict[str, Any])
+        moments = {key: milliseconds_of(message[key]) for key in MOMENTS if isinstance(message.get(key), str)}
     except ValueError:
         return payload
     if not moments:
         return payload
     moved = {key: rfc3339(max(at_ms + offset_ms, 0)) for key, at_ms in moments.items()}
-    return msgspec.json.encode(said | moved, order="sorted")
+    return msgspec.json.encode(message | moved, order="sorted")

@@ -235,7 +235,7 @@ class Dispatch:
 
 
 def _without_picture(payload: bytes) -> bytes:
-    said = msgspec.json.decode(payload)
-    if not isinstance(said, dict) or not said.get("jpeg"):
+    alert = msgspec.json.decode(payload)
+    if not isinstance(alert, dict) or not alert.get("jpeg"):
         return payload
-    return msgspec.json.encode(said | {"jpeg": "", "reason": f"{said.get('reason')} ({NO_PICTURE})"}, order="sorted")
+    return msgspec.json.encode(alert | {"jpeg": "", "reason": f"{alert.get('reason')} ({NO_PICTURE})"}, order="sorted")

@@ -79,11 +79,11 @@ class FormerNames:
         if address is None or address.channel not in RETAINED or (address.site, address.device) not in self._names:
             return ()
         try:
-            said = msgspec.json.decode(payload, type=_Retained)
+            message = msgspec.json.decode(payload, type=_Retained)
         except msgspec.DecodeError:
             return ()
-        counted = not said.ended and self._outbox.owner_of(said.journal) == f"{address.site}/{address.device}"
-        return self._clearing(address.site, address.device) if said.run in self._runs or counted else ()
+        counted = not message.ended and self._outbox.owner_of(message.journal) == f"{address.site}/{address.device}"
+        return self._clearing(address.site, address.device) if message.run in self._runs or counted else ()
 
     def published(self, token: int, message: Message) -> None:
         """It was published as `token`."""

@@ -63,8 +63,10 @@ def announcement(
 ) -> Announcement:
     """Describe the device as it is now; components in `before` that it has no more are removed by this message."""
     components = {key: {"p": "sensor", **one} for key, one in _sensors(info, site, device, root)}
-    said = {**_about(info, site, device, root), "cmps": {**dict.fromkeys(before, REMOVED), **components}}
-    return Announcement(topic_for(site, device, prefix), msgspec.json.encode(said, order="sorted"), tuple(components))
+    payload = {**_about(info, site, device, root), "cmps": {**dict.fromkeys(before, REMOVED), **components}}
+    return Announcement(
+        topic_for(site, device, prefix), msgspec.json.encode(payload, order="sorted"), tuple(components)
+    )
 
 
 def components_of(info: Info, site: str, device: str, *, root: str = ROOT) -> dict[str, bytes]:

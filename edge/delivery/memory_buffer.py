@@ -155,8 +155,8 @@ class MemoryBuffer:
             if not self._gone:
                 return
             life, *kinds = self._outbox.noted(NOTE).split() or [""]
-            told = {kind: int(ordinal) for kind, _, ordinal in (text.partition(":") for text in kinds)}
-            self._settled = Counter(self._known) | Counter(told if life == self._life else {})
+            recorded = {kind: int(ordinal) for kind, _, ordinal in (text.partition(":") for text in kinds)}
+            self._settled = Counter(self._known) | Counter(recorded if life == self._life else {})
         lost = {kind: gone - self._settled[kind] for kind, gone in self._gone.items() if gone > self._settled[kind]}
         if not lost:
             return

@@ -342,10 +342,10 @@ class Publisher:
     def _update_status(self) -> None:
         """Set the retained status; where the reasons are larger than the broker accepts, without them."""
         state: Literal["online", "degraded"] = "degraded" if self._troubles else "online"
-        topic, said = self._topic("status"), self._status(state, "; ".join(self._troubles.values()))
-        if not self._dispatch.fits(Message(topic, said)):
-            said = self._status(state, "")
-        self._retained.set(topic, said)
+        topic, payload = self._topic("status"), self._status(state, "; ".join(self._troubles.values()))
+        if not self._dispatch.fits(Message(topic, payload)):
+            payload = self._status(state, "")
+        self._retained.set(topic, payload)
 
     def _publish(self, link: Link, message: Message) -> int:
         if message.retain and not self._retains:
@@ -394,8 +394,8 @@ class Publisher:
             if not total.ended:
                 self._retained.set(self._topic("total"), encode_self(total))
                 continue
-            told = self._ends_published.get(total.journal) == total.sent_through
-            if not told and len(self._responses) < RESPONSES_MAX:
+            published = self._ends_published.get(total.journal) == total.sent_through
+            if not published and len(self._responses) < RESPONSES_MAX:
                 self._ends_published[total.journal] = total.sent_through
                 owner = self._outbox.owner_of(total.journal) or f"{self._site}/{self._device}"
                 site, _, device = owner.partition("/")

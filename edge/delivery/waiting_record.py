@@ -55,11 +55,11 @@ class WaitingRecord:
 
     def write(self, waiting: Waiting) -> None:
         """Write the record; it survives a power failure."""
-        said = msgspec.json.encode(waiting)
-        assert len(said) <= _SLOT - _HEAD, "a few kinds of letters and two times"
+        content = msgspec.json.encode(waiting)
+        assert len(content) <= _SLOT - _HEAD, "a few kinds of letters and two times"
         generation = self._generation + 1
-        head = _MAGIC + generation.to_bytes(8, "big") + len(said).to_bytes(4, "big")
-        slot = head + zlib.crc32(head + said).to_bytes(4, "big") + said
+        head = _MAGIC + generation.to_bytes(8, "big") + len(content).to_bytes(4, "big")
+        slot = head + zlib.crc32(head + content).to_bytes(4, "big") + content
         try:
             file = self._open()
             os.pwrite(file, slot.ljust(_SLOT, b"\0"), generation % 2 * _SLOT)
@@ -95,7 +95,7 @@ class WaitingRecord:
 def _parsed(slot: bytes) -> tuple[int, Waiting] | None:
     """The generation and the content; None where it was never written, or not to its end."""
     length = int.from_bytes(slot[12:16], "big")
-    said = slot[_HEAD : _HEAD + length]
-    if slot[:4] != _MAGIC or zlib.crc32(slot[:16] + said) != int.from_bytes(slot[16:20], "big"):
+    content = slot[_HEAD : _HEAD + length]
+    if slot[:4] != _MAGIC or zlib.crc32(slot[:16] + content) != int.from_bytes(slot[16:20], "big"):
         return None
-    return int.from_bytes(slot[4:12], "big"), msgspec.json.decode(said, type=Waiting)
+    return int.from_bytes(slot[4:12], "big"), msgspec.json.decode(content, type=Waiting)

@@ -55,8 +55,8 @@ def run_check(path: Path, *, as_json: bool, try_it: bool) -> int:
         effective["camera"]["url"] = masked(config.camera.url)
     tried = try_all(config) if try_it else {}
     if as_json:
-        said = {"configuration": effective, "sha256": config.sha256, "warnings": warnings}
-        print(json.dumps(said | ({"tried": tried} if try_it else {}), sort_keys=True))
+        sentence = {"configuration": effective, "sha256": config.sha256, "warnings": warnings}
+        print(json.dumps(sentence | ({"tried": tried} if try_it else {}), sort_keys=True))
     else:
         print(yaml.safe_dump(effective, sort_keys=False, allow_unicode=True, default_flow_style=None).rstrip())
         stills = config.camera is not None and config.camera.every_s is not None
@@ -70,13 +70,13 @@ def run_check(path: Path, *, as_json: bool, try_it: bool) -> int:
         for warning in warnings:
             print(f"warning: {warning}", file=sys.stderr)
         for part, found in tried.items():
-            print(f"{part}: {'works' if found['works'] else 'does not work'}: {found['said']}", file=sys.stderr)
+            print(f"{part}: {'works' if found['works'] else 'does not work'}: {found['sentence']}", file=sys.stderr)
         print(f"{path} is in order", file=sys.stderr)
     return int(not all(found["works"] for found in tried.values()))
 
 
 def try_all(config: Config) -> dict[str, Mapping[str, Any]]:
-    """Open what the configuration names of camera and broker; `works` and, for people, `said`, of each.
+    """Open what the configuration names of camera and broker; `works` and, for people, `sentence`, of each.
 
     A service that runs meanwhile is not disturbed at the broker; a USB or CSI camera can be open only once.
     """
@@ -106,8 +106,8 @@ def try_camera(config: CameraConfig) -> Mapping[str, Any]:
         first_s = time.monotonic()
         if config.every_s is not None:
             height, width = frame.image.shape[:2]
-            said = f"a picture of {width} x {height} pixels after {first_s - began_s:.1f} s"
-            return {"works": True, "said": said, "width": width, "height": height}
+            sentence = f"a picture of {width} x {height} pixels after {first_s - began_s:.1f} s"
+            return {"works": True, "said": sentence, "width": width, "height": height}
         taken_ms = [frame.captured_ms]
         while len(taken_ms) < FRAMES and (left_s := first_s + CAMERA_S - time.monotonic()) > 0:
             frame = camera.take(left_s)
@@ -117,13 +117,13 @@ def try_camera(config: CameraConfig) -> Mapping[str, Any]:
     spent_s = (taken_ms[-1] - taken_ms[0]) / 1000
     rate = (len(taken_ms) - 1) / spent_s if spent_s > 0 else 0.0
     then = f"then {rate:.1f} frames/s" if rate else f"and no second within {CAMERA_S:g} s"
-    said = f"{state.width} x {state.height} pixels, the first after {first_s - began_s:.1f} s, {then}"
+    sentence = f"{state.width} x {state.height} pixels, the first after {first_s - began_s:.1f} s, {then}"
     if 0 < rate < config.frames_per_second / 2:
-        said += f"; camera.frames_per_second asks for {config.frames_per_second:g}"
+        sentence += f"; camera.frames_per_second asks for {config.frames_per_second:g}"
     if state.width > LARGE_PX:
-        said += "; a second stream, some 640 to 1280 pixels wide, costs less to decode and counts as well"
+        sentence += "; a second stream, some 640 to 1280 pixels wide, costs less to decode and counts as well"
     size = {"width": state.width, "height": state.height}
-    return {"works": True, "said": said, **size, "frames_per_second": round(rate, 1)}
+    return {"works": True, "said": sentence, **size, "frames_per_second": round(rate, 1)}
 
 
 def try_broker(config: Config, mqtt: Mqtt) -> Mapping[str, Any]:

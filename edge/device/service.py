@@ -163,21 +163,21 @@ class Service:
 
     def apply_verdict(self, verdict: Verdict) -> str:
         """Apply a person's verdict; returns empty, or why it cannot be done now. Any other thread may call it."""
-        said: Future[str] = Future()
+        answer: Future[str] = Future()
         try:
-            self._verdicts.put_nowait((verdict, said))
-            return said.result(VERDICT_WAIT_S)
+            self._verdicts.put_nowait((verdict, answer))
+            return answer.result(VERDICT_WAIT_S)
         except (queue.Full, TimeoutError):
             return "the device is busy; say it again"
 
     def _apply_verdicts(self) -> None:
         while not self._verdicts.empty():
-            verdict, said = self._verdicts.get_nowait()
+            verdict, answer = self._verdicts.get_nowait()
             try:
                 self._alert_publisher.apply_verdict(verdict, self.config.alerts)
-                said.set_result(self._buffer.failure)
+                answer.set_result(self._buffer.failure)
             except WorkError as error:
-                said.set_result(str(error))
+                answer.set_result(str(error))
 
     def snapshot(self) -> bytes:
         """The newest picture as a small JPEG; empty before there is one. Any thread may ask."""
@@ -325,8 +325,8 @@ class Service:
 
     def _store_convoys(self, run: _Run, convoys: Sequence[Convoy]) -> None:
         address = f"{run.config.site}/{run.config.device}/convoy"
-        for said in run.convoys.messages(convoys):
-            self._buffer.append_message(address, said, run=run.name, now_ms=self._clock.monotonic_ms())
+        for answer in run.convoys.messages(convoys):
+            self._buffer.append_message(address, answer, run=run.name, now_ms=self._clock.monotonic_ms())
 
     # Once a second
 

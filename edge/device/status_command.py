@@ -34,8 +34,8 @@ def run_status(path: Path | None, *, as_json: bool) -> int:
     except msgspec.DecodeError as error:
         raise WorkError(f"the service with the state folder {folder} is of another version: {error}") from error
     if as_json:
-        said = msgspec.to_builtins(status) | {"running": True, "delivering": status.delivering}
-        print(json.dumps(said, sort_keys=True))
+        fields = msgspec.to_builtins(status) | {"running": True, "delivering": status.delivering}
+        print(json.dumps(fields, sort_keys=True))
     else:
         print(text_of(status))
     return 0 if status.delivering else 1

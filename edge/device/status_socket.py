@@ -49,15 +49,15 @@ class StatusSocket:
         self._thread.join(ANSWER_S + 1)
 
     def _run(self) -> None:
-        said = ""
+        last_error = ""
         while not self._closing.is_set():
             try:
                 with self._listening() as server:
-                    said = ""
+                    last_error = ""
                     self._serve(server)
             except OSError as error:
-                if str(error) != said and not self._closing.is_set():
-                    said = str(error)
+                if str(error) != last_error and not self._closing.is_set():
+                    last_error = str(error)
                     log.warning("`crossing-edge status` gets no answer: %s: %s", self._path, error.strerror or error)
             self._closing.wait(RETRY_S)
 

@@ -235,44 +235,44 @@ def _spread(spent_ms: list[float]) -> dict[str, float] | None:
     return {"p50": round(cuts[9], 4), "p95": round(cuts[18], 4), "mean": round(statistics.fmean(spent_ms), 4)}
 
 
-def table_of(said: dict[str, Any]) -> str:
+def table_of(of: dict[str, Any]) -> str:
     """The figures for people."""
     rows = [
-        f"{said['model']} at {said['input'][0]}x{said['input'][1]}, {said['threads']} threads, {said['frames']} frames",
+        f"{of['model']} at {of['input'][0]}x{of['input'][1]}, {of['threads']} threads, {of['frames']} frames",
         f"{'stage':<10} {'p50 ms':>9} {'p95 ms':>9} {'mean ms':>9}",
     ]
     rows += [
         f"{stage:<10} {spread['p50']:>9.3f} {spread['p95']:>9.3f} {spread['mean']:>9.3f}"
-        for stage, spread in said["stages_ms"].items()
+        for stage, spread in of["stages_ms"].items()
         if spread is not None
     ]
     rows.append(
-        f"{said['frames_per_second']:.1f} frames/s, {said['cpu_s_per_video_minute']:.1f} CPU seconds per video minute, "
-        f"peak {said['peak_rss_mb']:.0f} MB"
+        f"{of['frames_per_second']:.1f} frames/s, {of['cpu_s_per_video_minute']:.1f} CPU seconds per video minute, "
+        f"peak {of['peak_rss_mb']:.0f} MB"
     )
-    skipped = said["frames_skipped"]
+    skipped = of["frames_skipped"]
     rows.append(
-        f"looked at {said['looked_at_share'] or 0.0:.1%} of the frames; {skipped['still']} were still, "
+        f"looked at {of['looked_at_share'] or 0.0:.1%} of the frames; {skipped['still']} were still, "
         f"{skipped['paced']} between two looks"
     )
-    if said["frames_blind"]:
-        rows.append(f"{said['frames_blind']} frames in which nothing could be seen were not shown to the detector")
-    if said["second_look"] is not None:
-        rows += _names_rows(said["second_look"], said["crossings"])
-    if said["outside_share"] is not None:
-        rows.append(f"all but decoding, inference and names costs {said['outside_share']:.1%} of inference")
+    if of["frames_blind"]:
+        rows.append(f"{of['frames_blind']} frames in which nothing could be seen were not shown to the detector")
+    if of["second_look"] is not None:
+        rows += _names_rows(of["second_look"], of["crossings"])
+    if of["outside_share"] is not None:
+        rows.append(f"all but decoding, inference and names costs {of['outside_share']:.1%} of inference")
     return "\n".join(rows)
 
 
-def _names_rows(said: dict[str, Any], crossings: int) -> list[str]:
-    rows = [f"names: {said['looks']} looks at vehicles, {crossings} crossings"]
-    if said["infer_share"] is not None:
-        rows[0] += f"; {said['infer_share']:.1%} of the time of inference"
-    if said["work_share"] is not None:
-        work, each = said["macs_millions_per_minute"], said["looks_per_crossing"]
+def _names_rows(of: dict[str, Any], crossings: int) -> list[str]:
+    rows = [f"names: {of['looks']} looks at vehicles, {crossings} crossings"]
+    if of["infer_share"] is not None:
+        rows[0] += f"; {of['infer_share']:.1%} of the time of inference"
+    if of["work_share"] is not None:
+        work, each = of["macs_millions_per_minute"], of["looks_per_crossing"]
         rows.append(
-            f"at {said['crossings_per_minute']} crossings a minute and {each} looks each, names take {work['names']:,}"
-            f" million multiply-accumulates a minute, {said['work_share']:.1%} of the {work['detection']:,}"
+            f"at {of['crossings_per_minute']} crossings a minute and {each} looks each, names take {work['names']:,}"
+            f" million multiply-accumulates a minute, {of['work_share']:.1%} of the {work['detection']:,}"
             " of detecting on every frame"
         )
     return rows

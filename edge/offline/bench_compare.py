@@ -138,12 +138,12 @@ def _model(name: str | None) -> Any:
 
 def summary_of(compared: Sequence[Compared]) -> dict[str, Any]:
     """The figures for JSON: of all clips together, and clip by clip."""
-    said = _figures(compared)
+    figures = _figures(compared)
     scored = [one.scores for one in compared if one.scores is not None]
     if scored:
         before, after = total(one[0] for one in scored), total(one[1] for one in scored)
-        said |= {"f1": {"every_frame": round(before.f1, 4), "as_needed": round(after.f1, 4)}}
-    return said | {"clips": {one.name: _figures([one]) | _differences(one) for one in compared}}
+        figures |= {"f1": {"every_frame": round(before.f1, 4), "as_needed": round(after.f1, 4)}}
+    return figures | {"clips": {one.name: _figures([one]) | _differences(one) for one in compared}}
 
 
 def _figures(compared: Sequence[Compared]) -> dict[str, Any]:
@@ -167,12 +167,12 @@ def _figures(compared: Sequence[Compared]) -> dict[str, Any]:
 
 def _differences(one: Compared) -> dict[str, Any]:
     return {
-        "lost": [_told(crossing) for crossing in one.lost],
-        "extra": [_told(crossing) for crossing in one.extra],
+        "lost": [_row_of(crossing) for crossing in one.lost],
+        "extra": [_row_of(crossing) for crossing in one.extra],
     }
 
 
-def _told(crossing: Crossing) -> dict[str, Any]:
+def _row_of(crossing: Crossing) -> dict[str, Any]:
     return {
         "line": crossing.line,
         "at_ms": crossing.crossed_ms,
@@ -181,9 +181,9 @@ def _told(crossing: Crossing) -> dict[str, Any]:
     }
 
 
-def table_of(said: dict[str, Any]) -> str:
+def table_of(figures: dict[str, Any]) -> str:
     """The figures for people."""
-    width = max(len(name) for name in (*said["clips"], "all"))
+    width = max(len(name) for name in (*figures["clips"], "all"))
     rows = [
         f"{'clip':<{width}} {'frames':>7} {'looked at':>9} {'CPU share':>9} {'crossings':>9} {'lost':>5} {'extra':>5}"
         f" {'outside':>8}"
@@ -192,14 +192,14 @@ def table_of(said: dict[str, Any]) -> str:
         f"{name:<{width}} {one['frames']:>7} {_share(one['looked_at_share']):>9} {_share(one['cpu_share']):>9} "
         f"{one['crossings']:>9} {one['crossings_lost']:>5} {one['crossings_extra']:>5} "
         f"{_share(one['outside_share']):>8}"
-        for name, one in (*said["clips"].items(), ("all", said))
+        for name, one in (*figures["clips"].items(), ("all", figures))
     ]
     rows.append(
-        f"CPU of all but decoding: {said['cpu_s']['as_needed']} s where it looks as needed, "
-        f"{said['cpu_s']['every_frame']} s at every frame; decoding {said['decode_cpu_s']} s"
+        f"CPU of all but decoding: {figures['cpu_s']['as_needed']} s where it looks as needed, "
+        f"{figures['cpu_s']['every_frame']} s at every frame; decoding {figures['decode_cpu_s']} s"
     )
-    if "f1" in said:
-        rows.append(f"F1 {said['f1']['as_needed']:.4f} as needed, {said['f1']['every_frame']:.4f} at every frame")
+    if "f1" in figures:
+        rows.append(f"F1 {figures['f1']['as_needed']:.4f} as needed, {figures['f1']['every_frame']:.4f} at every frame")
     return "\n".join(rows)
 
 

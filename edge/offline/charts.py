@@ -196,10 +196,10 @@ def _draw(
             for start, end in spans:
                 axes.axvspan(start, end, zorder=0.5, **look)
     for name, axes in zip(names, grid[: len(names)], strict=True):
-        mine = [c for c in crossings if c.line == name]
-        _draw_bars(axes, mine, span, width_ms)
-        _dress(axes, name, mine, width_ms, words)
-        _draw_legend(axes, mine, blind=bool(blind), partial=bool(partial))
+        of_line = [c for c in crossings if c.line == name]
+        _draw_bars(axes, of_line, span, width_ms)
+        _dress(axes, name, of_line, width_ms, words)
+        _draw_legend(axes, of_line, blind=bool(blind), partial=bool(partial))
     for zone, axes in zip(zones, grid[len(names) :], strict=True):
         _draw_zone(axes, zone, buckets, span)
     _draw_time(grid[-1], span, time_zone)

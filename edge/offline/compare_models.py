@@ -63,8 +63,8 @@ class Comparison:
         (b + d) / ((a + b) (a + d)).
         """
 
-        def is_it(said: str) -> bool:
-            return said != NOT_FOUND if label == ALL else said == label
+        def is_it(name: str) -> bool:
+            return name != NOT_FOUND if label == ALL else name == label
 
         before = sum(n for (a, _), n in self.confusion.items() if is_it(a))
         after = sum(n for (_, b), n in self.confusion.items() if is_it(b))
@@ -77,7 +77,7 @@ class Comparison:
     @property
     def labels(self) -> list[str]:
         """The classes that either names."""
-        named = {said for pair_ in self.confusion for said in pair_}
+        named = {name for pair_ in self.confusion for name in pair_}
         return [label for label in (*CLASSES, UNCLASSIFIED) if label in named]
 
 
@@ -144,8 +144,8 @@ def table_of(found: Comparison) -> str:
     lines += ["", f"{'class':<{wide}}{'first':>8}{'second':>8}{'both':>8}  factor (95%)"]
     for label in (*labels, ALL):
         one = found.factor(label)
-        said = "too few" if one.factor is None else f"{one.factor:.3f} ({one.low:.3f} to {one.high:.3f})"
-        lines.append(f"{label:<{wide}}{one.before:>8}{one.after:>8}{one.both:>8}  {said}")
+        factor = "too few" if one.factor is None else f"{one.factor:.3f} ({one.low:.3f} to {one.high:.3f})"
+        lines.append(f"{label:<{wide}}{one.before:>8}{one.after:>8}{one.both:>8}  {factor}")
     return "\n".join(lines)
 
 

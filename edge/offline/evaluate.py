@@ -162,11 +162,11 @@ def _read(path: Path) -> bytes:
 def parse_truth(text: bytes, path: str) -> Truth:
     """Check the text of a truth file; InputError, beginning with `path`, if it is none."""
     try:
-        said = msgspec.json.decode(text)
-        truth = msgspec.convert(said, Truth)
+        document = msgspec.json.decode(text)
+        truth = msgspec.convert(document, Truth)
     except msgspec.DecodeError as error:
         raise InputError(f"{path} is not a truth file: {error}") from error
-    if not truth.zones and "crossings" not in said:
+    if not truth.zones and "crossings" not in document:
         raise InputError(f"{path} has no crossings; allowed is none where it has zones")
     if truth.line is None and not truth.only_zones:
         raise InputError(f"{path} has no line; allowed is none where it has zones and no crossings")

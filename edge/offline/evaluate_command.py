@@ -81,7 +81,7 @@ def run_evaluate(request: EvaluateRequest) -> None:
         write_wrong([moment for result in results for moment in result.moments], request.wrong)
     lined = [result for result in results if result.line is not None]
     if request.json:
-        said: dict[str, Any] = {
+        summary: dict[str, Any] = {
             "total": summary_of(total(r.score for r in lined)) | watch_summary_of(_watch(lined)),
             "clips": {
                 r.name: summary_of(r.score)
@@ -105,7 +105,7 @@ def run_evaluate(request: EvaluateRequest) -> None:
             },
             "zones": {r.name: {name: zone_summary_of(z) for name, z in r.zones.items()} for r in results if r.zones},
         }
-        print(json.dumps(said, sort_keys=True), flush=True)
+        print(json.dumps(summary, sort_keys=True), flush=True)
     else:
         print(table_of(results), flush=True)
 
@@ -282,9 +282,9 @@ def _zones(results: Sequence[ClipResult]) -> list[str]:
         f"{what} {errors:.0f} of {true:.0f}" + (f" ({errors / true:.3f})" if true else "")
         for what, (errors, true) in pooled_of([zone for _, zone in scored]).items()
     )
-    said = "vehicles in zones on average, and the mean absolute error; median wait in seconds:"
+    result = "vehicles in zones on average, and the mean absolute error; median wait in seconds:"
     return [
-        *("", said, heads, *rows),
+        *("", result, heads, *rows),
         f"pooled, the sum of absolute errors of the sum of true numbers: {pooled}",
         *_hidden([zone.hidden for _, zone in scored if zone.hidden is not None]),
     ]

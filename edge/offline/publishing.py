@@ -110,8 +110,8 @@ class Reporter:
 
     def convoys(self, convoys: Sequence[Convoy]) -> None:
         """Publish convoys that ended."""
-        for said in self._numbered_convoys.messages(convoys):
-            self._post("convoy", said)
+        for message in self._numbered_convoys.messages(convoys):
+            self._post("convoy", message)
 
     def _post(self, channel: str, payload: bytes) -> None:
         """Into the outbox when publishing, unless an earlier start of this run has put it there."""

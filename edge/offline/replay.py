@@ -346,12 +346,12 @@ def run_of(
 
     That of a recording that breaks off ends in `-part`, so every report of it says so.
     """
-    said = (config.site, config.device, config.lines, config.counting, config.report.every_s)
+    named = (config.site, config.device, config.lines, config.counting, config.report.every_s)
     # keys with the default of before they existed are left out, so that runs keep their names
     drawn = tuple(shapes for shapes in (config.zones, config.masks) if shapes)
     ruled = (config.convoys,) if config.convoys != Convoys() else ()
     timed = (stills, step_ms, config.time_zone) if stills is not None else ()
-    shapes = msgspec.to_builtins((*said, *drawn, *ruled, *timed))
+    shapes = msgspec.to_builtins((*named, *drawn, *ruled, *timed))
     looks = "" if is_tape(path) else looks_of(config)
     fingerprint = hashlib.sha256(repr((shapes, looks, start_ms, every)).encode())
     for still in sorted(path.iterdir()) if path.is_dir() else (path,):

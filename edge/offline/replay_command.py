@@ -150,8 +150,8 @@ def run_replay(request: ReplayRequest) -> None:
             reporter.convoys(step.convoys)
             reporter.pump()
         reporter.finish()
-        if video is not None and video.said:
-            log.warning("%s", video.said)
+        if video is not None and video.note:
+            log.warning("%s", video.note)
         for sentence in stills.unreadable if stills is not None else ():
             log.warning("left out: %s", sentence)
         summary = summary_of(outcome, config, run, origin)
@@ -215,7 +215,7 @@ def _open(request: ReplayRequest, config: Config, start: Start) -> Source:
     )
     stills = _stills_of(source)
     if stills is not None:
-        log.info("%s: %s", request.video, stills.said)
+        log.info("%s: %s", request.video, stills.note)
     return source
 
 

@@ -89,7 +89,7 @@ class ResultFolder:
         time_zone: str = "UTC",
         mark: bool = False,
     ) -> None:
-        self._said = path
+        self._given = path
         self._path = Path(os.path.realpath(path))  # so that "." and a link have a name and a parent
         self._part = self._path  # made on entering
         self._config = config
@@ -104,12 +104,12 @@ class ResultFolder:
             self._check()
             self._part = Path(tempfile.mkdtemp(prefix=f".{self._path.name}.", dir=self._path.parent))
         except OSError as error:
-            raise InputError(f"--out {self._said} cannot be written: {error.strerror}") from error
+            raise InputError(f"--out {self._given} cannot be written: {error.strerror}") from error
         try:
             (self._part / "strips").mkdir()
         except OSError as error:
             shutil.rmtree(self._part, ignore_errors=True)
-            raise InputError(f"--out {self._said} cannot be written: {error.strerror}") from error
+            raise InputError(f"--out {self._given} cannot be written: {error.strerror}") from error
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
@@ -117,18 +117,18 @@ class ResultFolder:
             if kind is None:
                 self._move()
         except OSError as fault:
-            raise WorkError(f"--out {self._said} cannot be written: {fault.strerror}") from fault
+            raise WorkError(f"--out {self._given} cannot be written: {fault.strerror}") from fault
         finally:
             shutil.rmtree(self._part, ignore_errors=True)
 
     def _check(self) -> None:
         """InputError for a path that cannot be written, or that holds files of another origin."""
         if not self._path.parent.is_dir():
-            raise InputError(f"--out {self._said}: the folder {self._path.parent} does not exist; it must")
+            raise InputError(f"--out {self._given}: the folder {self._path.parent} does not exist; it must")
         if not os.path.lexists(self._path):
             return
         if not self._path.is_dir():
-            raise InputError(f"--out {self._said} is a file; a folder is expected")
+            raise InputError(f"--out {self._given} is a file; a folder is expected")
         foreign = sorted(
             str(entry.relative_to(self._path))
             for entry in (*self._path.glob("*"), *self._path.glob("strips/*"))
@@ -136,10 +136,10 @@ class ResultFolder:
         )
         if foreign:
             raise InputError(
-                f"--out {self._said} holds {foreign[0]}, which no replay wrote; name a new folder or an empty one"
+                f"--out {self._given} holds {foreign[0]}, which no replay wrote; name a new folder or an empty one"
             )
         if not os.access(self._path, os.R_OK | os.W_OK | os.X_OK):
-            raise InputError(f"--out {self._said} cannot be written: no permission")
+            raise InputError(f"--out {self._given} cannot be written: no permission")
 
     def _is_ours(self, entry: Path) -> bool:
         if entry == self._path / "strips":
@@ -195,7 +195,7 @@ class ResultFolder:
             text = json.dumps(summary, indent=1, sort_keys=True) + "\n"
             (self._part / "summary.json").write_text(text, encoding="utf-8")
         except OSError as error:
-            raise WorkError(f"--out {self._said} cannot be written: {error.strerror}") from error
+            raise WorkError(f"--out {self._given} cannot be written: {error.strerror}") from error
         try:
             draw_summary(
                 self._part / _SUMMARY,

@@ -35,7 +35,7 @@ def summary_of(outcome: Outcome, config: Config, run: str, origin: Origin) -> di
     zone = origin.time_zone
     watched_ms = sum(bucket.watched_ms for bucket in outcome.buckets)
     watched = bool(watched_ms or outcome.crossings)
-    said = {
+    found = {
         "run": run,
         "site": config.site,
         "device": config.device,
@@ -55,10 +55,10 @@ def summary_of(outcome: Outcome, config: Config, run: str, origin: Origin) -> di
         "balance": balance_of(outcome, config) if watched else None,
     }
     if convoy_rules(config):
-        said["convoys"] = [convoy_row(one, config) for one in by_time(outcome.convoys)] if watched else None
+        found["convoys"] = [convoy_row(one, config) for one in by_time(outcome.convoys)] if watched else None
     if config.zones:
-        said["zones"] = {name: zone_of(outcome, name) for name in config.zones}
-    return said
+        found["zones"] = {name: zone_of(outcome, name) for name in config.zones}
+    return found
 
 
 def totals_of(outcome: Outcome, config: Config) -> dict[str, dict[str, dict[str, int]]]:
@@ -92,8 +92,8 @@ def balance_of(outcome: Outcome, config: Config) -> dict[str, dict[str, Any]]:
 
 def convoy_row(convoy: Convoy, config: Config) -> dict[str, Any]:
     """A convoy as in its message, without run and number."""
-    said = msgspec.to_builtins(convoy_of(convoy, "", 0, config))
-    return {key: value for key, value in said.items() if key not in ("schema", "run", "number")}
+    found = msgspec.to_builtins(convoy_of(convoy, "", 0, config))
+    return {key: value for key, value in found.items() if key not in ("schema", "run", "number")}
 
 
 def zone_of(outcome: Outcome, name: str) -> dict[str, Any] | None:
@@ -174,10 +174,10 @@ def _origin_rows(origin: Origin) -> list[str]:
     if start.at_ms is None:
         rows = ["No start is known, so times are those since the beginning of 1970: --start says when it begins."]
     else:
-        said = {"name": ", as its name says", "tape": ", as the tape says", "stills": ", as its pictures say"}.get(
+        found = {"name": ", as its name says", "tape": ", as the tape says", "stills": ", as its pictures say"}.get(
             start.said_by, ""
         )
-        rows = [f"It begins at {local_time(start.at_ms, origin.time_zone)} ({origin.time_zone}){said}."]
+        rows = [f"It begins at {local_time(start.at_ms, origin.time_zone)} ({origin.time_zone}){found}."]
     if start.note:
         rows.append(f"Take care: {start.note}.")
     if origin.part:

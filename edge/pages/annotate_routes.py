@@ -75,26 +75,26 @@ class AnnotateRoutes:
 
     def _save(self, query: Query, body: bytes) -> Answer:
         try:
-            asked = msgspec.json.decode(body, type=_Save)
+            request = msgspec.json.decode(body, type=_Save)
         except msgspec.DecodeError as error:
             raise InputError(f"this is no truth: {error}") from error
         progress = self.pictures.progress
         if not progress.done:
             raise WorkError(progress.trouble or "The strip is not complete yet; save again in a moment.")
-        if self.file.has_changed() and not asked.over:
+        if self.file.has_changed() and not request.over:
             return answer_json(
                 {"error": f"{self.file.path} was changed by somebody else meanwhile."}, HTTPStatus.CONFLICT
             )
         recording = self.pictures.recording
         text = written_truth(
             self.file.text,
-            asked.truth,
+            request.truth,
             video=relative(recording.path, self.file.path),
             line=self.line,
             fps=recording.frames_per_second,
             frames=progress.frames,
         )
-        self.file.save(text, over=asked.over)
+        self.file.save(text, over=request.over)
         return answer_json({"saved": str(self.file.path), "truth": read_annotations(text)})
 
     def _reload(self, query: Query, body: bytes) -> Answer:

@@ -289,6 +289,6 @@ def _depth(line: str) -> int:
     return len(line) - len(line.lstrip(" "))
 
 
-def shown(draft: Draft) -> Mapping[str, Any]:
+def draft_for_page(draft: Draft) -> Mapping[str, Any]:
     """For the page."""
     return msgspec.to_builtins(draft)  # type: ignore[no-any-return]

@@ -30,22 +30,22 @@ LOOK_UP_S = 0.5
 """A signal that arrives just before the wait is seen when the wait ends, so waits are short."""
 
 
-def serve_until_stopped(server: PageServer, *, lan: bool, told: threading.Event | None = None) -> None:
+def serve_until_stopped(server: PageServer, *, lan: bool, stopping: threading.Event | None = None) -> None:
     """Serve until SIGINT or SIGTERM, or until `told`."""
-    told = told or threading.Event()
-    with server, _signals(told):
+    stopping = stopping or threading.Event()
+    with server, _signals(stopping):
         print(f"{invitation(server, lan=lan)}\nCtrl+C ends it.", flush=True)  # noqa: T201  # what the command is for
-        while not told.wait(LOOK_UP_S):
+        while not stopping.wait(LOOK_UP_S):
             pass
 
 
 @contextmanager
-def _signals(told: threading.Event) -> Iterator[None]:
+def _signals(stopping: threading.Event) -> Iterator[None]:
     """Either signal is the usual end of a page, not a failure."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {number: signal.signal(number, lambda *_: told.set()) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, lambda *_: stopping.set()) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:

@@ -60,12 +60,12 @@ class NamingRoutes:
         clip, portraits = self.vehicles.recording.path.name, self.vehicles.portraits
         rows = read_rows(self.file.text, str(self.file.path))
         names = names_in(rows, clip, portraits)
-        said: dict[str, Any] = {
+        answer: dict[str, Any] = {
             "tracks": [{"track": one.track, "pictures": len(one.samples)} for one in portraits.values()],
             "names": msgspec.to_builtins(names),
             "others": sum(row["clip"] == clip for row in rows) - len(names),
         }
-        return answer_json(said)
+        return answer_json(answer)
 
     def _crop(self, query: Query, body: bytes) -> Answer:
         portrait, place = self.vehicles.portraits.get(number_in(query, "track")), number_in(query, "place")
@@ -75,16 +75,16 @@ class NamingRoutes:
 
     def _save(self, query: Query, body: bytes) -> Answer:
         try:
-            asked = msgspec.json.decode(body, type=_Save)
+            request = msgspec.json.decode(body, type=_Save)
         except msgspec.DecodeError as error:
             raise InputError(f"these are no names: {error}") from error
         if not self.vehicles.progress.done:
             raise WorkError("The recording is not read to its end yet; save again in a moment.")
         found = self.file.look()
-        if found != self.file.text and not asked.over:
+        if found != self.file.text and not request.over:
             sentence = f"{self.file.path} was changed by somebody else meanwhile."
             return answer_json({"error": sentence}, HTTPStatus.CONFLICT)
         rows = read_rows(found, str(self.file.path))  # what others added meanwhile stays
         clip = self.vehicles.recording.path.name
-        self.file.save(written_names(rows, clip, self.vehicles.portraits, asked.names), over=asked.over)
-        return answer_json({"saved": str(self.file.path), "names": len(asked.names)})
+        self.file.save(written_names(rows, clip, self.vehicles.portraits, request.names), over=request.over)
+        return answer_json({"saved": str(self.file.path), "names": len(request.names)})

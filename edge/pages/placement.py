@@ -59,17 +59,17 @@ def advice_on(
     detector's pixels one of the picture is there. `named`: whether a second look names vehicles.
     """
     zooms = [zoom for view, zoom in views if _is_in(line, view)]
-    said = [] if zooms else [OUTSIDE]
+    advice = [] if zooms else [OUTSIDE]
     near = [trail for trail in trails if any(_is_near(line, box) for box in trail.boxes)]
     moving = [trail for trail in trails if _moves(trail)]
-    said += _beside(line, moving)
+    advice += _beside(line, moving)
     if len(near) < VEHICLES_MIN:
-        return said
-    said += _small(line, near, max(zooms or (zoom for _, zoom in views)), named=named)
+        return advice
+    advice += _small(line, near, max(zooms or (zoom for _, zoom in views)), named=named)
     near = [trail for trail in near if _moves(trail)]
     if len(near) < VEHICLES_MIN:
-        return said
-    return [*said, *_cut(line, near, size), *_broken(line, near), *_along(line, near)]
+        return advice
+    return [*advice, *_cut(line, near, size), *_broken(line, near), *_along(line, near)]
 
 
 def _is_in(line: CountingLine, region: Region) -> bool:

@@ -60,9 +60,9 @@ Route = Callable[[Query, bytes], Answer]
 """From the query and the body to the answer. InputError becomes a 422 and WorkError a 500, with their sentence."""
 
 
-def answer_json(said: Any, status: HTTPStatus = HTTPStatus.OK) -> Answer:
+def answer_json(value: Any, status: HTTPStatus = HTTPStatus.OK) -> Answer:
     """An answer in JSON."""
-    return Answer(json.dumps(said).encode(), status=status)
+    return Answer(json.dumps(value).encode(), status=status)
 
 
 def number_in(query: Query, name: str) -> int:

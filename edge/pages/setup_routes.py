@@ -10,7 +10,16 @@ from edge.build.stages import check_files
 from edge.config.advice import warnings_of
 from edge.config.schema import Config
 from edge.errors import InputError
-from edge.pages.draft import EMPTY, Draft, draft_of, parse_finished, parse_unfinished, read_draft, shown, written
+from edge.pages.draft import (
+    EMPTY,
+    Draft,
+    draft_for_page,
+    draft_of,
+    parse_finished,
+    parse_unfinished,
+    read_draft,
+    written,
+)
 from edge.pages.known_file import KnownFile
 from edge.pages.server import Answer, Query, Route, answer_json, number_in
 from edge.pages.watching import Watching
@@ -56,7 +65,7 @@ class SetupRoutes:
                 "file": self._file.path.name,
                 "new": not self._file.exists,
                 "unsaved": text != self._file.text,
-                "draft": shown(draft),
+                "draft": draft_for_page(draft),
                 "colours": CLASS_COLOURS,
                 **self._judged(text, parse_unfinished(text)),
             }
@@ -71,21 +80,21 @@ class SetupRoutes:
 
     def _save(self, query: Query, body: bytes) -> Answer:
         try:
-            asked = msgspec.json.decode(body, type=_Save)
+            request = msgspec.json.decode(body, type=_Save)
         except msgspec.DecodeError as error:
             raise InputError(f"nothing to save: {error}") from error
         if self._file.has_changed():
-            if not asked.over:
+            if not request.over:
                 return answer_json(
                     {"error": f"{self._file.path} was changed by somebody else meanwhile."}, HTTPStatus.CONFLICT
                 )
             self._take_up()  # the drawing goes into the present text
-        draft = read_draft(bytes(asked.draft))
-        text = written(self._file.text or EMPTY, draft, self._camera, position_confirmed=asked.lies_right)
+        draft = read_draft(bytes(request.draft))
+        text = written(self._file.text or EMPTY, draft, self._camera, position_confirmed=request.lies_right)
         config = parse_finished(text)
         check_files(config)
-        self._file.save(text, over=asked.over)
-        return answer_json({"saved": str(self._file.path), "draft": shown(draft_of(config))})
+        self._file.save(text, over=request.over)
+        return answer_json({"saved": str(self._file.path), "draft": draft_for_page(draft_of(config))})
 
     def _reload(self, query: Query, body: bytes) -> Answer:
         self._watching.configure(self._take_up())

@@ -76,20 +76,20 @@ def _notes_of(document: dict[str, Any]) -> str:
 
 def _crossing(olds: Sequence[dict[str, Any]], one: Annotation) -> dict[str, Any]:
     old = olds[one.kept] if one.kept is not None and one.kept < len(olds) else {}
-    said = {"frame": one.frame, "class": one.label, "direction": one.direction, "uncertain": one.uncertain}
+    fields = {"frame": one.frame, "class": one.label, "direction": one.direction, "uncertain": one.uncertain}
     where = {} if one.along is None else {"along": round(one.along, 4)}
     moved = old.get("frame", one.frame) != one.frame
     # A more exact time is true of the frame it was written for only.
-    return {key: value for key, value in old.items() if not (moved and key == "ms")} | said | where
+    return {key: value for key, value in old.items() if not (moved and key == "ms")} | fields | where
 
 
 def _laid_out(document: dict[str, Any]) -> str:
     """A key a line, and a crossing a line: so that people, and their version control, can read it."""
     parts = []
     for key, value in document.items():
-        said = json.dumps(value, ensure_ascii=False)
+        fields = json.dumps(value, ensure_ascii=False)
         if key == "crossings" and value:
             rows = ",\n  ".join(json.dumps(one, ensure_ascii=False) for one in value)
-            said = f"[\n  {rows}\n ]"
-        parts.append(f" {json.dumps(key)}: {said}")
+            fields = f"[\n  {rows}\n ]"
+        parts.append(f" {json.dumps(key)}: {fields}")
     return "{\n" + ",\n".join(parts) + "\n}\n"

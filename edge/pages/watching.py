@@ -180,7 +180,7 @@ class _Counter:
         self._trails.update(frame.captured_ms, step.tracks)
         if time.monotonic() - self._advised_s > ADVICE_EVERY_S:
             self._advise(width, height)
-        return self._shown(detected, step, width, height), detected.blind
+        return self._sight_of(detected, step, width, height), detected.blind
 
     def _new_scene(self) -> SceneWatcher | StillScene:
         return SceneWatcher() if self._stills is None else StillScene()
@@ -207,7 +207,7 @@ class _Counter:
         }
         self._advised_s = time.monotonic()
 
-    def _shown(self, detected: DetectedFrame, step: Step, width: int, height: int) -> dict[str, Any]:
+    def _sight_of(self, detected: DetectedFrame, step: Step, width: int, height: int) -> dict[str, Any]:
         def fractions(x1: float, y1: float, x2: float, y2: float) -> list[float]:
             return [round(value, 4) for value in (x1 / width, y1 / height, x2 / width, y2 / height)]
 

@@ -83,7 +83,7 @@ class AnnotatedVideo:
         self.frames += 1
 
     @property
-    def said(self) -> str:
+    def note(self) -> str:
         """For people, where pictures are shown farther from their own times than the step between two; else empty."""
         if self.uneven_ms <= 1000 / self._pace:
             return ""
@@ -167,8 +167,8 @@ class _Ffmpeg:
             return None
         try:
             encoders, options = (
-                subprocess.run([program, "-hide_banner", *asked], capture_output=True, timeout=30, check=False).stdout  # noqa: S603
-                for asked in (["-encoders"], ["-h", "long"])
+                subprocess.run([program, "-hide_banner", *words], capture_output=True, timeout=30, check=False).stdout  # noqa: S603
+                for words in (["-encoders"], ["-h", "long"])
             )
         except (OSError, subprocess.TimeoutExpired):
             return None
@@ -184,12 +184,12 @@ class _Ffmpeg:
         h264 = ["-c:v", "libx264", "-preset", "veryfast", "-crf", "23", "-pix_fmt", "yuv420p"]
         web = ["-movflags", "+faststart"] if path.suffix.lower() == ".mp4" else []
         quiet = ["-hide_banner", "-loglevel", "error", "-nostdin", "-y"]
-        self._said: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  # closed when it is released
+        self._stderr: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  # closed when it is released
         self._process = subprocess.Popen(  # noqa: S603  # no shell; the path is one word that begins with file:
             [program, *quiet, "-f", "matroska", "-i", "pipe:0", *times, *h264, *web, f"file:{path}"],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
-            stderr=self._said,
+            stderr=self._stderr,
         )
         self._broken = False
         self._put(_matroska_head(size, frames_per_second))
@@ -213,7 +213,7 @@ class _Ffmpeg:
             self._process.communicate()
         except BrokenPipeError:
             self._process.wait()
-        self._said.close()
+        self._stderr.close()
 
 
 def _matroska_head(size: tuple[int, int], frames_per_second: float) -> bytes:

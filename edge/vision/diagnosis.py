@@ -14,7 +14,7 @@ from urllib.parse import unquote, urlsplit
 
 from edge.vision.login import authorization, challenge_of
 
-ASKED_S = 2.5  # for everything that is asked
+TIMEOUT_S = 2.5  # for everything that is asked
 _ANSWER_BYTES = 16_384
 _PORTS = {"rtsp": 554, "rtsps": 322, "http": 80, "https": 443}
 
@@ -31,9 +31,9 @@ def why_no_stream(address: str, username: str, password: str) -> str:
     try:
         answer = _ask(place)
         if answer.code == 401 and (place.username or place.password):
-            asked = {"verb": "DESCRIBE", "uri": place.url} if place.is_rtsp else {"verb": "GET", "uri": place.target}
+            request = {"verb": "DESCRIBE", "uri": place.url} if place.is_rtsp else {"verb": "GET", "uri": place.target}
             challenge = challenge_of(answer.challenges) or "Basic"
-            answer = _ask(place, authorization(challenge, place.username, place.password, **asked))
+            answer = _ask(place, authorization(challenge, place.username, place.password, **request))
     except (OSError, ValueError) as error:
         return _fault(error, place)
     return _words_of(answer, place)
@@ -96,8 +96,8 @@ def _place_of(address: str, username: str, password: str) -> _Place:
 
 def _ask(place: _Place, authorization: str = "") -> _Answer:
     """One request on a connection of its own; OSError or ValueError where nobody gives an answer that can be read."""
-    until_s = time.monotonic() + ASKED_S / 2
-    with socket.create_connection((place.host, place.port), timeout=ASKED_S / 2) as plain:
+    until_s = time.monotonic() + TIMEOUT_S / 2
+    with socket.create_connection((place.host, place.port), timeout=TIMEOUT_S / 2) as plain:
         connection = plain
         if place.scheme in {"rtsps", "https"}:
             context = ssl.create_default_context()
@@ -105,12 +105,12 @@ def _ask(place: _Place, authorization: str = "") -> _Answer:
             context.verify_mode = ssl.CERT_NONE  # FFmpeg does not verify cameras either
             connection = context.wrap_socket(plain, server_hostname=place.host)
         if place.is_rtsp:
-            asked = [f"DESCRIBE {place.url} RTSP/1.0", "CSeq: 1", "Accept: application/sdp"]
+            request = [f"DESCRIBE {place.url} RTSP/1.0", "CSeq: 1", "Accept: application/sdp"]
         else:
-            asked = [f"GET {place.target} HTTP/1.1", f"Host: {place.at}", "Connection: close"]
+            request = [f"GET {place.target} HTTP/1.1", f"Host: {place.at}", "Connection: close"]
         if authorization:
-            asked.append(f"Authorization: {authorization}")
-        connection.sendall("\r\n".join([*asked, "", ""]).encode())
+            request.append(f"Authorization: {authorization}")
+        connection.sendall("\r\n".join([*request, "", ""]).encode())
         answer = b""
         while b"\r\n\r\n" not in answer and len(answer) < _ANSWER_BYTES:
             connection.settimeout(max(0.01, until_s - time.monotonic()))

@@ -159,7 +159,7 @@ class Annotator:
         width, height = size
         assert min(size) > 0, "a frame has a size"
         self._zoom = max(1, ceil(_WIDTH_MIN / width))
-        self._shown = (width * self._zoom // 2 * 2, height * self._zoom // 2 * 2)
+        self._picture_size = (width * self._zoom // 2 * 2, height * self._zoom // 2 * 2)
         self.counts: Counter[tuple[str, str, str]] = Counter()
         """(line, direction, class) -> crossings drawn so far."""
         self._frame_size = size
@@ -168,13 +168,13 @@ class Annotator:
         self._words = direction_words or {}
         self._time_zone = time_zone
         self._part = part
-        self._pen = max(1, round(min(self._shown) / 480))
-        self._scale = 0.42 * max(1.0, min(self._shown) / 600)
+        self._pen = max(1, round(min(self._picture_size) / 480))
+        self._scale = 0.42 * max(1.0, min(self._picture_size) / 600)
         self._trails: dict[int, deque[tuple[int, int]]] = {}
         self._fresh: list[tuple[Crossing, int]] = []
         self._name_px, self._cell_px = self._panel_columns()
         beside = self._name_px + len(DIRECTIONS) * self._cell_px + self._row_px
-        self.size = (self._shown[0] + beside // 2 * 2, self._shown[1])
+        self.size = (self._picture_size[0] + beside // 2 * 2, self._picture_size[1])
 
     def draw(  # noqa: PLR0917  # in the order in which a frame goes through the stages
         self,
@@ -191,9 +191,9 @@ class Annotator:
         self._fresh = [(c, until_ms) for c, until_ms in self._fresh if until_ms > captured_ms]
         self._fresh += [(c, captured_ms + _FLASH_MS) for c in crossings]
         canvas = np.empty((self.size[1], self.size[0], 3), np.uint8)
-        picture = canvas[:, : self._shown[0]]
+        picture = canvas[:, : self._picture_size[0]]
         enlarged = cv2.resize(image, None, fx=self._zoom, fy=self._zoom) if self._zoom > 1 else image
-        picture[:] = enlarged[: self._shown[1], : self._shown[0]]
+        picture[:] = enlarged[: self._picture_size[1], : self._picture_size[0]]
         self._tint_zones(picture)
         for line in self._lines:
             self._draw_line(picture, line, captured_ms)
@@ -206,7 +206,7 @@ class Annotator:
             self._draw_box(picture, track, captured_ms)
         self._draw_names(picture, nearer_last[::-1], captured_ms)
         self._name_zones(picture, occupancies)
-        canvas[:, self._shown[0] :] = _PANEL
+        canvas[:, self._picture_size[0] :] = _PANEL
         self._draw_panel(canvas, captured_ms)
         return canvas
 
@@ -259,12 +259,12 @@ class Annotator:
         cv2.arrowedLine(picture, tail, tip, INK, 4 * self._pen, cv2.LINE_AA, tipLength=0.35)
         cv2.arrowedLine(picture, tail, tip, colour, 2 * self._pen, cv2.LINE_AA, tipLength=0.35)
         word = self._words.get(line.name, {}).get(DIRECTIONS[0], DIRECTIONS[0])
-        said = line.name if word == DIRECTIONS[0] else f"{line.name}: {word}"
-        width, height = text_size(said, self._scale)
+        text = line.name if word == DIRECTIONS[0] else f"{line.name}: {word}"
+        width, height = text_size(text, self._scale)
         beyond = 6 * self._pen
         left = round(tip[0] - dy * (beyond + width / 2) - width / 2)
         low = round(tip[1] + dx * (beyond + height / 2) + height / 2)
-        self._write_inside(picture, said, (left, low), colour)
+        self._write_inside(picture, text, (left, low), colour)
 
         for crossing, until_ms in fresh:
             ((x_along, y_along),), _ = walk(line.points, np.array([crossing.along]))
@@ -299,7 +299,7 @@ class Annotator:
             label, colour = f"{track.id} {track.label(0.0)[0]}" if seen else f"{track.id}", _colour_of(track)
             width, height = text_size(label, self._scale)
             left, top = self._at(*track.box[:2])
-            left = min(max(left, 0), self._shown[0] - width - 6)
+            left = min(max(left, 0), self._picture_size[0] - width - 6)
             low = max(top, height + 6)
             place = (left, low - height - 6, left + width + 6, low)
             if any(covers(place, other) for other in taken):
@@ -329,18 +329,18 @@ class Annotator:
         heads = ["99999", *(head for line in self._lines for head in self._heads(line))]
         name_px = self._row_px + max(text_size(name, scale)[0] for name in names)
         cell_px = self._row_px + max(text_size(head, scale)[0] for head in heads)
-        name_px = min(name_px, round(self._shown[0] * _PANEL_SHARE_MAX / 2))
-        return name_px, min(cell_px, round(self._shown[0] * _PANEL_SHARE_MAX / 4))
+        name_px = min(name_px, round(self._picture_size[0] * _PANEL_SHARE_MAX / 2))
+        return name_px, min(cell_px, round(self._picture_size[0] * _PANEL_SHARE_MAX / 4))
 
     def _draw_panel(self, canvas: Picture, captured_ms: int) -> None:
         """Counts so far, per line, class and direction, beside the picture."""
         rows = self._count_rows(captured_ms)
-        row_px = min(self._row_px, self._shown[1] // (len(rows) + 1))  # with many lines all is written smaller
+        row_px = min(self._row_px, self._picture_size[1] // (len(rows) + 1))  # with many lines all is written smaller
         scale = 1.1 * self._scale * row_px / self._row_px
         pad = row_px // 2
         for place, row in enumerate(rows):
             low = pad + place * row_px + 3 * row_px // 4
-            x = self._shown[0] + pad
+            x = self._picture_size[0] + pad
             if row.name in CLASS_COLOURS:
                 cv2.rectangle(canvas, (x, low - pad), (x + pad, low), bgr(CLASS_COLOURS[row.name]), -1)
             indent = 0 if row.heads else row_px
@@ -374,8 +374,8 @@ class Annotator:
 
     def _write_inside(self, picture: Picture, text: str, at: tuple[int, int], colour: Colour) -> None:
         width, height = text_size(text, self._scale)
-        x = min(max(at[0], 2), self._shown[0] - width - 2)
-        y = min(max(at[1], height + 2), self._shown[1] - 4)
+        x = min(max(at[0], 2), self._picture_size[0] - width - 2)
+        y = min(max(at[1], height + 2), self._picture_size[1] - 4)
         write_haloed(picture, text, (x, y), self._scale, colour)
 
 

@@ -150,7 +150,7 @@ class Ultralytics:
         """See Head."""
         shape = shapes[0]
         if len(shape) != 3 or shape[0] != 1 or shape[1] < 5:
-            return f"the output is {_shown(shape)}; allowed is (1, 4 + classes, n)"
+            return f"the output is {_text_of(shape)}; allowed is (1, 4 + classes, n)"
         return self._wanted.fault(shape[1] - 4)
 
     def decode(self, outputs: Outputs, score_min: float) -> Boxes:
@@ -174,7 +174,7 @@ class EndToEnd:
         """See Head."""
         shape = shapes[0]
         fits = len(shape) == 3 and shape[0] == 1 and shape[2] == 6
-        return "" if fits else f"the output is {_shown(shape)}; allowed is (1, n, 6)"
+        return "" if fits else f"the output is {_text_of(shape)}; allowed is (1, n, 6)"
 
     def decode(self, outputs: Outputs, score_min: float) -> Boxes:
         """See Head."""
@@ -200,7 +200,7 @@ class Detr:
         """See Head."""
         boxes, logits = shapes
         if len(boxes) != 3 or len(logits) != 3 or boxes != (1, logits[1], 4):
-            return f"the outputs are {_shown(boxes)}, {_shown(logits)}; allowed: (1, q, 4), (1, q, classes)"
+            return f"the outputs are {_text_of(boxes)}, {_text_of(logits)}; allowed: (1, q, 4), (1, q, classes)"
         return self._wanted.fault(logits[2] - self._softmax)
 
     def decode(self, outputs: Outputs, score_min: float) -> Boxes:
@@ -232,8 +232,8 @@ class DetrDecoded:
         """See Head."""
         labels, boxes, scores = shapes
         fits = len(labels) == 2 and labels[0] == 1 and labels == scores and boxes == (*labels, 4)
-        shown = ", ".join(_shown(shape) for shape in shapes)
-        return "" if fits else f"the outputs are {shown}; allowed are (1, q), (1, q, 4), (1, q)"
+        text = ", ".join(_text_of(shape) for shape in shapes)
+        return "" if fits else f"the outputs are {text}; allowed are (1, q), (1, q, 4), (1, q)"
 
     def decode(self, outputs: Outputs, score_min: float) -> Boxes:
         """See Head."""
@@ -279,9 +279,9 @@ def _grid(strides: Sequence[int], height: int, width: int) -> tuple[Floats, Floa
 
 def _rows_fault(shape: tuple[int, ...], cells: int, others: int, wanted: Wanted) -> str:
     if len(shape) != 3 or shape[0] != 1 or shape[1] != cells or shape[2] <= others:
-        return f"the output is {_shown(shape)}; its strides allow (1, {cells}, {others} + classes)"
+        return f"the output is {_text_of(shape)}; its strides allow (1, {cells}, {others} + classes)"
     return wanted.fault(shape[2] - others)
 
 
-def _shown(shape: tuple[int, ...]) -> str:
+def _text_of(shape: tuple[int, ...]) -> str:
     return f"({', '.join(map(str, shape))})"

@@ -72,11 +72,11 @@ class FetchError(WorkError):
 
 def fetch(address: Address, validators: Validators = Validators()) -> Answer:  # frozen
     """Ask for the picture; FetchError with a sentence where there is none."""
-    asked = _Asked(address, validators, time.monotonic() + address.timeout_s)
-    return asked.answer()
+    request = _Request(address, validators, time.monotonic() + address.timeout_s)
+    return request.answer()
 
 
-class _Asked:
+class _Request:
     """One request with its redirects and login, until a deadline."""
 
     def __init__(self, address: Address, validators: Validators, until_s: float) -> None:

@@ -10,9 +10,9 @@ import secrets
 from collections.abc import Sequence
 
 
-def challenge_of(told: Sequence[str]) -> str:
+def challenge_of(headers: Sequence[str]) -> str:
     """The best challenge that we can answer: digest before basic; empty where there is none."""
-    challenges = [one.strip() for line in told for one in re.split(r",\s*(?=[A-Za-z-]+\s+[A-Za-z]+=)", line)]
+    challenges = [one.strip() for line in headers for one in re.split(r",\s*(?=[A-Za-z-]+\s+[A-Za-z]+=)", line)]
     for scheme in ("digest", "basic"):
         for one in challenges:
             algorithm = _parameters_of(one).get("algorithm", "MD5").upper().removesuffix("-SESS")
@@ -30,29 +30,29 @@ def authorization(challenge: str, username: str, password: str, *, uri: str, ver
 
 
 def digest_login(
-    said: dict[str, str], username: str, password: str, uri: str, cnonce: str, *, verb: str = "GET"
+    challenge: dict[str, str], username: str, password: str, uri: str, cnonce: str, *, verb: str = "GET"
 ) -> str:
     """The Authorization that answers a digest challenge (RFC 7616; RFC 2069 where it names no qop)."""
-    algorithm = said.get("algorithm", "MD5")
+    algorithm = challenge.get("algorithm", "MD5")
     kind = "sha256" if algorithm.upper().startswith("SHA-256") else "md5"
 
     def hashed(text: str) -> str:
         return hashlib.new(kind, text.encode(), usedforsecurity=False).hexdigest()
 
-    realm, nonce = said.get("realm", ""), said.get("nonce", "")
+    realm, nonce = challenge.get("realm", ""), challenge.get("nonce", "")
     secret = hashed(f"{username}:{realm}:{password}")
     if algorithm.lower().endswith("-sess"):
         secret = hashed(f"{secret}:{nonce}:{cnonce}")
-    asked = hashed(f"{verb}:{uri}")
+    request_hash = hashed(f"{verb}:{uri}")
     given = {"username": username, "realm": realm, "nonce": nonce, "uri": uri}
-    plain = {"algorithm": algorithm} if "algorithm" in said else {}
-    if "auth" in [one.strip() for one in said.get("qop", "").split(",")]:
-        response = hashed(f"{secret}:{nonce}:00000001:{cnonce}:auth:{asked}")
+    plain = {"algorithm": algorithm} if "algorithm" in challenge else {}
+    if "auth" in [one.strip() for one in challenge.get("qop", "").split(",")]:
+        response = hashed(f"{secret}:{nonce}:00000001:{cnonce}:auth:{request_hash}")
         given |= {"cnonce": cnonce}
         plain |= {"qop": "auth", "nc": "00000001"}
     else:
-        response = hashed(f"{secret}:{nonce}:{asked}")
-    given |= {"response": response} | ({"opaque": said["opaque"]} if "opaque" in said else {})
+        response = hashed(f"{secret}:{nonce}:{request_hash}")
+    given |= {"response": response} | ({"opaque": challenge["opaque"]} if "opaque" in challenge else {})
     quoted = [f'{key}="{_escaped(value)}"' for key, value in given.items()]
     return "Digest " + ", ".join([*quoted, *(f"{key}={value}" for key, value in plain.items())])
 

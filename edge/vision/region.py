@@ -77,11 +77,11 @@ def regions_around(
     parts += [_part_of(zone, picture, car_side, zone=True) for zone in zones]
     groups = [parts]
     while len(groups) < most:
-        small = [group for group in groups if _shown(group, picture, seen) < 1.0]
+        small = [group for group in groups if _zoom_share(group, picture, seen) < 1.0]
         divided = [(group, pieces) for group in small if (pieces := _divide(group, picture, seen))]
         if not divided:
             break
-        group, pieces = min(divided, key=lambda one: _shown(one[0], picture, seen))
+        group, pieces = min(divided, key=lambda one: _zoom_share(one[0], picture, seen))
         groups = [other for other in groups if other is not group] + pieces
     return tuple(sorted(_region_of(group, picture, seen) for group in groups))
 
@@ -122,10 +122,10 @@ def _part_of(
     return _Part(tuple(points), margin, zoom)
 
 
-def _shown(group: Sequence[_Part], picture: tuple[int, int], seen: tuple[int, int]) -> float:
+def _zoom_share(group: Sequence[_Part], picture: tuple[int, int], seen: tuple[int, int]) -> float:
     """The zoom that a group gets, as a share of what its most demanding part asks for."""
-    asked = max(part.zoom for part in group)
-    return zoom_of(_region_of(group, picture, seen), seen) / asked if asked else 1.0
+    wanted = max(part.zoom for part in group)
+    return zoom_of(_region_of(group, picture, seen), seen) / wanted if wanted else 1.0
 
 
 def _divide(group: list[_Part], picture: tuple[int, int], seen: tuple[int, int]) -> list[list[_Part]]:

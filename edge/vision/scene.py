@@ -106,7 +106,7 @@ class SceneWatcher:
         self.state = SceneState()
         self._look: _Look | None = None
         self._unseen_ms: int | None = None  # the first frame since the last look
-        self._shown: deque[tuple[bytes, _Look]] = deque(maxlen=REPEATED)  # digests of pictures
+        self._digests: deque[tuple[bytes, _Look]] = deque(maxlen=REPEATED)  # digests of pictures
         self._symptoms: dict[str, _Symptom] = {}
         self._background: deque[tuple[Grey, _Look]] = deque()
         self._background_sum = np.zeros(SIZE[::-1], np.int32)
@@ -177,10 +177,10 @@ class SceneWatcher:
             interpolation=cv2.INTER_NEAREST,  # every third pixel, as it is
         )
         digest = hashlib.blake2b(middle.tobytes(), digest_size=16).digest()
-        shown = next((before for known, before in self._shown if known == digest), None)
+        shown = next((before for known, before in self._digests if known == digest), None)
         if shown is None and "frozen" in self._symptoms:
-            self._shown.clear()
-        self._shown.append((digest, look))
+            self._digests.clear()
+        self._digests.append((digest, look))
         return shown
 
     def _note(self, word: str, look: _Look, *, first: _Look | None, before_ms: int | None = None) -> None:

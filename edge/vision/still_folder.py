@@ -103,7 +103,7 @@ class StillFolder:
         return max(1000, round(steps[len(steps) // 2], -3)) if steps else 60_000
 
     @property
-    def said(self) -> str:
+    def note(self) -> str:
         """What was taken, for people."""
         by = {"name": "file names", "Exif": "Exif", "step": "--start and --step"}
         ways = [

@@ -47,7 +47,7 @@ class StillScene:
 
     def __init__(self, reference: NDArray[np.uint8] | None = None, *, learn: bool = False) -> None:
         self.state = SceneState()
-        self._shown: deque[bytes] = deque(maxlen=REPEATED)
+        self._digests: deque[bytes] = deque(maxlen=REPEATED)
         self._edges: NDArray[np.float32] | None = None
         self._fineness = self._detail = self._light = 0.0
         self._learn = learn
@@ -104,9 +104,9 @@ class StillScene:
         border = round(BORDER * frame.image.shape[0])
         middle = frame.image[border : frame.image.shape[0] - border]
         digest = hashlib.blake2b(middle.tobytes(), digest_size=16).digest()
-        if digest in self._shown:
+        if digest in self._digests:
             return True
-        self._shown.append(digest)
+        self._digests.append(digest)
         return False
 
 

@@ -180,8 +180,8 @@ class Strip:
         last = len(self._times_ms) if to_ms is None else bisect_right(self._times_ms, to_ms)
         times_ms = np.array(self._times_ms[first:last], np.int64)
         body, heights = _stack(self._rows[first:last], times_ms, self.columns, enlarge)
-        shown = [m for m in marks if (from_ms is None or m.at_ms >= from_ms) and (to_ms is None or m.at_ms <= to_ms)]
-        head = _draw_head(body.shape[1], title, times_ms, Counter(m.kind for m in shown))
+        visible = [m for m in marks if (from_ms is None or m.at_ms >= from_ms) and (to_ms is None or m.at_ms <= to_ms)]
+        head = _draw_head(body.shape[1], title, times_ms, Counter(m.kind for m in visible))
         top = head.shape[0]
         picture = np.full((top + body.shape[0] + _RIGHT_PX, head.shape[1], 3), _GROUND, np.uint8)
         picture[:top] = head
@@ -191,7 +191,7 @@ class Strip:
             _draw_ticks(picture, axis, time_zone)
         else:
             axis = _Axis(top, np.zeros(1, np.int64), np.zeros(1))  # without frames all marks stand at the upper edge
-        _draw_marks(picture, axis, body.shape[1], shown)
+        _draw_marks(picture, axis, body.shape[1], visible)
         return picture
 
 

@@ -255,6 +255,6 @@ class Info(msgspec.Struct, frozen=True, kw_only=True):
     """Null: the detector alone names vehicles."""
 
 
-def encode_self(said: Status | Info | Total | Passage | Convoy | Live | Alert | DeviceHealth) -> bytes:
+def encode_self(message: Status | Info | Total | Passage | Convoy | Live | Alert | DeviceHealth) -> bytes:
     """JSON with sorted keys, as everything on the wire."""
-    return msgspec.json.encode(said, order="sorted")
+    return msgspec.json.encode(message, order="sorted")

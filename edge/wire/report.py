@@ -158,14 +158,14 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
         return milliseconds_of(self.start)
 
 
-_Said = TypeVar("_Said", Resend, JournalCommand, Response, PlainCommand, StripCommand, VerdictCommand)
+_Message = TypeVar("_Message", Resend, JournalCommand, Response, PlainCommand, StripCommand, VerdictCommand)
 
 
 def encode(
-    said: Report | Resend | JournalCommand | Response | PlainCommand | StripCommand | Verdict | VerdictCommand,
+    message: Report | Resend | JournalCommand | Response | PlainCommand | StripCommand | Verdict | VerdictCommand,
 ) -> bytes:
     """JSON with sorted keys: equal reports are equal bytes."""
-    return msgspec.json.encode(said, order="sorted")
+    return msgspec.json.encode(message, order="sorted")
 
 
 def decode(payload: bytes) -> Report:
@@ -181,7 +181,7 @@ def decode(payload: bytes) -> Report:
         raise ReportError(f"not JSON: {error}") from error
 
 
-def decode_as(payload: bytes, kind: type[_Said]) -> _Said:
+def decode_as(payload: bytes, kind: type[_Message]) -> _Message:
     """A command or a response in `payload`, or ReportError. Fields that a newer sender added are passed over."""
     try:
         return msgspec.json.decode(payload, type=kind)

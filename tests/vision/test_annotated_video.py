@@ -65,7 +65,7 @@ def test_pictures_of_a_variable_rate_are_shown_at_their_own_times(tmp_path: Path
     if video.codec != "avc1":
         pytest.skip("this ffmpeg has no libx264")
     assert [frame.captured_ms for frame in Recording(tmp_path / name)] == [at_ms - 1_000 for at_ms in UNEVEN_MS]
-    assert (video.uneven_ms, video.said) == (0, "")
+    assert (video.uneven_ms, video.note) == (0, "")
 
 
 def test_where_pictures_cannot_have_times_of_their_own_it_says_how_far_they_are_off(
@@ -75,7 +75,7 @@ def test_where_pictures_cannot_have_times_of_their_own_it_says_how_far_they_are_
     assert capfd.readouterr() == ("", ""), "OpenCV says nothing of its own"
     assert [frame.captured_ms for frame in Recording(tmp_path / "out.webm")] == [50 * number for number in range(8)]
     assert video.uneven_ms == 7_700  # the seventh: 8 s after the first, shown after 0.3
-    assert "shows the pictures evenly, 20 a second, up to 7.7 s from their own times" in video.said
+    assert "shows the pictures evenly, 20 a second, up to 7.7 s from their own times" in video.note
 
 
 @pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="needs the ffmpeg program")

@@ -83,7 +83,7 @@ def test_pictures_come_in_the_order_of_time_and_what_was_taken_is_said(tmp_path:
     (tmp_path / "2026-11-22_06-03-00.jpg").write_bytes(jpeg_of(picture(4))[:-300])
     (tmp_path / "notes.txt").write_text("no picture")
     folder = StillFolder(tmp_path, UTC)
-    assert folder.said == (
+    assert folder.note == (
         "4 pictures from 2026-11-22T06:00:00Z to 2026-11-22T06:03:00Z; times: 3 by file names, 1 by Exif"
     )
     assert [rfc3339(frame.captured_ms)[11:16] for frame in folder] == ["06:00", "06:01", "06:02"]
