@@ -31,43 +31,43 @@ Credential = Annotated[str, msgspec.Meta(pattern=f"^({NAME})?$")]
 
 STILL_VOUCHES_S = 60.0  # at most, unless configured
 STILL = re.compile(r"https?://[^?#]*\.(jpe?g|png)(\?.*)?", re.IGNORECASE)
-"""An address that looks like that of a still picture."""
+"""URLs of still pictures."""
 
 
 class Camera(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Where frames come from."""
+    """The camera."""
 
     url: Annotated[str, msgspec.Meta(min_length=1)]
     """rtsp://, rtsps://, http:// (MJPEG), /dev/video0, csi:0, or the path of a video that is played as if live."""
     frames_per_second: Annotated[float, msgspec.Meta(gt=0, le=60)] = 10.0
-    """So many are decoded and looked at, at most."""
+    """Largest rate of frames that are decoded and handled."""
     username: str = ""
-    """Of a stream, instead of in its url; with it password_file or password_credential."""
+    """User name of a stream; with it password_file or password_credential."""
     password_file: str = ""
     password_credential: Credential = ""
     transport: Literal["tcp", "udp"] = "tcp"
-    """Of RTSP."""
+    """Transport of RTSP."""
     decoder: Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9_]*$", max_length=40)] = ""
     """FFmpeg's decoder of a stream, by name, such as h264_v4l2m2m, the hardware of a Raspberry Pi 4; "": its choice."""
     width: Annotated[int, msgspec.Meta(ge=0, le=7_680)] = 0
     height: Annotated[int, msgspec.Meta(ge=0, le=4_320)] = 0
-    """Asked of a USB or CSI camera, in pixels; 0: what it gives."""
+    """Requested of a USB or CSI camera, in pixels; 0: its default."""
     open_timeout_s: Annotated[float, msgspec.Meta(ge=1, le=60)] = 5.0
-    """So long a stream may take to open."""
+    """Longest time to open a stream."""
     stall_s: Annotated[float, msgspec.Meta(ge=1, le=60)] = 5.0
-    """A camera that gives no frame for so long is opened anew."""
+    """A camera without a frame for this long is opened anew."""
     loop: bool = True
     """Whether a video begins again at its end."""
     every_s: Annotated[float, msgspec.Meta(ge=2, le=3_600)] | None = None
-    """With it the url is that of a still picture (JPEG or PNG over HTTP), which is fetched so often."""
+    """With it the url is that of a still picture (JPEG or PNG over HTTP), fetched at this interval."""
     vouches_s: Annotated[float, msgspec.Meta(ge=1, le=3_600)] | None = None
-    """How long a still vouches for the time after it; until the next one is due unless given, and a minute at most."""
+    """How long after a still time counts as watched; by default until the next one is due, at most a minute."""
     ca_file: str = ""
-    """Certificates of the authorities that a still over https is checked with, instead of the system's."""
+    """Certificate authorities for stills over https, instead of the system's."""
 
     @property
     def vouches_ms(self) -> int:
-        """How long a still vouches for the time after it."""
+        """How long after a still time counts as watched."""
         every_s = STILL_VOUCHES_S if self.every_s is None else self.every_s
         return round(1000 * (self.vouches_s or min(every_s, STILL_VOUCHES_S)))
 
@@ -78,7 +78,7 @@ class Model(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     name: str = "vehicle-nano"
     threads: Annotated[int, msgspec.Meta(ge=1, le=64)] = 2
     score_min: Annotated[float, msgspec.Meta(gt=0, le=1)] = 0.2
-    """The least score of a detection; the tracker uses none below it."""
+    """Lowest score of a detection."""
     names: str = "auto"
     """The second look, which names vehicles near a line: one that ships, or the path of a manifest; "" without one.
 
@@ -128,7 +128,7 @@ class Zone(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
     polygon: Annotated[tuple[Place, ...], msgspec.Meta(min_length=3, max_length=32)]
     standing_after_s: Annotated[float, msgspec.Meta(gt=0, le=3600)] = CONFIGURED.standing_after_ms / 1000
-    """How long a vehicle stays at one place before it is said to stand."""
+    """How long a vehicle must stay at one place to be standing."""
     parked_after_s: Annotated[float, msgspec.Meta(gt=0, le=864_000)] = CONFIGURED.parked_after_ms / 1000
     """How long it must stand to be called parked ..."""
     parked_after_passed: Annotated[int, msgspec.Meta(ge=1, le=1000)] = CONFIGURED.parked_after_passed
@@ -146,7 +146,7 @@ class Counting(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     reach_share: Annotated[float, msgspec.Meta(gt=0, le=2)] = CONFIGURED.reach_share
     """How far from the line a vehicle must have been on either side to count, in box heights."""
     class_share_min: Share = CONFIGURED.class_share_min
-    """A crossing whose name is less sure than this is unclassified; without a second look, its share of the vote."""
+    """Below this probability a crossing is unclassified; without a second look, below this share of the vote."""
     gap_ms: Annotated[int, msgspec.Meta(ge=1, le=60_000)] = CONFIGURED.gap_ms
     """Longest time that one frame accounts for as watched."""
     ground: Literal["bottom", "centre"] = "bottom"
@@ -161,7 +161,7 @@ class Reporting(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     crossings: bool = False
     """Whether each crossing is published by itself as well."""
     live_s: Annotated[float, msgspec.Meta(ge=1, le=3_600)] = 5.0
-    """How often the open bucket is told on `live`."""
+    """How often the open bucket is published on `live`."""
 
 
 class Mqtt(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -182,14 +182,14 @@ class Mqtt(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 
 class Alerts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What the device itself calls out."""
+    """Alerts of the device itself."""
 
     classes: tuple[Literal[CLASSES], ...] = ("bus",)  # type: ignore[valid-type]  # a Literal of the detector's words
     """A vehicle of one of these ..."""
     quiet_days: Annotated[float, msgspec.Meta(ge=0, le=36_500)] = 30.0
-    """... is news when there was none for so long."""
+    """... raises an alert when there was none for this long."""
     blind_after_s: Annotated[float, msgspec.Meta(ge=1, le=86_400)] = 60.0
-    """Seeing nothing for so long is."""
+    """So does a blind camera after this time."""
 
 
 Headway = Annotated[float, msgspec.Meta(ge=1, le=600)]
@@ -210,7 +210,7 @@ class LineConvoys(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
 
 class Convoys(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What is told as a convoy, of every line."""
+    """What is a convoy, on every line."""
 
     enabled: bool = True
     classes: ConvoyClasses = ("truck",)
@@ -220,7 +220,7 @@ class Convoys(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     vehicles_min: ConvoySize = 5
     """Fewer are no convoy."""
     lines: dict[Name, LineConvoys] = {}
-    """Lines with rules of their own; what is not said there is as it is here."""
+    """Lines with rules of their own; keys not given there are as here."""
 
 
 class Keep(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -231,11 +231,11 @@ class Keep(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     disk_mb: Annotated[int, msgspec.Meta(ge=10, le=1_000_000)] = 500
     """Half of it for reports, half for strips."""
     pictures_leave: bool = False
-    """Whether strips and snapshots may be sent to who asks for them, and alerts bear a picture."""
+    """Whether strips and snapshots may be sent on request, and alerts have a picture."""
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """All that a device is told. Only `lines` or `zones` must be given to replay a recording."""
+    """The whole configuration. A replay needs only `lines` or `zones`."""
 
     site: Name = "replay"
     device: Name = "recording"
@@ -256,7 +256,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     convoys: Convoys = Convoys()
     keep: Keep = Keep()
     state: str = ""
-    """Folder of what outlives a restart; if empty, systemd's STATE_DIRECTORY, or `state` beside the configuration."""
+    """Folder of all that survives a restart; if empty, systemd's STATE_DIRECTORY, or `state` beside the
+    configuration."""
     metrics_port: Annotated[int, msgspec.Meta(ge=1, le=65_535)] | None = None
     """On loopback, for Prometheus; without it, nowhere."""
 

@@ -1,9 +1,9 @@
-"""The camera: the newest frame, whatever the source does. Frames that nobody took in time are dropped and counted.
+"""The camera: the newest frame, whatever the source does. Frames that were not taken in time are dropped and counted.
 
 Threads. A capture thread owns the opened source: it opens, grabs, decodes what is wanted, and opens anew after a
-failure, with waits that double up to a ceiling, jittered. Before each step it says by when it will give a sign again;
-the thread that takes frames watches that. One that gives none hangs in the source: it is abandoned (it ends by itself
-once the source lets go of it, and nothing of it is believed any more), and another one begins. At most ABANDONED_MAX
+failure, with waits that double up to a ceiling, jittered. Before each step it sets a deadline for
+the next; the thread that takes frames watches it. A thread that misses it hangs in the source: it is abandoned (it ends
+once the source returns, and its results are ignored), and another one begins. At most ABANDONED_MAX
 such threads are waited for; beyond it no new one begins until one has ended. Everything that both sides touch is under
 one lock.
 """
@@ -84,11 +84,11 @@ class Camera:
         with self._changed:
             self._generation += 1
         if self._thread is not None:
-            self._thread.join(END_S)  # one that hangs in its source dies with the process
+            self._thread.join(END_S)  # a hanging one ends with the process
 
     @property
     def state(self) -> CameraState:
-        """How it is at this moment."""
+        """The present state."""
         self._mind()
         with self._changed:
             return CameraState(
@@ -157,7 +157,7 @@ class Camera:
             wait_s = min(2 * wait_s, RETRY_S_MAX)
 
     def _drain(self, generation: int, capture: Capture) -> None:
-        """Grab everything, so that nothing queues, and decode as many as are wanted, until the source is dead."""
+        """Grab everything, so that nothing queues, and decode at the wanted rate, until the source fails."""
         every_ms = 1000 / self._source.frames_per_second
         due_ms = float(self._clock.monotonic_ms())
         try:
@@ -195,7 +195,7 @@ class Camera:
         return generation == self._generation and not self._ended.is_set()
 
     def _sign(self, generation: int, within_s: float) -> None:
-        """All is well, and what is done now takes `within_s` at most."""
+        """Set the deadline: the next step takes `within_s` at most."""
         with self._changed:
             if generation == self._generation:
                 self._sign_due_ms = self._clock.monotonic_ms() + 1000 * (within_s + HANG_S)

@@ -1,7 +1,7 @@
 """Where pictures come from, one opened source at a time: RTSP and HTTP streams, V4L2, CSI, a file as if live.
 
-A source blocks; it belongs to the thread that opened it. After any failure it is dead and is opened anew. What it says
-of a failure never holds its address: that may hold a password.
+A source blocks; it belongs to the thread that opened it. After any failure it is closed and opened anew. Its errors
+never hold the address, which may hold a password.
 """
 
 import logging
@@ -30,12 +30,12 @@ Picture = NDArray[np.uint8]
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # FFmpeg's own messages name the address, password and all
 
 _ERRORS_ONLY = 2
-if "OPENCV_LOG_LEVEL" not in os.environ:  # a camera that is away would be warned of at every attempt, for ever
+if "OPENCV_LOG_LEVEL" not in os.environ:  # else each attempt to reach a missing camera is logged
     (getattr(cv2, "setLogLevel", None) or cv2.utils.logging.setLogLevel)(_ERRORS_ONLY)
 
 _OPTIONS = "OPENCV_FFMPEG_CAPTURE_OPTIONS"
 STREAMS = ("rtsp://", "rtsps://", "http://", "https://")
-ANALYSIS_US = 1_000_000  # FFmpeg looks at a stream for so long before it gives pictures; left alone, for seconds
+ANALYSIS_US = 1_000_000  # how long FFmpeg analyses a stream before it gives pictures; its default is seconds
 
 
 class Ended(WorkError):  # noqa: N818  # it is no fault
@@ -88,7 +88,7 @@ class Capture(Protocol):
         ...
 
     def release(self) -> None:
-        """Let go of it."""
+        """Close it."""
         ...
 
 

@@ -1,8 +1,8 @@
 """The time of frames: the real clock is read once, the monotonic one for every frame, so frame time never steps.
 
-A later correction of the real clock (NTP, a person, a suspend, for the monotonic clock stands still in it) shows in
-`offset_ms`; what is done about it is not decided here. A Pi has no clock battery: `synced` says whether the system's
-clock can be believed yet.
+A later correction of the real clock (NTP, a person, a suspend, during which the monotonic clock stops) shows in
+`offset_ms`; the caller decides what to do. A Pi has no clock battery: `synced` says whether the system's clock is right
+yet.
 """
 
 import ctypes
@@ -39,9 +39,9 @@ class FrameClock:
 
 
 def kernel_synced() -> bool:
-    """What the kernel was told by whoever keeps the time (chrony, ntpd, systemd-timesyncd): adjtimex(2).
+    """Whether the kernel has been synchronised (by chrony, ntpd, systemd-timesyncd): adjtimex(2).
 
-    A hardened unit may not ask (ProtectClock=); then the file speaks that systemd-timesyncd makes.
+    A hardened unit may not call it (ProtectClock=); then the file of systemd-timesyncd decides.
     """
     answer: int = ctypes.CDLL(None).adjtimex(ctypes.create_string_buffer(_TIMEX_BYTES))
     if answer == -1:

@@ -1,4 +1,4 @@
-"""What a video file says of its own length, read from the structure of its container.
+"""The length that a video file claims, read from the structure of its container.
 
 FFmpeg's length of a file is that of its longest stream, so a soundtrack that outlasts the pictures would make a whole
 recording look cut off. Only what the video stream itself claims can prove that pictures are missing; a length shared by
@@ -20,7 +20,7 @@ _MKV_SEGMENT = 0x18538067
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What a container says of the length of its video.
+    """The length of the video by its container.
 
     `own`: the video stream itself is said to be as long as OpenCV reports, or as `length_ms`, which counts from the
     container's zero; `shown` is the share of its pictures that an edit list presents. `timed`: the header states a
@@ -74,7 +74,7 @@ def _kind_of(head: bytes, size: int) -> str:
 
 
 def _zeros_at_end(file: BinaryIO, size: int) -> int:
-    """How many zeros the file ends with, 0 if they are few: what a power failure leaves of a file that was growing."""
+    """How many zeros the file ends with, 0 if few: a power failure leaves them in a file that was growing."""
     zeros = 0
     while zeros < size:
         block = min(1 << 20, size - zeros)

@@ -1,4 +1,4 @@
-"""The detector: an ONNX model and its manifest, from a frame to the vehicles in it."""
+"""The detector: an ONNX model and its manifest; detects the vehicles of a frame."""
 
 import os
 from collections.abc import Sequence
@@ -88,13 +88,13 @@ class OnnxDetector:
         return DetectedFrame(frame.captured_ms, join_regions(found, (width, height)))
 
     def follow(self, now_ms: int, tracks: Sequence[Track]) -> None:
-        """The tracks after the frame that was looked at last."""
+        """The tracks after the last frame, from which sizes are learned."""
         regions = None if self._scale is None else self._scale.learn(now_ms, tracks)
         if regions is not None:
             self.regions = regions
 
     def begin_anew(self) -> None:
-        """The frames that follow are of another run, with tracks of its own."""
+        """Another run begins, with other tracks."""
         if self._scale is not None:
             self._scale.forget()
 
@@ -219,7 +219,7 @@ def open_session(manifest: Path, model: Path, threads: int) -> onnxruntime.Infer
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # 2.8 times less CPU, paced
-    options.log_severity_level = 4  # errors are told by what is raised
+    options.log_severity_level = 4  # errors are raised
     try:
         return onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
     except FAULTS as error:

@@ -1,6 +1,6 @@
-"""Why a camera cannot be opened: OpenCV only says that it cannot, so the network and the camera are asked.
+"""Why a camera cannot be opened: OpenCV does not say, so the network and the camera are queried.
 
-Nothing that is said holds a password.
+No text of it holds a password.
 """
 
 import os

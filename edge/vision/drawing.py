@@ -284,7 +284,7 @@ class Annotator:
             cv2.circle(picture, trail[-1], 1 + self._pen, colour, -1, cv2.LINE_AA)
 
     def _draw_box(self, picture: Picture, track: Track, captured_ms: int) -> None:
-        """A box in the class's colour, thin while only believed."""
+        """A box in the class's colour, thin while it is predicted."""
         x1, y1, x2, y2 = track.box
         pen = 2 * self._pen if track.seen_ms == captured_ms else 1
         cv2.rectangle(picture, self._at(x1, y1), self._at(x2, y2), _colour_of(track), pen, cv2.LINE_AA)

@@ -5,7 +5,7 @@ is small: a bound on the whole of a request and not only on each wait, redirects
 from https to http, and one answer to a login's challenge (login.py). A wrong password is tried once a request, as
 cameras lock out whoever tries more.
 
-What is said of a failure names the host and never the user, the password or the query.
+Its errors name the host and never the user, the password or the query.
 """
 
 import http.client

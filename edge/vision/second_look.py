@@ -30,9 +30,9 @@ SAME = 0.4  # intersection over union of a detection and where its track must be
 class SecondLook:
     """Adds second looks to detections. `follow` gives it the tracks after each frame.
 
-    `looked` counts pictures of vehicles that were looked at; `failure` says why the last look failed, else nothing:
-    a failing second look costs names, not counts. `macs_millions` is the work of one look, if that is known; `tails`:
-    what was measured of the names that it leads to; `model` is its name, version and the beginning of its sha256.
+    `looked` counts pictures of vehicles that were looked at; `failure` says why the last look failed, else nothing: a
+    failing second look costs names, not counts. `macs_millions` is the work of one look, if that is known; `tails` are
+    those of its manifest; `model` is its name, version and the beginning of its sha256.
     """
 
     def __init__(
@@ -117,7 +117,7 @@ class StillLook(SecondLook):
         self._zones = tuple(zones)
 
     def look(self, frame: Frame, detected: DetectedFrame) -> DetectedFrame:
-        """The same detections, with what was seen in the surest STILL_LOOKS_MAX of those inside."""
+        """The same detections, with looks at the STILL_LOOKS_MAX of highest score inside."""
         inside = [
             number
             for number, one in enumerate(detected.detections)

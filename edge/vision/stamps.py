@@ -1,12 +1,12 @@
-"""From the timestamps of a file to times that can be believed.
+"""Repairs the timestamps of a file.
 
-A frame's time is what its timestamp says, measured from the first. Three faults of real files are told apart by looking
+A frame's time is its timestamp, measured from the first. Three faults of real files are told apart by looking
 at the frames that follow an unusual step:
 
-* timestamps that fit to nothing (a damaged packet), or all but stand: those frames follow their predecessor at the
-  usual rate or the nominal one, and the timestamps are believed again as soon as they go on as before;
+* timestamps that fit nothing (a damaged packet), or hardly advance: those frames follow their predecessor at the usual
+  rate or the nominal one, and timestamps are used again as soon as they continue as before;
 * timestamps that start anew (recordings joined end to end, a clock set back): time goes on from the frame before;
-* a leap forward that all later timestamps keep: a gap of the recording, which is believed, unless the file has a single
+* a leap forward that all later timestamps keep: a gap of the recording, which is kept, unless the file has a single
   frame before it, or at most two after it.
 """
 
@@ -19,11 +19,11 @@ from typing import TypeVar
 T = TypeVar("T")
 
 LOOK_AHEAD = 12  # frames that are held back, pictures and all, while a step is unusual
-USUAL_MIN, USUAL_MAX = 0.05, 3.0  # a step of so many usual ones is not unusual: a camera drops frames, or hurries
-STANDING_MS = 0.5  # no camera is so fast: writers that must not repeat a timestamp add the least that they can
+USUAL_MIN, USUAL_MAX = 0.05, 3.0  # a step of up to so many usual ones is normal: a camera drops frames, or catches up
+STANDING_MS = 0.5  # no camera is so fast: writers that must not repeat a timestamp add the smallest step
 LEAP_MS = 10_000.0  # a longer unusual step is a leap
 WRAP_MS = 2**33 / 90.0  # the clock of MPEG streams begins anew after 26.5 hours
-COST = 2.0  # of a leap or a new start, in usual steps that must speak for it
+COST = 2.0  # of a leap or a new start, in usual steps that must follow it
 
 
 def believed(stamped: Iterable[tuple[float, T]], step_ms: float) -> Iterator[tuple[float, T]]:
@@ -84,10 +84,10 @@ def _is_usual(ahead: Iterable[tuple[float, object]], step: float) -> bool:
 
 
 def _judge(last: float, stamps: list[float], steps: list[float], step_ms: float) -> tuple[float, bool]:
-    """The timestamp to believe of the first frame of `stamps`, and whether time starts anew with it.
+    """The timestamp to use for the first frame of `stamps`, and whether time starts anew with it.
 
-    The best explanation of all of them is sought: a way through some of them, from `last` on. A usual step earns a
-    point, a new start or a leap costs some, and what the way leaves out is damaged.
+    The best path through some of them is sought, from `last` on. A usual step earns a point, a new start or a leap
+    costs some, and timestamps outside the path are damaged.
     """
     way = [last, *stamps]
     coming = [b - a for a, b in pairwise(way) if b > a] or [step_ms]

@@ -1,14 +1,14 @@
 """A camera that gives a still picture over HTTP: fetched every so often, each picture at the time when it was made.
 
-* *When.* A request is due `every_s` after the one before, or later where the server is not well: after a failure the
-  wait doubles from `every_s` to BACK_OFF_S_MAX, and a server that says Retry-After is left alone for so long.
+* *When.* A request is due `every_s` after the one before, or later after a failure: the wait doubles from `every_s` to
+  BACK_OFF_S_MAX, and Retry-After is obeyed.
 * *The same picture.* The server is asked whether it has another one (ETag, Last-Modified). An answer 304 and the same
   bytes are no picture; one of the same content in other bytes is seen as such by the scene (still_scene.py). None of
-  them vouches for anything. Told it is from the SAME_AFTERth time on: many cameras are slower than they are asked.
-* *Late.* A server may hand out a picture that it has for minutes. How long, its own headers say (Date less
-  Last-Modified, so its clock may be wrong), and the picture is one of so much earlier. One older than LATE_STEPS steps
+  them counts as watched time. It is reported from the SAME_AFTERth time on: many cameras are slower than requests.
+* *Late.* A server may deliver a picture that is minutes old. Its age is in its own headers (Date less Last-Modified, so
+  its clock may be wrong), and its time is so much earlier. One older than LATE_STEPS steps
   is stale: it is dropped and counted, as is one that is no younger than the picture before. A server whose
-  Last-Modified stays while its pictures change says no such thing, and its pictures are of when they came.
+  Last-Modified stays while its pictures change gives no age, and its pictures are of when they came.
 
 Threads. One thread fetches (`poll`) and is the only one that does; whoever takes frames shares what it brought, under a
 lock. A request is bounded in time (http_picture.py), so the thread cannot hang but in the resolver of names.
@@ -52,7 +52,7 @@ class StillSource:
 
 @dataclass(slots=True)
 class _Newest:
-    """What the thread that fetches hands over."""
+    """What the fetching thread shares."""
 
     frame: Frame | None = None
     open: bool = False
@@ -66,7 +66,7 @@ class _Newest:
 
 @dataclass(slots=True)
 class _Known:
-    """What is remembered of the last picture."""
+    """The last picture."""
 
     validators: Validators = field(default_factory=Validators)
     image: Frame | None = None
@@ -109,7 +109,7 @@ class StillCamera:
 
     @property
     def state(self) -> CameraState:
-        """How it is at this moment; `reason` is also told while it is open and gives nothing new."""
+        """How it is at this moment; `reason` is also set while it is open and gives nothing new."""
         with self._changed:
             now = self._newest
             return CameraState(
@@ -134,7 +134,7 @@ class StillCamera:
                 self._failures = 0
             except WorkError as error:
                 wait_s = self._failed(error)
-            # The grid of requests is kept, so that the time which a request takes adds up to nothing.
+            # Requests stay on their grid, so that the time of a request does not add up.
             begun_ms = self._due_ms if now_ms - self._due_ms < 1000 * self._source.every_s else now_ms
             self._due_ms = begun_ms + 1000 * wait_s
         return max((self._due_ms - self._clock.monotonic_ms()) / 1000, 0.0)
@@ -151,7 +151,7 @@ class StillCamera:
             self._ended.wait(wait_s)
 
     def _see(self, answer: Answer, now_ms: int) -> None:
-        """Hand on what was answered."""
+        """Handle an answer of the server."""
         known = self._known
         if answer.body is None and known.image is None:
             raise FetchError(f"{self._source.name} says that its picture is unchanged, and never gave one")

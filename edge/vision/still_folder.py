@@ -1,8 +1,8 @@
 """A folder of still pictures of one camera, each with the time when it was taken: the source of a replay of stills.
 
 The time is that of the file's name, else that of the picture's Exif, or a stated start and step in the order of names.
-A name may hold other numbers (of the camera, say): what is taken are a date and a time of day that follows it, or the
-seconds or milliseconds since 1970.
+A name may hold other numbers (of the camera, say): a date followed by a time of day is used, or the seconds or
+milliseconds since 1970.
 """
 
 import re
@@ -44,9 +44,9 @@ class Still:
 class StillFolder:
     """Its pictures in order of time; `width`, `height` (pixels) are those of the first.
 
-    `start_ms` and `step_ms` are the times of pictures that say none, all or nothing: with them no name and no Exif is
-    asked. `zone` is that of times without an offset. `every` = n hands on each n-th picture. InputError where a picture
-    has no time, two have the same, or there is none.
+    `start_ms` and `step_ms` give the times of all pictures: with them names and Exif are not read. `zone` is that of
+    times without an offset. `every` = n hands on each n-th picture. InputError where a picture has no time, two have
+    the same, or there is none.
     """
 
     def __init__(
@@ -83,7 +83,7 @@ class StillFolder:
     part = length_unknown = ""  # nothing of a folder breaks off
 
     frames_per_second = 2.0
-    """At which a video of them is drawn: a pace to look at."""
+    """The rate of a video of them."""
 
     @property
     def frame_count(self) -> int:
@@ -104,7 +104,7 @@ class StillFolder:
 
     @property
     def note(self) -> str:
-        """What was taken, for people."""
+        """A sentence on where the times come from."""
         by = {"name": "file names", "Exif": "Exif", "step": "--start and --step"}
         ways = [
             f"{number} by {words}" for way, words in by.items() if (number := sum(s.by == way for s in self.stills))

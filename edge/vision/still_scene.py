@@ -1,7 +1,7 @@
-"""Whether a still shows anything new: a repeated, dark, over-exposed, covered, foggy, defocused or moved one does not.
+"""Scene watcher for stills: a repeated, dark, over-exposed, covered, foggy, defocused or moved picture is blind.
 
 The symptoms are those of scene.py. There a symptom must last, since a stream shows it many times; here each picture is
-judged by itself and vouches for its own time or for none. Three rules differ:
+checked by itself. Three rules differ:
 
 * *frozen*: the picture, but for its upper and lower border where cameras paint a clock, is one of the last REPEATED
   ones. A server that caches hands out the same picture several times, and an older one after a newer one.
@@ -61,7 +61,7 @@ class StillScene:
         return self._edges is not None
 
     def update(self, frame: Frame) -> SceneState:
-        """What is to be said of this picture."""
+        """The state of this picture."""
         grey = grey_of(frame.image)
         self.state = self._state_of(frame, grey)
         if self._learn and not self.has_reference and not self.state.blind and float(grey.mean()) >= DAY:
@@ -100,7 +100,7 @@ class StillScene:
         return SceneState(blind, None, bright, dark, fine_share, moved_px)
 
     def _repeats(self, frame: Frame) -> bool:
-        """Whether this very picture was shown before."""
+        """Whether this picture is one of the last ones."""
         border = round(BORDER * frame.image.shape[0])
         middle = frame.image[border : frame.image.shape[0] - border]
         digest = hashlib.blake2b(middle.tobytes(), digest_size=16).digest()

@@ -40,7 +40,7 @@ MarkKind = Literal["counted", "found", "misnamed", "missed", "extra", "excused"]
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A crossing on the strip; `along` is its share (0..1) of the line's length, None where nobody knows."""
+    """A crossing on the strip; `along` is its share (0..1) of the line's length, None where it is not known."""
 
     at_ms: int
     kind: MarkKind
@@ -58,12 +58,12 @@ MARK_COLOURS: dict[MarkKind, Colour] = {
 }
 """Each kind has a symbol of its own as well, for those who do not see the colours."""
 
-_CAPTIONS: dict[MarkKind, str] = {"misnamed": "class wrong"}  # the others are called as they are
+_CAPTIONS: dict[MarkKind, str] = {"misnamed": "class wrong"}  # other kinds are their own caption
 
 JPEG_QUALITY = 60
 
-_SAMPLES_ALONG_MAX = 4  # samples per column on a long line; more calm nothing that can be seen
-_GAP_MS_MIN = 2_000  # rows farther apart, and much farther than usual, have a time between them that nobody watched
+_SAMPLES_ALONG_MAX = 4  # samples per column on a long line; more make no visible difference
+_GAP_MS_MIN = 2_000  # rows farther apart, and much farther than usual, have unwatched time between them
 _GAPS_MAX = 40  # the longest are shown
 _GAP_PX = 14
 _BODY_PX_MAX = 2_400
@@ -136,7 +136,7 @@ class Strip:
         return self._times_ms[-1] if self._times_ms else None
 
     def append(self, frame: Frame) -> None:
-        """Keep the row of one frame."""
+        """Append the row of one frame."""
         assert not self._times_ms or frame.captured_ms >= self._times_ms[-1], "frame time never steps back"
         if len(self._rows) >= self.rows_max:
             self._thin()
@@ -173,8 +173,8 @@ class Strip:
         """Draw rows and marks captured in `from_ms`..`to_ms` (both included) with a time axis and a legend.
 
         `enlarge` is a whole factor: 1 is what a device keeps, None chooses one at which a person sees every
-        vehicle. Many rows are averaged so that the picture stays under 2,500 pixels high. Time that no row
-        vouches for is a hatched band.
+        vehicle. Many rows are averaged so that the picture stays under 2,500 pixels high. Unwatched time is a
+        hatched band.
         """
         first = 0 if from_ms is None else bisect_left(self._times_ms, from_ms)
         last = len(self._times_ms) if to_ms is None else bisect_right(self._times_ms, to_ms)
@@ -257,7 +257,7 @@ def _stack(
 
 
 def _find_gaps(times_ms: NDArray[np.int64]) -> list[int]:
-    """The rows before which nobody watched, ascending."""
+    """The rows after unwatched time, ascending."""
     steps = np.diff(times_ms)
     if len(steps) == 0:
         return []
@@ -339,7 +339,7 @@ def _draw_marks(picture: Picture, axis: _Axis, body_width: int, marks: Sequence[
                 cv2.line(picture, (x, y), (min(x + 6, _LEFT_PX + body_width - 1), y), colour, 1)
         share = 0.02 if mark.along is None else mark.along
         x = _LEFT_PX + round(share * (body_width - 1))
-        aside = 15 if share < 0.5 else -15  # two marks of one moment and place: both stay in sight
+        aside = 15 if share < 0.5 else -15  # two marks of one moment and place: both stay visible
         for _ in range(3):
             if any(abs(x - u) < 10 and abs(y - v) < 10 for _, u, v in spots):
                 x += aside

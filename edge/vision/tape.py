@@ -8,16 +8,16 @@ A frame has optional parts, which are left out where there is nothing to say:
 
 | part | what it says |
 |---|---|
-| `blind` | why the frame cannot vouch for what crossed; it has no boxes then |
+| `blind` | why nothing can be seen; it has no boxes then |
 | `since` | when the symptom began that makes the frame blind or may yet do so, in ms like `ms` |
-| `names` | `[[n,[...]],...]`: what a second look said of the n-th box, from 0: a logarithm for each class |
+| `names` | `[[n,[...]],...]`: the second look at the n-th box, from 0: a logarithm for each class |
 | `alike` | `[[n,x],...]`: of stills, how alike the picture before was in the n-th box, 1 for the same |
 | `look` | why the detector did not look: `still`, nothing moved since it looked last, or `paced`, none was needed yet |
 | `skipped`, `strip` | reserved: frames skipped before this one, strip rows |
 
 A reader ignores parts that it does not know, in the header and in frames, so that later parts break no reader.
-Tape 1 is still read: it has no `since` and no part that is not known. Nobody asked the scene watcher when it was made,
-so only what its `blind` says is unwatched.
+Tape 1 is still read: it has no `since` and no unknown parts. It was made without the scene watcher, so only its `blind`
+frames are unwatched.
 """
 
 import math
@@ -36,8 +36,8 @@ from edge.errors import InputError, WorkError
 class TapeHeader(msgspec.Struct, frozen=True, kw_only=True):
     """Where a tape comes from. `width`, `height`: pixels that boxes are in; `source`: the video's name.
 
-    `stills`, `compare`: of stills, how many ms a picture vouches for, and how old the one before may be to compare
-    with; left out of a video. `model`: name and version; `naming`: the same of the second look, left out where none was
+    `stills`, `compare`: of stills, how many ms a picture covers, and how old the one before may be to compare with;
+    left out of a video. `model`: name and version; `naming`: the same of the second look, left out where none was
     taken; `start_ms`: UTC of the first frame; `every`: 1 if each frame is on the tape; `score_min`: the least score
     that was kept; `part`: why the video breaks off, left out where it does not.
     """
@@ -57,7 +57,7 @@ class TapeHeader(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def still_time(self) -> StillTime | None:
-        """How its pictures stand for time; None where they are the frames of a video."""
+        """The times of stills; None where they are the frames of a video."""
         if self.stills is msgspec.UNSET or self.compare is msgspec.UNSET:
             return None
         return StillTime(self.stills, self.compare)

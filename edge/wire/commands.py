@@ -1,4 +1,4 @@
-"""What a device can be told to do, and how it answers."""
+"""Commands to a device, and its response."""
 
 from typing import Annotated
 

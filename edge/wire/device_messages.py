@@ -1,5 +1,5 @@
-"""What a device says beside its reports: `status` (alive or not), `info` (its birth), `total` (all it counted), which
-are retained, and `crossing`, `convoy`, `live`, `alert`, `health`."""
+"""Messages of a device beside its reports: `status`, `info` and `total`, which are retained, and `crossing`, `convoy`,
+`live`, `alert`, `health`."""
 
 from typing import Annotated, Literal
 

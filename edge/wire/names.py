@@ -1,4 +1,4 @@
-"""What names, words and numbers of the wire contract may be."""
+"""Types of names, words and numbers of the wire contract."""
 
 from typing import Annotated
 

@@ -1,8 +1,8 @@
-"""The wire contract, schema 1: what a device says about a closed bucket.
+"""The wire contract, schema 1: the report of a closed bucket.
 
-With the other files of this folder and edge/typed_yaml.py all that the collector shares with the edge. What is said
-here is said to every version in the field: fields may be added (an older reader passes over them), nothing may change
-its meaning under the same schema, and a report of another schema is refused, never guessed at.
+With the other files of this folder and edge/typed_yaml.py it is all that the collector shares with the edge. It is read
+by every version in the field: fields may be added (older readers ignore them), nothing may change its meaning under the
+same schema, and a report of another schema is refused.
 """
 
 from typing import Annotated, Literal, TypeVar

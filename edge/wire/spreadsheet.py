@@ -1,4 +1,4 @@
-"""What spreadsheets need of a CSV file: words that are no formulas, and on request a mark that says UTF-8."""
+"""CSV for spreadsheets: escapes formulas, and has a byte order mark for UTF-8."""
 
 from typing import Any
 
@@ -8,5 +8,5 @@ _FORMULAS = ("=", "+", "-", "@", "\t", "\r")
 
 
 def cell(value: Any) -> Any:
-    """A text that a spreadsheet would take for a formula gets an apostrophe: words of people are not ours."""
+    """The value, with an apostrophe before a text that a spreadsheet would run as a formula."""
     return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULAS) else value

@@ -1,4 +1,4 @@
-"""The topics of the wire contract: who speaks on them, and what of."""
+"""The topics of the wire contract."""
 
 import re
 from typing import NamedTuple
@@ -21,7 +21,7 @@ VERDICT = "command/verdict"
 
 
 class Address(NamedTuple):
-    """Who speaks on a topic, and of what (`report`, `status`, `command/resend` ...)."""
+    """The parts of a topic; channels are `report`, `status`, `command/resend` ..."""
 
     site: str
     device: str
@@ -29,11 +29,11 @@ class Address(NamedTuple):
 
 
 def topic_of(site: str, device: str, channel: str, *, root: str = ROOT) -> str:
-    """The topic on which a device speaks of `channel`."""
+    """The topic of a channel of a device."""
     return f"{root}/v{SCHEMA}/{site}/{device}/{channel}"
 
 
 def parse_topic(topic: str, *, root: str = ROOT) -> Address | None:
-    """Whose topic this is; None where it is none of ours."""
+    """The parts of a topic; None where it is none of this contract."""
     found = re.fullmatch(rf"{re.escape(root)}/v{SCHEMA}/({NAME})/({NAME})/(.+)", topic)
     return Address(*found.groups()) if found else None

@@ -12,11 +12,11 @@ from edge.pages.draft import (
     Broker,
     Draft,
     Drawn,
+    draft_for_page,
     draft_of,
     parse_finished,
     parse_unfinished,
     read_draft,
-    shown,
     written,
 )
 
@@ -170,4 +170,4 @@ def test_what_is_no_drawing_is_refused(body: bytes) -> None:
 def test_two_of_one_name_are_refused() -> None:
     twice = changed(DRAFT, "lines", 1, name="deck")
     with pytest.raises(InputError, match=r"lines.deck: two of them"):
-        read_draft(msgspec.json.encode(shown(twice)))
+        read_draft(msgspec.json.encode(draft_for_page(twice)))
