@@ -35,8 +35,7 @@ def run_service(path: Path, *, clock: Clock | None = None, synced: Callable[[], 
     assert config.camera is not None, "checked"
     state = state_folder(config, path)
     clock = clock or SystemClock()
-    manifest = load_manifest(config.model.name)
-    model = f"{manifest.name} {manifest.version} {manifest.sha256[:12]}"
+    model = load_manifest(config.model.name).words
     with ExitStack() as stack:
         keep = config.keep
         outbox = stack.enter_context(

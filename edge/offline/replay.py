@@ -84,7 +84,7 @@ class VideoSource:
         self.recording = recording
         self.part = recording.part
         self.end_unknown = recording.length_unknown
-        self.model = f"{detector.manifest.name} {detector.manifest.version} {detector.manifest.sha256[:12]}"
+        self.model = detector.manifest.words
         self.naming = second_look.model if second_look is not None else ""
         self._detector = detector
         self._tape = tape

@@ -9,7 +9,7 @@ Rules that all keep:
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, assert_never
+from typing import Any, assert_never
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,21 +57,24 @@ class Wanted:
         return ""
 
 
-class Head(Protocol):
-    """A decoder of outputs."""
+class Head:
+    """A decoder of the outputs of a model."""
 
-    outputs: tuple[str, ...]
+    outputs: tuple[str, ...] = ("",)
+
+    def __init__(self, wanted: Wanted) -> None:
+        self._wanted = wanted
 
     def fault(self, shapes: Shapes) -> str:
         """Return "", or what is wrong with outputs of these shapes and what is allowed."""
-        ...
+        raise NotImplementedError
 
     def decode(self, outputs: Outputs, score_min: float) -> Boxes:
         """Return the boxes that score at least `score_min`, in pixels of the input, with the model's ids."""
-        ...
+        raise NotImplementedError
 
 
-class Yolox:
+class Yolox(Head):
     """YOLOX: (1, cells, 5 + classes) of x, y, log width, log height, objectness, class scores.
 
     Cells run row by row through the grids of all strides; x and y count from the cell's top left corner in
@@ -79,12 +82,10 @@ class Yolox:
     size in pixels. (Megvii YOLOX, demo_utils.demo_postprocess.)
     """
 
-    outputs: tuple[str, ...] = ("",)
-
     def __init__(self, spec: YoloxSpec, height: int, width: int, wanted: Wanted) -> None:
         self._cells, self._strides = _grid(spec.strides, height, width)
         self._decoded = spec.decoded
-        self._wanted = wanted
+        super().__init__(wanted)
 
     def fault(self, shapes: Shapes) -> str:
         """See Head."""
@@ -106,19 +107,17 @@ class Yolox:
         return Boxes(corners_of_centres(centres), best[keep], ids[keep])
 
 
-class Nanodet:
+class Nanodet(Head):
     """NanoDet-Plus: (1, cells, classes + 4 * bins) of class scores and four distributions of a distance.
 
     Each side's distance from the cell's top left corner (left, top, right, bottom) is the mean of the softmax
     over 0..bins-1, in strides. Scores are already sigmoids. (RangiLyu NanoDet, nanodet_plus_head.)
     """
 
-    outputs: tuple[str, ...] = ("",)
-
     def __init__(self, spec: NanodetSpec, height: int, width: int, wanted: Wanted) -> None:
         self._cells, self._strides = _grid(spec.strides, height, width)
         self._bins = spec.bins
-        self._wanted = wanted
+        super().__init__(wanted)
 
     def fault(self, shapes: Shapes) -> str:
         """See Head."""
@@ -138,13 +137,8 @@ class Nanodet:
         return Boxes(corners, best, ids)
 
 
-class Ultralytics:
+class Ultralytics(Head):
     """Ultralytics YOLOv8 and later: (1, 4 + classes, n) of centre, size in pixels and class scores."""
-
-    outputs: tuple[str, ...] = ("",)
-
-    def __init__(self, wanted: Wanted) -> None:
-        self._wanted = wanted
 
     def fault(self, shapes: Shapes) -> str:
         """See Head."""
@@ -162,13 +156,8 @@ class Ultralytics:
         return Boxes(corners_of_centres(table[:4, columns].T), best, ids)
 
 
-class EndToEnd:
+class EndToEnd(Head):
     """End to end (YOLOv10, YOLO26, suppression in the export): (1, n, 6) of x1 y1 x2 y2, score, class."""
-
-    outputs: tuple[str, ...] = ("",)
-
-    def __init__(self, wanted: Wanted) -> None:
-        self._wanted = wanted
 
     def fault(self, shapes: Shapes) -> str:
         """See Head."""
@@ -184,17 +173,17 @@ class EndToEnd:
         return boxes.take(np.isin(boxes.ids, self._wanted.ids))
 
 
-class Detr:
+class Detr(Head):
     """DETR, RT-DETR, D-FINE without their postprocessor: boxes (1, q, 4) and logits (1, q, classes).
 
     Boxes are centre and size as shares of the input.
     """
 
     def __init__(self, spec: DetrSpec, height: int, width: int, wanted: Wanted) -> None:
-        self.outputs: tuple[str, ...] = (spec.boxes, spec.logits)
+        self.outputs = (spec.boxes, spec.logits)
         self._softmax = spec.activation == "softmax"
         self._size = np.array([width, height, width, height], dtype=np.float32)
-        self._wanted = wanted
+        super().__init__(wanted)
 
     def fault(self, shapes: Shapes) -> str:
         """See Head."""
@@ -217,7 +206,7 @@ class Detr:
         return Boxes(corners_of_centres(centres[keep] * self._size), best[keep], ids[keep])
 
 
-class DetrDecoded:
+class DetrDecoded(Head):
     """DETR and its postprocessor (DEIMv2, D-FINE, RT-DETR): labels (1, q), boxes (1, q, 4), scores (1, q).
 
     Boxes are corners in pixels of the size that is given as second input: the detector gives the input's own.
@@ -225,8 +214,8 @@ class DetrDecoded:
     """
 
     def __init__(self, spec: DetrDecodedSpec, wanted: Wanted) -> None:
-        self.outputs: tuple[str, ...] = (spec.labels, spec.boxes, spec.scores)
-        self._wanted = wanted
+        self.outputs = (spec.labels, spec.boxes, spec.scores)
+        super().__init__(wanted)
 
     def fault(self, shapes: Shapes) -> str:
         """See Head."""

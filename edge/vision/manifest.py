@@ -5,7 +5,7 @@ import re
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 
@@ -196,28 +196,30 @@ class Overlap(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 MacsMillions = Annotated[float, msgspec.Meta(gt=0, le=1e9)]
 
 
-class _Document(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class ModelDocument(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The keys that every manifest has."""
+
     name: str
     version: str
     licence: str
     file: str
     input: InputSpec
+    macs_millions: MacsMillions | None = None
+    sha256: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")] | None = None
+
+
+class _Document(ModelDocument, frozen=True, kw_only=True, forbid_unknown_fields=True):
     head: HeadSpec
     labels: Literal["coco"] | list[str] | dict[int, str]
     classes: dict[str, str] = {}
     class_weights: dict[str, Annotated[float, msgspec.Meta(gt=0, le=100)]] = {}
     overlap: Overlap = Overlap()
-    macs_millions: MacsMillions | None = None
-    sha256: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Manifest:
-    """A checked manifest. `class_of`: the model's class id to one of CLASSES, only those that count.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelManifest:
+    """What every checked manifest has.
 
-    `class_count` is how many classes the model must score, None if the labels are a sparse mapping.
-    `class_weights` multiply the scores of our classes when they are compared (the score itself stays): a model trained
-    on few trucks calls them cars (logit adjustment, Menon et al. 2021). Heads that name one class a box ignore them.
     `sha256` is that of the model file, whether the manifest states it or not. `macs_millions` are the
     multiply-accumulates of one picture, in millions, None where the manifest does not say.
     """
@@ -229,12 +231,28 @@ class Manifest:
     licence: str
     sha256: str
     input: InputSpec
+    macs_millions: float | None = None
+
+    @property
+    def words(self) -> str:
+        """Name, version and the beginning of the sha256, as in `info`."""
+        return f"{self.name} {self.version} {self.sha256[:12]}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest(ModelManifest):
+    """A checked manifest. `class_of`: the model's class id to one of CLASSES, only those that count.
+
+    `class_count` is how many classes the model must score, None if the labels are a sparse mapping.
+    `class_weights` multiply the scores of our classes when they are compared (the score itself stays): a model trained
+    on few trucks calls them cars (logit adjustment, Menon et al. 2021). Heads that name one class a box ignore them.
+    """
+
     head: HeadSpec
     class_of: dict[int, str]
     class_count: int | None
     class_weights: dict[str, float]
     overlap: Overlap
-    macs_millions: float | None = None
 
 
 def load_manifest(name_or_path: str | Path) -> Manifest:
@@ -245,22 +263,14 @@ def load_manifest(name_or_path: str | Path) -> Manifest:
     """
     path = path_of(name_or_path)
     document = read_document(path, _Document)
-    model_path, sha256 = model_file(path, document.file, document.sha256)
     labels = _labels(document)
     return Manifest(
-        path=path,
-        model_path=model_path,
-        name=document.name,
-        version=document.version,
-        licence=document.licence,
-        sha256=sha256,
-        input=document.input,
+        **model_of(path, document),
         head=document.head,
         class_of=_class_of(path, labels, document.classes),
         class_count=None if isinstance(document.labels, dict) else len(labels),
         class_weights=_class_weights(path, document.class_weights),
         overlap=document.overlap,
-        macs_millions=document.macs_millions,
     )
 
 
@@ -336,11 +346,12 @@ def _class_of(path: Path, labels: dict[int, str], classes: dict[str, str]) -> di
     return class_of
 
 
-def model_file(path: Path, file: str, stated: str | None) -> tuple[Path, str]:
-    """The model beside the manifest `path`, and its SHA-256.
+def model_of(path: Path, document: ModelDocument) -> dict[str, Any]:
+    """The fields of ModelManifest, by the document in `path` and the model beside it.
 
-    InputError if it is absent, not the one `stated`, or by its first bytes something else than an ONNX model.
+    InputError if the model is absent, not the one stated, or by its first bytes something else than an ONNX model.
     """
+    file, stated = document.file, document.sha256
     model_path = path.parent / file
     if not model_path.is_file():
         raise InputError(f"{path}: file is {file}, but {model_path} does not exist")
@@ -351,4 +362,13 @@ def model_file(path: Path, file: str, stated: str | None) -> tuple[Path, str]:
     sha256 = hashlib.sha256(content).hexdigest()
     if stated not in {None, sha256}:
         raise InputError(f"{path}: sha256 is {stated}, but that of {model_path} is {sha256}")
-    return model_path, sha256
+    return {
+        "path": path,
+        "model_path": model_path,
+        "name": document.name,
+        "version": document.version,
+        "licence": document.licence,
+        "sha256": sha256,
+        "input": document.input,
+        "macs_millions": document.macs_millions,
+    }

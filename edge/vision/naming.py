@@ -31,7 +31,7 @@ from edge.errors import InputError, WorkError
 from edge.vision.boxes import Floats
 from edge.vision.detector import open_session, other_inputs, run_model
 from edge.vision.fitting import Picture
-from edge.vision.manifest import InputSpec, MacsMillions, model_file, path_of, read_document
+from edge.vision.manifest import InputSpec, ModelDocument, ModelManifest, model_of, path_of, read_document
 
 _Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 
@@ -46,46 +46,26 @@ class _Judged(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     told: dict[_True, dict[_Told, _Vehicles]]
 
 
-class _Document(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    name: str
-    version: str
-    licence: str
-    file: str
-    input: InputSpec
+class _Document(ModelDocument, frozen=True, kw_only=True, forbid_unknown_fields=True):
     labels: list[str]
     around: Annotated[tuple[_Share, ...], msgspec.Meta(min_length=1, max_length=4)] = (0.05, 0.2)
     mirrored: bool = False
-    macs_millions: MacsMillions | None = None
     judged: _Judged | None = None
-    sha256: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")] | None = None
     tail_of: str = ""
-    tail: dict[Literal[CLASSES], dict[str, Any]] = {}  # type: ignore[valid-type]  # a Literal of our classes
+    tail: dict[Literal[CLASSES], dict[str, Any]] = msgspec.field(default_factory=dict)  # type: ignore[valid-type]  # a Literal of our classes
 
 
-@dataclass(frozen=True, slots=True)
-class NamingManifest:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NamingManifest(ModelManifest):
     """A checked manifest of a second look."""
 
-    path: Path
-    model_path: Path
-    name: str
-    version: str
-    licence: str
-    sha256: str
-    input: InputSpec
     around: tuple[float, ...]
     mirrored: bool
     labels: tuple[str, ...]
     tail: Mapping[str, Mapping[str, Any]]
     """By class: `judged` and `above`, see `edge.counting.class_tail.Tail`."""
-    macs_millions: float | None = None
     judged: dict[str, dict[str, int]] = field(default_factory=dict)
     """True class -> what it is called -> vehicles; empty where nobody judged this very model."""
-
-    @property
-    def words(self) -> str:
-        """Name, version and the beginning of the sha256, as in `info`."""
-        return f"{self.name} {self.version} {self.sha256[:12]}"
 
     @property
     def look_macs_millions(self) -> float | None:
@@ -97,7 +77,8 @@ def load_naming(name_or_path: str | Path) -> NamingManifest:
     """Read and check a manifest, by its path or the bare name of one that ships; InputError says what is wrong."""
     path = path_of(name_or_path)
     document = read_document(path, _Document)
-    model_path, sha256 = model_file(path, document.file, document.sha256)
+    model = model_of(path, document)
+    sha256 = model["sha256"]
     if sorted(document.labels) != sorted(CLASSES):
         raise InputError(
             f"{path}: labels is {', '.join(document.labels)}; each of {', '.join(CLASSES)} is needed, once"
@@ -108,17 +89,10 @@ def load_naming(name_or_path: str | Path) -> NamingManifest:
             f" {sha256[:12]}; measure it anew or leave it out"
         )
     return NamingManifest(
-        path=path,
-        model_path=model_path,
-        name=document.name,
-        version=document.version,
-        licence=document.licence,
-        sha256=sha256,
-        input=document.input,
+        **model,
         around=document.around,
         mirrored=document.mirrored,
         labels=tuple(document.labels),
-        macs_millions=document.macs_millions,
         tail=document.tail,
         judged=document.judged.told if document.judged is not None and document.judged.sha256 == sha256 else {},
     )
