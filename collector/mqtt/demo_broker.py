@@ -30,19 +30,30 @@ max_inflight_count = 100
 dynamic_filters = true
 """
 
+START_S = 60.0
+PORTS_TRIED = 3
+
 
 @contextmanager
 def demo_broker(*, port: int = 0, users: Mapping[str, str] | None = None) -> Iterator[int]:
     """Run a broker on 127.0.0.1 and yield its port (0: a free one); `users` maps names to passwords."""
-    port = port or _free_port()
-    text = _CONFIGURATION.format(port=port)
+    accounts = ""
     if users:
-        text += "[v5.1.connections.auth]\n" + "".join(f'{name} = "{word}"\n' for name, word in users.items())
+        accounts = "[v5.1.connections.auth]\n" + "".join(f'{name} = "{word}"\n' for name, word in users.items())
     with tempfile.TemporaryDirectory() as folder:
         configuration = Path(folder) / "broker.toml"
-        configuration.write_text(text, encoding="utf-8")
-        with Broker(config_path=str(configuration)):
-            yield port
+        for left in reversed(range(1 if port else PORTS_TRIED)):
+            chosen = port or _free_port()
+            configuration.write_text(_CONFIGURATION.format(port=chosen) + accounts, encoding="utf-8")
+            broker = Broker(config_path=str(configuration))
+            try:
+                broker.start(timeout=START_S)
+                break
+            except (OSError, RuntimeError):  # another process took a free port before the broker did
+                if not left:
+                    raise
+        with broker:
+            yield chosen
 
 
 def _free_port() -> int:

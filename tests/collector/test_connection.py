@@ -22,7 +22,7 @@ from tests.collector.mosquitto import Mosquitto, binary, mosquitto
 pytestmark = pytest.mark.skipif(binary() is None, reason="mosquitto is not installed (Debian: mosquitto)")
 REPORT = topic_of("bridge", "mast-1", "report")
 NAMES = (f"collector-{i}" for i in itertools.count())
-DEADLINE_S = 10.0
+DEADLINE_S = 60.0
 PACKETS = [
     b"\x20\x12\x01\x00\x0f\x13\x00\x3c\x1f\x00\x02ok\x26\x00\x01a\x00\x01b",  # CONNACK with properties
     b"\x20\x03\x00\x87\x00",  # refused

@@ -243,7 +243,7 @@ def test_light_and_dark_are_chosen_and_kept(browser: Browser, here: World) -> No
         expect(tab.locator("html")).to_have_attribute("data-theme", "dark")
         tab.reload()
         expect(tab.locator("html")).to_have_attribute("data-theme", "dark")
-        assert tab.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(15, 21, 25)"
+        expect(tab.locator("body")).to_have_css("background-color", "rgb(15, 21, 25)")
 
 
 def test_history_is_moved_and_zoomed_by_keyboard_and_compared_with_another_site(browser: Browser, here: World) -> None:

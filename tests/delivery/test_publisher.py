@@ -26,6 +26,7 @@ from edge.wire.device_messages import Info, LineInfo
 from edge.wire.report import Report, decode
 from tests.delivery.refusing_broker import NOT_AUTHORIZED, refusing_broker
 from tests.delivery.reports import NOON_MS, a_report
+from tests.ports import free_port
 
 REPORTS = 80  # more than a window
 INFO = Info(run="run-1", version="0.1.0", model="m", lines={"deck": LineInfo()}, classes=["car"], bucket_ms=60_000)
@@ -146,7 +147,8 @@ def test_a_connection_that_breaks_leaves_the_last_will(outbox: Outbox) -> None:
 
 
 def test_a_broker_that_restarts_is_found_again(outbox: Outbox) -> None:
-    with demo_broker() as port:
+    port = free_port()  # nobody takes it while the broker is down
+    with demo_broker(port=port):
         ours = publisher(port, outbox)
         assert ours.deliver(timeout_s=60) == REPORTS
     with demo_broker(port=port), ours:

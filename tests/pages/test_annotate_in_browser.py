@@ -1,11 +1,12 @@
 """A person clicks vehicles on the strip, names them by keys, and evaluate reads what is saved."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from edge.cli import main
 from edge.offline.evaluate import load_truth
@@ -64,10 +65,10 @@ def test_what_the_count_suggests_is_accepted_by_one_key_each_and_scores_as_itsel
         counted(page)
         assert page.locator(".mark").count() == 0  # who is not asked for a second opinion gives none
         page.keyboard.press("s")
-        assert page.locator(".mark.suggested").count() == 5
+        expect(page.locator(".mark.suggested")).to_have_count(5)
         for _ in range(5):
             page.keyboard.press("a")
-        assert page.locator(".mark:not(.suggested)").count() == 5
+        expect(page.locator(".mark:not(.suggested)")).to_have_count(5)
         save(page)
     score = evaluated(capsys, truth, model)
     assert (score["true"], score["found"], score["f1"], score["class_accuracy"]) == (5, 5, 1.0, 1.0)
@@ -100,9 +101,10 @@ def test_a_click_places_and_keys_name_turn_doubt_move_undo_and_remove(
         page.keyboard.press("Control+z")
         page.fill("#notes", "fog from 0:05 on")
         page.locator("#strip").focus()
-        first, second = page.locator(".mark").all()
-        assert (first.get_attribute("aria-label") or "").startswith("Crossing: bus, ")
-        assert second.get_attribute("aria-label") == "Crossing: truck, b_to_a, frame 51, uncertain"
+        marks = page.locator(".mark")
+        expect(marks).to_have_count(2)
+        expect(marks.nth(0)).to_have_attribute("aria-label", re.compile("^Crossing: bus, "))
+        expect(marks.nth(1)).to_have_attribute("aria-label", "Crossing: truck, b_to_a, frame 51, uncertain")
         save(page)
     (bus, truck) = crossings_of(truth)
     assert (bus[:2], bus[3]) == ((11, "bus"), False)
@@ -128,7 +130,7 @@ def test_an_existing_truth_is_opened_again_and_keeps_what_people_wrote(
     truth.write_text(json.dumps(document))
     with served("annotate", clip, "--model", model) as address, opened(browser, address) as page:
         counted(page)
-        assert page.locator(".mark").count() == 2
+        expect(page.locator(".mark")).to_have_count(2)
         page.keyboard.press("n")
         page.keyboard.press("n")
         page.keyboard.press("2")

@@ -33,10 +33,6 @@ def names(path: Path) -> list[str]:
     return [row["class"] for row in rows(path)]
 
 
-def chosen(page: Page) -> str | None:
-    return page.locator('[aria-selected="true"]').get_attribute("data-track")
-
-
 def ready(page: Page) -> None:
     says(page, "#verdict", "5 vehicles.")
 
@@ -50,17 +46,18 @@ def test_one_key_names_a_vehicle_and_goes_on_and_undo_comes_back(browser: Browse
     out = clip.with_suffix(".names.jsonl")
     with served("annotate", clip, "--tracks", "--model", model) as address, opened(browser, address) as page:
         ready(page)
-        first = chosen(page)
+        first = page.locator('[aria-selected="true"]').get_attribute("data-track")
+        assert first is not None
         for key in "ctvbc":
             page.keyboard.press(key)
         page.keyboard.press("Backspace")
         page.keyboard.press("Backspace")
-        assert page.locator('.vehicle-tile[data-name=""]').count() == 2
+        expect(page.locator('.vehicle-tile[data-name=""]')).to_have_count(2)
         page.keyboard.press("m")
         page.keyboard.press("u")
         says(page, "#sheet-said", "5 of 5 named")
         page.keyboard.press("Home")
-        assert chosen(page) == first
+        expect(page.locator('[aria-selected="true"]')).to_have_attribute("data-track", first)
         page.fill("#note", "fairly sure")
         page.keyboard.press("Enter")
         save(page)
@@ -91,8 +88,8 @@ def test_the_second_round_is_sorted_by_name_and_a_file_that_is_there_is_gone_on_
         ready(page)
         says(page, "#sheet-said", "5 of 5 named")
         page.keyboard.press("r")
-        shown = [tile.get_attribute("data-name") for tile in page.locator(".vehicle-tile").all()]
-        assert shown == ["car", "car", "van", "truck", "truck"]
+        for place, name in enumerate(["car", "car", "van", "truck", "truck"]):
+            expect(page.locator(".vehicle-tile").nth(place)).to_have_attribute("data-name", name)
         page.keyboard.press("End")
         page.keyboard.press("b")
         save(page)

@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -10,7 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Page, Route
+from playwright.sync_api import Browser, Page, Route, expect
 
 from edge.cli import main
 from edge.config.loading import load_config
@@ -110,8 +111,8 @@ def test_a_keyboard_draws_a_line_and_saves_it(browser: Browser, clip: Path, conf
         page.keyboard.press("Insert")
         page.keyboard.press("Control+s")
         says(page, "#verdict", "Saved to")
-        label = page.locator(".handle").nth(0).get_attribute("aria-label") or ""
-        assert label.startswith("Point 1 of line line-1, 25% across")
+        label = re.compile("^Point 1 of line line-1, 25% across")
+        expect(page.locator(".handle").nth(0)).to_have_attribute("aria-label", label)
         page.locator(".handle").nth(1).focus()
         page.keyboard.press("Delete")
         page.keyboard.press("Control+z")
@@ -311,7 +312,7 @@ def test_a_camera_that_is_not_there_is_told_on_the_page(browser: Browser, config
     arguments = ("setup", "--config", config, "--camera", "rtsp://127.0.0.1:9/none")
     with served(*arguments) as address, opened(browser, address) as page:
         page.locator("#trouble:visible").wait_for()
-        assert page.locator("#draw-lines").is_disabled()
+        expect(page.locator("#draw-lines")).to_be_disabled()
 
 
 def test_what_another_wrote_is_taken_up_if_it_is_a_configuration(browser: Browser, clip: Path, config: Path) -> None:
@@ -323,12 +324,12 @@ def test_what_another_wrote_is_taken_up_if_it_is_a_configuration(browser: Browse
         page.click("#save")
         page.click("#conflict-reload")
         says(page, "#verdict", "lines.deck.to is 3")
-        assert page.input_value("#lines-0-a_to_b") == "north"  # nothing that was drawn is lost
+        expect(page.locator("#lines-0-a_to_b")).to_have_value("north")  # nothing that was drawn is lost
         config.write_text(before + "lines: {ramp: {from: [0.0, 0.4], to: [1.0, 0.4]}}\n")
         page.click("#save")
         page.click("#conflict-reload")
         says(page, "#verdict", "nothing to save")
-        assert page.input_value("#lines-0-name") == "ramp"
+        expect(page.locator("#lines-0-name")).to_have_value("ramp")
 
 
 def test_a_judgement_that_comes_late_does_not_hide_why_a_file_was_not_taken_up(

@@ -67,7 +67,7 @@ def test_an_open_bucket_arrives_as_an_event_and_sigterm_ends_it_cleanly(tmp_path
             began_s = time.monotonic()
             process.terminate()  # while somebody listens
             assert process.wait(60) == 0
-            assert time.monotonic() - began_s < 10
+            assert time.monotonic() - began_s < 30
 
 
 def test_a_port_that_is_taken_stops_no_intake(tmp_path: Path, broker: int) -> None:

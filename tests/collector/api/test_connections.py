@@ -20,7 +20,7 @@ HEAD = b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n"
 
 def connected(address: str) -> socket.socket:
     host, _, port = address.removeprefix("http://").partition(":")
-    return socket.create_connection((host, int(port)), timeout=20)
+    return socket.create_connection((host, int(port)), timeout=60)
 
 
 def answer_of(address: str) -> bytes:
@@ -64,7 +64,7 @@ def test_a_head_that_does_not_end_and_a_body_that_does_not_come_are_cut(tmp_path
         for client in (slow, late):
             with pytest.raises((ConnectionResetError, AssertionError)):
                 assert client.recv(4_096), "closed"
-        assert 5 < time.monotonic() - began_s < 19
+        assert 5 < time.monotonic() - began_s < 29, "long before a connection that is idle is cut"
 
 
 def test_lines_that_strangers_provoke_are_few_and_those_left_out_are_counted() -> None:
