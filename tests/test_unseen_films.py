@@ -64,6 +64,12 @@ Part = tuple[Callable[[float], Picture], float]
 WRONG = {"dark": black, "over-exposed": white, "covered": covered, "frozen": frozen}
 
 
+@pytest.fixture(autouse=True)
+def _no_picture(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is drawn of a result is tested in tests/test_charts.py; here it would be a third of the time."""
+    monkeypatch.setattr("edge.offline.results.draw_summary", lambda *_, **__: None)
+
+
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(write_model(tmp_path_factory.mktemp("model")))
