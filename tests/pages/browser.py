@@ -22,7 +22,7 @@ FLAGS = (
     "--disable-component-update",
     "--disable-sync",
 )
-WAIT_MS = 30_000  # a busy machine is slow, not wrong
+WAIT_MS = 120_000  # a busy machine is slow, not wrong
 
 
 @contextmanager
