@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 SCRIPTS_READY := node_modules/.ready
 
-.PHONY: help demo dashboard test test-all simulate mutants golden wire deb arm-board check bench clean
+.PHONY: help demo dashboard test coverage test-all simulate mutants golden wire deb release arm-board check bench clean
 help:               ## list the chores
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 12
 
@@ -53,6 +53,11 @@ wire: $(READY)      ## write the wire contract as documents anew, from the struc
 
 deb: $(READY)       ## the Debian package, in dist (ARCHITECTURE=arm64|amd64 DEBIAN=12|13 WHEELHOUSE=...)
 	$(BIN)/python -m deploy.deb --architecture $(or $(ARCHITECTURE),arm64) --debian $(or $(DEBIAN),12) \
+	  $(if $(WHEELHOUSE),--wheelhouse "$(WHEELHOUSE)")
+
+release: $(READY)   ## wheel, sources, Debian package, bill of materials and checksums of the last commit, in dist (as make deb)
+	$(BIN)/python -m pip install --quiet --editable '.[release]'
+	$(BIN)/python -m deploy.release --architecture $(or $(ARCHITECTURE),arm64) --debian $(or $(DEBIAN),12) \
 	  $(if $(WHEELHOUSE),--wheelhouse "$(WHEELHOUSE)")
 
 arm-board: $(READY) ## boot an emulated ARM board with that package, hang it, and hear its reports (as root; DEB=...)

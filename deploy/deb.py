@@ -21,6 +21,7 @@ PYTHONS = {"12": (3, 11), "13": (3, 13)}
 """Of each release of Debian; Raspberry Pi OS has the same."""
 COMMANDS = {"crossing-edge": "edge.cli", "crossing-collector": "collector.cli"}
 LIBRARY = "usr/lib/crossing-monitor"
+PIP = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
 UNNEEDED = (
     "bin",
     "**/tests",
@@ -71,13 +72,25 @@ def main() -> int:
     return 0
 
 
-def build(architecture: str, debian: str, wheelhouse: Path | None, out: Path, *, fast: bool = False) -> Path:
-    """Return the path of the package, larger if `fast`; CalledProcessError if pip or dpkg-deb fails."""
+def build(
+    architecture: str,
+    debian: str,
+    wheelhouse: Path | None,
+    out: Path,
+    *,
+    fast: bool = False,
+    wheel: Path | None = None,
+) -> Path:
+    """Return the path of the package, larger if `fast`; CalledProcessError if pip or dpkg-deb fails.
+
+    `wheel`: ours if it is built already.
+    """
     out.mkdir(parents=True, exist_ok=True)
     version = f"{version_of_the_project()}-1+deb{debian}"
     with tempfile.TemporaryDirectory(prefix="crossing-deb-") as folder:
         tree = Path(folder) / "tree"
-        put_packages(tree / LIBRARY, Path(folder), architecture, debian, wheelhouse)
+        ready = wheel or our_wheel(Path(folder), wheelhouse)
+        put_packages(tree / LIBRARY, ready, architecture, debian, wheelhouse)
         put_files(tree, debian, version)
         put_control(tree, architecture, debian, version)
         settle(tree)
@@ -94,22 +107,25 @@ def version_of_the_project() -> str:
     return str(tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"])
 
 
-def put_packages(library: Path, folder: Path, architecture: str, debian: str, wheelhouse: Path | None) -> None:
-    """Ours and what it needs, for that machine and Python, without what is never imported."""
-    pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
-    source = [] if wheelhouse is None else ["--no-index", "--find-links", str(wheelhouse)]
-    wheels = folder / "wheels"
+def our_wheel(folder: Path, wheelhouse: Path | None) -> Path:
+    """The one of the wheelhouse, or built from here."""
     ready = sorted(wheelhouse.glob("crossing_monitor-*.whl")) if wheelhouse is not None else []
     if ready:
-        wheels.mkdir()
-        shutil.copy(ready[-1], wheels)
-    else:
-        subprocess.run([*pip, "wheel", *source, "--no-deps", "--wheel-dir", str(wheels), str(ROOT)], check=True)
+        return ready[-1]
+    source = [] if wheelhouse is None else ["--no-index", "--find-links", str(wheelhouse)]
+    wheels = folder / "wheels"
+    subprocess.run([*PIP, "wheel", *source, "--no-deps", "--wheel-dir", str(wheels), str(ROOT)], check=True)
     (ours,) = wheels.glob("crossing_monitor-*.whl")
+    return ours
+
+
+def put_packages(library: Path, ours: Path, architecture: str, debian: str, wheelhouse: Path | None) -> None:
+    """Ours and what it needs, for that machine and Python, without what is never imported."""
+    source = [] if wheelhouse is None else ["--no-index", "--find-links", str(wheelhouse)]
     major, minor = PYTHONS[debian]
     target = ["--target", str(library), "--platform", PLATFORMS[architecture], "--implementation", "cp"]
     python = ["--python-version", f"{major}.{minor}", "--only-binary=:all:", "--no-compile"]
-    subprocess.run([*pip, "install", *source, *target, *python, f"{ours}[setup]"], check=True)
+    subprocess.run([*PIP, "install", *source, *target, *python, f"{ours}[setup]"], check=True)
     for pattern in UNNEEDED:
         for path in list(library.glob(pattern)):
             if path.is_dir():
