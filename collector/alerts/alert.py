@@ -1,4 +1,4 @@
-"""What an alert is, for whoever lists, shows and acknowledges them. Times are milliseconds UTC, as everywhere."""
+"""What an alert is. Times are milliseconds UTC, as everywhere."""
 
 from typing import Literal, get_args
 
@@ -24,9 +24,9 @@ Kind = Literal[
 ]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 NEWS = ("first", "likely", "resumption", "convoy")
-"""Kinds that are told and over at once; the others last."""
+"""Kinds that are closed as soon as they are opened; the others last."""
 EVENTS = ("convoy",)
-"""Of them, kinds of which each is an alert by itself, however soon it comes after another one."""
+"""Kinds of which each finding is a separate alert, however soon it comes after another one."""
 Fate = Literal["told", "suppressed", "late", "withdrawn"]
 EVIDENCE_MAX = 20
 """Ranges of reports that an alert names."""
@@ -34,9 +34,9 @@ Figures = dict[str, float | int | bool | str | None]
 
 
 class Subject(msgspec.Struct, frozen=True, kw_only=True):
-    """What an alert is about: a direction over a line and a class of it (`all` for all of them), a zone, a device.
+    """The subject of an alert: a direction over a line and a class (`all`: all classes), a zone, a device.
 
-    What does not apply is empty; `device` is empty where several watch the same line.
+    Fields that do not apply are empty; `device` is empty if several devices watch the line.
     """
 
     site: str
@@ -48,12 +48,12 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def key(self) -> str:
-        """Tells the subjects of a site apart."""
+        """Identifies the subject within its site."""
         return "/".join((self.device, self.line, self.direction, self.label, self.zone))
 
 
 class Acknowledgement(msgspec.Struct, frozen=True, kw_only=True):
-    """Who took note, when, and what they wrote."""
+    """Who acknowledged an alert, when, and their note."""
 
     by: str
     at_ms: int
@@ -63,10 +63,10 @@ class Acknowledgement(msgspec.Struct, frozen=True, kw_only=True):
 class Alert(msgspec.Struct, frozen=True, kw_only=True):
     """One alert. There is at most one open for a kind and subject.
 
-    It is open while `closed_ms` is None. `at_ms` to `until_ms` is when it was so in the world (until None: still),
-    `opened_ms`, `updated_ms` and `closed_ms` are when the collector noticed. `fate`: `told`; `suppressed`, because the
-    site had its number of messages for the hour (a digest counts it); `late`, because it was no news any more when its
-    reports came; `withdrawn`, because reports that came later show that it was not so.
+    It is open while `closed_ms` is None. `at_ms` to `until_ms` is when it happened (until None: it lasts), `opened_ms`,
+    `updated_ms` and `closed_ms` are when the collector noticed. `fate`: `told` (sent); `suppressed`, because the site
+    had reached its number of messages per hour (a digest counts it); `late`, because its reports came too late for a
+    message; `withdrawn`, because later reports show that it was wrong.
     """
 
     id: int
@@ -80,33 +80,33 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
     """One sentence with its figures."""
     ending: str
-    """One sentence that says why it is over; empty while it is not."""
+    """One sentence that says why it is closed; empty while it is open."""
     figures: Figures
-    """What the sentence is made of, by name; the unit ends the name. `time_zone`: of the times in it."""
+    """The figures in the sentence, by name; the unit ends the name. `time_zone`: of the times in it."""
     evidence: tuple[Evidence, ...]
     """The reports, by device, run and seq."""
     times: int
-    """How often it was opened: one that comes again soon after it was over is the same."""
+    """How often it was opened: one that comes again soon after it was closed is the same."""
     fate: Fate
     acknowledged: Acknowledgement | None
     has_picture: bool
 
     @property
     def time_zone(self) -> str:
-        """Of the times in its sentences."""
+        """The time zone of the times in its sentences."""
         return str(self.figures.get("time_zone") or "UTC")
 
     @property
     def open(self) -> bool:
-        """Whether it is not over."""
+        """Whether it is open."""
         return self.closed_ms is None
 
 
 class Delivery(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of one message in one channel.
+    """The state of one notification in one channel.
 
-    `state`: `waiting` (until `due_ms`), `sending`, `sent`, `failed` (given up, see `error`), or `unsure` (the collector
-    died in the middle of sending it, and does not say it twice).
+    `state`: `waiting` (until `due_ms`), `sending`, `sent`, `failed` (no more attempts, see `error`), or `unsure` (the
+    collector ended while sending it, and does not send it twice).
     """
 
     event: str

@@ -1,7 +1,7 @@
-"""Where messages about alerts go: MQTT, and whatever Apprise reaches (webhooks, e-mail and a hundred others).
+"""The channels of notifications: MQTT, and everything that Apprise supports (webhooks, e-mail and many others).
 
-The URLs that Apprise takes hold secrets, so they live in a file of their own, and neither they nor what Apprise itself
-logs appear in our logs: a channel is called by the name that the file gives it.
+The URLs of Apprise contain secrets, so they are in a file of their own, and neither they nor the log messages of
+Apprise appear in our log: a channel is identified by its name in that file.
 """
 
 import logging
@@ -31,7 +31,7 @@ _LINE = re.compile(rf"({NAME})\s*=\s*(\S+)")
 
 
 class Notification(msgspec.Struct, frozen=True, kw_only=True):
-    """Something to say about a site. `alert` is None for a digest; `id` is the same if it should come twice."""
+    """A message about a site. `alert` is None for a digest; `id` is the same if it comes twice."""
 
     id: str
     site: str
@@ -52,7 +52,7 @@ class Notification(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def body(self) -> str:
-        """The sentence, by which number the alert is found and acknowledged, and in which zone its times are."""
+        """The sentence, the number of the alert, and the time zone of its times."""
         if self.alert is None:
             return self.text
         kept = ", with a picture" if self.alert.has_picture else ""
@@ -65,12 +65,12 @@ class Notification(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Channel(Protocol):
-    """Called by one thread. Takes some seconds at most."""
+    """Used by one thread only."""
 
     name: str
 
     def send(self, message: Notification) -> str:
-        """Say it; empty if it was taken, else why not, in words without a secret."""
+        """Send it, within some seconds; returns an empty text if it was accepted, else why not, without secrets."""
 
 
 class MqttChannel:
@@ -78,17 +78,18 @@ class MqttChannel:
 
     name = MQTT
 
-    def __init__(self, say: Callable[[str, bytes], "Future[str]"], *, root: str = ROOT) -> None:
-        self._say = say
+    def __init__(self, publish: Callable[[str, bytes], "Future[str]"], *, root: str = ROOT) -> None:
+        self._publish = publish
         self._root = root
 
     def send(self, message: Notification) -> str:
-        """Through the collector's own connection: the broker knows one per user."""
-        said = self._say(site_alert_topic(message.site, root=self._root), encode_site_alert(site_alert_of(message)))
+        """Publish through the subscriber's connection: some brokers allow one connection per user."""
+        topic = site_alert_topic(message.site, root=self._root)
+        published = self._publish(topic, encode_site_alert(site_alert_of(message)))
         try:
-            return said.result(BROKER_WAIT_S)
+            return published.result(BROKER_WAIT_S)
         except Late:
-            said.cancel()
+            published.cancel()
             return f"the broker gave no answer within {BROKER_WAIT_S:g} s"
 
 
@@ -101,7 +102,7 @@ class AppriseChannel:
         self._pictures = pictures
 
     def send(self, message: Notification) -> str:
-        """Title, text, and the picture where it may go along."""
+        """Send title, text, and the picture if pictures may be sent."""
         kind = "success" if message.event == "closed" else "info" if message.alert is None else "warning"
         words = {"body": message.body, "title": message.title, "notify_type": kind}
         try:
@@ -112,21 +113,21 @@ class AppriseChannel:
                     taken = self._service.notify(**words, attach=str(picture))
             else:
                 taken = self._service.notify(**words)
-        except Exception as error:  # whatever a hundred services may raise: this one did not take it
+        except Exception as error:  # the services of Apprise may raise anything
             return f"it failed with {type(error).__name__}"
         return "" if taken else "it was not taken"
 
 
 def site_alert_of(message: Notification) -> SiteAlert:
-    """What a program needs, and the sentence for people. No picture."""
-    said = SiteAlert(
+    """The message on the wire: the sentence for people and its fields for programs, without the picture."""
+    digest = SiteAlert(
         id=message.id, event=message.event, at=rfc3339(message.at_ms), site=message.site, text=message.text
     )
     if (alert := message.alert) is None:
-        return said
+        return digest
     subject = alert.subject
     return msgspec.structs.replace(
-        said,
+        digest,
         alert=alert.id,
         kind=alert.kind,
         device=subject.device,
@@ -143,7 +144,7 @@ def site_alert_of(message: Notification) -> SiteAlert:
 
 
 def read_urls(path: Path) -> dict[str, str]:
-    """`name = URL` per line, `#` begins a comment. InputError that names the line and never the URL."""
+    """Read `name = URL` lines, `#` begins a comment. InputError names the line and never the URL."""
     try:
         if path.stat().st_size > URLS_BYTES_MAX:
             raise InputError(f"alerts.tell.urls_file {path} is larger than {URLS_BYTES_MAX} bytes")
@@ -170,9 +171,9 @@ def read_urls(path: Path) -> dict[str, str]:
 
 
 def apprise_channels(path: Path, *, pictures: bool) -> list[Channel]:
-    """The channels of a file; one without any asks for no Apprise.
+    """The channels of a file; for an empty file Apprise need not be installed.
 
-    InputError where Apprise is needed and not installed, or does not know a URL.
+    InputError if Apprise is needed and not installed, or does not know a URL.
     """
     urls = read_urls(path)
     if not urls:
@@ -182,9 +183,9 @@ def apprise_channels(path: Path, *, pictures: bool) -> list[Channel]:
     except ModuleNotFoundError as error:
         needs = "alerts.tell.urls_file needs Apprise: pip install 'crossing-monitor[alerts]'"
         raise InputError(f"{needs} ({error})") from error
-    theirs = logging.getLogger("apprise")
-    theirs.addHandler(logging.NullHandler())
-    theirs.propagate = False  # it names addresses, and sometimes more
+    apprise_log = logging.getLogger("apprise")
+    apprise_log.addHandler(logging.NullHandler())
+    apprise_log.propagate = False  # it logs addresses, and sometimes secrets
     found: list[Channel] = []
     for name, url in urls.items():
         service = apprise.Apprise()

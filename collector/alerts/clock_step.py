@@ -1,8 +1,8 @@
-"""After the collector's own clock ran ahead and was put back: no time that it noted meanwhile may lie ahead of now.
+"""Corrects stored times after the collector's clock was ahead and has been set back.
 
-Else the rules would wait until time catches up: hours count as judged, alerts as begun, the messages of this hour as
-sent. What lies ahead is moved to the start of the current hour, on which hours and slots begin; messages are moved to
-the hour before, in which they were sent at the latest.
+Otherwise the rules would wait until the time is reached again: hours would count as evaluated, alerts as begun, the
+messages of this hour as sent. Future times are moved to the start of the current hour, at which hours and slots begin;
+times of messages are moved to the hour before, in which they were sent at the latest.
 """
 
 import re
@@ -14,7 +14,7 @@ from collector.alerts.wording import HOUR_MS
 from collector.store.dialect import Tables
 
 _LONG = re.compile(r"\d{13,}")
-"""A time since 2001 in milliseconds; no other number in a state of the rules is as long."""
+"""A time since 2001 in milliseconds; no other number in the state of a rule has as many digits."""
 _NOTED = (
     *(("alert", column) for column in ("at_ms", "until_ms", "opened_ms", "updated_ms", "closed_ms")),
     *(("device", column) for column in ("heard_ms", "worst_at_ms")),
@@ -24,7 +24,7 @@ _SENT = (("telling", "created_ms"), ("delivery", "due_ms"), ("delivery", "done_m
 
 
 def reset_future_times(tables: Tables, now_ms: int) -> None:
-    """Move all that lies ahead of `now_ms`, of every site, in the transaction of the caller."""
+    """Move all times after `now_ms`, of every site, in the transaction of the caller."""
     hour_ms = now_ms // HOUR_MS * HOUR_MS
     for site, name, text in tables.rows("SELECT site, name, state FROM alert_state WHERE site <> ''"):
         if any(int(found) > now_ms for found in _LONG.findall(text)):

@@ -1,8 +1,8 @@
-"""Messages from the store into the channels: each tried again, later each time, and given up at last.
+"""Sends stored messages through the channels; failed attempts are repeated after growing waits, up to a maximum.
 
-Before a message goes out it is noted as `sending`. Who dies in the middle leaves it so: nobody knows whether it
-arrived, it is not said again, and the list says `unsure`. A channel that fails holds up its own messages only; when it
-works again, what waited goes out no faster than the messages about a site may come in an hour.
+Before a message is sent it is stored as `sending`. If the collector ends meanwhile, nobody knows whether it arrived: it
+becomes `unsure` and is not sent again. A channel that fails delays its own messages only; when it works again, waiting
+messages are sent at no more than the hourly rate of their site.
 """
 
 import logging
@@ -24,12 +24,12 @@ WAIT_MS_MAX = 3_600_000
 ATTEMPTS_MAX = 12
 """After some seven hours."""
 ROUND_MAX = 20
-"""Messages in one round, and two of one channel that failed are enough of it."""
+"""Messages in one round; after a failure a channel is not tried again in that round."""
 ERROR_CHARACTERS_MAX = 200
 
 
 class MessageDelivery:
-    """Delivers what `store` holds; owned by the thread that owns the store."""
+    """Sends the messages in `store`; used by the thread that owns the store."""
 
     def __init__(
         self,
@@ -47,7 +47,7 @@ class MessageDelivery:
         self._channels: Mapping[str, Channel] = {channel.name: channel for channel in channels}
 
     def recover(self, now_ms: int) -> int:
-        """At the start: what was on its way when the collector died. Returns how many."""
+        """At the start: mark messages that were being sent when the collector ended as `unsure`; returns how many."""
         with self._store.writing() as tables:
             rows = tables.rows(
                 "UPDATE delivery SET state = 'unsure', done_ms = ?, error = 'the collector ended while it was sent'"
@@ -57,7 +57,7 @@ class MessageDelivery:
         return len(rows)
 
     def deliver(self, now_ms: int) -> int:
-        """One round of what is due; how many were taken. WorkError where the store fails."""
+        """One round of due messages; returns how many were sent. WorkError if the store fails."""
         with self._store.writing() as tables:
             due = self._due(tables, now_ms)
         sent = tried = 0
@@ -77,9 +77,9 @@ class MessageDelivery:
         return sent
 
     def _due(self, tables: Tables, now_ms: int) -> list[tuple[int, str, int]]:
-        """Telling, channel and attempts, the oldest first: of a site in a channel as many as may go out by now."""
+        """Message id, channel and attempts, the oldest first; per site and channel as many as may be sent now."""
         joined = "FROM delivery JOIN telling ON telling.id = telling_id WHERE"
-        of_hour = tables.rows(  # what was sent is due when it was sent, and that has an index
+        of_hour = tables.rows(  # `due_ms` of a sent message is when it was sent; that column has an index
             f"SELECT site, channel, count(*) {joined} state = 'sent' AND due_ms > ? AND due_ms <= ?"
             " GROUP BY site, channel",
             (now_ms - HOUR_MS, now_ms),
@@ -103,7 +103,7 @@ class MessageDelivery:
         with self._store.writing() as tables:
             try:
                 message = _message(tables, telling_id)
-            except msgspec.MsgspecError as fault:  # its alert was written by another version
+            except msgspec.MsgspecError as fault:  # the alert was stored by another version
                 return f"the message cannot be read: {fault}"
             if channel is not None and message is not None:
                 tables.many(
@@ -114,7 +114,7 @@ class MessageDelivery:
             return "there is no such channel any more" if channel is None else "the message is gone"
         try:
             error = channel.send(message)
-        except Exception as fault:  # one channel that fails must not keep the others from sending
+        except Exception as fault:  # a failing channel must not stop the others
             error = f"{type(fault).__name__}: {fault}"
             _LOG.debug("channel %s", name, exc_info=True)
         if error:

@@ -1,9 +1,10 @@
-"""One round of looking: what is new at every site, judged by the rules, into the alerts. Once a minute.
+"""Evaluates the alert rules: once a minute, for what is new at every site.
 
-The thread that calls `look` owns the store. Per site it reads (one consistent view), judges, and then writes all of it
-in one transaction: what the rules remember, the alerts, and the messages about them. Whoever dies in between has done
-nothing, so after a restart nothing is judged or told twice. A site whose rules fail is counted and passed over: the
-others are judged all the same. Of several collectors on one store one looks at a time: it holds a lease.
+The thread that calls `look` owns the store. For each site it reads one consistent view, evaluates the rules, and writes
+the result in one transaction: the state of the rules, the alerts, and the messages about them. If the collector ends in
+between, nothing was written, so after a restart nothing is evaluated or sent twice. If the rules of a site fail, that
+is counted, and the other sites are evaluated all the same. Of several collectors on one store one evaluates at a time:
+the one that holds the lease.
 """
 
 import logging
@@ -43,34 +44,34 @@ from edge.errors import CrossingError
 
 _LOG = logging.getLogger(__name__)
 LEASE_MS = 180_000
-"""A collector that has not looked for as long has lost its turn."""
+"""A collector that has not renewed the lease for this time has lost it."""
 CONVOYS_MAX = 100
-"""Looked at in one round; the others in the next."""
+"""Evaluated in one round; the others follow in the next."""
 EVIDENCE_MS_MAX = DAY_MS
 PRUNE_EVERY_MS = 24 * HOUR_MS
 AHEAD_MS_MAX = HOUR_MS
-"""A lease that ends later than any clock near ours would let it was taken while the clock was ahead."""
+"""A lease that ends more than this too late was taken while the clock was ahead."""
 _OF_A_SITE = (StatementError, TooLongError, UnstorableError)
-"""Failures of the store that are about one question or statement; with any other the store is gone."""
+"""Errors of one query or statement; after any other error the store is not usable."""
 _State = TypeVar("_State", bound=msgspec.Struct)
 
 
 class ZoneStates(msgspec.Struct, kw_only=True):
-    """What is remembered of the zones of a device."""
+    """The state of the queue rule for the zones of a device. Slots before `judged_to_ms` are evaluated."""
 
     judged_to_ms: int | None = None
     zones: dict[str, QueueState] = {}
 
 
 class Lease(msgspec.Struct, frozen=True):
-    """Whose turn it is."""
+    """Which collector evaluates, until when."""
 
     holder: str
     until_ms: int
 
 
 class Evaluator:
-    """Looks at the store. `listening` tells since when the collector listens (real time), or None while it does not."""
+    """Evaluates all sites. `listening` returns since when the collector is subscribed (UTC); None while it is not."""
 
     def __init__(
         self,
@@ -92,7 +93,7 @@ class Evaluator:
         self._channels = channels
 
     def look(self, now_ms: int) -> bool:
-        """One round; false where it is another collector's turn. WorkError where the store fails."""
+        """One round; false if another collector holds the lease. WorkError if the store fails."""
         with self._store.writing() as tables:
             ahead_ms = _lease_of(tables, self._holder, now_ms).until_ms - LEASE_MS - now_ms
             if not take_lease(tables, self._holder, now_ms, listens=self._listening() is not None):
@@ -106,7 +107,7 @@ class Evaluator:
             try:
                 if not self._look_at(site, now_ms):
                     return False
-            except Exception as error:  # whatever a rule of one site does, the others are looked at
+            except Exception as error:  # an error at one site must not stop the others
                 if isinstance(error, CrossingError) and not isinstance(error, _OF_A_SITE):
                     raise
                 if self._faults.failed("alerts", site, sentence_of(error), now_ms=now_ms):
@@ -117,9 +118,9 @@ class Evaluator:
         return True
 
     def _look_at(self, site: str, now_ms: int) -> bool:
-        """False where the turn was lost."""
+        """Evaluate one site; false if the lease was lost."""
         with self._store.reading() as reading:
-            seen = _SiteEvaluation(
+            evaluation = _SiteEvaluation(
                 reading,
                 site,
                 rules=self._settings.rules_of(site),
@@ -127,22 +128,24 @@ class Evaluator:
                 now_ms=now_ms,
                 listening_ms=self._listening(),
             )
-            found = seen.all()
+            found = evaluation.findings()
         with self._store.writing() as tables:
             if not take_lease(tables, self._holder, now_ms, listens=self._listening() is not None):
                 return False
-            seen.keep(tables)
+            evaluation.store_state(tables)
             rules, tell = self._settings.rules_of(site), self._settings.tell
-            ledger = AlertLifecycle(tables, site, rules, now_ms=now_ms, channels=self._channels, endings=tell.endings)
-            ledger.take(found)
-            ledger.digest()
-            if seen.prune_now:
-                ledger.prune()
+            lifecycle = AlertLifecycle(
+                tables, site, rules, now_ms=now_ms, channels=self._channels, endings=tell.endings
+            )
+            lifecycle.take(found)
+            lifecycle.digest()
+            if evaluation.prune_now:
+                lifecycle.prune()
         return True
 
 
 class _SiteEvaluation:
-    """At one site, in one reading."""
+    """One evaluation of a site, in one reading."""
 
     def __init__(
         self, reading: Reading, site: str, *, rules: Rules, sites: Sites, now_ms: int, listening_ms: int | None
@@ -162,8 +165,8 @@ class _SiteEvaluation:
         self._looked_convoys: list[int] = []
         self.prune_now = False
 
-    def all(self) -> list[ProvenFinding]:
-        """Whatever is so now, and what is so no more."""
+    def findings(self) -> list[ProvenFinding]:
+        """What the rules find now, and what has ended."""
         firsts = FirstVehicles(
             self._reading,
             self._site,
@@ -176,8 +179,8 @@ class _SiteEvaluation:
         self._looked = firsts.looked
         by_name = {row.device: row for row in self._devices}
         for names in observations.stations_of(list(by_name), self._sites.get(self._site, UNCONFIGURED)):
-            found += self._post([by_name[name] for name in names])
-        found += self._fares()
+            found += self._station([by_name[name] for name in names])
+        found += self._devices_and_site()
         for row in self._devices:
             found += self._zones(row)
         found += self._convoys()
@@ -188,8 +191,8 @@ class _SiteEvaluation:
         known = self._known()
         return [self._proven(one, known) for one in found]
 
-    def keep(self, tables: Tables) -> None:
-        """Write what the rules remember, as far as it changed."""
+    def store_state(self, tables: Tables) -> None:
+        """Write the states of the rules that changed."""
         rows = []
         for name, state in self._states.items():
             text = msgspec.json.encode(state).decode("utf-8")
@@ -212,13 +215,13 @@ class _SiteEvaluation:
             text = self._kept.get(name)
             try:
                 found = kind() if text is None else msgspec.json.decode(text, type=kind)
-            except msgspec.MsgspecError:  # of another version: begin anew, the alerts themselves stay
+            except msgspec.MsgspecError:  # stored by another version: begin again; the alerts themselves stay
                 found = kind()
             self._states[name] = found
         assert isinstance(found, kind), "a name belongs to one kind of state"
         return found
 
-    def _post(self, rows: Sequence[DeviceRow]) -> list[ProvenFinding]:
+    def _station(self, rows: Sequence[DeviceRow]) -> list[ProvenFinding]:
         names = [row.device for row in rows]
         state = self._state(f"post/{names[0]}", StationState)
         if state.judged_to_ms is None:
@@ -245,12 +248,12 @@ class _SiteEvaluation:
             found += station.evaluate(state, hour, ways, self._rules, self._zone)
         return [ProvenFinding(one) for one in found]
 
-    def _fares(self) -> list[ProvenFinding]:
-        """How the devices fare, and the site as a whole. Nothing is known of it while we do not listen."""
+    def _devices_and_site(self) -> list[ProvenFinding]:
+        """Findings about devices, and about the site as a whole; none while the collector is not subscribed."""
         if self._listening_ms is None:
             return []
         of_devices: dict[str, list[Finding]] = {}
-        fares: dict[Kind, list[DeviceCondition | None]] = {"silent": [], "blind": []}
+        conditions: dict[Kind, list[DeviceCondition | None]] = {"silent": [], "blind": []}
         for row in self._devices:
             now = observations.device_now(
                 self._reading,
@@ -264,10 +267,10 @@ class _SiteEvaluation:
             )
             memory = self._state(f"device/{row.device}", DeviceMemory)
             of_devices[row.device] = device_rules.evaluate(memory, now, self._rules, self._zone)
-            fares["silent"].append(site_rule.silence_of(memory, now, self._rules))
-            fares["blind"].append(site_rule.blindness_of(memory, now, self._rules))
-        found = [one for ones in of_devices.values() for one in ones if one.kind not in fares]
-        for kind, judged in fares.items():
+            conditions["silent"].append(site_rule.silence_of(memory, now, self._rules))
+            conditions["blind"].append(site_rule.blindness_of(memory, now, self._rules))
+        found = [one for ones in of_devices.values() for one in ones if one.kind not in conditions]
+        for kind, judged in conditions.items():
             found += site_rule.evaluate(
                 self._state(f"all/{kind}", SiteMemory),
                 kind,
@@ -298,7 +301,7 @@ class _SiteEvaluation:
         return found
 
     def _convoys(self) -> list[ProvenFinding]:
-        """Those that devices have told of since the last round."""
+        """Findings about convoys that are not evaluated yet."""
         found = []
         for one in convoys.convoys(self._reading, site=self._site, new_only=True, limit=CONVOYS_MAX):
             self._looked_convoys.append(one.id)
@@ -314,11 +317,11 @@ class _SiteEvaluation:
         return {(kind, subject) for kind, subject in rows}
 
     def _proven(self, found: ProvenFinding, known: set[tuple[str, str]]) -> ProvenFinding:
-        """With the zone of its times, and the reports behind it unless they are in the alert already."""
+        """The finding with the zone of its times, and with its reports unless its alert is open already."""
         finding = found.finding
         figures = finding.figures | {"time_zone": self._zone}
         found = msgspec.structs.replace(found, finding=msgspec.structs.replace(finding, figures=figures))
-        assert finding.kind in KINDS, "a rule names a kind that there is"
+        assert finding.kind in KINDS, "a rule names one of the kinds"
         if finding.over or (finding.kind, finding.subject.key) in known:
             return found
         scope = Scope(site=self._site, device=finding.device or None)
@@ -328,17 +331,17 @@ class _SiteEvaluation:
 
 
 def take_lease(tables: Tables, holder: str, now_ms: int, *, listens: bool = True) -> bool:
-    """Whether it is ours to look; then it stays so for LEASE_MS.
+    """Take or renew the lease for LEASE_MS; false if another collector holds it.
 
-    A collector that does not listen cannot judge devices, nor tell by MQTT: it lets its turn lapse, and takes one only
-    where nobody else has for as long again.
+    A collector that is not subscribed cannot evaluate devices nor send by MQTT: it does not renew its lease, and takes
+    one only if no other collector has done so for as long again.
     """
     first = Lease(holder, now_ms + LEASE_MS)
     lease = _lease_of(tables, holder, now_ms)
     left_ms = lease.until_ms - now_ms
     if lease.holder == holder:
         if LEASE_MS // 2 < left_ms <= LEASE_MS or (0 < left_ms <= LEASE_MS and not listens):
-            return True  # most rounds have nothing to write
+            return True  # usually nothing has to be written
         free = listens or not -LEASE_MS < left_ms <= 0
     else:
         free = not (0 if listens else -LEASE_MS) < left_ms <= LEASE_MS
@@ -351,7 +354,7 @@ def take_lease(tables: Tables, holder: str, now_ms: int, *, listens: bool = True
 
 
 def _lease_of(tables: Tables, holder: str, now_ms: int) -> Lease:
-    """The lease there is, held until the end of the transaction; ours from now on where there was none."""
+    """The current lease, locked until the end of the transaction; a new one of `holder` if there was none."""
     tables.many(
         "INSERT INTO alert_state (site, name, state) VALUES ('', 'lease', ?) ON CONFLICT DO NOTHING",
         [(msgspec.json.encode(Lease(holder, now_ms + LEASE_MS)).decode("utf-8"),)],

@@ -1,4 +1,4 @@
-"""First vehicles of a class, from what was reported and from what devices called out by themselves."""
+"""First vehicles of a class, from reports and from alerts of devices."""
 
 from collections.abc import Mapping
 
@@ -18,15 +18,15 @@ from collector.store.interface import Reading
 from collector.store.verdicts import confirmed_by
 
 BACK_MS = 48 * HOUR_MS
-"""Where nothing was judged yet, it begins as long ago."""
+"""How far back the evaluation begins if there is no state yet."""
 LOOK_BACK_MS = 7 * DAY_MS
-"""For as long reports that come late may still show that a first vehicle was not the first."""
+"""For this long late reports may still show that a first vehicle was not the first."""
 STEPS_MAX = 200
 CALLS_MAX = 100
 
 
 class AnnouncedFirst(msgspec.Struct, frozen=True, array_like=True):
-    """One that was told."""
+    """A first vehicle for which there is an alert."""
 
     label: str
     before_ms: int | None
@@ -34,17 +34,17 @@ class AnnouncedFirst(msgspec.Struct, frozen=True, array_like=True):
 
 
 class SiteState(msgspec.Struct, kw_only=True):
-    """What is remembered of a site as a whole."""
+    """The state of the rule for a site."""
 
     seen_ms: dict[str, int] = {}
-    """By class: the last bucket with one."""
+    """By class: the start of the last bucket with one."""
     firsts: list[AnnouncedFirst] = []
     begun_ms: int | None = None
     pruned_ms: int = 0
 
 
 class FirstVehicles:
-    """At one site, in one reading. `looked` are the ids of the calls that were looked at."""
+    """Evaluates one site, in one reading. `looked`: the ids of the device alerts that were evaluated."""
 
     def __init__(self, reading: Reading, site: str, state: SiteState, *, rules: Rules, zone: str, now_ms: int) -> None:
         self.looked: list[int] = []
@@ -56,7 +56,7 @@ class FirstVehicles:
         self._now_ms = now_ms
 
     def all(self) -> list[ProvenFinding]:
-        """Of reports first: a call about the same vehicle brings the picture."""
+        """Findings from reports come first: a device's alert about the same vehicle then adds the picture."""
         return self._of_reports() + self._of_devices()
 
     def _of_reports(self) -> list[ProvenFinding]:
@@ -74,7 +74,7 @@ class FirstVehicles:
         found: list[ProvenFinding] = []
         rare = observations.rare_at(self._reading, self._site)
         for label, all_series in observations.series_at(self._reading, self._site).items():
-            # a device that calls out a class by itself holds that to what was measured of its names, and reports do not
+            # a device that raises alerts for a class itself considers the errors of its model, which reports do not
             series = {id_: names for id_, names in all_series.items() if label not in rare.get(names[0], ())}
             if series:
                 found += self._first_of(state, label, series)
@@ -88,7 +88,7 @@ class FirstVehicles:
     ) -> list[ProvenFinding]:
         assert state.begun_ms is not None, "something was reported"
         anew_ms = unmeasured_ms(self._reading, self._site, {device for device, _, _ in series.values()}, label)
-        upto_ms = self._now_ms + HOUR_MS  # what lies further ahead, a wrong clock has made
+        upto_ms = self._now_ms + HOUR_MS  # later times come from a wrong clock
         if label not in state.seen_ms:
             edge_ms = self._now_ms - BACK_MS
             _, last_ms = observations.seen_between(self._reading, series, EARLIEST_MS, edge_ms)
@@ -98,7 +98,7 @@ class FirstVehicles:
         for _ in range(STEPS_MAX):
             before_ms = state.seen_ms.get(label)
             if anew_ms is not None and (before_ms is None or before_ms < anew_ms):
-                before_ms = None  # what another model saw, or did not, says nothing
+                before_ms = None  # counts of another model are not comparable
             begun_ms = state.begun_ms if anew_ms is None else max(state.begun_ms, anew_ms)
             since_ms = begun_ms if before_ms is None else before_ms
             after_ms = since_ms - 1 if before_ms is None else before_ms
@@ -117,7 +117,7 @@ class FirstVehicles:
     def _again(
         self, state: SiteState, told: AnnouncedFirst, series: Mapping[int, tuple[str, str, str]]
     ) -> list[ProvenFinding]:
-        """Whether reports that came since show an earlier one: then that was the first, or there was none."""
+        """If late reports show an earlier vehicle: a finding about that one, or one that withdraws the alert."""
         assert state.begun_ms is not None, "something was reported"
         after_ms = state.begun_ms - 1 if told.before_ms is None else told.before_ms
         first_ms, last_ms = observations.seen_between(self._reading, series, after_ms, told.at_ms)
@@ -154,7 +154,7 @@ class FirstVehicles:
         return first_vehicle.evaluate(seen, self._rules, self._zone)
 
     def _of_devices(self) -> list[ProvenFinding]:
-        """What devices called out by themselves: a first vehicle by their own rules, with a picture."""
+        """Findings from alerts of devices, which have their own rules, with pictures."""
         found: list[ProvenFinding] = []
         for call in device_alerts(self._reading, site=self._site, new_only=True, limit=CALLS_MAX):
             self.looked.append(call.id)
@@ -177,7 +177,7 @@ class FirstVehicles:
         quiet_ms = self._rules.first.days * DAY_MS if call.before_ms is None else DAY_MS
         told = any(one.label == call.label and abs(one.at_ms - call.at_ms) < DAY_MS for one in state.firsts)
         if not told and seen_ms is not None and HOUR_MS < call.at_ms - seen_ms < quiet_ms:
-            return []  # another device has seen one lately
+            return []  # another device has seen one recently
         where = Subject(site=self._site, device=call.device, line=call.line, direction=call.direction)
         finding = Finding(
             kind="likely" if call.likely else "first",
@@ -197,10 +197,10 @@ class FirstVehicles:
             to_ms=call.at_ms + 60_000,
             device=call.device,
         )
-        judged = call.share is not None  # else the reports say it better
-        return [ProvenFinding(finding, jpeg=picture_of_device_alert(self._reading, call.id), weak=not judged)]
+        is_weak = call.share is None  # then a finding from reports is better
+        return [ProvenFinding(finding, jpeg=picture_of_device_alert(self._reading, call.id), weak=is_weak)]
 
     def _words(self, call: StoredDeviceAlert) -> str:
-        """Why it is told: in the words of the device, and who has confirmed it."""
+        """The reason that the device gives, and who has confirmed it."""
         by = confirmed_by(self._reading, call) if not call.likely else ""
         return f"{call.reason}; {by} confirms it" if by else call.reason

@@ -1,4 +1,4 @@
-"""The crossing that an alert is about, for whoever says what it was."""
+"""The crossing that an alert is about, for a verdict on it."""
 
 from collector.alerts.alert import Alert
 from collector.alerts.repository import alert
@@ -9,7 +9,7 @@ from edge.errors import InputError
 
 
 def crossing_of(reading: Reading, alert_id: int) -> Crossing:
-    """The crossing that an alert is about. InputError where there is no such alert, or it is about no vehicle."""
+    """The crossing that an alert is about. InputError if there is no such alert, or if it is not about one vehicle."""
     one = alert(reading, alert_id)
     if one is None:
         raise InputError(f"there is no alert {alert_id}")
@@ -29,7 +29,7 @@ def _noted(one: Alert) -> tuple[str, int] | None:
 
 
 def _called(reading: Reading, one: Alert, device: str, line: str) -> tuple[str, int] | None:
-    """Run and time of the vehicle that the device called out, which knows them better than a report does."""
+    """Run and time of the vehicle from the device's alert, which are more precise than those of a report."""
     rows = reading.rows(
         "SELECT run, at_ms FROM device_alert JOIN device ON device.id = device_id"
         " WHERE site = :site AND device = :device AND kind = 'rare-class' AND line = :line AND class = :class"

@@ -1,14 +1,15 @@
-"""From findings to alerts: opened once, updated, closed when over; and which of it may be told. In a transaction.
+"""From findings to alerts: opened once, updated, and closed; and which of them are sent. Inside one transaction.
 
-1. There is one open alert for a kind and subject at most: what is found again updates it.
-2. What comes again within `again_hours` after it was over opens the same alert again, and is not told again. News (a
-   first vehicle, a resumption) are over at once; the same within as long is the same. But each convoy is its own.
-3. What was so more than `news_hours` ago, when it was found, is noted and not told (`late`): old reports make no news.
-4. Of one site at most `messages_per_hour` messages are told in any hour, the last of which is kept for the digest that
+1. There is at most one open alert for a kind and subject: a repeated finding updates it.
+2. A finding within `again_hours` after its alert was closed opens the same alert again, without another message. Kinds
+   in NEWS (a first vehicle, a resumption) are closed at once; a finding within `again_hours` is the same alert. Each
+   convoy is an alert of its own.
+3. What happened more than `news_hours` before it was found is stored without a message (`late`).
+4. At most `messages_per_hour` messages about a site are sent in any hour; the last one is reserved for the digest that
    counts the others.
-5. Who is told that it began is told that it is over, unless that is turned off.
+5. For an alert that was sent its end is sent as well, unless that is turned off.
 
-All times of these rules are those of what happened, but for the hour of rule 4.
+The times of these rules are those of the events, except for the hour of rule 4.
 """
 
 from collections import Counter
@@ -26,16 +27,16 @@ from collector.store.dialect import Tables
 from collector.store.verdicts import Crossing, denied
 
 ALERTS_MAX = 10_000
-"""Kept of one site; beyond it the oldest that are over are let go."""
+"""Of one site; beyond it the oldest closed ones are deleted."""
 PICTURES_MAX = 1_000
-"""Kept with the alerts of one site."""
+"""Of the alerts of one site."""
 TELLINGS_DAYS = 90
 SILENCE_HOURS = 7 * 24
 _ENCODE = msgspec.json.Encoder(order="sorted").encode
 
 
 class ProvenFinding(msgspec.Struct, frozen=True):
-    """A finding with what proves it. A `weak` one says nothing new of an alert that is there, but for its picture."""
+    """A finding with its evidence. A `weak` one changes nothing of an existing alert except its picture."""
 
     finding: Finding
     evidence: tuple[Evidence, ...] = ()
@@ -44,7 +45,7 @@ class ProvenFinding(msgspec.Struct, frozen=True):
 
 
 class AlertLifecycle:
-    """The alerts of one site in the tables, for as long as a transaction lasts."""
+    """The alerts of one site in the tables, within one transaction."""
 
     def __init__(
         self,
@@ -64,7 +65,7 @@ class AlertLifecycle:
         self._endings = endings
 
     def take(self, found: Iterable[ProvenFinding]) -> None:
-        """All that was found, in the order in which it was."""
+        """Take findings, in the order in which they were made."""
         for one in found:
             if one.finding.over:
                 self._close(one.finding)
@@ -72,7 +73,7 @@ class AlertLifecycle:
                 self._open(one)
 
     def digest(self) -> None:
-        """Count what was not told for the hour's sake, once an hour."""
+        """Send a digest of the messages that were suppressed, once an hour."""
         rows = self._tables.rows(
             "SELECT telling.id, telling.created_ms, alert.kind FROM telling LEFT JOIN alert ON alert.id = alert_id"
             " WHERE telling.site = ? AND telling.fate = 'suppressed' ORDER BY telling.id",
@@ -91,7 +92,7 @@ class AlertLifecycle:
         self._tell(None, "digest", text)
 
     def prune(self) -> None:
-        """Hold the bounds."""
+        """Delete what exceeds the bounds."""
         overdue = self._now_ms - TELLINGS_DAYS * DAY_MS
         old = "SELECT id FROM telling WHERE site = ? AND created_ms < ? AND fate <> 'suppressed'"
         parameters = (self._site, overdue)
@@ -132,7 +133,7 @@ class AlertLifecycle:
         return abs(finding.at_ms - until_ms) < self._rules.again_hours * HOUR_MS or finding.at_ms <= until_ms
 
     def _denied(self, known: Alert, finding: Finding) -> bool:
-        """Whether a person says that the vehicle of that alert was none, and this is another one."""
+        """Whether a person denies the vehicle of that alert, and the finding is about another one."""
         run, at_ms = known.figures.get("run"), known.figures.get("crossing_ms")
         if run is None or (finding.figures.get("run"), finding.figures.get("crossing_ms")) == (run, at_ms):
             return False
@@ -192,10 +193,10 @@ class AlertLifecycle:
             self._tell(alert_id, "opened", finding.reason, fate)
 
     def _still_so(self, finding: Finding) -> bool:
-        """What lasts is news for as long as its evidence is fresh, however long ago it began.
+        """Whether it still lasts: then it is sent if its evidence is recent, however long ago it began.
 
-        Silence leaves no evidence. It is news of a device that was heard within the days for which a broker keeps what
-        we missed, so one that died while we were away is told, and one that was taken down long ago is not.
+        Silence has no evidence. It is sent for a device that was heard within the days for which a broker stores
+        messages, so one that failed while the collector was off is reported, and one that was removed long ago is not.
         """
         hours = SILENCE_HOURS if finding.kind == "silent" else self._rules.news_hours
         return finding.kind not in NEWS and finding.to_ms >= self._now_ms - hours * HOUR_MS
@@ -222,7 +223,7 @@ class AlertLifecycle:
         return alert_of(rows[0]) if rows else None
 
     def _room(self) -> int:
-        """How many messages may still be told in this hour."""
+        """How many messages may still be sent in this hour."""
         since_ms = self._now_ms - HOUR_MS
         query = "SELECT count(*) FROM telling WHERE site = ? AND created_ms > ? AND fate = 'told'"
         ((told,),) = self._tables.rows(query, (self._site, since_ms))

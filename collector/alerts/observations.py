@@ -1,4 +1,4 @@
-"""What the rules are told, read from the store: hours of a post, slots of a zone, devices, first sightings."""
+"""The input of the rules, read from the store: hours of a station, slots of a zone, devices, first sightings."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -34,16 +34,16 @@ from edge.wire.times import milliseconds_of
 
 SLOT_MS = 300_000
 HOURS_MAX = 48
-"""Hours of a post, or as many slots of a zone, that are judged in one round."""
+"""Hours of a station, or slots of a zone, that are evaluated in one round."""
 GRACE_MS = HOUR_MS
-"""An hour with holes is settled when the device has a report that begins as long after it."""
+"""An hour with gaps is settled when the device has a report that begins this long after it."""
 SLOT_GRACE_MS = SLOT_MS
 SETTLED_MS = 24 * HOUR_MS
-"""After as much all is settled, whatever has come."""
+"""After this time every hour is settled."""
 AWAY_MS = HOUR_MS
-"""A device that was not heard for as long does not hold up the others of its post."""
+"""A device that was not heard for this long does not delay the others of its station."""
 BLIND_MS_MAX = 7 * DAY_MS
-"""How far back the beginning of blindness is looked for."""
+"""How far back the beginning of blindness is searched."""
 Sites = Mapping[str, Site]
 
 
@@ -65,7 +65,7 @@ class DeviceRow(msgspec.Struct, frozen=True):
 
 
 def devices_at(reading: Reading, site: str, *, now_ms: int) -> list[DeviceRow]:
-    """All that were ever heard at a site, each with its newest report that is not ahead of the centre's clock."""
+    """All devices of a site, each with its newest report that is not ahead of the collector's clock."""
     rows = reading.rows(
         "SELECT id, device, heard_ms, newest_start_ms, newest_width_ms, late_ms, clock_synced FROM device"
         " WHERE site = :site ORDER BY device",
@@ -80,25 +80,25 @@ def devices_at(reading: Reading, site: str, *, now_ms: int) -> list[DeviceRow]:
 
 
 def stations_of(devices: Sequence[str], site: Site) -> list[tuple[str, ...]]:
-    """The devices of a site, those together that watch the same lines."""
-    post_of = {device: {device} for device in devices}
+    """The stations of a site: devices that watch the same lines together, and each other device by itself."""
+    station_of = {device: {device} for device in devices}
     for lines in site.same_lines.values():
         together: set[str] = set()
         for device in {line.split("/")[0] for line in lines} & set(devices):
-            together |= post_of[device]
+            together |= station_of[device]
         for device in together:
-            post_of[device] = together
-    return sorted({tuple(sorted(post)) for post in post_of.values()})
+            station_of[device] = together
+    return sorted({tuple(sorted(station)) for station in station_of.values()})
 
 
 def settled(
     reading: Reading, site: str, post: Sequence[DeviceRow], from_ms: int, now_ms: int, *, step_ms: int = HOUR_MS
 ) -> list[int]:
-    """The edges of the hours (or slots) from `from_ms` on that may be judged now; one edge or none: nothing.
+    """The edges of the hours (or slots) from `from_ms` on that may be evaluated now; fewer than two edges: none.
 
-    One is settled when all of its time was reported; or its device has reported an hour (for a slot: another) beyond
-    it, so what is missing is not just late; or a day after its end. Of several devices, all must have settled it but
-    those that were not heard for an hour, of which one must not be alone.
+    An hour is settled when all of its time was reported; or when its device has a report an hour later (for a slot: a
+    slot later), so that what is missing is not just late; or a day after its end. Of several devices at least one must
+    have settled it, and all others that were heard within the last hour.
     """
     last = (now_ms - from_ms) // step_ms
     edges = tuple(range(from_ms, from_ms + (min(last, HOURS_MAX) + 1) * step_ms, step_ms))
@@ -132,7 +132,7 @@ def hours_of(
     history: History,
     zone: str,
 ) -> tuple[list[StationHour], list[Flow]]:
-    """The hours of a post with their past, and the flows that they are made of."""
+    """The hours of a station with the same hours of past weeks, and the flows that they are made of."""
     now = Axis(interval=None, time_zone=zone, edges_ms=tuple(edges_ms))
     flows = _flows(reading, site, post, now, sites)
     pasts = []
@@ -171,7 +171,7 @@ def hours_of(
 
 
 def number_of(flow: Flow, label: str, i: int) -> int | None:
-    """Vehicles of a class, or of all."""
+    """Vehicles of a class, or of all, in interval i; None if not watched."""
     if label == ALL:
         return flow.all(i)
     return flow.counts[label][i] if label in flow.counts else None
@@ -199,19 +199,19 @@ def _past(
 
 
 def local_date(time_ms: int, zone: str) -> date:
-    """The date of the site's calendar."""
+    """The date by the site's clocks."""
     return local(time_ms, zone).date()
 
 
 def weeks_before(time_ms: int, weeks: int, zone: str) -> int:
-    """The same time of the site's clocks, so many weeks ago."""
+    """The same time by the site's clocks, so many weeks earlier."""
     then = local(time_ms, zone).replace(tzinfo=None) - timedelta(weeks=weeks)
     fold = local(time_ms, zone).fold
     return int(then.replace(tzinfo=zone_of(zone), fold=fold).timestamp()) * 1_000 + time_ms % 1_000
 
 
 def _increasing(edges_ms: Sequence[int]) -> tuple[int, ...]:
-    """Where the clocks were changed in between, two edges may meet: the hour between them did not exist."""
+    """Edges that do not decrease: where the clocks were changed, an hour may not exist, and two edges meet."""
     found = [edges_ms[0]]
     for edge_ms in edges_ms[1:]:
         found.append(max(edge_ms, found[-1]))
@@ -219,7 +219,7 @@ def _increasing(edges_ms: Sequence[int]) -> tuple[int, ...]:
 
 
 def slots_of(reading: Reading, site: str, device: str, edges_ms: Sequence[int]) -> dict[str, list[Slot]]:
-    """The slots of every zone of a device that was seen in them."""
+    """The slots of every zone that a device reported in the span."""
     span = Axis(interval=None, time_zone="UTC", edges_ms=tuple(edges_ms))
     found: dict[str, list[Slot]] = {}
     for queue in queues(reading, Scope(site=site, device=device), span).queues:
@@ -240,7 +240,7 @@ def slots_of(reading: Reading, site: str, device: str, edges_ms: Sequence[int]) 
 def device_now(
     reading: Reading, site: str, row: DeviceRow, *, now_ms: int, listening_ms: int, weeks: int, zone: str, minutes: int
 ) -> DeviceNow:
-    """How a device fares. `minutes` of blindness are worth asking whether that is usual."""
+    """The state of a device. The usual watched share is only read after `minutes` of blindness."""
     said = reading.rows(
         "SELECT channel, received_ms, payload FROM said WHERE device_id = :id AND channel IN ('status', 'health')",
         {"id": row.id},
@@ -295,7 +295,7 @@ def _decoded(word: tuple[int, bytes] | None, kind: Any) -> tuple[int | None, Any
 
 
 def _blindness(reading: Reading, row: DeviceRow, now_ms: int) -> tuple[int | None, int]:
-    """Since when the newest reports saw nothing, or None; and how much of the last ten minutes was watched."""
+    """Since when the newest reports have no watched time, or None; and how much of the last ten minutes was watched."""
     if row.newest_start_ms is None or row.newest_end_ms is None or row.newest_end_ms > now_ms + HOUR_MS:
         return None, 0
     lately = {"id": row.id, "from": row.newest_end_ms - SEES_MS, "to": row.newest_end_ms}
@@ -321,7 +321,7 @@ def _blindness(reading: Reading, row: DeviceRow, now_ms: int) -> tuple[int | Non
 
 
 def _usual_share(reading: Reading, site: str, row: DeviceRow, since_ms: int, *, weeks: int, zone: str) -> float | None:
-    """Of the hours up to the newest report, the share that was watched in past weeks; None where too few tell."""
+    """The median watched share of the same hours in past weeks; None if there are too few."""
     end_ms = row.newest_end_ms or since_ms
     first_ms = max(since_ms, end_ms - 6 * HOUR_MS)
     shares = []
@@ -337,7 +337,7 @@ def _usual_share(reading: Reading, site: str, row: DeviceRow, since_ms: int, *, 
 
 
 def series_at(reading: Reading, site: str) -> dict[str, dict[int, tuple[str, str, str]]]:
-    """By class: the series of a site by id, with device, line and direction."""
+    """By class: the series of a site, by id, with device, line and direction."""
     rows = reading.rows(
         "SELECT class, series.id, device, line, direction FROM series JOIN device ON device.id = device_id"
         " WHERE site = :site ORDER BY series.id",
@@ -350,7 +350,7 @@ def series_at(reading: Reading, site: str) -> dict[str, dict[int, tuple[str, str
 
 
 def rare_at(reading: Reading, site: str) -> dict[str, frozenset[str]]:
-    """By device of a site: the classes that it calls out by itself."""
+    """By device of a site: the classes for which it raises alerts itself."""
     found = {}
     for device, payload in _said_at(reading, site, "info"):
         with suppress(ReportError):
@@ -359,7 +359,7 @@ def rare_at(reading: Reading, site: str) -> dict[str, frozenset[str]]:
 
 
 def last_seen(reading: Reading, site: str, label: str, *, but: str, until_ms: int) -> int | None:
-    """When the other devices of a site last saw one for certain, before that time, as far as they say."""
+    """When other devices of a site last saw a vehicle of a class for certain before `until_ms`, by their totals."""
     times = []
     for device, payload in _said_at(reading, site, "total"):
         if device != but:
@@ -381,7 +381,7 @@ def _said_at(reading: Reading, site: str, channel: str) -> list[tuple[str, bytes
 def seen_between(
     reading: Reading, series: Mapping[int, object], after_ms: int, before_ms: int
 ) -> tuple[int | None, int | None]:
-    """The first and the last bucket with a vehicle of these series that starts after the one and before the other."""
+    """The first and the last start, between two times, of a bucket with a vehicle of these series."""
     ids = ", ".join(map(str, series))
     ((first_ms, last_ms),) = reading.rows(
         f"SELECT min(start_ms), max(start_ms) FROM vehicles WHERE series_id IN ({ids})"
@@ -402,7 +402,7 @@ def sighting(
     begun_ms: int,
     zone: str,
 ) -> Sighting:
-    """A bucket with a vehicle of a class, and how much of the time before was watched for it."""
+    """A bucket with a vehicle of a class, and how much of the time without one was watched."""
     ids = ", ".join(map(str, series))
     rows = reading.rows(
         f"SELECT series_id FROM vehicles WHERE series_id IN ({ids}) AND start_ms = :at ORDER BY series_id LIMIT 1",

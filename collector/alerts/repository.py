@@ -1,4 +1,4 @@
-"""The alerts in the store, for who reads and acknowledges them: the API, the pages, the terminal."""
+"""Reads and acknowledges the alerts in the store, for the API, the pages and the commands."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -36,11 +36,11 @@ def alerts(
     before_id: int | None = None,
     limit: int = 100,
 ) -> list[Alert]:
-    """Newest first, at most `limit` (and LIMIT_MAX) of them; the next page is `before_id` of the last one's id.
+    """The newest first, at most `limit` (and LIMIT_MAX); for the next page give the last id as `before_id`.
 
-    `open_only`: those that are not over; `pending_only`: those, and the ones that nobody has acknowledged. In the span
-    are those that were open at any time of it. A scope with a device or line leaves out alerts about others, and those
-    of the site as a whole. InputError for a kind that does not exist.
+    `open_only`: only open ones; `pending_only`: open ones, and those that nobody has acknowledged. The span includes
+    alerts that were open at any time of it. A scope with a device or line excludes alerts about others and about the
+    site as a whole. InputError for a kind that does not exist.
     """
     chosen = list(kinds)
     if unknown := [kind for kind in chosen if kind not in KINDS]:
@@ -69,40 +69,32 @@ def alerts(
 
 
 def alert(reading: Reading, alert_id: int) -> Alert | None:
-    """The one with that id; None where there is none."""
+    """The alert with that id; None if there is none."""
     rows = reading.rows(f"SELECT {COLUMNS} FROM alert WHERE id = :id", {"id": alert_id})
     return alert_of(rows[0]) if rows else None
 
 
 def picture(reading: Reading, alert_id: int) -> bytes | None:
-    """The JPEG that a device sent with it. None where there is none.
-
-    Whoever calls must have made sure that the one who asks may see pictures; nothing here does.
-    """
+    """The JPEG that a device sent with it; None if there is none. The caller must check who may see pictures."""
     rows = reading.rows("SELECT jpeg FROM alert_picture WHERE alert_id = :id", {"id": alert_id})
     return bytes(rows[0][0]) if rows else None
 
 
 def deliveries(reading: Reading, alert_id: int) -> list[Delivery]:
-    """What became of the messages about an alert; empty where none were sent, or not for long enough to be kept."""
+    """The deliveries of the messages about an alert; empty if none were sent, or if they were deleted."""
     rows = reading.rows(
         "SELECT event, channel, state, attempts, due_ms, done_ms, error FROM telling"
         " JOIN delivery ON telling_id = telling.id WHERE alert_id = :id ORDER BY telling.id, channel",
         {"id": alert_id},
     )
-    return [
-        Delivery(
-            event=row[0], channel=row[1], state=row[2], attempts=row[3], due_ms=row[4], done_ms=row[5], error=row[6]
-        )
-        for row in rows
-    ]
+    return [Delivery(**dict(zip(Delivery.__struct_fields__, row, strict=True))) for row in rows]
 
 
 def acknowledge(store: Store, alert_id: int, *, by: str, note: str = "", now_ms: int) -> Alert:
-    """Note that a person has taken note, open or not; it stays open until it is over. Returns what it is then.
+    """Store that a person has acknowledged an alert, open or closed, which stays as it is; returns the alert.
 
-    The same again changes nothing but the note, if one is given; the first who took note stays. InputError where there
-    is no such alert, or where `by` is empty or too long.
+    A second acknowledgement changes the note only, if one is given. InputError if there is no such alert, or if `by` is
+    empty or too long.
     """
     by, note = " ".join(by.split()), note.strip()
     if not 0 < len(by) <= BY_MAX or not by.isprintable():
@@ -122,7 +114,7 @@ def acknowledge(store: Store, alert_id: int, *, by: str, note: str = "", now_ms:
 
 
 def alert_in(tables: Tables, alert_id: int) -> Alert:
-    """One that is there, inside a transaction that writes."""
+    """An alert that exists, inside a transaction that writes."""
     (row,) = tables.rows(f"SELECT {COLUMNS} FROM alert WHERE id = ?", (alert_id,))
     return alert_of(row)
 

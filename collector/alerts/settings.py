@@ -1,4 +1,4 @@
-"""What is an alert here: the part `alerts` of the configuration. All has a default; a site may have its own."""
+"""The part `alerts` of the configuration. Every key has a default; a site may have rules of its own."""
 
 import datetime
 from pathlib import Path
@@ -21,28 +21,28 @@ Score = Annotated[float, msgspec.Meta(ge=1, le=100)]
 
 
 class History(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What is usual: the same hours of past weeks, in the site's own time."""
+    """The usual counts: the same hours of past weeks, in the site's time zone."""
 
     weeks: Weeks = 8
     weeks_min: Weeks = 4
-    """With fewer that were watched nothing is judged by what is usual."""
+    """With fewer watched weeks no count is compared with the usual one."""
     watched_share_min: Share = 0.8
-    """Of an hour, today or in the past; less of it says nothing."""
+    """Of an hour, today or in the past; hours that were watched less are ignored."""
     labels: list[Word] = msgspec.field(default_factory=lambda: ["truck"])
-    """Classes that are judged by themselves, beside all together."""
+    """Classes that are evaluated separately, beside all together."""
     holidays: list[datetime.date] = []
-    """Dates of the site that are not as usual: neither judged by what is, nor part of it."""
+    """Dates that are neither compared with the usual counts nor part of them."""
 
 
 class FirstRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The first vehicle of a class after so many days without one."""
+    """The first vehicle of a class after `days` without one."""
 
     enabled: bool = True
     days: Days = 28
     watched_share_min: Share = 0.5
-    """Of the time without one, as much must have been watched."""
+    """Of the time without one."""
     labels: list[Word] = []
-    """The classes; none named: all."""
+    """The classes; empty: all."""
 
 
 class SurgeRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -70,7 +70,7 @@ class DropRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 class CessationRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Nothing in a direction, while so many vehicles were to be expected."""
+    """No vehicle in a direction, while `expected_min` vehicles were expected."""
 
     enabled: bool = True
     expected_min: Vehicles = 40
@@ -78,58 +78,58 @@ class CessationRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
 
 class ResumptionRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Vehicles in a direction that had ceased, or in which none came for so many days."""
+    """Vehicles in a direction that had ceased, or in which none came for `days`."""
 
     enabled: bool = True
     vehicles_min: Vehicles = 3
-    """Within a day; fewer may be a mistake of counting."""
+    """Within a day; fewer may be an error of counting."""
     days: Days = 14
 
 
 class QueueRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """So many vehicles standing in a zone for so long."""
+    """`vehicles` standing in a zone for `minutes`."""
 
     enabled: bool = True
     vehicles: Vehicles = 20
     minutes: Minutes = 15
     over_share: Share = 0.7
-    """It is over below this share of `vehicles`."""
+    """It ends below this share of `vehicles`."""
 
 
 class ConvoyRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A convoy that a device tells of, of so many vehicles."""
+    """A convoy of `vehicles_min` vehicles or more that a device reports."""
 
     enabled: bool = True
     vehicles_min: Vehicles = 10
 
 
 class BalanceRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Out minus back over some days, against what is usual for the place."""
+    """Out minus back over `days`, compared with the usual balance of the place."""
 
     enabled: bool = True
     days: Annotated[int, msgspec.Meta(ge=1, le=31)] = 7
     share: Share = 0.15
-    """How much of all vehicles the difference must be, beyond the usual."""
+    """Least difference from the usual balance, as a share of all vehicles."""
     score: Score = 4.0
     vehicles_min: Vehicles = 50
 
 
 class BlindRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A device that reports and sees nothing, at an hour at which it usually does."""
+    """A device that sends reports without watched time, at an hour that it usually watches."""
 
     enabled: bool = True
     minutes: Minutes = 30
 
 
 class SilentRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A device of which nothing is heard, while the collector listens."""
+    """A device that sends nothing, while the collector is subscribed."""
 
     enabled: bool = True
     minutes: Minutes = 60
 
 
 class ClockRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A device whose clock differs from the collector's by so much, for so long; or was not set for as long."""
+    """A device whose clock differs from the collector's by `seconds`, or was not set, for `minutes`."""
 
     enabled: bool = True
     seconds: Seconds = 60
@@ -137,25 +137,25 @@ class ClockRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 
 class OutboxRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A device that is heard, and has ever more reports to send."""
+    """A device that is online and has ever more reports waiting."""
 
     enabled: bool = True
     reports: Vehicles = 120
-    """So many wait at least."""
+    """Least number of waiting reports."""
     hours: Hours = 3
-    """And they became more in each of so many hours."""
+    """Hours in a row in which the number grew."""
 
 
 class IdentityRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Another device, or another outbox, under the name of a device: a copy, a card put back, a new one."""
+    """Another device or outbox under the name of a device: a copy, a restored card, a new card."""
 
     enabled: bool = True
     hours: Hours = 24
-    """It is over when there was no sign of it for so long."""
+    """It ends after this time without new evidence."""
 
 
 class Rules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What is an alert at one site."""
+    """The rules of one site."""
 
     history: History = History()
     first: FirstRule = FirstRule()
@@ -172,15 +172,15 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     outbox: OutboxRule = OutboxRule()
     identity: IdentityRule = IdentityRule()
     news_hours: Hours = 24
-    """What was so longer ago, when its reports came, is noted and not told."""
+    """Findings that are older when their reports arrive are stored, but not sent."""
     again_hours: Hours = 24
-    """What comes again within so long after it was over is the same alert, and is not told again."""
+    """A finding within this time after its alert was closed opens the same alert again, without another message."""
     messages_per_hour: Annotated[int, msgspec.Meta(ge=1, le=1_000)] = MESSAGES_PER_HOUR
-    """About one site, in any hour; what goes beyond is counted in one of them."""
+    """About one site, in any hour; further ones are counted in a digest."""
 
 
 class NotifySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Who is told."""
+    """Who is notified."""
 
     mqtt: bool = True
     """On `<root>/v1/<site>/alert`."""
@@ -192,16 +192,16 @@ class NotifySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     pictures: bool = False
     """Whether pictures of alerts are sent along with e-mails and the like."""
     endings: bool = True
-    """Whether it is told, too, that something is over."""
+    """Whether the end of an alert is sent as well."""
 
 
 class AlertSettings(Rules, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """All of it."""
+    """The whole part `alerts`."""
 
     enabled: bool = True
     tell: NotifySettings = NotifySettings()
     sites: dict[Name, Rules] = {}
-    """Sites with rules of their own; what is not said there is as it is here."""
+    """Sites with rules of their own; keys that are missing there are as above."""
 
     def rules_of(self, site: str) -> Rules:
         """The rules of a site."""

@@ -1,8 +1,8 @@
-"""Alerts beside the intake: one thread with a store of its own looks once a minute, and delivers what is to be told.
+"""The thread of the alerts: evaluates the rules once a minute and sends messages, with a store connection of its own.
 
-It owns its connection to the store, and shares with the subscriber two things: since when that listens, and `say`.
-`stop` lets it finish what it has in hand, some seconds at most. Whatever fails here is counted, logged once and tried
-again a minute later; intake never notices. What fails at one site, or in one channel, stops no other.
+It shares two things with the subscriber: since when that is subscribed, and `publish`. `stop` lets it finish what it is
+doing, some seconds at most. A failure is counted, logged once and tried again a minute later; it does not affect the
+subscriber. A failure at one site, or in one channel, does not stop the others.
 """
 
 import logging
@@ -55,11 +55,11 @@ class AlertThread:
         self._thread = threading.Thread(target=self._run, name="alerts", daemon=True)
 
     def start(self) -> None:
-        """Begin; the first look is after the first minute, so that what waited in the broker has come."""
+        """Begin; the first evaluation is after a minute, so that messages that waited in the broker have arrived."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Finish what is in hand and end."""
+        """Finish the current round and end."""
         self._stopping.set()
         if self._thread.is_alive():
             self._thread.join(STOP_WAIT_S)
@@ -71,7 +71,7 @@ class AlertThread:
             try:
                 with self._open_store() as store:
                     self._rounds(store)
-            except Exception as error:  # the thread's outermost loop: alerts must not end in silence
+            except Exception as error:  # the thread's outermost loop: it must not end unnoticed
                 self._failed(sentence_of(error))
                 _LOG.debug("alerts", exc_info=not isinstance(error, CrossingError))
             self._stopping.wait(self._look_every_s)

@@ -1,10 +1,10 @@
-"""Who asks, and whether they may. Every route names the scope that it needs; a test walks through all of them.
+"""Authentication and authorization. Every route names the scope that it needs; a test checks all routes.
 
-1. A program shows its token: `Authorization: Bearer crossing-...`. A browser shows the cookie that it got for a token
+1. A program sends its token: `Authorization: Bearer crossing-...`. A browser sends the cookie that it got for a token
    or a link; the cookie is HttpOnly and SameSite=Strict.
-2. With a cookie, what changes anything must come from a page of ours: `Origin` is the `Host`, and `Sec-Fetch-Site`,
-   where it is sent, says the same. A token in a header no foreign page can send.
-3. In public mode whoever asks may do what is marked `public`, and nothing else.
+2. With a cookie, a request that changes anything must come from our own page: `Origin` equals `Host`, and
+   `Sec-Fetch-Site`, if sent, is same-origin. Foreign pages cannot send a token in a header.
+3. In public mode everybody may use the routes marked `public`, and no others.
 """
 
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ _COOKIE = APIKeyCookie(name="crossing-<port>", auto_error=False, description="wh
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
-    """Who asks: the name of the token, empty for the public."""
+    """Who sends a request: the name of the token, empty for the public."""
 
     name: str
     scopes: frozenset[TokenScope]
@@ -35,20 +35,20 @@ class Visitor:
 
 
 def visitor_of(context: Context, request: Request) -> Visitor | None:
-    """Whoever the request says it is from, if that is true; None for nobody that is known."""
+    """The visitor with the token or cookie of the request; None without a valid one."""
     kind, _, text = request.headers.get("authorization", "").partition(" ")
     if kind.lower() == "bearer" and text:
-        token = context.book.bearer(text.strip())
+        token = context.tokens.bearer(text.strip())
     else:
         cookie = request.cookies.get(context.cookie, "")
-        token = context.book.of_cookie(cookie, now_ms=context.clock.real_ms()) if cookie else None
+        token = context.tokens.of_cookie(cookie, now_ms=context.clock.real_ms()) if cookie else None
         if token is not None and request.method in CHANGING and not is_from_here(request):
             raise HTTPException(403, "only a page from here may change anything")
     return Visitor(token.name, frozenset(token.scopes), token) if token is not None else None
 
 
 def is_from_here(request: Request) -> bool:
-    """Whether a page of ours sent it."""
+    """Whether our own page sent the request."""
     origin = urlsplit(request.headers.get("origin", ""))
     if origin.scheme not in {"http", "https"} or origin.netloc != request.headers.get("host"):
         return False
@@ -56,7 +56,7 @@ def is_from_here(request: Request) -> bool:
 
 
 class Needs:
-    """A dependency of a route: the scope without which it is refused; `public`: unless the public mode is on."""
+    """A dependency of a route: the scope that it needs; with `public` it needs none in public mode."""
 
     def __init__(self, context: Context, scope: TokenScope, *, public: bool = False) -> None:
         self.scope = scope
@@ -69,7 +69,7 @@ class Needs:
         _bearer: Annotated[HTTPAuthorizationCredentials | None, Security(_BEARER)] = None,
         _cookie: Annotated[str | None, Security(_COOKIE)] = None,
     ) -> Visitor:
-        """Who asks; HTTPException where they may not."""
+        """The visitor; HTTPException if the scope is missing."""
         visitor = visitor_of(self._context, request)
         if visitor is not None and self.scope in visitor.scopes:
             return visitor
@@ -81,7 +81,7 @@ class Needs:
 
 
 def needs_of(route: APIRoute) -> list[Needs]:
-    """What a route needs, for the test that every route needs something."""
+    """The scopes that a route needs, for the test that every route needs one."""
 
     def walk(dependant: Dependant) -> Iterator[Any]:
         yield dependant.call

@@ -1,4 +1,4 @@
-"""Routes of the alerts: what is new and why, that somebody took note, and the picture where there is one."""
+"""Routes of the alerts: list, acknowledge, picture."""
 
 from collections.abc import Sequence
 from typing import Annotated

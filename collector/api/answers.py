@@ -1,4 +1,4 @@
-"""From what the views answer to what the API says: which direction is out, what is blind, what is still to come."""
+"""Converts results of queries to models of the API: with roles of directions, and states of intervals."""
 
 from collections.abc import Mapping, Sequence
 
@@ -21,15 +21,15 @@ OUT: Role = "out"
 BACK: Role = "back"
 SAMPLES_MIN = 3
 USUAL_SHARE_MIN = 0.9
-"""An hour that was watched less says nothing of what is usual."""
+"""Hours that were watched less are not used for usual counts."""
 
 
 class UnknownError(InputError):
-    """There is nothing of that name."""
+    """A name that does not exist: status 404."""
 
 
 def zone_in(reading: Reading, site: str, sites: Mapping[str, Site]) -> str:
-    """The time zone of a site; UnknownError where no device of it was ever heard."""
+    """The time zone of a site; UnknownError if none of its devices ever sent anything."""
     if not sites_of(reading, Scope(site=site)):
         raise UnknownError(f"there is no site {site}")
     return time_zone_of(reading, site, sites)
@@ -38,7 +38,7 @@ def zone_in(reading: Reading, site: str, sites: Mapping[str, Site]) -> str:
 def roles_of(
     reading: Reading, site: str, sites: Mapping[str, Site], flows: Sequence[Flow]
 ) -> dict[tuple[str, str, str], Role]:
-    """By (device, line, direction), which ones mean out or back."""
+    """By (device, line, direction): out or back, for the directions of which that is known."""
     directions = directions_of(reading, site, sites)
     found: dict[tuple[str, str, str], Role] = {}
     for flow in flows:
@@ -49,7 +49,7 @@ def roles_of(
 
 
 def by_role(flows: Flows, site: str, roles: Mapping[tuple[str, str, str], Role]) -> list[tuple[Flow, Role]]:
-    """All lines of a site added up, out and back; directions that mean neither are left out."""
+    """All lines of a site added up, out and back; other directions are left out."""
     named = [
         msgspec.structs.replace(flow, direction=role)
         for flow in flows.flows
@@ -60,7 +60,7 @@ def by_role(flows: Flows, site: str, roles: Mapping[tuple[str, str, str], Role])
 
 
 def series(flow: Flow, axis_: Axis, role: Role | None, site: Site, *, estimate: bool = False) -> Series:
-    """One flow, with what a reader would work out from it."""
+    """One flow, with shares, states and sums."""
     if estimate:
         flow = with_tonnes(with_estimates(flow, axis_), site)
     n = len(axis_)
@@ -95,8 +95,8 @@ def answer(
     sites: Mapping[str, Site],
     estimate: bool = False,
 ) -> Counts:
-    """Flows as the API says them; `to_ms` is how far was asked for."""
-    assert axis_.now_ms is not None, "the API knows what time it is"
+    """Flows as the API's model; `to_ms` is the end of the span that was requested."""
+    assert axis_.now_ms is not None, "axes of the API have the current time"
     return Counts(
         time_zone=axis_.time_zone,
         interval=axis_.interval,
@@ -112,7 +112,7 @@ def answer(
 
 
 def likely_names(reading: Reading, told: Series, scheme: str) -> Likely:
-    """Where the true numbers of a series lie, by how the names of its device err, or of all devices of the site."""
+    """Intervals for the true numbers of a series, by the classifier of its device, or of all devices of the site."""
     found = likely(told.total_counts, naming_of(reading, told.site, told.device, scheme=scheme))
     return Likely(model=found.model, reason=found.reason, classes=found.classes)
 
@@ -120,7 +120,7 @@ def likely_names(reading: Reading, told: Series, scheme: str) -> Likely:
 def compared(
     now: Sequence[tuple[Flow, Role | None]], then: Sequence[tuple[Flow, Role | None]], now_axis: Axis, then_axis: Axis
 ) -> list[Comparison]:
-    """Each flow against the one of the same names; of another site, or of a site as a whole, that of the same role."""
+    """Each flow compared with the one of the same names; with another site, or a whole site, that of the same role."""
 
     def change(of: CountChange) -> Changed:
         numbers = [None if x is None else round(x, 2) for x in (of.now, of.then)]
@@ -156,7 +156,7 @@ def compared(
 def usual(
     reading: Reading, site: str, sites: Mapping[str, Site], today: Axis, *, days: int, weekday: bool
 ) -> list[tuple[Role, list[list[float]]]]:
-    """For out and back, the counts of the same local time on past days, per interval of today, scaled to the whole."""
+    """For out and back: counts at the same local time on past days, per interval of `today`, scaled to all of it."""
     zone = zone_of(today.time_zone)
     from_ms = today.edges_ms[0]
     first_day = day_of(from_ms, zone)
@@ -183,12 +183,12 @@ def usual(
 
 
 def percentiles(samples: Sequence[Sequence[float]], share: float) -> list[float | None]:
-    """Of each interval; None where there is too little."""
+    """A quantile for each interval; None with too few samples."""
     return [round(percentile(of, share), 2) if len(of) >= SAMPLES_MIN else None for of in samples]
 
 
 def share_of(part_ms: int, of_ms: int) -> float:
-    """Four digits of it; 0 of nothing."""
+    """The share with four digits; 0 of an empty span."""
     return round(part_ms / of_ms, 4) if of_ms else 0.0
 
 

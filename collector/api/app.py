@@ -1,4 +1,4 @@
-"""The application: all routes, what goes wrong as one sentence, and the guard before everything."""
+"""The application: all routes, errors as one sentence, and the guard around everything."""
 
 import logging
 from collections.abc import Awaitable, Callable, MutableMapping
@@ -68,7 +68,7 @@ _LOG = logging.getLogger(__name__)
 
 
 def routers(context: Context, metrics: Metrics) -> list[tuple[str, APIRouter]]:
-    """All routes there are, in routers with the prefixes that they get."""
+    """All routers with their prefixes."""
     parts = (
         session_routes,
         site_routes,
@@ -101,7 +101,7 @@ def build(context: Context) -> FastAPI:
         responses=_PROBLEMS,
     )
     metrics = Metrics(context.board, context.faults)
-    app.state.told = metrics.told
+    app.state.on_response = metrics.count_response
     for prefix, router in routers(context, metrics):
         app.include_router(router, prefix=prefix)
     app.add_exception_handler(HTTPException, _http_problem)
@@ -111,14 +111,14 @@ def build(context: Context) -> FastAPI:
 
 
 def guarded(context: Context, app: FastAPI) -> Asgi:
-    """What is served."""
+    """The application with its guard, as it is served."""
     http = context.http
     return Guard(
         app,
         names=[*http.names, *filter(None, [urlsplit(http.address).hostname])],
         per_minute=http.requests_per_minute,
         https=http.behind_tls or http.certificate_file is not None,
-        told=app.state.told,
+        on_response=app.state.on_response,
     )
 
 
@@ -135,10 +135,10 @@ async def _validation_problem(_request: Request, error: Exception) -> Response:
 
 
 class _OurProblems:
-    """Answers for what is wrong with a request, and for what is wrong with us.
+    """Responses for errors of the request and of the collector.
 
-    The latter names hosts, roles and files: the answer says only that it is so, and the log has the sentence, the same
-    one at most every LOGGED_MS.
+    Messages of the latter name hosts, roles and files: the response does not include them, and the log has them, the
+    same one at most every LOGGED_MS.
     """
 
     def __init__(self, clock: Clock) -> None:

@@ -1,4 +1,4 @@
-"""Route of what went over and has not come back."""
+"""Route of balances: out minus back."""
 
 from fastapi import APIRouter, Depends
 

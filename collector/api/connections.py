@@ -1,11 +1,11 @@
-"""The connections to the pages: bounded in number and in time, so that they take nothing from the intake.
+"""Bounds the HTTP connections in number and time, so that they take no resources from the subscriber.
 
-1. `Listener` closes at once what comes beyond its bound: the pages never hold more descriptors than that.
-2. At the bound of `Connections`, or of one address, whoever has waited longest without a whole request makes room;
-   where all are being answered, the new connection is closed.
-3. A request's head, its body, and the reader of an answer have a time each; then the connection is cut.
+1. `Listener` closes connections beyond its bound at once: the server never holds more descriptors than that.
+2. At the bound of `Connections`, or of one address, the connection that has waited longest without a complete request
+   is closed; if all are being answered, the new one is closed.
+3. The head of a request, its body, and reading the response have a time limit each; then the connection is aborted.
 
-All of it runs in the loop of the server.
+All of this runs in the event loop of the server.
 """
 
 import asyncio
@@ -22,22 +22,22 @@ import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 HEAD_S = 10.0
-"""From the connection until the head of its first request is whole."""
+"""From the connection until the head of its first request is complete."""
 IDLE_S = 30.0
-"""From an answer until the head of the next request is whole."""
+"""From a response until the head of the next request is complete."""
 BODY_S = 10.0
 STALL_S = 60.0
-"""For a reader that takes nothing of its answer."""
+"""For a client that reads nothing of its response."""
 RESERVED = 256
-"""Descriptors that the pages leave to the intake, the stores and what is sent."""
+"""Descriptors that are left to the subscriber, the stores and the notifications."""
 WANTED = 4_096
 BURST = 32
-"""Connections accepted before the loop has looked at them."""
+"""Connections that are accepted before the event loop handles them."""
 LINES_PER_MINUTE = 20
 
 
 def room_for(wanted: int) -> int:
-    """How many connections of those wanted the limit of this process allows, raised as far as it may be."""
+    """How many of the wanted connections the descriptor limit of the process allows; raises that limit if possible."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != resource.RLIM_INFINITY and soft < WANTED:
         with suppress(OSError, ValueError):
@@ -51,13 +51,13 @@ def room_for(wanted: int) -> int:
 
 
 class Listener(socket.socket):
-    """A listening socket of which no more than so many accepted ones are open at a time."""
+    """A listening socket with at most `at_most` accepted connections open at a time."""
 
     at_most = 0
     _open: tuple[socket.socket, ...] = ()
 
     def accept(self) -> tuple[socket.socket, Any]:
-        """The next connection within the bound; those beyond it are closed. BlockingIOError where none waits."""
+        """The next connection within the bound; those beyond it are closed. BlockingIOError if none waits."""
         while True:
             accepted, address = super().accept()
             if len(self._open) >= self.at_most:
@@ -69,22 +69,22 @@ class Listener(socket.socket):
 
 
 class Connections:
-    """`told` hears of every connection that was closed for want of room."""
+    """All open connections. `on_full` is called for every connection that is closed because a bound was reached."""
 
-    def __init__(self, at_most: int, *, per_address: int, told: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, at_most: int, *, per_address: int, on_full: Callable[[], None] = lambda: None) -> None:
         self._at_most = at_most
         self._per_address = per_address
-        self._told = told
+        self._on_full = on_full
         self._all: dict[Bounded, str] = {}
         self._addresses: Counter[str] = Counter()
-        self._waiting: dict[Bounded, str] = {}  # without a whole request, the longest first
+        self._waiting: dict[Bounded, str] = {}  # without a complete request, the longest first
 
     def protocol(self) -> type["Bounded"]:
-        """The protocol for uvicorn whose connections are these."""
-        return type("Bounded", (Bounded,), {"book": self})
+        """The protocol class for uvicorn that registers its connections here."""
+        return type("Bounded", (Bounded,), {"registry": self})
 
     def opened(self, one: "Bounded", address: str) -> None:
-        """A new one; where there is no room for it, another is cut, or this one."""
+        """A new connection; at a bound another one is aborted, or this one."""
         self._all[one] = address
         self._addresses[address] += 1
         if self._addresses[address] > self._per_address:
@@ -94,7 +94,7 @@ class Connections:
         self.idle(one)
 
     def closed(self, one: "Bounded") -> None:
-        """It is gone."""
+        """A connection has ended."""
         self._waiting.pop(one, None)
         address = self._all.pop(one, None)
         if address is not None:
@@ -103,39 +103,39 @@ class Connections:
                 del self._addresses[address]
 
     def busy(self, one: "Bounded") -> None:
-        """It has a request that is being answered."""
+        """A connection has a request that is being answered."""
         self._waiting.pop(one, None)
 
     def idle(self, one: "Bounded") -> None:
-        """It waits for a request."""
+        """A connection waits for a request."""
         if one in self._all:
             self._waiting[one] = self._all[one]
 
     def _make_room(self, new: "Bounded", address: str | None) -> None:
         oldest = next((one for one, of in self._waiting.items() if address in (None, of)), new)
-        self._told()
+        self._on_full()
         self.closed(oldest)
         oldest.cut()
 
 
 class Bounded(H11Protocol):
-    """One connection: uvicorn's, with times."""
+    """A connection of uvicorn with time limits."""
 
-    book: Connections
+    registry: Connections
     _timer: asyncio.TimerHandle | None = None
     _stalled: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """A client came."""
+        """A client has connected."""
         super().connection_made(transport)
         self._within(HEAD_S)
-        self.book.opened(self, self.client[0] if self.client else "")
+        self.registry.opened(self, self.client[0] if self.client else "")
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """It is gone."""
+        """The connection has ended."""
         self._within(None)
         self.resume_writing()
-        self.book.closed(self)
+        self.registry.closed(self)
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -144,36 +144,36 @@ class Bounded(H11Protocol):
         super().data_received(data)
         if self._is_answering:
             if not answering:
-                self.book.busy(self)
+                self.registry.busy(self)
             if self.conn.their_state is not h11.SEND_BODY:
                 self._within(None)
             elif not answering:
                 self._within(BODY_S)
 
     def on_response_complete(self) -> None:
-        """The next request may come, and may be here."""
-        self.book.idle(self)
+        """The next request may come, or has been received already."""
+        self.registry.idle(self)
         self._within(IDLE_S)
         super().on_response_complete()
         if self._is_answering:
-            self.book.busy(self)
+            self.registry.busy(self)
             self._within(BODY_S if self.conn.their_state is h11.SEND_BODY else None)
 
     def pause_writing(self) -> None:
-        """The reader is slower than the answer."""
+        """The client reads more slowly than the response is written."""
         super().pause_writing()
         if self._stalled is None:
             self._stalled = self.loop.call_later(STALL_S, self.cut)
 
     def resume_writing(self) -> None:
-        """It took some."""
+        """The client has read some."""
         if self._stalled is not None:
             self._stalled.cancel()
             self._stalled = None
         super().resume_writing()
 
     def cut(self) -> None:
-        """End it now."""
+        """Abort the connection."""
         self._within(None)
         if self.transport is not None:
             self.transport.abort()
@@ -189,7 +189,7 @@ class Bounded(H11Protocol):
 
 
 class FewLines(logging.Filter):
-    """Lets so many lines a minute through, and says how many it left out: strangers can provoke any number of them."""
+    """Passes LINES_PER_MINUTE log lines and counts the others, since strangers can provoke any number of them."""
 
     def __init__(self, monotonic_s: Callable[[], float] = time.monotonic) -> None:
         super().__init__()
@@ -198,7 +198,7 @@ class FewLines(logging.Filter):
         self._lines = self._left_out = 0
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Whether it is said."""
+        """Whether the line is logged."""
         now_s = self._monotonic_s()
         if now_s - self._since_s >= 60:
             if self._left_out:

@@ -1,4 +1,4 @@
-"""What every route is given: where to ask, who may ask, what is known of sites, and how to have a device send again."""
+"""What every route needs: queries, tokens, sites, the live state, and a way to request missing reports."""
 
 import threading
 from collections.abc import Callable, Mapping
@@ -16,13 +16,13 @@ from edge.clock import Clock
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """`urge_resend` hands a range to the subscriber; `stopping` is set when streams must end."""
+    """`urge_resend` hands ranges to the subscriber; `stopping` is set when streams must end."""
 
     http: Http
     port: int
     pool: QueryPool
     board: LiveBoard
-    book: TokenFile
+    tokens: TokenFile
     sites: Mapping[str, Site]
     clock: Clock
     urge_resend: Callable[[ResendUrged], None]
@@ -31,5 +31,5 @@ class Context:
 
     @property
     def cookie(self) -> str:
-        """Its name: browsers do not tell ports apart."""
+        """The name of the cookie, with the port, since browsers share cookies between ports."""
         return f"crossing-{self.port}"

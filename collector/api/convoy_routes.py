@@ -1,4 +1,4 @@
-"""Route of the convoys that devices told of."""
+"""Route of the convoys that devices reported."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""Routes of what crossed: counts, what is usual, by day and by night."""
+"""Routes of counts: per interval, usual counts, by day and by night."""
 
 from typing import Annotated, Literal
 

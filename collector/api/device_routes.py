@@ -1,4 +1,4 @@
-"""Routes of the devices: how they fare, which reports are missing, and to have them sent again."""
+"""Routes of the devices: their state, which reports are missing, and requests to send them again."""
 
 from typing import Annotated, Any
 
@@ -155,7 +155,7 @@ def routes(context: Context) -> APIRouter:
 
 
 def _health(reading: Reading, site: str | None, device: str | None) -> dict[tuple[str, str], tuple[int, Any]]:
-    """What each device last said of how it fares, and when that came."""
+    """The last `health` message of each device, and when it arrived."""
     rows = reading.rows(
         "SELECT site, device, received_ms, payload FROM said JOIN device ON device.id = device_id"
         f" WHERE channel = 'health' AND {CHOSEN}",

@@ -1,4 +1,4 @@
-"""Routes from a number to the reports behind it, and to each of them as it came."""
+"""Routes of the reports behind a count, and of a single report."""
 
 from typing import Annotated
 
@@ -92,7 +92,7 @@ def _line(raw: RawReport, line: str | None, direction: str | None, label: str | 
     if raw.payload is not None:
         try:
             report = decode(raw.payload)
-        except ReportError as error:  # no intake of ours took it
+        except ReportError as error:  # stored by another version
             raise InputError(f"report {raw.run}/{raw.seq} cannot be read: {error}") from error
         state = report.state
         numbers = [

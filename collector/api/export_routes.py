@@ -1,4 +1,4 @@
-"""The route that gives counts away as a file, streamed: a piece is read, written and sent before the next one."""
+"""The route that exports counts as a file, streamed: each piece is read, formatted and sent before the next one."""
 
 from collections.abc import AsyncIterator
 from functools import partial
@@ -88,7 +88,7 @@ def routes(context: Context) -> APIRouter:
             to_ms = min(to_ms, max(now_ms, from_ms + 1))
             if len(page(interval, zone, from_ms, to_ms, limit=INTERVALS_MAX + 1, now_ms=now_ms)) > INTERVALS_MAX:
                 raise InputError(f"an export has at most {INTERVALS_MAX} intervals; ask for a shorter span")
-            piece(reading, page(interval, zone, from_ms, to_ms, limit=1, now_ms=now_ms))  # refuses before it begins
+            piece(reading, page(interval, zone, from_ms, to_ms, limit=1, now_ms=now_ms))  # errors before the response
             return zone, from_ms, to_ms
 
         def chosen(reading: Reading, axis_: Axis) -> list[Flow]:
@@ -149,12 +149,12 @@ def routes(context: Context) -> APIRouter:
         async def stream() -> AsyncIterator[bytes]:
             at_ms = from_ms
             while at_ms < to_ms:
-                if context.stopping.is_set():  # breaks off, or a part would pass for the whole
+                if context.stopping.is_set():  # an error, so that the part is not taken for the whole
                     raise ConnectionAbortedError(f"the collector ends: an export of {site} is not finished")
                 axis_ = page(interval, zone, at_ms, to_ms, limit=PIECE, now_ms=now_ms)
                 rows = await context.pool.read(partial(piece, axis_=axis_))
-                if said := await run_in_threadpool(out.piece, rows):  # a workbook takes its time
-                    yield said
+                if content := await run_in_threadpool(out.piece, rows):  # a workbook takes long
+                    yield content
                 at_ms = axis_.edges_ms[-1]
             yield await run_in_threadpool(out.end)
 

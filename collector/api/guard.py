@@ -1,11 +1,10 @@
-"""Stands before every route: what is no request for us, what is too much, and the headers that go with every answer.
+"""Checks before every route: malformed requests, rate limits, and the headers of every response.
 
-1. `Host` must be an address, localhost or a name of the configuration: a foreign name that was made to point here (DNS
-   rebinding) is refused.
-2. Nothing is uploaded: a body is JSON of at most BODY_BYTES_MAX, whether its length was told or not.
-3. Whoever asks more than so many times a minute waits; who tries tokens, much less.
-4. Policy: scripts, styles and pictures of this server only, and none inside the page; never in a frame; nothing kept in
-   caches but the files of ours.
+1. `Host` must be an address, localhost or a configured name: other names that point here (DNS rebinding) are refused.
+2. There are no uploads: a body is JSON of at most BODY_BYTES_MAX, with or without a stated length.
+3. Requests per minute are limited, and attempts to log in much more.
+4. Content security policy: scripts, styles and pictures from this server only, none inline; no frames; only our own
+   files are cached.
 """
 
 import hashlib
@@ -46,7 +45,7 @@ _App = Callable[[_Scope, _Receive, _Send], Awaitable[None]]
 
 
 class Guard:
-    """An ASGI application around another one. `told` hears of every answer: route, method, status, seconds."""
+    """An ASGI application around another one. `on_response` gets route, method, status and seconds of each response."""
 
     def __init__(
         self,
@@ -55,7 +54,7 @@ class Guard:
         names: Collection[str],
         per_minute: int,
         https: bool,
-        told: Callable[[str, str, int, float], None],
+        on_response: Callable[[str, str, int, float], None],
         monotonic_s: Callable[[], float] = time.monotonic,
     ) -> None:
         self._app = app
@@ -63,7 +62,7 @@ class Guard:
         self._headers = [(name.lower().encode(), value.encode()) for name, value in HEADERS.items()]
         if https:
             self._headers.append((b"strict-transport-security", b"max-age=31536000"))
-        self._told = told
+        self._on_response = on_response
         self._monotonic_s = monotonic_s
         self._pace = _RateLimit(per_minute)
         self._login_pace = _RateLimit(LOGINS_PER_MINUTE)
@@ -80,7 +79,7 @@ class Guard:
         async def answer(message: MutableMapping[str, Any]) -> None:
             nonlocal status
             if body.is_too_large:
-                return  # whatever was made of it
+                return  # the response of the application is replaced
             if message["type"] == "http.response.start":
                 status = message["status"]
                 given = {name.lower() for name, _ in message["headers"]}
@@ -101,10 +100,10 @@ class Guard:
                     await _refuse(answer, 413, f"at most {BODY_BYTES_MAX} bytes are taken")
         finally:
             route = getattr(scope.get("route"), "path", "other")
-            self._told(route, scope["method"], status, self._monotonic_s() - began_s)
+            self._on_response(route, scope["method"], status, self._monotonic_s() - began_s)
 
     def _refusal(self, scope: _Scope, headers: dict[bytes, bytes], now_s: float) -> tuple[int, str] | None:
-        return self._malformed(scope, headers) or self._hasty(scope, headers, now_s)
+        return self._malformed(scope, headers) or self._too_many(scope, headers, now_s)
 
     def _malformed(self, scope: _Scope, headers: dict[bytes, bytes]) -> tuple[int, str] | None:
         if not self._is_ours(headers.get(b"host", b"").decode("latin-1")):
@@ -120,13 +119,13 @@ class Guard:
             return 415, "only JSON is taken, and nothing is uploaded"
         return None
 
-    def _hasty(self, scope: _Scope, headers: dict[bytes, bytes], now_s: float) -> tuple[int, str] | None:
+    def _too_many(self, scope: _Scope, headers: dict[bytes, bytes], now_s: float) -> tuple[int, str] | None:
         client = scope.get("client") or ("", 0)
         if scope["method"] != "GET" and scope["path"] == LOGIN and not self._login_pace.take(client[0], now_s):
             return 429, "too many attempts; wait a minute"
         credential = headers.get(b"authorization") or headers.get(b"cookie") or b""
         who = hashlib.sha256(credential).hexdigest() if credential else ""
-        # the address as well: whoever makes up a new token for each request gains nothing
+        # limited by address as well, so that a new token for each request gains nothing
         if not self._pace.take(client[0] + who[:16], now_s) or not self._pace.take(client[0], now_s, weight=0.25):
             return 429, "too many requests; wait a moment"
         return None
@@ -146,7 +145,7 @@ class Guard:
 
 
 class _RateLimit:
-    """So many a minute for each, and as many at once; who has not come for long is forgotten."""
+    """A token bucket per client, of one minute's requests; beyond KNOWN_MAX the least recent client is forgotten."""
 
     def __init__(self, per_minute: int) -> None:
         self._per_minute = per_minute
@@ -167,7 +166,7 @@ class _TooLargeError(Exception):
 
 
 class _Body:
-    """A body whose length was not told ends at the bound, too."""
+    """Bounds a body without a stated length as well."""
 
     def __init__(self, receive: _Receive) -> None:
         self._receive = receive

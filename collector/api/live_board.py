@@ -1,7 +1,7 @@
-"""What crosses now: the open bucket of every device, as last said, and what else changed. In memory, gone with us.
+"""The live state: the newest open bucket of every device, and counts of what was stored. In memory only.
 
-The subscriber's thread tells; the threads of the API look. A change has a number, so whoever looks again gets what is
-newer than what it has seen, and of many looks at one device only the last: a slow page costs nothing.
+The subscriber's thread writes, the threads of the API read. Every change has a number, so a reader gets what is newer
+than what it has, and of several changes of one device only the last: a slow page needs no buffer.
 """
 
 import threading
@@ -13,9 +13,9 @@ from collector.protocol.intake import LiveBucket
 from collector.protocol.items import CommitCounts
 
 DEVICES_MAX = 100_000
-"""Beyond it the device that was not heard for longest is forgotten."""
+"""Beyond it the device that was heard longest ago is removed."""
 STALE_MS = 60_000
-"""An open bucket that is older says nothing about now."""
+"""Older open buckets are not shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,16 +31,16 @@ class LiveEntry:
 
 @dataclass(frozen=True, slots=True)
 class LiveUpdate:
-    """All that is newer than what the asker had: `change` is the newest number, to ask with the next time."""
+    """What has changed since the last update: `change` is the number to pass the next time."""
 
     change: int
     seen: tuple[LiveEntry, ...]
     stored: int
-    """Reports stored since the collector began: another number means that there is more to read."""
+    """Reports stored since the collector started; if it has changed, there are new reports."""
 
 
 class LiveBoard:
-    """Any thread may tell or look."""
+    """May be used by any thread."""
 
     def __init__(self, now_ms: Callable[[], int]) -> None:
         self._now_ms = now_ms
@@ -51,28 +51,28 @@ class LiveBoard:
 
     @property
     def counts(self) -> CommitCounts:
-        """What became of all messages."""
+        """What became of all messages since the start."""
         return self._counts
 
     def take(self, glimpse: LiveBucket) -> None:
-        """A device said what is in its open bucket."""
+        """A device has sent its open bucket."""
         key = (glimpse.site, glimpse.device)
         with self._lock:
             self._change += 1
-            self._seen.pop(key, None)  # so that the order is that of the last word
+            self._seen.pop(key, None)  # keeps the order by time
             self._seen[key] = LiveEntry(*key, glimpse.live, self._now_ms(), self._change)
             if len(self._seen) > DEVICES_MAX:
                 del self._seen[next(iter(self._seen))]
 
     def committed(self, counts: CommitCounts) -> None:
-        """A batch is in the store."""
+        """A batch has been committed."""
         with self._lock:
             self._counts += counts
             if counts.stored or counts.said:
                 self._change += 1
 
     def news(self, since: int = 0, *, site: str | None = None) -> LiveUpdate:
-        """What came after the change `since` and is not stale."""
+        """The changes after `since` that are not stale."""
         with self._lock:
             oldest_ms = self._now_ms() - STALE_MS
             found = []

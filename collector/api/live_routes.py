@@ -1,4 +1,4 @@
-"""Routes of what happens now: the open buckets, at once or as server-sent events."""
+"""Routes of the live state: the open buckets, once or as server-sent events."""
 
 import asyncio
 import json
@@ -14,9 +14,9 @@ from collector.api.models import LiveAll, LiveNow
 from collector.api.spans import NameQuery
 
 LOOK_EVERY_S = 0.5
-"""How often a stream looks for news: of many looks at one device in between only the last goes out."""
+"""How often a stream checks for changes; of several changes of one device in between only the last is sent."""
 WORD_EVERY_S = 15.0
-"""A stream with nothing to say says so, so that a connection that died is noticed, and looks whether it still may."""
+"""How often an idle stream sends a comment, so that a dead connection is noticed, and checks its authorization."""
 
 
 def routes(context: Context) -> APIRouter:
@@ -71,7 +71,7 @@ def routes(context: Context) -> APIRouter:
 
 
 def live_now(seen: LiveEntry) -> LiveNow:
-    """As the API says it."""
+    """An open bucket as the API's model."""
     live = seen.live
     return LiveNow(
         site=seen.site,

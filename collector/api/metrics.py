@@ -1,4 +1,4 @@
-"""What Prometheus is told: of the intake, the devices and the API itself."""
+"""Metrics for Prometheus: of the subscriber, the devices and the API itself."""
 
 from collections import Counter as Counter_
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ KIND = "text/plain; version=0.0.4; charset=utf-8"
 
 
 class Metrics:
-    """One registry of our own: what else runs in this process does not show here."""
+    """A registry of its own, without the default metrics of the process."""
 
     def __init__(self, board: LiveBoard, faults: Faults) -> None:
         self._registry = CollectorRegistry()
@@ -32,21 +32,21 @@ class Metrics:
         )
         self._registry.register(_Intake(board, faults, self))
 
-    def told(self, route: str, method: str, status: int, seconds: float) -> None:
-        """A request was answered."""
+    def count_response(self, route: str, method: str, status: int, seconds: float) -> None:
+        """Count a response."""
         method = method if method in {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"} else "other"
         self._requests.labels(method, route, str(status)).inc()
-        if not route.endswith("/events"):  # a stream takes as long as somebody watches
+        if not route.endswith("/events"):  # a stream lasts as long as its page is open
             self._seconds.labels(route).observe(seconds)
 
     def page(self, states: list[DeviceState]) -> bytes:
-        """All of it, with how the devices are now."""
+        """All metrics as text, with the current state of the devices."""
         self._states = states
         return generate_latest(self._registry)
 
     @property
     def states(self) -> list[DeviceState]:
-        """How the devices are."""
+        """The state of the devices for the current page."""
         return self._states
 
 

@@ -1,7 +1,6 @@
-"""The files of the dashboard, ours and those of the chart library, read once, and compressed once.
+"""The files of the dashboard, our own and those of the chart library, read once and compressed once.
 
-Ours may be kept by a browser if it asks each time whether they are new. The library's address holds its version, so it
-is asked for once.
+Browsers revalidate our own files each time. The address of the library contains its version, so it is cached for long.
 """
 
 import gzip
@@ -66,25 +65,25 @@ def _charts() -> _File:
 
 
 def charts_address() -> str:
-    """Where the chart library is, from the page: a proxy may have put that below a path of its own."""
+    """The address of the chart library, relative to the page, which a proxy may serve below another path."""
     return f"vendor/plotly-{version('plotly')}.js"
 
 
 @lru_cache(maxsize=1)
 def charts_marks() -> tuple[str, ...]:
-    """Ids of style elements that the library makes for its maps, unless there are such; our policy allows none."""
+    """Ids of style elements that the library would insert for its maps; elements with these ids prevent that."""
     found = re.findall(r'getElementById\("([0-9a-f]{64})"\)', _charts().plain.decode(errors="replace"))
     return tuple(sorted(set(found)))
 
 
 def warm() -> None:
-    """Read and compress everything, so that the first visitor need not wait."""
+    """Read and compress everything, so that the first visitor does not wait."""
     _ours()
     charts_marks()
 
 
 def routes() -> APIRouter:
-    """The page and its files: the same for everybody, so they need no scope."""
+    """The page and its files, which are public and need no scope."""
     router = APIRouter(include_in_schema=False)
 
     @router.get("/")

@@ -1,8 +1,7 @@
-"""Questions to the store, answered by a few threads of which each has opened it for itself: a store is of one thread.
+"""A pool of threads for queries; each has its own connection, since a store belongs to one thread.
 
-`read` may be awaited by as many as like; beyond WAITING_MAX that wait, a question is refused at once. A question that
-takes longer than `seconds_max` is given up. `write` writes, in a thread of its own that has opened the store for it.
-`close` waits for what is in hand.
+Beyond WAITING_MAX waiting queries a further one is refused at once. A query that takes longer than `seconds_max` is
+ended. `write` uses a thread of its own with a connection that may write. `close` waits for queries in progress.
 """
 
 import asyncio
@@ -21,11 +20,11 @@ _Answer = TypeVar("_Answer")
 
 
 class BusyError(WorkError):
-    """Too many ask at once."""
+    """Too many queries wait."""
 
 
 class QueryPool:
-    """`open_store` opens the store, to write or not; each of the `workers` threads calls it once it is asked."""
+    """`open_store(write)` opens the store; each of the `workers` threads calls it with its first query."""
 
     def __init__(self, open_store: Callable[[bool], Store], *, workers: int, seconds_max: float) -> None:
         self._open_store = open_store
@@ -38,15 +37,15 @@ class QueryPool:
         self._waiting = 0
 
     async def read(self, question: Callable[[Reading], _Answer]) -> _Answer:
-        """The answer of `question` over one consistent view of the store."""
+        """The result of `question` on one consistent view of the store. BusyError, or an error of the store."""
         return await self._in(self._pool, self._answer, question)
 
     async def write(self, note: Callable[[Store], _Answer]) -> _Answer:
-        """What `note` answers, which may write into the store."""
+        """The result of `note`, which may write into the store."""
         return await self._in(self._writer, self._note, note)
 
     def close(self) -> None:
-        """Let every thread close its own store."""
+        """Close the connection of every thread."""
         together = threading.Barrier(self._workers)
 
         def let_go() -> None:
@@ -80,7 +79,7 @@ class QueryPool:
         except InputError:
             raise
         except CrossingError:
-            self._close_mine()  # a database that restarts is opened anew
+            self._close_mine()  # the next query connects again, as after a restart of the database
             raise
 
     def _note(self, note: Callable[[Store], _Answer]) -> _Answer:
@@ -97,7 +96,7 @@ class QueryPool:
         if store is None:
             try:
                 store = self._mine.store = self._open_store(write)
-            except InputError as error:  # of our configuration, and not of whoever asks
+            except InputError as error:  # in the configuration, not in the request
                 raise WorkError(str(error)) from error
         return store
 

@@ -63,13 +63,13 @@ class Api:
 
     @property
     def address(self) -> str:
-        """Where it is, for a person."""
+        """The URL of the pages, for the log."""
         host = f"[{self._http.host}]" if ":" in self._http.host else self._http.host
         scheme = "https" if self._http.certificate_file is not None else "http"
         return f"{scheme}://{host}:{self.port}"
 
     def start(self) -> None:
-        """Listen, and serve in a thread. What stands in the way is logged, and the intake goes on without us."""
+        """Listen, and serve in a thread. If that is not possible it is logged, and the subscriber runs without it."""
         try:
             self._listen()
         except CrossingError as error:
@@ -96,7 +96,7 @@ class Api:
         )
         self._context = context
         try:
-            known = context.book.tokens()
+            known = context.tokens.tokens()
         except CrossingError:
             listener.close()
             raise
@@ -104,14 +104,14 @@ class Api:
         at_most = room_for(http.connections_max)
         listener.at_most = at_most + BURST
         per_address = at_most if http.behind_tls else max(1, at_most // 2)
-        connections = Connections(at_most, per_address=per_address, told=self._no_room)
+        connections = Connections(at_most, per_address=per_address, on_full=self._connections_full)
         for name in ("uvicorn.error", "asyncio"):
             logging.getLogger(name).addFilter(self._few_lines)
         self._server = uvicorn.Server(
             uvicorn.Config(
                 guarded(context, app),
                 log_config=None,
-                access_log=False,  # an address may hold what is nobody's business
+                access_log=False,  # an address may contain private data
                 server_header=False,
                 lifespan="off",
                 ws="none",
@@ -131,13 +131,13 @@ class Api:
         if not known and not http.public:
             _LOG.warning("there is no token yet; `crossing-collector token add NAME --scope read` makes one")
 
-    def _no_room(self) -> None:
+    def _connections_full(self) -> None:
         reason = "more connections came than are kept open at a time; those that asked for nothing were closed"
         if self._faults.failed("pages", "connections", reason, now_ms=self._clock.real_ms()):
             _LOG.warning("%s", reason)
 
     def stop(self) -> None:
-        """End it; returns when it has."""
+        """Stop serving; returns when it has ended."""
         if self._context is not None:
             self._context.stopping.set()
         if self._server is not None:

@@ -1,4 +1,4 @@
-"""Routes for who keeps it running: whether it answers, and what Prometheus is told."""
+"""Routes for operators: a health check, and metrics for Prometheus."""
 
 from fastapi import APIRouter, Depends
 from fastapi.responses import Response

@@ -1,4 +1,4 @@
-"""Routes for a browser to get in and out, and to know who it is."""
+"""Routes to log a browser in and out, and to get its scopes."""
 
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
@@ -30,13 +30,13 @@ def routes(context: Context) -> APIRouter:
         now_ms = context.clock.real_ms()
         token = None
         if credential.token:
-            token = context.book.bearer(credential.token.strip())
+            token = context.tokens.bearer(credential.token.strip())
         elif credential.code:
-            token = context.book.redeem(credential.code.strip(), now_ms=now_ms)
+            token = context.tokens.redeem(credential.code.strip(), now_ms=now_ms)
         if token is None:
             what = "this token is not known" if credential.token else "this link was used already, or is too old"
             raise HTTPException(401, what, {"WWW-Authenticate": "Bearer"})
-        _set_cookie(context, response, context.book.cookie(token, now_ms=now_ms), days=COOKIE_DAYS)
+        _set_cookie(context, response, context.tokens.cookie(token, now_ms=now_ms), days=COOKIE_DAYS)
         return _me(context, token.name, frozenset(token.scopes))
 
     @router.delete("/session", dependencies=[Depends(Needs(context, "read"))])
@@ -49,10 +49,10 @@ def routes(context: Context) -> APIRouter:
 
 
 def _set_cookie(context: Context, response: Response, value: str, *, days: int) -> None:
-    """Or delete it, for no days.
+    """Set the cookie, or delete it if `days` is 0.
 
-    It says no path: browsers then send it below the folder of this request alone, which is that of the API wherever a
-    proxy puts it. One for all of the host, as earlier versions set it, would stand beside it, so it is deleted.
+    It has no path: browsers then send it only below the folder of this request, which is that of the API wherever a
+    proxy puts it. A cookie for the whole host, as earlier versions set it, is deleted.
     """
     secure = context.http.behind_tls or context.http.certificate_file is not None
     given: dict[str, Any] = {"httponly": True, "samesite": "strict", "secure": secure}

@@ -1,4 +1,4 @@
-"""Routes of the sites: which there are, and all of them at a glance."""
+"""Routes of the sites: the list of sites, and an overview."""
 
 from collections.abc import Mapping
 from typing import Annotated
@@ -31,7 +31,7 @@ from collector.queries.schemes import OWN, SCHEMES
 from collector.store.interface import Reading
 
 NOW_MS = 15 * 60_000
-"""A queue that was last reported longer ago is not how it is now."""
+"""Queues reported longer ago are not shown as current."""
 
 
 def routes(context: Context) -> APIRouter:

@@ -1,4 +1,4 @@
-"""Which time a question is about: `from`, `to` and `interval` of a query, in the zone of the site."""
+"""The span of a request: its parameters `from`, `to` and `interval`, in the time zone of the site."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
@@ -31,13 +31,13 @@ Every = Annotated[Interval, Query(description="How long an interval is, in the s
 
 
 def parse_time(text: str, time_zone: str, name: str) -> int:
-    """Milliseconds UTC; InputError with what is allowed."""
+    """A parameter as milliseconds UTC; InputError if it is not a date, a time or a number."""
     problem = InputError(f"{name} is {text!r}; it must be a date, a time such as 2026-11-22T06:00:00Z, or milliseconds")
     try:
         if text.lstrip("-").isdigit() and text.isascii() and len(text) < 16:
             time_ms = int(text)
         else:
-            time = datetime.fromisoformat(text.replace(" ", "+"))  # a plus sign that was not escaped
+            time = datetime.fromisoformat(text.replace(" ", "+"))  # a plus sign may not have been escaped
             if len(text) == 10:
                 time_ms = start_of_day((time.date() - _EPOCH.date()).days, zone_of(time_zone))
             else:
@@ -53,7 +53,7 @@ def parse_time(text: str, time_zone: str, name: str) -> int:
 def span(
     reading: Reading, scope: Scope, time_zone: str, from_text: str | None, to_text: str | None, *, now_ms: int
 ) -> tuple[int, int]:
-    """From and to; what was left open is as `open_span` says."""
+    """The span, with open ends as in `open_span`; InputError if it is empty."""
     from_ms = None if from_text is None else parse_time(from_text, time_zone, "from")
     to_ms = None if to_text is None else parse_time(to_text, time_zone, "to")
     known = open_span(reading, scope, from_ms, to_ms, now_ms=now_ms)
@@ -68,7 +68,7 @@ def span(
 
 
 def page(interval: Interval | None, time_zone: str, from_ms: int, to_ms: int, *, limit: int, now_ms: int) -> Axis:
-    """The first `limit` intervals of the span; what is left begins at the end of the axis."""
+    """An axis of the first `limit` intervals of the span; the rest begins at its end."""
     if interval is None:
         return axis(None, time_zone, from_ms, to_ms, now_ms=now_ms)
     edges: list[int] = [from_ms]
@@ -84,7 +84,7 @@ def page(interval: Interval | None, time_zone: str, from_ms: int, to_ms: int, *,
 
 
 def before(time_zone: str, from_ms: int, to_ms: int, days: int) -> tuple[int, int]:
-    """The span so many days before, at the same local times."""
+    """The span so many days earlier, at the same local times."""
     zone = zone_of(time_zone)
 
     def moved(time_ms: int) -> int:
@@ -96,7 +96,7 @@ def before(time_zone: str, from_ms: int, to_ms: int, days: int) -> tuple[int, in
 
 
 def today(time_zone: str, now_ms: int) -> tuple[int, int]:
-    """From the first instant of the day to that of the next."""
+    """The local day that holds a time: its first instant, and that of the next day."""
     zone = zone_of(time_zone)
     day = day_of(now_ms, zone)
     return start_of_day(day, zone), start_of_day(day + 1, zone)

@@ -1,9 +1,9 @@
-"""Who may ask what: tokens with scopes, in a file that holds only what a token is known by.
+"""Tokens with scopes, in a file that has only their hashes.
 
-A token is 256 random bits, so a plain SHA-256 of it tells nothing and needs no salt. The file is for its owner alone
-(mode 600), written whole or not at all, and changes are made by one process at a time. A *link* is good for one use and
-a few minutes: it lets a browser in without anybody typing a token. A cookie is signed with what its token is known by,
-so it outlives a restart and ends with the token.
+A token has 256 random bits, so a plain SHA-256 of it reveals nothing and needs no salt. The file is readable by its
+owner only (mode 600), replaced atomically, and changed by one process at a time. A *link* is valid once, for a few
+minutes: it logs a browser in without typing a token. A cookie is signed with the hash of its token, so it survives a
+restart and becomes invalid with the token.
 """
 
 import fcntl
@@ -43,7 +43,7 @@ class Token(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Link(msgspec.Struct, frozen=True, kw_only=True):
-    """A way in for whoever comes first, as the bearer of the token `name`."""
+    """A login for the first who uses it, with the scopes of the token `name`."""
 
     name: Name
     sha256: str
@@ -57,7 +57,7 @@ class _File(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TokenFile:
-    """The file at `path`, read again whenever it has changed. Any thread may ask."""
+    """The file at `path`, read again whenever it has changed. May be used by any thread."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -70,15 +70,15 @@ class TokenFile:
         return self._read().tokens
 
     def bearer(self, text: str) -> Token | None:
-        """Whose token this is."""
-        given, found = _known_by(text), None
-        for token in self._read().tokens:  # all of them: how long it takes tells nothing
+        """The token with this text; None if there is none."""
+        given, found = _hash_of(text), None
+        for token in self._read().tokens:  # all of them, so that the time taken reveals nothing
             if hmac.compare_digest(token.sha256, given):
                 found = token
         return found
 
     def add(self, name: str, scopes: Sequence[TokenScope], *, now_ms: int) -> str:
-        """A new token; its text is told this once. InputError where the name is taken."""
+        """Add a token and return its text, which is not stored. InputError if the name is taken."""
         text = "crossing-" + secrets.token_urlsafe(32)
         with self._changing() as file:
             if any(token.name == name for token in file.tokens):
@@ -86,12 +86,12 @@ class TokenFile:
             if len(file.tokens) >= TOKENS_MAX:
                 raise InputError(f"there are {TOKENS_MAX} tokens already, and no more are kept")
             wanted = tuple(scope for scope in SCOPES if scope in scopes)
-            new = Token(name=name, sha256=_known_by(text), scopes=wanted, created_ms=now_ms)
+            new = Token(name=name, sha256=_hash_of(text), scopes=wanted, created_ms=now_ms)
             self._write(msgspec.structs.replace(file, tokens=tuple(sorted([*file.tokens, new], key=lambda t: t.name))))
         return text
 
     def remove(self, name: str) -> None:
-        """The token, its links and its cookies let nobody in from here on. InputError where there is none."""
+        """Remove a token; its links and cookies become invalid. InputError if there is none of that name."""
         with self._changing() as file:
             if all(token.name != name for token in file.tokens):
                 raise InputError(f"there is no token {name}; `crossing-collector token list` shows all")
@@ -103,19 +103,19 @@ class TokenFile:
             )
 
     def link(self, name: str, *, now_ms: int) -> str:
-        """The code of a new link. InputError where there is no such token."""
+        """The code of a new link. InputError if there is no such token."""
         code = secrets.token_urlsafe(32)
         with self._changing() as file:
             if all(token.name != name for token in file.tokens):
                 raise InputError(f"there is no token {name}; `crossing-collector token list` shows all")
-            new = Link(name=name, sha256=_known_by(code), until_ms=now_ms + LINK_MINUTES * 60_000)
+            new = Link(name=name, sha256=_hash_of(code), until_ms=now_ms + LINK_MINUTES * 60_000)
             links = [link for link in file.links if link.until_ms > now_ms][-(LINKS_MAX - 1) :]
             self._write(msgspec.structs.replace(file, links=(*links, new)))
         return code
 
     def redeem(self, code: str, *, now_ms: int) -> Token | None:
-        """Whom the link lets in, once; None where it is unknown, used or too old."""
-        given = _known_by(code)
+        """The token of a link, which is used up; None if the link is unknown, used or too old."""
+        given = _hash_of(code)
         if not any(hmac.compare_digest(link.sha256, given) for link in self._read().links):
             return None
         with self._changing() as file:
@@ -128,12 +128,12 @@ class TokenFile:
             return next((token for token in file.tokens if token.name == found[0].name), None)
 
     def cookie(self, token: Token, *, now_ms: int) -> str:
-        """What a browser shows from now on in the place of the token."""
+        """The value of a cookie for a token."""
         until_ms = now_ms + COOKIE_DAYS * _DAY_MS
         return f"{token.name}.{until_ms}.{_signature(token, until_ms)}"
 
     def of_cookie(self, cookie: str, *, now_ms: int) -> Token | None:
-        """Whose cookie this is, if its time is not over."""
+        """The token of a cookie; None if it is invalid or has expired."""
         name, _, rest = cookie.partition(".")
         until, _, signature = rest.partition(".")
         if not (until.isascii() and until.isdigit() and len(until) < 16) or int(until) <= now_ms:
@@ -170,7 +170,7 @@ class TokenFile:
 
     @contextmanager
     def _changing(self) -> Iterator[_File]:
-        """The file as it is, and nobody else's until the end."""
+        """The content of the file, locked until the end."""
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             lock = os.open(self.path.with_name(f".{self.path.name}.lock"), os.O_CREAT | os.O_RDWR, 0o600)
@@ -196,10 +196,10 @@ class TokenFile:
             raise InputError(f"http.tokens_file {self.path} cannot be written: {error.strerror}") from error
 
 
-def _known_by(text: str) -> str:
+def _hash_of(text: str) -> str:
     return hashlib.sha256(text.encode(errors="replace")).hexdigest()
 
 
 def _signature(token: Token, until_ms: int) -> str:
-    said = f"{token.name}.{until_ms}.{','.join(token.scopes)}".encode()
-    return hmac.new(bytes.fromhex(token.sha256), said, "sha256").hexdigest()
+    signed = f"{token.name}.{until_ms}.{','.join(token.scopes)}".encode()
+    return hmac.new(bytes.fromhex(token.sha256), signed, "sha256").hexdigest()

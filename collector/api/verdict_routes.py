@@ -1,4 +1,4 @@
-"""Routes of what people say of crossings: to read it, and to say something."""
+"""Routes of verdicts on crossings: to read and to store them."""
 
 from typing import Annotated
 
@@ -20,7 +20,7 @@ from edge.wire.times import milliseconds_of
 
 
 def info(one: Verdict) -> VerdictInfo:
-    """As the API says it."""
+    """A verdict as the API's model."""
     values = msgspec.structs.asdict(one)
     del values["schema"]
     return VerdictInfo(**values, truth=one.truth)

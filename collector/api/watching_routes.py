@@ -1,4 +1,4 @@
-"""Routes of how well was watched: coverage, and devices that watch the same line head to head."""
+"""Routes of coverage: watched time, devices on one line compared, changes of models."""
 
 from typing import Annotated
 

@@ -1,11 +1,11 @@
-"""Out minus back over some days, against what is usual for the place. Pure; told day by day.
+"""Out minus back over some days, compared with the usual balance of the place. Pure; called day by day.
 
-A place has a usual imbalance (another way home, a direction that is counted worse), so the share r = (out - back) /
-(out + back) of the last days is held against the median of the same in past weeks. s² = 4 / (out + back) + max(1.4826
-MAD, 0.02)²: vehicles come in groups, so the share scatters more than that of coins would.
+A place has a usual imbalance (another way back, a direction that is counted worse), so the ratio r = (out - back) /
+(out + back) of the last days is compared with its median in past weeks. s² = 4 / (out + back) + max(1.4826 MAD, 0.02)²:
+vehicles come in groups, so the ratio varies more than a binomial one would.
 
-Both must have been watched for most of the time that is usual there: a camera that sees nothing at night is judged by
-what it sees by day, against the same of past weeks.
+Both must have been watched for most of the time that is usual there: a camera that sees nothing at night is evaluated
+by day, against the days of past weeks.
 """
 
 from statistics import median
@@ -18,12 +18,12 @@ from collector.alerts.wording import DAY_MS, hours, many, number, percent
 
 SPREAD_MIN = 0.02
 WATCHED_MIN = 0.25
-"""Of the days; a place that is watched for less tells too little of its balance."""
+"""Share of the days that must be watched."""
 WEEK = 7
 
 
 class Day(msgspec.Struct, frozen=True, array_like=True):
-    """One day of a line and class; None: nobody watched. `share` is that of the direction that was watched less."""
+    """One day of a line and class; None: not watched. `share`: of the direction that was watched less."""
 
     start_ms: int
     end_ms: int
@@ -33,19 +33,19 @@ class Day(msgspec.Struct, frozen=True, array_like=True):
 
 
 class BalanceState(msgspec.Struct, kw_only=True):
-    """What is remembered of a line and class."""
+    """The state of the rule for a line and class."""
 
     days: list[Day] = []
     ratios: list[float | None] = []
     """Per day, the newest last."""
     shares: list[float] = []
-    """How much was watched of the days behind each."""
+    """The watched share of the days behind each ratio."""
     on: bool = False
     since_ms: int = 0
 
 
 def evaluate(state: BalanceState, day: Day, about: About) -> list[Finding]:
-    """Move on by one day. The subject's direction is empty: it is about both."""
+    """Evaluate one more day. The subject's direction is empty, since it is about both."""
     rule, rules, subject = about.rules.balance, about.rules, about.subject
     state.days = [*state.days, day][-rule.days :]
     watched = [one for one in state.days if one.out is not None and one.back is not None]

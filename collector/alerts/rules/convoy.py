@@ -1,4 +1,4 @@
-"""A convoy long enough to be told. Each is news of its own, over when it is told. Pure."""
+"""Convoys with enough vehicles for an alert; each is an alert of its own, closed at once. Pure."""
 
 import msgspec
 
@@ -12,7 +12,7 @@ _CUT = {"unwatched": "was not watched", "limit": "has more of it"}
 
 
 def evaluate(convoy: StoredConvoy, rules: Rules, time_zone: str, *, now_ms: int) -> Finding | None:
-    """Whether it is news. One that lies ahead of the collector's clock is not: a wrong clock has made it."""
+    """A finding, if the convoy is long enough and not ahead of the collector's clock (by a wrong clock); else None."""
     rule = rules.convoy
     if not rule.enabled or convoy.vehicles < rule.vehicles_min or convoy.until_ms > now_ms + HOUR_MS:
         return None

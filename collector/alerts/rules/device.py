@@ -1,7 +1,7 @@
-"""How a device fares: blind, silent, its clock or outbox wrong, another one under its name. Pure; told once a minute.
+"""Faults of a device: blind, silent, clock, outbox, another device under its name. Pure; called once a minute.
 
-A device is not called silent for the time in which we did not listen ourselves. What needs time to show (a clock, an
-outbox) is remembered in the state, so the store keeps no history of healths.
+Time in which the collector was not subscribed does not count as silence. What takes time to show (a clock, an outbox)
+is kept in the state of the rule, so the store needs no history of `health` messages.
 """
 
 import msgspec
@@ -12,69 +12,69 @@ from collector.alerts.settings import Rules
 from collector.alerts.wording import HOUR_MS, moment, number, percent, span
 
 USUALLY_DARK = 0.2
-"""A device that usually sees less of these hours is not called blind in them."""
+"""A device whose usual watched share of these hours is lower is not reported as blind in them."""
 SEES_MS = 600_000
-"""Seen again for as long, and it is over."""
+"""The span whose watched time decides that a camera sees again."""
 FRESH_MS = 600_000
-"""A health that is older says nothing about now."""
+"""An older `health` message is ignored."""
 
 
 class DeviceNow(msgspec.Struct, frozen=True, kw_only=True):
-    """What is known of a device. None where nothing is."""
+    """The state of a device. None: not known. Times are milliseconds UTC."""
 
     site: str
     device: str
     now_ms: int
     listening_ms: int
-    """Since when we listen without a break."""
+    """Since when the collector has been subscribed without a break."""
     heard_ms: int | None = None
     state: str = ""
-    """What its status says: online, offline ..."""
+    """The state in its status: online, degraded or offline."""
     newest_end_ms: int | None = None
     """The end of the newest bucket that it reported."""
     blind_since_ms: int | None = None
-    """Where the reports begin that saw nothing, up to the newest; None: that one saw something."""
+    """The start of the newest reports without watched time; None: the newest report has some."""
     sees_ms: int = 0
-    """Watched, of the last SEES_MS of reports."""
+    """Watched time of the last SEES_MS of reports."""
     usual_share: float | None = None
-    """Of the hours in which it is blind, as much was watched in past weeks."""
+    """The watched share of the same hours in past weeks."""
     blind_reason: str = ""
     synced: bool | None = None
     ahead_ms: int = 0
     """By how much a report came before its bucket had ended."""
     health_ms: int | None = None
-    """When its last health came."""
+    """When its last `health` message arrived."""
     offset_ms: int | None = None
-    """When it said so by its own clock, minus when we heard it."""
+    """The time of that message by the device's clock, minus the time of its arrival."""
     unsent: int | None = None
     dropped: int = 0
     identity: str = ""
-    """Who reports under its name, in words (collector.protocol.identity); empty: one device, one outbox."""
+    """Sentences about other devices under its name (collector.protocol.identity); empty: one device, one outbox."""
     identity_ms: int | None = None
-    """The newest sign of that."""
+    """When the newest evidence for them arrived."""
     overlapping: int = 0
     """Reports set aside because another device of this name had watched the same time."""
 
 
 class DeviceMemory(msgspec.Struct, kw_only=True):
-    """What is remembered of a device."""
+    """The state of the rules for a device."""
 
     wrong_ms: int | None = None
     """Since when its clock is wrong."""
     right_ms: int | None = None
     clock_on: bool = False
     points: list[tuple[int, int]] = []
-    """When and how many reports waited, an hour apart, the newest last."""
+    """Time and number of waiting reports, an hour apart, the newest last."""
     outbox_on: bool = False
     outbox_most: int = 0
     blind_on: bool = False
     silent_on: bool = False
     identity_since_ms: int | None = None
-    """The first sign of another device under its name; None: it is over."""
+    """The first evidence of another device under its name; None: there is no alert."""
 
 
 def evaluate(memory: DeviceMemory, now: DeviceNow, rules: Rules, time_zone: str) -> list[Finding]:
-    """All of them."""
+    """Evaluate all rules about the device."""
     found: list[Finding] = []
     if rules.silent.enabled:
         found += _silent(memory, now, rules, time_zone)
@@ -174,7 +174,7 @@ def _outbox(memory: DeviceMemory, now: DeviceNow, rules: Rules) -> list[Finding]
     rule = rules.outbox
     if not memory.points or now.now_ms - memory.points[-1][0] >= HOUR_MS:
         memory.points = [*memory.points, (now.now_ms, now.unsent)][-(rule.hours + 1) :]
-    elif now.now_ms < memory.points[-1][0]:  # our own clock was put back
+    elif now.now_ms < memory.points[-1][0]:  # the collector's clock was set back
         memory.points = [(now.now_ms, now.unsent)]
     numbers = [number_ for _, number_ in memory.points]
     spanned_ms = now.now_ms - memory.points[0][0]

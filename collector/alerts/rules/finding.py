@@ -1,4 +1,4 @@
-"""What a rule says: something is so, or is so no more."""
+"""The result of a rule: a condition holds, or has ended."""
 
 import msgspec
 
@@ -7,10 +7,10 @@ from collector.alerts.settings import Rules
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
-    """It may be said again, with newer figures: whether that is an alert already is not for the rule to know.
+    """A rule may return the same finding again with newer figures; it does not know which alerts exist.
 
-    `at_ms` is when it began, or, where `over`, when it ended; `reason` says why in one sentence. `[from_ms, to_ms)` is
-    where its evidence lies, in reports of `device` (empty: of all devices of the site).
+    `at_ms` is when the condition began, or, with `over`, when it ended; `reason` is one sentence. The evidence is in
+    reports of `device` (empty: all devices of the site) in `[from_ms, to_ms)`.
     """
 
     kind: Kind
@@ -19,7 +19,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
     over: bool = False
     withdrawn: bool = False
-    """Together with `over`: reports that came later show that it was never so."""
+    """With `over`: later reports show that the finding was wrong."""
     figures: Figures = {}
     from_ms: int = 0
     to_ms: int = 0
@@ -27,7 +27,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class About(msgspec.Struct, frozen=True):
-    """What a rule judges, by which settings, and in which zone it names hours."""
+    """What a rule evaluates, by which settings, and the time zone for its sentences."""
 
     subject: Subject
     rules: Rules

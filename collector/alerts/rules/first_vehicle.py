@@ -1,4 +1,4 @@
-"""The first vehicle of a class after so many days without one, while somebody watched. Pure."""
+"""The first vehicle of a class after a number of days without one that were watched. Pure."""
 
 import msgspec
 
@@ -12,8 +12,8 @@ from collector.queries.schemes import UNCLASSIFIED
 class Sighting(msgspec.Struct, frozen=True, kw_only=True):
     """The first bucket with a vehicle of a class, after the last one with any.
 
-    `before_ms` is the start of that last bucket; None where there was none since the site's first report at
-    `begun_ms`. `watched_ms` of the time between was watched.
+    `before_ms` is the start of that last bucket; None if there was none since the site's first report at `begun_ms`.
+    `watched_ms` of the time in between was watched.
     """
 
     site: str
@@ -29,17 +29,17 @@ class Sighting(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def since_ms(self) -> int:
-        """From when on there was none."""
+        """Since when there was none."""
         return self.begun_ms if self.before_ms is None else self.before_ms
 
 
 def subject_of(site: str, label: str) -> Subject:
-    """A class at a site, wherever it crosses."""
+    """The subject of such an alert: a class at a site, over any line."""
     return Subject(site=site, label=label)
 
 
 def may_be_news(label: str, since_ms: int, at_ms: int, rules: Rules) -> bool:
-    """Whether it is worth asking how much of the time between was watched. What has no name is of no class."""
+    """Whether the time without one is long enough for an alert. Unclassified vehicles raise none."""
     rule = rules.first
     if label == UNCLASSIFIED:
         return False
@@ -47,7 +47,7 @@ def may_be_news(label: str, since_ms: int, at_ms: int, rules: Rules) -> bool:
 
 
 def evaluate(seen: Sighting, rules: Rules, time_zone: str) -> Finding | None:
-    """Whether it is news."""
+    """A finding, if the time without one is long enough and enough of it was watched; else None."""
     without_ms = seen.at_ms - seen.since_ms
     share = seen.watched_ms / without_ms if without_ms > 0 else 0.0
     if not may_be_news(seen.label, seen.since_ms, seen.at_ms, rules) or share < rules.first.watched_share_min:

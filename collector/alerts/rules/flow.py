@@ -1,19 +1,18 @@
-"""What is unusual about one direction over one line: surge and drop, cessation and resumption. Pure.
+"""Unusual counts of one direction over one line: surge and drop, cessation and resumption. Pure.
 
-Each hour is judged once, in the order of time, when it is settled (see `settling`). What is usual for it are the same
-hours of past weeks; hours that were watched too little say nothing, today or in the past.
+Each hour is evaluated once, in order of time, when it is settled (see `observations.settled`). It is compared with the
+same hours of past weeks; hours that were watched too little are ignored, today and in the past.
 
-1. *Surge, drop.* The last few hours together against the same hours of each past week: the median m, and the spread
-   s with s² = m + max(1.4826 MAD, 0.15 m)², for counts scatter like Poisson numbers even where past weeks happen to
-   agree. It is one where it is beyond the factor, the score (difference / s) and the least number of vehicles.
-2. It is over after two windows halfway back to the usual in which three times the usual (of a drop: nothing) would have
-   told; or after a day in which no window told. The small hours of the night can tell nothing, so they end nothing.
-3. *Cessation.* The vehicles that were to be expected since the last one (past mean of each hour, as far as it was
-   watched) reach the least number, and twice the longest such pause seen before: where convoys come twice a week, a day
-   without any is nothing. It takes the place of a drop.
-   Hours in which it had ceased are no part of what is usual.
-4. *Resumption.* In a direction that has ceased, or was without vehicles for `days` of watched time: so many within a
-   day. A single one may be a mistake of counting, and ends nothing.
+1. *Surge, drop.* The last few hours together are compared with the same hours of each past week: the median m, and the
+   spread s with s² = m + max(1.4826 MAD, 0.15 m)², since counts vary like Poisson numbers even if past weeks happen to
+   agree. It needs the factor, the score (difference / s) and the least number of vehicles.
+2. It ends after two windows halfway back to the usual in which three times the usual (for a drop: nothing) would have
+   been found; or after a day without such a window. Windows with few usual vehicles, as at night, end nothing.
+3. *Cessation.* The vehicles expected since the last one (past mean of each hour, as far as it was watched) reach the
+   least number, and twice the longest such pause before: if convoys come twice a week, a day without any is normal. It
+   replaces a drop. Hours of a cessation are excluded from the usual counts.
+4. *Resumption.* In a direction that has ceased, or had no vehicles for `days` of watched time: enough vehicles within a
+   day. A single one may be an error of counting, and ends nothing.
 """
 
 from collections.abc import Sequence
@@ -28,10 +27,10 @@ from collector.alerts.wording import DAY_MS, HOUR_MS, hours, many, moment, numbe
 
 MAD_TO_SIGMA = 1.4826
 SPREAD_MIN = 0.15
-"""Of the median: traffic is never steadier than that from week to week."""
+"""Of the median: the least spread of traffic from week to week."""
 WEEK_MS = 7 * DAY_MS
 LONGEST_FADES = 0.5 ** (1 / (60 * 24))
-"""Per hour: the longest pause that is remembered halves in 60 days."""
+"""Factor per hour: the longest pause decays to half in 60 days."""
 
 
 class PastHour(msgspec.Struct, frozen=True, array_like=True):
@@ -42,9 +41,9 @@ class PastHour(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Hour(msgspec.Struct, frozen=True, array_like=True):
-    """One hour of one direction and class. `number` is None where nobody watched; `past` is the newest week first.
+    """One hour of one direction and class. `number` is None if it was not watched; `past` has the newest week first.
 
-    A past week is None where it says nothing: not watched enough, a holiday, before the line was drawn.
+    A past week is None if it was not watched enough, was a holiday, or was before the line existed.
     """
 
     start_ms: int
@@ -56,40 +55,40 @@ class Hour(msgspec.Struct, frozen=True, array_like=True):
 
 
 class FlowState(msgspec.Struct, kw_only=True):
-    """What is remembered of a direction and class between hours."""
+    """The state of the rules for a direction and class."""
 
     recent: list[Hour] = []
     surge_ms: int | None = None
-    """Since when there is one."""
+    """Since when there is a surge."""
     drop_ms: int | None = None
     denied: int = 0
-    """Windows in a row that could have told of it and did not."""
+    """Windows in a row that could have confirmed it and did not."""
     strongest: float = 0.0
-    """The score of the window that told most of it: its figures are those of the alert."""
+    """The highest score of a window: the figures of the alert are from that window."""
     confirmed_ms: int = 0
-    """The end of the last window that told of it."""
+    """The end of the last window that confirmed it."""
     ceased: bool = False
     told: bool = False
-    """Whether the cessation was told: one from before we looked is not."""
+    """Whether there was a finding for the cessation; not for one from before the first evaluation."""
     last_ms: int | None = None
-    """The end of the last hour with a vehicle, other than a lone one after it had ceased."""
+    """The end of the last hour with a vehicle, except single ones during a cessation."""
     begun_ms: int | None = None
     quiet_ms: int = 0
-    """Watched since then."""
+    """Watched time since then."""
     expected: float = 0.0
-    """Vehicles that were to be expected since then."""
+    """Vehicles expected since then."""
     longest: float = 0.0
-    """The most that were ever to be expected in a pause."""
+    """The most vehicles expected in any pause so far."""
     after: list[tuple[int, int]] = []
-    """Of the last day: hours and vehicles that came after it had ceased."""
+    """Hours of the last day and their vehicles, during a cessation."""
     resumed_ms: int = 0
-    """When vehicles came again for the last time."""
+    """The time of the last resumption."""
     pauses: list[tuple[int, int]] = []
-    """From when to when it had ceased, as far as past weeks reach."""
+    """Start and end of cessations in the past weeks."""
 
 
 def evaluate(state: FlowState, hour: Hour, about: About) -> list[Finding]:
-    """Move on by one hour."""
+    """Evaluate one more hour."""
     rules = about.rules
     ceased_before = state.ceased
     if state.pauses:
@@ -108,7 +107,7 @@ def evaluate(state: FlowState, hour: Hour, about: About) -> list[Finding]:
 
 
 def _without_pauses(state: FlowState, hour: Hour) -> Hour:
-    """Its past, without the weeks in which the direction had ceased."""
+    """The hour without past weeks in which the direction had ceased."""
     state.pauses = [one for one in state.pauses if one[1] > hour.start_ms - (len(hour.past) + 1) * WEEK_MS]
     past = tuple(
         None if any(from_ms <= hour.start_ms - week * WEEK_MS < to_ms for from_ms, to_ms in state.pauses) else one
@@ -118,7 +117,7 @@ def _without_pauses(state: FlowState, hour: Hour) -> Hour:
 
 
 class Window(msgspec.Struct, frozen=True):
-    """Some hours together, against the same of past weeks; `weeks` is how many of these there are."""
+    """Some hours together, with the same hours of past weeks; `weeks` is how many of these there are."""
 
     from_ms: int
     to_ms: int
@@ -130,7 +129,7 @@ class Window(msgspec.Struct, frozen=True):
 
     @property
     def spread(self) -> float:
-        """By how much it scatters."""
+        """The spread of the usual count."""
         return float((max(self.usual, 1.0) + max(MAD_TO_SIGMA * self.mad, SPREAD_MIN * self.usual) ** 2) ** 0.5)
 
     @property
@@ -139,7 +138,7 @@ class Window(msgspec.Struct, frozen=True):
         return (self.number - self.usual) / self.spread
 
     def figures(self) -> Figures:
-        """By name."""
+        """The figures of the alert, by name."""
         return {
             "vehicles": self.number,
             "usual": round(self.usual, 1),
@@ -152,7 +151,7 @@ class Window(msgspec.Struct, frozen=True):
 
 
 def window(recent: Sequence[Hour], length: int, rules: Rules) -> Window | None:
-    """The last `length` hours; None where too few of them, or of the past, were watched."""
+    """The last `length` hours; None if too few of them, or of the past weeks, were watched."""
     share_min, weeks_min = rules.history.watched_share_min, rules.history.weeks_min
     last = recent[-1]
     of_window = [one for one in recent if one.end_ms > last.end_ms - length * HOUR_MS]
@@ -179,7 +178,7 @@ def window(recent: Sequence[Hour], length: int, rules: Rules) -> Window | None:
 
 
 class _Sign(msgspec.Struct, frozen=True):
-    """What a window says of a surge or a drop: that there is one; that it could deny one, and that it does."""
+    """Whether a window shows a surge or a drop (`told`), could show one (`could`), is back to the usual (`back`)."""
 
     seen: Window
     told: bool
@@ -222,7 +221,7 @@ def _drop(state: FlowState, hour: Hour, about: About) -> list[Finding]:
 def _follow(
     kind: str, since_ms: int | None, sign: _Sign | None, state: FlowState, *, hour: Hour, about: About
 ) -> tuple[int | None, list[Finding]]:
-    """Open, go on or end a surge or a drop that lasts since `since_ms`: since when it lasts now, and what to tell."""
+    """Begin, continue or end a surge or a drop; returns since when it lasts now (None: there is none), and findings."""
     found: list[Finding] = []
     if sign is not None:
         if sign.told:
@@ -238,7 +237,7 @@ def _follow(
 
 
 def _told(kind: str, state: FlowState, seen: Window, at_ms: int, about: About) -> list[Finding]:
-    """Another window that tells of it: news only if it tells more than those before."""
+    """Another window that confirms it: a finding only if its score is the highest so far."""
     state.denied, state.confirmed_ms = 0, seen.to_ms
     if abs(seen.score) <= state.strongest:
         return []
@@ -341,7 +340,7 @@ def _after_cessation(state: FlowState, hour: Hour, about: About) -> list[Finding
         found.append(_over("cessation", subject, from_ms, f"{number(came)} {many(subject.label, came)} came again."))
     state.ceased, state.told, state.after = False, False, []
     state.pauses, state.resumed_ms = [*state.pauses, (since_ms, from_ms)], from_ms
-    state.recent = []  # the hours without are no drop of what came back
+    state.recent = []  # otherwise the hours without vehicles would count as a drop
     state.expected, state.quiet_ms, state.last_ms = 0.0, 0, hour.end_ms
     return found
 

@@ -1,4 +1,4 @@
-"""A queue that is longer than it should be, for longer than it should be. Pure."""
+"""A queue above a number of vehicles for a time. Pure."""
 
 import msgspec
 
@@ -6,11 +6,11 @@ from collector.alerts.rules.finding import About, Finding
 from collector.alerts.wording import hours, number, percent, span
 
 FORGET_MS = 3_600_000
-"""A zone that was not watched for as long begins anew."""
+"""After this time without watching a zone begins again."""
 
 
 class Slot(msgspec.Struct, frozen=True):
-    """Five minutes of a zone; `standing` (the mean) is None where nobody watched."""
+    """Five minutes of a zone; `standing` (the mean) is None if they were not watched."""
 
     start_ms: int
     end_ms: int
@@ -21,11 +21,11 @@ class Slot(msgspec.Struct, frozen=True):
 
 
 class QueueState(msgspec.Struct, kw_only=True):
-    """What is remembered of a zone."""
+    """The state of the rule for a zone."""
 
     on: bool = False
     since_ms: int = 0
-    """Where it went above the limit, or below, of which it is not known yet whether it lasts."""
+    """When it went above the limit, or below it, which may not last yet."""
     lasted_ms: int = 0
     watched_ms: int = 0
     most: int = 0
@@ -33,7 +33,7 @@ class QueueState(msgspec.Struct, kw_only=True):
 
 
 def evaluate(state: QueueState, slot: Slot, about: About) -> list[Finding]:
-    """Move on by one slot."""
+    """Evaluate one more slot."""
     rule, subject = about.rules.queue, about.subject
     if not rule.enabled or slot.standing is None:
         return []

@@ -1,9 +1,10 @@
-"""All devices of a site silent, or blind, at once: one alert with the figures of each, not one per device. Pure.
+"""If all devices of a site are silent, or blind, at once: one alert for the site instead of one per device. Pure.
 
-1. It is one of the site when no device of it is left that is well, and two or more ceased to be so together.
-2. Until that is known, single ones are held back: while all others may still follow, and for TOGETHER_MS at most.
-3. Who had an alert of its own before keeps it, and has no part in that of the site.
-4. It is over as soon as one device is well. The others have TOGETHER_MS to follow, before they are told one by one.
+1. The alert is for the site if none of its devices works and two or more failed together.
+2. Until that is known, findings of single devices wait: while all others may still follow, and for TOGETHER_MS at most.
+3. A device that had an alert of its own before keeps it, and is not part of that of the site.
+4. The alert of the site ends as soon as one device works. The others have TOGETHER_MS to follow before each gets its
+   own.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,7 +19,7 @@ from collector.alerts.wording import HOUR_MS, moment
 
 TOGETHER_MS = 900_000
 NAMES_MAX = 20
-"""Devices that an alert names, with their figures; it counts the others."""
+"""Devices that an alert names, with their figures; the others are counted."""
 _ALL = {
     "silent": "All of {site} is silent: nothing is heard of its {number} devices",
     "blind": "All of {site} is blind: its {number} devices report and see nothing",
@@ -27,32 +28,32 @@ _WELL = {"silent": "heard again", "blind": "seeing again"}
 
 
 class DeviceCondition(msgspec.Struct, frozen=True, kw_only=True):
-    """How a device fares, as to one kind of alert."""
+    """The condition of a device for one kind of alert."""
 
     device: str
     unwell: bool
-    """It would have an alert of its own, or has one."""
+    """Its rule has found a fault."""
     soon: bool
-    """It may be unwell within TOGETHER_MS."""
+    """Its rule may find one within TOGETHER_MS."""
     since_ms: int
-    """Since when it is so."""
+    """Since when the condition lasts."""
 
 
 class SiteMemory(msgspec.Struct, kw_only=True):
-    """What is remembered of a site, as to one kind of alert."""
+    """The state of the rule for a site and one kind of alert."""
 
     alone: list[str] | None = None
-    """Devices with an alert of their own; None: nothing is remembered yet."""
+    """Devices with an alert of their own; None: there was no evaluation yet."""
     together: list[str] = []
-    """Those of the alert of the site, while there is one."""
+    """The devices in the alert of the site, while there is one."""
     held_ms: dict[str, int] = {}
-    """Since when a device is held back."""
+    """Since when the finding of a device waits."""
     over_ms: int | None = None
-    """When that of the site was over."""
+    """When the alert of the site ended."""
 
 
 def silence_of(memory: DeviceMemory, now: DeviceNow, rules: Rules) -> DeviceCondition | None:
-    """None for a device that was never heard."""
+    """The condition for `silent`; None for a device that was never heard."""
     if now.heard_ms is None:
         return None
     quiet_ms = now.now_ms - max(now.heard_ms, now.listening_ms)
@@ -61,7 +62,7 @@ def silence_of(memory: DeviceMemory, now: DeviceNow, rules: Rules) -> DeviceCond
 
 
 def blindness_of(memory: DeviceMemory, now: DeviceNow, rules: Rules) -> DeviceCondition | None:
-    """None for a device that reports nothing: nobody knows what it sees."""
+    """The condition for `blind`; None for a device that sends no reports."""
     if now.newest_end_ms is None or (memory.silent_on and not memory.blind_on):
         return None
     since_ms = now.newest_end_ms if now.blind_since_ms is None else now.blind_since_ms
@@ -83,7 +84,7 @@ def evaluate(
     now_ms: int,
     time_zone: str,
 ) -> list[Finding]:
-    """What is told in place of what was `found` of the devices, by their names and of this kind."""
+    """The findings that replace those of the devices (`found`, by device, all of this kind)."""
     unwell = {one.device: one for one in fares if one.unwell}
     well = [one for one in fares if not one.unwell]
     memory.alone = [device for device in (unwell if memory.alone is None else memory.alone) if device in unwell]
@@ -116,7 +117,7 @@ def _all_of(
     before: int,
     time_zone: str,
 ) -> list[Finding]:
-    """One for all. Where the rule of a device said nothing in this round, what was said before stays."""
+    """One finding for all; none if the rule of a device has no finding in this round: the alert stays as it is."""
     by_device = {device: one for device, ones in found.items() for one in ones if not one.over}
     if any(one.device not in by_device for one in fares):
         return []

@@ -1,6 +1,6 @@
-"""One post, hour by hour: every direction and class over its lines, and its balance day by day. Pure.
+"""One station, hour by hour: every direction and class over its lines, and its balance day by day. Pure.
 
-A post is a device by itself, or devices that watch the same line together (`same_lines` of the site).
+A station is a device by itself, or devices that watch the same line together (`same_lines` of the site).
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,11 +17,11 @@ from collector.alerts.settings import Rules
 from collector.alerts.wording import ALL, DAY_MS
 
 Ways = Mapping[tuple[str, str], tuple[str, str]]
-"""By (device, line): the words that mean out and back."""
+"""By (device, line): the directions out and back."""
 
 
 class StationHour(msgspec.Struct, frozen=True):
-    """All directions and classes of an hour; `day_ms` is where the local day begins that holds it."""
+    """All directions and classes of an hour; `day_ms` is the start of its local day."""
 
     start_ms: int
     end_ms: int
@@ -30,14 +30,14 @@ class StationHour(msgspec.Struct, frozen=True):
 
 
 class DaySum(msgspec.Struct, kw_only=True, array_like=True):
-    """A direction and class over a day that is not over: None where nobody watched, yet."""
+    """A direction and class over the current day; None: not watched so far."""
 
     number: int | None = None
     watched_ms: int = 0
 
 
 class StationState(msgspec.Struct, kw_only=True):
-    """What is remembered of a post. All hours before `judged_to_ms` were judged."""
+    """The state of the rules for a station. All hours before `judged_to_ms` are evaluated."""
 
     judged_to_ms: int | None = None
     flows: dict[str, FlowState] = {}
@@ -45,11 +45,11 @@ class StationState(msgspec.Struct, kw_only=True):
     sums: dict[str, DaySum] = {}
     balances: dict[str, BalanceState] = {}
     named_ms: int | None = None
-    """Since when the models that name now do, where no factor to those before is known."""
+    """When the models changed last without known factors."""
 
 
 def reset_for_new_model(state: StationState, at_ms: int | None) -> None:
-    """Another model names since then: what the former one named says nothing of what is usual, nor of a pause."""
+    """Forget balances and pauses if another model classifies since `at_ms`: its counts are not comparable."""
     if at_ms is not None and at_ms != state.named_ms:
         state.named_ms = at_ms
         state.balances = {}
@@ -58,7 +58,7 @@ def reset_for_new_model(state: StationState, at_ms: int | None) -> None:
 
 
 def evaluate(state: StationState, hour: StationHour, ways: Ways, rules: Rules, time_zone: str) -> list[Finding]:
-    """Move on by one hour."""
+    """Evaluate one more hour."""
     found = _balance(state, hour, ways, rules, time_zone) if hour.day_ms != state.day_ms else []
     state.day_ms = hour.day_ms
     for subject, of_flow in hour.flows:
@@ -74,7 +74,7 @@ def evaluate(state: StationState, hour: StationHour, ways: Ways, rules: Rules, t
 
 
 def _said_of_all(state: StationState, finding: Finding) -> bool:
-    """Whether the same is so of all classes: then it is one piece of news. All are judged first."""
+    """Whether the finding also holds for all classes together, which are evaluated first: then it is omitted."""
     subject = finding.subject
     if subject.label == ALL:
         return False
@@ -85,10 +85,10 @@ def _said_of_all(state: StationState, finding: Finding) -> bool:
 
 
 def _balance(state: StationState, hour: StationHour, ways: Ways, rules: Rules, time_zone: str) -> list[Finding]:
-    """The day before this hour's, of every line whose two directions are known."""
+    """Evaluate the day before that of `hour`, for every line whose two directions are known."""
     found: list[Finding] = []
     sums, state.sums = state.sums, {}
-    if state.day_ms is None or state.day_ms >= hour.day_ms:  # our clock was put back
+    if state.day_ms is None or state.day_ms >= hour.day_ms:  # the collector's clock was set back
         return []
     for subject in {key_of_line(subject): subject for subject, _ in hour.flows}.values():
         words = ways.get((subject.device, subject.line))
@@ -109,5 +109,5 @@ def _balance(state: StationState, hour: StationHour, ways: Ways, rules: Rules, t
 
 
 def key_of_line(subject: Subject) -> str:
-    """The same for both directions."""
+    """The key of a line and class, the same for both directions."""
     return msgspec.structs.replace(subject, direction="").key

@@ -59,7 +59,7 @@ class Api:
 
     def client(self, *scopes: TokenScope) -> TestClient:
         name = "-".join(("test", *scopes, str(len(self.clients))))
-        token = self.context.book.add(name, scopes, now_ms=self.context.clock.real_ms())
+        token = self.context.tokens.add(name, scopes, now_ms=self.context.clock.real_ms())
         return self._client({"Authorization": f"Bearer {token}"})
 
     @property

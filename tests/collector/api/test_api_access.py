@@ -156,12 +156,12 @@ def test_an_answer_that_the_store_fails_names_no_part_of_the_inside_and_the_log_
 def test_a_token_that_was_removed_lets_nobody_in(api: Api) -> None:
     client = api.client("read")
     assert client.get("/api/v1/devices").status_code == 200
-    api.context.book.remove("test-read-0")
+    api.context.tokens.remove("test-read-0")
     assert client.get("/api/v1/devices").status_code == 401
 
 
 def test_a_browser_gets_a_cookie_for_a_token_and_leaves_again(api: Api) -> None:
-    token = api.context.book.add("wall", ["read"], now_ms=0)
+    token = api.context.tokens.add("wall", ["read"], now_ms=0)
     browser = api.anyone
     assert browser.get("/api/v1/session").json()["scopes"] == []
     answer = browser.post("/api/v1/session", json={"token": token}, headers={"Origin": HERE})
@@ -190,7 +190,7 @@ def test_a_browser_gets_a_cookie_for_a_token_and_leaves_again(api: Api) -> None:
     ],
 )
 def test_a_cookie_changes_nothing_from_a_foreign_page(api: Api, headers: dict[str, str]) -> None:
-    token = api.context.book.add("wall", ALL, now_ms=0)
+    token = api.context.tokens.add("wall", ALL, now_ms=0)
     browser = api.anyone
     browser.post("/api/v1/session", json={"token": token}, headers={"Origin": HERE})
     urge_resend = {"journal": "", "first": 6, "last": 7}
@@ -204,7 +204,7 @@ def test_a_cookie_changes_nothing_from_a_foreign_page(api: Api, headers: dict[st
 
 
 def test_nobody_logs_a_browser_in_from_a_foreign_page(api: Api) -> None:
-    token = api.context.book.add("mine", ["read"], now_ms=0)
+    token = api.context.tokens.add("mine", ["read"], now_ms=0)
     answer = api.anyone.post("/api/v1/session", json={"token": token}, headers={"Origin": "http://evil.example"})
     assert answer.status_code == 403
 

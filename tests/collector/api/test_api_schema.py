@@ -26,7 +26,7 @@ INJECTIONS = (
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Api, str]]:
     api = an_api(Path(tmp_path_factory.mktemp("schema")), some_reports())
-    yield api, api.context.book.add("all", ALL, now_ms=0)
+    yield api, api.context.tokens.add("all", ALL, now_ms=0)
     api.context.pool.close()
     api.store.close()
 
