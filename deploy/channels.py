@@ -26,7 +26,7 @@ from edge.wire.topics import topic_of
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """One topic, and the struct that is said on it."""
+    """One topic, and the struct that is published on it."""
 
     name: str
     says: type[msgspec.Struct]
@@ -34,11 +34,11 @@ class Channel:
     example: msgspec.Struct
     retained: bool = False
     heard: bool = False
-    """The device hears it; else it says it."""
+    """The device subscribes to it; else it publishes on it."""
     service: bool = False
-    """Only a live service says or hears it, and no replay."""
+    """Only a live service uses it, and no replay."""
     of_site: bool = False
-    """The collector says it of a site; else it is a topic of a device."""
+    """The collector publishes on it about a site; else it is a topic of a device."""
     qos: int = 1
 
     @property
@@ -340,12 +340,12 @@ CHANNELS = (
 
 
 def payload_of(channel: Channel) -> bytes:
-    """The example of a channel as it goes over the wire."""
-    said: Any = channel.example
-    if isinstance(said, SiteAlert):
-        return encode_site_alert(said)
+    """The example of a channel as it is sent."""
+    example: Any = channel.example
+    if isinstance(example, SiteAlert):
+        return encode_site_alert(example)
     return (
-        encode(said)
-        if isinstance(said, Report | Resend | Response | PlainCommand | StripCommand | VerdictCommand)
-        else encode_self(said)
+        encode(example)
+        if isinstance(example, Report | Resend | Response | PlainCommand | StripCommand | VerdictCommand)
+        else encode_self(example)
     )

@@ -1,8 +1,8 @@
-"""`make dashboard`: the collector's pages over some weeks of made-up traffic, with devices that go on reporting.
+"""`make dashboard`: the collector's pages over some weeks of generated traffic, with devices that go on reporting.
 
-Starts a broker and a collector on the loopback, fills the store with `deploy.weeks` and lets its devices speak: open
-buckets every two seconds, reports every minute, and an answer to whoever asks them to send again. Prints an address
-that lets one browser in. Everything it starts ends with it, and nothing is left behind, at Ctrl+C as at SIGTERM.
+Starts a broker and a collector on the loopback, fills the store with `deploy.weeks` and publishes for its devices: open
+buckets every two seconds, reports every minute, and responses to resend requests. Prints an address that logs one
+browser in. Everything it starts ends with it, and no files stay, at Ctrl+C as at SIGTERM.
 """
 
 import argparse
@@ -47,7 +47,7 @@ SITES = {
 
 
 class Fleet:
-    """The devices of the demonstration, from `from_ms` on: `step` says what is due by now."""
+    """The devices of the demonstration, from `from_ms` on: `step` publishes what is due."""
 
     def __init__(self, port: int, traffics: list[Traffic], from_ms: int) -> None:
         self._traffics = {(one.post.site, one.post.device): one for one in traffics}
@@ -63,7 +63,7 @@ class Fleet:
             self._say(traffic, "status", traffic.status(), retain=True)
 
     def step(self, now_ms: int) -> None:
-        """Report the buckets that are closed, and look into the open one."""
+        """Publish reports of closed buckets, and the open buckets."""
         for key, traffic in self._traffics.items():
             start_ms = now_ms - now_ms % NOW_WIDTH_MS
             for report in traffic.reports(self._told_ms[key], start_ms):
@@ -72,12 +72,12 @@ class Fleet:
             self._say(traffic, "live", _look(traffic, start_ms, now_ms))
 
     def close(self) -> None:
-        """Say no more."""
+        """Disconnect."""
         self._client.loop_stop()
         self._client.disconnect()
 
     def _asked(self, _client: Client, _of: Any, message: MQTTMessage) -> None:
-        """What was lost on the way is held by nobody here: say so, as a device does that keeps no more."""
+        """Answer a resend request like a device that no longer has the reports."""
         _, _, site, device, *_ = message.topic.split("/")
         resend = decode_as(bytes(message.payload), Resend)
         said = Response(id=resend.id, verb="resend", ok=True, journal=resend.journal, gone=resend.ranges)
@@ -89,7 +89,7 @@ class Fleet:
 
 
 def _look(traffic: Traffic, start_ms: int, now_ms: int) -> bytes:
-    """The open bucket: of what it will hold, the part that has come."""
+    """The open bucket: the elapsed part of its counts."""
     whole: Report | None = traffic.report(start_ms, seq=1)
     part = (now_ms - start_ms) / traffic.width_ms
     lines = whole.lines if whole is not None else None

@@ -1,8 +1,8 @@
-"""`make demo`: the whole way of a count on one machine, from a recorded clip to the collector's totals.
+"""`make demo`: the path of a count on one machine, from a recorded clip to the collector's totals.
 
-Starts a broker and a collector on the loopback, replays the clip at its own pace through the real detector while
-publishing, asks the collector what it has, and puts that beside the clip's truth where there is one. Everything it
-starts ends with it, and nothing is left behind.
+Starts a broker and a collector on the loopback, replays the clip in real time through the detector while publishing,
+queries the collector's totals, and compares them with the clip's truth file if there is one. Everything it starts ends
+with it, and no files stay.
 """
 
 import argparse
@@ -54,7 +54,7 @@ def main() -> int:
             threading.Thread(target=_pass_on, args=(collector,), daemon=True).start()
             say(f"counting {given.video.name} over the line {line}, at its own pace")
             command = [*_command("edge"), "replay", str(given.video), "--line", line, "--realtime", "--bucket", "5"]
-            now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())  # else it is of 1970, which no total tells of
+            now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())  # otherwise of 1970, which totals leave out
             command += ["--start", now, "--publish", "--broker", f"127.0.0.1:{port}", "--json"]
             with running(command, stdout=subprocess.PIPE) as replay:
                 try:
@@ -73,7 +73,7 @@ def main() -> int:
 
 
 def say(text: str) -> None:
-    """Tell the person what happens."""
+    """Print progress on standard error."""
     print(f"--- {text}", file=sys.stderr, flush=True)
 
 

@@ -1,4 +1,4 @@
-"""How a demonstration ends: at SIGTERM and SIGHUP as at Ctrl+C, and with it every process that it started."""
+"""Ends a demonstration at SIGTERM and SIGHUP as at Ctrl+C, with every process that it started."""
 
 import signal
 import subprocess

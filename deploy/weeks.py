@@ -1,4 +1,4 @@
-"""Weeks of traffic for demonstrations and pictures: a stated generator, the same for the same seed. No camera saw it.
+"""Generates weeks of traffic for demonstrations and pictures, reproducible by its seed; it is not from any camera.
 
 Vehicles of each class come as a Poisson process whose rate follows the hour and the weekday of the site; out by day,
 back with some hours of delay. Devices are blind in fog and at power cuts, some reports are partial, a few never come.
@@ -74,7 +74,7 @@ POSTS = (
 
 
 class Traffic:
-    """What `post` reports, bucket by bucket; the same however it is cut."""
+    """The reports of `post`, bucket by bucket, independent of where the span is cut."""
 
     def __init__(self, post: Post, end_ms: int, width_ms: int) -> None:
         self.post = post
@@ -129,7 +129,7 @@ class Traffic:
         }
 
     def _pace(self, start_ms: int, late_h: float) -> float:
-        """0 to 1: two humps a day, quiet nights."""
+        """Relative rate, 0 to 1: two peaks a day, quiet nights."""
         at = (_EPOCH + timedelta(milliseconds=start_ms)).astimezone(self._zone)
         hour = (at.hour + at.minute / 60 - late_h) % 24
         humps = math.exp(-(((hour - 9.5) / 2.6) ** 2)) + 0.75 * math.exp(-(((hour - 15) / 2.4) ** 2))
@@ -151,7 +151,7 @@ class Traffic:
         return 1.0 if some > 0.02 else 0.4 + 25 * some
 
     def _queue(self, start_ms: int) -> ZoneReport:
-        """As long as it is busy, and some chance beside."""
+        """A queue that follows the traffic, with a random part."""
         chance = np.random.default_rng([self.post.seed, start_ms // 900_000])
         pace = self._pace(start_ms, -0.5)
         standing = max(0, round(18 * pace * chance.uniform(0.5, 1.3) - 1))
@@ -175,7 +175,7 @@ class Traffic:
         return any(0 <= at * 86_400_000 - before_ms < 6 * self.width_ms for at in self.post.lost)
 
     def info(self) -> bytes:
-        """The retained birth."""
+        """The retained `info`."""
         post = self.post
         info = {
             "schema": 1,

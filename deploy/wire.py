@@ -1,4 +1,4 @@
-"""`make wire`: the wire contract as documents, made from the structs that speak it.
+"""`make wire`: the wire contract as documents, made from its structs.
 
     docs/wire/schemas/*.json      JSON Schema 2020-12 of every payload, and of what people say of crossings
     docs/wire/asyncapi.yaml       AsyncAPI 3.0: topics, who says what on them, how (QoS, retained), with examples
@@ -174,7 +174,7 @@ def _message(channel: Channel) -> dict[str, Any]:
 
 
 def _told(part: Any) -> Any:
-    """A schema for readers of any language: descriptions without our indentation, patterns without Python's ways."""
+    """A schema without what is special to Python: indentation of docstrings, and the end of patterns."""
     if isinstance(part, dict):
         return {key: _told(value) for key, value in part.items()}
     if isinstance(part, list):

@@ -1,4 +1,4 @@
-"""The command `crossing-collector ahead`: reports ahead of the centre's clock or too early, to be set aside."""
+"""The command `crossing-collector ahead`: reports ahead of the clock or too early, and setting them aside."""
 
 import argparse
 import sys
@@ -54,8 +54,8 @@ def show_ahead(store: Store, _sites: Sites, given: argparse.Namespace) -> None:
 
 
 def warn_of_ahead(store: Store, given: argparse.Namespace) -> None:
-    """Say on standard error which reports an answer leaves out: those ahead where its end is open, and those too early
-    where its beginning is open and there are others."""
+    """Print on standard error which reports an answer leaves out: those ahead if its end is open, and those too early
+    if its beginning is open and there are others."""
     if getattr(given, "to", None) is not None:
         return
     for one in devices(store, site=given.site, device=given.device, now_ms=SystemClock().real_ms()):

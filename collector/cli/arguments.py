@@ -1,4 +1,4 @@
-"""What `crossing-collector` can be asked on the command line, and how each command is explained."""
+"""The commands and options of `crossing-collector`, with their help texts."""
 
 import argparse
 from collections.abc import Callable
@@ -30,7 +30,7 @@ Tables fit themselves to the terminal, or to COLUMNS; NO_COLOR turns colours off
 
 
 class Parser(argparse.ArgumentParser):
-    """Says in one sentence what is wrong."""
+    """A parser whose errors are one sentence."""
 
     def error(self, message: str) -> NoReturn:
         """End with exit code 2."""
@@ -38,7 +38,7 @@ class Parser(argparse.ArgumentParser):
 
 
 def parser() -> argparse.ArgumentParser:
-    """All commands."""
+    """The parser with all commands."""
     raw = argparse.RawDescriptionHelpFormatter
     whole: argparse.ArgumentParser = Parser(prog=_PROGRAM, description=_ABOUT, epilog=_MORE, formatter_class=raw)
     whole.add_argument("--version", action="version", version=f"%(prog)s {_version()}")

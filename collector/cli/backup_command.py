@@ -1,7 +1,7 @@
-"""The commands `crossing-collector backup` and `restore`: one file with all of the centre, made while `run` goes on.
+"""The commands `crossing-collector backup` and `restore`: one file with the whole store, made while `run` goes on.
 
-A backup is one consistent state of the store: accounts and reports belong together. So after a restore whatever came
-later shows as missing in the totals of the devices, and is asked for. SQLite only: of PostgreSQL `pg_dump` makes one.
+A backup is one consistent state of the store, journals and reports included. So after a restore the totals of the
+devices show later reports as missing, and these are requested. SQLite only: for PostgreSQL use `pg_dump`.
 """
 
 import fcntl
@@ -22,11 +22,11 @@ from edge.errors import InputError, WorkError
 
 CHUNK_BYTES = 8 << 20
 BESIDE = ("-wal", "-shm", "-journal")
-"""What SQLite keeps beside a file that is open, or whose process died."""
+"""Files that SQLite keeps beside a database that is open, or whose process was killed."""
 SHM_OPEN_BYTE = 128
-"""Of the -shm file: every connection holds a shared lock on it while it is open (SQLite's WAL-index format)."""
+"""Byte of the -shm file on which every open connection holds a shared lock (SQLite's WAL-index format)."""
 STEPS = 100_000
-"""Of SQLite's machine, from one look at the progress to the next."""
+"""Instructions of SQLite's virtual machine between two updates of the progress bar."""
 PG_DUMP = (
     "a store in PostgreSQL is backed up by `pg_dump --format=custom --schema=crossing DATABASE > FILE` and restored"
     " into an empty database by `pg_restore --exit-on-error --dbname=DATABASE FILE`, with `run` stopped; devices are"
@@ -67,7 +67,7 @@ def backup(store: str | Path, to: Path) -> None:
 
 
 def restore(store: str | Path, backup_file: Path, *, replace: bool) -> None:
-    """Put a backup in the place of a store, with `run` stopped; the store that was there stays beside it."""
+    """Replace a store by a backup, while `run` is stopped; the previous store is kept beside it."""
     if isinstance(store, str) and POSTGRES.match(store):
         raise InputError(PG_DUMP)
     target = Path(store)
@@ -109,7 +109,7 @@ def _open(path: Path) -> sqlite3.Connection:
 
 
 def _check(path: Path) -> None:
-    """InputError where it is no store of ours, or damaged."""
+    """InputError if it is not a collector's store, or damaged."""
     try:
         with closing(_open(path)) as database:
             (application,) = database.execute("PRAGMA application_id").fetchone()
@@ -124,7 +124,7 @@ def _check(path: Path) -> None:
 
 
 def _nobody_uses(path: Path) -> None:
-    """CrossingError where another process has it open; else what its log holds is in the file, or it is damaged."""
+    """WorkError if another process has it open; otherwise its log is merged into the file, unless that is damaged."""
     in_use = f"store {path} is in use: stop `run` first"
     try:
         with closing(sqlite3.connect(path, timeout=1.0, isolation_level=None)) as database:
@@ -141,7 +141,7 @@ def _nobody_uses(path: Path) -> None:
 
 
 def _put_aside(path: Path) -> Path | None:
-    """Give other names to a store and its log; a log that is left would be applied to the file that takes its place."""
+    """Rename a store and its log; a log that stays would be applied to the file that replaces the store."""
     number = 1
     while any(_beside(path, f".before-restore-{number}{ending}").exists() for ending in ("", *BESIDE)):
         number += 1
@@ -159,11 +159,11 @@ def _beside(path: Path, ending: str) -> Path:
     return path.with_name(path.name + ending)
 
 
-def _copy(source: Path, to: Path, told: Callable[[int], object]) -> None:
+def _copy(source: Path, to: Path, on_progress: Callable[[int], object]) -> None:
     with source.open("rb") as read, to.open("wb") as written:
         while chunk := read.read(CHUNK_BYTES):
             written.write(chunk)
-            told(len(chunk))
+            on_progress(len(chunk))
         written.flush()
         os.fsync(written.fileno())
     shutil.copymode(source, to)

@@ -1,4 +1,4 @@
-"""`crossing-collector compare` and `usual`: devices against each other, and a day against past weeks."""
+"""`crossing-collector compare` and `usual`: devices compared with each other, and a day compared with past weeks."""
 
 import argparse
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ from edge.wire.times import rfc3339
 
 
 def show_compare(store: Store, sites: Sites, given: argparse.Namespace) -> None:
-    """Every two devices on one line; InputError where no site in question has any."""
+    """Every pair of devices on one line; InputError if no site in the selection has one."""
     check(given)
     found: list[tuple[Agreement, Axis]] = []
     now_ms = SystemClock().real_ms()
@@ -71,7 +71,7 @@ def _of_device(one: Agreement, given: argparse.Namespace) -> bool:
 
 
 def _day(reading: Reading, site: str, sites: Sites, given: argparse.Namespace) -> Axis | None:
-    """The hours of the day asked for, else of the last one with reports; None without any."""
+    """The hours of the given day, or of the last one with reports; None without reports."""
     zone = time_zone_of(reading, site, sites)
     now_ms = SystemClock().real_ms()
     if given.date is not None:

@@ -1,4 +1,4 @@
-"""`crossing-collector models`: which model counted since when, and the factors between two that were measured."""
+"""`crossing-collector models`: which models classified since when, and the measured factors between them."""
 
 import argparse
 import sys

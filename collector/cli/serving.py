@@ -1,4 +1,4 @@
-"""The API and the dashboard beside the subscriber, where the configuration asks for them; imported only there."""
+"""Starts the API and the dashboard beside the subscriber; imports them only if `http` is configured."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +14,7 @@ from edge.errors import InputError
 
 @contextmanager
 def serving(configuration: Configuration, board: LiveBoard, subscriber: Subscriber, faults: Faults) -> Iterator[None]:
-    """The API and the dashboard, while this lasts, where the configuration asks for them."""
+    """Serve the API and the dashboard inside the `with` block, if `http` is configured."""
     if configuration.http is None:
         yield
         return

@@ -43,7 +43,7 @@ def show_gaps(store: Store, _sites: Sites, given: argparse.Namespace) -> None:
 
 
 def devices_as_table(states: Sequence[DeviceState], *, now_ms: int) -> str:
-    """A line of text per device; why it is not well stands at the end."""
+    """A row per device, with the reason of its status last; below it sentences about identities and losses."""
     rows = [
         [
             "site",
@@ -83,7 +83,7 @@ def devices_as_table(states: Sequence[DeviceState], *, now_ms: int) -> str:
 
 
 def _lost_lines(states: Sequence[DeviceState]) -> list[str]:
-    """A sentence for each device that says that something will not come, or could not come again."""
+    """A sentence for each device that has lost messages, or can no longer send some again."""
     lines = []
     for state in states:
         total = state.total
@@ -100,12 +100,12 @@ def _lost_lines(states: Sequence[DeviceState]) -> list[str]:
 
 
 def identity_lines(states: Sequence[DeviceState], *, now_ms: int) -> list[str]:
-    """A sentence for everything that people have to know of who reports under a name."""
+    """The sentences about other devices or outboxes under the names of these devices."""
     return [f"{state.site}: {sentence}" for state in states for sentence in identity_of(state, now_ms=now_ms)]
 
 
 def devices_as_json(states: Sequence[DeviceState], *, now_ms: int) -> dict[str, Any]:
-    """One object; null where a device has not said it."""
+    """One object; null for what a device has not sent."""
     return {
         "now": rfc3339(now_ms),
         "devices": [
@@ -141,7 +141,7 @@ def devices_as_json(states: Sequence[DeviceState], *, now_ms: int) -> dict[str, 
 
 
 def gaps_as_table(found: Sequence[Gap]) -> str:
-    """A line of text per range."""
+    """A row per range."""
     rows = [["site", "device", "journal", "state", "first", "last", "reports", "since", "asked", "last asked"]]
     for gap in found:
         one = gap.missing
@@ -192,7 +192,7 @@ def _end_of(start_ms: int | None, width_ms: int | None) -> str | None:
 
 
 def time_text(time_ms: int | None) -> str | None:
-    """None for none, and for a time that no calendar has."""
+    """A time as RFC 3339; None for None, and for a time outside of the calendar."""
     try:
         return None if time_ms is None else rfc3339(time_ms)
     except OverflowError:
@@ -200,7 +200,7 @@ def time_text(time_ms: int | None) -> str | None:
 
 
 def _span(span_ms: int | None) -> str:
-    """With one unit, as people say it."""
+    """A duration with one unit."""
     if span_ms is None or span_ms < 0:
         return "-"
     for unit, unit_ms in (("d", 86_400_000), ("h", 3_600_000), ("min", 60_000)):

@@ -23,7 +23,7 @@ NAMES_ONLY = "95%, names only"
 
 
 def as_table(totals: Sequence[LineTotal]) -> str:
-    """A line of text per direction over a line; where nobody watched it says so and shows no number."""
+    """A row per direction over a line; `blind` instead of numbers if no time was watched."""
     labels = sorted({label for total in totals for label in total.counts or {}})
     rows = [["site", "device", "line", "direction", *labels, "all", "watched"]]
     for total in totals:
@@ -44,10 +44,10 @@ def show_zones(store: Store, _sites: Sites, given: argparse.Namespace) -> None:
 
 
 def zones_as_table(states: Sequence[ZoneState]) -> str:
-    """A line of text per zone, as it was at the end of the last report; waits are those that ended in it.
+    """A row per zone, as at the end of the last report; waits are those that ended in it.
 
-    What is expected is the wait of who joins the queue at that moment, and where it lies with 80% probability.
-    `pictures` is how many stills that report stands on; with them `-` is what stills do not tell.
+    The expected wait is that of a vehicle that joins the queue then, with its 80% interval. `pictures` is how many
+    stills the report is based on; `-` is what is not known from stills.
     """
     heads = (
         "inside",
@@ -102,7 +102,7 @@ def zones_as_table(states: Sequence[ZoneState]) -> str:
 
 
 def zones_as_json(states: Sequence[ZoneState]) -> dict[str, Any]:
-    """One object; `said` is null where nobody watched."""
+    """One object; `said` is null if no time was watched."""
     return {
         "zones": [
             {
@@ -120,7 +120,7 @@ def zones_as_json(states: Sequence[ZoneState]) -> dict[str, Any]:
 
 
 def likely_as_table(found: Sequence[tuple[Sequence[str], Likely]]) -> str:
-    """A line of text per site, device, line and way: from where to where the true number of each class lies."""
+    """A row per site, device, line and direction: the interval for the true number of each class."""
     told = [(names, one) for names, one in found if one.classes]
     labels = sorted({label for _, one in told for label in one.classes})
     rows = [["site", "device", "line", NAMES_ONLY, *labels]]
@@ -136,9 +136,9 @@ def likely_as_table(found: Sequence[tuple[Sequence[str], Likely]]) -> str:
 
 
 def as_json(totals: Sequence[LineTotal], selection: Selection, names: Sequence[Likely] | None = None) -> dict[str, Any]:
-    """One object: the span asked for and the totals; `counts` is null where nobody watched.
+    """One object: the span and the totals; `counts` is null if no time was watched.
 
-    With `names`, `likely` has the interval of each class by how names err (NAMES_COVER), or `reason` why there is none.
+    With `names`, `likely` has the interval of each class (NAMES_COVER), or the `reason` why there is none.
     """
     return {
         "from": None if selection.from_ms is None else rfc3339(selection.from_ms),

@@ -1,4 +1,4 @@
-"""Flows per interval and balances as a person or a program wants them."""
+"""Flows per interval, comparisons and balances as tables or as JSON."""
 
 import textwrap
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ UNSEEN_ONLY = "95%, unwatched time only"
 
 
 def flows_as_table(answers: Sequence[Flows], *, part: str = "") -> str:
-    """A line of text per flow and interval: estimates and loads have columns of their own, with "about"."""
+    """A row per flow and interval; estimates and loads have columns of their own."""
     flows = [(flow, answer.axis) for answer in answers for flow in answer.flows]
     labels = sorted({label for flow, _ in flows for label in flow.counts})
     estimated = any(flow.estimates is not None for flow, _ in flows)
@@ -52,18 +52,18 @@ def flows_as_table(answers: Sequence[Flows], *, part: str = "") -> str:
 
 
 def flows_as_json(answers: Sequence[Flows]) -> list[dict[str, Any]]:
-    """One object per flow; in its intervals, counts are null where nobody watched."""
+    """One object per flow; the counts of an interval are null if it was not watched."""
     return [_flow(flow, answer.axis, answer.scheme) for answer in answers for flow in answer.flows]
 
 
 def split_as_table(splits: Sequence[DaySplit]) -> str:
-    """By day, and then by night."""
+    """Two tables, by day and by night."""
     day = flows_as_table([split.day for split in splits], part="by day")
     return f"{day}\n\n{flows_as_table([split.night for split in splits], part='by night')}"
 
 
 def split_as_json(splits: Sequence[DaySplit]) -> list[dict[str, Any]]:
-    """As flows, each with its part: `day` or `night`."""
+    """Flows as in `flows_as_json`, each with its part: `day` or `night`."""
     return [
         {"part": part, **flow}
         for part, answers in (("day", [split.day for split in splits]), ("night", [split.night for split in splits]))
@@ -72,7 +72,7 @@ def split_as_json(splits: Sequence[DaySplit]) -> list[dict[str, Any]]:
 
 
 def likes_as_table(found: Sequence[LikeForLike]) -> str:
-    """A line of text per flow: both sides in the hours that both watched, the change, and both watched shares."""
+    """A row per flow: both sides in the hours that both watched, the change, and both watched shares."""
     rows = [["site", "device", "line", "direction", "now", "then", "change", "watched", "then", "not compared because"]]
     for one in found:
         names = [one.site, one.device or "-", one.line or "-", one.direction or "-"]
@@ -84,17 +84,17 @@ def likes_as_table(found: Sequence[LikeForLike]) -> str:
 
 
 def likes_as_json(found: Sequence[LikeForLike]) -> list[dict[str, Any]]:
-    """One object per flow; `change` of 0.1 is 10% more, null where `reason` says why or there were none then."""
-    said: list[dict[str, Any]] = msgspec.to_builtins(found)
-    for one in said:
+    """One object per flow; a `change` of 0.1 is 10% more, null with a `reason`, or if there were none then."""
+    rows: list[dict[str, Any]] = msgspec.to_builtins(found)
+    for one in rows:
         for of in (one["all"], *one["classes"].values()):
             of.update({key: None if number is None else round(number, 4) for key, number in of.items()})
         one["share_now"], one["share_then"] = round(one["share_now"], 4), round(one["share_then"], 4)
-    return said
+    return rows
 
 
 def balances_as_table(balances: Sequence[Balance]) -> str:
-    """A line of text per class; the last of each line of the road is all classes."""
+    """A row per class; the last one of each counting line is all classes."""
     rows = [["site", "device", "line", "class", "out", "back", "balance", UNSEEN_ONLY, "unseen out", "back", "watched"]]
     for one in balances:
         share = one.watched_ms / (one.to_ms - one.from_ms)
@@ -106,18 +106,18 @@ def balances_as_table(balances: Sequence[Balance]) -> str:
 
 
 def balances_as_json(balances: Sequence[Balance], names: Sequence[LikelyBalance]) -> list[dict[str, Any]]:
-    """One object per line; null where nobody watched, or too little to say. `likely` is by how names err."""
+    """One object per line; null if not watched, or too little. `likely` has the intervals for classification errors."""
     found = []
     for one, likely in zip(balances, names, strict=True):
-        said = msgspec.to_builtins(one)
-        said["from"], said["to"] = rfc3339(said.pop("from_ms")), rfc3339(said.pop("to_ms"))
-        said["covers"] = COVERS
-        said["likely"] = msgspec.to_builtins(likely) | {"covers": NAMES_COVER}
-        said["watched_share"] = round(one.watched_ms / (one.to_ms - one.from_ms), 4)
-        for of_class in (*said["classes"].values(), said["all"]):
+        row = msgspec.to_builtins(one)
+        row["from"], row["to"] = rfc3339(row.pop("from_ms")), rfc3339(row.pop("to_ms"))
+        row["covers"] = COVERS
+        row["likely"] = msgspec.to_builtins(likely) | {"covers": NAMES_COVER}
+        row["watched_share"] = round(one.watched_ms / (one.to_ms - one.from_ms), 4)
+        for of_class in (*row["classes"].values(), row["all"]):
             for key in ("unseen_out", "unseen_back", "low", "high"):
                 of_class[key] = None if of_class[key] is None else round(of_class[key], 1)
-        found.append(said)
+        found.append(row)
     return found
 
 
@@ -165,7 +165,7 @@ def _flow(flow: Flow, axis: Axis, scheme: str) -> dict[str, Any]:
 
 def _interval(flow: Flow, axis: Axis, i: int) -> dict[str, Any]:
     seen = flow.all(i)
-    said: dict[str, Any] = {
+    row: dict[str, Any] = {
         "start": rfc3339(axis.edges_ms[i]),
         "end": rfc3339(axis.edges_ms[i + 1]),
         "counts": None if seen is None else {label: of[i] for label, of in flow.counts.items()},
@@ -177,9 +177,9 @@ def _interval(flow: Flow, axis: Axis, i: int) -> dict[str, Any]:
         "watched_share": round(flow.share(i, axis), 4),
     }
     if flow.estimates is not None:
-        said["estimates"] = {
+        row["estimates"] = {
             label: None if (number := of[i]) is None else round(number, 1) for label, of in flow.estimates.items()
         }
     if flow.tonnes is not None:
-        said["tonnes_estimate"] = None if (tonnes := flow.tonnes[i]) is None else round(tonnes, 1)
-    return said
+        row["tonnes_estimate"] = None if (tonnes := flow.tonnes[i]) is None else round(tonnes, 1)
+    return row

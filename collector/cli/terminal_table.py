@@ -1,9 +1,9 @@
-"""Tables for people: as wide as what they are printed on, and in colours where that is a terminal.
+"""Tables that fit the width of the terminal, in colours if the output is a terminal.
 
-A table that is too wide for its terminal says what its rows have in common above them, and goes on below with the
-columns that found no room, each part with its names again. Into a pipe or a file it is written as wide as it is, unless
-COLUMNS says how wide that may be. NO_COLOR means none. Characters of names that would turn the direction of a line,
-move the cursor or be invisible are spelt out.
+A table that is too wide shows what its rows have in common above them, and continues below with the remaining columns,
+with the names repeated in each part. In a pipe or a file it has its full width, unless COLUMNS limits it. NO_COLOR
+turns colours off. Characters of names that would change the direction of a line, move the cursor or be invisible are
+spelt out.
 """
 
 import os
@@ -20,7 +20,7 @@ _COLOURS = {
     "offline": _RED, "gone": _RED, "open": _RED, "failed": _RED,
     "online": _GREEN,
 }  # fmt: skip
-"""By what a cell says, or begins with."""
+"""By the text of a cell, or its first word."""
 
 _UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]")
 """Controls, of the terminal and of the direction of writing, and characters without any width."""
@@ -29,21 +29,21 @@ Rows = Sequence[Sequence[str]]
 
 
 def width() -> int | None:
-    """Columns of the terminal; None: as many as it takes."""
+    """Columns of the terminal; None: no limit."""
     if os.environ.get("COLUMNS", "").isdecimal() or sys.stdout.isatty():
         return shutil.get_terminal_size().columns
     return None
 
 
 def printable(text: str, *, lines: bool = False) -> str:
-    """The text with each control or invisible character as `<U+202E>`; its line ends stay where it may have `lines`."""
+    """The text with each control or invisible character as `<U+202E>`; with `lines` it may have several lines."""
     return _UNSEEN.sub(lambda found: found[0] if lines and found[0] == "\n" else f"<U+{ord(found[0]):04X}>", text)
 
 
 def aligned(rows: Rows, *, names: int = 4, shared: int = 0) -> str:
-    """The first row is the heads. So many columns of names, and then of numbers. Every cell is made `printable`.
+    """A table of rows, the first with the heads: `names` columns of names, then numbers. Cells are made `printable`.
 
-    The first `shared` of them are what rows have in common: where room is scarce they stand above their rows.
+    If the table is too wide, the first `shared` columns are moved above the rows that have them in common.
     """
     rows = [[printable(cell) for cell in row] for row in rows]
     room = width()

@@ -1,4 +1,4 @@
-"""Times as people give them on a command line: of the site's own clocks, unless they say otherwise."""
+"""Times on the command line: by the site's clocks, unless they have a zone."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -10,7 +10,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """A date, a time as a site's clocks show it, or a time with its zone."""
+    """A date, a time by the site's clocks, or a time with its zone."""
 
     text: str
     time: datetime
@@ -22,10 +22,10 @@ class Moment:
 
     @property
     def is_local(self) -> bool:
-        """Whether it is another moment at every site."""
+        """Whether it has no zone, and so is a different moment at each site."""
         return self.time.tzinfo is None
 
     def in_zone(self, time_zone: str) -> int:
-        """Milliseconds UTC; of a time that the clocks show twice, the first."""
+        """Milliseconds UTC; the first moment of a time that the clocks show twice."""
         time = self.time.replace(tzinfo=zone_of(time_zone)) if self.is_local else self.time
         return (time.astimezone(UTC) - _EPOCH) // timedelta(milliseconds=1)

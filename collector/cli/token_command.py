@@ -17,7 +17,7 @@ from edge.wire.times import rfc3339
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """What it takes."""
+    """Add the command and its actions to the parser."""
     tokens = commands.add_parser(
         "token",
         help="who may use the API and the dashboard",
@@ -40,7 +40,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 
 def token(arguments: argparse.Namespace) -> None:
-    """Make, list, link or remove."""
+    """Add, list, link or remove tokens."""
     configuration = load(arguments.config)
     if configuration.http is None:
         raise InputError(f"configuration {arguments.config}: tokens are for `http`, and there is none")

@@ -1,4 +1,4 @@
-"""`crossing-collector verdicts`: list what people say of crossings, say something, and export it as truth."""
+"""`crossing-collector verdicts`: list verdicts on crossings, give one, and export them for the training."""
 
 import argparse
 import sys

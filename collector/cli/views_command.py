@@ -1,4 +1,4 @@
-"""`crossing-collector totals`, `balance` and `export`: the views in the terminal, each site in its own time."""
+"""`crossing-collector totals`, `balance` and `export`: each site in its own time zone."""
 
 import argparse
 import json
@@ -11,6 +11,7 @@ from typing import IO, Any
 
 import msgspec
 
+from collector.cli.answer import print_answer
 from collector.cli.convoys_command import convoys_of
 from collector.cli.show_totals import as_json, as_table, likely_as_table
 from collector.cli.show_views import (
@@ -48,13 +49,13 @@ from edge.wire.times import rfc3339
 
 
 def check(given: argparse.Namespace) -> None:
-    """What can be told to be wrong before a store is opened."""
+    """InputError for what is wrong without looking into the store."""
     if given.from_ is not None and given.to is not None and given.from_.is_local is given.to.is_local:
         _moments(given, "UTC")
 
 
 def show_totals(store: Store, sites: Sites, given: argparse.Namespace) -> None:
-    """One sum over the span, or one per interval where any is asked for."""
+    """One sum over the span, or one per interval."""
     if given.against is not None:
         _show_against(store, sites, given)
         return
@@ -94,7 +95,7 @@ def show_totals(store: Store, sites: Sites, given: argparse.Namespace) -> None:
 
 
 def show_balance(store: Store, sites: Sites, given: argparse.Namespace) -> None:
-    """Out minus back since a start."""
+    """Out minus back, per class."""
     with store.reading() as reading:
         found = _balances(reading, sites, given)
         from collector.queries.likely import likely_of  # noqa: PLC0415  # needs numpy, slow to load
@@ -129,7 +130,7 @@ def _balances(reading: Reading, sites: Sites, given: argparse.Namespace) -> list
 
 
 def export_records(store: Store, sites: Sites, given: argparse.Namespace) -> None:
-    """A row per flow, class and interval, into a file that is there whole or not at all, or to standard output."""
+    """A row per flow, class and interval, into a file that is complete or not there, or to standard output."""
     to_stdout = str(given.out) == "-"
     kind = given.format or ("csv" if to_stdout else given.out.suffix.lstrip(".").lower())
     if given.convoys and given.label:
@@ -149,7 +150,7 @@ def export_records(store: Store, sites: Sites, given: argparse.Namespace) -> Non
 def _rows(
     reading: Reading, sites: Sites, given: argparse.Namespace
 ) -> tuple[type[msgspec.Struct], Iterator[msgspec.Struct]]:
-    """Of which kind they are, and the rows."""
+    """The kind of the rows, and the rows."""
     if given.convoys:
         return ConvoyRecord, map(record_of, convoys_of(reading, sites, given))
     of: type[Record | BalanceRecord] = Record
@@ -161,13 +162,13 @@ def _rows(
         of, rows = BalanceRecord, (row for one in found for row in balance_rows(reading, one, scheme=given.scheme))
     else:
         rows = _records(reading, sites, given)
-    if given.label:  # and what tells that nobody watched
+    if given.label:  # and rows without a class, of time that was not watched
         rows = (row for row in rows if row.label in (given.label, ""))
     return of, rows
 
 
 def _totals(reading: Reading, sites: Sites, given: argparse.Namespace) -> Iterator[TotalRecord]:
-    """One interval over the span, of every flow."""
+    """The rows of one interval over the span."""
     for site, whole in _axes(reading, sites, given, None):
         scope = Scope(site=site, device=given.device, line=given.line)
         told, named = sites.get(site, UNCONFIGURED), ModelTimeline(reading, scope)
@@ -206,12 +207,13 @@ def _show_against(store: Store, sites: Sites, given: argparse.Namespace) -> None
                     if (other := by_names.get((flow.device, flow.line, flow.direction))) is not None
                     for one in (like_for_like(flow, hours[0], other, hours[1]),)
                 ]
-    if given.json:
-        print(json.dumps({"against": given.against, "comparisons": likes_as_json(found)}, sort_keys=True))
-    elif found:
-        print(likes_as_table(found))
-    else:
-        print("no reports in this selection", file=sys.stderr)
+    print_answer(
+        given,
+        found,
+        lambda found: {"against": given.against, "comparisons": likes_as_json(found)},
+        likes_as_table,
+        nothing="no reports in this selection",
+    )
 
 
 def _show_flows(store: Store, sites: Sites, given: argparse.Namespace) -> None:
@@ -234,13 +236,13 @@ def _show_flows(store: Store, sites: Sites, given: argparse.Namespace) -> None:
                 splits.append(split)
                 continue
             found = merged(reading, scope, whole, together, scheme=given.scheme, estimate=given.estimate)
-            answers.append(_dressed(found, site, sites, given))
+            answers.append(_with_loads(found, site, sites, given))
     if given.daylight:
         splits = [
             msgspec.structs.replace(
                 split,
-                day=_dressed(split.day, None, sites, given),
-                night=_dressed(split.night, None, sites, given),
+                day=_with_loads(split.day, None, sites, given),
+                night=_with_loads(split.night, None, sites, given),
             )
             for split in splits
         ]
@@ -249,8 +251,8 @@ def _show_flows(store: Store, sites: Sites, given: argparse.Namespace) -> None:
         _print(given, flows_as_json(answers), lambda: flows_as_table(answers))
 
 
-def _dressed(found: Flows, site: str | None, sites: Sites, given: argparse.Namespace) -> Flows:
-    """With loads where they are asked for."""
+def _with_loads(found: Flows, site: str | None, sites: Sites, given: argparse.Namespace) -> Flows:
+    """The flows with loads, if --load asks for them."""
     if given.load:
         flows = tuple(with_tonnes(flow, sites.get(site or flow.site, UNCONFIGURED)) for flow in found.flows)
         found = msgspec.structs.replace(found, flows=flows)
@@ -283,7 +285,7 @@ def _records(reading: Reading, sites: Sites, given: argparse.Namespace) -> Itera
 def _axes(
     reading: Reading, sites: Sites, given: argparse.Namespace, interval: Interval | None
 ) -> Iterator[tuple[str, Axis]]:
-    """The sites in question, each with its intervals; what is still to come is held against nobody."""
+    """The sites in the selection, each with its intervals; time after now is not expected to be watched."""
     _check_interval(reading, _scope(given), interval)
     now_ms = SystemClock().real_ms()
     for site in sites_of(reading, _scope(given)):
@@ -293,7 +295,7 @@ def _axes(
 
 
 def _check_interval(reading: Reading, scope: Scope, interval: Interval | None) -> None:
-    """InputError for one that is shorter than reports: most of them would look as if nobody had watched."""
+    """InputError for an interval shorter than the reports: most intervals would look unwatched."""
     if (step_ms := STEPS_MS.get(interval or "")) is None:
         return
     found = widest(reading, scope)
@@ -307,7 +309,7 @@ def _check_interval(reading: Reading, scope: Scope, interval: Interval | None) -
 def span_of(
     reading: Reading, site: str, sites: Sites, given: argparse.Namespace, *, now_ms: int
 ) -> tuple[int, int] | None:
-    """As asked for, open ends as `open_span` says; None where there are no reports for it."""
+    """The span, with open ends as in `open_span`; None if there are no reports for it."""
     from_ms, to_ms = _moments(given, time_zone_of(reading, site, sites))
     scope = Scope(site=site, device=given.device)
     span = open_span(reading, scope, from_ms, to_ms, now_ms=now_ms)
@@ -324,7 +326,7 @@ def axis_of(
     interval: Interval | None,
     now_ms: int,
 ) -> Axis:
-    """The intervals of a `span_of`; where they are too many, InputError tells where a span without --from begins."""
+    """The intervals of a span; if they are too many, InputError says where a span without --from begins."""
     try:
         zone = time_zone_of(reading, site, sites)
         return axis(interval, zone, *span, now_ms=now_ms if span[0] < now_ms else None)
@@ -363,7 +365,7 @@ def _stdout() -> Iterator[IO[bytes]]:
 
 @contextmanager
 def _whole(path: Path) -> Iterator[IO[bytes]]:
-    """A file that takes the place of `path` once it is written."""
+    """A file that replaces `path` when it is complete."""
     try:
         with tempfile.NamedTemporaryFile(dir=path.absolute().parent, prefix=f".{path.name}-", delete=False) as out:
             try:

@@ -1,4 +1,4 @@
-"""Makes what a broker and its clients need to know each other: an authority, certificates and passwords.
+"""Makes the credentials of a broker and its clients: a certificate authority, certificates and passwords.
 
     python deploy/broker/credentials.py FOLDER --server broker.example --user bridge/mast-1 --user collector
 
@@ -31,7 +31,7 @@ HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
 
 
 class Refused(Exception):  # noqa: N818  # an answer, not a bug
-    """What is asked cannot be done without overwriting something, or makes no sense; one sentence."""
+    """The arguments are wrong, or something would be overwritten; the message is one sentence."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -1,4 +1,4 @@
-"""Makes an endless variety of small, bad traffic-camera pictures out of the good ones.
+"""Augmentation: makes small traffic-camera pictures of poor quality from good ones, with random variation.
 
 Geometry: `place` puts a picture at a random scale, position and aspect on a canvas. Weather and camera:
 `spoil` does to the pixels what night, fog, rain, cheap lenses, low resolution, interlacing and compression

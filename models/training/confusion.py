@@ -1,4 +1,5 @@
-"""Writes into the manifest of a second look what vehicles that judge are called, so that counts can have intervals.
+"""Writes the confusion matrix of the test vehicles into the manifest of a second look, so that counts can have
+intervals.
 
     python -m models.training.confusion --judges DIR/judges --manifest models/vehicle-names.yaml
 
@@ -56,7 +57,7 @@ def main() -> None:
 
 
 def told(said: str, logs: list[float]) -> str:
-    """What the product says of a vehicle that the detector calls `said`."""
+    """The class that the product reports for a vehicle that the detector calls `said`."""
     label, share = likeliest_class(probabilities([float(said == label) for label in CLASSES], 1, logs))
     return label if share >= Counting().class_share_min else UNCLASSIFIED
 

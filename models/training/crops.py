@@ -1,4 +1,4 @@
-"""Cuts the vehicles that teach names out of every labelled set, with what stands around them.
+"""Cuts the training vehicles of the classifier out of every labelled set, with their surroundings.
 
     python -m models.training.crops --shared ../shared --sources DIR/sources --out DIR/names [--only SET ...]
 
@@ -44,7 +44,7 @@ CORRECTIONS = Path(__file__).with_name("corrections.yaml")
 
 @dataclass(frozen=True, slots=True)
 class Vehicle:
-    """One sighting of a vehicle whose name, or names it may have, people have told."""
+    """One sighting of a vehicle whose class, or possible classes, people have labelled."""
 
     set: str
     camera: str
@@ -71,7 +71,7 @@ def main() -> None:
 
 
 def write(name: str, rules: dict[str, Any], options: argparse.Namespace) -> None:
-    """One set: SET.crops and SET.jsonl. Cameras that judge are not even cut."""
+    """One set: SET.crops and SET.jsonl. Cameras of the test set are not cut."""
     counts: dict[str, int] = {}
     seen: set[str] = set()
     with (options.out / f"{name}.crops").open("wb") as store, (options.out / f"{name}.jsonl").open("w") as rows:
@@ -232,7 +232,7 @@ def read_frame(path: str, number: str = "") -> Image:
 
 
 def word_of(row: dict[str, Any]) -> str:
-    """The class that was told, or `unsure` where the note doubts it."""
+    """The labelled class, or `unsure` if the note doubts it."""
     doubtful = any(word in row.get("note", "") for word in ("likelier", "fairly sure", "could be", " or "))
     return f"{row['class']}?" if doubtful else str(row["class"])
 
@@ -262,7 +262,7 @@ def from_tracks(name: str, rule: dict[str, Any], options: argparse.Namespace) ->
 
 
 def clip_cameras() -> Any:
-    """From the name of a clip to its camera, as split.yaml has it; clips of cameras that judge are `never/...`."""
+    """From the name of a clip to its camera, as split.yaml has it; clips of test cameras are `never/...`."""
     split = yaml.safe_load(RULES.with_name("split.yaml").read_text())["clips"]
 
     def camera(clip: str) -> str:

@@ -1,4 +1,4 @@
-"""An endless stream of training batches, made in a process of its own beside the one that learns."""
+"""An endless stream of training batches, made in a process beside the training."""
 
 from __future__ import annotations
 

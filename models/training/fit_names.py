@@ -173,13 +173,13 @@ def bus_least(judged: Floats, true: NDArray[np.intp]) -> float:
 
 
 def names_of(judged: Floats) -> tuple[NDArray[np.intp], Floats]:
-    """The number of the class that the product tells of each vehicle, and its probability."""
+    """The number of the class that the product reports for each vehicle, and its probability."""
     names, shares = zip(*map(likeliest_class, judged.tolist()), strict=True)
     return np.array([CLASSES.index(name) for name in names]), np.array(shares)
 
 
 def said(votes: Floats, true: NDArray[np.intp]) -> Floats:
-    """(true class, class told): how often the detector calls such a vehicle so."""
+    """(true class, class of the detector): how many vehicles."""
     counts = np.full((len(CLASSES), len(CLASSES)), SELDOM)
     np.add.at(counts, true, votes)
     return np.asarray(counts / counts.sum(1, keepdims=True))
@@ -216,7 +216,7 @@ def as_in_traffic(true: NDArray[np.intp]) -> Floats:
 
 
 def reliability(judged: Floats, true: NDArray[np.intp], bins: int = 8) -> float:
-    """Expected calibration error of the name that is told, as in traffic: bins with as many vehicles each."""
+    """Expected calibration error of the reported class, weighted as in traffic: bins with as many vehicles each."""
     names, share = names_of(judged)
     right, weight = names == true, as_in_traffic(true)
     off = 0.0

@@ -1,4 +1,4 @@
-"""Cuts the vehicles that judge names, as the detector that ships finds them. Nothing here is ever learned from.
+"""Cuts the test vehicles of the classifier, as the shipped detector finds them. They are never used for training.
 
     python -m models.training.judges --shared ../shared --out DIR/judges [--only SET ...]
 
@@ -46,7 +46,7 @@ DETECTOR = "vehicle-nano"
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """One picture of a vehicle that judges."""
+    """One picture of a test vehicle."""
 
     camera: str
     vehicle: str

@@ -1,4 +1,4 @@
-"""Turns the sets' own labels and the teacher's objects into what the loss and the measurement read.
+"""Converts the labels of the sets and the objects of the teacher to the format of the loss and the measurement.
 
     python -m models.training.labels --work DIR
 

@@ -1,4 +1,4 @@
-"""What the network is told about its mistakes: SimOTA's matching and the three losses of YOLOX.
+"""The training loss: SimOTA's matching and the three losses of YOLOX.
 
 A cell is told of a box when the box, judged by place and by what the network says at present, costs little
 there (Ge et al., YOLOX, 2021: section 2.2). Two additions for labels that are not complete: of a box that may be
@@ -35,7 +35,7 @@ class Target:
 
 
 def detection_loss(raw: Tensor, targets: list[Target], height: int, width: int) -> tuple[Tensor, dict[str, float]]:
-    """The loss of a batch, divided by the number of cells told of a box, and its parts for the log."""
+    """The loss of a batch, divided by the number of cells matched to a box, and its parts for the log."""
     corners, strides = cells(height, width)
     centres = (corners + 0.5) * strides[:, None]
     boxes = decode(raw, height, width)
@@ -93,7 +93,7 @@ def detection_loss(raw: Tensor, targets: list[Target], height: int, width: int) 
 def match(  # noqa: PLR0917  # all are tensors of one picture
     boxes: Tensor, things: Tensor, kinds: Tensor, target: Target, centres: Tensor, strides: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Which cells are told of which box: numbers of cells, their box, their present overlap with it."""
+    """Which cells are matched to which box: numbers of cells, their box, their present overlap with it."""
     middle, half = target.boxes[:, :2], target.boxes[:, 2:] / 2
     within = inside(centres, torch.cat((middle - half, middle + half), 1))
     near = ((centres[:, None] - middle[None]).abs() < CENTRE_CELLS * strides[:, None, None]).all(2)

@@ -1,4 +1,4 @@
-"""How well networks find the vehicles of pictures that they never saw, side by side.
+"""Measures how well detectors find the vehicles of test pictures, side by side.
 
     B=../shared/models/yolox_nano_coco_unit_norm.pth
     python -m models.training.measure --work DIR --weights $B DIR/checkpoints/NAME.pth
@@ -201,7 +201,7 @@ def suppress(rows: Floats) -> Floats:
 
 
 def judge(found: Floats, truth: Floats, ignore: Floats, tally: Tally) -> None:
-    """Best first, each box of the truth once; what lies mostly in an ignored region is not judged."""
+    """Best first, each box of the truth once; boxes mostly in an ignored region do not count."""
     tally.there += len(truth)
     agreement = overlap(found[:, :4], truth)
     free = np.ones(len(truth), bool)

@@ -1,4 +1,4 @@
-"""How right names are: the detector's that ships, and the second look's, on vehicles that were never learned from.
+"""Measures the accuracy of classes, of the shipped detector and of second looks, on test vehicles.
 
     python -m models.training.measure_names --judges DIR/judges [--naming DIR/names-1.onnx ...] [--sets truth ...]
 
@@ -111,7 +111,7 @@ def second_look(path: Path, vehicles: list[dict[str, Any]], shares: list[float])
 
 
 def lines(teller: str, true: list[str], told: list[str]) -> Iterator[str]:
-    """The figures of one teller."""
+    """The figures of one classifier."""
     count = Counter(zip(true, told, strict=True))
     right = sum(n for (a, b), n in count.items() if a == b)
     coarse = sum(n for (a, b), n in count.items() if COARSE.get(a) == COARSE.get(b))

@@ -1,4 +1,4 @@
-"""How often vehicles of other classes are called by the name of a rare one, for the manifest of a second look.
+"""Measures how often vehicles of other classes are classified as a rare one, for the manifest of a second look.
 
     python -m models.training.measure_tail --judges DIR/judges --naming models/vehicle-names.onnx [--classes bus]
 

@@ -1,4 +1,4 @@
-"""What the detector's outputs mean, apart from the network itself: labels are made and tested without torch."""
+"""The meaning of the detector's outputs, apart from the network, so that labels are made and tested without torch."""
 
 STRIDES = (8, 16, 32)  # pixels of the input between cells of each grid
 LABELS = ("car", "truck", "bus", "motorcycle", "bicycle", "van")  # in the order of the class scores

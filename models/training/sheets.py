@@ -1,4 +1,4 @@
-"""Contact sheets of cut vehicles, to look at labels before they are believed.
+"""Contact sheets of cut vehicles, to check labels.
 
     python -m models.training.sheets --crops DIR/names --set toll_km39 --word "small bus" --out sheet.png
 

@@ -1,4 +1,4 @@
-"""What a larger detector sees on every picture: boxes with a fused score and the votes for each class.
+"""Runs a larger detector on every picture: boxes with a fused score and the votes for each class.
 
     python -m models.training.teacher --shared ../shared --work DIR [--shard 0/2]
 

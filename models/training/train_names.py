@@ -1,4 +1,4 @@
-"""Teaches the second look its names, from any point where a run was broken off.
+"""Trains the second look; continues a run that was interrupted.
 
     python -m models.training.train_names --crops DIR/names --run DIR/runs/names-1 --steps 6000
 

@@ -1,4 +1,4 @@
-"""Shows which unlabelled clips come from a camera that stands in a truth clip.
+"""Finds unlabelled clips that come from a camera of a clip with a truth file.
 
     python -m models.training.views --shared ../shared --work DIR
 

@@ -1,4 +1,4 @@
-"""What found vehicles are called when trucks and buses weigh more, on pictures that were never learned from.
+"""The classes of found vehicles with greater weights for trucks and buses, on test pictures.
 
     python -m models.training.weigh --work DIR --manifest models/vehicle-nano.yaml
 

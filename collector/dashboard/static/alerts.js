@@ -1,4 +1,4 @@
-// What is new: each alert says why, leads to its reports, and can be acknowledged.
+// The alerts page: each alert has its reason, links to its reports, and can be acknowledged.
 
 import { address, get, post } from "./api.js";
 import { choice, el, fill, notice, select } from "./dom.js";
@@ -25,7 +25,7 @@ class Alerts {
     this.only = only;
     this.title = "Alerts";
     this.pending = true;
-    this.drafts = new Map(); // notes that are being written, by the number of the alert: the list is renewed meanwhile
+    this.drafts = new Map(); // unsaved notes by the id of the alert, since the list is refreshed meanwhile
     this.list = el("div", { class: "alerts" });
     this.head = el("div", { class: "row" });
     this.more = el("div", { class: "row" });
@@ -33,7 +33,7 @@ class Alerts {
   }
 
   async refresh() {
-    if (this.list.contains(document.activeElement) && document.activeElement?.matches("input")) return; // somebody writes a note
+    if (this.list.contains(document.activeElement) && document.activeElement?.matches("input")) return; // a note is being written
     const found = await get("/alerts", { site: this.only, pending: this.pending ? "true" : null, limit: 50 });
     this.now = found.now_ms;
     fill(this.head, choice("Which", [[true, "To look at"], [false, "All"]], this.pending, (value) => {
@@ -69,13 +69,13 @@ class Alerts {
       one.picture ? el("img", { class: "evidence", src: address(`/alerts/${one.id}/picture`), alt: "What the camera saw", loading: "lazy" }) : null,
       el("div", { class: "row" },
         ranges.length ? el("span", {}, el("span", { class: "soft" }, "Reports: "), ranges.slice(0, 4), ranges.length > 4 ? el("span", { class: "soft" }, ` and ${ranges.length - 4} more ranges`) : null) : null,
-        figures.length ? el("details", {}, el("summary", {}, "Figures"), el("dl", { class: "figures-list" }, figures.map(([name, value]) => [el("dt", {}, words(name)), el("dd", {}, said(name, value, zone))]))) : null),
+        figures.length ? el("details", {}, el("summary", {}, "Figures"), el("dl", { class: "figures-list" }, figures.map(([name, value]) => [el("dt", {}, words(name)), el("dd", {}, figureText(name, value, zone))]))) : null),
       this.verdicts(one),
       this.note(one));
     return card;
   }
 
-  // What people say of the vehicle of an alert, and the buttons to say it: the last one of a person holds.
+  // The verdicts on the vehicle of an alert, and the buttons to give one; the last one of a person is valid.
   verdicts(one) {
     if (!["first", "likely"].includes(one.kind) || !one.label) return null;
     const plain = (name) => name.replaceAll("-", " ");
@@ -116,7 +116,7 @@ class Alerts {
 }
 
 const words = (name) => titled(name.replaceAll("_", "-").replace(/-(ms|share|minutes)$/, ""));
-function said(name, value, zone) {
+function figureText(name, value, zone) {
   if (typeof value !== "number") return String(value);
   if (name.endsWith("_ms")) return value > 1e11 ? whenOf(value, zone) : span(value);
   if (name.endsWith("_share")) return `${Math.round(100 * value)} %`;

@@ -1,4 +1,4 @@
-// Asks the collector; the cookie says who asks. What is asked for twice within a moment is asked for once.
+// Requests to the API, authenticated by the cookie. Equal requests within a moment are sent once.
 
 class Refused extends Error {
   constructor(status, sentence) {
@@ -7,7 +7,7 @@ class Refused extends Error {
   }
 }
 
-// Beside this file, wherever a proxy put it: `/crossing/static/api.js` asks `/crossing/api/v1`.
+// Relative to this file, which a proxy may serve below another path: `/crossing/static/api.js` uses `/crossing/api/v1`.
 const ROOT = new URL("../api/v1", import.meta.url).pathname;
 
 async function answered(response) {
@@ -39,7 +39,7 @@ export function get(path, query = {}) {
   return under.get(where);
 }
 
-// All pages of an answer as one: `name` is what holds the items.
+// All pages of an answer as one; `name` is the key of its items.
 export async function whole(path, name, query = {}) {
   const found = { ...await get(path, query) };
   while (found.next !== null) {
@@ -50,15 +50,15 @@ export async function whole(path, name, query = {}) {
   return found;
 }
 
-async function send(method, path, said) {
-  const body = said === undefined ? undefined : JSON.stringify(said);
+async function send(method, path, value) {
+  const body = value === undefined ? undefined : JSON.stringify(value);
   const headers = body === undefined ? {} : { "Content-Type": "application/json" };
   return answered(await reach(address(path), { method, headers, body }));
 }
-export const post = (path, said) => send("POST", path, said);
+export const post = (path, value) => send("POST", path, value);
 export const leave = () => send("DELETE", "/session");
 
-// Server-sent events, as events of the document: `live` (an open bucket) and `stored` (there is more to read).
+// Dispatches server-sent events on the document: `live` (an open bucket) and `stored` (there are new reports).
 export const live = new Map();
 let source = null;
 let again = 0;
@@ -74,9 +74,9 @@ export function listen(pulse) {
     again = setTimeout(() => listen(pulse), AGAIN_MS);
   });
   source.addEventListener("live", (event) => {
-    const said = JSON.parse(event.data);
-    live.set(`${said.site}/${said.device}`, { ...said, came: performance.now() });
-    document.dispatchEvent(new CustomEvent("live", { detail: said }));
+    const bucket = JSON.parse(event.data);
+    live.set(`${bucket.site}/${bucket.device}`, { ...bucket, came: performance.now() });
+    document.dispatchEvent(new CustomEvent("live", { detail: bucket }));
   });
   source.addEventListener("stored", () => document.dispatchEvent(new CustomEvent("stored")));
 }

@@ -1,4 +1,4 @@
-// The frame of the dashboard: who is there, which page, light or dark, and what is new.
+// The frame of the dashboard: login, navigation, theme, and refreshing on new reports.
 
 import { get, leave, listen, post, silence } from "./api.js";
 import { chartsAt, library } from "./charts.js";
@@ -62,19 +62,19 @@ function mark(name) {
     href: `#/${key}`, "aria-current": key === name || (key === "" && name === "site") ? "page" : null, id: key === "alerts" ? "nav-alerts" : null,
   }, one.title)));
   nav.hidden = false;
-  fillBadge().catch(() => {}); // it is told again with the next news
+  fillBadge().catch(() => {}); // repeated with the next update
 }
 
 let refreshing = null;
 let last = performance.now();
 let touched = 0;
 let wait = WAIT_MS[0];
-function news() {
+function scheduleRefresh() {
   refreshing ??= setTimeout(async () => {
     refreshing = null;
     last = performance.now();
     if (document.hidden || byId("panel").open) return;
-    if (performance.now() - touched < CHOOSING_MS && document.activeElement?.matches("main select, main input")) return news();
+    if (performance.now() - touched < CHOOSING_MS && document.activeElement?.matches("main select, main input")) return scheduleRefresh();
     try {
       await page?.refresh?.();
       await fillBadge();
@@ -86,11 +86,11 @@ function news() {
   }, Math.max(200, wait - (performance.now() - last)));
 }
 
-// Whether news arrive by themselves; if not, since when what is shown is old.
+// Shows whether updates arrive, and if not, since when the page is out of date.
 let lost = null;
 function pulse(state) {
   const box = byId("pulse");
-  if (state === "on" && lost !== null) news();
+  if (state === "on" && lost !== null) scheduleRefresh();
   lost = state === "on" ? null : lost ?? performance.now();
   const old = lost === null ? 0 : performance.now() - lost;
   box.hidden = false;
@@ -98,7 +98,7 @@ function pulse(state) {
   box.textContent = state === "on" ? "live" : old > LOST_MS ? `no connection, numbers of ${span(old)} ago` : "connecting";
 }
 
-// How many alerts wait for somebody, at their link.
+// The number of pending alerts, at their link.
 async function fillBadge() {
   if (!may.read) return;
   const found = await get("/alerts", { pending: "true", limit: 100 });
@@ -120,7 +120,7 @@ function theme(next) {
   document.dispatchEvent(new CustomEvent("themed"));
 }
 
-// The way in: a token, for a cookie.
+// The login form: a token is exchanged for a cookie.
 function enter() {
   silence();
   const field = el("input", { type: "password", id: "token", autocomplete: "current-password", required: true, spellcheck: "false" });
@@ -177,16 +177,16 @@ async function start() {
     byId("main").focus();
   });
   for (const event of ["pointerdown", "keydown"]) document.addEventListener(event, () => { touched = performance.now(); });
-  byId("panel").addEventListener("close", news);
+  byId("panel").addEventListener("close", scheduleRefresh);
   byId("panel").addEventListener("click", (event) => {
     if (event.target === byId("panel")) byId("panel").close();
   });
   addEventListener("hashchange", go);
-  document.addEventListener("stored", news);
-  document.addEventListener("visibilitychange", () => { if (!document.hidden) news(); });
+  document.addEventListener("stored", scheduleRefresh);
+  document.addEventListener("visibilitychange", () => { if (!document.hidden) scheduleRefresh(); });
   setInterval(() => {
     if (lost !== null) pulse("off");
-    if (performance.now() - last > QUIET_MS) news();
+    if (performance.now() - last > QUIET_MS) scheduleRefresh();
   }, 5_000);
   const code = /^#code=(.+)$/.exec(location.hash)?.[1];
   try {

@@ -1,14 +1,14 @@
-// Charts, drawn by Plotly, which comes with the collector and is loaded once the page stands. Each is a figure with words
-// for whoever does not see it, and the table behind it. Time runs in milliseconds UTC and is labelled in the site's zone,
-// so a day of 23 or 25 hours is drawn as long as it is.
+// Charts, drawn by Plotly, which is part of the collector and loaded after the page. Each is a figure with a text for
+// screen readers and a table of its data. Time runs in milliseconds UTC and is labelled in the site's zone, so days of 23
+// or 25 hours have their true length.
 
 import { el } from "./dom.js";
 import { count, intervalOf, NOBODY, percent, printable, ticksOf } from "./words.js";
 
 let loading = null;
 let where = "";
-// `marks`: ids of style elements that the library makes for maps, unless there is such an element; we show no maps, and the
-// policy of this page allows no such styles.
+// `marks`: ids of style elements that the library would insert for maps, which the content security policy forbids; empty
+// elements with these ids prevent that.
 export function chartsAt(address, marks) {
   where = address;
   for (const id of marks) if (!document.getElementById(id)) document.head.append(el("meta", { id }));
@@ -35,11 +35,11 @@ export const classColour = (label) => colour(CLASS_COLOURS[label] ?? "c-other");
 
 const still = matchMedia("(prefers-reduced-motion: reduce)");
 
-// One chart after the other, so that the page answers in between.
+// Draws one chart after the other, so that the page stays responsive.
 let queue = Promise.resolve();
 const inTurn = (act) => (queue = queue.then(() => new Promise((done) => { setTimeout(done); })).then(act));
 
-// A chart: `draw()` gives { data, layout }; it is drawn again when its size, the theme or its data change.
+// A chart: `draw()` returns { data, layout }; it is redrawn when its size, the theme or its data change.
 export class Chart {
   constructor(title, { height = 18, below = null } = {}) {
     this.canvas = el("div", { class: "canvas", role: "img", "aria-label": title });
@@ -60,11 +60,11 @@ export class Chart {
     document.addEventListener("themed", this.themed);
   }
 
-  // `rows()` makes the table, once somebody opens it; `said` sums the chart up in a sentence.
-  show(draw, rows, said) {
+  // `rows()` makes the table when it is opened; `summary` describes the chart in a sentence.
+  show(draw, rows, summary) {
     this.draw = draw;
     this.rows = rows;
-    if (said) this.canvas.setAttribute("aria-label", printable(said));
+    if (summary) this.canvas.setAttribute("aria-label", printable(summary));
     this.fillTable();
     return this.paint();
   }
@@ -136,7 +136,7 @@ export const countAxis = (more = {}) => ({
   fixedrange: true, gridcolor: colour("grid"), zerolinecolor: colour("axis"), zerolinewidth: 1.5, rangemode: "tozero", ...more,
 });
 
-// How far the values of traces reach, either way.
+// The greatest absolute value of traces.
 export const mostOf = (data) => data.reduce((most, one) => (one.yaxis === "y2" ? most : (one.y ?? []).reduce((a, v) => Math.max(a, Math.abs(v ?? 0)), most)), 4);
 
 // An axis that counts upwards both ways: out above, back below.
@@ -148,7 +148,7 @@ export function mirrored(most) {
   return countAxis({ range: [-most * 1.08, most * 1.08], tickvals: values, ticktext: values.map((v) => count(Math.abs(v))) });
 }
 
-// Whether an interval was watched as far as it has come; the last bucket may still be open, or on its way.
+// Whether an interval was watched up to now; its last bucket may be open, or not arrived yet.
 export const isWhole = (from, to, share, now) => share > 0.98 || (to > now && (1 - share) * (now - from) < 10 * 60_000);
 
 const middles = (edges) => edges.slice(0, -1).map((edge, i) => (edge + edges[i + 1]) / 2);
@@ -171,17 +171,17 @@ function steps(edges, low, high) {
 }
 const area = (outline, fillcolor) => ({ type: "scatter", mode: "lines", ...outline, line: { width: 0 }, fill: "toself", fillcolor, hoverinfo: "skip", hoveron: "points" });
 
-// Points that nobody sees, so that an interval says the same of itself wherever it is pointed at.
+// Invisible points, so that the hover text of an interval is the same everywhere in it.
 const saying = (name, x, y, texts) => ({
   type: "scatter", mode: "lines", x, y, line: { width: 0 }, showlegend: false, name: safe(name), customdata: texts, hovertemplate: `%{customdata}<extra>${safe(name)}</extra>`,
 });
 
-// What an interval says of itself: its number and how much of it was watched; or that nobody watched, or that it is to come.
+// The hover text of an interval: its number and watched share, or that it was not watched, or that it is to come.
 /**
  * @param {any[]} values @param {number[]} edges @param {number} now @param {number[]} shares
  * @param {(n: number, i: number) => string} say
  */
-export function saidOf(values, edges, now, shares, say = count) {
+export function hoverTexts(values, edges, now, shares, say = count) {
   return values.map((n, i) => {
     if (n === null || n === undefined) return edges[i] >= now ? "to come" : NOBODY;
     const watched = shares ? `, watched ${percent(Math.min(1, shares[i]))}` : "";
@@ -190,8 +190,8 @@ export function saidOf(values, edges, now, shares, say = count) {
 }
 export const isUnfinished = (edges, i, now) => edges[i] < now && now < edges[i + 1];
 
-// Beyond so many intervals there is no room between bars, and they are drawn as one outline: a year by the hour is one
-// element and not 9,000. Gives traces. `texts`: what each interval says, see `saidOf`; none: it says nothing.
+// Above this number of intervals bars have no gaps, and are drawn as one outline: a year by the hour is one element
+// instead of 9,000. Returns traces. `texts`: hover texts of the intervals, see `hoverTexts`.
 export const BARS_MAX = 150;
 /**
  * @param {string} name @param {number[]} edges @param {(number | null)[]} values @param {string | string[]} fill
@@ -208,7 +208,7 @@ export function bars(name, edges, values, fill, { part = 0.86, sign = 1, texts =
   return texts === null ? [drawn] : [drawn, saying(name, x, y.map((v) => v ?? 0), texts)];
 }
 
-// Hatched columns, of each interval that has come: the part of it that nobody watched, from above.
+// Hatched columns: the unwatched share of each interval up to now, from above.
 /** @returns {any} */
 export function hatched(edges, shares, now) {
   const columns = []; // { from, to, part }; what lies side by side and is the same is one
@@ -230,7 +230,7 @@ export function hatched(edges, shares, now) {
 }
 export const hatchAxis = { overlaying: "y", range: [0, 1], visible: false, fixedrange: true };
 
-// A band between two rows of values over the intervals, and the line in the middle; stepped, as bars are.
+// A band between two rows of values over the intervals, and the line in the middle, in steps like bars.
 export function band(name, edges, low, middle, high, tone, sign = 1) {
   const signed = (values) => values.map((v) => (v === null ? null : sign * v));
   return [
@@ -249,7 +249,7 @@ export function line(name, edges, values, look) {
   }
   return { type: "scatter", mode: "lines", name: safe(name), x, y, line: look, connectgaps: false, hoverinfo: "skip" };
 }
-// The same with what each interval says.
+// The same with hover texts.
 export const lineSaying = (name, edges, values, look, texts) => [line(name, edges, values, look), saying(name, middles(edges), values.map((v) => v ?? 0), texts)];
 
 // The heading of the hover box: the interval, as an invisible first trace.
@@ -261,5 +261,5 @@ export function headings(edges, zone, interval) {
   };
 }
 
-// Plotly reads a little markup in texts; a name must not become any, and ours have none: our policy allows no such styles.
+// Escapes names for Plotly, which interprets some markup in texts.
 export const safe = (text) => printable(text).replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");

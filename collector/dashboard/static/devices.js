@@ -1,4 +1,4 @@
-// The devices: how they fare, when they watched, which reports are missing, and to have them sent again.
+// The devices page: status, watched time, missing reports and requests to send them again.
 
 import { get, post } from "./api.js";
 import { el, fill, notice, pages, table } from "./dom.js";
@@ -50,7 +50,7 @@ class Devices {
       return;
     }
     const state = (one) => el("span", { class: `chip ${{ online: "good", degraded: "warn", offline: "bad" }[one.state] ?? ""}`, title: one.reason }, one.state ?? "unknown");
-    fill(this.all, el("h2", {}, "How they fare"), el("p", { class: "soft" }, "Late: from the end of the last bucket until its report was stored, and the worst of a day. Missing: not come yet, and asked for. Gone: the device holds them no more. Ahead: reports of a time that has not come by this collector's clock; they are in no number here until it has, and `crossing-collector ahead` sets them aside, as it does reports of before 2016, by a clock that was not set."), table("Devices",
+    fill(this.all, el("h2", {}, "Status"), el("p", { class: "soft" }, "Late: from the end of the last bucket until its report was stored, and the worst of a day. Missing: not come yet, and asked for. Gone: the device holds them no more. Ahead: reports of a time that has not come by this collector's clock; they are in no number here until it has, and `crossing-collector ahead` sets them aside, as it does reports of before 2016, by a clock that was not set."), table("Devices",
       ["Device", "State", "Last report", "Heard", { text: "Late", class: "right" }, { text: "Worst", class: "right" }, "Clock", "Ahead", { text: "Missing", class: "right" }, { text: "Gone", class: "right" }, "Says"],
       this.found.map((one) => [
         el("span", {}, el("span", { class: "soft" }, `${titled(one.site)} `), el("strong", {}, one.device)),
@@ -75,7 +75,7 @@ class Devices {
     const said = this.found.filter((one) => one.health || one.dropped !== null);
     if (said.length === 0) return null;
     const of = (health, key, words) => (!health || health[key] === null || health[key] === undefined ? "–" : words(health[key]));
-    return el("details", {}, el("summary", {}, "What they say of themselves"), table("Health", ["Device", "As of", { text: "Frames/s", class: "right" }, { text: "Inference p95", class: "right" }, { text: "Temperature", class: "right" }, { text: "Outbox", class: "right" }, { text: "Disk free", class: "right" }, "Camera", "Lost unsent", { text: "Held no more", class: "right" }],
+    return el("details", {}, el("summary", {}, "Health messages"), table("Health", ["Device", "As of", { text: "Frames/s", class: "right" }, { text: "Inference p95", class: "right" }, { text: "Temperature", class: "right" }, { text: "Outbox", class: "right" }, { text: "Disk free", class: "right" }, "Camera", "Lost unsent", { text: "Held no more", class: "right" }],
       said.map((one) => [`${titled(one.site)} ${one.device}`, ago(one.health_ms, this.now),
         { class: "right", content: of(one.health, "frames_per_second", (x) => x.toFixed(1)) }, { class: "right", content: of(one.health, "inference_ms_p95", (x) => `${Math.round(x)} ms`) },
         { class: "right", content: of(one.health, "temperature_c", (x) => `${Math.round(x)} °C`) }, { class: "right", content: of(one.health, "outbox_unsent", count) },

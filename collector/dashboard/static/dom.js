@@ -1,4 +1,4 @@
-// Makes elements without markup in strings, so that no name of a site or a line can become markup.
+// Creates elements without HTML strings, so that no name of a site or line is interpreted as markup.
 
 import { printable } from "./words.js";
 
@@ -15,8 +15,8 @@ export function el(name, attributes = {}, ...children) {
   return element;
 }
 
-// Put these in the place of what an element holds; nothing stands for what is null or false. What had the focus has it
-// again, if there is the like of it in the same place: numbers are renewed while somebody walks through them.
+// Replaces the children of an element; null and false are skipped. The focus moves to the new element in the same place,
+// if it is of the same kind, since pages are refreshed while they are used.
 export function fill(element, ...children) {
   const had = document.activeElement;
   const path = element.contains(had) && had !== element ? pathTo(had, element) : null;
@@ -34,7 +34,7 @@ function pathTo(node, above) {
 /** @type {(id: string) => any} An element of index.html, of whatever kind. */
 export const byId = (id) => document.getElementById(id);
 
-// A table with a caption for whoever does not see it; cells are texts or elements, the first of a row is its head.
+// A table with a caption for screen readers; cells are texts or elements, the first of a row is its head.
 export function table(caption, heads, rows, attributes = {}) {
   return el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": caption },
     el("table", attributes,
@@ -46,7 +46,7 @@ export function table(caption, heads, rows, attributes = {}) {
       }))))));
 }
 
-// One of several, as buttons; `chosen` is told the value.
+// A choice as buttons; `chosen` is called with the value.
 export function choice(label, options, value, chosen) {
   return el("div", { class: "choice", role: "group", "aria-label": label },
     options.map(([of, text]) => el("button", {
@@ -60,8 +60,8 @@ export function select(label, options, value, chosen) {
   return el("label", { class: "field" }, el("span", {}, label), box);
 }
 
-// The way through a list of which a page is shown: `here` is the page's address, `after` where it began, `next` where the
-// next one does. A page is renewed as one, so it is as fast with thousands of items.
+// Links to the pages of a list: `here` is the address of the page, `after` where this page begins, `next` where the next
+// one does. Only the current page is refreshed, so long lists are as fast as short ones.
 export function pages(nav, what, here, after, next, where) {
   nav.hidden = after === null && next === null;
   const there = next === null ? null : `${here}?${new URLSearchParams({ after: next })}`;

@@ -1,7 +1,7 @@
-// Any span: out above, back below, with the whole extent beneath to choose from, an earlier span beside, and a download.
+// The history page: out above, back below, an overview to select a span, a comparison with an earlier span, and exports.
 
 import { address, get, whole } from "./api.js";
-import { bars, Chart, colour, countAxis, faint, hatchAxis, hatched, headings, lineSaying, mirrored, mostOf, saidOf, timeAxis } from "./charts.js";
+import { bars, Chart, colour, countAxis, faint, hatchAxis, hatched, headings, lineSaying, mirrored, mostOf, hoverTexts, timeAxis } from "./charts.js";
 import { el, fill, select, table } from "./dom.js";
 import { number } from "./numbers.js";
 import { showQueue } from "./queue.js";
@@ -16,11 +16,11 @@ const ROWS = 100;
 const INTERVALS_MAX = 10_000; // of one answer: a year by the hour
 const OTHER = "site:"; // before the name of a site to compare with
 
-// A span to the edges of the intervals that it touches.
+// Extends a span to the edges of its intervals.
 /** @type {(span: number[], edges: any) => [any, any]} The span in whole intervals, of which there is one at least. */
 const widened = ([from, to], edges) => [edges.findLast((edge) => edge <= from) ?? edges[0], edges.find((edge) => edge >= to) ?? edges.at(-1)];
 
-// What a device counts with from then on, in words, without what it began with; newest last.
+// The changes of models and configuration of a device as texts, without its first entry; newest last.
 function changesOf(changes) {
   const found = [];
   changes.forEach((one, i) => {
@@ -109,7 +109,7 @@ class History {
     this.change();
   }
 
-  // The same without a mouse: half a span to the side, or so many times as long around the middle, within what there is.
+  // Moves by half a span, or zooms around the middle, within the available time; usable without a mouse.
   move(by, times) {
     const [first, last] = [this.info.first_ms ?? this.from, Math.max(this.now, this.to)];
     const length = Math.min(times * (this.to - this.from), last - first);
@@ -140,7 +140,7 @@ class History {
     return ["5min", "15min", "hour", "day", "week", "month"].find((one) => this.fits(one) && length / LENGTHS[one] <= 260) ?? "year";
   }
 
-  // Intervals shorter than the reports would look as if nobody had watched most of them.
+  // Intervals shorter than the reports would look mostly unwatched.
   fits(interval) {
     return LENGTHS[interval] >= (this.info.width_ms ?? 0);
   }
@@ -248,7 +248,7 @@ class History {
       out?.tonnes?.[0] != null && this.label === "all" ? el("div", { class: "figure" }, el("span", { class: "name" }, "Load out"), el("span", { class: "num big estimate" }, el("span", { class: "value" }, `≈ ${count(Math.round(out.tonnes[0]))} t`)), el("span", { class: "under soft" }, "an estimate by class")) : null);
   }
 
-  // The span against the one compared with: the same hours, as far as both were watched.
+  // Compares the span with another one: the same hours, as far as both were watched.
   compared(role) {
     const found = this.whole.comparison?.find((one) => one.role === role);
     const of = this.label === "all" ? found?.all : found?.classes[this.label];
@@ -268,7 +268,7 @@ class History {
       const rows = [[out, 1, "out"], [back, -1, "back"]].filter(([one]) => one !== null);
       for (const [one, sign, role] of rows) {
         const values = this.values(one);
-        data.push(...bars(this.word(role) ?? role, edges, values, tones[role], { sign, now: this.now, texts: saidOf(values, edges, this.now, one.share) }));
+        data.push(...bars(this.word(role) ?? role, edges, values, tones[role], { sign, now: this.now, texts: hoverTexts(values, edges, this.now, one.share) }));
       }
       if (earlier) {
         const shift = this.other ? 0 : edges[0] - earlier.edges_ms[0];
@@ -277,7 +277,7 @@ class History {
           if (then === null) continue;
           const values = this.values(then);
           const look = { color: colour("ink"), width: 1.5, dash: sign > 0 ? "solid" : "dot" };
-          data.push(...lineSaying(`${this.word(role) ?? role}, ${this.then}`, earlier.edges_ms.map((edge) => edge + shift), values.map((n) => (n === null ? null : sign * n)), look, saidOf(values, earlier.edges_ms, this.now, then.share)));
+          data.push(...lineSaying(`${this.word(role) ?? role}, ${this.then}`, earlier.edges_ms.map((edge) => edge + shift), values.map((n) => (n === null ? null : sign * n)), look, hoverTexts(values, earlier.edges_ms, this.now, then.share)));
         }
       }
       data.push(hatched(edges, edges.slice(0, -1).map((_, i) => Math.min(...rows.map(([one]) => one.share[i]))), this.now));

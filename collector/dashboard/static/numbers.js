@@ -1,11 +1,11 @@
-// A number that says how much of its time was watched, and leads to its reports: the first click shows them, the second
-// one as it came. Where nobody watched there is no number.
+// A number with its watched share and a link to its reports: the first click lists them, the second shows one. There is no
+// number if the time was not watched.
 
 import { get } from "./api.js";
 import { byId, el, fill, table } from "./dom.js";
 import { count, intervalOf, NOBODY, percent, timeOf, whenOf, zoneOf } from "./words.js";
 
-// `of`: { site, device, line, direction, class, from, to, zone, interval, what } for the evidence; null: no way to it.
+// `of`: { site, device, line, direction, class, from, to, zone, interval, what } for the evidence; null: no link.
 /** @param {any} value @param {any} share @param {any} of @param {{big?: boolean, text?: string | null}} look `text` stands instead of the value */
 export function number(value, share, of, { big = false, text = null } = {}) {
   const blind = value === null || value === undefined;

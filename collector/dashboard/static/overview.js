@@ -1,4 +1,4 @@
-// All sites on one screen: today out and back, what is over there, the queues, and whether the cameras watch.
+// The overview page: all sites with today's counts out and back, the balance, the queues, and the state of the cameras.
 
 import { get, live } from "./api.js";
 import { isUnfinished, isWhole } from "./charts.js";
@@ -32,17 +32,17 @@ export async function overview({ query: asked }) {
     pages(more, "sites", "#/", after, found.next, to > found.before ? `${count(found.before + 1)} to ${count(to)} of ${count(found.total)} sites` : "There are no more sites.");
   }
 
-  const said = (event) => {
+  const onLive = (event) => {
     const card = cards.get(event.detail.site);
     if (card) glance(card.querySelector(".glance"), event.detail.site);
   };
-  document.addEventListener("live", said);
+  document.addEventListener("live", onLive);
   await refresh();
   return {
     element,
     title: "Overview",
     refresh,
-    close: () => document.removeEventListener("live", said),
+    close: () => document.removeEventListener("live", onLive),
     async shown() { // what is usual takes longer: one site after the other
       for (const { site } of found.sites) {
         if (!element.isConnected) return;
@@ -87,8 +87,7 @@ function fillCard(card, one, now, usual) {
 
 const figure = (name, value, note) => el("div", { class: "figure" }, el("span", { class: "name" }, name), value, el("span", { class: "under soft" }, note || " "));
 
-// The hours of today: the darker, the more crossed; hatched is the part of an hour that nobody watched; a table for
-// whoever does not see it.
+// The hours of today: darker means more vehicles, hatched means not watched; with a table for screen readers.
 function strip(one, out, back, now) {
   const most = Math.max(1, ...[out, back].flatMap((series) => series?.all ?? []).map((n) => n ?? 0));
   const zone = one.time_zone;

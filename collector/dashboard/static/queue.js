@@ -1,11 +1,11 @@
-// How many stand in the queue zones of a site, and how long they waited, over any intervals.
+// The queues of a site: vehicles standing and their waits, per interval.
 
-import { BARS_MAX, bars, colour, countAxis, faint, hatchAxis, hatched, headings, saidOf, timeAxis } from "./charts.js";
+import { BARS_MAX, bars, colour, countAxis, faint, hatchAxis, hatched, headings, hoverTexts, timeAxis } from "./charts.js";
 import { el, fill, table } from "./dom.js";
 import { number } from "./numbers.js";
 import { count, decimal, intervalOf, span } from "./words.js";
 
-// `of` is what the intervals are called; `behind(zone, from, to)` leads from a number to its reports.
+// `of` is the name of the intervals; `behind(zone, from, to)` makes the link from a number to its reports.
 export function showQueue(chart, head, { answer, title, of, interval, now, behind }) {
   const { queues: zones, edges_ms: edges, time_zone: zone } = answer;
   const crowded = edges.length - 1 > BARS_MAX;
@@ -13,7 +13,7 @@ export function showQueue(chart, head, { answer, title, of, interval, now, behin
   const traces = (one, k) => {
     const tone = colour(k === 0 ? "queue" : "c-van");
     const say = (n, i) => `${decimal(n)} standing, ${one.standing_max[i]} at most${one.wait_p50_ms[i] ? `, waited ${span(one.wait_p50_ms[i])}` : ""}${one.pictures[i] === null ? "" : `, on ${count(one.pictures[i])} pictures`}`;
-    const mean = { now, texts: saidOf(one.standing_mean, edges, now, one.share, say), showlegend: zones.length > 1 };
+    const mean = { now, texts: hoverTexts(one.standing_mean, edges, now, one.share, say), showlegend: zones.length > 1 };
     if (crowded) return [...bars(one.zone, edges, one.standing_max, faint(tone, 0.3), { showlegend: false }), ...bars(one.zone, edges, one.standing_mean, tone, mean)];
     const above = one.standing_max.map((most, i) => (most === null ? 0 : most - one.standing_mean[i]));
     return [...bars(one.zone, edges, one.standing_mean, tone, { ...mean, error_y: { type: "data", symmetric: false, array: above, arrayminus: above.map(() => 0), color: colour("axis"), thickness: 1, width: 0 } })];
@@ -24,7 +24,7 @@ export function showQueue(chart, head, { answer, title, of, interval, now, behin
       hatched(edges, edges.slice(0, -1).map((_, i) => Math.max(...zones.map((one) => one.share[i]))), now)],
     layout: { barmode: "group", xaxis: timeAxis(edges, zone, chart.width), yaxis: countAxis(), yaxis2: hatchAxis },
   });
-  const stills = zones.some((one) => one.pictures.some((n) => n !== null)); // which tell no waits
+  const stills = zones.some((one) => one.pictures.some((n) => n !== null)); // without waits
   const right = (text) => ({ text, class: "right" });
   const rows = () => table(`Queue by ${of}`, [of[0].toUpperCase() + of.slice(1), "Zone", right("Standing"), right("Most"), right("Waited, half"), right("Nine in ten"), right("Longest"), ...(stills ? [right("Pictures")] : [])],
     zones.flatMap((one) => edges.slice(0, -1).map((edge, i) => [i, edge]).filter(([, edge]) => edge < now).reverse().map(([i, edge]) => [

@@ -1,7 +1,7 @@
-// One site: what crosses now, today against past days, classes, balance, queue.
+// The page of a site: live counts, today compared with past days, classes, balance, queue.
 
 import { get, live } from "./api.js";
-import { band, bars, Chart, classColour, colour, countAxis, hatchAxis, hatched, headings, mirrored, mostOf, saidOf, timeAxis } from "./charts.js";
+import { band, bars, Chart, classColour, colour, countAxis, hatchAxis, hatched, headings, mirrored, mostOf, hoverTexts, timeAxis } from "./charts.js";
 import { choice, el, fill, select, table } from "./dom.js";
 import { may, number } from "./numbers.js";
 import { showQueue } from "./queue.js";
@@ -66,9 +66,9 @@ class Site {
           this.heads),
         el("div", { class: "stack" }, this.nowBox, this.queueCard, this.convoys,
           this.classesCard = el("section", { class: "card" }, el("h2", {}, "Classes today"), this.classes))));
-    this.said = () => this.glance();
-    document.addEventListener("live", this.said);
-    this.clock = setInterval(this.said, 5_000);
+    this.onLive = () => this.glance();
+    document.addEventListener("live", this.onLive);
+    this.clock = setInterval(this.onLive, 5_000);
   }
 
   async refresh() {
@@ -89,12 +89,12 @@ class Site {
       get(`${path}/convoys`, { from, to, limit: CONVOYS_MAX }),
       may.read ? get("/devices", { site: this.name }) : null,
     ]);
-    Object.assign(this, { states, usual, hours, whole, past, balances, queues, told: convoys, now: hours.now_ms });
+    Object.assign(this, { states, usual, hours, whole, past, balances, queues, convoys, now: hours.now_ms });
     [this.from, this.to] = [hours.edges_ms[0], hours.edges_ms.at(-1)];
     this.fill();
   }
 
-  // What is usual changes slowly, and is asked for anew at times only.
+  // Usual counts change slowly, and are requested again rarely.
   async usualOf(date) {
     if (this.usual === undefined || this.usualAs !== date || performance.now() - this.usualCame > USUAL_MS) {
       this.usual = await get(`/sites/${this.name}/usual`, { date });
@@ -107,7 +107,7 @@ class Site {
     return answer.series.find((one) => one.role === role) ?? null;
   }
 
-  // The words of this site for out and back, where all lines have the same.
+  // The site's names of out and back, if all lines have the same.
   word(role) {
     const words = new Set(this.info.lines.map((line) => line[role]));
     return words.size === 1 ? [...words][0] : null;
@@ -125,7 +125,7 @@ class Site {
       el("nav", { class: "row", "aria-label": "More of this site" }, el("a", { class: "button", href: `#/history/${this.name}` }, "History"), may.read ? el("a", { class: "button", href: `#/devices/${this.name}` }, "Devices") : null));
     this.nothing.hidden = this.info.first_ms !== null;
     this.figures.hidden = this.columns.hidden = this.info.first_ms === null;
-    // a site whose devices have zones alone counts nobody who crosses
+    // a site with zones only has no crossings
     this.zonesOnly = this.info.lines.length === 0 && this.queues.queues.length > 0;
     for (const card of [this.todayCard, this.balanceCard, this.classesCard]) card.hidden = this.zonesOnly;
     this.fillFigures();
@@ -140,7 +140,7 @@ class Site {
   fillFigures() {
     const out = this.series(this.whole, "out"), back = this.series(this.whole, "back");
     const figure = (name, value, under = "") => el("div", { class: "figure" }, el("span", { class: "name" }, name), value, el("span", { class: "under soft" }, under || " "));
-    // of the hours: an hour that was watched twice makes up for no other one
+    // per hour: an hour that was watched twice does not compensate for another one
     const share = (one) => this.series(this.hours, one?.role)?.total_share ?? 0;
     const hourly = (role) => usually(this.series(this.hours, role), this.usual, role, this.hours.edges_ms, this.now);
     const told = (role) => [this.word(role), hourly(role)].filter(Boolean).join(", ");
@@ -166,25 +166,25 @@ class Site {
       this.watched(this.zonesOnly ? this.queueShare() : Math.min(share(out ?? back), share(back ?? out))));
   }
 
-  // What who joins the queue now is to wait, as its device last said; nothing where that was long ago.
+  // The expected wait of a vehicle that joins the queue now, from the last report; nothing if that is old.
   expected(queue) {
-    const said = this.queues.last.find((one) => one.device === queue.device && one.zone === queue.zone);
-    if (said === undefined || said.expected_p50_ms === null || this.now - said.until_ms > USUAL_MS) return null;
+    const last = this.queues.last.find((one) => one.device === queue.device && one.zone === queue.zone);
+    if (last === undefined || last.expected_p50_ms === null || this.now - last.until_ms > USUAL_MS) return null;
     return el("div", { class: "figure" }, el("span", { class: "name" }, `Expected wait in ${queue.zone}`),
-      el("span", { class: "num big" }, el("span", { class: "value" }, span(said.expected_p50_ms))),
-      el("span", { class: "under soft" }, `80 %: ${span(said.expected_p10_ms)} to ${span(said.expected_p90_ms)}`));
+      el("span", { class: "num big" }, el("span", { class: "value" }, span(last.expected_p50_ms))),
+      el("span", { class: "under soft" }, `80 %: ${span(last.expected_p10_ms)} to ${span(last.expected_p90_ms)}`));
   }
 
-  // How many nearer vehicles likely hide, as its device last said; nothing where that was long ago or is surely none.
+  // The estimate of hidden vehicles, from the last report; nothing if that is old or if there are certainly none.
   hidden(queue) {
-    const said = this.queues.last.find((one) => one.device === queue.device && one.zone === queue.zone);
-    if (said === undefined || !said.hidden_likely_p90 || this.now - said.until_ms > USUAL_MS) return null;
+    const last = this.queues.last.find((one) => one.device === queue.device && one.zone === queue.zone);
+    if (last === undefined || !last.hidden_likely_p90 || this.now - last.until_ms > USUAL_MS) return null;
     return el("div", { class: "figure" }, el("span", { class: "name" }, `Likely hidden in ${queue.zone}`),
-      el("span", { class: "num big" }, el("span", { class: "value" }, `≈ ${count(Math.round(said.hidden_likely_mean))}`)),
-      el("span", { class: "under soft" }, `an estimate, not counted; 80 %: ${said.hidden_likely_p10} to ${said.hidden_likely_p90}`));
+      el("span", { class: "num big" }, el("span", { class: "value" }, `≈ ${count(Math.round(last.hidden_likely_mean))}`)),
+      el("span", { class: "under soft" }, `an estimate, not counted; 80 %: ${last.hidden_likely_p10} to ${last.hidden_likely_p90}`));
   }
 
-  // Were the cameras watching? Of today, and at this moment.
+  // The watched share of the cameras today and now.
   watched(part) {
     const devices = this.states?.devices ?? [];
     const online = devices.filter((one) => one.state === "online").length;
@@ -195,7 +195,7 @@ class Site {
       el("span", { class: `under ${online === devices.length ? "soft" : "warn"}` }, words || " "));
   }
 
-  // The part of today that the least watched zone was.
+  // The watched share of today of the zone that was watched least.
   queueShare() {
     const past = this.queues.edges_ms.slice(0, -1).filter((edge) => edge < this.now).length;
     return Math.min(1, ...this.queues.queues.map((one) => one.share.slice(0, past).reduce((sum, part) => sum + part, 0) / Math.max(1, past)));
@@ -219,7 +219,7 @@ class Site {
     const out = this.series(this.hours, "out"), back = this.series(this.hours, "back");
     const of = (one) => (one === null ? [] : this.label === "all" || this.label === "classes" ? one.all : one.counts[this.label] ?? []);
     const { edges_ms: edges } = this.hours;
-    const texts = (one) => saidOf(of(one), edges, this.now, one.share);
+    const texts = (one) => hoverTexts(of(one), edges, this.now, one.share);
     const bands = this.label === "all" ? this.usual.bands : [];
     const draw = () => {
       const tones = { out: colour("out"), back: colour("back") };
@@ -231,7 +231,7 @@ class Site {
           for (const label of labels.filter((label) => one.total_counts[label])) {
             data.push(...bars(label, edges, one.counts[label], classColour(label), { sign, now: this.now, legendgroup: label, showlegend: sign > 0 || !out?.total_counts[label] }));
           }
-          data.push(bars(name, edges, one.all, "rgba(0,0,0,0)", { sign, texts: saidOf(one.all, edges, this.now, one.share, (_, i) => this.mixOf(one, labels, i)) })[1]);
+          data.push(bars(name, edges, one.all, "rgba(0,0,0,0)", { sign, texts: hoverTexts(one.all, edges, this.now, one.share, (_, i) => this.mixOf(one, labels, i)) })[1]);
         } else data.push(...bars(name, edges, of(one), tones[role], { sign, now: this.now, texts: texts(one) }));
       }
       const worst = edges.slice(0, -1).map((_, i) => Math.min(...[out, back].filter(Boolean).map((one) => one.share[i])));
@@ -253,7 +253,7 @@ class Site {
     this.today.show(draw, rows, `Today by the hour: ${out?.total ?? "blind"} out, ${back?.total ?? "blind"} back so far.`);
   }
 
-  // The classes of an interval in words.
+  // The classes of an interval as text.
   mixOf(one, labels, i) {
     return labels.filter((label) => one.counts[label]?.[i]).map((label) => `${count(one.counts[label][i])} ${label}`).join(", ") || "0";
   }
@@ -308,7 +308,7 @@ class Site {
     const shares = each.map((_, i) => Math.min(out.share[i], back.share[i]));
     this.balance.show(() => ({
       data: [headings(edges, this.zone, "day"),
-        ...bars("out minus back", edges, each, each.map((n) => colour(n !== null && n < 0 ? "back" : "out")), { now: this.now, texts: saidOf(each, edges, this.now, shares, signed), showlegend: false }),
+        ...bars("out minus back", edges, each, each.map((n) => colour(n !== null && n < 0 ? "back" : "out")), { now: this.now, texts: hoverTexts(each, edges, this.now, shares, signed), showlegend: false }),
         hatched(edges, shares, this.now)],
       layout: { barmode: "relative", xaxis: timeAxis(edges, this.zone, this.balance.width), yaxis: countAxis({ rangemode: "normal" }), yaxis2: hatchAxis },
     }), () => table("Out minus back by day", ["Day", { text: "Out", class: "right" }, { text: "Back", class: "right" }, { text: "Difference", class: "right" }],
@@ -329,9 +329,9 @@ class Site {
     });
   }
 
-  // Vehicles that crossed a line one soon after the other.
+  // The convoys.
   fillConvoys() {
-    const { convoys, more } = this.told;
+    const { convoys, more } = this.convoys;
     this.convoys.hidden = convoys.length === 0;
     const several = new Set(convoys.map((one) => one.device)).size > 1;
     const many = { bus: "buses" };
@@ -346,7 +346,7 @@ class Site {
           { class: "right", content: vehicles(one) }, `half up to ${span(one.gap_p50_ms)}, all to ${span(one.gap_max_ms)}`])));
   }
 
-  // The open bucket of every device here: a look, and no count.
+  // The open bucket of every device of the site: a preview, not counted yet.
   glance() {
     const here = [...live.entries()].filter(([key, one]) => key.startsWith(`${this.name}/`) && performance.now() - one.came < 60_000);
     const rows = here.sort().map(([, one]) => el("div", { class: "live-device", "data-device": one.device },
@@ -365,7 +365,7 @@ class Site {
   }
 
   close() {
-    document.removeEventListener("live", this.said);
+    document.removeEventListener("live", this.onLive);
     clearInterval(this.clock);
     for (const chart of [this.today, this.balance, this.queue]) chart.gone();
   }

@@ -1,12 +1,12 @@
-// Today against past days: what was counted in the hours that are over, beside the median of the same hours. Each median is
-// scaled down to what was watched today, so both sides are about the same moments.
+// Today compared with past days: the counts of the hours that are over, and the median of the same hours, scaled down to
+// the time that was watched today.
 
 import { count, percent } from "./words.js";
 
-const LEAST = 5; // of fewer vehicles no share is told
-export const WATCHED_LEAST = 0.8; // of the hours that are over: below it no share is told, on either side
+const LEAST = 5; // with fewer vehicles no percentage is shown
+export const WATCHED_LEAST = 0.8; // of the hours that are over, on either side; below it no percentage is shown
 
-// `series` and `edges` by the hour; "" where there is too little to say.
+// `series` and `edges` by the hour; "" if too little was watched.
 export function usually(series, usual, role, edges, now) {
   const band = usual?.bands.find((one) => one.role === role);
   if (!series || !band) return "";

@@ -1,10 +1,10 @@
-// Numbers and times in words: always in the zone of the site, and the zone is named.
+// Formats numbers and times, always in the time zone of the site, which is named.
 
-// The one meaning of hatching, on every page.
+// The meaning of hatching, the same on every page.
 export const NOBODY = "nobody watched";
 export const HATCHED = `Hatched: ${NOBODY}, in proportion to the time.`;
 
-// Text as it may be shown: characters that turn the direction of what stands beside them, or that nobody sees, are spelt out.
+// Makes a text safe to show: invisible characters and those that change the direction of writing are spelt out.
 const UNSEEN = /[\u0000-\u001f\u007f-\u009f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff]/g;
 export const printable = (text) => String(text).replace(UNSEEN, (c) => (c === "\n" ? c : `⟨U+${c.charCodeAt(0).toString(16).toUpperCase().padStart(4, "0")}⟩`));
 
@@ -28,7 +28,7 @@ function format(zone, key, options) {
 export const timeOf = (ms, zone) => format(zone, "time", { hour: "2-digit", minute: "2-digit" }).format(ms);
 export const dayOf = (ms, zone) => format(zone, "day", { weekday: "short", day: "numeric", month: "short" }).format(ms).replace(",", "");
 const monthOf = (ms, zone) => format(zone, "month", { month: "short", year: "numeric" }).format(ms);
-// With the year, where it is not this one.
+// With the year, if it is not the current one.
 const datedOf = (ms, zone) => (yearOf(ms, zone) === yearOf(Date.now(), zone) ? dayOf(ms, zone) : `${dayOf(ms, zone)} ${yearOf(ms, zone)}`);
 function yearOf(ms, zone) {
   const year = new Date(ms).getUTCFullYear();
@@ -36,7 +36,7 @@ function yearOf(ms, zone) {
   return isNearNewYear ? Number(partsOf(ms, zone).year) : year;
 }
 export const whenOf = (ms, zone) => `${datedOf(ms, zone)} ${timeOf(ms, zone)}`;
-// The date, or that of so many days before, by the calendar: days may have 23 hours.
+// The date, or that of so many days earlier by the calendar, since days may have 23 hours.
 export function isoDay(ms, zone, before = 0) {
   const { year, month, day } = partsOf(ms, zone);
   return new Date(Date.UTC(year, month - 1, day - before)).toISOString().slice(0, 10);
@@ -53,7 +53,7 @@ export function zoneOf(ms, zone) {
   return zone === "UTC" ? "UTC" : `${zone} (${offset})`;
 }
 
-// An interval of an axis, as people call it.
+// The name of an interval of an axis.
 export function intervalOf(from, to, zone, interval) {
   if (interval === "year") return partsOf(from, zone).year;
   if (interval === "month") return monthOf(from, zone);
