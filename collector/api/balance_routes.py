@@ -1,5 +1,8 @@
 """Route of balances: out minus back."""
 
+from typing import Any
+
+import msgspec
 from fastapi import APIRouter, Depends
 
 from collector.api.access import Needs
@@ -43,19 +46,14 @@ def routes(context: Context) -> APIRouter:
                 time_zone=zone,
                 balances=[
                     LineBalance(
-                        site=one.site,
-                        device=one.device,
-                        line=one.line,
-                        out=one.out,
-                        back=one.back,
-                        from_ms=one.from_ms,
-                        to_ms=one.to_ms,
-                        watched_ms=one.watched_ms,
-                        share=share_of(one.watched_ms, one.to_ms - one.from_ms),
-                        covers=COVERS,
-                        classes={label: _balance(of) for label, of in one.classes.items()},
-                        all=_balance(one.all),
-                        likely=_likely(likely_of(reading, one, scheme=scheme)) if likely else None,
+                        **msgspec.structs.asdict(one)
+                        | {
+                            "share": share_of(one.watched_ms, one.to_ms - one.from_ms),
+                            "covers": COVERS,
+                            "classes": {label: _balance(of) for label, of in one.classes.items()},
+                            "all": _balance(one.all),
+                            "likely": _likely(likely_of(reading, one, scheme=scheme)) if likely else None,
+                        }
                     )
                     for one in found
                 ],
@@ -67,27 +65,11 @@ def routes(context: Context) -> APIRouter:
 
 
 def _balance(one: ClassBalance) -> OneBalance:
-    return OneBalance(
-        out=one.out,
-        back=one.back,
-        balance=one.balance,
-        unseen_out=_rounded(one.unseen_out),
-        unseen_back=_rounded(one.unseen_back),
-        low=_rounded(one.low),
-        high=_rounded(one.high),
-    )
+    values: dict[str, Any] = {
+        name: round(n, 2) if isinstance(n, float) else n for name, n in msgspec.structs.asdict(one).items()
+    }
+    return OneBalance(**values)
 
 
 def _likely(one: results.LikelyBalance) -> LikelyBalance:
-    return LikelyBalance(
-        model=one.model,
-        reason=one.reason,
-        covers=results.NAMES_COVER,
-        out=one.out,
-        back=one.back,
-        balance=one.balance,
-    )
-
-
-def _rounded(number: float | None) -> float | None:
-    return None if number is None else round(number, 2)
+    return LikelyBalance(**msgspec.structs.asdict(one), covers=results.NAMES_COVER)

@@ -1,5 +1,6 @@
 """Routes of the devices: their state, which reports are missing, and requests to send them again."""
 
+from dataclasses import asdict
 from typing import Annotated, Any
 
 import msgspec
@@ -94,16 +95,7 @@ def routes(context: Context) -> APIRouter:
         """Which messages were refused, from whom, and why."""
         found = await context.pool.read(lambda reading: refusals_in(reading, site=site, device=device, limit=limit))
         return RefusalInfos(
-            refusals=[
-                RefusalInfo(
-                    site=one.site,
-                    device=one.device,
-                    channel=one.channel,
-                    received_ms=one.received_ms,
-                    reason=one.reason,
-                )
-                for one in found.newest
-            ],
+            refusals=[RefusalInfo.model_validate(one) for one in found.newest],
             counts=[
                 RefusalCount(site=of_site, device=of_device, reason=reason, times=times)
                 for of_site, of_device, reason, times in found.counts
@@ -114,12 +106,7 @@ def routes(context: Context) -> APIRouter:
     @router.get("/faults", dependencies=[read])
     async def all_faults() -> Faults:
         """What fails now in the collector itself: its store, the alerts of a site, a channel, the pages."""
-        return Faults(
-            faults=[
-                FaultInfo(part=one.part, subject=one.subject, reason=one.reason, since_ms=one.since_ms, times=one.times)
-                for one in context.faults.now
-            ]
-        )
+        return Faults(faults=[FaultInfo.model_validate(one) for one in context.faults.now])
 
     @router.post("/devices/{site}/{device}/resend", status_code=202, dependencies=[Depends(Needs(context, "operate"))])
     async def resend(site: Name, device: Name, wish: Wish) -> Wished:
@@ -203,17 +190,5 @@ def _device(state: DeviceState, time_zone: str, health: tuple[int, Any] | None, 
 
 
 def _gap(gap: Gap) -> GapInfo:
-    one = gap.missing
-    return GapInfo(
-        site=gap.site,
-        device=gap.device,
-        journal=gap.journal,
-        first=one.first,
-        last=one.last,
-        reports=one.reports,
-        gone=one.gone,
-        since_ms=one.since_ms,
-        due_ms=one.due_ms,
-        asked=one.asked,
-        asked_ms=one.asked_ms,
-    )
+    missing = gap.missing
+    return GapInfo(site=gap.site, device=gap.device, journal=gap.journal, reports=missing.reports, **asdict(missing))

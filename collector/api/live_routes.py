@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 
+import msgspec
 from fastapi import APIRouter, Depends, HTTPException, Request
 from fastapi.responses import StreamingResponse
 
@@ -72,20 +73,9 @@ def routes(context: Context) -> APIRouter:
 
 def live_now(seen: LiveEntry) -> LiveNow:
     """An open bucket as the API's model."""
-    live = seen.live
-    return LiveNow(
-        site=seen.site,
-        device=seen.device,
-        received_ms=seen.received_ms,
-        start=live.start,
-        as_of=live.as_of,
-        width_ms=live.width_ms,
-        watched_ms=live.watched_ms,
-        lines=live.lines,
-        in_view=live.in_view,
-        standing=live.standing,
-        blind=live.blind,
-    )
+    values = msgspec.structs.asdict(seen.live)
+    del values["schema"]
+    return LiveNow(site=seen.site, device=seen.device, received_ms=seen.received_ms, **values)
 
 
 def _events(news: LiveUpdate, stored: int) -> str:

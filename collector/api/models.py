@@ -14,7 +14,7 @@ Role = Literal["out", "back"]
 class Model(BaseModel):
     """All of them."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", from_attributes=True)
 
 
 class Problem(Model):

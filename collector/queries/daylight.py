@@ -1,4 +1,4 @@
-"""Day and night by the sun at the site: a span is cut where it rises and sets."""
+"""Day and night by the sun at the site: a span is cut at sunrise and sunset."""
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
@@ -54,9 +54,9 @@ def day_split(
     estimate: bool = False,
     sites: Sites | None = None,
 ) -> DaySplit:
-    """The counts of `counts.counts`, or of `merged.merged` where `sites` are given, by day and by night apart.
+    """The counts of `counts.counts`, or of `merged_lines.merged` if `sites` are given, by day and by night separately.
 
-    An interval that is all night has no day: there `day` is None and `day_ms` 0, as where nobody watched.
+    An interval that is all night has no day: there `day` is None and `day_ms` is 0, as for unwatched time.
     """
     cut = daylight(site, axis)
     found = merged(reading, scope, cut.axis, sites or {}, scheme=scheme)

@@ -62,7 +62,7 @@ def records(
 
     In each piece they are sorted by device, line, direction, class and time. A flow of which nothing is known in a
     piece has a row per interval with an empty class, so that blind time is there.
-    `merge` takes lines that several devices watch as one, see `merged.merged`.
+    `merge` takes lines that several devices watch as one, see `merged_lines.merged`.
     """
     site, named = sites.get(scope.site or "", UNCONFIGURED), ModelTimeline(reading, scope)
     for piece in pieces(whole):

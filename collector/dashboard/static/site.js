@@ -89,7 +89,7 @@ class Site {
       get(`${path}/convoys`, { from, to, limit: CONVOYS_MAX }),
       may.read ? get("/devices", { site: this.name }) : null,
     ]);
-    Object.assign(this, { states, usual, hours, whole, past, balances, queues, convoys, now: hours.now_ms });
+    Object.assign(this, { states, usual, hours, whole, past, balances, queues, convoysToday: convoys, now: hours.now_ms });
     [this.from, this.to] = [hours.edges_ms[0], hours.edges_ms.at(-1)];
     this.fill();
   }
@@ -331,7 +331,7 @@ class Site {
 
   // The convoys.
   fillConvoys() {
-    const { convoys, more } = this.convoys;
+    const { convoys, more } = this.convoysToday;
     this.convoys.hidden = convoys.length === 0;
     const several = new Set(convoys.map((one) => one.device)).size > 1;
     const many = { bus: "buses" };
