@@ -31,7 +31,7 @@ class Site {
   past;
   balances;
   queues;
-  told;
+  convoysToday;
   states;
   now;
   from;
