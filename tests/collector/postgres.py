@@ -34,6 +34,7 @@ class Server:
         assert there is not None
         log = self.folder / "log"
         options = f"-p {self.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={self.folder}"
+        options += " -c dynamic_shared_memory_type=mmap"  # in its folder: nothing is left in /dev/shm
         _run([str(there / "pg_ctl"), "-D", str(self.folder / "data"), "-w", "-l", str(log), "-o", options, *words])
 
     def restart(self) -> None:
