@@ -1,4 +1,4 @@
-"""The collector's configuration: YAML into frozen structs, or one sentence that says what is wrong."""
+"""The collector's configuration: YAML into frozen structs, or InputError with one sentence."""
 
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -24,7 +24,7 @@ _Struct = TypeVar("_Struct", bound=msgspec.Struct)
 
 
 class Mqtt(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Where the broker is and how to be let in. TLS is on, and verified, unless it is turned off."""
+    """The broker and the credentials. TLS is on, and verified, unless it is turned off."""
 
     host: Host
     port: Port = 8883
@@ -36,23 +36,23 @@ class Mqtt(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     password_file: Path | None = None
     root: Name = ROOT
     client_id: Name = CLIENT_ID
-    """The broker keeps what is unacknowledged under this name: never change it, share it with nobody."""
+    """The broker keeps unacknowledged messages under this name: it must be unique and not change."""
     session_hours: Annotated[int, msgspec.Meta(ge=1, le=8_760)] = 168
-    """How long the broker is asked to keep it while the collector is away."""
+    """How long the broker keeps the session while the collector is not connected."""
     share: Name | None = None
     """Collectors that name the same share divide the reports among them; they need one common store."""
 
     live: bool = False
-    """Hear the open buckets as well, every few seconds from each device; `http` turns it on."""
+    """Subscribe to open buckets as well, every few seconds from each device; `http` turns it on."""
 
     @property
     def filters(self) -> list[str]:
-        """What to subscribe to. Only reports are shared: every collector hears the answers to what it asked."""
+        """The topic filters. Only reports are shared: every collector needs the responses to its own commands."""
         heard = (*SUBSCRIBED_CHANNELS, LIVE) if self.live else SUBSCRIBED_CHANNELS
         return [self.filter_of(channel, shared=self.share is not None and channel == "report") for channel in heard]
 
     def filter_of(self, channel: str, *, shared: bool) -> str:
-        """All devices on one channel."""
+        """The filter for one channel of all devices."""
         return (f"$share/{self.share}/" if shared else "") + f"{self.root}/v{SCHEMA}/+/+/{channel}"
 
     def __str__(self) -> str:
@@ -60,30 +60,30 @@ class Mqtt(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 
 class Http(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The dashboard and the API: for this computer only, and for whoever bears a token, unless told otherwise."""
+    """The dashboard and the API: by default for this computer only, and with a token."""
 
     host: Host = "127.0.0.1"
-    """The address to listen at; anything but loopback is for a network that is trusted, or with a certificate."""
+    """The address to listen at; use anything but loopback only in a trusted network, or with a certificate."""
     port: Annotated[int, msgspec.Meta(ge=0, le=65_535)] = 8080
     """0 takes a free one, which the log names."""
     tokens_file: Path = Path("tokens.json")
-    """Made by `crossing-collector token`; holds no token, only what a token is known by."""
+    """Made by `crossing-collector token`; contains hashes of tokens only."""
     public: bool = False
-    """Whoever asks may read counts and coverage, and nothing else, without a token."""
+    """Counts and coverage, and nothing else, can be read without a token."""
     address: Annotated[str, msgspec.Meta(pattern=r"^(https?://[^\s?#]+)?$(?!\n)")] = ""
-    """Where people reach it when a proxy stands before it, such as https://counts.example/crossing/."""
+    """The address behind a proxy, such as https://counts.example/crossing/."""
     names: list[Host] = []
-    """Further host names that it is reached by, such as that of a proxy; addresses and localhost always are."""
+    """Further host names, such as that of a proxy; addresses and localhost are always allowed."""
     certificate_file: Path | None = None
     key_file: Path | None = None
     behind_tls: bool = False
-    """A proxy in front speaks TLS: cookies are for https only."""
+    """A proxy in front uses TLS: cookies are for https only."""
     requests_per_minute: Annotated[int, msgspec.Meta(ge=10, le=1_000_000)] = 1_200
     """Of one token, or of one address without a token."""
     question_s_max: Annotated[float, msgspec.Meta(gt=0, le=600)] = 10.0
-    """For one question to the store."""
+    """For one query of the store."""
     workers: Annotated[int, msgspec.Meta(ge=1, le=64)] = 4
-    """Questions answered at a time."""
+    """Queries at a time."""
     connections_max: Annotated[int, msgspec.Meta(ge=10, le=10_000)] = 400
     """Open at a time, and half as many from one address unless `behind_tls`; fewer where the system allows fewer."""
     watchers_max: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 200
@@ -106,13 +106,13 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     messages_days: Annotated[int, msgspec.Meta(ge=1, le=36_500)] | None = None
     """Days after which messages are deleted, and the numbers stay; None: never."""
     limits: Limits = Limits()
-    """How much of its own each device may bring."""
+    """Bounds of what each device may add."""
     http: Http | None = None
-    """None: nothing is served."""
+    """None: no API and no pages."""
     sites: dict[Name, Site] = {}
-    """What the views need to know of a site and no device tells."""
+    """What queries need to know of a site and devices do not report."""
     alerts: AlertSettings = AlertSettings()
-    """What is told, and to whom."""
+    """Rules and notifications."""
 
     @property
     def retention(self) -> Retention:
@@ -121,12 +121,12 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
     @property
     def time_zones(self) -> dict[str, str]:
-        """By site, where one is told."""
+        """The configured time zones, by site."""
         return {name: site.time_zone for name, site in self.sites.items() if site.time_zone is not None}
 
 
 def load(path: Path) -> Configuration:
-    """Read and check a configuration; InputError with the key, the value's fault and what is allowed."""
+    """Read and check a configuration; InputError names the key, the value and what is allowed."""
     try:
         raw = read_yaml(path.read_text(encoding="utf-8"), f"configuration {path}")
     except (OSError, UnicodeDecodeError) as error:
@@ -166,7 +166,7 @@ def load(path: Path) -> Configuration:
 
 
 def _inherit_rules(raw: dict[Any, Any]) -> None:
-    """What a site does not say for itself under `alerts.sites` is as it is under `alerts`."""
+    """Complete the rules of each site under `alerts.sites` by those under `alerts`."""
     alerts = raw.get("alerts")
     if not isinstance(alerts, dict) or not isinstance(alerts.get("sites"), dict):
         return
@@ -193,7 +193,7 @@ def _check_share(configuration: Configuration, path: Path) -> None:
 
 
 def _beside(folder: Path, struct: _Struct, *names: str) -> _Struct:
-    """Files that are named relative to the folder of the configuration."""
+    """Resolve the file names in a struct, relative to the folder of the configuration."""
     files = {name: folder / file for name in names if (file := getattr(struct, name)) is not None}
     return msgspec.structs.replace(struct, **files)
 

@@ -6,7 +6,8 @@ messages are sent at no more than the hourly rate of their site.
 """
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import KW_ONLY, dataclass, field
 
 import msgspec
 
@@ -28,27 +29,24 @@ ROUND_MAX = 20
 ERROR_CHARACTERS_MAX = 200
 
 
+@dataclass
 class MessageDelivery:
     """Sends the messages in `store`; used by the thread that owns the store."""
 
-    def __init__(
-        self,
-        store: Store,
-        channels: Sequence[Channel],
-        *,
-        per_hour: Callable[[str], int] = lambda _: MESSAGES_PER_HOUR,
-        stopping: Callable[[], bool] = lambda: False,
-        faults: Faults | None = None,
-    ) -> None:
-        self._store = store
-        self._faults = faults or Faults()
-        self._per_hour = per_hour
-        self._stopping = stopping
-        self._channels: Mapping[str, Channel] = {channel.name: channel for channel in channels}
+    store: Store
+    channels: Sequence[Channel]
+    _: KW_ONLY
+    per_hour: Callable[[str], int] = lambda _: MESSAGES_PER_HOUR
+    """The maximum of messages about a site."""
+    stopping: Callable[[], bool] = lambda: False
+    faults: Faults = field(default_factory=Faults)
+
+    def __post_init__(self) -> None:
+        self._by_name = {channel.name: channel for channel in self.channels}
 
     def recover(self, now_ms: int) -> int:
         """At the start: mark messages that were being sent when the collector ended as `unsure`; returns how many."""
-        with self._store.writing() as tables:
+        with self.store.writing() as tables:
             rows = tables.rows(
                 "UPDATE delivery SET state = 'unsure', done_ms = ?, error = 'the collector ended while it was sent'"
                 " WHERE state = 'sending' RETURNING telling_id",
@@ -58,7 +56,7 @@ class MessageDelivery:
 
     def deliver(self, now_ms: int) -> int:
         """One round of due messages; returns how many were sent. WorkError if the store fails."""
-        with self._store.writing() as tables:
+        with self.store.writing() as tables:
             due = self._due(tables, now_ms)
         sent = tried = 0
         failed: set[str] = set()
@@ -66,12 +64,12 @@ class MessageDelivery:
             if name in failed:
                 continue
             tried += 1
-            if tried > ROUND_MAX or self._stopping():
+            if tried > ROUND_MAX or self.stopping():
                 break
             error = self._one(telling_id, name, now_ms)
             if error:
                 failed.add(name)
-            with self._store.writing() as tables:
+            with self.store.writing() as tables:
                 _note(tables, (telling_id, name), attempts + 1, error, now_ms)
             sent += not error
         return sent
@@ -89,7 +87,7 @@ class MessageDelivery:
         when = (now_ms, now_ms + 2 * WAIT_MS_MAX)
         found: list[tuple[int, str, int]] = []
         for site, channel in tables.rows(f"SELECT DISTINCT site, channel {joined} {waiting}", when):
-            room = min(ROUND_MAX, self._per_hour(site) - sent.get((site, channel), 0))
+            room = min(ROUND_MAX, self.per_hour(site) - sent.get((site, channel), 0))
             if room > 0:
                 query = (
                     f"SELECT telling_id, channel, attempts {joined} {waiting} AND site = ? AND channel = ?"
@@ -99,8 +97,8 @@ class MessageDelivery:
         return sorted(found)
 
     def _one(self, telling_id: int, name: str, now_ms: int) -> str:
-        channel = self._channels.get(name)
-        with self._store.writing() as tables:
+        channel = self._by_name.get(name)
+        with self.store.writing() as tables:
             try:
                 message = _message(tables, telling_id)
             except msgspec.MsgspecError as fault:  # the alert was stored by another version
@@ -118,9 +116,9 @@ class MessageDelivery:
             error = f"{type(fault).__name__}: {fault}"
             _LOG.debug("channel %s", name, exc_info=True)
         if error:
-            if self._faults.failed("delivery", name, error, now_ms=now_ms):
+            if self.faults.failed("delivery", name, error, now_ms=now_ms):
                 _LOG.warning("a message about %s was not taken by %s: %s; trying again", message.site, name, error)
-        elif self._faults.works("delivery", name):
+        elif self.faults.works("delivery", name):
             _LOG.info("%s takes messages again", name)
         return error
 

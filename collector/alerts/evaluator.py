@@ -9,6 +9,7 @@ the one that holds the lease.
 
 import logging
 from collections.abc import Callable, Sequence
+from dataclasses import KW_ONLY, dataclass, field
 from typing import TypeVar
 
 import msgspec
@@ -70,38 +71,29 @@ class Lease(msgspec.Struct, frozen=True):
     until_ms: int
 
 
+@dataclass
 class Evaluator:
     """Evaluates all sites. `listening` returns since when the collector is subscribed (UTC); None while it is not."""
 
-    def __init__(
-        self,
-        store: Store,
-        settings: AlertSettings,
-        sites: Sites,
-        *,
-        holder: str,
-        listening: Callable[[], int | None],
-        channels: Sequence[str] = (),
-        faults: Faults | None = None,
-    ) -> None:
-        self._store = store
-        self._faults = faults or Faults()
-        self._settings = settings
-        self._sites = sites
-        self._holder = holder
-        self._listening = listening
-        self._channels = channels
+    store: Store
+    settings: AlertSettings
+    sites: Sites
+    _: KW_ONLY
+    holder: str
+    listening: Callable[[], int | None]
+    channels: Sequence[str] = ()
+    faults: Faults = field(default_factory=Faults)
 
     def look(self, now_ms: int) -> bool:
         """One round; false if another collector holds the lease. WorkError if the store fails."""
-        with self._store.writing() as tables:
-            ahead_ms = _lease_of(tables, self._holder, now_ms).until_ms - LEASE_MS - now_ms
-            if not take_lease(tables, self._holder, now_ms, listens=self._listening() is not None):
+        with self.store.writing() as tables:
+            ahead_ms = _lease_of(tables, self.holder, now_ms).until_ms - LEASE_MS - now_ms
+            if not take_lease(tables, self.holder, now_ms, listens=self.listening() is not None):
                 return False
             if ahead_ms > AHEAD_MS_MAX:
                 _LOG.warning("the clock of this machine was ahead by %d s; alerts go on from now", ahead_ms // 1000)
                 reset_future_times(tables, now_ms)
-        with self._store.reading() as reading:
+        with self.store.reading() as reading:
             sites = sites_of(reading, Scope())
         for site in sites:
             try:
@@ -110,33 +102,31 @@ class Evaluator:
             except Exception as error:  # an error at one site must not stop the others
                 if isinstance(error, CrossingError) and not isinstance(error, _OF_A_SITE):
                     raise
-                if self._faults.failed("alerts", site, sentence_of(error), now_ms=now_ms):
+                if self.faults.failed("alerts", site, sentence_of(error), now_ms=now_ms):
                     _LOG.exception("the alerts of %s failed; those of other sites go on, and it is tried again", site)
             else:
-                if self._faults.works("alerts", site):
+                if self.faults.works("alerts", site):
                     _LOG.info("the alerts of %s work again", site)
         return True
 
     def _look_at(self, site: str, now_ms: int) -> bool:
         """Evaluate one site; false if the lease was lost."""
-        with self._store.reading() as reading:
+        with self.store.reading() as reading:
             evaluation = _SiteEvaluation(
                 reading,
                 site,
-                rules=self._settings.rules_of(site),
-                sites=self._sites,
+                rules=self.settings.rules_of(site),
+                sites=self.sites,
                 now_ms=now_ms,
-                listening_ms=self._listening(),
+                listening_ms=self.listening(),
             )
             found = evaluation.findings()
-        with self._store.writing() as tables:
-            if not take_lease(tables, self._holder, now_ms, listens=self._listening() is not None):
+        with self.store.writing() as tables:
+            if not take_lease(tables, self.holder, now_ms, listens=self.listening() is not None):
                 return False
             evaluation.store_state(tables)
-            rules, tell = self._settings.rules_of(site), self._settings.tell
-            lifecycle = AlertLifecycle(
-                tables, site, rules, now_ms=now_ms, channels=self._channels, endings=tell.endings
-            )
+            rules, tell = self.settings.rules_of(site), self.settings.tell
+            lifecycle = AlertLifecycle(tables, site, rules, now_ms=now_ms, channels=self.channels, endings=tell.endings)
             lifecycle.take(found)
             lifecycle.digest()
             if evaluation.prune_now:

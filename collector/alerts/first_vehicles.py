@@ -1,6 +1,7 @@
 """First vehicles of a class, from reports and from alerts of devices."""
 
 from collections.abc import Mapping
+from dataclasses import KW_ONLY, dataclass, field
 
 import msgspec
 
@@ -43,55 +44,56 @@ class SiteState(msgspec.Struct, kw_only=True):
     pruned_ms: int = 0
 
 
+@dataclass
 class FirstVehicles:
     """Evaluates one site, in one reading. `looked`: the ids of the device alerts that were evaluated."""
 
-    def __init__(self, reading: Reading, site: str, state: SiteState, *, rules: Rules, zone: str, now_ms: int) -> None:
-        self.looked: list[int] = []
-        self._reading = reading
-        self._site = site
-        self._state = state
-        self._rules = rules
-        self._zone = zone
-        self._now_ms = now_ms
+    reading: Reading
+    site: str
+    state: SiteState
+    _: KW_ONLY
+    rules: Rules
+    zone: str
+    now_ms: int
+    looked: list[int] = field(default_factory=list)
 
     def all(self) -> list[ProvenFinding]:
         """Findings from reports come first: a device's alert about the same vehicle then adds the picture."""
         return self._of_reports() + self._of_devices()
 
     def _of_reports(self) -> list[ProvenFinding]:
-        state = self._state
-        if not self._rules.first.enabled:
+        state = self.state
+        if not self.rules.first.enabled:
             return []
         if state.begun_ms is None:
-            ((state.begun_ms,),) = self._reading.rows(
+            ((state.begun_ms,),) = self.reading.rows(
                 "SELECT min(start_ms) FROM report JOIN device ON device.id = device_id WHERE site = :site"
                 f" AND start_ms >= {EARLIEST_MS}",
-                {"site": self._site},
+                {"site": self.site},
             )
         if state.begun_ms is None:
             return []
         found: list[ProvenFinding] = []
-        rare = observations.rare_at(self._reading, self._site)
-        for label, all_series in observations.series_at(self._reading, self._site).items():
+        rare = observations.rare_at(self.reading, self.site)
+        for label, all_series in observations.series_at(self.reading, self.site).items():
             # a device that raises alerts for a class itself considers the errors of its model, which reports do not
             series = {id_: names for id_, names in all_series.items() if label not in rare.get(names[0], ())}
             if series:
                 found += self._first_of(state, label, series)
             else:
                 state.seen_ms.pop(label, None)
-        state.firsts = [one for one in state.firsts if one.at_ms >= self._now_ms - LOOK_BACK_MS]
+        state.firsts = [one for one in state.firsts if one.at_ms >= self.now_ms - LOOK_BACK_MS]
         return found
 
     def _first_of(
         self, state: SiteState, label: str, series: Mapping[int, tuple[str, str, str]]
     ) -> list[ProvenFinding]:
         assert state.begun_ms is not None, "something was reported"
-        anew_ms = unmeasured_ms(self._reading, self._site, {device for device, _, _ in series.values()}, label)
-        upto_ms = self._now_ms + HOUR_MS  # later times come from a wrong clock
+        anew_ms = unmeasured_ms(self.reading, self.site, {device for device, _, _ in series.values()}, label)
+        upto_ms = self.now_ms + HOUR_MS  # later times come from a wrong clock
         if label not in state.seen_ms:
-            edge_ms = self._now_ms - BACK_MS
-            _, last_ms = observations.seen_between(self._reading, series, EARLIEST_MS, edge_ms)
+            edge_ms = self.now_ms - BACK_MS
+            _, last_ms = observations.seen_between(self.reading, series, EARLIEST_MS, edge_ms)
             if last_ms is not None:
                 state.seen_ms[label] = last_ms
         found = [one for told in state.firsts if told.label == label for one in self._again(state, told, series)]
@@ -102,15 +104,15 @@ class FirstVehicles:
             begun_ms = state.begun_ms if anew_ms is None else max(state.begun_ms, anew_ms)
             since_ms = begun_ms if before_ms is None else before_ms
             after_ms = since_ms - 1 if before_ms is None else before_ms
-            first_ms, last_ms = observations.seen_between(self._reading, series, after_ms, upto_ms)
+            first_ms, last_ms = observations.seen_between(self.reading, series, after_ms, upto_ms)
             if first_ms is None or last_ms is None:
                 break
-            if first_vehicle.may_be_news(label, since_ms, first_ms, self._rules):
+            if first_vehicle.may_be_news(label, since_ms, first_ms, self.rules):
                 one = self._judged(begun_ms, label, series, first_ms, before_ms)
                 if one is not None:
                     state.firsts.append(AnnouncedFirst(label, before_ms, first_ms))
                     found.append(ProvenFinding(one))
-            far = last_ms - first_ms >= self._rules.first.days * DAY_MS
+            far = last_ms - first_ms >= self.rules.first.days * DAY_MS
             state.seen_ms[label] = first_ms if far else last_ms
         return found
 
@@ -120,7 +122,7 @@ class FirstVehicles:
         """If late reports show an earlier vehicle: a finding about that one, or one that withdraws the alert."""
         assert state.begun_ms is not None, "something was reported"
         after_ms = state.begun_ms - 1 if told.before_ms is None else told.before_ms
-        first_ms, last_ms = observations.seen_between(self._reading, series, after_ms, told.at_ms)
+        first_ms, last_ms = observations.seen_between(self.reading, series, after_ms, told.at_ms)
         if first_ms is None or last_ms is None:
             return []
         state.firsts = [one for one in state.firsts if one != told]
@@ -128,8 +130,8 @@ class FirstVehicles:
         if one is not None:
             state.firsts.append(AnnouncedFirst(told.label, told.before_ms, first_ms))
             return [ProvenFinding(one)]
-        reason = f"Reports that came later show one at {moment(last_ms, self._zone)}."
-        subject = first_vehicle.subject_of(self._site, told.label)
+        reason = f"Reports that came later show one at {moment(last_ms, self.zone)}."
+        subject = first_vehicle.subject_of(self.site, told.label)
         over = Finding(kind="first", subject=subject, at_ms=told.at_ms, reason=reason, over=True, withdrawn=True)
         return [ProvenFinding(over)]
 
@@ -142,24 +144,24 @@ class FirstVehicles:
         before_ms: int | None,
     ) -> Finding | None:
         seen = observations.sighting(
-            self._reading,
-            self._site,
+            self.reading,
+            self.site,
             label,
             series,
             at_ms=at_ms,
             before_ms=before_ms,
             begun_ms=begun_ms,
-            zone=self._zone,
+            zone=self.zone,
         )
-        return first_vehicle.evaluate(seen, self._rules, self._zone)
+        return first_vehicle.evaluate(seen, self.rules, self.zone)
 
     def _of_devices(self) -> list[ProvenFinding]:
         """Findings from alerts of devices, which have their own rules, with pictures."""
         found: list[ProvenFinding] = []
-        for call in device_alerts(self._reading, site=self._site, new_only=True, limit=CALLS_MAX):
+        for call in device_alerts(self.reading, site=self.site, new_only=True, limit=CALLS_MAX):
             self.looked.append(call.id)
-            if call.kind == "rare-class" and call.label and self._rules.first.enabled:
-                found += self._call(self._state, call)
+            if call.kind == "rare-class" and call.label and self.rules.first.enabled:
+                found += self._call(self.state, call)
         return found
 
     def _call(self, state: SiteState, call: StoredDeviceAlert) -> list[ProvenFinding]:
@@ -168,22 +170,22 @@ class FirstVehicles:
                 at_ms
                 for at_ms in (
                     state.seen_ms.get(call.label),
-                    observations.last_seen(self._reading, self._site, call.label, but=call.device, until_ms=call.at_ms),
+                    observations.last_seen(self.reading, self.site, call.label, but=call.device, until_ms=call.at_ms),
                 )
                 if at_ms is not None
             ),
             default=None,
         )
-        quiet_ms = self._rules.first.days * DAY_MS if call.before_ms is None else DAY_MS
+        quiet_ms = self.rules.first.days * DAY_MS if call.before_ms is None else DAY_MS
         told = any(one.label == call.label and abs(one.at_ms - call.at_ms) < DAY_MS for one in state.firsts)
         if not told and seen_ms is not None and HOUR_MS < call.at_ms - seen_ms < quiet_ms:
             return []  # another device has seen one recently
-        where = Subject(site=self._site, device=call.device, line=call.line, direction=call.direction)
+        where = Subject(site=self.site, device=call.device, line=call.line, direction=call.direction)
         finding = Finding(
             kind="likely" if call.likely else "first",
-            subject=first_vehicle.subject_of(self._site, call.label),
+            subject=first_vehicle.subject_of(self.site, call.label),
             at_ms=call.at_ms,
-            reason=f"{call.device} says: {self._words(call)}, {way(where)} at {moment(call.at_ms, self._zone)}.",
+            reason=f"{call.device} says: {self._words(call)}, {way(where)} at {moment(call.at_ms, self.zone)}.",
             figures={
                 "run": call.run,
                 "crossing_ms": call.at_ms,
@@ -198,9 +200,9 @@ class FirstVehicles:
             device=call.device,
         )
         is_weak = call.share is None  # then a finding from reports is better
-        return [ProvenFinding(finding, jpeg=picture_of_device_alert(self._reading, call.id), weak=is_weak)]
+        return [ProvenFinding(finding, jpeg=picture_of_device_alert(self.reading, call.id), weak=is_weak)]
 
     def _words(self, call: StoredDeviceAlert) -> str:
         """The reason that the device gives, and who has confirmed it."""
-        by = confirmed_by(self._reading, call) if not call.likely else ""
+        by = confirmed_by(self.reading, call) if not call.likely else ""
         return f"{call.reason}; {by} confirms it" if by else call.reason

@@ -34,10 +34,15 @@ class History(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """Dates that are neither compared with the usual counts nor part of them."""
 
 
-class FirstRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The first vehicle of a class after `days` without one."""
+class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A rule that can be turned off."""
 
     enabled: bool = True
+
+
+class FirstRule(Rule, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The first vehicle of a class after `days` without one."""
+
     days: Days = 28
     watched_share_min: Share = 0.5
     """Of the time without one."""
@@ -45,10 +50,9 @@ class FirstRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """The classes; empty: all."""
 
 
-class SurgeRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class SurgeRule(Rule, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """More than usual, over some hours."""
 
-    enabled: bool = True
     hours: Hours = 3
     factor: Factor = 1.75
     score: Score = 7.0
@@ -57,10 +61,9 @@ class SurgeRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """How many more than usual at least."""
 
 
-class DropRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class DropRule(Rule, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Fewer than usual, over some hours."""
 
-    enabled: bool = True
     hours: Hours = 3
     share_max: Share = 0.5
     """Of what is usual."""
@@ -69,44 +72,39 @@ class DropRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """How many fewer than usual at least."""
 
 
-class CessationRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class CessationRule(Rule, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """No vehicle in a direction, while `expected_min` vehicles were expected."""
 
-    enabled: bool = True
     expected_min: Vehicles = 40
     hours_min: Hours = 6
 
 
-class ResumptionRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class ResumptionRule(Rule, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Vehicles in a direction that had ceased, or in which none came for `days`."""
 
-    enabled: bool = True
     vehicles_min: Vehicles = 3
     """Within a day; fewer may be an error of counting."""
     days: Days = 14
 
 
-class QueueRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class QueueRule(Rule, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`vehicles` standing in a zone for `minutes`."""
 
-    enabled: bool = True
     vehicles: Vehicles = 20
     minutes: Minutes = 15
     over_share: Share = 0.7
     """It ends below this share of `vehicles`."""
 
 
-class ConvoyRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class ConvoyRule(Rule, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A convoy of `vehicles_min` vehicles or more that a device reports."""
 
-    enabled: bool = True
     vehicles_min: Vehicles = 10
 
 
-class BalanceRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class BalanceRule(Rule, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Out minus back over `days`, compared with the usual balance of the place."""
 
-    enabled: bool = True
     days: Annotated[int, msgspec.Meta(ge=1, le=31)] = 7
     share: Share = 0.15
     """Least difference from the usual balance, as a share of all vehicles."""
@@ -114,42 +112,37 @@ class BalanceRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     vehicles_min: Vehicles = 50
 
 
-class BlindRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class BlindRule(Rule, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A device that sends reports without watched time, at an hour that it usually watches."""
 
-    enabled: bool = True
     minutes: Minutes = 30
 
 
-class SilentRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class SilentRule(Rule, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A device that sends nothing, while the collector is subscribed."""
 
-    enabled: bool = True
     minutes: Minutes = 60
 
 
-class ClockRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class ClockRule(Rule, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A device whose clock differs from the collector's by `seconds`, or was not set, for `minutes`."""
 
-    enabled: bool = True
     seconds: Seconds = 60
     minutes: Minutes = 30
 
 
-class OutboxRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class OutboxRule(Rule, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A device that is online and has ever more reports waiting."""
 
-    enabled: bool = True
     reports: Vehicles = 120
     """Least number of waiting reports."""
     hours: Hours = 3
     """Hours in a row in which the number grew."""
 
 
-class IdentityRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class IdentityRule(Rule, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Another device or outbox under the name of a device: a copy, a restored card, a new card."""
 
-    enabled: bool = True
     hours: Hours = 24
     """It ends after this time without new evidence."""
 

@@ -1,6 +1,7 @@
 """Converts results of queries to models of the API: with roles of directions, and states of intervals."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import msgspec
 
@@ -98,17 +99,24 @@ def answer(
     """Flows as the API's model; `to_ms` is the end of the span that was requested."""
     assert axis_.now_ms is not None, "axes of the API have the current time"
     return Counts(
-        time_zone=axis_.time_zone,
-        interval=axis_.interval,
+        **axis_fields(axis_, to_ms),
         scheme=scheme,
-        now_ms=axis_.now_ms,
-        edges_ms=list(axis_.edges_ms),
-        unfinished=axis_.unfinished_i,
-        next_from_ms=axis_.edges_ms[-1] if axis_.edges_ms[-1] < to_ms else None,
         series=[
             series(flow, axis_, role, sites.get(flow.site, UNCONFIGURED), estimate=estimate) for flow, role in flows
         ],
     )
+
+
+def axis_fields(axis_: Axis, to_ms: int) -> dict[str, Any]:
+    """The fields that answers over an axis have in common; `to_ms` is the end of the span that was requested."""
+    return {
+        "time_zone": axis_.time_zone,
+        "interval": axis_.interval,
+        "now_ms": axis_.now_ms,
+        "edges_ms": list(axis_.edges_ms),
+        "unfinished": axis_.unfinished_i,
+        "next_from_ms": axis_.edges_ms[-1] if axis_.edges_ms[-1] < to_ms else None,
+    }
 
 
 def likely_names(reading: Reading, told: Series, scheme: str) -> Likely:

@@ -1,7 +1,7 @@
 """Metrics for Prometheus: of the subscriber, the devices and the API itself."""
 
 from collections import Counter as Counter_
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -77,36 +77,41 @@ class _Intake(Collector):
             failing.add_metric([part], now[part])
         yield from (faults, failing)
         names = ["site", "device"]
-        up = GaugeMetricFamily("crossing_device_up", "1: it says that it is online or degraded", labels=names)
-        heard = GaugeMetricFamily("crossing_device_heard_timestamp_seconds", "Its last sign of life", labels=names)
-        missing = GaugeMetricFamily("crossing_device_missing_reports", "Reports that have not come", labels=names)
-        gone = GaugeMetricFamily("crossing_device_gone_reports", "Reports that it holds no more", labels=names)
-        ahead = GaugeMetricFamily("crossing_device_ahead_reports", "Reports ahead of the centre's clock", labels=names)
-        early = GaugeMetricFamily("crossing_device_early_reports", "Reports of before 2016", labels=names)
-        aside = GaugeMetricFamily("crossing_device_set_aside_reports", "Reports that were set aside", labels=names)
-        overlapping = GaugeMetricFamily(
-            "crossing_device_overlapping_reports", "Reports set aside: another device had watched it", labels=names
-        )
         lost = GaugeMetricFamily(
             "crossing_device_lost_letters", "What a device says it lost unsent", labels=[*names, "kind"]
         )
-        forgotten = GaugeMetricFamily(
-            "crossing_device_forgotten_reports", "Reports that a device has sent and holds no more", labels=names
-        )
+        gauges = [(GaugeMetricFamily(f"crossing_device_{name}", text, labels=names), of) for name, text, of in _DEVICE]
         for state in self._metrics.states:
-            name = [state.site, state.device]
-            up.add_metric(name, float(state.status is not None and state.status.state != "offline"))
-            if state.lateness.heard_ms is not None:
-                heard.add_metric(name, state.lateness.heard_ms / 1_000)
+            for gauge, value_of in gauges:
+                if (value := value_of(state)) is not None:
+                    gauge.add_metric([state.site, state.device], value)
             if state.total is not None:
                 for kind, number in {"report": state.total.dropped, **state.total.letters_lost}.items():
-                    lost.add_metric([*name, kind], number)
-                if state.total.forgotten is not None:
-                    forgotten.add_metric(name, state.total.forgotten)
-            missing.add_metric(name, state.missing)
-            gone.add_metric(name, state.gone)
-            ahead.add_metric(name, state.ahead.number)
-            early.add_metric(name, state.early.number)
-            aside.add_metric(name, state.set_aside.number)
-            overlapping.add_metric(name, state.overlapping.number)
-        yield from (up, heard, missing, gone, ahead, early, aside, overlapping, lost, forgotten)
+                    lost.add_metric([state.site, state.device, kind], number)
+        yield from (*(gauge for gauge, _ in gauges[:-1]), lost, gauges[-1][0])
+
+
+_DEVICE: tuple[tuple[str, str, Callable[[DeviceState], float | None]], ...] = (
+    (
+        "up",
+        "1: it says that it is online or degraded",
+        lambda one: float(one.status is not None and one.status.state != "offline"),
+    ),
+    (
+        "heard_timestamp_seconds",
+        "Its last sign of life",
+        lambda one: None if one.lateness.heard_ms is None else one.lateness.heard_ms / 1_000,
+    ),
+    ("missing_reports", "Reports that have not come", lambda one: one.missing),
+    ("gone_reports", "Reports that it holds no more", lambda one: one.gone),
+    ("ahead_reports", "Reports ahead of the centre's clock", lambda one: one.ahead.number),
+    ("early_reports", "Reports of before 2016", lambda one: one.early.number),
+    ("set_aside_reports", "Reports that were set aside", lambda one: one.set_aside.number),
+    ("overlapping_reports", "Reports set aside: another device had watched it", lambda one: one.overlapping.number),
+    (
+        "forgotten_reports",
+        "Reports that a device has sent and holds no more",
+        lambda one: None if one.total is None else one.total.forgotten,
+    ),
+)
+"""Name, help text and value of each gauge of a device; None: it has no value."""

@@ -4,7 +4,7 @@ import msgspec
 from fastapi import APIRouter, Depends
 
 from collector.api.access import Needs
-from collector.api.answers import share_of, zone_in
+from collector.api.answers import axis_fields, share_of, zone_in
 from collector.api.context import Context
 from collector.api.models import (
     Queues,
@@ -43,12 +43,7 @@ def routes(context: Context) -> APIRouter:
             from_ms, to_ms = span(reading, scope, zone, from_, to, now_ms=now_ms)
             axis_ = page(interval, zone, from_ms, to_ms, limit=limit, now_ms=now_ms)
             return Queues(
-                time_zone=zone,
-                interval=interval,
-                now_ms=now_ms,
-                edges_ms=list(axis_.edges_ms),
-                unfinished=axis_.unfinished_i,
-                next_from_ms=axis_.edges_ms[-1] if axis_.edges_ms[-1] < to_ms else None,
+                **axis_fields(axis_, to_ms),
                 queues=[
                     ZoneSeries(
                         **msgspec.structs.asdict(one),

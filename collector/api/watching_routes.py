@@ -6,7 +6,7 @@ import msgspec
 from fastapi import APIRouter, Depends
 
 from collector.api.access import Needs, Visitor
-from collector.api.answers import share_of, zone_in
+from collector.api.answers import axis_fields, share_of, zone_in
 from collector.api.context import Context
 from collector.api.models import (
     Coverages,
@@ -54,12 +54,7 @@ def routes(context: Context) -> APIRouter:
             spans = [axis_.span_ms(i) for i in range(len(axis_))]
             inside = "read" in visitor.scopes
             return Coverages(
-                time_zone=zone,
-                interval=interval,
-                now_ms=now_ms,
-                edges_ms=list(axis_.edges_ms),
-                unfinished=axis_.unfinished_i,
-                next_from_ms=axis_.edges_ms[-1] if axis_.edges_ms[-1] < to_ms else None,
+                **axis_fields(axis_, to_ms),
                 covers=[
                     CoverSeries(
                         site=one.site,
