@@ -14,7 +14,7 @@ from collector.store.interface import StatementError, UnstorableError
 from collector.store.opening import open_store
 from collector.store.postgres.schema import VERSION, month_of, partition
 from collector.store.postgres.store import PostgresStore
-from edge.errors import CrossingError, InputError
+from edge.errors import CrossingError, InputError, WorkError
 from edge.wire.times import rfc3339
 from tests.collector.messages import NOON_MS, a_report, received
 from tests.collector.postgres import Server
@@ -231,6 +231,6 @@ def test_a_full_disk_of_the_database_loses_nothing(postgres_url: str) -> None:
         )
         with pytest.raises(CrossingError, match="could not extend file") as error:
             store.commit([received(a_report(2))], now_ms=NOON_MS)
-        assert type(error.value) is CrossingError
+        assert type(error.value) is WorkError
         owner.execute("DROP TRIGGER full_disk ON crossing.report_key")
         assert store.commit([received(a_report(2))], now_ms=NOON_MS) == CommitCounts(stored=1)

@@ -9,7 +9,7 @@ from collector.protocol.items import CommitCounts
 from collector.queries.totals import LineTotal
 from collector.store.interface import StatementError, UnstorableError
 from collector.store.sqlite.store import SqliteStore
-from edge.errors import CrossingError, InputError
+from edge.errors import CrossingError, InputError, WorkError
 from tests.collector.messages import NOON_MS, a_report, received
 
 
@@ -70,7 +70,7 @@ def test_a_file_that_cannot_grow_loses_nothing(tmp_path: Path) -> None:
         batch = [received(a_report(seq, run=f"run-{seq}")) for seq in range(2, 400)]
         with pytest.raises(CrossingError, match="disk is full") as error:
             store.commit(batch, now_ms=NOON_MS)
-        assert type(error.value) is CrossingError
+        assert type(error.value) is WorkError
         store._database.execute(f"PRAGMA max_page_count = {2 * pages + 1_000}")
         assert store.commit(batch, now_ms=NOON_MS) == CommitCounts(stored=398)
 

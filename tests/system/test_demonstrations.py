@@ -49,6 +49,32 @@ def test_a_demonstration_leaves_nothing_behind(
     assert "Traceback" not in (tmp_path / "said").read_text("utf-8")
 
 
+STARTED_UNDER_A_SIGNAL = """
+import os, signal, subprocess
+from deploy.ending import end_at_signals, running
+
+class Popen(subprocess.Popen):
+    def __init__(self, *words, **how):
+        super().__init__(*words, **how)
+        print(self.pid, flush=True)
+        os.kill(os.getpid(), signal.SIGTERM)  # it has begun, and nobody holds it yet
+
+subprocess.Popen = Popen
+end_at_signals()
+with running(["sleep", "600"]):
+    print("not ended", flush=True)
+"""
+
+
+def test_a_signal_while_a_process_is_started_leaves_no_process() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", STARTED_UNDER_A_SIGNAL], cwd=REPOSITORY, capture_output=True, text=True, check=False
+    )
+    (pid,) = done.stdout.split()
+    assert not Path(f"/proc/{pid}").exists()
+    assert done.returncode == 128 + signal.SIGTERM, done.stderr
+
+
 def wait_for(log: Path, words: str) -> None:
     deadline_s = time.monotonic() + DEADLINE_S
     while words not in log.read_text("utf-8"):

@@ -81,13 +81,13 @@ CHILD = """
 import sys, time
 from pathlib import Path
 from edge.delivery.outbox import Outbox
-from edge.delivery.memory_buffer import Shelf
+from edge.delivery.memory_buffer import MemoryBuffer
 from edge.delivery.waiting_record import WaitingRecord
 from tests.system.test_limits import report
 
 folder = Path(sys.argv[1])
-shelf = Shelf(Outbox(folder / "outbox.sqlite"), record=WaitingRecord(folder / "waiting.record"))
-shelf.add(report, now_ms=1)
+buffer = MemoryBuffer(Outbox(folder / "outbox.sqlite"), record=WaitingRecord(folder / "waiting.record"))
+buffer.append_report(report, now_ms=1)
 with (folder / "filler").open("wb", buffering=0) as filler:
     try:
         while True:
@@ -95,8 +95,8 @@ with (folder / "filler").open("wb", buffering=0) as filler:
     except OSError:
         pass
 added = 1
-while shelf.waiting < 5:
-    shelf.add(report, now_ms=1)
+while buffer.waiting < 5:
+    buffer.append_report(report, now_ms=1)
     added += 1
 print(added, flush=True)
 time.sleep(600)
