@@ -27,7 +27,7 @@ dashboard: $(READY) ## the collector's pages over four weeks of made-up traffic,
 	$(BIN)/python -m deploy.dashboard $(if $(PORT),--port "$(PORT)")
 
 test: $(READY)      ## the fast tests
-	$(BIN)/python -m pytest -n 5 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 coverage: $(READY)  ## the fast tests again, and a table of the lines and branches that they and the programs they start ran
 	rm -rf out/coverage && mkdir -p out/coverage

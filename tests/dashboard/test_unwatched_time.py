@@ -93,8 +93,8 @@ def test_a_chart_says_of_an_interval_its_own_share(browser: Browser, here: World
 def test_hatching_means_one_thing_on_every_page(browser: Browser, here: World) -> None:
     with inside(browser, here) as tab:
         expect(tab.locator(".head .soft")).to_contain_text(HATCHED)
-        cells = tab.locator(".strip .cell").evaluate_all(
-            "all => all.map((one) => [one.className, one.title, one.textContent,"
+        cells = tab.evaluate(  # in one piece: the page may draw its cells anew at any moment
+            "[...document.querySelectorAll('.strip .cell')].map((one) => [one.className, one.title, one.textContent,"
             " getComputedStyle(one).backgroundImage])"
         )
         for name, title, text, image in cells:

@@ -394,10 +394,12 @@ from edge.delivery.outbox import Outbox
 outbox = Outbox(Path(sys.argv[1]))
 while True:
     seq = outbox.append_report(a_report, now_ms=NOON_MS).seq
-    print("appended", seq, flush=True)
+    sys.stdout.write(f"appended {seq}\\n")  # in one piece, also where Python does not buffer
+    sys.stdout.flush()
     if seq % 3 == 0:
         outbox.sent([seq])
-        print("sent", seq, flush=True)
+        sys.stdout.write(f"sent {seq}\\n")
+        sys.stdout.flush()
 """
 
 
